@@ -1,0 +1,192 @@
+//! [`BaseUrl`]: where the server is, taken apart once, and the safe way to build targets below it.
+
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use ureq::http::Uri;
+
+/// The address of a server. Never holds user or password: those are taken out while parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    /// `http://host:port/prefix`, without a slash at the end.
+    text: String,
+    host: String,
+    port: u16,
+    is_tls: bool,
+}
+
+impl BaseUrl {
+    /// Reads an address such as `http://user:password@host:4096/prefix` or `127.0.0.1:4096`.
+    pub(crate) fn parse(text: &str) -> Result<(BaseUrl, Option<Credentials>)> {
+        let text = text.trim();
+        let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        // An address that cannot be read may still hold a password: it is shown without the part before '@'.
+        let shown = match full.rsplit_once('@') {
+            Some((_, host)) => host.to_owned(),
+            None => full.clone(),
+        };
+        let wrong = |why: &str| {
+            Error::invalid(format!(
+                "base_url '{shown}': {why}; write it like http://127.0.0.1:4096"
+            ))
+        };
+        let uri: Uri = full.parse().map_err(|_| wrong("this is no web address"))?;
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") if cfg!(feature = "tls") => true,
+            Some("https") => return Err(wrong("this build has no https support")),
+            _ => return Err(wrong("only http and https are supported")),
+        };
+        let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
+        let host = authority.host().to_owned();
+        if host.is_empty() {
+            return Err(wrong("the host is missing"));
+        }
+        if uri.query().is_some() {
+            return Err(wrong("a query ('?...') has no place here"));
+        }
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let credentials = authority.as_str().rsplit_once('@').map(|(user, _)| {
+            let (name, password) = user.split_once(':').unwrap_or((user, ""));
+            Credentials::new(percent_decode(name), percent_decode(password))
+        });
+        let prefix = uri.path().trim_end_matches('/');
+        let scheme = if is_tls { "https" } else { "http" };
+        let text = format!("{scheme}://{host}:{port}{prefix}");
+        Ok((BaseUrl { text, host, port, is_tls }, credentials))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host as written; an IPv6 address keeps its brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the server is on this machine: such requests never go through a proxy.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<std::net::IpAddr>() {
+            Ok(ip) => ip.is_loopback(),
+            Err(_) => bare.eq_ignore_ascii_case("localhost") || bare.ends_with(".localhost"),
+        }
+    }
+
+    /// The full address of a path that starts with a slash and is percent-encoded already.
+    pub(crate) fn join(&self, path: &str) -> String {
+        let mut url = String::with_capacity(self.text.len() + path.len());
+        url.push_str(&self.text);
+        url.push_str(path);
+        url
+    }
+
+    /// Whether an absolute address has this scheme, host and port: only then may credentials go there.
+    pub(crate) fn is_same_origin(&self, other: &str) -> bool {
+        match BaseUrl::parse(other.split(['?', '#']).next().unwrap_or(other)) {
+            Ok((other, _)) => {
+                self.is_tls == other.is_tls
+                    && self.port == other.port
+                    && self.host.eq_ignore_ascii_case(&other.host)
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Appends `text` percent-encoded so that it is one path segment or one query value.
+pub(crate) fn percent_encode(out: &mut String, text: &str) {
+    for &byte in text.as_bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+}
+
+/// Undoes percent-encoding; a `%` that starts no valid escape stays as it is.
+pub(crate) fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let digit = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
+        match (bytes[at], digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, _, _) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> BaseUrl {
+        BaseUrl::parse(text).unwrap().0
+    }
+
+    #[test]
+    fn user_and_password_are_taken_out() {
+        let (url, credentials) = BaseUrl::parse("http://me:p%40ss@host:1/x/").unwrap();
+        assert_eq!(url.as_str(), "http://host:1/x");
+        assert_eq!(credentials.unwrap().header(), Credentials::new("me", "p@ss").header());
+        assert_eq!(url.join("/session"), "http://host:1/x/session");
+    }
+
+    #[test]
+    fn a_scheme_is_not_needed() {
+        assert_eq!(parse("127.0.0.1:4096").as_str(), "http://127.0.0.1:4096");
+        assert_eq!(parse("localhost:1").as_str(), "http://localhost:1");
+    }
+
+    #[test]
+    fn wrong_addresses_say_why_and_show_no_password() {
+        for text in ["", "http://", "ftp://h", "http://u:secret@", "http://u:secret@h o", "a b"] {
+            let error = BaseUrl::parse(text).unwrap_err();
+            assert!(error.message().contains("http://127.0.0.1:4096"), "{error}");
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+        assert!(BaseUrl::parse("http://h/?a=1").is_err());
+    }
+
+    #[test]
+    fn loopback_is_seen_in_all_its_spellings() {
+        for text in ["127.0.0.1", "127.9.9.9:1", "http://[::1]:2", "LOCALHOST:3", "a.localhost"] {
+            assert!(parse(text).is_loopback(), "{text}");
+        }
+        for text in ["10.0.0.1", "example.com", "localhost.example.com"] {
+            assert!(!parse(text).is_loopback(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_compare_scheme_host_and_port() {
+        let url = parse("http://h:80/x");
+        assert!(url.is_same_origin("http://H/y?z=1"));
+        assert!(!url.is_same_origin("http://h:81/"));
+        assert!(!url.is_same_origin("http://g/"));
+    }
+
+    #[test]
+    fn encoding_round_trips() {
+        for text in ["a/b", "ä €😀", "100%", "+&=?#", "%zz", ".."] {
+            let mut encoded = String::new();
+            percent_encode(&mut encoded, text);
+            assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"%-._~".contains(&b)));
+            assert_eq!(percent_decode(&encoded), text);
+        }
+    }
+}

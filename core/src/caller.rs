@@ -1,0 +1,268 @@
+//! [`Caller`]: does operations: finds them in the table, routes their arguments, repeats what may be repeated.
+
+use crate::answer::Answer;
+use crate::cancel::CancelToken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use crate::log::Level;
+use crate::operation::route::{Project, Routed, route};
+use crate::operation::{self, Operation, Pace};
+use crate::options::{CallOptions, ClientOptions};
+use crate::retry::RetryPolicy;
+use crate::run::id::random;
+use crate::transport::{Expect, Request, Stream, Transport, header};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// The way in which operations reach one server.
+pub(crate) struct Caller {
+    transport: Transport,
+    options: ClientOptions,
+    is_closed: AtomicBool,
+}
+
+impl Caller {
+    pub(crate) fn new(options: ClientOptions) -> Result<Self> {
+        let (base, credentials) = options.target()?;
+        let transport = Transport::new(base, credentials.as_ref(), &options.headers)?;
+        Ok(Caller { transport, options, is_closed: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Does an operation, with repetitions when it may be repeated.
+    pub(crate) fn call(
+        &self,
+        name: &str,
+        arguments: &str,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        let max = options.max_retries.unwrap_or(self.options.max_retries);
+        let policy = RetryPolicy { max: if operation.may_repeat { max } else { 0 } };
+        let limits = self.limits(operation, options);
+        self.repeat(operation.name, &routed, options, policy, limits, token)
+    }
+
+    /// Does an operation once: whoever asks has a better idea of what to do when it fails.
+    pub(crate) fn once(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        self.send(operation.name, &routed, &[], limits, token)
+    }
+
+    /// Does a reading operation with the usual repetitions, under stated limits.
+    pub(crate) fn read(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        let policy = RetryPolicy { max: self.options.max_retries };
+        self.repeat(operation.name, &routed, &CallOptions::default(), policy, limits, token)
+    }
+
+    /// Opens an event stream.
+    pub(crate) fn open(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Stream> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        self.check_open(operation.name)?;
+        self.transport.open(&request(operation.name, &routed, &[], limits), token)
+    }
+
+    /// Sends what the table does not know. A GET is repeated like any read.
+    pub(crate) fn request(
+        &self,
+        routed: &Routed,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
+        let is_read = routed.method == ureq::http::Method::GET;
+        let max = options.max_retries.unwrap_or(self.options.max_retries);
+        let policy = RetryPolicy { max: if is_read { max } else { 0 } };
+        let limits = Limits { total: options.timeout, ..self.options.limits(Pace::Quick) };
+        self.repeat(&name, routed, options, policy, limits, token)
+    }
+
+    /// Refuses all further work and ends what is under way.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.transport.close();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    fn project(&self) -> Project<'_> {
+        Project {
+            directory: self.options.directory.as_deref(),
+            workspace: self.options.workspace.as_deref(),
+        }
+    }
+
+    fn limits(&self, operation: &Operation, options: &CallOptions) -> Limits {
+        let limits = self.options.limits(operation.pace);
+        match options.timeout {
+            // A caller who names a time means that time, shorter or longer than the usual one.
+            Some(time) => Limits { first_byte: None, idle: None, total: Some(time), ..limits },
+            None => limits,
+        }
+    }
+
+    fn repeat(
+        &self,
+        name: &str,
+        routed: &Routed,
+        options: &CallOptions,
+        policy: RetryPolicy,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let began = Instant::now();
+        for pair in &options.headers {
+            header(pair)?;
+        }
+        let total = limits.total;
+        let mut left = total;
+        let mut tries = 0;
+        loop {
+            let limits = Limits { total: left, ..limits };
+            let error = match self.send(name, routed, &options.headers, limits, token) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            tries += 1;
+            left = total.map(|total| total.saturating_sub(began.elapsed()));
+            let Some(pause) = policy.pause(&error, tries, error.retry_after(), random()) else {
+                return Err(error);
+            };
+            if left.is_some_and(|left| left <= pause) || !token.sleep(pause) {
+                return Err(error);
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        name: &str,
+        routed: &Routed,
+        headers: &[(String, String)],
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        self.check_open(name)?;
+        let all;
+        let headers = if routed.headers.is_empty() {
+            headers
+        } else {
+            let own = routed.headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+            all = own.chain(headers.iter().cloned()).collect::<Vec<_>>();
+            &all
+        };
+        let began = Instant::now();
+        let result = self.transport.send(&request(name, routed, headers, limits), token);
+        self.options.log.write(Level::Debug, || {
+            let how = match &result {
+                Ok(answer) => format!("{}, {} bytes", answer.status(), answer.bytes().len()),
+                Err(error) => format!("{}: {error}", error.kind()),
+            };
+            format!("{} {} in {:?}: {how}", routed.method, routed.target, began.elapsed())
+        });
+        match result {
+            // What looks like a broken connection is our own doing.
+            Err(error) if self.is_closed() && error.status().is_none() => Err(closed(name)),
+            result => result,
+        }
+    }
+
+    fn check_open(&self, name: &str) -> Result<()> {
+        if self.is_closed() { Err(closed(name)) } else { Ok(()) }
+    }
+}
+
+fn request<'a>(
+    operation: &'a str,
+    routed: &'a Routed,
+    headers: &'a [(String, String)],
+    limits: Limits,
+) -> Request<'a> {
+    Request {
+        operation,
+        method: &routed.method,
+        target: &routed.target,
+        body: routed.body.as_deref(),
+        headers,
+        limits,
+        expect: routed.expect,
+    }
+}
+
+pub(crate) fn closed(name: &str) -> Error {
+    Error::new(ErrorKind::Closed, format!("{name}: the client is closed; make a new one"))
+        .with_operation(name.to_owned())
+}
+
+/// Finds an operation that answers once; streams have their own ways in.
+fn find(name: &str) -> Result<&'static Operation> {
+    operation::find(name).ok_or_else(|| {
+        let near = operation::nearest(name)
+            .map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+        Error::invalid(format!("there is no operation '{name}'{near}"))
+    })
+}
+
+/// Makes a request of method, path and JSON body for what the table does not know.
+pub(crate) fn raw_route(
+    method: &str,
+    path: &str,
+    query: &[(String, String)],
+    body: Option<&str>,
+) -> Result<Routed> {
+    let shown = path.to_owned();
+    let method = ureq::http::Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Error::invalid(format!("request: '{method}' is no HTTP method")))?;
+    let is_clean = path.bytes().all(|b| b.is_ascii_graphic());
+    if !path.starts_with('/') || !is_clean {
+        return Err(Error::invalid(format!(
+            "request: the path '{shown}' must begin with '/' and be percent-encoded"
+        )));
+    }
+    let mut target = path.to_owned();
+    for (name, value) in query {
+        target.push(if target.contains('?') { '&' } else { '?' });
+        crate::base_url::percent_encode(&mut target, name);
+        target.push('=');
+        crate::base_url::percent_encode(&mut target, value);
+    }
+    if let Some(body) = body {
+        serde_json::from_str::<serde::de::IgnoredAny>(body)
+            .map_err(|e| Error::invalid(format!("request: the body is no JSON: {e}")))?;
+    }
+    let body = body.map(|body| body.as_bytes().to_vec());
+    Ok(Routed { method, target, body, expect: Expect::Anything, headers: &[] })
+}

@@ -1,0 +1,251 @@
+//! [`Client`]: a handle to one server.
+
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::caller::{Caller, closed, raw_route};
+use crate::cancel::CancelToken;
+use crate::error::{Error, Result};
+use crate::options::{CallOptions, ClientOptions};
+use crate::run::engine::Engine;
+use crate::run::{Prompt, Reply, Run, Setup};
+use crate::signal::Signal;
+use crate::worker::Pool;
+use serde::Serialize;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Threads for calls in the background. Each may wait for minutes, but none is needed to make others finish.
+const CALL_THREADS: usize = 8;
+
+/// A handle to one server. Clones share everything; it may be used from any thread.
+///
+/// Making one touches no network and starts no thread.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    caller: Arc<Caller>,
+    signal: Arc<Signal>,
+    background: Mutex<Background>,
+}
+
+/// The threads, and the process that they live in: after a fork the child has none of them.
+struct Background {
+    pid: u32,
+    engine: Option<Engine>,
+    calls: Option<Arc<Pool>>,
+}
+
+impl Client {
+    /// Makes a client. No request is sent.
+    ///
+    /// # Errors
+    /// `invalid_argument` when the address or a header cannot be used.
+    pub fn new(options: ClientOptions) -> Result<Self> {
+        let caller = Arc::new(Caller::new(options)?);
+        let background = Background { pid: std::process::id(), engine: None, calls: None };
+        Ok(Client(Arc::new(Inner {
+            caller,
+            signal: Arc::default(),
+            background: Mutex::new(background),
+        })))
+    }
+
+    /// A client for the server that the environment names; see [`ClientOptions::from_env`].
+    ///
+    /// # Errors
+    /// `invalid_argument` when the address cannot be used.
+    pub fn from_env() -> Result<Self> {
+        Client::new(ClientOptions::from_env())
+    }
+
+    /// The address of the server, without user and password.
+    pub fn base_url(&self) -> &str {
+        self.0.caller.transport().base().as_str()
+    }
+
+    /// What the client was made with.
+    pub fn options(&self) -> &ClientOptions {
+        self.0.caller.options()
+    }
+
+    /// Does an operation, such as `session.update`, with its arguments in one flat object. Blocks until the
+    /// answer is there; reads are repeated when they fail in a way that passes.
+    ///
+    /// # Errors
+    /// `invalid_argument` before anything is sent; otherwise every kind of failure of a request.
+    pub fn call(&self, operation: &str, arguments: impl Serialize) -> Result<Answer> {
+        let json = to_json(operation, &arguments)?;
+        self.call_json(operation, &json, &CallOptions::default())
+    }
+
+    /// Like [`call`](Self::call), with the arguments as JSON text (`""` for none) and options.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn call_json(&self, operation: &str, json: &str, options: &CallOptions) -> Result<Answer> {
+        let token = CancelToken::with_interrupt(options.interrupt.clone());
+        self.0.caller.call(operation, json, options, &token)
+    }
+
+    /// Does an operation in the background.
+    ///
+    /// # Errors
+    /// `closed`, `internal` when the system gives no thread. What is wrong with the arguments shows in the
+    /// call's result.
+    pub fn start(&self, operation: &str, arguments: impl Serialize) -> Result<Call> {
+        let json = to_json(operation, &arguments)?;
+        self.start_json(operation, &json, CallOptions::default())
+    }
+
+    /// Like [`start`](Self::start), with the arguments as JSON text and options.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_json(&self, operation: &str, json: &str, options: CallOptions) -> Result<Call> {
+        if self.0.caller.is_closed() {
+            return Err(closed(operation));
+        }
+        let pool = {
+            let mut background = self.background();
+            let pool = background
+                .calls
+                .get_or_insert_with(|| Arc::new(Pool::new("opencode-call", CALL_THREADS)));
+            Arc::clone(pool)
+        };
+        Call::start(&self.0.caller, &pool, &self.0.signal, operation, json, options)
+    }
+
+    /// Sends a request that the table of operations does not know: a method, a path, query pairs, and a JSON
+    /// body. Blocks until the answer is there.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<&str>,
+        options: &CallOptions,
+    ) -> Result<Answer> {
+        let routed = raw_route(method, path, query, body)?;
+        let token = CancelToken::with_interrupt(options.interrupt.clone());
+        self.0.caller.request(&routed, options, &token)
+    }
+
+    /// Sends a prompt and returns at once; the run is polled or waited for.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a prompt that cannot be sent, `closed`, `internal`. All else shows in the run.
+    pub fn run(&self, prompt: impl Into<Prompt>) -> Result<Run> {
+        self.start_run(prompt.into(), None)
+    }
+
+    /// Sends a prompt and blocks until the reply is there.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and the error of a run that failed.
+    pub fn ask(&self, prompt: impl Into<Prompt>) -> Result<Arc<Reply>> {
+        self.run(prompt)?.wait(None)
+    }
+
+    /// Picks a run up that was started elsewhere: the same session and user message. The options of `prompt`
+    /// that concern the waiting (policies, limits, format) apply; its text does not. Returns at once.
+    ///
+    /// # Errors
+    /// `invalid_argument` when an id is missing, `closed`. An unknown run shows as `not_found` in the run.
+    pub fn resume(&self, session_id: &str, message_id: &str, prompt: Prompt) -> Result<Run> {
+        if session_id.is_empty() || message_id.is_empty() {
+            return Err(Error::invalid("resume: give the session and the message of the run"));
+        }
+        let prompt = Prompt { session: Some(session_id.to_owned()), ..prompt };
+        self.start_run(prompt, Some(message_id.to_owned()))
+    }
+
+    /// A descriptor that is readable while any run or call of this client has something new; polling clears
+    /// it. It belongs to the client: watch it, and do nothing else with it.
+    ///
+    /// # Errors
+    /// `internal` when the system gives no descriptor.
+    pub fn fd(&self) -> Result<i64> {
+        self.0.signal.descriptor()
+    }
+
+    /// Ends all runs and calls of this side, joins all threads and closes all connections, within a second
+    /// whatever the network does. The server goes on with prompts that were sent.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    fn start_run(&self, prompt: Prompt, resume: Option<String>) -> Result<Run> {
+        if self.0.caller.is_closed() {
+            return Err(closed("run"));
+        }
+        let options = self.options();
+        let setup = Setup {
+            permission: prompt.permission.clone().unwrap_or_else(|| options.permission.clone()),
+            question: prompt.question.unwrap_or(options.question),
+            directory: prompt.directory.clone().or_else(|| options.directory.clone()),
+            events: options.events,
+            prompt,
+            resume,
+        };
+        let mut background = self.background();
+        let engine = match &mut background.engine {
+            Some(engine) => engine,
+            none => none.insert(Engine::start(Arc::clone(&self.0.caller))?),
+        };
+        Run::start(engine, &self.0.signal, setup)
+    }
+
+    fn background(&self) -> MutexGuard<'_, Background> {
+        let mut background = self.0.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = std::process::id();
+        if background.pid != pid {
+            // The threads stayed with the parent; joining them here would wait for ever.
+            let fresh = Background { pid, engine: None, calls: None };
+            std::mem::forget(std::mem::replace(&mut *background, fresh));
+        }
+        background
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.caller.close();
+        let (engine, calls) = {
+            let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = (background.engine.take(), background.calls.take());
+            if background.pid != std::process::id() {
+                std::mem::forget(taken);
+                return;
+            }
+            taken
+        };
+        if let Some(engine) = engine {
+            engine.close();
+        }
+        if let Some(calls) = calls {
+            calls.close();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.base_url()).finish_non_exhaustive()
+    }
+}
+
+fn to_json(operation: &str, arguments: &impl Serialize) -> Result<String> {
+    serde_json::to_string(arguments).map_err(|e| {
+        Error::invalid(format!("{operation}: the arguments cannot be written as JSON: {e}"))
+    })
+}

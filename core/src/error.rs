@@ -1,0 +1,232 @@
+//! [`Error`]: what went wrong, with which value, and what to do about it.
+
+mod kind;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use kind::ErrorKind;
+
+/// The result of everything that can fail in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// One failure. Cheap to clone; never holds a password or an `Authorization` header.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    operation: Cow<'static, str>,
+    status: Option<u16>,
+    code: Option<String>,
+    body: Option<String>,
+    retryable: bool,
+    sent: bool,
+    retry_after: Option<Duration>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// Makes an error of a kind; `message` is one line: what, with which value, what to do.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            message: one_line(message.into()),
+            operation: Cow::Borrowed(""),
+            status: None,
+            code: None,
+            body: None,
+            retryable: false,
+            sent: false,
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// The kind, to be matched on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// One line for people: the operation, the HTTP status and the server's words, as far as known.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The name of the operation that failed, or `""` when none was involved.
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
+    /// The HTTP status of the answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The server's own name of the error, such as `NotFoundError`.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The body of the answer as it came, cut at 64 KiB.
+    pub fn body(&self) -> Option<&str> {
+        self.0.body.as_deref()
+    }
+
+    /// Whether the same call may succeed when it is repeated later.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// Whether the request may have reached the server: when true, repeating it may do a thing twice.
+    pub fn is_sent(&self) -> bool {
+        self.0.sent
+    }
+
+    /// How long the server wants to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    pub(crate) fn with_retry_after(mut self, time: Option<Duration>) -> Self {
+        self.0.retry_after = time;
+        self
+    }
+
+    pub(crate) fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
+        self.0.operation = operation.into();
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: Option<String>) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Self {
+        const MAX: usize = 64 * 1024;
+        if !body.is_empty() {
+            let cut = &body[..body.len().min(MAX)];
+            self.0.body = Some(String::from_utf8_lossy(cut).into_owned());
+        }
+        self
+    }
+
+    pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+
+    pub(crate) fn with_sent(mut self, sent: bool) -> Self {
+        self.0.sent = sent;
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The error as one JSON object: what the bindings hand to their hosts.
+    pub fn to_json(&self) -> String {
+        serde_json::json!({
+            "kind": self.kind().name(),
+            "number": self.kind().number(),
+            "message": self.message(),
+            "operation": self.operation(),
+            "status": self.status(),
+            "code": self.code(),
+            "body": self.body(),
+            "retryable": self.is_retryable(),
+            "sent": self.is_sent(),
+        })
+        .to_string()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("status", &self.0.status)
+            .field("code", &self.0.code)
+            .field("sent", &self.0.sent)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|s| s.as_ref() as &(dyn StdError + 'static))
+    }
+}
+
+/// Folds every run of white space and control characters into one space: logs and Lua hosts show one line.
+fn one_line(text: String) -> String {
+    if !text.contains(|c: char| c.is_control()) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_control() || (gap && c == ' ') {
+            gap = true;
+        } else {
+            if gap && !out.is_empty() {
+                out.push(' ');
+            }
+            gap = false;
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_line() {
+        let error = Error::invalid("Missing key\n  at [\"parts\"]\r\n");
+        assert_eq!(error.message(), "Missing key at [\"parts\"]");
+        assert_eq!(error.to_string(), error.message());
+    }
+
+    #[test]
+    fn json_has_every_field() {
+        let error = Error::new(ErrorKind::NotFound, "no").with_status(404).with_sent(true);
+        let json: serde_json::Value = serde_json::from_str(&error.to_json()).unwrap();
+        assert_eq!(json["kind"], "not_found");
+        assert_eq!(json["status"], 404);
+        assert_eq!(json["sent"], true);
+        assert!(json["code"].is_null());
+    }
+
+    #[test]
+    fn long_bodies_are_cut() {
+        let error = Error::invalid("x").with_body(&vec![b'a'; 1 << 20]);
+        assert_eq!(error.body().map(str::len), Some(64 * 1024));
+    }
+}

@@ -1,0 +1,38 @@
+//! A blocking client for OpenCode servers that never freezes its host.
+
+#![deny(unsafe_code)]
+
+mod answer;
+mod base_url;
+mod call;
+mod caller;
+mod cancel;
+mod client;
+mod credentials;
+mod error;
+mod event;
+mod limits;
+mod log;
+mod nearest;
+pub mod operation;
+mod options;
+mod retry;
+mod run;
+mod schema;
+mod signal;
+mod transport;
+mod worker;
+
+pub use answer::Answer;
+pub use call::Call;
+pub use cancel::Interrupt;
+pub use client::Client;
+pub use error::{Error, ErrorKind, Result};
+pub use event::Event;
+pub use log::{Level, Log};
+pub use options::{CallOptions, ClientOptions};
+pub use run::{
+    CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
+    PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,
+    Tokens, Update, WhenBusy,
+};

@@ -1,0 +1,80 @@
+//! The nearest correct spelling of a wrong one.
+
+/// The answer of the candidate that is nearest to `wrong`, if it is near enough to be meant.
+///
+/// A candidate is a spelling and the answer it stands for. Case and `_` do not count, so
+/// `session_id` is as good as `sessionID`.
+pub(crate) fn among<'a>(
+    wrong: &str,
+    candidates: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<&'a str> {
+    let wrong = letters(wrong);
+    // A third of the word may be wrong; a short one needs at least one letter right.
+    let limit = (wrong.len() / 3).max(1);
+    let mut best = None;
+    for (spelling, answer) in candidates {
+        let distance = distance(&wrong, &letters(spelling));
+        if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, answer));
+        }
+    }
+    best.map(|(_, answer)| answer)
+}
+
+/// The end of a sentence that names the nearest of some names, or nothing.
+pub(crate) fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    among(wrong, names.into_iter().map(|name| (name, name)))
+        .map_or_else(String::new, |near| format!("; did you mean '{near}'?"))
+}
+
+fn letters(word: &str) -> Vec<char> {
+    word.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// How many letters to add, drop, change or swap (with a neighbour) to get from one to the other.
+fn distance(from: &[char], to: &[char]) -> usize {
+    let mut before_last = Vec::new();
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    for (row, left) in from.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, right) in to.iter().enumerate() {
+            let changed = last[column] + usize::from(left != right);
+            let mut cost = changed.min(last[column + 1] + 1).min(current[column] + 1);
+            let swapped =
+                row > 0 && column > 0 && from[row - 1] == *right && to[column - 1] == *left;
+            if swapped {
+                let before: &Vec<usize> = &before_last;
+                cost = cost.min(before[column - 1] + 1);
+            }
+            current.push(cost);
+        }
+        before_last = last;
+        last = current;
+    }
+    last[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(from: &str, to: &str) -> usize {
+        distance(&letters(from), &letters(to))
+    }
+
+    #[test]
+    fn distances_count_letters() {
+        assert_eq!(between("title", "title"), 0);
+        assert_eq!(between("titel", "title"), 1);
+        assert_eq!(between("prompt", "promt"), 1);
+        assert_eq!(between("", "abc"), 3);
+        assert_eq!(between("message_id", "messageID"), 0);
+    }
+
+    #[test]
+    fn the_first_of_equals_wins_and_the_far_ones_are_nobody() {
+        let candidates = || [("ab", "ab"), ("ac", "ac")].into_iter();
+        assert_eq!(among("ad", candidates()), Some("ab"));
+        assert_eq!(among("xyz", candidates()), None);
+    }
+}

@@ -1,0 +1,279 @@
+//! Runs: one prompt on its way to its reply.
+//!
+//! [`Run`] is the handle that a host holds. Behind it the engine's threads send the prompt, listen to the
+//! server and decide when the answer is finished; the handle only looks at what they found.
+
+pub(crate) mod engine;
+mod feed;
+pub(crate) mod id;
+mod machine;
+mod message;
+mod policy;
+mod prompt;
+mod reply;
+mod state;
+mod transcript;
+mod update;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::signal::Signal;
+use engine::{Engine, Inbox, Message, RunId};
+use machine::Machine;
+pub(crate) use machine::Setup;
+use state::RunState;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use message::{CacheTokens, Tokens};
+pub use policy::{Decision, PermissionPolicy, PermissionReply, PermissionRule, QuestionPolicy};
+pub use prompt::{Model, Prompt, RunLimits, WhenBusy};
+pub use reply::{DecisionRecord, Reply, Timings};
+pub use state::State;
+pub use update::{TextUpdate, Update};
+
+/// One prompt on its way to its reply.
+///
+/// Dropping the handle neither cancels the prompt nor ends the care for it: its permissions are still
+/// answered by its policy. A handle may be used from any thread; updates go to whoever polls first.
+pub struct Run {
+    id: RunId,
+    state: Arc<RunState>,
+    inbox: Arc<Inbox>,
+}
+
+/// What another process needs to pick a run up: the session and the user message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detached {
+    /// The session that the prompt was sent to.
+    pub session_id: String,
+    /// The user message that the prompt became.
+    pub message_id: String,
+}
+
+impl Run {
+    pub(crate) fn start(engine: &Engine, signal: &Arc<Signal>, setup: Setup) -> Result<Run> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if setup.resume.is_none() {
+            setup.prompt.check()?;
+        }
+        let machine = Machine::new(setup, engine.now());
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
+        engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state)));
+        Ok(Run { id, state, inbox: Arc::clone(engine.inbox()) })
+    }
+
+    /// The state, and everything that happened since the last poll. Never blocks; with nothing new it makes
+    /// no system call and no allocation.
+    pub fn poll(&self) -> (State, Vec<Update>) {
+        self.state.poll()
+    }
+
+    /// The state, and the oldest update that was not taken yet. Never blocks.
+    pub fn poll_one(&self) -> (State, Option<Update>) {
+        self.state.poll_one()
+    }
+
+    /// The state without taking updates. Never blocks.
+    pub fn state(&self) -> State {
+        self.state.state()
+    }
+
+    /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
+    /// a timeout it waits as long as it takes.
+    pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {
+        self.block(timeout, |inner, state| match state.pop(inner) {
+            Some(update) => Some(Some(update)),
+            None => inner.outcome.is_some().then_some(None),
+        })
+        .flatten()
+    }
+
+    /// Every update in turn; blocks between them, and ends after the last one.
+    pub fn updates(&self) -> impl Iterator<Item = Update> + '_ {
+        std::iter::from_fn(|| self.next_update(None))
+    }
+
+    /// Blocks until the run is over, at most for `timeout`; `None` waits as long as it takes.
+    ///
+    /// # Errors
+    /// The error of a run that failed; `timeout` when the time is up, and the run goes on.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<Arc<Reply>> {
+        if self.is_over_within(timeout) {
+            return self.outcome();
+        }
+        let why = self.why();
+        let waited = timeout.unwrap_or_default().as_millis();
+        let text = format!("run: not finished within {waited} ms; {why}; wait again, or cancel it");
+        Err(Error::new(ErrorKind::Timeout, text).with_operation("run").with_sent(true))
+    }
+
+    /// Ends the run: the server is told to stop, and the run is over when it did. Blocks until then, at most
+    /// for `timeout`; zero only asks for it. A run that is over already stays as it is.
+    pub fn cancel(&self, timeout: Duration) -> State {
+        if !self.state().is_over() {
+            self.inbox.push(Message::Cancel(self.id));
+            self.is_over_within(Some(timeout));
+        }
+        self.state()
+    }
+
+    /// The reply, once the run is over; of a failed run, as far as it came.
+    pub fn reply(&self) -> Option<Arc<Reply>> {
+        self.state.read().outcome.as_ref().map(|outcome| Arc::clone(&outcome.reply))
+    }
+
+    /// Why the run failed, once it did.
+    pub fn error(&self) -> Option<Error> {
+        self.state.read().outcome.as_ref().and_then(|outcome| outcome.error.clone())
+    }
+
+    /// Why it is not moving, in one line; empty when it is over.
+    pub fn why(&self) -> String {
+        self.state.read().why.clone()
+    }
+
+    /// The text so far: all deltas of all text updates.
+    pub fn text(&self) -> String {
+        self.state.read().text.clone()
+    }
+
+    /// The session, once it is known.
+    pub fn session_id(&self) -> Option<String> {
+        self.state.read().session.clone()
+    }
+
+    /// The user message that the prompt becomes.
+    pub fn message_id(&self) -> String {
+        self.state.read().message_id.clone()
+    }
+
+    /// Answers a permission that came as an update. `message` tells the agent why it was rejected. Returns at
+    /// once; an answer to a request that is not open does nothing.
+    pub fn reply_permission(&self, id: &str, reply: PermissionReply, message: Option<&str>) {
+        let message = message.map(str::to_owned);
+        self.inbox.push(Message::Permission(self.id, id.to_owned(), reply, message));
+    }
+
+    /// Answers a question that came as an update: one list of chosen labels or own words per question.
+    /// Returns at once.
+    pub fn reply_question(&self, id: &str, answers: &[Vec<String>]) {
+        let answers = Some(serde_json::json!(answers));
+        self.inbox.push(Message::Question(self.id, id.to_owned(), answers));
+    }
+
+    /// Dismisses a question. Returns at once.
+    pub fn reject_question(&self, id: &str) {
+        self.inbox.push(Message::Question(self.id, id.to_owned(), None));
+    }
+
+    /// Leaves the run to the server and gives what [`Client::resume`](crate::Client::resume) needs. Blocks
+    /// until the prompt is sent, at most for `timeout`.
+    ///
+    /// # Errors
+    /// The error of a run that failed; `timeout` when it is not sent in time, and the run goes on.
+    pub fn detach(&self, timeout: Duration) -> Result<Detached> {
+        let is_sent = self.block(Some(timeout), |inner, _| {
+            (inner.is_sent || inner.outcome.is_some()).then_some(())
+        });
+        let inner = self.state.read();
+        if let Some(error) = inner.outcome.as_ref().and_then(|outcome| outcome.error.clone()) {
+            return Err(error);
+        }
+        match &inner.session {
+            Some(session_id) if is_sent.is_some() => {
+                let detached = Detached {
+                    session_id: session_id.clone(),
+                    message_id: inner.message_id.clone(),
+                };
+                drop(inner);
+                self.inbox.push(Message::Detach(self.id));
+                Ok(detached)
+            }
+            _ => {
+                let text =
+                    format!("run: not sent within {} ms; {}", timeout.as_millis(), inner.why);
+                Err(Error::new(ErrorKind::Timeout, text).with_operation("run"))
+            }
+        }
+    }
+
+    /// What is known of the run as one JSON object: what the bindings hand to their hosts.
+    pub fn to_json(&self) -> String {
+        let inner = self.state.read();
+        let (reply, error) = match &inner.outcome {
+            None => ("null".to_owned(), "null".to_owned()),
+            Some(outcome) => (
+                outcome.reply.to_json(),
+                outcome.error.as_ref().map_or_else(|| "null".to_owned(), Error::to_json),
+            ),
+        };
+        let head = serde_json::json!({
+            "state": self.state().as_str(),
+            "why": inner.why,
+            "text": inner.text,
+            "sessionID": inner.session,
+            "messageID": inner.message_id,
+        })
+        .to_string();
+        format!(r#"{},"reply":{reply},"error":{error}}}"#, head.strip_suffix('}').unwrap_or(&head))
+    }
+
+    fn outcome(&self) -> Result<Arc<Reply>> {
+        match &self.state.read().outcome {
+            Some(outcome) => match &outcome.error {
+                None => Ok(Arc::clone(&outcome.reply)),
+                Some(error) => Err(error.clone()),
+            },
+            None => Err(Error::new(ErrorKind::Internal, "run: over without an outcome")),
+        }
+    }
+
+    /// Blocks until the run is over, at most for `timeout`; whether it is.
+    pub fn is_over_within(&self, timeout: Option<Duration>) -> bool {
+        self.block(timeout, |inner, _| inner.outcome.is_some().then_some(())).is_some()
+    }
+
+    /// Blocks until `look` finds something, at most for `timeout`.
+    fn block<T>(
+        &self,
+        timeout: Option<Duration>,
+        look: impl Fn(&mut state::Inner, &RunState) -> Option<T>,
+    ) -> Option<T> {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut inner = self.state.read();
+        loop {
+            if let Some(found) = look(&mut inner, &self.state) {
+                return Some(found);
+            }
+            inner = match until {
+                None => self.state.woken().wait(inner).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    let waited = self.state.woken().wait_timeout(inner, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.state.abandon();
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("message_id", &self.message_id())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,653 @@
+//! [`Machine`]: one run as a state machine without any input or output of its own.
+//!
+//! Events, answers and the time go in; requests, updates and the outcome come out. Nothing here blocks,
+//! sleeps or knows a socket, so that every order of every input can be tested. The engine turns outputs
+//! into HTTP and feeds the results back.
+//!
+//! Events only wake the machine up and carry text. What is true is decided from the server's own state:
+//! the session status of the session's directory and its messages.
+
+mod ask;
+mod finish;
+mod open;
+mod send;
+#[cfg(test)]
+mod simulation;
+mod watch;
+
+use super::message::{Info, Message, Request, Status};
+use super::policy::{PermissionPolicy, QuestionPolicy};
+use super::prompt::Prompt;
+use super::reply::{DecisionRecord, Reply};
+use super::transcript::Transcript;
+use super::update::Update;
+use crate::answer::Answer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Milliseconds since the engine started.
+pub(crate) type Millis = u64;
+
+/// How long a run waits for the event stream before it goes on without.
+const STREAM_PATIENCE: Millis = 3_000;
+/// A message that is neither completed nor being worked on for this long is dead.
+const DEAD_AFTER: Millis = 2_000;
+/// A prompt of which nothing came for this long is looked into: are agent and model known?
+const SILENT_AFTER: Millis = 2_000;
+/// After an abort, a run without any answer is over when nothing began for this long.
+const ABORT_GRACE: Millis = 1_500;
+/// A cancel that the server does not settle within this time ends anyway.
+const SETTLE_LIMIT: Millis = 10_000;
+const START_TIMEOUT: Millis = 30_000;
+const SERVER_TIMEOUT: Millis = 15_000;
+
+/// What a run is made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub prompt: Prompt,
+    pub permission: PermissionPolicy,
+    pub question: QuestionPolicy,
+    pub directory: Option<String>,
+    /// Whether an event stream is to be used at all.
+    pub events: bool,
+    /// The user message to pick up, in the prompt's session, instead of sending.
+    pub resume: Option<String>,
+}
+
+/// Something that the machine is told.
+#[derive(Debug)]
+pub(crate) enum Input<'a> {
+    /// An event of a session that it asked for with [`Output::Track`], or of the server as a whole.
+    Event(&'a Event),
+    /// The event stream connected (`true`) or was lost. Whatever happened in between is unknown.
+    Stream(bool),
+    /// The result of a request.
+    Answer(Ticket, Result<Answer>),
+    /// What the session's directory looks like.
+    Sweep(&'a Sweep),
+    /// The directory could not be looked at.
+    SweepFailed(&'a Error),
+    /// It is this run's turn in its session.
+    Turn,
+    /// The host wants the run to end.
+    Cancel,
+    /// The host answered a permission.
+    Permission { id: String, reply: super::PermissionReply, message: Option<String> },
+    /// The host answered a question; `None` rejects it.
+    Question { id: String, answers: Option<Value> },
+    /// Time passed.
+    Time,
+}
+
+/// What a directory looks like at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Sweep {
+    /// When the first request of the sweep was sent.
+    pub started: Millis,
+    pub status: HashMap<String, Status>,
+    pub permissions: Vec<Arc<Request>>,
+    pub questions: Vec<Arc<Request>>,
+    /// Whether the lists of permissions and questions were read at all.
+    pub has_lists: bool,
+}
+
+/// Something that the machine wants.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// A request: an operation with its arguments, a JSON object.
+    Ask(Ticket, &'static str, String),
+    /// A fresh look at a directory.
+    Sweep(Option<String>),
+    /// Events of this session from now on.
+    Track(String),
+    /// A turn in this session.
+    Queue(String),
+    /// Something for the host.
+    Update(Update),
+    /// The end.
+    Over(Outcome),
+}
+
+/// What a request was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ticket {
+    Create,
+    FindCreated,
+    Session,
+    Baseline,
+    Agents,
+    Models,
+    Send,
+    Verify,
+    /// Messages, of the collection with this number.
+    Messages(u32),
+    Abort,
+    Permission(String),
+    PermissionFallback(String),
+    Question(String),
+    Child(String),
+    Diff,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub reply: Arc<Reply>,
+    pub error: Option<Error>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Getting a session.
+    Opening,
+    /// Waiting for its turn among the runs of this client.
+    Queued,
+    /// Looking at the session before sending.
+    Preparing,
+    Sending,
+    /// The answer to the send was lost: did it arrive?
+    Verifying,
+    Running,
+    /// Gathering the reply.
+    Collecting,
+    Over,
+}
+
+/// Why a run is being ended from this side.
+#[derive(Debug, Clone)]
+struct Ending {
+    error: Error,
+    since: Millis,
+    /// When the last abort was answered, and how many there were.
+    aborted: Option<Millis>,
+    is_aborting: bool,
+}
+
+/// One look at the truth: first the status, then, when it matters, the messages.
+#[derive(Debug, Clone, Copy)]
+struct Check {
+    started: Millis,
+    /// Whether the server was known to have begun. If not, an idle session may be one that has not begun yet.
+    has_begun: bool,
+    /// Whether the session was idle, once known.
+    is_idle: Option<bool>,
+}
+
+/// A permission or question that is open.
+#[derive(Debug)]
+struct Open {
+    request: Arc<Request>,
+    is_question: bool,
+    /// Handed to the host and not answered by it yet.
+    waits_for_host: bool,
+    /// The answer that is on its way, for the record.
+    reply: String,
+    by: &'static str,
+    seen: Millis,
+}
+
+/// Without events nothing would tell that agent or model are unknown: they are looked up before the send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Names {
+    Agent,
+    Model,
+    Known,
+}
+
+/// One run.
+pub(crate) struct Machine {
+    setup: Setup,
+    phase: Phase,
+    out: Vec<Output>,
+    now: Millis,
+    started: Millis,
+
+    message_id: String,
+    nonce: String,
+    session: Option<String>,
+    directory: Option<String>,
+    is_stream_up: bool,
+    /// Whether the stream was given up for the start.
+    goes_without_stream: bool,
+
+    /// Newest message before the send: everything after it is the run's or a stranger's.
+    baseline: Option<String>,
+    has_baseline: bool,
+    stale_requests: HashSet<String>,
+    is_new_session: bool,
+    /// The creation of the session was not confirmed: look for it before making another.
+    must_find_session: bool,
+    /// When the sweep before the send was asked for.
+    sweep_asked: Option<Millis>,
+    names: Names,
+    /// Whether a silent run was looked into.
+    has_wondered: bool,
+    waiting_answers: usize,
+    /// The next time a request that failed is repeated, and how often it failed.
+    retry_at: Option<Millis>,
+    failures: u32,
+    unreachable_since: Option<Millis>,
+    last_failure: Option<Error>,
+
+    /// The prompt's parts with the ids that they keep over all tries.
+    parts: Vec<Value>,
+    sent: Option<Millis>,
+    queued_ms: Millis,
+    send_error: Option<Error>,
+    send_tries: u32,
+    verify_tries: u32,
+    user_seen: bool,
+    /// User messages whose answers belong to this run: its own, and those that a compaction inserts.
+    chain: HashSet<String>,
+    /// User messages of others that came later.
+    strangers: HashMap<String, f64>,
+    /// The strangers' prompts that were answered, in the order of the answers.
+    answered_strangers: Vec<String>,
+    /// The newest answer in the session is to a prompt of somebody else that came later.
+    stranger_works: bool,
+    assistants: Vec<Info>,
+    messages: Vec<Message>,
+    transcript: Transcript,
+    children: Vec<String>,
+    child_usage: HashMap<String, (f64, super::message::Tokens)>,
+    child_messages: HashMap<String, HashMap<String, Info>>,
+    status: Option<Status>,
+    /// The server was seen to work since the prompt was sent.
+    was_busy: bool,
+    busy_tool: Option<String>,
+    last_error: Option<Value>,
+    idle_since: Option<Millis>,
+    check: Option<Check>,
+    check_again: bool,
+    next_check: Millis,
+    interval: Millis,
+    collection: u32,
+    /// Whether messages are read one by one.
+    reads_singly: bool,
+    collected: Vec<Message>,
+    first_token: Option<Millis>,
+
+    requests: BTreeMap<String, Open>,
+    handled: HashSet<String>,
+    decisions: Vec<DecisionRecord>,
+
+    ending: Option<Ending>,
+    verdict: Option<Option<Error>>,
+    files: Option<Arc<serde_json::value::RawValue>>,
+    why: String,
+}
+
+impl Machine {
+    /// A machine that stands at its beginning; [`start`](Self::start) sets it off.
+    pub(crate) fn new(setup: Setup, now: Millis) -> Self {
+        let message_id = setup
+            .resume
+            .clone()
+            .or_else(|| setup.prompt.message_id.clone())
+            .unwrap_or_else(|| super::id::new("msg"));
+        Machine {
+            phase: Phase::Opening,
+            out: Vec::new(),
+            now,
+            started: now,
+            nonce: message_id.clone(),
+            session: setup.prompt.session.clone(),
+            directory: setup.directory.clone(),
+            is_stream_up: false,
+            goes_without_stream: !setup.events,
+            baseline: None,
+            has_baseline: false,
+            stale_requests: HashSet::new(),
+            is_new_session: false,
+            must_find_session: false,
+            sweep_asked: None,
+            names: Names::Agent,
+            has_wondered: false,
+            waiting_answers: 0,
+            retry_at: None,
+            failures: 0,
+            unreachable_since: None,
+            last_failure: None,
+            parts: setup.prompt.parts.clone(),
+            sent: None,
+            queued_ms: 0,
+            send_error: None,
+            send_tries: 0,
+            verify_tries: 0,
+            user_seen: false,
+            chain: HashSet::from([message_id.clone()]),
+            strangers: HashMap::new(),
+            answered_strangers: Vec::new(),
+            stranger_works: false,
+            assistants: Vec::new(),
+            messages: Vec::new(),
+            transcript: Transcript::default(),
+            children: Vec::new(),
+            child_usage: HashMap::new(),
+            child_messages: HashMap::new(),
+            status: None,
+            was_busy: false,
+            busy_tool: None,
+            last_error: None,
+            idle_since: None,
+            check: None,
+            check_again: false,
+            next_check: now,
+            interval: 100,
+            collection: 0,
+            reads_singly: false,
+            collected: Vec::new(),
+            first_token: None,
+            requests: BTreeMap::new(),
+            handled: HashSet::new(),
+            decisions: Vec::new(),
+            ending: None,
+            verdict: None,
+            files: None,
+            why: String::new(),
+            message_id,
+            setup,
+        }
+    }
+
+    /// The first step.
+    pub(crate) fn start(&mut self, now: Millis) {
+        self.now = now;
+        self.open();
+        self.explain();
+    }
+
+    /// One step: everything that follows from an input at a time.
+    pub(crate) fn step(&mut self, now: Millis, input: Input<'_>) {
+        self.now = self.now.max(now);
+        if self.phase == Phase::Over {
+            return;
+        }
+        match input {
+            Input::Event(event) => self.on_event(event),
+            Input::Stream(is_up) => self.on_stream(is_up),
+            Input::Answer(ticket, result) => self.on_answer(ticket, result),
+            Input::Sweep(sweep) => self.on_sweep(sweep),
+            Input::SweepFailed(error) => self.on_sweep_failed(error),
+            Input::Turn => self.on_turn(),
+            Input::Cancel => self.end(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
+            Input::Permission { id, reply, message } => {
+                self.on_host_permission(&id, reply, message)
+            }
+            Input::Question { id, answers } => self.on_host_question(&id, answers),
+            Input::Time => {}
+        }
+        if self.phase != Phase::Over {
+            self.on_time();
+        }
+        if self.phase != Phase::Over {
+            self.explain();
+        }
+    }
+
+    /// What it wants since it was last asked.
+    pub(crate) fn take_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// When it wants to be stepped with [`Input::Time`] at the latest.
+    pub(crate) fn wake_at(&self) -> Option<Millis> {
+        let mut times: Vec<Millis> = Vec::with_capacity(6);
+        match self.phase {
+            Phase::Over => return None,
+            Phase::Opening | Phase::Preparing
+                if !self.goes_without_stream && !self.is_stream_up =>
+            {
+                times.push(self.started + STREAM_PATIENCE);
+            }
+            Phase::Running if self.check.is_none() => times.push(self.next_check),
+            _ => {}
+        }
+        times.extend(self.retry_at);
+        if self.ending.is_none()
+            && let Some(deadline) = self.setup.prompt.limits.deadline
+        {
+            times.push(self.started.saturating_add(millis(deadline)));
+        }
+        if let Some(ending) = &self.ending {
+            times.push(ending.since + SETTLE_LIMIT);
+        }
+        if let Some(since) = self.unreachable_since {
+            times.push(since + self.server_timeout());
+        }
+        times.into_iter().min()
+    }
+
+    /// The session, once known.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// The user message.
+    pub(crate) fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// Why it is not moving, in one line.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// Whether only the host can bring it on.
+    pub(crate) fn waits_for_host(&self) -> bool {
+        self.ending.is_none() && self.requests.values().any(|open| open.waits_for_host)
+    }
+
+    /// Whether the server has the prompt.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(crate) fn wants_events(&self) -> bool {
+        self.setup.events
+    }
+
+    /// The reply as far as it came.
+    pub(crate) fn partial_reply(&self) -> Reply {
+        self.reply()
+    }
+
+    fn ask(&mut self, ticket: Ticket, operation: &'static str, arguments: Value) {
+        self.out.push(Output::Ask(ticket, operation, arguments.to_string()));
+    }
+
+    fn update(&mut self, update: Update) {
+        self.out.push(Output::Update(update));
+    }
+
+    fn on_answer(&mut self, ticket: Ticket, result: Result<Answer>) {
+        match ticket {
+            Ticket::Create | Ticket::FindCreated | Ticket::Session => {
+                self.on_opened(ticket, result);
+            }
+            Ticket::Baseline | Ticket::Agents | Ticket::Models => self.on_prepared(ticket, result),
+            Ticket::Send => self.on_sent(result),
+            Ticket::Verify => self.on_verified(result),
+            Ticket::Messages(collection) => self.on_messages(collection, result),
+            Ticket::Abort => self.on_aborted(result),
+            Ticket::Permission(_) | Ticket::PermissionFallback(_) | Ticket::Question(_) => {
+                self.on_replied(ticket, result);
+            }
+            Ticket::Child(_) | Ticket::Diff => {
+                self.on_collected(ticket, result);
+            }
+        }
+    }
+
+    fn on_stream(&mut self, is_up: bool) {
+        self.is_stream_up = is_up;
+        // Whatever came in between is lost: growing parts wait until they are whole.
+        self.transcript.mark_gap();
+        match self.phase {
+            Phase::Opening | Phase::Preparing if is_up => self.prepared(),
+            Phase::Running => self.check_now(),
+            _ => {}
+        }
+    }
+
+    /// Everything that happens because time passed.
+    fn on_time(&mut self) {
+        let limits = self.setup.prompt.limits;
+        if self.ending.is_none()
+            && let Some(deadline) = limits.deadline
+            && self.now >= self.started.saturating_add(millis(deadline))
+        {
+            let text = format!("the run took longer than {} ms", deadline.as_millis());
+            self.end_at("deadline_ms", &text);
+        }
+        if let Some(ending) = &self.ending
+            && self.phase != Phase::Over
+            && self.now >= ending.since + SETTLE_LIMIT
+        {
+            self.over_unsettled();
+            return;
+        }
+        if let Some(since) = self.unreachable_since
+            && self.now >= since + self.server_timeout()
+            && !matches!(self.phase, Phase::Over)
+        {
+            self.over_unreachable();
+            return;
+        }
+        if self.retry_at.is_some_and(|at| self.now >= at) {
+            self.retry_at = None;
+            self.retry();
+        }
+        match self.phase {
+            Phase::Opening | Phase::Preparing
+                if !self.goes_without_stream
+                    && !self.is_stream_up
+                    && self.now >= self.started + STREAM_PATIENCE =>
+            {
+                self.goes_without_stream = true;
+                self.prepared();
+            }
+            Phase::Running if self.check.is_none() && self.now >= self.next_check => {
+                self.check_now()
+            }
+            _ => {}
+        }
+    }
+
+    /// Repeats what failed, as the phase demands.
+    fn retry(&mut self) {
+        match self.phase {
+            Phase::Opening => self.open(),
+            Phase::Preparing => self.prepare(),
+            Phase::Sending => self.send(),
+            Phase::Verifying => self.verify(),
+            Phase::Queued | Phase::Running | Phase::Collecting | Phase::Over => {}
+        }
+    }
+
+    /// Notes that the server could not be reached, and when to try again.
+    fn unreachable(&mut self, error: Error) {
+        self.failures += 1;
+        self.unreachable_since.get_or_insert(self.now);
+        self.last_failure = Some(error);
+        let pause: Millis = 100 << self.failures.min(4);
+        if self.phase == Phase::Running {
+            self.next_check = self.now + pause;
+        } else {
+            self.retry_at = Some(self.now + pause);
+        }
+    }
+
+    fn reachable(&mut self) {
+        self.failures = 0;
+        self.unreachable_since = None;
+        self.last_failure = None;
+    }
+
+    fn server_timeout(&self) -> Millis {
+        self.setup.prompt.limits.server_timeout.map_or(SERVER_TIMEOUT, millis)
+    }
+
+    fn start_timeout(&self) -> Millis {
+        self.setup.prompt.limits.start_timeout.map_or(START_TIMEOUT, millis)
+    }
+
+    fn is_mine(&self, session: &str) -> bool {
+        self.session.as_deref() == Some(session)
+    }
+
+    fn is_child(&self, session: &str) -> bool {
+        self.children.iter().any(|child| child == session)
+    }
+
+    fn add_child(&mut self, session: &str) {
+        if !self.is_mine(session) && !self.is_child(session) {
+            self.children.push(session.to_owned());
+            self.out.push(Output::Track(session.to_owned()));
+        }
+    }
+
+    /// Says in one line why the run is not moving, when that changed.
+    fn explain(&mut self) {
+        let why = self.reason();
+        if why != self.why {
+            self.why.clone_from(&why);
+            self.update(Update::Status { why });
+        }
+    }
+
+    fn reason(&self) -> String {
+        if let Some(error) = &self.last_failure {
+            return format!("the server does not answer: {error}");
+        }
+        if let Some(ending) = &self.ending {
+            return format!("ending the run: {}", ending.error);
+        }
+        match self.phase {
+            Phase::Opening => "opening the session".to_owned(),
+            Phase::Queued => {
+                "waiting for its turn: another prompt of this client runs in the session".to_owned()
+            }
+            Phase::Preparing if self.status.as_ref().is_some_and(|s| *s != Status::Idle) => {
+                "waiting for its turn: the session is busy with somebody else's prompt".to_owned()
+            }
+            Phase::Preparing => "preparing to send".to_owned(),
+            Phase::Sending => "sending the prompt".to_owned(),
+            Phase::Verifying => "looking whether the prompt arrived".to_owned(),
+            Phase::Collecting => "gathering the reply".to_owned(),
+            Phase::Over => String::new(),
+            Phase::Running => self.running_reason(),
+        }
+    }
+
+    fn running_reason(&self) -> String {
+        if let Some(open) = self.requests.values().find(|open| open.waits_for_host) {
+            let Request { id, permission, patterns, .. } = &*open.request;
+            return if open.is_question {
+                format!("waiting for an answer to question {id}")
+            } else {
+                format!("waiting for permission {id}: {permission} {}", patterns.join(", "))
+            };
+        }
+        let how =
+            if self.is_stream_up || !self.setup.events { "" } else { "; the event stream is lost" };
+        match (&self.status, &self.busy_tool) {
+            (Some(Status::Retry { attempt, message, .. }), _) => {
+                format!("the provider failed (retry {attempt}): {message}{how}")
+            }
+            (_, Some(tool)) => format!("the tool {tool} is running{how}"),
+            (Some(Status::Idle) | None, None) if self.assistants.is_empty() => {
+                format!("sent; the server has not begun yet{how}")
+            }
+            _ => format!("the model is working{how}"),
+        }
+    }
+}
+
+pub(crate) fn millis(time: std::time::Duration) -> Millis {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

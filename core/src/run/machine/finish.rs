@@ -1,0 +1,391 @@
+//! Judging, ending and settling: the ways out of a run.
+
+use super::*;
+use crate::run::message::{Part, Tokens, failure};
+use crate::run::reply::Timings;
+use crate::run::transcript::Channel;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+/// Tools that change files.
+const WRITERS: &[&str] = &["edit", "write", "multiedit", "patch", "apply_patch", "bash", "task"];
+
+impl Machine {
+    /// The session is idle and its messages are known back to the run's own prompt.
+    pub(super) fn judge(&mut self) {
+        let newest = self.messages.iter().rev().find(|m| m.info.is_assistant());
+        let newest = newest.map(|m| m.info.clone());
+        if let Some(ending) = self.ending.clone() {
+            return self.judge_ending(&ending, newest.as_ref());
+        }
+        match newest {
+            Some(info) if info.is_completed() => {
+                let overtaken = info.finish.as_deref() == Some("tool-calls")
+                    && info.structured.is_none()
+                    && self.answered_strangers.iter().any(|parent| {
+                        let came = self.strangers.get(parent).copied().unwrap_or(f64::MAX);
+                        came < info.time.completed.unwrap_or(0.0)
+                    });
+                let error = if overtaken { Some(self.superseded()) } else { own_error(&info) };
+                self.conclude(error);
+            }
+            Some(_) => {
+                let since = *self.idle_since.get_or_insert(self.now);
+                if self.now >= since + DEAD_AFTER {
+                    let text = "run: the server stopped working on the prompt before it was answered: it was killed, restarted or disposed; send it again";
+                    self.conclude(Some(
+                        Error::new(ErrorKind::Interrupted, text).with_retryable(true),
+                    ));
+                } else {
+                    self.end_check();
+                    self.next_check = self.next_check.min(self.now + 300);
+                }
+            }
+            None => self.judge_unanswered(),
+        }
+    }
+
+    fn judge_unanswered(&mut self) {
+        if !self.answered_strangers.is_empty() {
+            return self.conclude(Some(self.superseded()));
+        }
+        if let Some(error) = &self.last_error {
+            let (code, words) = failure(error);
+            let text = format!("run: {code}: {words}");
+            let error = Error::new(ErrorKind::Agent, text).with_code(Some(code));
+            return self.conclude(Some(error));
+        }
+        let since = *self.idle_since.get_or_insert(self.now);
+        let sent = self.sent.unwrap_or(self.now);
+        let was_working = self.was_busy && self.now >= since + DEAD_AFTER;
+        if was_working || self.now >= sent + self.start_timeout() {
+            let text = format!(
+                "run: the server took the prompt and then did nothing for {} ms; probably agent or model are wrong, or a plugin hangs",
+                self.now - sent
+            );
+            let error = Error::new(ErrorKind::NeverStarted, text).with_retryable(true);
+            return self.conclude(Some(error));
+        }
+        if self.now >= sent + SILENT_AFTER && !std::mem::replace(&mut self.has_wondered, true) {
+            self.ask_names();
+        }
+        self.end_check();
+    }
+
+    /// The session is busy while the run is watched without events, or is being ended.
+    pub(super) fn judge_busy(&mut self) {
+        if let Some(ending) = &self.ending {
+            if self.stranger_works {
+                // Whoever works in the session now, it is not this run: an abort would hit the wrong one.
+                let error = ending.error.clone();
+                return self.conclude(Some(error));
+            }
+            let is_due = ending.aborted.is_none_or(|at| self.now >= at + 1_000);
+            if is_due && !ending.is_aborting {
+                self.abort();
+            }
+        }
+        self.end_check();
+    }
+
+    fn judge_ending(&mut self, ending: &Ending, newest: Option<&Info>) {
+        match (newest, ending.aborted) {
+            (Some(info), aborted) if info.is_completed() => {
+                // It may have been over before the abort: then it is simply done.
+                let was_aborted = aborted.is_some() || ending.is_aborting;
+                let has_end = info.finish.as_deref().is_some_and(|finish| finish != "tool-calls");
+                let is_whole = has_end && info.error.is_none();
+                let error = if was_aborted && !is_whole {
+                    Some(ending.error.clone())
+                } else {
+                    own_error(info)
+                };
+                self.conclude(error);
+            }
+            (newest, Some(aborted)) => {
+                let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
+                if self.now >= aborted + grace {
+                    self.conclude(Some(ending.error.clone()));
+                } else {
+                    self.end_check();
+                }
+            }
+            (_, None) => {
+                if !ending.is_aborting {
+                    self.abort();
+                }
+                self.end_check();
+            }
+        }
+    }
+
+    /// Ends the run from this side: at once when nothing was sent, else by an abort that is watched.
+    pub(super) fn end(&mut self, error: Error) {
+        match self.phase {
+            Phase::Opening | Phase::Queued | Phase::Preparing => self.over(Some(error)),
+            Phase::Sending | Phase::Verifying | Phase::Running if self.ending.is_none() => {
+                self.ending =
+                    Some(Ending { error, since: self.now, aborted: None, is_aborting: false });
+                if self.phase == Phase::Running {
+                    self.check_now();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the run at one of its own limits.
+    pub(super) fn end_at(&mut self, limit: &str, text: &str) {
+        let error = Error::new(ErrorKind::Limit, format!("run: {limit}: {text}"));
+        self.end(error.with_code(Some(limit.to_owned())).with_sent(self.sent.is_some()));
+    }
+
+    fn abort(&mut self) {
+        if let Some(ending) = &mut self.ending {
+            ending.is_aborting = true;
+        }
+        self.ask(Ticket::Abort, "session.abort", json!({ "sessionID": self.session }));
+    }
+
+    pub(super) fn on_aborted(&mut self, result: Result<Answer>) {
+        let now = self.now;
+        if let Some(ending) = &mut self.ending {
+            ending.is_aborting = false;
+            if result.as_ref().err().is_none_or(Error::is_sent) {
+                ending.aborted = Some(now);
+            }
+        }
+        match result {
+            Err(error) if error.kind() == ErrorKind::NotFound => self.over(Some(error)),
+            _ => self.check_now(),
+        }
+    }
+
+    fn superseded(&self) -> Error {
+        let other = self.answered_strangers.last().map_or("", String::as_str);
+        let text = format!(
+            "run: another prompt ({other}) was sent to the session before this one was answered, and the server answers both in one; its answer is that message's"
+        );
+        Error::new(ErrorKind::Superseded, text)
+    }
+
+    /// The outcome is known; what the reply still needs is gathered.
+    pub(super) fn conclude(&mut self, error: Option<Error>) {
+        self.phase = Phase::Collecting;
+        self.check = None;
+        self.verdict = Some(error);
+        self.collect();
+    }
+
+    pub(super) fn collect(&mut self) {
+        self.waiting_answers = self.children.len();
+        for child in self.children.clone() {
+            let ticket = Ticket::Child(child.clone());
+            self.ask(ticket, "session.get", json!({ "sessionID": child }));
+        }
+        let writes = |part: &Part| {
+            part.kind == "patch"
+                || part.tool.as_ref().is_some_and(|(tool, _)| WRITERS.contains(&tool.as_str()))
+        };
+        if self.messages.iter().any(|m| m.parts.iter().any(writes)) {
+            self.waiting_answers += 1;
+            let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
+            self.ask(Ticket::Diff, "session.diff", arguments);
+        }
+        if self.waiting_answers == 0 {
+            self.finish();
+        }
+    }
+
+    pub(super) fn on_collected(&mut self, ticket: Ticket, result: Result<Answer>) {
+        #[derive(Deserialize)]
+        struct Session {
+            #[serde(default)]
+            cost: f64,
+            #[serde(default)]
+            tokens: Tokens,
+        }
+        // What cannot be had is left out: the answer itself is complete.
+        match (ticket, result) {
+            (Ticket::Child(child), Ok(answer)) => {
+                if let Ok(session) = answer.json::<Session>() {
+                    self.child_usage.insert(child, (session.cost, session.tokens));
+                }
+            }
+            (Ticket::Diff, Ok(answer)) => {
+                if let Ok(raw) = answer.json::<Box<RawValue>>() {
+                    self.files = Some(Arc::from(raw));
+                }
+            }
+            _ => {}
+        }
+        self.waiting_answers = self.waiting_answers.saturating_sub(1);
+        if self.waiting_answers == 0 && self.phase == Phase::Collecting {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        let mut error = self.verdict.take().flatten();
+        let newest = self.messages.iter().rev().find(|m| m.info.is_assistant());
+        if error.is_none()
+            && let Some((_, Some(schema))) = self.setup.prompt.output_format()
+        {
+            let structured = newest.and_then(|m| m.info.structured.as_ref());
+            error = check_structured(structured, &schema);
+        }
+        self.over(error);
+    }
+
+    /// Ends without having sent anything.
+    pub(super) fn over_early(&mut self, error: Error) {
+        self.over(Some(error));
+    }
+
+    pub(super) fn over_unsettled(&mut self) {
+        if let Some(ending) = &self.ending {
+            let text = format!(
+                "{}; the server did not confirm the end within {SETTLE_LIMIT} ms",
+                ending.error
+            );
+            let code = ending.error.code().map(str::to_owned);
+            self.over(Some(Error::new(ending.error.kind(), text).with_code(code)));
+        }
+    }
+
+    pub(super) fn over_unreachable(&mut self) {
+        let error = match (&self.ending, &self.last_failure) {
+            (Some(ending), _) => ending.error.clone(),
+            (None, Some(error)) => {
+                let text = format!(
+                    "{error}; the server was out of reach for {} ms",
+                    self.server_timeout()
+                );
+                let error = Error::new(error.kind(), text).with_retryable(true);
+                error.with_sent(self.sent.is_some() || self.send_error.is_some())
+            }
+            (None, None) => Error::new(ErrorKind::Connection, "the server is out of reach"),
+        };
+        self.over(Some(error));
+    }
+
+    /// The end, with what there is.
+    pub(super) fn over(&mut self, error: Option<Error>) {
+        self.phase = Phase::Over;
+        self.why.clear();
+        self.requests.clear();
+        let error =
+            error.map(|e| if e.operation().is_empty() { e.with_operation("run") } else { e });
+        let reply = Arc::new(self.reply());
+        self.update(match &error {
+            None => Update::Done(Arc::clone(&reply)),
+            Some(error) => Update::Failed(error.clone()),
+        });
+        self.out.push(Output::Over(Outcome { reply, error }));
+    }
+
+    /// Cost and tokens so far, those of subagents included.
+    pub(super) fn usage(&self) -> (f64, Tokens) {
+        let mut cost = 0.0;
+        let mut tokens = Tokens::default();
+        let mut add = |c: f64, t: &Tokens| {
+            cost += c;
+            tokens.add(t);
+        };
+        for info in &self.assistants {
+            add(info.cost, &info.tokens);
+        }
+        for child in &self.children {
+            match (self.child_usage.get(child), self.child_messages.get(child)) {
+                (Some((cost, tokens)), _) => add(*cost, tokens),
+                (None, Some(messages)) => {
+                    messages.values().for_each(|info| add(info.cost, &info.tokens));
+                }
+                (None, None) => {}
+            }
+        }
+        (cost, tokens)
+    }
+
+    pub(super) fn reply(&self) -> Reply {
+        let newest = self.messages.iter().rev().find(|m| m.info.is_assistant());
+        let (cost, tokens) = self.usage();
+        let texts = newest
+            .iter()
+            .flat_map(|m| &m.parts)
+            .filter(|part| part.kind == "text" && part.synthetic != Some(true));
+        let texts = texts.filter_map(|part| part.text.as_deref()).filter(|text| !text.is_empty());
+        let info = newest.map(|m| &m.info);
+        let parts = newest.map_or_else(Vec::new, |m| {
+            m.parts.iter().map(|part| Arc::from(part.raw.clone())).collect()
+        });
+        let transcript = self.transcript.text(Channel::Text);
+        Reply {
+            session_id: self.session.clone().unwrap_or_default(),
+            message_id: self.message_id.clone(),
+            text: match newest {
+                Some(_) => texts.collect::<Vec<_>>().join("\n\n"),
+                // Ended before its messages were read: what was streamed is all there is.
+                None => transcript.clone(),
+            },
+            transcript,
+            reasoning: self.transcript.text(Channel::Reasoning),
+            structured: info.and_then(|info| info.structured.clone()),
+            finish: info.and_then(|info| info.finish.clone()),
+            cost,
+            tokens,
+            agent: info.and_then(|info| info.agent.clone()),
+            provider_id: info.and_then(|info| info.provider_id.clone()),
+            model_id: info.and_then(|info| info.model_id.clone()),
+            messages: self.messages.iter().map(|m| Arc::from(m.raw.clone())).collect(),
+            parts,
+            decisions: self.decisions.clone(),
+            files: self.files.clone(),
+            children: self.children.clone(),
+            time: Timings {
+                queued_ms: self.queued_ms,
+                first_token_ms: self.first_token.map(|at| at - self.started),
+                total_ms: self.now - self.started,
+            },
+        }
+    }
+}
+
+/// The error that the server wrote into the message.
+fn own_error(info: &Info) -> Option<Error> {
+    if info.error.is_none() && info.finish.is_none() {
+        // What an abort leaves behind while the provider is being retried.
+        let text = "run: the server ended the prompt without an answer; send it again";
+        return Some(Error::new(ErrorKind::Interrupted, text).with_retryable(true));
+    }
+    let (code, words) = info.failure()?;
+    let (kind, text) = if code == "MessageAbortedError" {
+        (ErrorKind::Cancelled, "run: the prompt was aborted on the server".to_owned())
+    } else {
+        (ErrorKind::Agent, format!("run: {code}: {words}"))
+    };
+    let data = info.error.as_ref().map(|error| &error["data"]);
+    let is_retryable = data.is_some_and(|data| data["isRetryable"] == true);
+    let body = info.error.as_ref().map(Value::to_string).unwrap_or_default();
+    Some(
+        Error::new(kind, text)
+            .with_code(Some(code))
+            .with_body(body.as_bytes())
+            .with_retryable(is_retryable)
+            .with_sent(true),
+    )
+}
+
+fn check_structured(value: Option<&Value>, schema: &Value) -> Option<Error> {
+    let Some(value) = value else {
+        return Some(Error::new(
+            ErrorKind::Agent,
+            "run: the model gave no value for the format; try again, or another model",
+        ));
+    };
+    crate::schema::mismatch(value, schema).map(|why| {
+        let text = format!("run: the model's value does not fit the format: {why}");
+        Error::new(ErrorKind::Agent, text).with_code(Some("StructuredOutputError".to_owned()))
+    })
+}

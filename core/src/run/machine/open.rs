@@ -1,0 +1,285 @@
+//! Getting a session, a turn in it, and a look at it before the prompt is sent.
+
+use super::*;
+use crate::run::prompt::{Model, WhenBusy};
+use serde::Deserialize;
+use serde_json::json;
+
+/// How many of the newest sessions are searched for one whose creation was not confirmed.
+const FIND_AMONG: u32 = 50;
+
+#[derive(Deserialize)]
+struct Session {
+    id: String,
+    #[serde(default)]
+    directory: Option<String>,
+    #[serde(default)]
+    metadata: Option<Value>,
+}
+
+impl Machine {
+    /// Asks for the session: an existing one, or a new one.
+    pub(super) fn open(&mut self) {
+        match self.session.clone() {
+            Some(session) => {
+                self.ask(Ticket::Session, "session.get", json!({ "sessionID": session }));
+            }
+            None if self.must_find_session => {
+                let mut arguments = json!({ "limit": FIND_AMONG });
+                self.add_directory(&mut arguments);
+                self.ask(Ticket::FindCreated, "session.list", arguments);
+            }
+            None => {
+                // The mark lets a session be found again when the answer to its creation is lost.
+                let mut arguments = json!({ "metadata": { "libopencode": self.nonce } });
+                if let Some(title) = &self.setup.prompt.title {
+                    arguments["title"] = title.as_str().into();
+                }
+                self.add_directory(&mut arguments);
+                self.ask(Ticket::Create, "session.create", arguments);
+            }
+        }
+    }
+
+    pub(super) fn on_opened(&mut self, ticket: Ticket, result: Result<Answer>) {
+        match (ticket, result) {
+            (Ticket::FindCreated, Ok(answer)) => match answer.json::<Vec<Session>>() {
+                Ok(sessions) => {
+                    self.reachable();
+                    let mine = |s: &Session| {
+                        s.metadata.as_ref().is_some_and(|m| m["libopencode"] == *self.nonce)
+                    };
+                    match sessions.into_iter().find(mine) {
+                        Some(session) => self.opened(session),
+                        None => {
+                            self.must_find_session = false;
+                            self.open();
+                        }
+                    }
+                }
+                Err(error) => self.over_early(error),
+            },
+            (ticket, Ok(answer)) => match answer.json::<Session>() {
+                Ok(session) => {
+                    self.reachable();
+                    self.is_new_session = ticket == Ticket::Create;
+                    self.opened(session);
+                }
+                Err(error) => self.over_early(error),
+            },
+            (ticket, Err(error)) if is_transient(&error) => {
+                self.must_find_session |= ticket == Ticket::Create && error.is_sent();
+                self.unreachable(error);
+            }
+            (_, Err(error)) => self.over_early(error),
+        }
+    }
+
+    fn opened(&mut self, session: Session) {
+        if session.directory.is_some() {
+            self.directory = session.directory;
+        }
+        self.session = Some(session.id.clone());
+        self.out.push(Output::Track(session.id.clone()));
+        if self.setup.resume.is_some() {
+            self.verify();
+            return;
+        }
+        self.phase = Phase::Queued;
+        self.out.push(Output::Queue(session.id));
+    }
+
+    pub(super) fn on_turn(&mut self) {
+        if self.phase == Phase::Queued {
+            self.phase = Phase::Preparing;
+            self.prepare();
+        }
+    }
+
+    /// Looks at the session: is it idle, what is listed already, what is its newest message?
+    pub(super) fn prepare(&mut self) {
+        if self.is_new_session {
+            // Nothing can be in a session that was just made.
+            self.status = Some(Status::Idle);
+            self.has_baseline = true;
+            self.prepared();
+        } else if !self.has_baseline {
+            self.sweep_asked = Some(self.now);
+            self.out.push(Output::Sweep(self.directory.clone()));
+        } else {
+            self.prepared();
+        }
+    }
+
+    /// What the sweep before the send says.
+    pub(super) fn on_first_sweep(&mut self, sweep: &Sweep) {
+        let Some(session) = self.session.clone() else { return };
+        if self.sweep_asked.is_none_or(|asked| sweep.started < asked) {
+            // Another run's look, taken before this one asked.
+            return;
+        }
+        self.sweep_asked = None;
+        self.reachable();
+        let status = sweep.status.get(&session).cloned().unwrap_or(Status::Idle);
+        let requests = sweep.permissions.iter().chain(&sweep.questions);
+        let listed = requests.filter(|request| request.session_id == session);
+        self.stale_requests.extend(listed.map(|request| request.id.clone()));
+        let is_idle = status == Status::Idle;
+        self.status = Some(status);
+        match self.setup.prompt.when_busy {
+            _ if is_idle => {}
+            WhenBusy::Send => {}
+            WhenBusy::Refuse => {
+                let text =
+                    format!("run: session {session} is busy; wait, or leave when_busy at 'queue'");
+                self.over_early(Error::new(ErrorKind::Conflict, text).with_retryable(true));
+                return;
+            }
+            WhenBusy::Queue => {
+                self.interval = (self.interval * 3 / 2).clamp(100, 1_000);
+                self.retry_at = Some(self.now + self.interval);
+                return;
+            }
+        }
+        let arguments = json!({ "sessionID": session, "limit": 1 });
+        self.ask(Ticket::Baseline, "session.messages", arguments);
+    }
+
+    pub(super) fn on_prepared(&mut self, ticket: Ticket, result: Result<Answer>) {
+        if self.phase == Phase::Running {
+            return self.on_names_of_a_silent_run(&ticket, result);
+        }
+        if self.phase != Phase::Preparing {
+            // The stream came up meanwhile, and the prompt went out without an answer to this.
+            return;
+        }
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) if is_transient(&error) => return self.unreachable(error),
+            Err(error) if ticket == Ticket::Baseline && error.status() == Some(400) => {
+                // A prompt with a format at the session's beginning cannot be read; all else can.
+                self.has_baseline = true;
+                return self.prepared();
+            }
+            Err(error) => return self.over_early(error),
+        };
+        self.reachable();
+        let checked = match ticket {
+            Ticket::Baseline => answer.json::<Vec<Value>>().map(|messages| {
+                let newest = messages.last().and_then(|m| m["info"]["id"].as_str());
+                self.baseline = newest.map(str::to_owned);
+                self.has_baseline = true;
+            }),
+            _ => self.check_names(&ticket, &answer),
+        };
+        match checked {
+            Ok(()) => self.prepared(),
+            Err(error) => self.over_early(error),
+        }
+    }
+
+    /// Sends, once everything that must be known before is known.
+    pub(super) fn prepared(&mut self) {
+        if self.phase != Phase::Preparing || !self.has_baseline || self.retry_at.is_some() {
+            return;
+        }
+        if !self.is_stream_up {
+            if !self.goes_without_stream {
+                return;
+            }
+            if self.ask_names() {
+                return;
+            }
+        }
+        self.send();
+    }
+
+    /// Asks for what tells whether agent or model are known; false when there is nothing left to ask.
+    pub(super) fn ask_names(&mut self) -> bool {
+        if self.names == Names::Agent && self.setup.prompt.agent.is_none() {
+            self.names = Names::Model;
+        }
+        if self.names == Names::Model && self.setup.prompt.model.is_none() {
+            self.names = Names::Known;
+        }
+        let mut arguments = json!({});
+        self.add_directory(&mut arguments);
+        match self.names {
+            Names::Agent => self.ask(Ticket::Agents, "app.agents", arguments),
+            Names::Model => self.ask(Ticket::Models, "config.providers", arguments),
+            Names::Known => return false,
+        }
+        true
+    }
+
+    fn check_names(&mut self, ticket: &Ticket, answer: &Answer) -> Result<()> {
+        let prompt = &self.setup.prompt;
+        if *ticket == Ticket::Agents {
+            self.names = Names::Model;
+            let agents = answer.json::<Vec<Value>>()?;
+            return prompt.agent.as_deref().map_or(Ok(()), |agent| check_agent(agent, &agents));
+        }
+        self.names = Names::Known;
+        let config = answer.json::<Value>()?;
+        prompt.model.as_ref().map_or(Ok(()), |model| check_model(model, &config))
+    }
+
+    /// Nothing came of the prompt, and the event that would say why may have been lost.
+    fn on_names_of_a_silent_run(&mut self, ticket: &Ticket, result: Result<Answer>) {
+        // What cannot be asked now is asked at the next look.
+        let Ok(answer) = result else { return };
+        match self.check_names(ticket, &answer) {
+            Err(error) if self.assistants.is_empty() => self.conclude(Some(error)),
+            _ => {
+                self.ask_names();
+            }
+        }
+    }
+
+    pub(super) fn add_directory(&self, arguments: &mut Value) {
+        if let Some(directory) = &self.directory {
+            arguments["directory"] = directory.as_str().into();
+        }
+    }
+}
+
+fn check_agent(wanted: &str, agents: &[Value]) -> Result<()> {
+    let names = || agents.iter().filter_map(|agent| agent["name"].as_str());
+    if names().any(|name| name == wanted) {
+        return Ok(());
+    }
+    let known = names().collect::<Vec<_>>().join(", ");
+    let text = format!("run: agent '{wanted}' is not known; there are: {known}");
+    Err(Error::new(ErrorKind::Agent, text))
+}
+
+fn check_model(model: &Model, config: &Value) -> Result<()> {
+    let empty = Vec::new();
+    let providers = config["providers"].as_array().unwrap_or(&empty);
+    let ids = |list: &mut dyn Iterator<Item = &str>| list.collect::<Vec<_>>().join(", ");
+    let Some(provider) = providers.iter().find(|p| p["id"] == *model.provider_id) else {
+        let known = ids(&mut providers.iter().filter_map(|p| p["id"].as_str()));
+        let text =
+            format!("run: provider '{}' is not known; there are: {known}", model.provider_id);
+        return Err(Error::new(ErrorKind::Agent, text));
+    };
+    if provider["models"].get(&model.model_id).is_some() {
+        return Ok(());
+    }
+    let models = provider["models"].as_object();
+    let near = crate::nearest::did_you_mean(
+        &model.model_id,
+        models.iter().flat_map(|models| models.keys().map(String::as_str)),
+    );
+    let text =
+        format!("run: provider '{}' has no model '{}'{near}", model.provider_id, model.model_id);
+    Err(Error::new(ErrorKind::Agent, text))
+}
+
+/// Whether the same request may succeed a moment later.
+pub(super) fn is_transient(error: &Error) -> bool {
+    match error.status() {
+        Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
+        None => matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout),
+    }
+}

@@ -1,0 +1,126 @@
+//! Sending the prompt once, whatever happens to the answer.
+
+use super::open::is_transient;
+use super::*;
+use serde_json::json;
+
+/// Looks for the message before it is sent again: the server stores it a moment after it took the request.
+const VERIFY_TRIES: u32 = 4;
+const VERIFY_PAUSE: Millis = 150;
+const SEND_TRIES: u32 = 8;
+
+impl Machine {
+    pub(super) fn send(&mut self) {
+        self.phase = Phase::Sending;
+        self.send_tries += 1;
+        self.verify_tries = 0;
+        let prompt = &self.setup.prompt;
+        // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
+        for part in &mut self.parts {
+            if part.get("id").is_none() {
+                part["id"] = crate::run::id::new("prt").into();
+            }
+        }
+        let mut arguments = json!({
+            "sessionID": self.session,
+            "messageID": self.message_id,
+            "parts": self.parts,
+        });
+        let fields = [
+            ("agent", prompt.agent.as_deref().map(Value::from)),
+            ("model", prompt.model.as_ref().map(|model| model.to_value())),
+            ("system", prompt.system.as_deref().map(Value::from)),
+            ("tools", prompt.tools.clone()),
+            ("variant", prompt.variant.as_deref().map(Value::from)),
+            ("format", prompt.output_format().map(|(format, _)| format)),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                arguments[name] = value;
+            }
+        }
+        self.ask(Ticket::Send, "session.prompt_async", arguments);
+    }
+
+    pub(super) fn on_sent(&mut self, result: Result<Answer>) {
+        match result {
+            Ok(_) => self.accepted(),
+            Err(error) if !error.is_sent() && is_transient(&error) => match &self.ending {
+                Some(ending) => self.over(Some(ending.error.clone())),
+                None => self.unreachable(error),
+            },
+            // An answer that says no is final; silence, and errors of the server itself, say nothing.
+            Err(error) if !is_transient(&error) && error.status().is_none_or(|s| s < 500) => {
+                self.over(Some(error));
+            }
+            Err(error) => {
+                self.send_error = Some(error);
+                self.verify();
+            }
+        }
+    }
+
+    /// Asks whether the message is there.
+    pub(super) fn verify(&mut self) {
+        self.phase = Phase::Verifying;
+        let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
+        self.ask(Ticket::Verify, "session.message", arguments);
+    }
+
+    pub(super) fn on_verified(&mut self, result: Result<Answer>) {
+        let error = match result {
+            Ok(_) => {
+                self.user_seen = true;
+                return self.accepted();
+            }
+            // The server cannot write down a message with a format: it is there all the same.
+            Err(error) if error.status() == Some(400) => {
+                self.user_seen = true;
+                return self.accepted();
+            }
+            Err(error) => error,
+        };
+        if error.kind() != ErrorKind::NotFound {
+            return if is_transient(&error) {
+                self.unreachable(error)
+            } else {
+                self.over(Some(error))
+            };
+        }
+        self.reachable();
+        if self.setup.resume.is_some() {
+            let session = self.session.as_deref().unwrap_or_default();
+            let text = format!("resume: session {session} has no message {}", self.message_id);
+            return self.over(Some(Error::new(ErrorKind::NotFound, text)));
+        }
+        self.verify_tries += 1;
+        if self.verify_tries < VERIFY_TRIES {
+            self.retry_at = Some(self.now + VERIFY_PAUSE * Millis::from(self.verify_tries));
+            return;
+        }
+        match (&self.ending, &self.send_error) {
+            (Some(ending), _) => self.over(Some(ending.error.clone())),
+            (None, Some(error)) if !is_transient(error) || self.send_tries >= SEND_TRIES => {
+                self.over(Some(error.clone()));
+            }
+            _ => self.send(),
+        }
+    }
+
+    fn accepted(&mut self) {
+        self.reachable();
+        self.phase = Phase::Running;
+        self.sent = Some(self.now);
+        self.queued_ms = self.now - self.started;
+        self.interval = 100;
+        if !self.was_busy {
+            self.status = None;
+        }
+        let is_ahead = !self.assistants.is_empty();
+        if is_ahead || self.ending.is_some() || self.setup.resume.is_some() {
+            self.check_now();
+        } else {
+            self.plan_check();
+        }
+    }
+}

@@ -1,0 +1,522 @@
+//! A simulated server, and the run engine against it under every order, loss and repetition of inputs.
+//!
+//! The server follows the real one's rules (measured on 1.18.33): a prompt is stored a moment after it was
+//! accepted, the session is busy a moment later, text is stored when a part ends, a message is completed
+//! before the session is idle, the same message id is no second prompt. What happens next, and what gets
+//! lost, is decided by a list of bytes, so that proptest can shrink a failure.
+
+use super::*;
+use crate::answer::Answer;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use ureq::http::{HeaderMap, HeaderValue};
+
+const SESSION: &str = "ses_1";
+
+/// What the server does for a prompt, one small step at a time.
+#[derive(Debug, Clone)]
+enum Step {
+    Store,
+    Busy,
+    Begin(usize),
+    Part(usize),
+    Delta(usize, &'static str),
+    EndPart(usize),
+    Complete(usize, &'static str),
+    Idle,
+}
+
+/// Steps and texts of a prompt that the model answers with tools in between.
+fn script() -> Vec<Step> {
+    let mut steps = vec![Step::Store, Step::Busy];
+    for (i, texts) in [["I ", "look. "], ["", ""], ["Here ", "it is."]].into_iter().enumerate() {
+        steps.push(Step::Begin(i));
+        steps.push(Step::Part(i));
+        steps.extend(texts.into_iter().filter(|t| !t.is_empty()).map(|t| Step::Delta(i, t)));
+        steps.push(Step::EndPart(i));
+        steps.push(Step::Complete(i, if i == 2 { "stop" } else { "tool-calls" }));
+    }
+    steps.push(Step::Idle);
+    steps
+}
+
+#[derive(Default)]
+struct Server {
+    user: Option<(String, Vec<Value>)>,
+    prompts_run: u32,
+    work: VecDeque<Step>,
+    messages: Vec<Value>,
+    is_busy: bool,
+    is_aborted: bool,
+    clock: u64,
+    events: VecDeque<Event>,
+}
+
+impl Server {
+    fn text(i: usize) -> &'static str {
+        ["I look. ", "", "Here it is."][i]
+    }
+
+    fn tick(&mut self) -> f64 {
+        self.clock += 1;
+        self.clock as f64
+    }
+
+    fn emit(&mut self, kind: &str, mut properties: Value) {
+        self.clock += 1;
+        properties["sessionID"] = SESSION.into();
+        let data = json!({
+            "id": format!("evt_{:012x}000", self.clock), "type": kind, "properties": properties,
+        });
+        let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
+        self.events.push_back(event);
+    }
+
+    fn part(&self, i: usize) -> Value {
+        let message = &self.messages[i + 1];
+        message["parts"][0].clone()
+    }
+
+    fn step(&mut self) {
+        if self.is_aborted && !matches!(self.work.front(), None | Some(Step::Idle)) {
+            self.work = VecDeque::from([Step::Idle]);
+            if let Some(open) = self.messages.iter().rposition(|m| m["info"]["role"] == "assistant")
+            {
+                let now = self.tick();
+                let info = &mut self.messages[open]["info"];
+                if info["time"]["completed"].is_null() {
+                    info["time"]["completed"] = now.into();
+                    info["error"] =
+                        json!({ "name": "MessageAbortedError", "data": { "message": "Aborted" } });
+                    let info = info.clone();
+                    self.emit("message.updated", json!({ "info": info }));
+                }
+            }
+            return;
+        }
+        let Some(step) = self.work.pop_front() else { return };
+        let user = self.user.clone();
+        match step {
+            Step::Store => {
+                let (id, parts) = user.unwrap();
+                let now = self.tick();
+                let info = json!({
+                    "id": id, "role": "user", "sessionID": SESSION, "time": { "created": now },
+                });
+                self.messages.push(json!({ "info": info, "parts": parts }));
+                self.emit("message.updated", json!({ "info": info }));
+            }
+            Step::Busy => {
+                self.is_busy = true;
+                self.prompts_run += 1;
+                self.emit("session.status", json!({ "status": { "type": "busy" } }));
+            }
+            Step::Begin(i) => {
+                let now = self.tick();
+                let info = json!({
+                    "id": format!("msg_a{i}"), "role": "assistant", "parentID": user.unwrap().0,
+                    "sessionID": SESSION, "time": { "created": now }, "cost": 0.5,
+                    "tokens": { "input": 1, "output": 2, "reasoning": 0, "cache": { "read": 0, "write": 0 } },
+                });
+                self.messages.push(json!({ "info": info, "parts": [] }));
+                self.emit("message.updated", json!({ "info": info }));
+            }
+            Step::Part(i) => {
+                let part = json!({
+                    "id": format!("prt_a{i}"), "messageID": format!("msg_a{i}"), "type": "text",
+                    "text": "", "time": { "start": 1 },
+                });
+                self.messages[i + 1]["parts"] = json!([part]);
+                self.emit("message.part.updated", json!({ "part": part }));
+            }
+            Step::Delta(i, delta) => {
+                let properties = json!({
+                    "messageID": format!("msg_a{i}"), "partID": format!("prt_a{i}"),
+                    "field": "text", "delta": delta,
+                });
+                self.emit("message.part.delta", properties);
+            }
+            Step::EndPart(i) => {
+                let part = &mut self.messages[i + 1]["parts"][0];
+                part["text"] = Server::text(i).into();
+                part["time"]["end"] = 2.into();
+                let part = self.part(i);
+                self.emit("message.part.updated", json!({ "part": part }));
+            }
+            Step::Complete(i, finish) => {
+                let now = self.tick();
+                let info = &mut self.messages[i + 1]["info"];
+                info["finish"] = finish.into();
+                info["time"]["completed"] = now.into();
+                let info = info.clone();
+                self.emit("message.updated", json!({ "info": info }));
+            }
+            Step::Idle => {
+                self.is_busy = false;
+                self.is_aborted = false;
+                self.emit("session.idle", json!({}));
+            }
+        }
+    }
+
+    /// Does a request and gives what the client would get.
+    fn answer(&mut self, operation: &str, arguments: &Value) -> Result<Answer> {
+        let ok = |value: Value| Ok(made(operation, &value, None));
+        match operation {
+            "session.create" => ok(json!({ "id": SESSION, "directory": "/p" })),
+            "session.list" => ok(json!([])),
+            "session.prompt_async" => {
+                let id = arguments["messageID"].as_str().unwrap().to_owned();
+                let parts = arguments["parts"].as_array().unwrap().clone();
+                match &mut self.user {
+                    Some((known, stored)) => {
+                        assert_eq!(*known, id, "a second prompt was made");
+                        for part in parts {
+                            let same = |p: &&mut Value| p["id"] == part["id"];
+                            match stored.iter_mut().find(same) {
+                                Some(old) => *old = part,
+                                None => stored.push(part),
+                            }
+                        }
+                    }
+                    None => {
+                        self.user = Some((id, parts));
+                        self.work.extend(script());
+                    }
+                }
+                Ok(Answer::new(operation, 204, HeaderMap::new(), Vec::new()))
+            }
+            "session.message" => {
+                let id = arguments["messageID"].as_str();
+                match self.messages.iter().find(|m| m["info"]["id"].as_str() == id) {
+                    Some(message) => ok(message.clone()),
+                    None => Err(Error::new(ErrorKind::NotFound, "no message").with_status(404)),
+                }
+            }
+            "session.messages" => {
+                let limit = arguments["limit"].as_u64().unwrap() as usize;
+                let end = match arguments["before"].as_str() {
+                    Some(before) => before.parse().unwrap(),
+                    None => self.messages.len(),
+                };
+                let start = end.saturating_sub(limit);
+                let page = json!(self.messages[start..end]);
+                Ok(made(operation, &page, (start > 0).then(|| start.to_string())))
+            }
+            "session.abort" => {
+                self.is_aborted = self.is_busy;
+                ok(json!(true))
+            }
+            other => panic!("unexpected operation {other}"),
+        }
+    }
+}
+
+fn made(operation: &str, value: &Value, cursor: Option<String>) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    if let Some(cursor) = cursor {
+        headers.insert("x-next-cursor", HeaderValue::from_str(&cursor).unwrap());
+    }
+    Answer::new(operation, 200, headers, value.to_string().into_bytes())
+}
+
+fn broken(sent: bool) -> Error {
+    Error::new(ErrorKind::Connection, "the connection broke").with_sent(sent)
+}
+
+enum Flight {
+    Request(Ticket, &'static str, Value),
+    Answer(Ticket, Result<Answer>),
+    Sweep,
+    SweepAnswer(Result<Sweep>),
+}
+
+/// The engine's part: carries requests and events, and loses them as it is told.
+struct World {
+    server: Server,
+    machine: Machine,
+    flights: Vec<Flight>,
+    now: Millis,
+    is_up: bool,
+    shown: String,
+    outcome: Option<Outcome>,
+}
+
+impl World {
+    fn new(events: bool) -> Self {
+        let setup = Setup {
+            prompt: Prompt::new("hi"),
+            permission: PermissionPolicy::default(),
+            question: QuestionPolicy::default(),
+            directory: None,
+            events,
+            resume: None,
+        };
+        let mut world = World {
+            server: Server::default(),
+            machine: Machine::new(setup, 0),
+            flights: Vec::new(),
+            now: 0,
+            is_up: false,
+            shown: String::new(),
+            outcome: None,
+        };
+        world.machine.start(0);
+        world.collect();
+        world
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.machine.step(self.now, input);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        let mut outputs = VecDeque::from(self.machine.take_outputs());
+        while let Some(output) = outputs.pop_front() {
+            assert!(self.outcome.is_none(), "{output:?} after the end");
+            match output {
+                Output::Ask(ticket, operation, arguments) => {
+                    let arguments = serde_json::from_str(&arguments).unwrap();
+                    self.flights.push(Flight::Request(ticket, operation, arguments));
+                }
+                Output::Sweep(_) => self.flights.push(Flight::Sweep),
+                Output::Queue(_) => {
+                    self.machine.step(self.now, Input::Turn);
+                    outputs.extend(self.machine.take_outputs());
+                }
+                Output::Update(Update::Text(text)) => {
+                    if text.replaces {
+                        self.shown.clear();
+                    }
+                    self.shown.push_str(&text.delta);
+                }
+                Output::Over(outcome) => self.outcome = Some(outcome),
+                Output::Update(_) | Output::Track(_) => {}
+            }
+        }
+    }
+
+    /// Moves one flight on: a request reaches the server, an answer reaches the machine, or one is lost.
+    fn fly(&mut self, index: usize, fate: Fate) {
+        if self.flights.is_empty() {
+            return;
+        }
+        let flight = self.flights.remove(index % self.flights.len());
+        let arrived = match flight {
+            Flight::Request(ticket, operation, arguments) => match fate {
+                Fate::Lost => Flight::Answer(ticket, Err(broken(false))),
+                Fate::Cut => Flight::Answer(ticket, Err(broken(true))),
+                Fate::Arrives => {
+                    let answer = self.server.answer(operation, &arguments);
+                    Flight::Answer(ticket, answer)
+                }
+            },
+            Flight::Sweep => match fate {
+                Fate::Lost | Fate::Cut => Flight::SweepAnswer(Err(broken(true))),
+                Fate::Arrives => {
+                    let mut sweep =
+                        Sweep { started: self.now, has_lists: true, ..Sweep::default() };
+                    if self.server.is_busy {
+                        sweep.status.insert(SESSION.to_owned(), Status::Busy);
+                    }
+                    Flight::SweepAnswer(Ok(sweep))
+                }
+            },
+            Flight::Answer(ticket, answer) => {
+                let answer = match fate {
+                    Fate::Arrives => answer,
+                    // The server did it, and nobody hears of it.
+                    Fate::Lost | Fate::Cut => Err(broken(true)),
+                };
+                return self.input(Input::Answer(ticket, answer));
+            }
+            Flight::SweepAnswer(answer) => {
+                return match answer {
+                    Ok(sweep) => self.input(Input::Sweep(&sweep)),
+                    Err(error) => self.input(Input::SweepFailed(&error)),
+                };
+            }
+        };
+        self.flights.push(arrived);
+    }
+
+    fn event(&mut self, how: u8) {
+        if !self.is_up {
+            self.server.events.clear();
+            return;
+        }
+        match how % 8 {
+            // Lost without notice.
+            0 => drop(self.server.events.pop_front()),
+            // Two change places.
+            1 if self.server.events.len() > 1 => self.server.events.swap(0, 1),
+            // One comes twice.
+            2 => {
+                if let Some(event) = self.server.events.front().cloned() {
+                    self.input(Input::Event(&event));
+                }
+            }
+            _ => {
+                if let Some(event) = self.server.events.pop_front() {
+                    self.input(Input::Event(&event));
+                }
+            }
+        }
+    }
+
+    fn cut_or_connect(&mut self) {
+        self.is_up = !self.is_up;
+        self.server.events.clear();
+        self.input(Input::Stream(self.is_up));
+    }
+
+    /// One decision of chance.
+    fn chance(&mut self, byte: u8, events: bool) {
+        let (what, how) = (byte % 8, byte / 8);
+        match what {
+            0 | 1 => self.server.step(),
+            2 | 3 => self.event(how),
+            4 | 5 => {
+                let fate = match how % 6 {
+                    0 => Fate::Lost,
+                    1 => Fate::Cut,
+                    _ => Fate::Arrives,
+                };
+                self.fly(usize::from(how) / 6, fate);
+            }
+            6 => {
+                self.now += u64::from(how) * 10;
+                self.input(Input::Time);
+            }
+            _ if events => self.cut_or_connect(),
+            _ => self.server.step(),
+        }
+    }
+
+    /// From here on nothing is lost; the run must come to its end.
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if self.outcome.is_some() {
+                return;
+            }
+            self.server.step();
+            while let Some(event) = self.server.events.pop_front().filter(|_| self.is_up) {
+                self.input(Input::Event(&event));
+            }
+            for _ in 0..self.flights.len() {
+                self.fly(0, Fate::Arrives);
+            }
+            if let Some(at) = self.machine.wake_at() {
+                self.now = self.now.max(at.min(self.now + 50));
+                self.input(Input::Time);
+            } else {
+                assert!(!self.flights.is_empty() || self.outcome.is_some(), "it sleeps for ever");
+            }
+        }
+        panic!("the run did not end: {}", self.machine.why());
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Arrives,
+    /// Never left.
+    Lost,
+    /// Broke on the way: nobody knows whether it arrived.
+    Cut,
+}
+
+fn check(world: &World) -> std::result::Result<(), TestCaseError> {
+    let outcome = world.outcome.as_ref().expect("settled");
+    match &outcome.error {
+        None => {
+            prop_assert_eq!(world.server.prompts_run, 1);
+            prop_assert_eq!(&outcome.reply.text, "Here it is.");
+            prop_assert_eq!(&outcome.reply.transcript, "I look. \n\nHere it is.");
+            prop_assert_eq!(&world.shown, &outcome.reply.transcript);
+            prop_assert_eq!(outcome.reply.messages.len(), 4);
+            prop_assert_eq!(outcome.reply.tokens.output, 6);
+            prop_assert!(!world.server.is_busy, "done while the server still works");
+        }
+        Some(error) => {
+            // Chance may keep the server out of reach for longer than the run waits.
+            let kinds = [ErrorKind::Connection, ErrorKind::Timeout];
+            prop_assert!(kinds.contains(&error.kind()), "{}", error);
+        }
+    }
+    prop_assert!(world.server.prompts_run <= 1, "the prompt ran twice");
+    if let Some((_, parts)) = &world.server.user {
+        prop_assert_eq!(parts.len(), 1, "the prompt was appended twice");
+    }
+    Ok(())
+}
+
+/// More of them with PROPTEST_CASES.
+fn cases() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig {
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::with_cases(cases.unwrap_or(3_000))
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn every_order_and_loss_gives_one_answer(
+        decisions in proptest::collection::vec(any::<u8>(), 0..300),
+        events in any::<bool>(),
+    ) {
+        let mut world = World::new(events);
+        for byte in decisions {
+            if world.outcome.is_some() {
+                break;
+            }
+            world.chance(byte, events);
+        }
+        world.settle();
+        check(&world)?;
+    }
+
+    #[test]
+    fn a_cancel_at_any_moment_settles(
+        before in proptest::collection::vec(any::<u8>(), 0..150),
+        after in proptest::collection::vec(any::<u8>(), 0..150),
+        events in any::<bool>(),
+    ) {
+        let mut world = World::new(events);
+        for byte in before {
+            world.chance(byte, events);
+        }
+        world.input(Input::Cancel);
+        for byte in after {
+            if world.outcome.is_some() {
+                break;
+            }
+            world.chance(byte, events);
+        }
+        world.settle();
+        let error = world.outcome.as_ref().and_then(|outcome| outcome.error.clone());
+        match error {
+            None => check(&world)?,
+            Some(error) => {
+                let kinds = [ErrorKind::Cancelled, ErrorKind::Connection, ErrorKind::Timeout];
+                prop_assert!(kinds.contains(&error.kind()), "{}", error);
+            }
+        }
+        prop_assert!(world.server.prompts_run <= 1);
+    }
+}
+
+#[test]
+fn a_quiet_day_is_short() {
+    let mut world = World::new(true);
+    world.cut_or_connect();
+    world.settle();
+    check(&world).unwrap();
+    assert!(world.outcome.unwrap().error.is_none());
+}

@@ -1,0 +1,559 @@
+//! Watching a run that was sent: events wake it up, the server's state decides.
+
+use super::open::is_transient;
+use super::*;
+use crate::run::message::Part;
+use crate::run::transcript::{Channel, Piece};
+use crate::run::update::TextUpdate;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+/// Messages read at once on the way back to the run's own prompt.
+const PAGE: usize = 50;
+
+impl Machine {
+    pub(super) fn on_event(&mut self, event: &Event) {
+        let Some(session) = event.session_id.as_deref() else {
+            if event.kind == "server.instance.disposed" && self.phase == Phase::Running {
+                self.check_now();
+            }
+            return;
+        };
+        if self.is_mine(session) {
+            self.on_own_event(event);
+        } else if self.is_child(session) {
+            self.on_child_event(session, event);
+        } else if let Some(parent) = parent_session(event)
+            && (self.is_mine(&parent) || self.is_child(&parent))
+            && self.sent.is_some()
+        {
+            self.add_child(session);
+        }
+    }
+
+    fn on_own_event(&mut self, event: &Event) {
+        let is_running = self.phase == Phase::Running;
+        match event.kind.as_str() {
+            "session.idle" => match self.phase {
+                Phase::Running => self.check_now(),
+                Phase::Preparing if self.retry_at.is_some() => self.retry_at = Some(self.now),
+                _ => {}
+            },
+            "session.deleted" => {
+                let session = event.session_id.as_deref().unwrap_or_default();
+                let text = format!("run: session {session} was deleted while the prompt ran");
+                self.over(Some(Error::new(ErrorKind::NotFound, text)));
+            }
+            "session.status" => {
+                #[derive(Deserialize)]
+                struct Shape {
+                    status: Status,
+                }
+                let is_sent =
+                    matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running);
+                match read::<Shape>(event) {
+                    Ok(Shape { status: Status::Idle }) if is_running => self.check_now(),
+                    Ok(Shape { status }) if is_sent && status != Status::Idle => {
+                        // Before the prompt is stored it may be an echo of the one before.
+                        self.was_busy |= self.user_seen;
+                        self.set_status(status);
+                    }
+                    _ => {}
+                }
+            }
+            "session.error" if self.sent.is_some() || self.phase == Phase::Sending => {
+                #[derive(Deserialize)]
+                struct Shape {
+                    error: Option<Value>,
+                }
+                if let Ok(Shape { error: Some(error) }) = read(event) {
+                    // The first one is the cause, and the one without a stack trace.
+                    self.last_error.get_or_insert(error);
+                    if is_running {
+                        self.check_now();
+                    }
+                }
+            }
+            "message.updated" => self.on_message_event(event),
+            "message.part.updated" => self.on_part_event(event),
+            "message.part.delta" => self.on_delta_event(event),
+            "message.part.removed" => {
+                #[derive(Deserialize)]
+                struct Shape {
+                    #[serde(rename = "partID")]
+                    part_id: String,
+                }
+                if let Ok(shape) = read::<Shape>(event) {
+                    let mut pieces = Vec::new();
+                    self.transcript.remove(&shape.part_id, &mut pieces);
+                    self.show(pieces);
+                }
+            }
+            "todo.updated" if is_running => {
+                if let Some(raw) = field(event, "todos") {
+                    self.update(Update::Todo(raw));
+                }
+            }
+            "session.diff" if is_running => {
+                if let Some(raw) = field(event, "diff").filter(|raw| raw.get() != "[]") {
+                    self.update(Update::Diff(raw));
+                }
+            }
+            _ => self.on_request_event(event),
+        }
+    }
+
+    fn on_child_event(&mut self, session: &str, event: &Event) {
+        match event.kind.as_str() {
+            "message.updated" => {
+                if let Some(info) = read_info(event).filter(Info::is_assistant) {
+                    let messages = self.child_messages.entry(session.to_owned()).or_default();
+                    messages.insert(info.id.clone(), info);
+                    self.check_limits();
+                }
+            }
+            "message.part.updated" => {
+                if let Some(part) = read_part(event).filter(|part| part.tool.is_some()) {
+                    if let Some(child) = part.child.clone() {
+                        self.add_child(&child);
+                    }
+                    self.update(Update::Tool(Arc::from(part.raw)));
+                }
+            }
+            _ => self.on_request_event(event),
+        }
+    }
+
+    fn on_message_event(&mut self, event: &Event) {
+        let Some(info) = read_info(event) else { return };
+        if !info.is_assistant() {
+            self.user_seen |= info.id == self.message_id;
+            return;
+        }
+        if !info.parent_id.as_ref().is_some_and(|parent| self.chain.contains(parent)) {
+            return;
+        }
+        let is_end = info.is_completed() && info.finish.as_deref() != Some("tool-calls");
+        if let Some(raw) = field(event, "info") {
+            self.update(Update::Message(raw));
+        }
+        self.upsert(info);
+        if is_end && self.phase == Phase::Running {
+            // The session is idle 20 to 60 ms from now, and its event will say so; this is the safety net.
+            self.next_check = self.next_check.min(self.now + 250);
+        }
+    }
+
+    fn on_part_event(&mut self, event: &Event) {
+        let Some(part) = read_part(event) else { return };
+        if self.assistants.iter().any(|info| info.id == part.message_id) {
+            self.absorb_part(part, false, true);
+        }
+    }
+
+    fn on_delta_event(&mut self, event: &Event) {
+        #[derive(Deserialize)]
+        struct Shape<'a> {
+            #[serde(rename = "messageID")]
+            message_id: String,
+            #[serde(rename = "partID")]
+            part_id: String,
+            #[serde(borrow, default)]
+            field: std::borrow::Cow<'a, str>,
+            #[serde(default)]
+            delta: String,
+        }
+        let Ok(shape) = read::<Shape<'_>>(event) else { return };
+        if shape.field == "text" && self.assistants.iter().any(|info| info.id == shape.message_id) {
+            let mut pieces = Vec::new();
+            self.transcript.delta(&shape.part_id, &event.id, &shape.delta, &mut pieces);
+            self.show(pieces);
+        }
+    }
+
+    /// Takes a part in. `is_final`: nothing will change it any more. `is_live`: it came with the events.
+    fn absorb_part(&mut self, part: Part, is_final: bool, is_live: bool) {
+        if let Some(child) = part.child.clone() {
+            self.add_child(&child);
+        }
+        if let Some((tool, is_busy)) = &part.tool {
+            if *is_busy {
+                self.busy_tool = Some(tool.clone());
+            } else if self.busy_tool.as_ref() == Some(tool) {
+                self.busy_tool = None;
+            }
+            if is_live || !self.is_stream_up {
+                self.update(Update::Tool(Arc::from(part.raw)));
+            }
+            return;
+        }
+        let channel = match part.kind.as_str() {
+            "text" if part.synthetic != Some(true) => Channel::Text,
+            "reasoning" => Channel::Reasoning,
+            _ => return,
+        };
+        let is_ended = part.is_ended || is_final;
+        // While deltas come, what the server has stored of a growing part lags behind them.
+        if is_live || is_ended || !self.is_stream_up {
+            let mut pieces = Vec::new();
+            let text = part.text.as_deref().unwrap_or_default();
+            self.transcript.whole(channel, &part.message_id, &part.id, text, is_ended, &mut pieces);
+            self.show(pieces);
+        }
+    }
+
+    fn show(&mut self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            self.first_token.get_or_insert(self.now);
+            let text = TextUpdate {
+                delta: piece.delta,
+                replaces: piece.replaces,
+                message_id: piece.message_id,
+                part_id: piece.part_id,
+            };
+            self.update(match piece.channel {
+                Channel::Text => Update::Text(text),
+                Channel::Reasoning => Update::Reasoning(text),
+            });
+        }
+    }
+
+    fn upsert(&mut self, info: Info) {
+        match self.assistants.iter_mut().find(|known| known.id == info.id) {
+            // A message that was completed stays so: an older form may come late.
+            Some(known) if known.is_completed() && !info.is_completed() => {}
+            Some(known) => {
+                if info.is_completed() && !known.is_completed() {
+                    self.idle_since = None;
+                }
+                *known = info;
+            }
+            None => {
+                (self.interval, self.idle_since) = (100, None);
+                let at = self.assistants.partition_point(|k| k.time.created <= info.time.created);
+                self.assistants.insert(at, info);
+            }
+        }
+        self.check_limits();
+    }
+
+    fn set_status(&mut self, status: Status) {
+        if let Status::Retry { attempt, message, next } = &status
+            && self.status.as_ref() != Some(&status)
+        {
+            self.update(Update::Retry { attempt: *attempt, reason: message.clone(), next: *next });
+            if let Some(max) = self.setup.prompt.limits.max_retries
+                && *attempt > max
+            {
+                let text = format!("the provider failed again after {max} retries: {message}");
+                self.end_at("max_retries", &text);
+            }
+        }
+        if status != Status::Idle {
+            self.idle_since = None;
+        }
+        self.status = Some(status);
+    }
+
+    fn check_limits(&mut self) {
+        let limits = self.setup.prompt.limits;
+        if self.ending.is_some() || self.phase != Phase::Running {
+            return;
+        }
+        let (cost, tokens) = self.usage();
+        let steps = self.assistants.len();
+        let (limit, text) = if let Some(max) = limits.max_cost.filter(|max| cost > *max) {
+            ("max_cost", format!("the run cost {cost}, more than {max}"))
+        } else if let Some(max) = limits.max_tokens.filter(|max| tokens.total() > *max) {
+            ("max_tokens", format!("the run used {} tokens, more than {max}", tokens.total()))
+        } else if let Some(max) = limits.max_steps.filter(|max| steps > *max as usize) {
+            ("max_steps", format!("the run began step {steps}, more than {max}"))
+        } else {
+            return;
+        };
+        self.end_at(limit, &text);
+    }
+
+    /// Looks at the truth now, or again when a look is under way: it may have been taken too early.
+    pub(super) fn check_now(&mut self) {
+        if self.check.is_some() {
+            self.check_again = true;
+            return;
+        }
+        self.retry_at = None;
+        self.check = Some(Check {
+            started: self.now,
+            has_begun: self.was_busy || !self.assistants.is_empty(),
+            is_idle: None,
+        });
+        self.out.push(Output::Sweep(self.directory.clone()));
+    }
+
+    pub(super) fn on_sweep(&mut self, sweep: &Sweep) {
+        match self.phase {
+            Phase::Preparing => self.on_first_sweep(sweep),
+            Phase::Running => {
+                self.review(sweep);
+                self.on_status_sweep(sweep);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_status_sweep(&mut self, sweep: &Sweep) {
+        let Some(session) = &self.session else { return };
+        let status = sweep.status.get(session).cloned().unwrap_or(Status::Idle);
+        let Some(check) = self.check.filter(|c| c.is_idle.is_none() && sweep.started >= c.started)
+        else {
+            return;
+        };
+        self.reachable();
+        let is_idle = status == Status::Idle;
+        self.was_busy |= !is_idle;
+        self.set_status(status);
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.check = Some(Check { is_idle: Some(is_idle), ..check });
+        // A busy session needs no look at its messages while events tell about them.
+        if !is_idle && self.is_stream_up && self.ending.is_none() {
+            self.end_check();
+            return;
+        }
+        self.collection += 1;
+        self.collected.clear();
+        let limit = if is_idle { (2 + self.assistants.len()).min(PAGE) } else { 3 };
+        self.ask_messages(limit, None);
+    }
+
+    /// The server cannot write a page down that reaches back to the session's beginning and holds a prompt with
+    /// a format. Read one by one, all messages but such a one at the very beginning can be had.
+    fn on_unreadable_page(&mut self) -> bool {
+        if self.reads_singly {
+            return true;
+        }
+        self.reads_singly = true;
+        self.collection += 1;
+        self.collected.clear();
+        self.ask_messages(1, None);
+        false
+    }
+
+    fn ask_messages(&mut self, limit: usize, before: Option<&str>) {
+        let limit = if self.reads_singly { 1 } else { limit };
+        let mut arguments = json!({ "sessionID": self.session, "limit": limit });
+        if let Some(before) = before {
+            arguments["before"] = before.into();
+        }
+        self.ask(Ticket::Messages(self.collection), "session.messages", arguments);
+    }
+
+    pub(super) fn on_sweep_failed(&mut self, error: &Error) {
+        if !matches!(self.phase, Phase::Preparing | Phase::Running) {
+            return;
+        }
+        self.check_failed(error.clone());
+    }
+
+    fn check_failed(&mut self, error: Error) {
+        self.check = None;
+        // A wrong password stays wrong; all else may pass.
+        match error.kind() {
+            ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::Closed => {
+                self.over(Some(error));
+            }
+            _ => self.unreachable(error),
+        }
+    }
+
+    pub(super) fn on_messages(&mut self, collection: u32, result: Result<Answer>) {
+        let Some(check) = self.check.filter(|_| collection == self.collection) else { return };
+        let is_idle = check.is_idle == Some(true);
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == ErrorKind::NotFound && !is_transient(&error) => {
+                return self.over(Some(error));
+            }
+            Err(error) if error.status() == Some(400) => {
+                if self.on_unreadable_page() {
+                    self.user_seen = true;
+                    self.collected_all(check, is_idle, true);
+                }
+                return;
+            }
+            Err(error) => return self.check_failed(error),
+        };
+        let messages = answer.json::<Vec<Box<RawValue>>>().and_then(|raws| {
+            let read =
+                |raw| Message::read(raw).map_err(|e| answer.decode_error("has an odd message", &e));
+            raws.into_iter().map(read).collect::<Result<Vec<_>>>()
+        });
+        let mut messages = match messages {
+            Ok(messages) => messages,
+            Err(error) => return self.over(Some(error)),
+        };
+        self.reachable();
+        messages.append(&mut self.collected);
+        self.collected = messages;
+        if is_idle {
+            let is_start = |m: &Message| {
+                m.info.id == self.message_id || Some(&m.info.id) == self.baseline.as_ref()
+            };
+            let has_start = self.collected.iter().any(is_start);
+            if let (false, Some(cursor)) = (has_start, answer.header("x-next-cursor")) {
+                let cursor = cursor.to_owned();
+                return self.ask_messages(PAGE, Some(&cursor));
+            }
+        }
+        self.collected_all(check, is_idle, false);
+    }
+
+    /// What was collected is judged. `is_cut`: the prompt itself stands before it and cannot be read.
+    fn collected_all(&mut self, check: Check, is_idle: bool, is_cut: bool) {
+        let collected = std::mem::take(&mut self.collected);
+        self.absorb(collected, is_idle, is_cut);
+        if self.phase != Phase::Running {
+            return;
+        }
+        let has_answers = self.messages.iter().any(|message| message.info.is_assistant());
+        if !is_idle {
+            self.judge_busy();
+        } else if has_answers && !check.has_begun {
+            // It began between the two looks: the status was taken too early to say that it ended.
+            self.check_again = true;
+            self.end_check();
+        } else {
+            self.judge();
+        }
+    }
+
+    /// Takes messages in. `is_whole`: they reach back to the run's own prompt, and the session is idle.
+    fn absorb(&mut self, messages: Vec<Message>, is_whole: bool, is_cut: bool) {
+        let mut is_after = is_cut;
+        let mut mine = Vec::new();
+        if is_whole {
+            self.answered_strangers.clear();
+        }
+        let was_seen = self.user_seen || !self.assistants.is_empty();
+        self.stranger_works = false;
+        for message in messages {
+            let info = &message.info;
+            if info.id == self.message_id {
+                (self.user_seen, is_after) = (true, true);
+                mine.push(message);
+                continue;
+            }
+            if !info.is_assistant() {
+                if is_after && message.is_inserted() {
+                    self.chain.insert(info.id.clone());
+                    mine.push(message);
+                } else if is_after && info.role == "user" {
+                    self.strangers.insert(info.id.clone(), info.time.created);
+                }
+                continue;
+            }
+            let parent = info.parent_id.clone().unwrap_or_default();
+            let is_mine = self.chain.contains(&parent);
+            self.stranger_works = !is_mine && (was_seen || is_after);
+            if is_mine {
+                self.absorb_answer(&message, is_whole);
+                mine.push(message);
+            } else if self.strangers.contains_key(&parent) {
+                self.answered_strangers.push(parent);
+            }
+        }
+        if is_whole {
+            let parts = mine.iter().flat_map(|message| &message.parts);
+            let order: Vec<&str> = parts.map(|part| part.id.as_str()).collect();
+            let mut pieces = Vec::new();
+            self.transcript.arrange(&order, &mut pieces);
+            self.messages = mine;
+            self.show(pieces);
+        }
+    }
+
+    fn absorb_answer(&mut self, message: &Message, is_final: bool) {
+        let known = self.assistants.iter().find(|known| known.id == message.info.id);
+        let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
+        self.upsert(message.info.clone());
+        if is_news && !self.is_stream_up {
+            #[derive(Deserialize)]
+            struct Shape {
+                info: Box<RawValue>,
+            }
+            if let Ok(shape) = serde_json::from_str::<Shape>(message.raw.get()) {
+                self.update(Update::Message(Arc::from(shape.info)));
+            }
+        }
+        for part in message.parts.clone() {
+            self.absorb_part(part, is_final, false);
+        }
+    }
+
+    /// Ends a look and plans the next.
+    pub(super) fn end_check(&mut self) {
+        self.check = None;
+        if std::mem::take(&mut self.check_again) {
+            self.check_now();
+        } else {
+            self.plan_check();
+        }
+    }
+
+    pub(super) fn plan_check(&mut self) {
+        let pause = if self.ending.is_some() {
+            150
+        } else if !self.is_stream_up {
+            // Without events the looks are the only news: often at first, rarely in a long run.
+            self.interval = (self.interval * 3 / 2).min(2_000);
+            self.interval
+        } else if self.was_busy && self.status != Some(Status::Idle) {
+            10_000
+        } else {
+            500
+        };
+        self.next_check = self.now + pause;
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(event: &'a Event) -> serde_json::Result<T> {
+    serde_json::from_str(event.properties.get())
+}
+
+fn read_info(event: &Event) -> Option<Info> {
+    #[derive(Deserialize)]
+    struct Shape {
+        info: Info,
+    }
+    read::<Shape>(event).ok().map(|shape| shape.info)
+}
+
+fn read_part(event: &Event) -> Option<Part> {
+    #[derive(Deserialize)]
+    struct Shape {
+        part: Box<RawValue>,
+    }
+    read::<Shape>(event).ok().and_then(|shape| Part::read(shape.part).ok())
+}
+
+fn parent_session(event: &Event) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Shape {
+        info: Session,
+    }
+    #[derive(Deserialize)]
+    struct Session {
+        #[serde(rename = "parentID")]
+        parent_id: String,
+    }
+    if !matches!(event.kind.as_str(), "session.created" | "session.updated") {
+        return None;
+    }
+    read::<Shape>(event).ok().map(|shape| shape.info.parent_id)
+}
+
+fn field(event: &Event, name: &str) -> Option<Arc<RawValue>> {
+    let mut fields: HashMap<String, Box<RawValue>> = read(event).ok()?;
+    fields.remove(name).map(Arc::from)
+}

@@ -1,0 +1,335 @@
+//! [`Prompt`]: what is asked, of whom, and within which bounds.
+
+use super::policy::{PermissionPolicy, QuestionPolicy};
+use crate::error::{Error, Result};
+use crate::options::Take;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A prompt and everything that belongs to it. Made from a string, or from the JSON object of a binding.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Prompt {
+    /// Message parts as the server takes them; text becomes `{"type": "text", "text": ...}`.
+    pub parts: Vec<Value>,
+    /// The session to use; a new one is created when absent.
+    pub session: Option<String>,
+    /// The title of a new session.
+    pub title: Option<String>,
+    /// The agent's name; the server's default when absent.
+    pub agent: Option<String>,
+    /// The model; the agent's default when absent.
+    pub model: Option<Model>,
+    /// Added to the system prompt.
+    pub system: Option<String>,
+    /// Which tools the model may use: name to true or false.
+    pub tools: Option<Value>,
+    /// The variant of the model, such as `high`.
+    pub variant: Option<String>,
+    /// A JSON schema that the answer must fit, or the server's own `{"type": "json_schema", ...}`.
+    pub format: Option<Value>,
+    /// The directory of the project; the client's when absent.
+    pub directory: Option<String>,
+    /// The id of the user message; chosen when absent. Never use one twice.
+    pub message_id: Option<String>,
+    /// Who answers permission requests; the client's policy when absent.
+    pub permission: Option<PermissionPolicy>,
+    /// Who answers questions; the client's policy when absent.
+    pub question: Option<QuestionPolicy>,
+    /// Bounds that end the run.
+    pub limits: RunLimits,
+    /// What to do when somebody else's prompt runs in the session.
+    pub when_busy: WhenBusy,
+}
+
+/// Bounds of a run. When one is hit the run is aborted and fails with `limit`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RunLimits {
+    /// From the start to the end, waiting for a turn included.
+    pub deadline: Option<Duration>,
+    /// In the currency of the provider's price list.
+    pub max_cost: Option<f64>,
+    /// All tokens together.
+    pub max_tokens: Option<u64>,
+    /// Messages of the model; each tool loop is one.
+    pub max_steps: Option<u32>,
+    /// Repetitions after failures of the provider.
+    pub max_retries: Option<u32>,
+    /// How long after sending a prompt the server may show no sign of it; 30 s when absent.
+    pub start_timeout: Option<Duration>,
+    /// How long the server may be out of reach during the run; 15 s when absent.
+    pub server_timeout: Option<Duration>,
+}
+
+/// What to do when the session is busy with a prompt that this client did not send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Wait until the session is idle.
+    #[default]
+    Queue,
+    /// Fail with `conflict`.
+    Refuse,
+    /// Send at once: the server may merge both prompts into one answer.
+    Send,
+}
+
+/// A model, by provider and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// Such as `anthropic`.
+    pub provider_id: String,
+    /// Such as `claude-sonnet-4`.
+    pub model_id: String,
+}
+
+impl Model {
+    /// Reads `"provider/model"`, `{providerID, modelID}` or `{providerID, id}`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for anything else.
+    pub fn from_value(value: &Value) -> Result<Self> {
+        let wrong = || {
+            Error::invalid(format!(
+                "model {value}: write \"provider/model\" or {{providerID, modelID}}"
+            ))
+        };
+        let (provider, model) = match value {
+            Value::String(text) => text.split_once('/').ok_or_else(wrong)?,
+            Value::Object(fields) => {
+                let text = |name: &str| fields.get(name).and_then(Value::as_str);
+                let model = text("modelID").or_else(|| text("id"));
+                text("providerID").zip(model).ok_or_else(wrong)?
+            }
+            _ => return Err(wrong()),
+        };
+        if provider.is_empty() || model.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Model { provider_id: provider.to_owned(), model_id: model.to_owned() })
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        json!({ "providerID": self.provider_id, "modelID": self.model_id })
+    }
+}
+
+/// The names that a JSON prompt may have.
+const FIELDS: &[&str] = &[
+    "prompt",
+    "session",
+    "title",
+    "agent",
+    "model",
+    "system",
+    "tools",
+    "variant",
+    "format",
+    "directory",
+    "message_id",
+    "permission",
+    "question",
+    "when_busy",
+    "deadline_ms",
+    "max_cost",
+    "max_tokens",
+    "max_steps",
+    "max_retries",
+    "start_timeout_ms",
+    "server_timeout_ms",
+];
+
+impl Prompt {
+    /// A prompt of one text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Prompt { parts: vec![text_part(text.into())], ..Prompt::default() }
+    }
+
+    /// Reads the JSON object of a binding: `prompt` is a text, or a list of texts and parts; the other names
+    /// are those of the fields, with times in milliseconds (`deadline_ms`).
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field and its nearest correct spelling.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let prompt = Prompt::options_from_json(json)?;
+        if prompt.parts.is_empty() {
+            return Err(Error::invalid("run: the prompt is missing; give a text"));
+        }
+        Ok(prompt)
+    }
+
+    /// Like [`from_json`](Self::from_json), without the need for a prompt: what a resumed run takes.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    pub fn options_from_json(json: &str) -> Result<Self> {
+        let mut take = Take::new("run", json, FIELDS)?;
+        let parts = match take.value("prompt") {
+            None => Vec::new(),
+            Some(Value::String(text)) => vec![text_part(text)],
+            Some(Value::Array(items)) => items.into_iter().map(part).collect::<Result<Vec<_>>>()?,
+            Some(_) => {
+                return Err(Error::invalid("run: the prompt must be a text or a list of parts"));
+            }
+        };
+        Ok(Prompt {
+            parts,
+            session: take.text("session")?,
+            title: take.text("title")?,
+            agent: take.text("agent")?,
+            model: take.value("model").as_ref().map(Model::from_value).transpose()?,
+            system: take.text("system")?,
+            tools: take.object("tools")?,
+            variant: take.text("variant")?,
+            format: take.object("format")?,
+            directory: take.text("directory")?,
+            message_id: take.text("message_id")?,
+            permission: (take.value("permission").as_ref())
+                .map(PermissionPolicy::from_value)
+                .transpose()?,
+            question: (take.value("question").as_ref())
+                .map(QuestionPolicy::from_value)
+                .transpose()?,
+            when_busy: match take.text("when_busy")?.as_deref() {
+                None | Some("queue") => WhenBusy::Queue,
+                Some("refuse") => WhenBusy::Refuse,
+                Some("send") => WhenBusy::Send,
+                Some(other) => {
+                    return Err(Error::invalid(format!(
+                        "run: when_busy '{other}': write queue, refuse or send"
+                    )));
+                }
+            },
+            limits: RunLimits {
+                deadline: take.time("deadline_ms")?,
+                max_cost: take.number("max_cost")?,
+                max_tokens: take.number("max_tokens")?.map(|tokens| tokens as u64),
+                max_steps: take.count("max_steps")?,
+                max_retries: take.count("max_retries")?,
+                start_timeout: take.time("start_timeout_ms")?,
+                server_timeout: take.time("server_timeout_ms")?,
+            },
+        })
+    }
+
+    /// Checks what can be checked without a server.
+    pub(crate) fn check(&self) -> Result<()> {
+        let is_blank = |part: &Value| {
+            part["type"] == "text"
+                && part["text"].as_str().is_none_or(|text| text.trim().is_empty())
+        };
+        if self.parts.iter().all(is_blank) {
+            return Err(Error::invalid("run: the prompt is empty; say what the agent shall do"));
+        }
+        if let Some(id) = &self.message_id
+            && !(id.strip_prefix("msg_").is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+            }))
+        {
+            return Err(Error::invalid(format!(
+                "run: message_id '{id}' must be 'msg_' and letters or digits"
+            )));
+        }
+        if let Some(session) = &self.session
+            && session.is_empty()
+        {
+            return Err(Error::invalid(
+                "run: the session is an empty text; leave it out for a new one",
+            ));
+        }
+        if self.session.is_some() && self.title.is_some() {
+            return Err(Error::invalid(
+                "run: a title is for a new session; use session.update to rename one",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The value of `format` as the server wants it, and the schema in it.
+    pub(crate) fn output_format(&self) -> Option<(Value, Option<Value>)> {
+        let format = self.format.as_ref()?;
+        let is_format = matches!(format["type"].as_str(), Some("json_schema" | "text"))
+            && (format.get("schema").is_some() || format["type"] == "text");
+        if is_format {
+            return Some((format.clone(), format.get("schema").cloned()));
+        }
+        Some((json!({ "type": "json_schema", "schema": format }), Some(format.clone())))
+    }
+}
+
+impl<T: Into<String>> From<T> for Prompt {
+    fn from(text: T) -> Self {
+        Prompt::new(text)
+    }
+}
+
+fn text_part(text: String) -> Value {
+    json!({ "type": "text", "text": text })
+}
+
+fn part(item: Value) -> Result<Value> {
+    #[derive(Deserialize)]
+    struct Shape {
+        #[serde(rename = "type")]
+        _type: String,
+    }
+    match item {
+        Value::String(text) => Ok(text_part(text)),
+        Value::Object(_) if Shape::deserialize(&item).is_ok() => Ok(item),
+        other => Err(Error::invalid(format!(
+            "run: a part of the prompt must be a text or an object with a 'type', not {other}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(json: &str) -> String {
+        match Prompt::from_json(json).and_then(|prompt| prompt.check()) {
+            Ok(()) => panic!("{json} was taken"),
+            Err(error) => error.message().to_owned(),
+        }
+    }
+
+    #[test]
+    fn texts_and_parts_mix() {
+        let prompt = Prompt::from_json(
+            r#"{"prompt":["a",{"type":"file","mime":"text/plain","url":"data:,x"}],"model":"p/m/x",
+                "deadline_ms":1500,"title":null}"#,
+        )
+        .unwrap();
+        assert_eq!(prompt.parts[0]["text"], "a");
+        assert_eq!(prompt.parts[1]["type"], "file");
+        assert_eq!(prompt.model.unwrap().model_id, "m/x");
+        assert_eq!(prompt.limits.deadline, Some(Duration::from_millis(1500)));
+        assert!(prompt.title.is_none());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(error("{}").contains("prompt is missing"));
+        assert!(error(r#"{"prompt":" "}"#).contains("empty"));
+        assert!(error(r#"{"prompt":[]}"#).contains("missing"));
+        assert!(error(r#"{"prompt":"x","sesion":"s"}"#).contains("did you mean 'session'"));
+        assert!(error(r#"{"prompt":"x","model":"gpt"}"#).contains("provider/model"));
+        assert!(error(r#"{"prompt":"x","agent":7}"#).contains("agent must be a text"));
+        assert!(error(r#"{"prompt":"x","deadline_ms":-1}"#).contains("deadline_ms"));
+        assert!(error(r#"{"prompt":"x","message_id":"abc"}"#).contains("msg_"));
+        assert!(error(r#"{"prompt":["a",7]}"#).contains("part of the prompt"));
+        assert!(error("[1]").contains("object"));
+        assert!(error("{").contains("JSON"));
+    }
+
+    #[test]
+    fn a_bare_schema_becomes_a_format() {
+        let prompt = Prompt { format: Some(json!({"type":"object"})), ..Prompt::new("x") };
+        let (format, schema) = prompt.output_format().unwrap();
+        assert_eq!(format, json!({"type":"json_schema","schema":{"type":"object"}}));
+        assert_eq!(schema, Some(json!({"type":"object"})));
+        let prompt = Prompt { format: Some(format.clone()), ..Prompt::new("x") };
+        assert_eq!(prompt.output_format().unwrap().0, format);
+    }
+}

@@ -1,0 +1,151 @@
+//! [`Reply`]: the outcome of a run.
+
+use super::message::Tokens;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// What a run brought. A failed run has one too, as far as it came.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Reply {
+    /// The session that the prompt was sent to.
+    pub session_id: String,
+    /// The user message that the prompt became.
+    pub message_id: String,
+    /// The text of the last message: the answer.
+    pub text: String,
+    /// Everything that was said on the way to it: what the deltas of all text updates add up to.
+    pub transcript: String,
+    /// Everything that was thought on the way.
+    pub reasoning: String,
+    /// The value that fits the schema given as `format`.
+    pub structured: Option<Value>,
+    /// Why the model ended: `stop`, `length`, `tool-calls` after a rejected permission, and others.
+    pub finish: Option<String>,
+    /// In the currency of the provider's price list, subagents included.
+    pub cost: f64,
+    /// Subagents included.
+    pub tokens: Tokens,
+    /// The agent that answered.
+    pub agent: Option<String>,
+    /// The provider that answered.
+    pub provider_id: Option<String>,
+    /// The model that answered.
+    pub model_id: Option<String>,
+    /// The messages of the run in order, the user's first, each `{info, parts}` as the server has it.
+    pub messages: Vec<Arc<RawValue>>,
+    /// The parts of the last message, as the server has them.
+    pub parts: Vec<Arc<RawValue>>,
+    /// Every permission and question that was decided, and by whom.
+    pub decisions: Vec<DecisionRecord>,
+    /// The files that the run changed, as the server lists them.
+    pub files: Option<Arc<RawValue>>,
+    /// The sessions of subagents.
+    pub children: Vec<String>,
+    /// How long it took.
+    pub time: Timings,
+}
+
+/// One permission or question that was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecisionRecord {
+    /// The id of the request.
+    pub id: String,
+    /// The session that asked: the run's own or a subagent's.
+    pub session_id: String,
+    /// What was asked for, such as `bash`, or `question`.
+    pub permission: String,
+    /// What it was asked for, such as the command.
+    pub patterns: Vec<String>,
+    /// `once`, `always`, `reject` or `answer`.
+    pub reply: String,
+    /// `policy`, `host`, or `other` when somebody else answered.
+    pub by: &'static str,
+}
+
+/// Milliseconds, measured by this process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timings {
+    /// From the start to the server's acceptance of the prompt.
+    pub queued_ms: u64,
+    /// From the start to the first text or thought; absent when none was seen to come.
+    pub first_token_ms: Option<u64>,
+    /// From the start to the end.
+    pub total_ms: u64,
+}
+
+impl Reply {
+    /// The reply as one JSON object: what the bindings hand to their hosts.
+    pub fn to_json(&self) -> String {
+        let list = |raws: &[Arc<RawValue>]| {
+            let items: Vec<&str> = raws.iter().map(|raw| raw.get()).collect();
+            format!("[{}]", items.join(","))
+        };
+        let decisions: Vec<Value> = self
+            .decisions
+            .iter()
+            .map(|d| {
+                serde_json::json!({
+                    "id": d.id, "sessionID": d.session_id, "permission": d.permission,
+                    "patterns": d.patterns, "reply": d.reply, "by": d.by,
+                })
+            })
+            .collect();
+        let head = serde_json::json!({
+            "sessionID": self.session_id,
+            "messageID": self.message_id,
+            "text": self.text,
+            "transcript": self.transcript,
+            "reasoning": self.reasoning,
+            "structured": self.structured,
+            "finish": self.finish,
+            "cost": self.cost,
+            "tokens": {
+                "input": self.tokens.input, "output": self.tokens.output,
+                "reasoning": self.tokens.reasoning, "total": self.tokens.total(),
+                "cache": { "read": self.tokens.cache.read, "write": self.tokens.cache.write },
+            },
+            "agent": self.agent,
+            "providerID": self.provider_id,
+            "modelID": self.model_id,
+            "decisions": decisions,
+            "children": self.children,
+            "time": {
+                "queued_ms": self.time.queued_ms,
+                "first_token_ms": self.time.first_token_ms,
+                "total_ms": self.time.total_ms,
+            },
+        })
+        .to_string();
+        let open = head.strip_suffix('}').unwrap_or(&head);
+        let files = self.files.as_ref().map_or("[]", |raw| raw.get());
+        format!(
+            r#"{open},"files":{files},"messages":{},"parts":{}}}"#,
+            list(&self.messages),
+            list(&self.parts)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_one_object_with_the_servers_messages_in_it() {
+        let raw = RawValue::from_string(r#"{"info":{"id":"m"},"parts":[]}"#.to_owned()).unwrap();
+        let reply = Reply {
+            text: "a \"b\"".to_owned(),
+            messages: vec![Arc::from(raw)],
+            ..Reply::default()
+        };
+        let json: Value = serde_json::from_str(&reply.to_json()).unwrap();
+        assert_eq!(json["text"], "a \"b\"");
+        assert_eq!(json["messages"][0]["info"]["id"], "m");
+        assert_eq!(json["tokens"]["cache"]["read"], 0);
+        assert_eq!(json["files"], serde_json::json!([]));
+    }
+}

@@ -1,0 +1,357 @@
+//! [`Transport`]: one request, one answer, over pooled connections, under stated limits.
+//!
+//! The transport knows nothing of operations or runs. It adds the credentials, checks that a success is of
+//! the kind that was asked for, and turns everything else into an [`Error`].
+
+mod exchange;
+mod failure;
+mod resolver;
+mod socket;
+mod stream;
+
+use crate::answer::{self, Answer};
+use crate::base_url::BaseUrl;
+use crate::cancel::CancelToken;
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use exchange::Exchange;
+use std::fmt;
+use std::io::Read;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+pub(crate) use stream::Stream;
+use ureq::Agent;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+
+/// Redirects followed within the same origin.
+const MAX_REDIRECTS: usize = 5;
+/// One line of an event stream: a part with an inlined file is one event.
+const MAX_LINE: usize = 128 << 20;
+
+/// What a success must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// A JSON document.
+    Json,
+    /// No body, or a JSON document that nobody needs.
+    Nothing,
+    /// Text of any kind but a web page.
+    Text,
+    /// Whatever comes, a web page too.
+    Anything,
+    /// An event stream.
+    Events,
+}
+
+/// One request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The operation's name, for messages.
+    pub operation: &'a str,
+    pub method: &'a Method,
+    /// Path and query, percent-encoded.
+    pub target: &'a str,
+    /// A JSON document.
+    pub body: Option<&'a [u8]>,
+    pub headers: &'a [(String, String)],
+    pub limits: Limits,
+    pub expect: Expect,
+}
+
+/// The way to one server.
+pub(crate) struct Transport {
+    base: BaseUrl,
+    authorization: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The agent and the process that made it: a pooled socket must not be shared across a fork.
+    agent: Mutex<(u32, Agent)>,
+}
+
+impl Transport {
+    pub(crate) fn new(
+        base: BaseUrl,
+        credentials: Option<&Credentials>,
+        headers: &[(String, String)],
+    ) -> Result<Self> {
+        let authorization = match credentials {
+            Some(credentials) => Some(secret(&credentials.header())?),
+            None => None,
+        };
+        let headers = headers.iter().map(header).collect::<Result<_>>()?;
+        let agent = Mutex::new((std::process::id(), new_agent(&base)));
+        Ok(Transport { base, authorization, headers, agent })
+    }
+
+    pub(crate) fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Sends a request and reads the whole answer. Blocks within the limits, or until cancelled.
+    pub(crate) fn send(&self, request: &Request<'_>, token: &CancelToken) -> Result<Answer> {
+        let exchange = Exchange::new(token.clone(), request.limits);
+        let entered = exchange.enter();
+        let result = self.exchange(request, &exchange).and_then(|(status, headers, body)| {
+            let body = self.read(request, &exchange, &headers, body)?;
+            check(request, status, &headers, &body)?;
+            Ok(Answer::new(request.operation, status, headers, body))
+        });
+        drop(entered);
+        token.detach();
+        result
+    }
+
+    /// Sends a request and gives the answer as a stream of lines.
+    pub(crate) fn open(&self, request: &Request<'_>, token: &CancelToken) -> Result<Stream> {
+        let exchange = Exchange::new(token.clone(), request.limits);
+        let _entered = exchange.enter();
+        let (status, headers, body) = self.exchange(request, &exchange)?;
+        if check(request, status, &headers, &[]).is_err() {
+            let bytes = self.read(request, &exchange, &headers, body)?;
+            check(request, status, &headers, &bytes)?;
+            return Err(unexpected(request, status, &headers, &bytes));
+        }
+        Ok(Stream::new(body, Rc::clone(&exchange), request.operation, &self.base, MAX_LINE))
+    }
+
+    /// Throws all pooled connections away and refuses new requests.
+    pub(crate) fn close(&self) {
+        self.agent().shutdown();
+    }
+
+    fn exchange(
+        &self,
+        request: &Request<'_>,
+        exchange: &Rc<Exchange>,
+    ) -> Result<(u16, HeaderMap, ureq::Body)> {
+        let agent = self.agent();
+        let mut target = self.base.join(request.target);
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self
+                .build(request, &target)
+                .and_then(|built| run(&agent, built, request.body))
+                .map_err(|e| failure::from_wire(e, request.operation, &self.base, exchange))?;
+            exchange.mark_head();
+            let (parts, body) = response.into_parts();
+            match self.redirect(request, &target, parts.status, &parts.headers) {
+                Some(next) => target = next,
+                None => return Ok((parts.status.as_u16(), parts.headers, body)),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Decode,
+            format!("{}: the server redirects in a circle", request.operation),
+        ))
+    }
+
+    fn build(
+        &self,
+        request: &Request<'_>,
+        target: &str,
+    ) -> std::result::Result<ureq::http::Request<()>, ureq::Error> {
+        let mut built = ureq::http::Request::new(());
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = target.parse().map_err(|_| ureq::Error::BadUri(target.to_owned()))?;
+        let headers = built.headers_mut();
+        let accept = match request.expect {
+            Expect::Events => {
+                // A compressed stream would swallow events until a block is full.
+                headers.insert("accept-encoding", HeaderValue::from_static("identity"));
+                "text/event-stream"
+            }
+            Expect::Json | Expect::Nothing => "application/json",
+            Expect::Text | Expect::Anything => "*/*",
+        };
+        headers.insert("accept", HeaderValue::from_static(accept));
+        if request.body.is_some() {
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        if let Some(value) = &self.authorization {
+            headers.insert("authorization", value.clone());
+        }
+        for pair in request.headers {
+            // Checked when the call was made.
+            if let Ok((name, value)) = header(pair) {
+                headers.insert(name, value);
+            }
+        }
+        Ok(built)
+    }
+
+    /// Where to go next: only reads are repeated, and credentials never leave the server's origin.
+    fn redirect(
+        &self,
+        request: &Request<'_>,
+        from: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Option<String> {
+        if !status.is_redirection() || request.method != Method::GET {
+            return None;
+        }
+        let location = headers.get("location")?.to_str().ok()?;
+        let next = if location.starts_with('/') && !location.starts_with("//") {
+            let origin_end = from.find("://").map_or(0, |i| i + 3);
+            let path = from[origin_end..].find('/').map_or(from.len(), |i| origin_end + i);
+            format!("{}{location}", &from[..path])
+        } else {
+            location.to_owned()
+        };
+        self.base.is_same_origin(&next).then_some(next)
+    }
+
+    fn read(
+        &self,
+        request: &Request<'_>,
+        exchange: &Exchange,
+        headers: &HeaderMap,
+        body: ureq::Body,
+    ) -> Result<Vec<u8>> {
+        let limit = request.limits.body;
+        let too_long = || {
+            Error::new(
+                ErrorKind::Decode,
+                format!(
+                    "{}: the answer is longer than {limit} bytes; raise max_body_bytes or ask for less",
+                    request.operation
+                ),
+            )
+            .with_operation(request.operation.to_owned())
+            .with_sent(true)
+        };
+        let length = headers
+            .get("content-length")
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > limit) {
+            return Err(too_long());
+        }
+        // A server that lies about the length must not make us reserve what never comes.
+        let reserve = length.unwrap_or(0).min(16 << 20) as usize;
+        let mut bytes = Vec::with_capacity(reserve);
+        match body.into_reader().take(limit.saturating_add(1)).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 > limit => Err(too_long()),
+            Ok(_) => Ok(bytes),
+            Err(e) => Err(failure::from_io(e, request.operation, &self.base, exchange.is_sent())),
+        }
+    }
+
+    fn agent(&self) -> Agent {
+        let mut slot = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = std::process::id();
+        if slot.0 != pid {
+            // The old agent is forgotten, not dropped: closing its sockets could disturb the parent's.
+            let old = std::mem::replace(&mut *slot, (pid, new_agent(&self.base)));
+            std::mem::forget(old);
+        }
+        slot.1.clone()
+    }
+}
+
+fn new_agent(base: &BaseUrl) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_connections(64)
+        .max_idle_connections_per_host(64)
+        .max_idle_age(Duration::from_secs(60))
+        .input_buffer_size(64 << 10)
+        .output_buffer_size(16 << 10)
+        .user_agent(concat!("libopencode/", env!("CARGO_PKG_VERSION")));
+    if base.is_loopback() {
+        // The proxy variables of the environment would be used for 127.0.0.1 too.
+        config = config.proxy(None);
+    }
+    #[cfg(feature = "tls")]
+    {
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+            .build();
+        config = config.tls_config(tls);
+    }
+    let connector = ().chain(ConnectProxyConnector::default()).chain(socket::SocketConnector);
+    #[cfg(feature = "tls")]
+    let connector = connector.chain(ureq::unversioned::transport::RustlsConnector::default());
+    Agent::with_parts(config.build(), connector, resolver::CachingResolver::default())
+}
+
+fn run(
+    agent: &Agent,
+    request: ureq::http::Request<()>,
+    body: Option<&[u8]>,
+) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    match body {
+        Some(body) => agent.run(request.map(|()| body)),
+        None => agent.run(request),
+    }
+}
+
+/// Checks that the answer is a success of the kind that was asked for.
+fn check(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<()> {
+    if !(200..300).contains(&status) {
+        return Err(failure::from_status(request.operation, status, headers, body));
+    }
+    let kind = answer::content_type(headers);
+    let is_html = kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"));
+    let is_json = kind.is_some_and(answer::is_json);
+    let fits = match request.expect {
+        Expect::Json => is_json && !body.is_empty(),
+        Expect::Nothing => status == 204 || body.is_empty() || is_json,
+        Expect::Text => !is_html,
+        Expect::Anything => true,
+        Expect::Events => kind.is_some_and(|kind| kind.starts_with("text/event-stream")),
+    };
+    if fits { Ok(()) } else { Err(unexpected(request, status, headers, body)) }
+}
+
+/// The server answered 2xx with something else: unknown paths give its web page.
+fn unexpected(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let operation = request.operation;
+    let kind = answer::content_type(headers).unwrap_or("no content type");
+    let error = if kind.to_ascii_lowercase().starts_with("text/html") {
+        let path = request.target.split('?').next().unwrap_or("");
+        Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "{operation}: this server does not know {} {path}: it answered with a web page; is base_url an OpenCode server, and new enough?",
+                request.method
+            ),
+        )
+    } else if body.is_empty() {
+        Error::new(ErrorKind::Decode, format!("{operation}: {status} with an empty answer"))
+    } else {
+        Error::new(
+            ErrorKind::Decode,
+            format!("{operation}: {status} with {kind} where {:?} was expected", request.expect),
+        )
+    };
+    error.with_operation(operation.to_owned()).with_status(status).with_body(body).with_sent(true)
+}
+
+/// Checks a header that the caller gave.
+pub(crate) fn header((name, value): &(String, String)) -> Result<(HeaderName, HeaderValue)> {
+    let wrong = |what: &str| {
+        Error::invalid(format!("headers: {what} '{name}' has a character that HTTP does not allow"))
+    };
+    let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("the name"))?;
+    let value = secret(value).map_err(|_| wrong("the value of"))?;
+    Ok((key, value))
+}
+
+fn secret(value: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(value.as_bytes())
+        .map_err(|_| Error::invalid("a header value has a character that HTTP does not allow"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("base", &self.base).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! [`Exchange`]: one request in flight on this thread: its limits, its switch, and how far it got.
+//!
+//! ureq calls its transport on the thread that runs the request, so the socket finds the exchange that it
+//! serves in a thread-local slot. That keeps limits and cancelling out of ureq's configuration, which would
+//! cost a system call per stage, and lets a pooled connection serve requests with different limits.
+
+use crate::cancel::CancelToken;
+use crate::limits::{Limits, Stage};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Exchange>>> = const { RefCell::new(None) };
+}
+
+/// One request in flight.
+pub(super) struct Exchange {
+    pub(super) token: CancelToken,
+    pub(super) limits: Limits,
+    started: Instant,
+    /// When bytes of the request were last written.
+    sent: Cell<Option<Instant>>,
+    has_head: Cell<bool>,
+}
+
+impl Exchange {
+    pub(super) fn new(token: CancelToken, limits: Limits) -> Rc<Self> {
+        Rc::new(Exchange {
+            token,
+            limits,
+            started: Instant::now(),
+            sent: Cell::new(None),
+            has_head: Cell::new(false),
+        })
+    }
+
+    /// Makes this the exchange of the current thread until the guard is dropped.
+    pub(super) fn enter(self: &Rc<Self>) -> Entered {
+        let before = CURRENT.with(|slot| slot.replace(Some(Rc::clone(self))));
+        Entered { before }
+    }
+
+    /// The exchange of the current thread.
+    pub(super) fn current() -> Option<Rc<Exchange>> {
+        CURRENT.with(|slot| slot.borrow().clone())
+    }
+
+    pub(super) fn mark_sent(&self) {
+        self.sent.set(Some(Instant::now()));
+    }
+
+    /// Whether the server may have seen a part of the request.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sent.get().is_some()
+    }
+
+    pub(super) fn mark_head(&self) {
+        self.has_head.set(true);
+    }
+
+    /// Time left to connect.
+    pub(super) fn left_to_connect(&self) -> io::Result<Duration> {
+        let left = self.left(Stage::Connect, Some(self.limits.connect), self.started)?;
+        Ok(left.unwrap_or(self.limits.connect))
+    }
+
+    /// Time left to write; `since` is when this write began.
+    pub(super) fn left_to_write(&self, since: Instant) -> io::Result<Option<Duration>> {
+        self.left(Stage::Send, self.limits.idle, since)
+    }
+
+    /// Time left to read; `since` is when this read began.
+    pub(super) fn left_to_read(&self, since: Instant) -> io::Result<Option<Duration>> {
+        if self.has_head.get() {
+            self.left(Stage::Body, self.limits.idle, since)
+        } else {
+            self.left(Stage::FirstByte, self.limits.first_byte, self.sent.get().unwrap_or(since))
+        }
+    }
+
+    /// The time for which the kernel may block: a power of two below what is left, so that requests with the
+    /// same limits need no further system call to set it.
+    pub(super) fn slice(&self, left: Option<Duration>) -> Option<Duration> {
+        let left = match left {
+            Some(left) => self.token.slice(left),
+            None if self.token.has_interrupt() => self.token.slice(Duration::MAX),
+            None => return None,
+        };
+        let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 14);
+        Some(Duration::from_millis(1 << (63 - ms.leading_zeros())))
+    }
+
+    fn left(
+        &self,
+        stage: Stage,
+        limit: Option<Duration>,
+        since: Instant,
+    ) -> io::Result<Option<Duration>> {
+        if self.token.is_cancelled() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, Cancelled));
+        }
+        let left = |limit: Duration, since: Instant| limit.checked_sub(since.elapsed());
+        let mut least: Option<Duration> = None;
+        for (stage, limit, since) in
+            [(stage, limit, since), (Stage::Total, self.limits.total, self.started)]
+        {
+            let Some(limit) = limit else { continue };
+            match left(limit, since).filter(|left| !left.is_zero()) {
+                Some(left) => least = Some(least.map_or(left, |least| least.min(left))),
+                None => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, Expired { stage, limit }));
+                }
+            }
+        }
+        Ok(least)
+    }
+}
+
+/// Restores the exchange that was current before.
+pub(super) struct Entered {
+    before: Option<Rc<Exchange>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        CURRENT.with(|slot| *slot.borrow_mut() = before);
+    }
+}
+
+/// A limit ran out.
+#[derive(Debug)]
+pub(super) struct Expired {
+    pub(super) stage: Stage,
+    pub(super) limit: Duration,
+}
+
+impl std::fmt::Display for Expired {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "limit of {:?} reached while {}", self.limit, self.stage.describe())
+    }
+}
+
+impl std::error::Error for Expired {}
+
+/// The switch was thrown.
+#[derive(Debug)]
+pub(super) struct Cancelled;
+
+impl std::fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cancelled")
+    }
+}
+
+impl std::error::Error for Cancelled {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Interrupt;
+
+    #[test]
+    fn slices_are_powers_of_two_and_never_longer_than_what_is_left() {
+        let exchange = Exchange::new(CancelToken::default(), Limits::default());
+        for left in [1, 2, 3, 999, 1000, 1024, 16_384, 60_000] {
+            let slice = exchange.slice(Some(Duration::from_millis(left))).unwrap();
+            assert!(slice <= Duration::from_millis(left));
+            assert!(slice.as_millis().is_power_of_two());
+        }
+        let short = exchange.slice(Some(Duration::from_micros(10)));
+        assert_eq!(short, Some(Duration::from_millis(1)));
+        assert_eq!(exchange.slice(None), None);
+    }
+
+    #[test]
+    fn a_host_that_wants_to_be_asked_is_asked_often() {
+        let token = CancelToken::with_interrupt(Some(Interrupt::new(|| false)));
+        let exchange = Exchange::new(token, Limits::default());
+        assert_eq!(exchange.slice(None), Some(Interrupt::PERIOD));
+        assert_eq!(exchange.slice(Some(Duration::from_secs(9))), Some(Interrupt::PERIOD));
+    }
+}

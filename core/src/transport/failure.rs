@@ -1,0 +1,285 @@
+//! From what went wrong on the wire to an [`Error`] that says what to do.
+
+use super::exchange::{Cancelled, Exchange, Expired};
+use crate::base_url::BaseUrl;
+use crate::error::{Error, ErrorKind};
+use serde::Deserialize;
+use std::io;
+use std::time::Duration;
+use ureq::http::HeaderMap;
+
+/// The request did not get a whole answer.
+pub(super) fn from_wire(
+    error: ureq::Error,
+    operation: &str,
+    base: &BaseUrl,
+    exchange: &Exchange,
+) -> Error {
+    let sent = exchange.is_sent();
+    let url = base.as_str();
+    let finish = |error: Error| error.with_operation(operation.to_owned()).with_sent(sent);
+    let error = match error {
+        ureq::Error::Io(error) => return finish(from_io(error, operation, base, sent)),
+        other => other,
+    };
+    let connection = |text: String| {
+        Error::new(ErrorKind::Connection, format!("{operation}: {text}")).with_retryable(true)
+    };
+    finish(match error {
+        ureq::Error::HostNotFound => connection(format!(
+            "host '{}' is not known; check base_url and OPENCODE_BASE_URL",
+            base.host()
+        )),
+        ureq::Error::ConnectionFailed => connection(format!("no connection to {url}")),
+        ureq::Error::Timeout(stage) => Error::new(
+            ErrorKind::Timeout,
+            format!("{operation}: no answer from {url} in time ({stage})"),
+        )
+        .with_retryable(true),
+        error => {
+            let text = format!("{operation}: the exchange with {url} broke: {error}");
+            Error::new(ErrorKind::Connection, text).with_retryable(true).with_source(error)
+        }
+    })
+}
+
+/// An input or output error, also one that ureq wrapped while the body was read.
+pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: bool) -> Error {
+    let url = base.as_str();
+    let inner = error.get_ref();
+    let error = if inner.is_some_and(|e| e.is::<Cancelled>()) {
+        Error::new(ErrorKind::Cancelled, format!("{operation}: cancelled"))
+    } else if let Some(expired) = inner.and_then(|e| e.downcast_ref::<Expired>()) {
+        let Expired { stage, limit } = expired;
+        let text = format!(
+            "{operation}: nothing came from {url} within {} ms while {}",
+            limit.as_millis(),
+            stage.describe()
+        );
+        Error::new(ErrorKind::Timeout, text).with_retryable(true)
+    } else {
+        match error.kind() {
+            // ureq wraps its own errors, and ours inside them, when a body is read.
+            io::ErrorKind::Other if inner.is_some_and(|e| e.is::<ureq::Error>()) => {
+                let wrapped = error.into_inner().and_then(|e| e.downcast::<ureq::Error>().ok());
+                return match wrapped.map(|e| *e) {
+                    Some(ureq::Error::Io(error)) => from_io(error, operation, base, sent),
+                    Some(error) => broken(operation, url, sent, error),
+                    None => broken(operation, url, sent, io::Error::other("unknown")),
+                };
+            }
+            io::ErrorKind::ConnectionRefused => Error::new(
+                ErrorKind::Connection,
+                format!(
+                    "{operation}: no server listens at {url}; start one with `opencode serve` or set base_url or OPENCODE_BASE_URL"
+                ),
+            )
+            .with_retryable(true)
+            .with_source(error),
+            _ => return broken(operation, url, sent, error),
+        }
+    };
+    error.with_operation(operation.to_owned()).with_sent(sent)
+}
+
+fn broken(
+    operation: &str,
+    url: &str,
+    sent: bool,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    let text = format!("{operation}: the connection to {url} broke: {error}");
+    Error::new(ErrorKind::Connection, text)
+        .with_operation(operation.to_owned())
+        .with_retryable(true)
+        .with_sent(sent)
+        .with_source(error)
+}
+
+/// The server answered with a status that is no success.
+pub(super) fn from_status(operation: &str, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let words = Words::read(body);
+    let kind = kind_of(status);
+    let mut text = format!("{operation}: {status}");
+    if let Some(code) = &words.code {
+        text.push(' ');
+        text.push_str(code);
+    }
+    if let Some(message) = &words.message {
+        text.push_str(": ");
+        text.push_str(message);
+    }
+    if let Some(hint) = hint(status, headers) {
+        text.push_str(if words.message.is_some() { "; " } else { ": " });
+        text.push_str(hint);
+    }
+    Error::new(kind, text)
+        .with_operation(operation.to_owned())
+        .with_status(status)
+        .with_code(words.code)
+        .with_body(body)
+        .with_retryable(matches!(status, 408 | 429 | 500..))
+        .with_retry_after(retry_after(headers))
+        .with_sent(true)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    number("retry-after-ms")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs))
+}
+
+fn kind_of(status: u16) -> ErrorKind {
+    match status {
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        404 | 410 => ErrorKind::NotFound,
+        408 => ErrorKind::Timeout,
+        409 => ErrorKind::Conflict,
+        400..=499 => ErrorKind::BadRequest,
+        500.. => ErrorKind::Server,
+        _ => ErrorKind::Decode,
+    }
+}
+
+fn hint(status: u16, headers: &HeaderMap) -> Option<&'static str> {
+    match status {
+        401 => Some(
+            "user or password are wrong; set username and password, or OPENCODE_SERVER_USERNAME and OPENCODE_SERVER_PASSWORD",
+        ),
+        300..=399 => Some("the server redirects elsewhere; set base_url to the final address"),
+        407 => Some("the proxy wants a password"),
+        431 => Some("the address is too long"),
+        502..=504 if headers.get("x-powered-by").is_none() => {
+            Some("the server, or a proxy before it, is not ready")
+        }
+        _ => None,
+    }
+}
+
+/// The server's words, in whichever of its shapes they came.
+struct Words {
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Words {
+    fn read(body: &[u8]) -> Words {
+        #[derive(Deserialize, Default)]
+        struct Data {
+            #[serde(default)]
+            message: Option<String>,
+            #[serde(default)]
+            r#ref: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Shape {
+            #[serde(default)]
+            name: Option<String>,
+            #[serde(default)]
+            _tag: Option<String>,
+            #[serde(default)]
+            message: Option<String>,
+            #[serde(default)]
+            data: Option<serde_json::Value>,
+            #[serde(default)]
+            error: Option<serde_json::Value>,
+        }
+        match serde_json::from_slice::<Shape>(body) {
+            Ok(shape) => {
+                let data: Data = shape
+                    .data
+                    .and_then(|data| serde_json::from_value(data).ok())
+                    .unwrap_or_default();
+                let error = shape.error.map(|error| match error {
+                    serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                });
+                let message = data.message.or(shape.message).or(error);
+                // The reference is all that leads to the server's own log.
+                let message = match (message, data.r#ref) {
+                    (Some(message), Some(reference)) => Some(format!("{message} ({reference})")),
+                    (message, reference) => message.or(reference),
+                };
+                Words { code: shape.name.or(shape._tag), message }
+            }
+            Err(_) => Words { code: None, message: plain(body) },
+        }
+    }
+}
+
+/// The start of a body that is not the JSON of an error; markup says nothing to a person.
+fn plain(body: &[u8]) -> Option<String> {
+    const MAX: usize = 300;
+    let text = String::from_utf8_lossy(&body[..body.len().min(MAX)]);
+    let text = text.trim();
+    (!text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, body: &str) -> Error {
+        from_status("session.get", status, &HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn every_shape_of_the_server_is_read() {
+        let cases = [
+            (
+                404,
+                r#"{"name":"NotFoundError","data":{"message":"Session not found: s"}}"#,
+                "session.get: 404 NotFoundError: Session not found: s",
+            ),
+            (
+                409,
+                r#"{"_tag":"SessionBusyError","sessionID":"s","message":"Session is busy: s"}"#,
+                "session.get: 409 SessionBusyError: Session is busy: s",
+            ),
+            (400, r#"{"_tag":"BadRequest"}"#, "session.get: 400 BadRequest"),
+            (400, r#"{"name":"BadRequest","data":{}}"#, "session.get: 400 BadRequest"),
+            (
+                400,
+                r#"{"error":"MCP server m1 does not support OAuth"}"#,
+                "session.get: 400: MCP server m1 does not support OAuth",
+            ),
+            (400, r#"{"success":false,"error":"Unknown"}"#, "session.get: 400: Unknown"),
+            (
+                415,
+                "Unsupported content-type: text/plain",
+                "session.get: 415: Unsupported content-type: text/plain",
+            ),
+            (
+                500,
+                r#"{"name":"UnknownError","data":{"message":"Unexpected","ref":"err_1"}}"#,
+                "session.get: 500 UnknownError: Unexpected (err_1)",
+            ),
+            (500, "", "session.get: 500"),
+            (500, "<!doctype html><p>", "session.get: 500"),
+        ];
+        for (status, body, message) in cases {
+            assert_eq!(error(status, body).message(), message);
+        }
+    }
+
+    #[test]
+    fn statuses_have_their_kinds() {
+        for (status, kind) in [
+            (400, ErrorKind::BadRequest),
+            (401, ErrorKind::Unauthorized),
+            (403, ErrorKind::Forbidden),
+            (404, ErrorKind::NotFound),
+            (408, ErrorKind::Timeout),
+            (409, ErrorKind::Conflict),
+            (422, ErrorKind::BadRequest),
+            (500, ErrorKind::Server),
+            (503, ErrorKind::Server),
+        ] {
+            assert_eq!(error(status, "").kind(), kind);
+        }
+        assert!(error(401, "").message().contains("OPENCODE_SERVER_PASSWORD"));
+        assert!(error(503, "").is_retryable() && !error(404, "").is_retryable());
+    }
+}
