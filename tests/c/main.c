@@ -1,0 +1,257 @@
+/* The C library in the hands of a C program, against a real server. Prints a line per test. */
+
+#include <opencode_operations.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int passed, failed;
+static const char *current;
+
+#define CHECK(condition)                                                                     \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);               \
+            failed++;                                                                        \
+            return;                                                                          \
+        }                                                                                    \
+    } while (0)
+
+static OpencodeClient *client;
+
+/* Whether a value of a reply is this text. */
+static int is(const OpencodeReply *reply, const char *pointer, const char *wanted) {
+    const char *got = opencode_reply_text(reply, pointer);
+    return got && strcmp(got, wanted) == 0;
+}
+
+static int has(const char *text, const char *part) { return text && strstr(text, part) != NULL; }
+
+/* Whether a call failed with a status and one line that has a part; frees the reply. */
+static int failed_with(OpencodeStatus got, OpencodeStatus wanted, OpencodeReply **from, const char *part) {
+    OpencodeReply *reply = *from;
+    const char *message = opencode_reply_message(reply);
+    int ok = got == wanted && opencode_reply_status(reply) == wanted && has(message, part) && !strchr(message, '\n');
+    if (!ok)
+        printf("status %d: %s\n", (int)got, message);
+    opencode_reply_free(reply);
+    return ok;
+}
+
+static void operations(void) {
+    OpencodeReply *reply = NULL;
+    char arguments[200];
+    CHECK(opencode_session_create(client, "{\"title\":\"from c\"}", &reply) == OPENCODE_STATUS_OK);
+    CHECK(opencode_reply_http_status(reply) == 200);
+    CHECK(is(reply, "/title", "from c"));
+    sprintf(arguments, "{\"sessionID\":\"%s\"}", opencode_reply_text(reply, "/id"));
+    opencode_reply_free(reply);
+    CHECK(opencode_session_get(client, arguments, &reply) == OPENCODE_STATUS_OK);
+    CHECK(opencode_reply_number(reply, "/time/created", 0) > 1.7e12);
+    CHECK(opencode_reply_text(reply, "/nothing") == NULL);
+    CHECK(has(opencode_reply_header(reply, "Content-Type"), "application/json"));
+    CHECK(opencode_reply_length(reply) == strlen(opencode_reply_json(reply)));
+    opencode_reply_free(reply);
+    CHECK(opencode_call(client, "session.delete", arguments, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_request(client, "GET", "/global/health", NULL, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/healthy", "true"));
+    opencode_reply_free(reply);
+    passed++;
+}
+
+static void calls(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeCall *call = NULL;
+    CHECK(opencode_call_start(client, "session.list", "{\"limit\":1}", NULL, &call, &reply) == OPENCODE_STATUS_OK);
+    CHECK(opencode_call_wait(call, -1, &reply) == OPENCODE_STATUS_OK && reply);
+    opencode_reply_free(reply);
+    CHECK(opencode_call_poll(call, &reply) == OPENCODE_STATUS_OK && reply);
+    opencode_reply_free(reply);
+    opencode_call_free(call);
+    CHECK(opencode_call_start(client, "tui.control.next", NULL, NULL, &call, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_call_wait(call, 50, &reply) == OPENCODE_STATUS_OK && !reply);
+    CHECK(opencode_call_cancel(call) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_call_wait(call, 5000, &reply), OPENCODE_STATUS_CANCELLED, &reply, "cancelled"));
+    opencode_call_free(call);
+    CHECK(failed_with(opencode_call_with(client, "tui.control.next", NULL, "{\"timeout_ms\":100}", &reply),
+                      OPENCODE_STATUS_TIMEOUT, &reply, "100 ms"));
+    passed++;
+}
+
+static void runs(void) {
+    OpencodeReply *update = NULL, *reply = NULL;
+    OpencodeRun *run = NULL;
+    char text[200] = "";
+    long ticks = 0;
+    CHECK(opencode_run_start(client,
+                             "{\"prompt\":\"count @@[{\\\"text\\\":\\\"1 2 3 4\\\",\\\"delay_ms\\\":20}]\"}",
+                             &run, NULL) == OPENCODE_STATUS_OK);
+    for (;;) {
+        const char *type;
+        CHECK(opencode_run_poll(run, 0, &update) == OPENCODE_STATUS_OK);
+        ticks++;
+        if (!update)
+            continue;
+        type = opencode_reply_text(update, "/type");
+        if (strcmp(type, "text") == 0)
+            strcat(text, opencode_reply_text(update, "/delta"));
+        opencode_reply_free(update);
+        if (opencode_run_state(run) == OPENCODE_RUN_STATE_DONE && strcmp(text, "1 2 3 4") == 0)
+            break;
+        CHECK(opencode_run_state(run) != OPENCODE_RUN_STATE_FAILED);
+    }
+    CHECK(ticks > 1000);
+    CHECK(opencode_run_wait(run, -1, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/text", text));
+    CHECK(opencode_reply_number(reply, "/tokens/input", 0) == 10);
+    opencode_reply_free(reply);
+    CHECK(opencode_run_info(run, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/state", "done"));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    passed++;
+}
+
+static void cancel_and_resume(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeRun *run = NULL;
+    CHECK(opencode_run_start(client,
+                             "{\"prompt\":\"slow @@[{\\\"text\\\":\\\"a b c d\\\",\\\"delay_ms\\\":500}]\"}", &run,
+                             NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_run_wait(run, 10, &reply), OPENCODE_STATUS_TIMEOUT, &reply, "not finished"));
+    CHECK(opencode_run_detach(run, -1, &reply) == OPENCODE_STATUS_OK);
+    opencode_run_free(run);
+    CHECK(opencode_run_resume(client, opencode_reply_text(reply, "/sessionID"),
+                              opencode_reply_text(reply, "/messageID"), NULL, &run, NULL) == OPENCODE_STATUS_OK);
+    opencode_reply_free(reply);
+    CHECK(opencode_run_cancel(run, 10000) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_state(run) == OPENCODE_RUN_STATE_FAILED);
+    CHECK(failed_with(opencode_run_wait(run, -1, &reply), OPENCODE_STATUS_CANCELLED, &reply, "cancelled"));
+    opencode_run_free(run);
+    passed++;
+}
+
+static void permissions(void) {
+    OpencodeReply *update = NULL, *reply = NULL;
+    OpencodeRun *run = NULL;
+    CHECK(opencode_run_start(client,
+                             "{\"permission\":\"ask\",\"prompt\":\"ask @@[{\\\"tools\\\":[{\\\"name\\\":\\\"bash\\\","
+                             "\\\"arguments\\\":{\\\"command\\\":\\\"echo yes\\\",\\\"description\\\":\\\"d\\\"}}]},"
+                             "{\\\"text\\\":\\\"done\\\"}]\"}",
+                             &run, NULL) == OPENCODE_STATUS_OK);
+    while (opencode_run_poll(run, -1, &update) == OPENCODE_STATUS_OK && update) {
+        if (is(update, "/type", "permission")) {
+            CHECK(opencode_run_state(run) == OPENCODE_RUN_STATE_WAITING);
+            CHECK(opencode_run_reply_permission(run, opencode_reply_text(update, "/id"), "once", NULL) ==
+                  OPENCODE_STATUS_OK);
+        }
+        opencode_reply_free(update);
+    }
+    CHECK(opencode_run_wait(run, -1, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/decisions/0/by", "host"));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    passed++;
+}
+
+static void mistakes(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeClient *other = NULL;
+    OpencodeRun *run = NULL;
+    CHECK(failed_with(opencode_client_new("{\"base_url\":\"ftp://x\"}", &other, &reply),
+                      OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "base_url"));
+    CHECK(failed_with(opencode_client_new("{", &other, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "JSON"));
+    CHECK(failed_with(opencode_client_new(NULL, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "NULL"));
+    CHECK(failed_with(opencode_client_new("\"\xff\"", &other, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "not UTF-8"));
+    CHECK(opencode_client_new("{\"base_url\":\"http://127.0.0.1:9\"}", &other, &reply) == OPENCODE_STATUS_OK);
+    CHECK(reply == NULL);
+    CHECK(failed_with(opencode_session_list(other, NULL, &reply), OPENCODE_STATUS_CONNECTION, &reply,
+                      "opencode serve"));
+    opencode_client_free(other);
+    CHECK(opencode_client_new("{\"password\":\"wrong\"}", &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_session_list(other, NULL, &reply), OPENCODE_STATUS_UNAUTHORIZED, &reply,
+                      "OPENCODE_SERVER_PASSWORD"));
+    CHECK(opencode_client_close(other) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_session_list(other, NULL, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
+    opencode_client_free(other);
+    CHECK(failed_with(opencode_session_get(client, "{\"sessionID\":\"ses_none\"}", &reply),
+                      OPENCODE_STATUS_NOT_FOUND, &reply, "Session not found: ses_none"));
+    CHECK(failed_with(opencode_call(client, "session.lst", NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "did you mean 'session.list'"));
+    CHECK(failed_with(opencode_session_get(client, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "'sessionID' is missing"));
+    CHECK(failed_with(opencode_session_get(client, "[1]", &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "JSON object"));
+    CHECK(failed_with(opencode_session_get(NULL, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "client is NULL"));
+    CHECK(failed_with(opencode_call(client, NULL, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "operation is NULL"));
+    CHECK(failed_with(opencode_run_start(client, "{\"prompt\":\"\"}", &run, &reply),
+                      OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "empty"));
+    CHECK(failed_with(opencode_run_start(client, NULL, &run, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "prompt_json is NULL"));
+    CHECK(failed_with(opencode_run_start(client, "{\"prompt\":\"x\"}", NULL, &reply),
+                      OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "run is NULL"));
+    CHECK(failed_with(opencode_ask(client, "{\"prompt\":\"x\",\"model\":\"no/such\"}", &reply),
+                      OPENCODE_STATUS_AGENT, &reply, "Model not found: no/such"));
+    CHECK(opencode_run_poll(NULL, 0, &reply) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_reply_free(reply);
+    CHECK(opencode_run_state(NULL) == OPENCODE_RUN_STATE_FAILED);
+    CHECK(opencode_reply_json(NULL)[0] == '\0' && opencode_reply_message(NULL)[0] == '\0');
+    CHECK(opencode_reply_text(NULL, "/x") == NULL && opencode_reply_header(NULL, NULL) == NULL);
+    opencode_reply_free(NULL);
+    opencode_client_free(NULL);
+    opencode_run_free(NULL);
+    opencode_call_free(NULL);
+    passed++;
+}
+
+static void a_server_that_goes_away(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeClient *doomed = NULL;
+    char options[300];
+    CHECK(getenv("OPENCODE_DOOMED_URL") != NULL);
+    sprintf(options, "{\"base_url\":\"%s\"}", getenv("OPENCODE_DOOMED_URL"));
+    CHECK(opencode_client_new(options, &doomed, NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_ask(doomed,
+                                   "{\"server_timeout_ms\":500,\"prompt\":\"doomed @@[{\\\"text\\\":\\\"a b c d e f g h "
+                                   "i j k l m n\\\",\\\"delay_ms\\\":500}]\"}",
+                                   &reply),
+                      OPENCODE_STATUS_CONNECTION, &reply, "out of reach"));
+    opencode_client_free(doomed);
+    passed++;
+}
+
+static void any_order(void) {
+    OpencodeClient *other = NULL;
+    OpencodeRun *run = NULL;
+    OpencodeCall *call = NULL;
+    CHECK(opencode_client_new(NULL, &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_start(other, "{\"prompt\":\"Say pong\"}", &run, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_call_start(other, "global.health", NULL, NULL, &call, NULL) == OPENCODE_STATUS_OK);
+    opencode_client_free(other);
+    CHECK(opencode_run_wait(run, 30000, NULL) == OPENCODE_STATUS_OK);
+    opencode_run_free(run);
+    CHECK(opencode_call_wait(call, 10000, NULL) == OPENCODE_STATUS_OK);
+    opencode_call_free(call);
+    passed++;
+}
+
+#define RUN(test) (current = #test, test(), printf("%s\n", #test))
+
+int main(void) {
+    if (opencode_abi_version() != OPENCODE_ABI_VERSION || opencode_client_new(NULL, &client, NULL))
+        return 1;
+    RUN(operations);
+    RUN(calls);
+    RUN(runs);
+    RUN(cancel_and_resume);
+    RUN(permissions);
+    RUN(mistakes);
+    RUN(a_server_that_goes_away);
+    RUN(any_order);
+    opencode_client_free(client);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}

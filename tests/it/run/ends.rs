@@ -1,0 +1,302 @@
+//! How runs end: every way that the server was seen to end one.
+
+use super::*;
+use opencode_core::{ErrorKind, State, WhenBusy};
+use std::time::{Duration, Instant};
+
+/// With and without the event stream.
+fn both(test: impl Fn(Client)) {
+    test(client(true));
+    test(client(false));
+}
+
+#[test]
+fn an_unknown_model() {
+    both(|client| {
+        let mut prompt = Prompt::new("x");
+        prompt.model = Some(opencode_core::Model {
+            provider_id: "local".to_owned(),
+            model_id: "nope".to_owned(),
+        });
+        let error = error(&client.run(prompt).unwrap());
+        assert_eq!(error.kind(), ErrorKind::Agent);
+        assert!(error.message().contains("nope"), "{error}");
+        assert!(!error.message().contains(" at "), "no stack trace: {error}");
+    });
+}
+
+#[test]
+fn an_unknown_agent() {
+    both(|client| {
+        let mut prompt = Prompt::new("x");
+        prompt.agent = Some("nobody".to_owned());
+        let error = error(&client.run(prompt).unwrap());
+        assert_eq!(error.kind(), ErrorKind::Agent, "{error}");
+        assert!(error.message().contains("nobody"), "{error}");
+        assert!(error.message().contains("build"), "names those that there are: {error}");
+    });
+}
+
+#[test]
+fn an_unknown_session() {
+    both(|client| {
+        let mut prompt = Prompt::new("x");
+        prompt.session = Some("ses_none".to_owned());
+        let error = error(&client.run(prompt).unwrap());
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn a_provider_that_refuses() {
+    both(|client| {
+        let steps = json!([{ "status": 401, "body": { "error": { "message": "no key" } } }]);
+        let run = client.run(scripted("401", steps)).unwrap();
+        let error = error(&run);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Agent, Some("APIError")));
+        assert!(error.message().contains("no key"), "{error}");
+        assert_eq!(run.reply().unwrap().messages.len(), 2, "a failed run has what there is");
+    });
+}
+
+#[test]
+fn a_provider_that_fails_and_recovers() {
+    both(|client| {
+        let steps = json!([{
+            "status": 429, "headers": { "retry-after-ms": "300" },
+            "times": 2, "then": { "text": "ok" },
+        }]);
+        let run = client.run(scripted("429", steps)).unwrap();
+        let retried = run.updates().filter(|u| matches!(u, Update::Retry { .. })).count();
+        assert_eq!(reply(&run).text, "ok");
+        // Without events a retry between two looks may go unseen.
+        assert!(retried > 0 || !client.options().events);
+    });
+}
+
+#[test]
+fn a_stream_of_rubbish() {
+    both(|client| {
+        let run =
+            client.run(scripted("garbage", json!([{ "text": "x", "garbage": true }]))).unwrap();
+        assert_eq!(error(&run).kind(), ErrorKind::Agent);
+    });
+}
+
+#[test]
+fn a_finish_by_length() {
+    both(|client| {
+        let steps = json!([{ "text": "cut off", "finish": "length" }]);
+        let reply = reply(&client.run(scripted("length", steps)).unwrap());
+        assert_eq!((reply.text.as_str(), reply.finish.as_deref()), ("cut off", Some("length")));
+    });
+}
+
+#[test]
+fn a_content_filter() {
+    both(|client| {
+        let steps = json!([{ "text": "x", "finish": "content_filter" }]);
+        let error = error(&client.run(scripted("filter", steps)).unwrap());
+        assert_eq!(error.code(), Some("ContentFilterError"));
+    });
+}
+
+#[test]
+fn a_loop_without_an_end() {
+    both(|client| {
+        // The server asks the model again for ever when it does not know the reason of a finish.
+        let mut prompt = scripted("weird", json!([{ "text": "x", "finish": "weird" }]));
+        prompt.limits.max_steps = Some(3);
+        let run = client.run(prompt).unwrap();
+        let error = error(&run);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_steps")));
+        assert!(error.message().contains("max_steps"), "{error}");
+        assert_idle(&client, &run);
+    });
+}
+
+#[test]
+fn a_deadline() {
+    both(|client| {
+        let mut prompt = scripted("late", json!([{ "text": "a b c d e f g h", "delay_ms": 1000 }]));
+        prompt.limits.deadline = Some(Duration::from_millis(1500));
+        let run = client.run(prompt).unwrap();
+        let error = error(&run);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("deadline_ms")));
+        assert!(error.message().contains("1500"), "{error}");
+        assert_idle(&client, &run);
+    });
+}
+
+#[test]
+fn limits_of_cost_and_tokens() {
+    let client = client(true);
+    let mut first = bash("true");
+    first["usage"] = json!({ "input": 1_000_000, "output": 10 });
+    let steps = json!([first, { "text": "never", "first_delay_ms": 3000 }]);
+    let mut prompt = scripted("dear", steps.clone());
+    prompt.limits.max_cost = Some(0.5);
+    let run = client.run(prompt).unwrap();
+    assert_eq!(error(&run).code(), Some("max_cost"));
+    assert!(run.reply().unwrap().cost > 0.5);
+    let mut prompt = scripted("long", steps);
+    prompt.limits.max_tokens = Some(1000);
+    let run = client.run(prompt).unwrap();
+    assert_eq!(error(&run).code(), Some("max_tokens"));
+    assert_idle(&client, &run);
+}
+
+#[test]
+fn a_limit_of_retries() {
+    both(|client| {
+        let steps = json!([{ "status": 500, "headers": { "retry-after-ms": "200" } }]);
+        let mut prompt = scripted("500", steps);
+        prompt.limits.max_retries = Some(1);
+        let run = client.run(prompt).unwrap();
+        assert_eq!(error(&run).code(), Some("max_retries"));
+        assert_idle(&client, &run);
+    });
+}
+
+#[test]
+fn a_cancel_in_mid_stream() {
+    both(|client| {
+        let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
+        let run = client.run(scripted("cancel", steps)).unwrap();
+        until(&run, |update| matches!(update, Update::Message(_)));
+        assert_eq!(run.cancel(LIMIT), State::Failed);
+        assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
+        assert_idle(&client, &run);
+        assert_eq!(run.cancel(LIMIT), State::Failed, "a second cancel changes nothing");
+    });
+}
+
+#[test]
+fn a_cancel_at_any_time() {
+    both(|client| {
+        for delay in [0, 5, 20, 60, 150, 400] {
+            let steps = json!([{ "text": "a b c d", "delay_ms": 200 }]);
+            let run = client.run(scripted("cancel", steps)).unwrap();
+            std::thread::sleep(Duration::from_millis(delay));
+            run.cancel(LIMIT);
+            assert_eq!(error(&run).kind(), ErrorKind::Cancelled, "after {delay} ms");
+            if run.session_id().is_some() {
+                std::thread::sleep(Duration::from_millis(700));
+                assert_idle(&client, &run);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_cancel_after_the_end() {
+    let client = client(true);
+    let run = client.run("Say pong").unwrap();
+    reply(&run);
+    assert_eq!(run.cancel(LIMIT), State::Done);
+}
+
+#[test]
+fn an_abort_by_somebody_else() {
+    both(|client| {
+        let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
+        let run = client.run(scripted("abort", steps)).unwrap();
+        until(&run, |update| matches!(update, Update::Message(_)));
+        client.call("session.abort", json!({ "sessionID": run.session_id() })).unwrap();
+        let error = error(&run);
+        assert_eq!(error.code(), Some("MessageAbortedError"));
+        assert!(error.message().contains("aborted on the server"), "{error}");
+    });
+}
+
+#[test]
+fn a_session_that_is_deleted() {
+    both(|client| {
+        let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
+        let run = client.run(scripted("delete", steps)).unwrap();
+        until(&run, |update| matches!(update, Update::Message(_)));
+        client.call("session.delete", json!({ "sessionID": run.session_id() })).unwrap();
+        assert_eq!(error(&run).kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn a_structured_answer() {
+    both(|client| {
+        let schema = json!({
+            "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"],
+        });
+        let answer = |value: Value| {
+            let mut prompt = scripted("json", json!([tool("StructuredOutput", value)]));
+            prompt.format = Some(schema.clone());
+            prompt
+        };
+        let run = client.run(answer(json!({ "n": 5 }))).unwrap();
+        let good = reply(&run);
+        assert_eq!(good.structured, Some(json!({ "n": 5 })));
+        // The session stays usable although the server can no longer list it whole.
+        let mut next = scripted("next", json!([{ "text": "fine" }]));
+        next.session = run.session_id();
+        assert_eq!(reply(&client.run(next).unwrap()).text, "fine");
+        let bad = error(&client.run(answer(json!({ "n": "five" }))).unwrap());
+        assert!(bad.message().contains("value.n must be of type"), "{bad}");
+        let mut text = scripted("text", json!([{ "text": "no json" }]));
+        text.format = Some(schema.clone());
+        assert_eq!(error(&client.run(text).unwrap()).kind(), ErrorKind::Agent);
+    });
+}
+
+#[test]
+fn a_context_that_overflows() {
+    both(|client| {
+        let mut prompt = scripted(
+            "overflow",
+            json!([
+                { "tools": [{ "name": "todowrite", "arguments": { "todos": [] } }],
+                  "usage": { "input": 5000, "output": 4 } },
+                { "text": "after all" },
+            ]),
+        );
+        prompt.model = Some(opencode_core::Model {
+            provider_id: "local".to_owned(),
+            model_id: "tiny".to_owned(),
+        });
+        let run = client.run(prompt).unwrap();
+        let reply = reply(&run);
+        assert!(reply.messages.len() > 3, "the compaction belongs to the run");
+        assert!(!reply.text.is_empty());
+    });
+}
+
+#[test]
+fn a_busy_session_may_be_refused() {
+    let client = client(true);
+    let other = super::client(true);
+    let slow = other.run(scripted("slow", json!([{ "text": "a b c", "delay_ms": 500 }]))).unwrap();
+    until(&slow, |update| matches!(update, Update::Message(_)));
+    let mut prompt = Prompt::new("x");
+    prompt.session = slow.session_id();
+    prompt.when_busy = WhenBusy::Refuse;
+    assert_eq!(error(&client.run(prompt).unwrap()).kind(), ErrorKind::Conflict);
+    reply(&slow);
+}
+
+#[test]
+fn a_wait_that_is_too_short() {
+    let client = client(true);
+    let run = client.run(scripted("slow", json!([{ "text": "a b", "delay_ms": 500 }]))).unwrap();
+    let began = Instant::now();
+    let error = run.wait(Some(Duration::from_millis(50))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(!run.why().is_empty());
+    assert_eq!(reply(&run).text, "a b");
+    assert_eq!(run.why(), "");
+}
+
+/// Nothing is left working in the session of a run.
+fn assert_idle(client: &Client, run: &Run) {
+    let status: Value = client.call("session.status", ()).unwrap().json().unwrap();
+    let session = run.session_id().unwrap();
+    assert!(status[&session].is_null(), "{session} still works: {status}");
+}

@@ -1,0 +1,160 @@
+//! Several prompts for one session, several clients for one session, one run for several processes.
+
+use super::*;
+use opencode_core::{ErrorKind, WhenBusy};
+use std::collections::HashSet;
+
+#[test]
+fn prompts_of_one_client_wait_for_their_turn() {
+    for events in [true, false] {
+        let client = client(events);
+        let first =
+            client.run(scripted("A", json!([{ "text": "answer A", "delay_ms": 50 }]))).unwrap();
+        until(&first, |update| matches!(update, Update::Message(_)));
+        let session = first.session_id();
+        let next = |name: &str| {
+            let steps = json!([{ "text": format!("answer {name}") }]);
+            let mut prompt = scripted(name, steps);
+            prompt.session.clone_from(&session);
+            client.run(prompt).unwrap()
+        };
+        let (second, third) = (next("B"), next("C"));
+        assert_eq!(reply(&third).text, "answer C");
+        assert_eq!(reply(&second).text, "answer B");
+        assert_eq!(reply(&first).text, "answer A");
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_its_turn_says_so_and_can_be_cancelled() {
+    let client = client(true);
+    let first =
+        client.run(scripted("slow", json!([{ "text": "a b c d", "delay_ms": 500 }]))).unwrap();
+    until(&first, |update| matches!(update, Update::Message(_)));
+    let mut prompt = Prompt::new("x");
+    prompt.session = first.session_id();
+    let second = client.run(prompt).unwrap();
+    until(&second, |u| matches!(u, Update::Status { why } if why.contains("waiting for its turn")));
+    second.cancel(LIMIT);
+    assert_eq!(error(&second).kind(), ErrorKind::Cancelled);
+    assert_eq!(reply(&first).text, "a b c d", "the other one is not touched");
+}
+
+#[test]
+fn somebody_elses_prompt_is_waited_for() {
+    for events in [true, false] {
+        let (client, other) = (client(events), super::client(true));
+        let foreign =
+            other.run(scripted("A", json!([{ "text": "a b c", "delay_ms": 300 }]))).unwrap();
+        until(&foreign, |update| matches!(update, Update::Message(_)));
+        let mut prompt = scripted("B", json!([{ "text": "answer B" }]));
+        prompt.session = foreign.session_id();
+        let mine = client.run(prompt).unwrap();
+        assert_eq!(reply(&mine).text, "answer B");
+        assert_eq!(reply(&foreign).text, "a b c");
+    }
+}
+
+#[test]
+fn a_prompt_that_the_server_merges_into_anothers_is_superseded() {
+    for events in [true, false] {
+        let client = client(events);
+        let slow = json!([{ "text": "a b c d", "delay_ms": 400 }]);
+        let first = client.run(scripted("A", slow)).unwrap();
+        until(&first, |update| matches!(update, Update::Message(_)));
+        // Two more that do not wait: the server answers only the last of those that queue up.
+        let other = super::client(events);
+        let mut prompt = scripted("B", json!([{ "text": "answer B" }]));
+        prompt.session = first.session_id();
+        prompt.when_busy = WhenBusy::Send;
+        let second = other.run(prompt).unwrap();
+        until(
+            &second,
+            |u| matches!(u, Update::Status { why } if why.contains("working") || why.contains("sent")),
+        );
+        let third = json!({
+            "sessionID": first.session_id(), "messageID": "msg_third",
+            "parts": [{ "type": "text", "text": opencode_tests::prompt("C", json!([{ "text": "answer C" }])) }],
+        });
+        let third = {
+            let mut t = third;
+            t["messageID"] = format!("msg_third{events}").into();
+            t
+        };
+        client.call("session.prompt_async", third).unwrap();
+        assert_eq!(reply(&first).text, "a b c d");
+        let error = error(&second);
+        assert_eq!(error.kind(), ErrorKind::Superseded);
+        assert!(error.message().contains("msg_third"), "{error}");
+    }
+}
+
+#[test]
+fn a_run_is_picked_up_by_another_client() {
+    for events in [true, false] {
+        let client = client(events);
+        let run = client
+            .run(scripted("far", json!([{ "text": "one two three", "delay_ms": 300 }])))
+            .unwrap();
+        let ids = run.detach(LIMIT).unwrap();
+        let other = super::client(events);
+        let resumed = other.resume(&ids.session_id, &ids.message_id, Prompt::default()).unwrap();
+        assert_eq!(shown(resumed.updates()), "one two three");
+        assert_eq!(reply(&resumed).text, "one two three");
+        // A finished one gives its reply at once.
+        let again = other.resume(&ids.session_id, &ids.message_id, Prompt::default()).unwrap();
+        assert_eq!(reply(&again).text, "one two three");
+        let unknown = other.resume(&ids.session_id, "msg_none", Prompt::default()).unwrap();
+        assert_eq!(error(&unknown).kind(), ErrorKind::NotFound);
+        let unknown = other.resume("ses_none", "msg_none", Prompt::default()).unwrap();
+        assert_eq!(error(&unknown).kind(), ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn a_long_run_is_read_back_to_its_prompt() {
+    // More steps than fit on one page of messages.
+    let client = client(false);
+    let mut steps = vec![tool("todowrite", json!({ "todos": [] })); 6];
+    steps.push(json!({ "text": "at last" }));
+    let first = client.run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();
+    let session = reply(&first).session_id.clone();
+    let mut prompt = scripted("many", Value::Array(steps));
+    prompt.session = Some(session);
+    let reply = reply(&client.run(prompt).unwrap());
+    assert_eq!(reply.text, "at last");
+    assert_eq!(
+        reply.messages.len(),
+        8,
+        "its own prompt and seven answers, nothing of the one before"
+    );
+}
+
+#[test]
+fn many_runs_share_a_few_threads() {
+    let client = client(true);
+    let runs: Vec<Run> = (0..30)
+        .map(|i| client.run(scripted("n", json!([{ "text": format!("answer {i}") }]))).unwrap())
+        .collect();
+    let threads = own_threads();
+    assert!(threads <= 6, "{threads} threads for 30 runs");
+    let sessions: HashSet<_> = runs.iter().map(|run| reply(run).session_id.clone()).collect();
+    assert_eq!(sessions.len(), 30);
+    for (i, run) in runs.iter().enumerate() {
+        assert_eq!(reply(run).text, format!("answer {i}"));
+    }
+}
+
+/// Threads that the library started, of all clients in this process: other tests run beside this one, so
+/// only those of the newest kind are counted by name.
+fn own_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let mut kinds: HashSet<String> = HashSet::new();
+    for task in tasks {
+        let name = std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default();
+        if name.starts_with("opencode-") {
+            kinds.insert(name);
+        }
+    }
+    kinds.len()
+}

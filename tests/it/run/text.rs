@@ -1,0 +1,105 @@
+//! Text: all of it, once, in order.
+
+use super::*;
+
+#[test]
+fn deltas_add_up_to_the_reply() {
+    let client = client(true);
+    let text = "one \"two\"\nthrée €😀 four";
+    let run = client.run(scripted("text", json!([{ "text": text, "chunk": 2 }]))).unwrap();
+    assert_eq!(shown(run.updates()), text);
+    let reply = reply(&run);
+    assert_eq!((reply.text.as_str(), reply.transcript.as_str()), (text, text));
+    assert_eq!(run.text(), text);
+    assert!(reply.time.first_token_ms.is_some());
+}
+
+#[test]
+fn text_comes_while_it_is_made() {
+    let client = client(true);
+    let steps = json!([{ "text": "a b c d e f", "delay_ms": 100 }]);
+    let run = client.run(scripted("stream", steps)).unwrap();
+    let mut pieces = 0;
+    for update in run.updates() {
+        if let Update::Text(piece) = update {
+            assert!(!piece.replaces);
+            pieces += 1;
+        }
+    }
+    assert!(pieces > 2, "{pieces}");
+}
+
+#[test]
+fn reasoning_is_apart_from_text() {
+    for events in [true, false] {
+        let client = client(events);
+        let steps = json!([{ "reasoning": "hm well", "text": "yes" }]);
+        let reply = reply(&client.run(scripted("think", steps)).unwrap());
+        assert_eq!((reply.text.as_str(), reply.reasoning.as_str()), ("yes", "hm well"));
+    }
+}
+
+#[test]
+fn steps_of_a_tool_loop_are_paragraphs() {
+    for events in [true, false] {
+        let client = client(events);
+        let mut first = tool("todowrite", json!({ "todos": [] }));
+        first["text"] = "I look.".into();
+        let run = client.run(scripted("loop", json!([first, { "text": "It is so." }]))).unwrap();
+        assert_eq!(shown(run.updates()), "I look.\n\nIt is so.");
+        let reply = reply(&run);
+        assert_eq!(reply.text, "It is so.");
+        assert_eq!(reply.messages.len(), 3);
+    }
+}
+
+#[test]
+fn without_events_the_answer_is_the_same() {
+    let client = client(false);
+    let steps = json!([{ "text": "all at once", "delay_ms": 30 }]);
+    let run = client.run(scripted("poll", steps)).unwrap();
+    assert_eq!(shown(run.updates()), "all at once");
+    assert_eq!(reply(&run).text, "all at once");
+}
+
+#[test]
+fn what_a_cut_answer_of_the_model_said_is_taken_back() {
+    for events in [true, false] {
+        let client = client(events);
+        let steps = json!([{
+            "text": "wrong wrong wrong", "cut_after": 2, "times": 1, "then": { "text": "right" },
+        }]);
+        let run = client.run(scripted("cut", steps)).unwrap();
+        assert_eq!(shown(run.updates()), "right");
+        assert_eq!(reply(&run).text, "right");
+    }
+}
+
+#[test]
+fn cost_and_tokens_are_the_servers() {
+    let client = client(true);
+    let usage = json!({ "input": 1000, "output": 100, "reasoning": 20, "cached": 200 });
+    let run = client.run(scripted("usage", json!([{ "text": "x", "usage": usage }]))).unwrap();
+    let reply = reply(&run);
+    let session = client.call("session.get", json!({ "sessionID": reply.session_id })).unwrap();
+    let session: Value = session.json().unwrap();
+    assert_eq!(reply.cost, session["cost"].as_f64().unwrap());
+    assert_eq!(reply.tokens.input, session["tokens"]["input"].as_u64().unwrap());
+    assert_eq!(reply.tokens.cache.read, session["tokens"]["cache"]["read"].as_u64().unwrap());
+    assert!(reply.cost > 0.0);
+}
+
+#[test]
+fn files_that_were_changed_are_listed() {
+    for events in [true, false] {
+        let client = client(events);
+        let path = shared().server.directory().join(format!("made-{events}.txt"));
+        let write = tool("write", json!({ "filePath": path, "content": "hello\n" }));
+        let prompt = scripted("write", json!([write, { "text": "written" }]));
+        let reply = reply(&client.run(prompt).unwrap());
+        assert_eq!(reply.text, "written");
+        let files = reply.files.as_ref().map(|raw| raw.get().to_owned()).unwrap_or_default();
+        assert!(files.contains("made-"), "{files}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "hello\n");
+    }
+}

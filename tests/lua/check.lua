@@ -1,0 +1,55 @@
+-- A test runner in one page: named tests, one line each, exit code.
+
+local check = { passed = 0, failed = 0 }
+
+function check.equal(got, wanted, what)
+  if got ~= wanted then
+    error((what or "value") .. ": got " .. tostring(got) .. ", wanted " .. tostring(wanted), 2)
+  end
+end
+
+function check.contains(text, part)
+  if type(text) ~= "string" or not text:find(part, 1, true) then
+    error("'" .. tostring(text) .. "' has no '" .. part .. "'", 2)
+  end
+end
+
+-- Calls a function that must raise a one-line string with the line of this file.
+function check.raises(part, f, ...)
+  local ok, message = pcall(f, ...)
+  if ok then error("nothing was raised", 2) end
+  if type(message) ~= "string" then error("raised a " .. type(message), 2) end
+  if message:find("\n") then error("more than one line: " .. message, 2) end
+  check.contains(message, part)
+  return message
+end
+
+-- What a function gives when it fails at run time: nil, message, err.
+function check.fails(kind, part, value, message, err)
+  if value ~= nil then error("it did not fail", 2) end
+  check.contains(message, part)
+  check.equal(message:find("\n"), nil, "line break in the message")
+  check.equal(err.kind, kind, "kind")
+  check.equal(tostring(err), message, "tostring(err)")
+  return err
+end
+
+function check.test(name, f)
+  local trace
+  local ok = xpcall(f, function(message) trace = debug.traceback(tostring(message), 2) end)
+  if ok then
+    check.passed = check.passed + 1
+    print("ok " .. name)
+  else
+    check.failed = check.failed + 1
+    print("FAILED " .. name .. "\n" .. trace)
+  end
+end
+
+function check.done()
+  print(check.passed .. " passed, " .. check.failed .. " failed")
+  -- Hosts such as nvim take no exit code from a script that ends.
+  if check.failed > 0 then os.exit(1) end
+end
+
+return check

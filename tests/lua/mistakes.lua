@@ -1,0 +1,71 @@
+-- Whatever is wrong: one line that says what to do.
+
+local check = require "check"
+local opencode = require "opencode"
+
+local client = assert(opencode.client())
+
+check.test("no server", function()
+  local nobody = assert(opencode.client { base_url = "http://127.0.0.1:9" })
+  local err = check.fails("connection", "opencode serve", nobody.session.list())
+  check.equal(err.retryable, true)
+  check.equal(err.sent, false)
+  check.fails("connection", "no server listens", nobody:ask("x", { server_timeout_ms = 300 }))
+end)
+
+check.test("wrong password", function()
+  local stranger = assert(opencode.client { password = "wrong" })
+  local err = check.fails("unauthorized", "OPENCODE_SERVER_PASSWORD", stranger.session.list())
+  check.equal(err.status, 401)
+  check.fails("unauthorized", "password", stranger:ask("x"))
+end)
+
+check.test("wrong address", function()
+  check.raises("base_url", opencode.client, { base_url = "ftp://x" })
+  check.raises("base_url", opencode.client, { base_url = "http://" })
+  check.raises("did you mean 'base_url'", opencode.client, { base_ulr = "x" })
+end)
+
+check.test("unknown session", function()
+  local err = check.fails("not_found", "Session not found: ses_none", client.session.get("ses_none"))
+  check.equal(err.operation, "session.get")
+  check.equal(err.code, "NotFoundError")
+  check.fails("not_found", "ses_none", client:ask("x", { session = "ses_none" }))
+end)
+
+check.test("unknown operation", function()
+  check.raises("did you mean 'session.list'", function() client:call("session.lst") end)
+  check.raises("no operation 'lst'", function() return client.session.lst end)
+end)
+
+check.test("wrong arguments", function()
+  local message = check.raises("'sessionID' is missing", function() client.session.get() end)
+  check.contains(message, "mistakes.lua:")
+  check.raises("did you mean 'title'", function() client.session.update("ses_1", { tilte = "x" }) end)
+  check.raises("must be a text", function() client.session.get(true) end)
+  check.raises("given twice", function() client.session.get("a", { sessionID = "b" }) end)
+  check.raises("by position", function() client.session.get("a", "b") end)
+  check.raises("with a colon", function() client.run("x") end)
+end)
+
+check.test("wrong prompts", function()
+  check.raises("empty", function() client:run("") end)
+  check.raises("must be a string", function() client:run(nil) end)
+  check.raises("unknown option 'sesion'", function() client:run("x", { sesion = "y" }) end)
+  check.raises("not UTF-8", function() client:run("\255") end)
+  check.raises("provider/model", function() client:run("x", { model = "gpt" }) end)
+end)
+
+check.test("unknown model and agent", function()
+  check.fails("agent", "Model not found: no/such", client:ask("x", { model = "no/such" }))
+  check.fails("agent", 'Agent not found: "nobody"', client:ask("x", { agent = "nobody" }))
+end)
+
+check.test("a server that goes away ends the run", function()
+  local url = assert(os.getenv("OPENCODE_DOOMED_URL"))
+  local doomed = assert(opencode.client { base_url = url })
+  local steps = '[{"text":"a b c d e f g h i j k l m n o p","delay_ms":500}]'
+  local reply, message, err = doomed:ask("doomed @@" .. steps, { server_timeout_ms = 500 })
+  check.fails("connection", "out of reach", reply, message, err)
+  doomed:close()
+end)

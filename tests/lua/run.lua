@@ -1,0 +1,104 @@
+local check = require "check"
+local opencode = require "opencode"
+
+local client = assert(opencode.client())
+
+local function scripted(words, steps) return words .. " @@" .. steps end
+
+check.test("a prompt gets its answer", function()
+  local reply = assert(client:ask(scripted("say", '[{"text":"pong\\n\\"ä\\""}]')))
+  check.equal(reply.text, 'pong\n"ä"')
+  check.equal(reply.transcript, reply.text)
+  check.equal(reply.finish, "stop")
+  check.equal(reply.tokens.input, 10)
+  check.equal(reply.cost > 0, true)
+  check.equal(#reply.messages, 2)
+  check.equal(client.session.get(reply.sessionID).id, reply.sessionID)
+end)
+
+check.test("a tick never waits and sees every piece", function()
+  local run = assert(client:run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":20}]'), { title = "tick" }))
+  local text, pieces, ticks = "", 0, 0
+  while true do
+    local state, updates = run:poll()
+    ticks = ticks + 1
+    for _, update in ipairs(updates) do
+      if update.type == "text" then
+        text = text .. update.delta
+        pieces = pieces + 1
+      end
+    end
+    if state ~= "pending" then
+      check.equal(state, "done")
+      break
+    end
+  end
+  check.equal(text, "1 2 3 4 5 6")
+  check.equal(run:text(), text)
+  check.equal(run:reply().text, text)
+  check.equal(pieces > 1, true, "text came in pieces")
+  check.equal(ticks > 1000, true, "ticks")
+  check.equal(client.session.get(run:session_id()).title, "tick")
+end)
+
+check.test("updates can be iterated", function()
+  local seen = {}
+  for update in assert(client:run("Say pong")):updates() do seen[update.type] = true end
+  check.equal(seen.text and seen.message and seen.done, true)
+end)
+
+check.test("a rejected permission is reported and the agent goes on", function()
+  local steps = '[{"tools":[{"name":"bash","arguments":{"command":"touch no","description":"d"}}]},{"text":"I could not"}]'
+  local reply = assert(client:ask(scripted("try", steps)))
+  check.equal(reply.text, "I could not")
+  check.equal(reply.decisions[1].permission, "bash")
+  check.equal(reply.decisions[1].reply, "reject")
+  check.equal(reply.decisions[1].by, "policy")
+end)
+
+check.test("the host can be asked", function()
+  local steps = '[{"tools":[{"name":"bash","arguments":{"command":"echo yes","description":"d"}}]},{"text":"done"}]'
+  local run = assert(client:run(scripted("ask me", steps), { permission = "ask" }))
+  local asked
+  for update in run:updates() do
+    if update.type == "permission" then
+      asked = update
+      check.equal(run:state(), "waiting")
+      check.contains(run:why(), "bash")
+      run:reply_permission(update.id, "once")
+    end
+  end
+  check.equal(asked.request.patterns[1], "echo yes")
+  check.equal(run:reply().decisions[1].by, "host")
+  local output
+  for _, message in ipairs(run:reply().messages) do
+    for _, part in ipairs(message.parts) do
+      if part.type == "tool" then output = part.state.output end
+    end
+  end
+  check.contains(output, "yes")
+end)
+
+check.test("a run is cancelled and settles", function()
+  local run = assert(client:run(scripted("slow", '[{"text":"a b c d e f g h","delay_ms":500}]')))
+  for update in run:updates() do
+    if update.type == "text" then break end
+  end
+  check.equal(run:cancel(), "failed")
+  local message, err = run:error()
+  check.contains(message, "cancelled")
+  check.equal(err.kind, "cancelled")
+  check.equal(client.session.status()[run:session_id()], nil)
+end)
+
+check.test("a run is handed over and picked up", function()
+  local run = assert(client:run(scripted("later", '[{"text":"one two","delay_ms":200}]')))
+  local ids = assert(run:detach())
+  local reply = assert(assert(client:resume(ids)):wait(20000))
+  check.equal(reply.text, "one two")
+  check.fails("not_found", "has no message", assert(client:resume(ids.sessionID, "msg_none")):wait(20000))
+end)
+
+check.test("the descriptor is there", function()
+  check.equal(client:fd() >= 0, true)
+end)

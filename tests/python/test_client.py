@@ -1,0 +1,174 @@
+import pickle
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import opencode
+
+
+def test_operations_are_found_in_their_namespaces(client):
+    assert client.global_.health()["healthy"] is True
+    session = client.session.create(title="from python")
+    assert client.session.get(session["id"])["title"] == "from python"
+    assert client.session.update(session["id"], title="x")["title"] == "x"
+    assert client.call("session.get", {"sessionID": session["id"]})["title"] == "x"
+    assert "data" in client.v2.session.list()
+    assert client.session.delete(sessionID=session["id"]) is True
+    assert "session" in dir(client) and "update" in dir(client.session)
+    assert client.session.update.__doc__
+
+
+def test_the_raw_answer_has_status_headers_and_bytes(client):
+    answer = client.call_raw("global.health")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("application/json")
+    assert b'"healthy":true' in answer.body
+    assert client.request("GET", "/global/health")["healthy"] is True
+
+
+def test_values_keep_their_types(client):
+    title = 'ä €😀 "quoted" \\ back\tslash\nline'
+    metadata = {"i": 2**53 + 1, "f": 0.1, "none": None, "list": [], "object": {}, "yes": True}
+    session = client.session.create(title=title, metadata=metadata)
+    session = client.session.get(session["id"])
+    assert session["title"] == title
+    assert session["metadata"] == metadata | {"i": session["metadata"]["i"]}
+    assert isinstance(session["time"]["created"], int)
+    assert isinstance(session["metadata"]["f"], float)
+
+
+def test_none_is_nothing_and_NULL_is_null(client):
+    assert client.session.create(title=None)["title"].startswith("New session")
+    with pytest.raises(opencode.BadRequestError):
+        client.session.create(title=opencode.NULL)
+
+
+def test_calls_in_the_background(client):
+    call = client.start("session.list", {"limit": 1})
+    assert isinstance(call.result(10), list)
+    assert call.poll() == "done"
+    failing = client.start("session.get", {"sessionID": "ses_none"})
+    assert failing.wait(10)
+    with pytest.raises(opencode.NotFoundError):
+        failing.result()
+    endless = client.start("tui.control.next")
+    with pytest.raises(opencode.APITimeoutError):
+        endless.result(0.05)
+    endless.cancel()
+    with pytest.raises(opencode.CancelledError):
+        endless.result(5)
+
+
+def test_a_call_has_its_own_time_limit(client):
+    with pytest.raises(opencode.APITimeoutError) as caught:
+        client.tui.control.next(timeout=0.1)
+    assert isinstance(caught.value, TimeoutError)
+
+
+def test_a_closed_client_says_so():
+    client = opencode.Client()
+    client.close()
+    client.close()
+    with pytest.raises(opencode.ClosedError):
+        client.session.list()
+    with pytest.raises(opencode.ClosedError):
+        client.run("x")
+
+
+def test_settings_are_pickled(client):
+    copy = pickle.loads(pickle.dumps(client))
+    assert copy.base_url == client.base_url
+    assert copy.global_.health()["healthy"]
+    copy.close()
+
+
+def test_errors_are_pickled(client):
+    with pytest.raises(opencode.NotFoundError) as caught:
+        client.session.get("ses_none")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copy), copy.status, str(copy)) == (opencode.NotFoundError, 404, str(caught.value))
+
+
+def test_other_threads_run_while_a_call_blocks(client):
+    ticks = 0
+    stop = threading.Event()
+
+    def tick():
+        nonlocal ticks
+        while not stop.is_set():
+            ticks += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    with pytest.raises(opencode.APITimeoutError):
+        client.tui.control.next(timeout=0.5)
+    stop.set()
+    thread.join()
+    assert ticks > 50
+
+
+@pytest.mark.parametrize("blocking", ["client.tui.control.next(timeout=60)", "client.ask(slow)"])
+def test_ctrl_c_ends_a_wait(blocking):
+    program = f"""
+import opencode, os, signal, threading
+slow = 'slow @@[{{"text":"a b c d e f g h i j k l m n o p","delay_ms":4000}}]'
+client = opencode.Client()
+threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    {blocking}
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == "interrupted\n", done.stderr
+
+
+def test_a_child_process_gets_its_own_connections(client):
+    program = """
+import opencode, os
+client = opencode.Client()
+first = client.session.create(title="parent")
+run = client.run("Say pong")
+pid = os.fork()
+if pid == 0:
+    ok = client.session.get(first["id"])["title"] == "parent" and client.ask("Say pong").text
+    os._exit(0 if ok else 1)
+_, status = os.waitpid(pid, 0)
+assert status == 0
+assert client.session.get(first["id"])["title"] == "parent"
+assert run.result(30).text
+print("both")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "both\n", done.stderr
+
+
+def test_the_interpreter_may_end_with_everything_open():
+    program = """
+import opencode, threading
+client = opencode.Client()
+run = client.run("Say pong")
+call = client.start("tui.control.next")
+threading.Thread(target=lambda: client.call("tui.control.next"), daemon=True).start()
+print("end")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert (done.stdout, done.returncode) == ("end\n", 0), done.stderr
+
+
+def test_no_dependency_and_nothing_heavy_is_imported():
+    program = "import opencode, sys; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    modules = done.stdout.split()
+    heavy = {"asyncio", "typing", "json", "ssl", "socket", "http", "inspect", "dataclasses"}
+    assert heavy.isdisjoint(modules), heavy & set(modules)

@@ -1,0 +1,151 @@
+import asyncio
+import select
+
+import pytest
+from conftest import scripted
+
+import opencode
+
+
+def test_a_prompt_gets_its_answer(client):
+    reply = client.ask(scripted("say", '[{"text":"pong\\n\\"ä\\""}]'))
+    assert reply.text == 'pong\n"ä"' == reply.transcript == str(reply)
+    assert reply.finish == "stop"
+    assert reply.tokens["input"] == 10
+    assert reply.cost > 0
+    assert len(reply.messages) == 2
+    assert client.session.get(reply.sessionID)["id"] == reply.sessionID
+    with pytest.raises(AttributeError, match="nonsense"):
+        reply.nonsense
+
+
+def test_polling_never_waits_and_sees_every_piece(client):
+    run = client.run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":20}]'), title="tick")
+    text, pieces, ticks, state = "", 0, 0, "pending"
+    while state == "pending":
+        state, updates = run.poll()
+        ticks += 1
+        for update in updates:
+            if update.type == "text":
+                text += update.delta
+                pieces += 1
+    assert (state, text) == ("done", "1 2 3 4 5 6")
+    assert run.text == text == run.reply.text
+    assert pieces > 1 and ticks > 1000
+    assert client.session.get(run.sessionID)["title"] == "tick"
+
+
+def test_updates_can_be_iterated(client):
+    updates = list(client.run("Say pong"))
+    assert {"text", "message", "done"} <= {update.type for update in updates}
+    assert isinstance(updates[-1].reply, opencode.Reply)
+
+
+def test_a_rejected_permission_is_reported_and_the_agent_goes_on(client):
+    bash = '{"name":"bash","arguments":{"command":"touch no","description":"d"}}'
+    reply = client.ask(scripted("try", f'[{{"tools":[{bash}]}},{{"text":"I could not"}}]'))
+    assert reply.text == "I could not"
+    [decision] = reply.decisions
+    assert (decision["permission"], decision["reply"], decision["by"]) == (
+        "bash",
+        "reject",
+        "policy",
+    )
+
+
+def test_the_host_can_be_asked(client):
+    bash = '{"name":"bash","arguments":{"command":"echo yes","description":"d"}}'
+    run = client.run(
+        scripted("ask", f'[{{"tools":[{bash}]}},{{"text":"done"}}]'), permission="ask"
+    )
+    for update in run:
+        if update.type == "permission":
+            assert run.state == "waiting"
+            assert "bash" in run.why()
+            assert update.request["patterns"] == ["echo yes"]
+            run.reply_permission(update.id, "once")
+    assert run.reply.decisions[0]["by"] == "host"
+
+
+def test_a_run_is_cancelled_and_settles(client):
+    run = client.run(scripted("slow", '[{"text":"a b c d e f g h","delay_ms":500}]'))
+    for update in run:
+        if update.type == "text":
+            break
+    assert run.cancel() == "failed"
+    assert isinstance(run.error, opencode.CancelledError)
+    assert run.sessionID not in client.session.status()
+    with pytest.raises(opencode.CancelledError):
+        run.result()
+
+
+def test_a_run_is_handed_over_and_picked_up(client):
+    run = client.run(scripted("later", '[{"text":"one two","delay_ms":200}]'))
+    ids = run.detach()
+    assert client.resume(ids.sessionID, ids.messageID).result(20).text == "one two"
+    with pytest.raises(opencode.NotFoundError, match="has no message"):
+        client.resume(ids.sessionID, "msg_none").result(20)
+
+
+def test_a_wait_may_be_too_short(client):
+    run = client.run(scripted("slow", '[{"text":"a b","delay_ms":300}]'))
+    with pytest.raises(opencode.APITimeoutError, match="not finished within 0.01 s"):
+        run.result(0.01)
+    assert run.result(20).text == "a b"
+
+
+def test_the_descriptor_tells_when_there_is_something(client):
+    fd = client.fileno()
+    assert select.select([fd], [], [], 0)[0] == []
+    run = client.run("Say pong")
+    while run.poll()[0] == "pending":
+        assert select.select([fd], [], [], 20)[0] == [fd]
+    run.poll()
+    assert select.select([fd], [], [], 0)[0] == []
+
+
+def test_asyncio():
+    async def main():
+        async with opencode.AsyncClient() as client:
+            assert (await client.session.list(limit=1)) is not None
+            prompts = [scripted(f"n{i}", f'[{{"text":"answer {i}"}}]') for i in range(5)]
+            replies = await asyncio.gather(*(client.ask(prompt) for prompt in prompts))
+            assert [reply.text for reply in replies] == [f"answer {i}" for i in range(5)]
+            run = client.run(scripted("stream", '[{"text":"a b c","delay_ms":20}]'))
+            text = "".join([u.delta async for u in run if u.type == "text"])
+            assert text == "a b c" == (await run).text
+            with pytest.raises(opencode.NotFoundError):
+                await client.session.get("ses_none")
+            # The loop is free while something waits.
+            waiting = asyncio.create_task(client.call("tui.control.next"))
+            await asyncio.sleep(0.2)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            slow = client.run(scripted("slow", '[{"text":"a b c d","delay_ms":1000}]'))
+            await asyncio.sleep(1.5)
+            assert await slow.cancel() == "failed"
+
+    asyncio.run(main())
+
+
+def test_an_idle_event_loop_stays_idle():
+    async def main():
+        async with opencode.AsyncClient() as client:
+            ignored = client.run("Say pong")
+            other = client.run(scripted("slow", '[{"text":"a b c","delay_ms":400}]'))
+            looks = 0
+            look = client._waker._look
+
+            def count():
+                nonlocal looks
+                looks += 1
+                look()
+
+            client._waker._look = count
+            await other
+            assert ignored is not None
+            # Woken by what happens, not in a circle by what nobody takes.
+            assert looks < 200, looks
+
+    asyncio.run(main())

@@ -1,0 +1,49 @@
+//! Runs a command, or waits, with the real server and the scripted model behind it.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+
+use std::io::{Read, Write};
+use std::process::{Command, ExitCode};
+
+use opencode_tests::{Model, Result, Server};
+use serde_json::{Map, Value};
+
+const USAGE: &str = "usage: opencode-stack [COMMAND [ARGUMENT...]]
+
+Starts a hermetic OpenCode server with a scripted model. Runs COMMAND with OPENCODE_BASE_URL and
+so on set, in the project of the server, and ends with its exit code. Without COMMAND: prints the
+variables as one line of JSON and waits until standard input ends.";
+
+fn main() -> ExitCode {
+    let mut command: Vec<String> = std::env::args().skip(1).collect();
+    if command.first().is_some_and(|first| first == "--") {
+        command.remove(0);
+    } else if command.first().is_some_and(|first| first.starts_with('-')) {
+        println!("{USAGE}");
+        return ExitCode::from(2);
+    }
+    run(&command).unwrap_or_else(|error| {
+        eprintln!("opencode-stack: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: &[String]) -> Result<ExitCode> {
+    let model = Model::start(0)?;
+    let server = Server::builder(&model.url()).start()?;
+    let Some((program, arguments)) = command.split_first() else {
+        let variables: Map<String, Value> =
+            server.env().into_iter().map(|(name, value)| (name, value.into())).collect();
+        println!("{}", Value::Object(variables));
+        std::io::stdout().flush()?;
+        let mut sink = [0; 256];
+        while matches!(std::io::stdin().read(&mut sink), Ok(1..)) {}
+        return Ok(ExitCode::SUCCESS);
+    };
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(server.env())
+        .current_dir(server.directory())
+        .status()
+        .map_err(|error| opencode_tests::Error::wrap(program, error))?;
+    Ok(ExitCode::from(status.code().and_then(|code| code.try_into().ok()).unwrap_or(1)))
+}
