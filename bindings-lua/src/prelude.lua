@@ -1,0 +1,318 @@
+-- The shape of the module: raw functions answer `true, values...` or `false, is_misuse, message, err`.
+-- What the author of a script can mend is raised with the script's own line; what can fail at run time is
+-- `nil, message, err`.
+
+local raw = ...
+
+local opencode = { version = raw.version, null = raw.null }
+
+local Error = {}
+Error.__index = Error
+Error.__tostring = function(err) return err.kind .. ": " .. err.message end
+
+-- Raises misuse at the line of the function's caller; never called as a tail call, or that line is lost.
+local function finish(level, is_ok, a, b, c)
+  if is_ok then return a, b, c end
+  if a then error((b:gsub("^invalid_argument: ", "")), level + 1) end
+  return nil, b, setmetatable(c, Error)
+end
+
+local function expect(value, kind, what, level)
+  if type(value) ~= kind then
+    error(what .. " must be a " .. kind .. ", not " .. type(value), level + 1)
+  end
+end
+
+-- Marks a table as a list, so that an empty one is sent as [] and not as {}.
+function opencode.array(list)
+  expect(list, "table", "opencode.array: the list", 2)
+  return setmetatable(list, raw.array_metatable)
+end
+
+-- Calls
+
+local Call = {}
+Call.__index = Call
+
+local function settle(self)
+  local results = { raw.call_wait(self.raw, 0, self.is_raw) }
+  if results[1] then return "done", results[2] end
+  return "failed", results[3], setmetatable(results[4], Error)
+end
+
+function Call:poll()
+  if not raw.call_is_done(self.raw) then return "pending" end
+  if not self.result then self.result = { settle(self) } end
+  return self.result[1], self.result[2], self.result[3]
+end
+
+function Call:wait(timeout_ms)
+  local is_ok, a, b, c = raw.call_wait(self.raw, timeout_ms, self.is_raw)
+  if is_ok == nil then
+    local message = self.operation .. ": no answer within " .. timeout_ms .. " ms; wait again, or cancel it"
+    local err = { kind = "timeout", message = message, operation = self.operation, retryable = true, sent = true }
+    return nil, "timeout: " .. message, setmetatable(err, Error)
+  end
+  if is_ok then return a end
+  return nil, b, setmetatable(c, Error)
+end
+
+function Call:cancel()
+  raw.call_cancel(self.raw)
+end
+
+-- Runs
+
+local Run = {}
+Run.__index = Run
+
+-- state, updates: never blocks.
+function Run:poll()
+  local state, updates = raw.run_poll(self.raw)
+  return state, updates
+end
+
+-- An iterator over all updates; blocks between them.
+function Run:updates()
+  local is_over = false
+  return function()
+    if is_over then return nil end
+    local update = raw.run_wait_update(self.raw)
+    is_over = update == nil or update.type == "done" or update.type == "failed"
+    return update
+  end
+end
+
+function Run:wait(timeout_ms)
+  local reply, message, err = finish(2, raw.run_wait(self.raw, timeout_ms))
+  return reply, message, err
+end
+
+-- Blocks until the server stopped, at most 10 seconds; run:cancel(0) only asks for it.
+function Run:cancel(timeout_ms) return raw.run_cancel(self.raw, timeout_ms or 10000) end
+function Run:state() return raw.run_state(self.raw) end
+function Run:text() return raw.run_text(self.raw) end
+function Run:why() return raw.run_why(self.raw) end
+function Run:session_id() return raw.run_session(self.raw) end
+function Run:message_id() return raw.run_message(self.raw) end
+function Run:reply() return raw.run_reply(self.raw) end
+
+function Run:error()
+  local message, err = raw.run_error(self.raw)
+  return message, err and setmetatable(err, Error)
+end
+
+function Run:reply_permission(id, reply, message)
+  expect(id, "string", "run:reply_permission: the id", 2)
+  expect(reply, "string", "run:reply_permission: the reply", 2)
+  local is_ok = finish(2, raw.run_reply_permission(self.raw, id, reply, message))
+  return is_ok
+end
+
+-- answers: a list of lists of labels or own words; nil dismisses the question.
+function Run:reply_question(id, answers)
+  expect(id, "string", "run:reply_question: the id", 2)
+  local is_ok = finish(2, raw.run_reply_question(self.raw, id, answers))
+  return is_ok
+end
+
+function Run:detach(timeout_ms)
+  local ids, message, err = finish(2, raw.run_detach(self.raw, timeout_ms or 60000))
+  return ids, message, err
+end
+
+-- Namespaces: client.session.update and all others, found when they are first used.
+
+local tree = {}
+for _, operation in ipairs(raw.operations) do
+  local node = tree
+  for i = 1, #operation - 1 do
+    node[operation[i]] = node[operation[i]] or {}
+    node = node[operation[i]]
+  end
+  node[operation[#operation]] = operation
+end
+
+-- Splits `("ses_1", { title = "x" }, { timeout_ms = 5 })` into arguments and options.
+local function collect(operation, level, ...)
+  local count = select("#", ...)
+  local most = #operation.positional
+  local arguments, used = {}, 0
+  while used < count and used < most and type((select(used + 1, ...))) ~= "table" do
+    used = used + 1
+    arguments[operation.positional[used]] = (select(used, ...))
+  end
+  local named, options = select(used + 1, ...)
+  if count - used > 2 or (named ~= nil and type(named) ~= "table") then
+    error(operation.name .. ": takes " .. most .. " arguments by position; give the others by name in a table", level + 1)
+  end
+  if named ~= nil then
+    for name, value in pairs(named) do
+      if arguments[name] ~= nil then
+        error(operation.name .. ": the argument '" .. tostring(name) .. "' is given twice", level + 1)
+      end
+      arguments[name] = value
+    end
+  end
+  -- An empty table is an object by itself; where the server wants a list it is one.
+  for _, name in ipairs(operation.arrays) do
+    local value = arguments[name]
+    if type(value) == "table" and next(value) == nil then
+      arguments[name] = setmetatable({}, raw.array_metatable)
+    end
+  end
+  if options ~= nil then expect(options, "table", operation.name .. ": the options", level + 1) end
+  return arguments, options
+end
+
+-- Takes `raw` out of the options: it is about the shape of the result, not about the call.
+local function split(options)
+  if options == nil or options.raw == nil then return options, false end
+  local rest = {}
+  for name, value in pairs(options) do
+    if name ~= "raw" then rest[name] = value end
+  end
+  return rest, options.raw and true or false
+end
+
+local function bind(client, node)
+  return setmetatable({}, {
+    __index = function(namespace, name)
+      local found = node[name]
+      if found == nil then
+        error("there is no operation '" .. tostring(name) .. "' here", 2)
+      end
+      local value
+      if found.name then
+        value = function(...)
+          local arguments, options = collect(found, 2, ...)
+          local call_options, is_raw = split(options)
+          local a, b, c = finish(2, raw.call(client, found.name, arguments, call_options, is_raw))
+          return a, b, c
+        end
+      else
+        value = bind(client, found)
+      end
+      rawset(namespace, name, value)
+      return value
+    end,
+  })
+end
+
+-- Clients
+
+local Client = {}
+
+local function prompt_of(prompt, options, what, level)
+  local kind = type(prompt)
+  if kind ~= "string" and kind ~= "table" then
+    error(what .. ": the prompt must be a string or a list of parts, not " .. kind, level + 1)
+  end
+  local all = {}
+  if options ~= nil then
+    expect(options, "table", what .. ": the options", level + 1)
+    for name, value in pairs(options) do all[name] = value end
+  end
+  all.prompt = prompt
+  return all
+end
+
+local function check_self(self, method, level)
+  if type(self) ~= "table" or not rawget(self, "raw") then
+    error("write client:" .. method .. "(...) with a colon", level + 1)
+  end
+end
+
+function Client:call(operation, arguments, options)
+  check_self(self, "call", 2)
+  expect(operation, "string", "client:call: the operation", 2)
+  local call_options, is_raw = split(options)
+  local a, b, c = finish(2, raw.call(self.raw, operation, arguments, call_options, is_raw))
+  return a, b, c
+end
+
+function Client:start(operation, arguments, options)
+  check_self(self, "start", 2)
+  expect(operation, "string", "client:start: the operation", 2)
+  local call_options, is_raw = split(options)
+  local call, message, err = finish(2, raw.call_start(self.raw, operation, arguments, call_options))
+  if not call then return nil, message, err end
+  return setmetatable({ raw = call, operation = operation, is_raw = is_raw, client = self }, Call)
+end
+
+function Client:request(method, path, options)
+  check_self(self, "request", 2)
+  expect(method, "string", "client:request: the method", 2)
+  expect(path, "string", "client:request: the path", 2)
+  local query, body, rest = nil, nil, {}
+  for name, value in pairs(options or {}) do
+    if name == "query" then query = value elseif name == "body" then body = value else rest[name] = value end
+  end
+  local call_options, is_raw = split(rest)
+  local a, b, c = finish(2, raw.request(self.raw, method, path, query, body, call_options, is_raw))
+  return a, b, c
+end
+
+function Client:run(prompt, options)
+  check_self(self, "run", 2)
+  local all = prompt_of(prompt, options, "client:run", 2)
+  local run, message, err = finish(2, raw.run_start(self.raw, all))
+  if not run then return nil, message, err end
+  return setmetatable({ raw = run, client = self }, Run)
+end
+
+function Client:resume(session, message_id, options)
+  check_self(self, "resume", 2)
+  if type(session) == "table" then
+    session, message_id, options = session.sessionID, session.messageID, message_id
+  end
+  expect(session, "string", "client:resume: the session", 2)
+  expect(message_id, "string", "client:resume: the message", 2)
+  local run, message, err = finish(2, raw.run_resume(self.raw, session, message_id, options))
+  if not run then return nil, message, err end
+  return setmetatable({ raw = run, client = self }, Run)
+end
+
+function Client:ask(prompt, options)
+  check_self(self, "ask", 2)
+  local all = prompt_of(prompt, options, "client:ask", 2)
+  local run, message, err = finish(2, raw.run_start(self.raw, all))
+  if not run then return nil, message, err end
+  local reply, why, details = finish(2, raw.run_wait(run))
+  return reply, why, details
+end
+
+-- A descriptor that is readable while something waits to be polled.
+function Client:fd()
+  check_self(self, "fd", 2)
+  local fd, message, err = finish(2, raw.client_fd(self.raw))
+  return fd, message, err
+end
+
+function Client:close()
+  check_self(self, "close", 2)
+  raw.client_close(self.raw)
+end
+
+function opencode.client(options)
+  if options ~= nil then expect(options, "table", "opencode.client: the options", 2) end
+  local made, message, err = finish(2, raw.client_new(options))
+  if not made then return nil, message, err end
+  local _, url = raw.client_url(made)
+  local root = bind(made, tree)
+  return setmetatable({ raw = made, base_url = url }, {
+    __name = "opencode.client",
+    __index = function(client, name)
+      local value = Client[name]
+      if value == nil and tree[name] ~= nil then
+        value = root[name]
+        rawset(client, name, value)
+      end
+      return value
+    end,
+    __close = function(client) client:close() end,
+    __tostring = function(client) return "opencode.client(" .. client.base_url .. ")" end,
+  })
+end
+
+return opencode
