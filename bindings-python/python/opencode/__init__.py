@@ -1,0 +1,50 @@
+"""Drive an OpenCode server: blocking or asyncio, typed, without dependencies.
+
+    import opencode
+
+    with opencode.Client() as client:
+        reply = client.ask("Fix the login bug in auth.ts")
+        print(reply.text, reply.cost)
+
+A client without arguments reads OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME and OPENCODE_SERVER_PASSWORD.
+"""
+
+from __future__ import annotations
+
+from . import _errors
+from ._call import Call, RawResponse
+from ._client import NULL, Client
+from ._errors import *  # noqa: F403
+from ._native import __version__
+from ._run import Detached, Reply, Run, Update
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._async import AsyncCall, AsyncClient, AsyncRun
+
+__all__ = [
+    "NULL",
+    "AsyncCall",
+    "AsyncClient",
+    "AsyncRun",
+    "Call",
+    "Client",
+    "Detached",
+    "RawResponse",
+    "Reply",
+    "Run",
+    "Update",
+    "__version__",
+    *_errors.__all__,
+]
+
+
+def __getattr__(name: str) -> Any:
+    # asyncio takes longer to import than all of this package: only who asks for it pays.
+    if name in ("AsyncClient", "AsyncRun", "AsyncCall"):
+        from . import _async
+
+        return getattr(_async, name)
+    raise AttributeError(f"module 'opencode' has no attribute '{name}'")

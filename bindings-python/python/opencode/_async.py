@@ -1,0 +1,308 @@
+"""The same for asyncio. The native threads do the waiting; the event loop is woken by their descriptor."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+
+from ._call import Call, RawResponse
+from ._client import ClientBase, arguments_of, prompt_of
+from ._options import call_options, options
+from ._run import Detached, Reply, Run, Update
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from typing import Any
+
+    from ._client import Prompt
+    from ._errors import OpencodeError
+    from ._operations import AsyncOperations
+    from ._run import State
+else:
+    AsyncOperations = object
+
+
+class _Waker:
+    """Lets coroutines wait for what only the client's descriptor tells."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
+        # Everything that can make the descriptor readable: what is not taken would keep it so.
+        self._handles: weakref.WeakSet[AsyncCall | AsyncRun] = weakref.WeakSet()
+
+    def add(self, handle: AsyncCall | AsyncRun) -> None:
+        self._handles.add(handle)
+
+    async def until(self, is_met: Callable[[], bool]) -> None:
+        if is_met():
+            return
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting[future] = is_met
+        if self._loop is not loop:
+            self.unwatch()
+            loop.add_reader(self._client.fileno(), self._look)
+            self._loop = loop
+        try:
+            # Between the first look and the watch something may have come.
+            if not is_met():
+                await future
+        finally:
+            self._waiting.pop(future, None)
+            if not self._waiting:
+                self.unwatch()
+
+    def _look(self) -> None:
+        for handle in list(self._handles):
+            handle._take()
+        for future, is_met in list(self._waiting.items()):
+            if not future.done() and is_met():
+                future.set_result(None)
+
+    def unwatch(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._client.fileno())
+        self._loop = None
+
+
+class AsyncCall:
+    """An operation in the background. Made by `AsyncClient.start`; awaiting it gives its answer."""
+
+    def __init__(self, call: Call, client: AsyncClient) -> None:
+        self._call = call
+        self._client = client
+        client._waker.add(self)
+
+    def _take(self) -> bool:
+        return self._call.poll() == "done" and self._call.wait(0)
+
+    async def result(self) -> Any:
+        """The answer of the operation; raises what it raised."""
+        await self._client._waker.until(self._take)
+        return self._call.result(0)
+
+    def __await__(self) -> Any:
+        return self.result().__await__()
+
+    def poll(self) -> str:
+        """Whether the result is there."""
+        return self._call.poll()
+
+    def cancel(self) -> None:
+        """Ends the request, whatever it waits for."""
+        self._call.cancel()
+
+
+class AsyncRun:
+    """One prompt on its way to its reply. Made by `AsyncClient.run`; awaiting it gives its reply."""
+
+    def __init__(self, run: Run, client: AsyncClient) -> None:
+        self._run = run
+        self._client = client
+        self._updates: list[Update] = []
+        client._waker.add(self)
+
+    def _take(self) -> bool:
+        _, updates = self._run.poll()
+        self._updates.extend(updates)
+        return bool(self._updates) or self._is_over()
+
+    def _is_over(self) -> bool:
+        return self._run.state in ("done", "failed")
+
+    async def __aiter__(self) -> AsyncIterator[Update]:
+        while True:
+            await self._client._waker.until(self._take)
+            if not self._updates:
+                return
+            update = self._updates.pop(0)
+            yield update
+            if update.type in ("done", "failed"):
+                return
+
+    async def result(self) -> Reply:
+        """The reply; raises why the run failed."""
+        await self._client._waker.until(self._is_over)
+        return self._run.result(0)
+
+    def __await__(self) -> Any:
+        return self.result().__await__()
+
+    async def cancel(self, timeout: float = 10.0) -> State:
+        """Ends the run: the server is told to stop, and the run is over when it did."""
+        self._run.cancel(0)
+        try:
+            await asyncio.wait_for(self._client._waker.until(self._is_over), timeout)
+        except asyncio.TimeoutError:
+            pass
+        return self._run.state
+
+    def poll(self) -> tuple[State, list[Update]]:
+        """The state, and everything that happened since the last poll. Never blocks."""
+        self._take()
+        updates, self._updates = self._updates, []
+        return self._run.state, updates
+
+    @property
+    def state(self) -> State:
+        """`pending`, `waiting`, `done` or `failed`."""
+        return self._run.state
+
+    @property
+    def reply(self) -> Reply | None:
+        """The reply once the run is over; of a failed one, as far as it came."""
+        return self._run.reply
+
+    @property
+    def error(self) -> OpencodeError | None:
+        """Why the run failed, once it did."""
+        return self._run.error
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return self._run.text
+
+    @property
+    def sessionID(self) -> str | None:
+        """The session, once it is known."""
+        return self._run.sessionID
+
+    @property
+    def messageID(self) -> str:
+        """The user message that the prompt becomes."""
+        return self._run.messageID
+
+    def why(self) -> str:
+        """Why it is not moving, in one line."""
+        return self._run.why()
+
+    def reply_permission(self, id: str, reply: Any, message: str | None = None) -> None:
+        """Answers a permission update."""
+        self._run.reply_permission(id, reply, message)
+
+    def reply_question(self, id: str, answers: Any) -> None:
+        """Answers a question update. None dismisses it."""
+        self._run.reply_question(id, answers)
+
+    async def detach(self) -> Detached:
+        """Leaves the run to the server, once its prompt is sent."""
+        return await asyncio.to_thread(self._run.detach, None)
+
+
+class AsyncClient(ClientBase, AsyncOperations):
+    """`Client` for asyncio: operations are awaited, `run` is awaited or iterated.
+
+    async with opencode.AsyncClient() as client:
+        reply = await client.ask("Say pong")
+        async for update in client.run("Now count to three"):
+            ...
+    """
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._waker = _Waker(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._waker = _Waker(self)
+
+    async def call(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Does an operation by its name and gives its answer. Cancelling the task ends the request."""
+        return await self._settle(
+            self.start(
+                operation,
+                arguments,
+                timeout=timeout,
+                max_retries=max_retries,
+                extra_headers=extra_headers,
+            )
+        )
+
+    async def call_raw(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> RawResponse:
+        """Like `call`, and gives the answer as it came: status, headers and bytes."""
+        settings = call_options(timeout, max_retries, extra_headers)
+        native = self._native.start(operation, dict(arguments or {}), settings)
+        found = await self._settle(AsyncCall(Call(native, operation, True), self))
+        assert isinstance(found, RawResponse)
+        return found
+
+    def start(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> AsyncCall:
+        """Does an operation in the background and returns at once."""
+        settings = call_options(timeout, max_retries, extra_headers)
+        native = self._native.start(operation, dict(arguments or {}), settings)
+        return AsyncCall(Call(native, operation, False), self)
+
+    def run(self, prompt: Prompt, **given: Any) -> AsyncRun:
+        """Sends a prompt and returns at once. Takes the names of `Client.run`."""
+        return AsyncRun(Run(self._native.run(prompt_of(prompt, given))), self)
+
+    async def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
+        """Sends a prompt and gives its reply. Cancelling the task leaves the prompt to the server."""
+        return await asyncio.wait_for(self.run(prompt, **given).result(), timeout)
+
+    def resume(self, session: str, message: str, **given: Any) -> AsyncRun:
+        """Picks up a run that was started elsewhere."""
+        return AsyncRun(Run(self._native.resume(session, message, options(given))), self)
+
+    async def close(self) -> None:
+        """Ends all runs and calls of this side and joins all threads, within a second."""
+        self._waker.unwatch()
+        await asyncio.to_thread(self._native.close)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _settle(self, call: AsyncCall) -> Any:
+        try:
+            return await call.result()
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+
+    def _operation(self, name: str, positional: tuple[str, ...], doc: str) -> Any:
+        async def operation(
+            *args: Any,
+            timeout: float | None = None,
+            extra_headers: Mapping[str, str] | None = None,
+            **given: Any,
+        ) -> Any:
+            arguments = arguments_of(name, positional, args, given)
+            return await self.call(
+                name, arguments, timeout=timeout, extra_headers=extra_headers
+            )
+
+        operation.__name__ = name.rpartition(".")[2]
+        operation.__qualname__ = name
+        operation.__doc__ = doc
+        return operation

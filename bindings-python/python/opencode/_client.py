@@ -1,0 +1,303 @@
+"""Clients: handles to one server."""
+
+from __future__ import annotations
+
+from . import _native
+from ._call import Call, RawResponse
+from ._errors import InvalidArgumentError
+from ._options import call_options, options
+from ._run import Reply, Run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal
+
+    from ._operations import Operations
+
+    PermissionPolicy = Literal["reject", "once", "always", "ask"] | Sequence[Mapping[str, str]]
+    Prompt = str | Sequence[str | Mapping[str, Any]]
+else:
+    Operations = object
+
+
+class _Null:
+    """The type of NULL."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "opencode.NULL"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NULL: Any = _Null()
+"""Sends null where None would mean that nothing was given."""
+
+
+class _Node(dict):  # type: ignore[type-arg]
+    """Names of namespaces and operations, as they are nested."""
+
+
+def _tree() -> _Node:
+    root = _Node()
+    for path, operation in _native.OPERATIONS.items():
+        *namespaces, last = path.split(".")
+        node = root
+        for name in namespaces:
+            node = node.setdefault(name, _Node())
+        node[last] = operation
+    return root
+
+
+_TREE = _tree()
+
+
+class Namespace:
+    """A group of operations, such as `client.session`."""
+
+    def __init__(self, client: Any, node: _Node, path: str) -> None:
+        self._client = client
+        self._node = node
+        self._path = path
+
+    def __getattr__(self, name: str) -> Any:
+        found = self._node.get(name)
+        if found is None:
+            raise AttributeError(f"there is no operation '{self._path}.{name}'")
+        if isinstance(found, _Node):
+            value: Any = Namespace(self._client, found, f"{self._path}.{name}")
+        else:
+            value = self._client._operation(*found)
+        # Found once, it is an ordinary attribute.
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._node]
+
+    def __repr__(self) -> str:
+        return f"<opencode namespace {self._path}>"
+
+
+def arguments_of(
+    name: str, positional: tuple[str, ...], args: tuple[Any, ...], given: dict[str, Any]
+) -> dict[str, Any]:
+    """The flat arguments of an operation, from positions and names."""
+    if len(args) > len(positional):
+        raise InvalidArgumentError(
+            f"{name}: takes {len(positional)} arguments by position; give the others by name"
+        )
+    made = {}
+    for key, value in zip(positional, args):
+        if key in given:
+            raise InvalidArgumentError(f"{name}: the argument '{key}' is given twice")
+        made[key] = value
+    for key, value in given.items():
+        if value is not None:
+            made[key] = None if value is NULL else value
+    return made
+
+
+class ClientBase:
+    """What blocking and asyncio clients share: options, namespaces, closing."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_retries: int | None = None,
+        max_body_bytes: int | None = None,
+        events: bool | None = None,
+        permission: PermissionPolicy | None = None,
+        question: Literal["reject", "first", "ask"] | None = None,
+    ) -> None:
+        given = {
+            "base_url": base_url,
+            "username": username,
+            "password": password,
+            "directory": directory,
+            "workspace": workspace,
+            "headers": dict(headers) if headers else None,
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "max_retries": max_retries,
+            "max_body_bytes": max_body_bytes,
+            "events": events,
+            "permission": list(permission)
+            if permission is not None and not isinstance(permission, str)
+            else permission,
+            "question": question,
+        }
+        self._settings = options(given)
+        self._native = _native.Client(self._settings)
+
+    # Handles cannot be pickled, settings can: another process gets a client of its own.
+    def __getstate__(self) -> dict[str, Any]:
+        return {"settings": self._settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._settings = state["settings"]
+        self._native = _native.Client(self._settings)
+
+    def __getattr__(self, name: str) -> Any:
+        node = _TREE.get(name)
+        if node is None:
+            raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
+        value = Namespace(self, node, name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *_TREE]
+
+    def __repr__(self) -> str:
+        return f"<opencode.{type(self).__name__} {self._native.base_url}>"
+
+    @property
+    def base_url(self) -> str:
+        """The address of the server, without user and password."""
+        return self._native.base_url
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while a run or call has something new; polling clears it.
+
+        For select, selectors and event loops. It belongs to the client: watch it, and do nothing else with it.
+        """
+        return self._native.fd()
+
+
+class Client(ClientBase, Operations):
+    """A handle to one server. May be used from any thread; making one touches no network.
+
+    Without arguments it reads OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME and OPENCODE_SERVER_PASSWORD.
+    Times are in seconds. Every operation of the server is a method in its namespace:
+    `client.session.update("ses_1", title="x")`.
+    """
+
+    def call(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Does an operation by its name, such as "session.update", and gives its answer.
+
+        Blocks without holding the interpreter; Ctrl-C ends it. Reads are repeated when they fail in a way that
+        passes; nothing else is.
+        """
+        settings = call_options(timeout, max_retries, extra_headers)
+        return self._native.call(operation, dict(arguments or {}), settings)
+
+    def call_raw(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> RawResponse:
+        """Like `call`, and gives the answer as it came: status, headers and bytes."""
+        settings = call_options(timeout, max_retries, extra_headers)
+        return RawResponse(*self._native.call(operation, dict(arguments or {}), settings, True))
+
+    def start(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        raw: bool = False,
+    ) -> Call:
+        """Does an operation in the background and returns at once."""
+        settings = call_options(timeout, max_retries, extra_headers)
+        return Call(self._native.start(operation, dict(arguments or {}), settings), operation, raw)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Sends a request that this version does not know as an operation."""
+        pairs = [(name, str(value)) for name, value in (query or {}).items()]
+        settings = call_options(timeout, max_retries, extra_headers)
+        return self._native.request(method, path, (pairs, body), settings)
+
+    def run(self, prompt: Prompt, **given: Any) -> Run:
+        """Sends a prompt and returns at once; the agent works in the background.
+
+        Names: session, title, agent, model ("provider/model"), system, tools, variant, format (a JSON schema),
+        directory, message_id, permission, question, when_busy, deadline, max_cost, max_tokens, max_steps,
+        max_retries, start_timeout, server_timeout. Times are in seconds.
+        """
+        return Run(self._native.run(prompt_of(prompt, given)))
+
+    def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
+        """Sends a prompt and blocks until its reply is there, at most `timeout` seconds.
+
+        Takes the names of `run`. Raises why the run failed. When the time is up, or on Ctrl-C, the prompt goes on
+        on the server.
+        """
+        return self.run(prompt, **given).result(timeout)
+
+    def resume(self, session: str, message: str, **given: Any) -> Run:
+        """Picks up a run that was started elsewhere: what its `detach` gave. Returns at once."""
+        return Run(self._native.resume(session, message, options(given)))
+
+    def close(self) -> None:
+        """Ends all runs and calls of this side and joins all threads, within a second.
+
+        The server goes on with prompts that were sent.
+        """
+        self._native.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _operation(self, name: str, positional: tuple[str, ...], doc: str) -> Any:
+        call = self._native.call
+
+        def operation(
+            *args: Any,
+            timeout: float | None = None,
+            extra_headers: Mapping[str, str] | None = None,
+            **given: Any,
+        ) -> Any:
+            settings = call_options(timeout, None, extra_headers)
+            return call(name, arguments_of(name, positional, args, given), settings)
+
+        operation.__name__ = name.rpartition(".")[2]
+        operation.__qualname__ = name
+        operation.__doc__ = doc
+        return operation
+
+
+def prompt_of(prompt: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """A prompt with its options, by the core's names."""
+    made = options(given)
+    made["prompt"] = prompt if isinstance(prompt, str) else list(prompt)
+    return made

@@ -1,0 +1,52 @@
+"""From Python's habits to the core's: seconds become milliseconds, None means not given."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+# Names whose values are seconds here and milliseconds in the core.
+_SECONDS = frozenset({"timeout", "connect_timeout", "deadline", "start_timeout", "server_timeout"})
+
+
+def options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, by the core's names."""
+    made = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in _SECONDS:
+            made[name + "_ms"] = milliseconds(name, value)
+        else:
+            made[name] = value
+    return made
+
+
+def milliseconds(name: str, value: Any) -> float:
+    """Seconds as milliseconds; numbers and timedeltas are times, nothing else is."""
+    seconds = getattr(value, "total_seconds", None)
+    if seconds is not None:
+        value = seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        from ._errors import InvalidArgumentError
+
+        raise InvalidArgumentError(f"{name} must be a number of seconds, not {value!r}")
+    return value * 1000
+
+
+def call_options(
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+) -> dict[str, Any] | None:
+    """The options of one call, or None when there are none."""
+    if timeout is None and max_retries is None and not extra_headers:
+        return None
+    given = {
+        "timeout": timeout,
+        "max_retries": max_retries,
+        "headers": dict(extra_headers) if extra_headers else None,
+    }
+    return options(given)

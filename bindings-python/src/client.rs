@@ -1,0 +1,197 @@
+//! Clients and blocking calls.
+
+use crate::call::{Call, seconds};
+use crate::decode::decode;
+use crate::encode::encode;
+use crate::error::{exception, misuse};
+use crate::run::Run;
+use opencode_core::{Answer, CallOptions, ClientOptions, Error, ErrorKind, Interrupt, Prompt};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A handle to one server.
+#[pyclass(frozen, module = "opencode._native")]
+pub(crate) struct Client {
+    client: opencode_core::Client,
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let json = to_json(py, "Client", options)?;
+        let client = ClientOptions::from_json(&json).and_then(opencode_core::Client::new);
+        client.map(|client| Client { client }).map_err(|e| exception(py, &e))
+    }
+
+    #[getter]
+    fn base_url(&self) -> &str {
+        self.client.base_url()
+    }
+
+    /// Does an operation; blocks without holding the interpreter.
+    #[pyo3(signature = (operation, arguments, options, raw=false))]
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        operation: &str,
+        arguments: &Bound<'py, PyDict>,
+        options: Option<&Bound<'py, PyDict>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let arguments = to_json(py, operation, arguments)?;
+        let options = call_options(py, operation, options)?;
+        let result =
+            block(py, options, |options| self.client.call_json(operation, &arguments, options))?;
+        answer(py, result, raw)
+    }
+
+    fn start(
+        &self,
+        py: Python<'_>,
+        operation: &str,
+        arguments: &Bound<'_, PyDict>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Call> {
+        let arguments = to_json(py, operation, arguments)?;
+        let options = call_options(py, operation, options)?;
+        let call = self.client.start_json(operation, &arguments, options);
+        call.map(Call::new).map_err(|e| exception(py, &e))
+    }
+
+    /// `content` is the query and the body.
+    #[pyo3(signature = (method, path, content, options, raw=false))]
+    fn request<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        path: &str,
+        content: (Vec<(String, String)>, Option<Bound<'py, PyAny>>),
+        options: Option<&Bound<'py, PyDict>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (query, body) = content;
+        let encoded = body.map(|body| encode(&body));
+        let body = encoded.transpose().map_err(|why| misuse(py, format!("request: {why}")))?;
+        let options = call_options(py, "request", options)?;
+        let result = block(py, options, |options| {
+            self.client.request(method, path, &query, body.as_deref(), options)
+        })?;
+        answer(py, result, raw)
+    }
+
+    fn run(&self, py: Python<'_>, prompt: &Bound<'_, PyDict>) -> PyResult<Run> {
+        let json = to_json(py, "run", prompt)?;
+        let run = Prompt::from_json(&json).and_then(|prompt| self.client.run(prompt));
+        run.map(Run::new).map_err(|e| exception(py, &e))
+    }
+
+    fn resume(
+        &self,
+        py: Python<'_>,
+        session: &str,
+        message: &str,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Run> {
+        let json = to_json(py, "resume", options)?;
+        let run = Prompt::options_from_json(&json)
+            .and_then(|prompt| self.client.resume(session, message, prompt));
+        run.map(Run::new).map_err(|e| exception(py, &e))
+    }
+
+    fn fd(&self, py: Python<'_>) -> PyResult<i64> {
+        self.client.fd().map_err(|e| exception(py, &e))
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.client.close());
+    }
+}
+
+/// Joining threads must not hold the interpreter: one of them may be waiting for it.
+impl Drop for Client {
+    fn drop(&mut self) {
+        let client = self.client.clone();
+        let _ = Python::try_attach(|py| py.detach(move || drop(client)));
+    }
+}
+
+pub(crate) fn to_json(py: Python<'_>, what: &str, dict: &Bound<'_, PyDict>) -> PyResult<String> {
+    encode(dict).map_err(|why| misuse(py, format!("{what}: {why}")))
+}
+
+pub(crate) fn call_options(
+    py: Python<'_>,
+    operation: &str,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<CallOptions> {
+    match options {
+        None => Ok(CallOptions::default()),
+        Some(options) => {
+            let json = to_json(py, operation, options)?;
+            CallOptions::from_json(&json).map_err(|e| exception(py, &e))
+        }
+    }
+}
+
+/// Blocks without holding the interpreter, and lets signals (Ctrl-C) end it.
+fn block(
+    py: Python<'_>,
+    mut options: CallOptions,
+    work: impl FnOnce(&CallOptions) -> opencode_core::Result<Answer> + Send,
+) -> PyResult<Answer> {
+    let raised: Arc<Mutex<Option<PyErr>>> = Arc::default();
+    let slot = Arc::clone(&raised);
+    options.interrupt = Some(Interrupt::new(move || {
+        // None while the interpreter shuts down: then there is nobody to answer.
+        let signals = Python::try_attach(|py| py.check_signals());
+        match signals {
+            None | Some(Ok(())) => false,
+            Some(Err(error)) => {
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                true
+            }
+        }
+    }));
+    let result = py.detach(|| work(&options));
+    if let Some(error) = raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(error);
+    }
+    result.map_err(|e| exception(py, &e))
+}
+
+/// What a call gives: the decoded body; raw: status, headers and bytes as they came.
+pub(crate) fn answer(py: Python<'_>, answer: Answer, raw: bool) -> PyResult<Bound<'_, PyAny>> {
+    if raw {
+        let headers = PyDict::new(py);
+        for (name, value) in answer.headers() {
+            headers.set_item(name, value.as_ref())?;
+        }
+        let body = PyBytes::new(py, answer.bytes());
+        return Ok((answer.status(), headers, body).into_pyobject(py)?.into_any());
+    }
+    if answer.bytes().is_empty() {
+        return Ok(py.None().into_bound(py));
+    }
+    if answer.is_json() {
+        return decode(py, answer.bytes())
+            .map_err(|why| exception(py, &answer.decode_error("is no JSON", &why)));
+    }
+    Ok(match answer.text() {
+        Ok(text) => PyString::new(py, text).into_any(),
+        Err(_) => PyBytes::new(py, answer.bytes()).into_any(),
+    })
+}
+
+/// Seconds of Python as a time, for errors that name the argument.
+pub(crate) fn timeout(py: Python<'_>, value: Option<f64>) -> PyResult<Option<std::time::Duration>> {
+    match value {
+        None => Ok(None),
+        Some(value) => seconds(value).map(Some).ok_or_else(|| {
+            let text =
+                format!("timeout must be a number of seconds that is not negative, not {value}");
+            exception(py, &Error::new(ErrorKind::InvalidArgument, text))
+        }),
+    }
+}

@@ -1,0 +1,44 @@
+//! The native half of the Python package. It converts, checks and forwards; `python/opencode` gives it the
+//! shape that a Python programmer expects.
+
+mod call;
+mod client;
+mod decode;
+mod encode;
+mod error;
+mod run;
+
+use pyo3::prelude::*;
+
+/// The native half of the package; use `opencode` instead.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use super::call::Call;
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::run::Run;
+
+    use super::{Bound, PyModule, PyResult, operations};
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("OPERATIONS", operations(module.py())?)
+    }
+}
+
+/// What the package needs to build the namespaces: attribute path to name and positional arguments.
+fn operations(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
+    use opencode_core::operation;
+    let all = pyo3::types::PyDict::new(py);
+    for operation in operation::all() {
+        let path: Vec<&str> = operation.name.split('.').map(operation::attribute).collect();
+        let positional: Vec<&str> = operation.positional().map(|argument| argument.name).collect();
+        let positional = pyo3::types::PyTuple::new(py, positional)?;
+        all.set_item(path.join("."), (operation.name, positional, operation.doc))?;
+    }
+    Ok(all)
+}

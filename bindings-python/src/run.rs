@@ -1,0 +1,137 @@
+//! Runs.
+
+use crate::call::wait;
+use crate::client::timeout;
+use crate::decode::decode;
+use crate::error::exception;
+use opencode_core::{PermissionReply, Update};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use std::time::Duration;
+
+/// One prompt on its way to its reply.
+#[pyclass(frozen, module = "opencode._native")]
+pub(crate) struct Run {
+    run: opencode_core::Run,
+}
+
+impl Run {
+    pub(crate) fn new(run: opencode_core::Run) -> Self {
+        Run { run }
+    }
+}
+
+#[pymethods]
+impl Run {
+    /// State and updates; never blocks.
+    fn poll<'py>(&self, py: Python<'py>) -> PyResult<(&'static str, Bound<'py, PyList>)> {
+        let (state, updates) = self.run.poll();
+        let list = PyList::empty(py);
+        for update in &updates {
+            list.append(convert(py, update)?)?;
+        }
+        Ok((state.as_str(), list))
+    }
+
+    /// The oldest update when one comes in time; None otherwise.
+    fn next_update<'py>(
+        &self,
+        py: Python<'py>,
+        seconds: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let limit = timeout(py, seconds)?;
+        let update = wait(py, limit, |slice| {
+            let update = self.run.next_update(Some(slice));
+            // After the last one there is nothing to wait for.
+            (update.is_some() || self.run.state().is_over()).then_some(update)
+        })?;
+        update.flatten().map(|update| convert(py, &update)).transpose()
+    }
+
+    /// Whether the run was over in time.
+    fn wait(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<bool> {
+        let limit = timeout(py, seconds)?;
+        let over = wait(py, limit, |slice| self.run.is_over_within(Some(slice)).then_some(()))?;
+        Ok(over.is_some())
+    }
+
+    /// The reply, as far as it came; None while the run is not over.
+    fn reply<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.run.reply().map(|reply| native(py, &reply.to_json())).transpose()
+    }
+
+    /// The exception of a run that failed; None otherwise.
+    fn error<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.run.error().map(|error| exception(py, &error).into_value(py).into_bound(py).into_any())
+    }
+
+    fn cancel(&self, py: Python<'_>, seconds: f64) -> PyResult<&'static str> {
+        let limit = timeout(py, Some(seconds))?.unwrap_or_default();
+        self.run.cancel(Duration::ZERO);
+        wait(py, Some(limit), |slice| self.run.is_over_within(Some(slice)).then_some(()))?;
+        Ok(self.run.state().as_str())
+    }
+
+    fn reply_permission(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        reply: &str,
+        message: Option<&str>,
+    ) -> PyResult<()> {
+        let reply = PermissionReply::parse(reply).map_err(|e| exception(py, &e))?;
+        self.run.reply_permission(id, reply, message);
+        Ok(())
+    }
+
+    fn reply_question(&self, id: &str, answers: Option<Vec<Vec<String>>>) {
+        match answers {
+            Some(answers) => self.run.reply_question(id, &answers),
+            None => self.run.reject_question(id),
+        }
+    }
+
+    fn detach(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<(String, String)> {
+        let limit = timeout(py, seconds)?.unwrap_or(Duration::MAX);
+        let detached = py.detach(|| self.run.detach(limit)).map_err(|e| exception(py, &e))?;
+        Ok((detached.session_id, detached.message_id))
+    }
+
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.run.state().as_str()
+    }
+
+    #[getter]
+    fn text(&self) -> String {
+        self.run.text()
+    }
+
+    #[getter]
+    fn session_id(&self) -> Option<String> {
+        self.run.session_id()
+    }
+
+    #[getter]
+    fn message_id(&self) -> String {
+        self.run.message_id()
+    }
+
+    fn why(&self) -> String {
+        self.run.why()
+    }
+}
+
+/// An update as a dict; a failed one carries the exception itself.
+fn convert<'py>(py: Python<'py>, update: &Update) -> PyResult<Bound<'py, PyAny>> {
+    let dict = native(py, &update.to_json())?;
+    if let Update::Failed(error) = update {
+        dict.set_item("error", exception(py, error).into_value(py))?;
+    }
+    Ok(dict)
+}
+
+/// JSON that the core made.
+fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+    decode(py, json.as_bytes()).map_err(pyo3::exceptions::PyValueError::new_err)
+}
