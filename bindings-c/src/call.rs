@@ -1,0 +1,107 @@
+//! Calls: operations in the background.
+
+use crate::client::{OpencodeClient, checked};
+use crate::guard::{borrow, free, guard, hand_out};
+use crate::reply::OpencodeReply;
+use crate::status::OpencodeStatus;
+use crate::text::{optional, required};
+use opencode_core::{Call, CallOptions};
+use std::ffi::c_char;
+use std::time::Duration;
+
+/// An operation in the background. May be used from any thread, by one at a time.
+pub struct OpencodeCall {
+    call: Call,
+}
+
+/// Starts an operation in the background and returns at once.
+///
+/// @param arguments_json  As for opencode_call().
+/// @param options_json    As for opencode_call_with().
+/// @param call            Receives the call. Free it with opencode_call_free().
+/// @param error           NULL, or receives the reply of a failure, and NULL on success.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_start(
+    client: *const OpencodeClient,
+    operation: *const c_char,
+    arguments_json: *const c_char,
+    options_json: *const c_char,
+    call: *mut *mut OpencodeCall,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(error, || {
+            let client = borrow(client, "client")?;
+            let operation = required(operation, "operation")?;
+            let arguments = optional(arguments_json, "arguments_json")?.unwrap_or("");
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = CallOptions::from_json(options)?;
+            let made = client.client.start_json(operation, arguments, options)?;
+            hand_out(call, "call", OpencodeCall { call: made })?;
+            Ok(None)
+        })
+    }
+}
+
+/// Looks whether the answer is there. Never blocks.
+///
+/// @param reply  Receives the answer or the failure, a new reply every time; NULL while there is none.
+/// @return OK also while there is none; otherwise the status of the operation.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_poll(
+    call: *const OpencodeCall,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || match borrow(call, "call")?.call.poll() {
+            Some(result) => checked(result?),
+            None => Ok(None),
+        })
+    }
+}
+
+/// Blocks until the answer is there.
+///
+/// @param timeout_ms  At most this long; negative for as long as it takes.
+/// @param reply       As for opencode_call_poll().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_wait(
+    call: *const OpencodeCall,
+    timeout_ms: i64,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || match borrow(call, "call")?.call.wait(timeout(timeout_ms)) {
+            Some(result) => checked(result?),
+            None => Ok(None),
+        })
+    }
+}
+
+/// Ends the request, whatever it waits for: the call then fails with CANCELLED, unless the answer was faster. The
+/// server may have done its work all the same.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_cancel(call: *const OpencodeCall) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(std::ptr::null_mut(), || {
+            borrow(call, "call")?.call.cancel();
+            Ok(None)
+        })
+    }
+}
+
+/// Frees a call. NULL is fine. The request goes its way.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_free(call: *mut OpencodeCall) {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe { free(call) }
+}
+
+/// Milliseconds as they come from C; negative is no limit.
+pub(crate) fn timeout(timeout_ms: i64) -> Option<Duration> {
+    u64::try_from(timeout_ms).ok().map(Duration::from_millis)
+}

@@ -1,0 +1,199 @@
+//! Clients: handles to one server.
+
+use crate::guard::{borrow, free, guard, hand_out};
+use crate::reply::OpencodeReply;
+use crate::status::OpencodeStatus;
+use crate::text::{optional, required};
+use opencode_core::{Answer, CallOptions, Client, ClientOptions, Error, ErrorKind, Prompt, Result};
+use serde_json::Value;
+use std::ffi::c_char;
+
+/// A handle to one server. May be used from any thread. Runs and calls made from it may outlive it.
+pub struct OpencodeClient {
+    pub(crate) client: Client,
+}
+
+/// Makes a client. Touches no network and starts no thread.
+///
+/// @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
+///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
+///                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
+///                      events, permission, question.
+/// @param client        Receives the client. Free it with opencode_client_free().
+/// @param error         NULL, or receives the reply of a failure, and NULL on success.
+/// @return INVALID_ARGUMENT when an option cannot be used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_new(
+    options_json: *const c_char,
+    client: *mut *mut OpencodeClient,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(error, || {
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let made = Client::new(ClientOptions::from_json(options)?)?;
+            hand_out(client, "client", OpencodeClient { client: made })?;
+            Ok(None)
+        })
+    }
+}
+
+/// Ends all runs and calls of this side, joins all threads and closes all connections, within a second whatever the
+/// network does. The server goes on with prompts that were sent. The client stays a valid handle; everything but
+/// opencode_client_free() fails with CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_close(client: *const OpencodeClient) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(std::ptr::null_mut(), || {
+            borrow(client, "client")?.client.close();
+            Ok(None)
+        })
+    }
+}
+
+/// Frees a client. NULL is fine. Without runs or calls that are alive it closes too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_free(client: *mut OpencodeClient) {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe { free(client) }
+}
+
+/// A descriptor that is readable while any run or call of the client has something new; polling them clears it.
+/// For select, poll, epoll and event loops. It belongs to the client: watch it, and do nothing else with it.
+///
+/// @param fd  Receives the descriptor; on Windows, a socket.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_fd(
+    client: *const OpencodeClient,
+    fd: *mut i64,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(error, || {
+            let found = borrow(client, "client")?.client.fd()?;
+            match fd.as_mut() {
+                Some(fd) => *fd = found,
+                None => return Err(crate::guard::null("fd")),
+            }
+            Ok(None)
+        })
+    }
+}
+
+/// Does an operation of the server and blocks until the answer is there. Reads are repeated when they fail in a way
+/// that passes; nothing else is.
+///
+/// @param operation       Such as "session.update".
+/// @param arguments_json  One flat object, or NULL for none: {"sessionID":"ses_1","title":"x"}.
+/// @param reply           Receives the answer, or the failure. NULL when only the status matters.
+/// @return INVALID_ARGUMENT before anything is sent, with the nearest correct spelling in the message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call(
+    client: *const OpencodeClient,
+    operation: *const c_char,
+    arguments_json: *const c_char,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the same promises are passed on.
+    unsafe { opencode_call_with(client, operation, arguments_json, std::ptr::null(), reply) }
+}
+
+/// Like opencode_call(), with options of this call.
+///
+/// @param options_json  An object, or NULL: timeout_ms for the whole call, max_retries, headers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_with(
+    client: *const OpencodeClient,
+    operation: *const c_char,
+    arguments_json: *const c_char,
+    options_json: *const c_char,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let client = borrow(client, "client")?;
+            let operation = required(operation, "operation")?;
+            let arguments = optional(arguments_json, "arguments_json")?.unwrap_or("");
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = CallOptions::from_json(options)?;
+            checked(client.client.call_json(operation, arguments, &options)?)
+        })
+    }
+}
+
+/// Sends a request that this version does not know as an operation.
+///
+/// @param method        Such as "GET".
+/// @param path          Begins with '/', percent-encoded.
+/// @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, max_retries,
+///                      headers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_request(
+    client: *const OpencodeClient,
+    method: *const c_char,
+    path: *const c_char,
+    options_json: *const c_char,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let client = borrow(client, "client")?;
+            let method = required(method, "method")?;
+            let path = required(path, "path")?;
+            let options = optional(options_json, "options_json")?.unwrap_or("{}");
+            let mut options: serde_json::Map<String, Value> = serde_json::from_str(options)
+                .map_err(|e| invalid(format!("options_json is no JSON object: {e}")))?;
+            let body = options.remove("body").map(|body| body.to_string());
+            let query = match options.remove("query") {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::Object(query)) => query.into_iter().map(pair).collect(),
+                Some(_) => return Err(invalid("query must be an object".to_owned())),
+            };
+            let options = CallOptions::from_json(&Value::Object(options).to_string())?;
+            let answer = client.client.request(method, path, &query, body.as_deref(), &options)?;
+            checked(answer)
+        })
+    }
+}
+
+/// Sends a prompt and blocks until its reply is there.
+///
+/// @param prompt_json  As for opencode_run_start().
+/// @param reply        Receives the reply, or the failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_ask(
+    client: *const OpencodeClient,
+    prompt_json: *const c_char,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let client = borrow(client, "client")?;
+            let prompt = Prompt::from_json(required(prompt_json, "prompt_json")?)?;
+            Ok(Some(OpencodeReply::json(client.client.ask(prompt)?.to_json())))
+        })
+    }
+}
+
+/// A host that reads JSON without checking must not get half of it.
+pub(crate) fn checked(answer: Answer) -> Result<Option<OpencodeReply>> {
+    answer.check_json()?;
+    Ok(Some(OpencodeReply::answer(answer)))
+}
+
+fn pair((name, value): (String, Value)) -> (String, String) {
+    match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    }
+}
+
+fn invalid(text: String) -> Error {
+    Error::new(ErrorKind::InvalidArgument, text)
+}

@@ -1,0 +1,42 @@
+//! The C interface. `include/opencode.h` is made from this crate by `cargo xtask header`; its first page says
+//! what holds for all functions. Every function converts, checks and forwards; the core does the rest.
+
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the first page of the header states what every pointer must be"
+)]
+
+// In the order of the header.
+mod status;
+
+mod client;
+
+mod reply;
+
+mod call;
+
+mod run;
+
+mod guard;
+mod text;
+
+pub use call::*;
+pub use client::*;
+pub use reply::*;
+pub use run::*;
+pub use status::OpencodeStatus;
+
+use std::ffi::c_char;
+
+/// The version of the library, such as "0.1.0". Never NULL; never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn opencode_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Rises with every change that a program compiled against an older header would not survive. Compare it with
+/// OPENCODE_ABI_VERSION of the header.
+#[unsafe(no_mangle)]
+pub extern "C" fn opencode_abi_version() -> u32 {
+    1
+}

@@ -1,0 +1,218 @@
+//! Replies: what came out of a call, on success and on failure.
+
+use crate::guard::{free, shield};
+use crate::status::OpencodeStatus;
+use crate::text::required;
+use opencode_core::{Answer, Error};
+use serde_json::Value;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char};
+
+/// What came out of a call: a JSON text and what belongs to it. Owned by the caller, used by one thread at a
+/// time, freed once with opencode_reply_free(). All texts it gives belong to it.
+pub struct OpencodeReply {
+    status: OpencodeStatus,
+    http_status: u16,
+    /// Ends with a NUL that is not counted.
+    body: Vec<u8>,
+    message: CString,
+    headers: Vec<(CString, CString)>,
+    /// Made when a value is first asked for.
+    parsed: OnceCell<Value>,
+    /// Texts that were handed out, by pointer: they live as long as the reply.
+    texts: RefCell<HashMap<String, CString>>,
+}
+
+impl OpencodeReply {
+    pub(crate) fn json(json: String) -> Self {
+        OpencodeReply {
+            status: OpencodeStatus::Ok,
+            http_status: 0,
+            body: terminated(json.into_bytes()),
+            message: CString::default(),
+            headers: Vec::new(),
+            parsed: OnceCell::new(),
+            texts: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn answer(answer: Answer) -> Self {
+        let text = |text: &str| CString::new(text).unwrap_or_default();
+        OpencodeReply {
+            status: OpencodeStatus::Ok,
+            http_status: answer.status(),
+            headers: answer.headers().map(|(name, value)| (text(name), text(&value))).collect(),
+            message: CString::default(),
+            body: terminated(answer.into_bytes()),
+            parsed: OnceCell::new(),
+            texts: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn failure(error: &Error) -> Self {
+        OpencodeReply {
+            status: OpencodeStatus::of(error.kind()),
+            http_status: error.status().unwrap_or(0),
+            body: terminated(error.to_json().into_bytes()),
+            // A message never holds a NUL: control characters become spaces.
+            message: CString::new(error.message()).unwrap_or_default(),
+            headers: Vec::new(),
+            parsed: OnceCell::new(),
+            texts: RefCell::default(),
+        }
+    }
+
+    fn value(&self, pointer: &str) -> Option<&Value> {
+        let parsed = self.parsed.get_or_init(|| {
+            serde_json::from_slice(&self.body[..self.body.len() - 1]).unwrap_or_default()
+        });
+        parsed.pointer(pointer)
+    }
+}
+
+fn terminated(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.push(0);
+    bytes
+}
+
+/// # Safety
+/// `reply` is NULL or a live reply.
+unsafe fn view<'a, T>(
+    reply: *const OpencodeReply,
+    otherwise: T,
+    read: impl FnOnce(&'a OpencodeReply) -> T,
+) -> T {
+    // SAFETY: the caller promises that a reply that is not NULL is alive.
+    match unsafe { reply.as_ref() } {
+        Some(reply) => shield(otherwise, || read(reply)),
+        None => otherwise,
+    }
+}
+
+/// The status that the call returned.
+///
+/// @param reply  NULL gives OPENCODE_STATUS_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_status(reply: *const OpencodeReply) -> OpencodeStatus {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, OpencodeStatus::InvalidArgument, |reply| reply.status) }
+}
+
+/// The HTTP status of the server's answer; 0 when no server was involved, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_http_status(reply: *const OpencodeReply) -> u16 {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, 0, |reply| reply.http_status) }
+}
+
+/// The body: JSON in UTF-8, ended by NUL. Of a failure: an object with kind, number, message, operation, status,
+/// code, body, retryable and sent. Empty when the operation answers nothing. A few operations answer text or
+/// bytes; opencode_reply_length() counts the NULs in them.
+///
+/// @return Never NULL; "" for NULL. Belongs to the reply.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_json(reply: *const OpencodeReply) -> *const c_char {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, c"".as_ptr(), |reply| reply.body.as_ptr().cast()) }
+}
+
+/// A value of the body as text, for programs without a JSON library of their own.
+///
+/// @param pointer  Where it is (RFC 6901): "/type", "/reply/tokens/input", "/0/id". "" is the whole body.
+/// @return A string without its quotes and escapes, anything else as JSON; NULL when there is no such value, or
+///         when it is null. A NUL in a string ends it. Belongs to the reply.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_text(
+    reply: *const OpencodeReply,
+    pointer: *const c_char,
+) -> *const c_char {
+    let find = |reply: &OpencodeReply| {
+        // SAFETY: the header demands a text that ends with NUL, or NULL.
+        let Ok(pointer) = (unsafe { required(pointer, "pointer") }) else {
+            return std::ptr::null();
+        };
+        if let Some(known) = reply.texts.borrow().get(pointer) {
+            return known.as_ptr();
+        }
+        let text = match reply.value(pointer) {
+            None | Some(Value::Null) => return std::ptr::null(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        let end = text.find('\0').unwrap_or(text.len());
+        let made = CString::new(&text[..end]).unwrap_or_default();
+        // Moving a CString into the map moves its handle, not its text.
+        let address = made.as_ptr();
+        reply.texts.borrow_mut().insert(pointer.to_owned(), made);
+        address
+    };
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, std::ptr::null(), find) }
+}
+
+/// A number of the body.
+///
+/// @param pointer    As for opencode_reply_text().
+/// @param otherwise  What to return when there is no number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_number(
+    reply: *const OpencodeReply,
+    pointer: *const c_char,
+    otherwise: f64,
+) -> f64 {
+    let find = |reply: &OpencodeReply| {
+        // SAFETY: the header demands a text that ends with NUL, or NULL.
+        let pointer = unsafe { required(pointer, "pointer") };
+        let value = pointer.ok().and_then(|pointer| reply.value(pointer));
+        value.and_then(Value::as_f64).unwrap_or(otherwise)
+    };
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, otherwise, find) }
+}
+
+/// The bytes of the body, without the NUL at its end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_length(reply: *const OpencodeReply) -> usize {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, 0, |reply| reply.body.len() - 1) }
+}
+
+/// Of a failure: one line for people that says what, with which value, and what to do. "" otherwise.
+///
+/// @return Never NULL; "" for NULL. Belongs to the reply.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_message(reply: *const OpencodeReply) -> *const c_char {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, c"".as_ptr(), |reply| reply.message.as_ptr()) }
+}
+
+/// A header of the server's answer, such as "x-next-cursor".
+///
+/// @param name  In any case; NULL gives NULL.
+/// @return NULL when the answer has no such header. Belongs to the reply.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_header(
+    reply: *const OpencodeReply,
+    name: *const c_char,
+) -> *const c_char {
+    if name.is_null() {
+        return std::ptr::null();
+    }
+    // SAFETY: not NULL, and the header demands that it ends with NUL.
+    let name = unsafe { CStr::from_ptr(name) };
+    let find = |reply: &OpencodeReply| {
+        let same =
+            |(key, _): &&(CString, CString)| key.as_bytes().eq_ignore_ascii_case(name.to_bytes());
+        reply.headers.iter().find(same).map_or(std::ptr::null(), |(_, value)| value.as_ptr())
+    };
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, std::ptr::null(), find) }
+}
+
+/// Frees a reply and all texts that it gave. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_free(reply: *mut OpencodeReply) {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { free(reply) }
+}

@@ -1,0 +1,29 @@
+//! Texts that come in.
+
+use crate::guard::null;
+use opencode_core::{Error, ErrorKind, Result};
+use std::ffi::{CStr, c_char};
+
+/// A text that must be there.
+///
+/// # Safety
+/// `text` is NULL or points to memory that ends with NUL and stays for the length of the call.
+pub(crate) unsafe fn required<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
+    // SAFETY: the same promise is passed on.
+    unsafe { optional(text, name) }?.ok_or_else(|| null(name))
+}
+
+/// A text that may be NULL.
+///
+/// # Safety
+/// As [`required`].
+pub(crate) unsafe fn optional<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, and the caller promises the rest.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str()
+        .map(Some)
+        .map_err(|e| Error::new(ErrorKind::InvalidArgument, format!("{name} is not UTF-8: {e}")))
+}
