@@ -1,0 +1,186 @@
+//! What is shipped, built: the Lua modules, the wheel, the C library.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use opencode_tests::binary::workspace;
+use opencode_tests::{Error, Result};
+
+use crate::progress;
+
+/// Builds the wheel; pinned, so that a new release does not change what we ship.
+const MATURIN: &str = "maturin==1.16.0";
+
+/// How thoroughly to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build; for the inner loop.
+    Dev,
+    /// What is shipped.
+    Release,
+}
+
+impl Profile {
+    fn folder(self) -> &'static str {
+        match self {
+            Profile::Dev => "debug",
+            Profile::Release => "release",
+        }
+    }
+
+    /// The flag for cargo, and for maturin.
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Profile::Dev => &[],
+            Profile::Release => &["--release"],
+        }
+    }
+}
+
+/// A version of Lua: the feature that builds for it and the programs that load it.
+pub(crate) struct Lua {
+    pub(crate) feature: &'static str,
+    pub(crate) hosts: &'static [&'static str],
+}
+
+/// One module serves Lua 5.1 and LuaJIT: both want the same functions of their host.
+pub(crate) const LUAS: &[Lua] = &[
+    Lua { feature: "lua54", hosts: &["lua5.4"] },
+    Lua { feature: "lua51", hosts: &["lua5.1", "luajit"] },
+    Lua { feature: "lua52", hosts: &["lua5.2"] },
+    Lua { feature: "lua53", hosts: &["lua5.3"] },
+    // Debian has no Lua 5.5 yet: it is built, and nothing here loads it.
+    Lua { feature: "lua55", hosts: &[] },
+];
+
+/// Where everything that is built comes together.
+pub(crate) fn dist() -> PathBuf {
+    workspace().join("target/dist")
+}
+
+/// Builds the C library, the Rust examples and the Lua module for a version, and gives the folder for
+/// `package.cpath`. They are built together: apart, each would compile the core anew.
+///
+/// # Errors
+/// When they cannot be built.
+pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
+    let features = ["module", "tls", lua.feature].map(|name| format!("opencode-lua/{name}"));
+    let mut cargo = cargo("build", profile);
+    cargo
+        .args(["-p", "opencode-lua", "-p", "opencode-c", "-p", "opencode-examples"])
+        .arg("--no-default-features")
+        .args(["--features", &format!("{},opencode-c/tls", features.join(","))]);
+    let what = format!("build the C library, the Rust examples, the Lua module ({})", lua.feature);
+    progress::run(&what, &mut cargo)?;
+    let built = workspace().join("target").join(profile.folder());
+    for name in ["libopencode.so", "libopencode.a"] {
+        place(&built.join(name), &dist().join("c").join(name))?;
+    }
+    place(&built.join("ask"), &dist().join("rust/ask"))?;
+    let folder = dist().join("lua").join(lua.feature);
+    place(&built.join("libopencode_lua.so"), &folder.join("opencode.so"))?;
+    Ok(folder)
+}
+
+/// Builds the wheel, installs it into a fresh virtual environment with `packages`, and gives that
+/// environment's Python.
+///
+/// # Errors
+/// When it cannot be built or installed.
+pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
+    let tools = venv("tools", &[MATURIN])?;
+    let wheels = dist().join("python");
+    let _ = fs::remove_dir_all(&wheels);
+    let mut maturin = Command::new(tools.with_file_name("maturin"));
+    maturin
+        .current_dir(workspace().join("bindings-python"))
+        .env("CARGO_TARGET_DIR", workspace().join("target"))
+        .args(["build", "--interpreter"])
+        .arg(&tools)
+        .arg("--out")
+        .arg(&wheels)
+        .args(profile.flags());
+    progress::run("build the Python wheel", &mut maturin)?;
+    let wheel = fs::read_dir(&wheels)
+        .map_err(|e| Error::wrap(wheels.display(), e))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|e| e == "whl"))
+        .ok_or_else(|| Error::new("maturin made no wheel"))?;
+    let python = venv("wheel", packages)?;
+    let mut pip = pip(&python);
+    pip.args(["--force-reinstall", "--no-deps"]).arg(&wheel);
+    progress::run("install the wheel", &mut pip)?;
+    Ok(python)
+}
+
+/// Compiles a C program against the shipped header and library.
+///
+/// # Errors
+/// When it does not compile, warnings included.
+pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
+    let library = dist().join("c");
+    let name = source.file_stem().unwrap_or_default();
+    let program = library.join(name);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-g"])
+        .args(flags)
+        .arg("-I")
+        .arg(workspace().join("include"))
+        .arg(source)
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(&library)
+        .arg("-lopencode")
+        .arg(format!("-Wl,-rpath,{}", library.display()));
+    progress::run(&format!("compile {}", name.to_string_lossy()), &mut gcc)?;
+    Ok(program)
+}
+
+/// A virtual environment below `target/` with some packages in it; gives its Python.
+pub(crate) fn venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = workspace().join("target/venv").join(name);
+    let python = folder.join("bin/python");
+    let wanted = packages.join("\n");
+    let stamp = folder.join("packages.txt");
+    if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(python);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv"]).arg(&folder);
+    progress::run(&format!("make the virtual environment '{name}'"), &mut make)?;
+    if !packages.is_empty() {
+        let mut pip = pip(&python);
+        progress::run(&format!("install {}", packages.join(", ")), pip.args(packages))?;
+    }
+    fs::write(&stamp, wanted).map_err(|e| Error::wrap(stamp.display(), e))?;
+    Ok(python)
+}
+
+fn pip(python: &Path) -> Command {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip
+}
+
+fn cargo(task: &str, profile: Profile) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).arg(task).args(profile.flags());
+    // The exit of one library is the entrance of the next: all go into one target folder.
+    cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
+    cargo
+}
+
+fn place(from: &Path, to: &Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(|e| Error::wrap(folder.display(), e))?;
+    }
+    // Written aside and renamed: a program may have the old one loaded.
+    let aside = to.with_extension("new");
+    fs::copy(from, &aside)
+        .and_then(|_| fs::rename(&aside, to))
+        .map_err(|e| Error::wrap(from.display(), e))
+}

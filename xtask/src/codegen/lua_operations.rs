@@ -1,0 +1,135 @@
+//! `opencode_operations.lua`: the namespaces and their functions for the Lua language server.
+
+use std::fmt::Write as _;
+
+use super::NOTICE;
+use super::error_kind::Errors;
+use super::lua_types::{annotation, field};
+use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
+use super::tree::Space;
+use super::types::Field;
+use crate::spec::name;
+
+pub(super) fn file(table: &Table, errors: &Errors) -> String {
+    let mut text = format!("-- {NOTICE}\n---@meta opencode_operations\n");
+    error(errors, &mut text);
+    text.push_str(OPTIONS);
+    for operation in table.operations.iter().filter(|operation| has_arguments(operation)) {
+        arguments(operation, &mut text);
+    }
+    for space in Space::root(&table.operations).all() {
+        namespace(space, &mut text);
+    }
+    text
+}
+
+fn error(errors: &Errors, text: &mut String) {
+    text.push_str("\n---@alias opencode.ErrorKind\n");
+    for kind in &errors.kinds {
+        let _ = writeln!(text, "---| {:?} # {}", kind.name, kind.class.when);
+    }
+    text.push_str(ERROR);
+}
+
+/// The table that a function takes behind its ids.
+fn arguments(operation: &Operation, text: &mut String) {
+    let scoped = if operation.scope == Scope::None { "CallOptions" } else { "ScopedOptions" };
+    let _ = writeln!(text, "\n---@class {} : opencode.{scoped}", class(operation));
+    for argument in operation.named() {
+        let required = argument.required && !operation.model_stands_for(argument);
+        let line = Field { name: argument.name.clone(), shape: argument.shape.clone(), required };
+        let _ = match argument.model {
+            Some(ModelShape::Object | ModelShape::Reference) => {
+                writeln!(text, "---@field {}? string|{}", line.name, annotation(&line.shape))
+            }
+            Some(ModelShape::Text | ModelShape::Fields) => {
+                writeln!(text, "---@field {}? string", line.name)
+            }
+            None => writeln!(text, "{}", field(&line)),
+        };
+    }
+    if operation.is_open() {
+        text.push_str("---@field [string] any\n");
+    }
+}
+
+fn namespace(space: &Space<'_>, text: &mut String) {
+    let class = space.class();
+    let _ = writeln!(text, "\n---@class opencode.{class}");
+    for (segment, below) in &space.spaces {
+        let _ = writeln!(text, "---@field {} opencode.{}", name::attribute(segment), below.class());
+    }
+    for (segment, operation) in &space.operations {
+        let _ = writeln!(text, "---{}", operation.doc);
+        let segment = name::attribute(segment);
+        let _ = writeln!(text, "---@field {segment} {}", function(operation));
+    }
+}
+
+fn function(operation: &Operation) -> String {
+    let mut parameters: Vec<String> = operation.positional().map(parameter).collect();
+    let is_needed =
+        |argument: &Argument| argument.required && !operation.model_stands_for(argument);
+    let mark = if operation.named().any(is_needed) { "" } else { "?" };
+    let table = if has_arguments(operation) { class(operation) } else { options(operation) };
+    parameters.push(format!("arguments{mark}: {table}"));
+    format!("fun({}): {}", parameters.join(", "), answer(operation))
+}
+
+fn parameter(argument: &Argument) -> String {
+    format!("{}: {}", argument.name, annotation(&argument.shape))
+}
+
+fn answer(operation: &Operation) -> String {
+    let value = match operation.answer {
+        Answer::Json => match annotation(&operation.answer_type) {
+            union if union.contains('|') => format!("({union})?"),
+            single => format!("{single}?"),
+        },
+        Answer::Nothing => "true?".to_owned(),
+        Answer::Text | Answer::Bytes => "string?".to_owned(),
+        // The module says itself what its streams and terminals are.
+        Answer::Events | Answer::Websocket => "any".to_owned(),
+    };
+    format!("{value}, string?, opencode.Error?")
+}
+
+fn has_arguments(operation: &Operation) -> bool {
+    operation.named().next().is_some() || operation.is_open()
+}
+
+fn class(operation: &Operation) -> String {
+    format!("opencode.{}Arguments", name::pascal(&operation.name))
+}
+
+fn options(operation: &Operation) -> String {
+    match operation.scope {
+        Scope::None => "opencode.CallOptions".to_owned(),
+        Scope::Directory | Scope::Location => "opencode.ScopedOptions".to_owned(),
+    }
+}
+
+const ERROR: &str = "
+---The third value of a call that failed; the second is its text.
+---@class opencode.Error
+---@field kind opencode.ErrorKind
+---@field message string
+---@field status? integer the HTTP status
+---@field code? string the server's own name of the error
+---@field operation? string
+---@field body? string
+---@field retryable boolean
+---@field sent boolean whether the request may have reached the server
+";
+
+const OPTIONS: &str = "
+---What every call takes beside its own arguments.
+---@class opencode.CallOptions
+---@field timeout_ms? integer
+---@field headers? table<string, string>
+
+---What calls take that look at a directory. It comes before that of the client.
+---@class opencode.ScopedOptions : opencode.CallOptions
+---@field directory? string
+---@field workspace? string
+";

@@ -1,0 +1,128 @@
+//! `_operations.pyi` of the Python package: a class per namespace, a method per operation.
+
+use std::fmt::Write as _;
+
+use super::NOTICE;
+use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
+use super::python_types::annotation;
+use super::tree::Space;
+use super::types::Type;
+use crate::spec::name;
+
+pub(super) fn file(table: &Table) -> String {
+    let mut text = format!("# {NOTICE}\n{BEGINNING}");
+    let root = Space::root(&table.operations);
+    for flavour in [Flavour::Blocking, Flavour::Async] {
+        for space in root.all() {
+            flavour.class(space, &mut text);
+        }
+    }
+    text
+}
+
+#[derive(Clone, Copy)]
+enum Flavour {
+    Blocking,
+    Async,
+}
+
+impl Flavour {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Blocking => "",
+            Self::Async => "Async",
+        }
+    }
+
+    fn class(self, space: &Space<'_>, text: &mut String) {
+        let prefix = self.prefix();
+        let _ = writeln!(text, "\nclass {prefix}{}:", space.class());
+        for (segment, below) in &space.spaces {
+            let attribute = name::attribute(segment);
+            let _ = writeln!(text, "    @property");
+            let _ = writeln!(text, "    def {attribute}(self) -> {prefix}{}: ...", below.class());
+        }
+        for (segment, operation) in &space.operations {
+            self.method(&name::attribute(segment), operation, text);
+        }
+    }
+
+    fn method(self, method: &str, operation: &Operation, text: &mut String) {
+        let is_stream = operation.answer == Answer::Events;
+        let keyword = match self {
+            Self::Async if !is_stream => "async def",
+            _ => "def",
+        };
+        let _ = writeln!(text, "    {keyword} {method}(\n        self,");
+        for argument in operation.positional() {
+            let _ = writeln!(text, "        {}: {},", argument.name, taken(argument));
+        }
+        text.push_str("        *,\n");
+        for argument in operation.named().filter(|argument| argument.is_identifier()) {
+            let needed = argument.required && !operation.model_stands_for(argument);
+            let default = if needed { "" } else { " = ..." };
+            let _ = writeln!(text, "        {}: {}{default},", argument.name, taken(argument));
+        }
+        for option in ["directory", "workspace"] {
+            let is_argument = operation.arguments.iter().any(|a| a.name == option);
+            if !is_argument && operation.scope != Scope::None {
+                let _ = writeln!(text, "        {option}: str | None = None,");
+            }
+        }
+        text.push_str("        timeout: float | None = None,\n");
+        text.push_str("        extra_headers: Mapping[str, str] | None = None,\n");
+        if operation.is_open() {
+            text.push_str("        **fields: Any,\n");
+        }
+        let _ = writeln!(text, "    ) -> {}:", self.answer(operation));
+        let _ = writeln!(text, "        \"\"\"{}\"\"\"", operation.doc.replace('\\', "\\\\"));
+    }
+
+    fn answer(self, operation: &Operation) -> String {
+        let json = || annotation(&operation.answer_type, "_t.", "builtins.");
+        match (operation.answer, self) {
+            (Answer::Json, _) => json(),
+            (Answer::Nothing, _) => "None".to_owned(),
+            (Answer::Text, _) => "str".to_owned(),
+            (Answer::Bytes, _) => "bytes".to_owned(),
+            (Answer::Events, Self::Blocking) => format!("Iterator[{}]", json()),
+            (Answer::Events, Self::Async) => format!("AsyncIterator[{}]", json()),
+            // The package says itself what its terminals are.
+            (Answer::Websocket, _) => "Any".to_owned(),
+        }
+    }
+}
+
+/// What an argument accepts: more than the server, where that does no harm.
+fn taken(argument: &Argument) -> String {
+    let plain = |shape: &Type| annotation(shape, "_t.", "builtins.");
+    let taken = match &argument.shape {
+        // A text is a sequence of texts too, and never what was meant.
+        Type::Array(items) if **items == Type::String => {
+            "builtins.list[str] | builtins.tuple[str, ...]".to_owned()
+        }
+        Type::Array(items) => format!("Sequence[{}]", plain(items)),
+        Type::Map(values) => format!("Mapping[str, {}]", plain(values)),
+        other => plain(other),
+    };
+    match argument.model {
+        Some(ModelShape::Object | ModelShape::Reference) => format!("str | {taken}"),
+        Some(ModelShape::Text | ModelShape::Fields) => "str".to_owned(),
+        None => taken,
+    }
+}
+
+const BEGINNING: &str = "\
+\"\"\"One method per operation of the server, in the namespaces of its ids.
+
+The arguments of the path may be given by position, all others by name. Every method takes a
+`timeout` in seconds and `extra_headers`; where the server looks at a directory, also `directory`
+and `workspace`, which come before those of the client.
+\"\"\"
+
+import builtins
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from . import types as _t
+";

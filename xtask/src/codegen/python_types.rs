@@ -1,0 +1,197 @@
+//! `types.pyi` and `types.py` of the Python package.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::NOTICE;
+use super::types::{Declaration, Field, Type, Types};
+use crate::spec::name;
+
+/// Names that the stub itself uses: a field of that name would hide them inside a class.
+const USED: &[&str] = &[
+    "str",
+    "int",
+    "float",
+    "bool",
+    "list",
+    "dict",
+    "Any",
+    "Literal",
+    "NotRequired",
+    "TypeAlias",
+    "TypedDict",
+];
+
+/// What type checkers read.
+pub(super) fn stub(types: &Types) -> String {
+    let mut text = format!("# {NOTICE}\n{DESCRIPTION}\n\n{STUB_IMPORTS}");
+    for (name, declaration) in &types.declarations {
+        text.push('\n');
+        match declaration {
+            Declaration::Object(fields) => object(name, fields, &mut text),
+            Declaration::Alias(shape) => alias(name, shape, &mut text),
+        }
+    }
+    text
+}
+
+/// What runs. The types only matter to type checkers, so importing them costs nothing: an object is
+/// a `dict`, all else is `Any`.
+pub(super) fn module(types: &Types) -> String {
+    let mut text = format!(
+        "# {NOTICE}\n{DESCRIPTION}\n\n{MODULE_IMPORTS}\n\n_OBJECTS = frozenset(\n    \"\"\"\n"
+    );
+    let is_object = |declaration: &&Declaration| matches!(declaration, Declaration::Object(_));
+    for (name, _) in types.declarations.iter().filter(|(_, declaration)| is_object(declaration)) {
+        let _ = writeln!(text, "    {name}");
+    }
+    text.push_str("    \"\"\".split()\n)\n\n_OTHERS = frozenset(\n    \"\"\"\n");
+    for (name, _) in types.declarations.iter().filter(|(_, declaration)| !is_object(declaration)) {
+        let _ = writeln!(text, "    {name}");
+    }
+    text.push_str("    \"\"\".split()\n)\n");
+    text.push_str(MODULE_REST);
+    text
+}
+
+/// A type as an annotation. `space` stands before the names of declarations, `builtins` before
+/// those of Python.
+pub(super) fn annotation(shape: &Type, space: &str, builtins: &str) -> String {
+    let inner = |shape: &Type| annotation(shape, space, builtins);
+    match shape {
+        Type::Named(name) => format!("{space}{name}"),
+        Type::String => "str".to_owned(),
+        Type::Integer => "int".to_owned(),
+        Type::Number => "float".to_owned(),
+        Type::Boolean => "bool".to_owned(),
+        Type::Null => "None".to_owned(),
+        Type::Any => "Any".to_owned(),
+        Type::Literal(values) => literal(values),
+        Type::Array(items) => format!("{builtins}list[{}]", inner(items)),
+        Type::Map(values) => format!("{builtins}dict[str, {}]", inner(values)),
+        Type::Union(members) => members.iter().map(inner).collect::<Vec<_>>().join(" | "),
+    }
+}
+
+fn literal(values: &[Value]) -> String {
+    if values.iter().any(Value::is_f64) {
+        return "float".to_owned();
+    }
+    let values: Vec<String> = values
+        .iter()
+        .map(|value| match value {
+            Value::Bool(true) => "True".to_owned(),
+            Value::Bool(false) => "False".to_owned(),
+            Value::Null => "None".to_owned(),
+            other => other.to_string(),
+        })
+        .collect();
+    format!("Literal[{}]", values.join(", "))
+}
+
+fn object(name: &str, fields: &[Field], text: &mut String) {
+    let is_plain = |field: &Field| {
+        let is_word = field.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_word
+            && name::attribute(&field.name) == field.name
+            && !USED.contains(&field.name.as_str())
+    };
+    if fields.iter().all(is_plain) {
+        let _ = writeln!(text, "class {name}(TypedDict):");
+        for field in fields {
+            let _ = writeln!(text, "    {}: {}", field.name, field_annotation(field));
+        }
+        return;
+    }
+    let _ = writeln!(text, "{name} = TypedDict(\n    \"{name}\",\n    {{");
+    for field in fields {
+        let _ = writeln!(text, "        {:?}: {},", field.name, field_annotation(field));
+    }
+    text.push_str("    },\n)\n");
+}
+
+fn field_annotation(field: &Field) -> String {
+    let shape = annotation(&field.shape, "", "");
+    if field.required { shape } else { format!("NotRequired[{shape}]") }
+}
+
+fn alias(name: &str, shape: &Type, text: &mut String) {
+    match shape {
+        Type::Union(members) if members.len() > 3 => {
+            let _ = writeln!(text, "{name}: TypeAlias = (");
+            for (position, member) in members.iter().enumerate() {
+                let bar = if position == 0 { "" } else { "| " };
+                let _ = writeln!(text, "    {bar}{}", annotation(member, "", ""));
+            }
+            text.push_str(")\n");
+        }
+        shape => {
+            let _ = writeln!(text, "{name}: TypeAlias = {}", annotation(shape, "", ""));
+        }
+    }
+}
+
+const DESCRIPTION: &str = "\
+\"\"\"The types of the server: what operations take and answer, and its events.
+
+Fields have the server's spelling. A newer server may send more fields and more members of a union.
+\"\"\"";
+
+const STUB_IMPORTS: &str = "\
+from typing import Any, Literal, TypeAlias
+
+from typing_extensions import NotRequired, TypedDict
+";
+
+const MODULE_IMPORTS: &str = "\
+from __future__ import annotations
+
+from typing import Any, List";
+
+const MODULE_REST: &str = "
+
+def __getattr__(name: str) -> Any:
+    if name in _OBJECTS:
+        return dict
+    if name in _OTHERS:
+        return Any
+    raise AttributeError(f\"module {__name__!r} has no attribute {name!r}\")
+
+
+def __dir__() -> List[str]:
+    return sorted(_OBJECTS | _OTHERS)
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn annotations_are_python() {
+        let shape = Type::Union(vec![
+            Type::Literal(vec![json!("a"), json!(true)]),
+            Type::Array(Box::new(Type::Named("X".to_owned()))),
+            Type::Null,
+        ]);
+        assert_eq!(
+            annotation(&shape, "_t.", "builtins."),
+            "Literal[\"a\", True] | builtins.list[_t.X] | None"
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_no_identifier_or_hides_a_name_needs_the_functional_form() {
+        let field =
+            |name: &str| Field { name: name.to_owned(), shape: Type::String, required: false };
+        for odd in ["$schema", "from", "list"] {
+            let mut text = String::new();
+            object("X", &[field(odd)], &mut text);
+            assert!(text.contains(&format!("{odd:?}: NotRequired[str],")), "{text}");
+        }
+        let mut text = String::new();
+        object("X", &[field("plain")], &mut text);
+        assert_eq!(text, "class X(TypedDict):\n    plain: NotRequired[str]\n");
+    }
+}

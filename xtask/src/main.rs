@@ -1,0 +1,76 @@
+//! The project's own tasks, as `cargo xtask TASK`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+
+mod artefact;
+mod codegen;
+mod demo;
+mod progress;
+mod readme;
+mod server;
+mod spec;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use opencode_tests::{Error, Result};
+
+const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
+
+  demo [-- PROMPT]  the same streamed prompt from Lua, Python, C and Rust
+  test            everything that a change must pass
+  test --fast     what answers in about a minute
+  setup           install the tools that the tests need and fetch the pinned server
+  setup --demo    the same, only for what the demo needs
+  spec            rewrite spec/operations.json and spec/types.json from a server's description
+  codegen         rewrite everything that is generated from spec/ and bindings-c
+  codegen --check fail when something generated is stale
+  help            this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let (task, rest) = match arguments {
+        [] => return Err(Error::new(format!("no task given\n{HELP}"))),
+        [task, rest @ ..] => (task.as_str(), rest),
+    };
+    let flags: Vec<&str> = rest.iter().map(String::as_str).collect();
+    match (task, flags.as_slice()) {
+        ("demo", ["--", ..]) => demo::run(&rest[1..]),
+        ("demo", _) => demo::run(rest),
+        ("test", []) => test::run(false),
+        ("test", ["--fast"]) => test::run(true),
+        ("setup", []) => setup(tools::Need::Test),
+        ("setup", ["--demo"]) => setup(tools::Need::Demo),
+        ("spec", _) => report(spec::run(rest)),
+        ("codegen", _) => report(codegen::run(rest)),
+        ("help" | "--help" | "-h", _) => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(Error::new(format!("no task {:?}\n{HELP}", arguments.join(" ")))),
+    }
+}
+
+/// Prints what a generator did in one line.
+fn report(outcome: std::result::Result<String, String>) -> Result<()> {
+    println!("{}", outcome.map_err(Error::new)?);
+    Ok(())
+}
+
+/// Makes the machine ready. The server comes last: fetching it needs npm.
+fn setup(need: tools::Need) -> Result<()> {
+    tools::ensure(need)?;
+    let binary = server::ensure()?;
+    println!("ready: {}", binary.display());
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! What a person sees while something takes its time.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opencode_tests::{Error, Result};
+
+/// How often the line of a terminal moves.
+const FRAME: Duration = Duration::from_millis(100);
+/// How often a log gets a line, so that nobody takes a long step for a hanging one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+/// Lines of output that an error shows.
+const LINES: usize = 60;
+/// Characters of a moving line: a longer one would wrap and leave its traces.
+const WIDTH: usize = 78;
+
+/// What a step is just doing; shown beside its name.
+#[derive(Default)]
+pub(crate) struct Note(Mutex<String>);
+
+impl Note {
+    /// Replaces the note.
+    pub(crate) fn set(&self, text: &str) {
+        text.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn get(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Does `work` and shows that it is being done: on a terminal one moving line, else a line when
+/// it starts, now and then, and when it ends. Goes to standard error.
+///
+/// # Errors
+/// Those of `work`.
+pub(crate) fn step<T>(what: &str, work: impl FnOnce(&Note) -> Result<T>) -> Result<T> {
+    let terminal = io::stderr().is_terminal();
+    show(what, terminal, if terminal { FRAME } else { SIGN_OF_LIFE }, &mut io::stderr(), work)
+}
+
+/// Runs a command as a step; its latest line of output is the note. Gives all it printed on
+/// standard output.
+///
+/// # Errors
+/// When it cannot be started or fails; the message holds the end of its output.
+pub(crate) fn run(what: &str, command: &mut Command) -> Result<String> {
+    step(what, |note| follow(command, note))
+}
+
+fn show<T>(
+    what: &str,
+    terminal: bool,
+    pause: Duration,
+    out: &mut (impl Write + Send),
+    work: impl FnOnce(&Note) -> Result<T>,
+) -> Result<T> {
+    let start = Instant::now();
+    let note = Note::default();
+    let (done, is_done) = mpsc::channel::<()>();
+    let result = thread::scope(|scope| {
+        let (note, out) = (&note, &mut *out);
+        scope.spawn(move || {
+            if !terminal {
+                line(out, &format!("{what} ..."));
+            }
+            let mut frame = 0;
+            while is_done.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let text = format!("{what}  {}  {}", seconds(start.elapsed()), note.get());
+                if terminal {
+                    let sign = ["-", "\\", "|", "/"][frame % 4];
+                    let text: String = text.chars().take(WIDTH).collect();
+                    let _ = write!(out, "\r\x1b[K{sign} {text}").and_then(|()| out.flush());
+                } else {
+                    line(out, &format!("  {text}"));
+                }
+                frame += 1;
+            }
+        });
+        // Also when the work panics: the thread ends, and the scope with it.
+        let _done = done;
+        work(note)
+    });
+    let clear = if terminal { "\r\x1b[K" } else { "" };
+    let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+    line(out, &format!("{clear}{what}: {verdict}  {}", seconds(start.elapsed())));
+    result
+}
+
+/// A closed terminal is no reason to stop working.
+fn line(out: &mut impl Write, text: &str) {
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn follow(command: &mut Command, note: &Note) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Error::wrap(&name, error))?;
+    let tail = Mutex::new(VecDeque::new());
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let printed = thread::scope(|scope| {
+        scope.spawn(|| stderr.map(|pipe| read(pipe, &tail, note)));
+        stdout.map(|pipe| read(pipe, &tail, note)).unwrap_or_default()
+    });
+    let status: ExitStatus = child.wait()?;
+    if status.success() {
+        return Ok(printed);
+    }
+    let tail: Vec<String> = tail.into_inner().unwrap_or_else(PoisonError::into_inner).into();
+    Err(Error::new(format!("{name} failed ({status})\n{}", tail.join("\n"))))
+}
+
+fn read(pipe: impl Read, tail: &Mutex<VecDeque<String>>, note: &Note) -> String {
+    let mut all = String::new();
+    for bytes in BufReader::new(pipe).split(b'\n').map_while(io::Result::ok) {
+        let line = String::from_utf8_lossy(&bytes);
+        // A progress bar redraws its line: only the latest state counts.
+        let line = line.trim_end().rsplit('\r').next().unwrap_or_default();
+        note.set(line);
+        all.push_str(line);
+        all.push('\n');
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if tail.len() == LINES {
+            tail.pop_front();
+        }
+        tail.push_back(line.to_owned());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(terminal: bool, result: Result<()>) -> String {
+        let mut out = Vec::new();
+        let work = |note: &Note| {
+            note.set("half way");
+            thread::sleep(Duration::from_millis(50));
+            result
+        };
+        let _ = show("fetch it", terminal, Duration::from_millis(1), &mut out, work);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_log_gets_lines_and_signs_of_life() {
+        let text = shown(false, Ok(()));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "fetch it ...");
+        assert!(lines[1].starts_with("  fetch it  0.0 s"), "{text}");
+        assert!(text.contains("half way"));
+        assert!(lines.last().unwrap().starts_with("fetch it: ok  0."), "{text}");
+        assert!(!text.contains('\r'));
+    }
+
+    #[test]
+    fn a_terminal_gets_one_moving_line() {
+        let text = shown(true, Err(Error::new("no")));
+        assert!(text.contains("\r\x1b[K- fetch it") && text.contains("\r\x1b[K\\ fetch it"));
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains("\x1b[Kfetch it: FAILED  0."), "{text:?}");
+    }
+
+    #[test]
+    fn a_command_gives_its_output_and_its_failure_shows_the_end_of_it() {
+        let note = Note::default();
+        let out = follow(Command::new("sh").args(["-c", "echo a; echo b >&2; echo c"]), &note);
+        assert_eq!(out.unwrap(), "a\nc\n");
+        let script = "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); done; exit 3";
+        let error = follow(Command::new("sh").args(["-c", script]), &note).unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("sh failed (exit status: 3)\nline 140\n"), "{error}");
+        assert!(error.ends_with("line 199"), "{error}");
+        assert!(follow(&mut Command::new("/no/such/thing"), &note).is_err());
+    }
+}

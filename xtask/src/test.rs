@@ -1,0 +1,303 @@
+//! `cargo xtask test`: everything that a change must pass.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use opencode_model::Model;
+use opencode_tests::binary::workspace;
+use opencode_tests::{End, Error, Plan, Proxy, Result, Server};
+use serde_json::json;
+
+use crate::artefact::{self, LUAS, Profile};
+use crate::{progress, readme, server, tools};
+
+/// What the Python tests need; pinned, so that the same change always meets the same judges.
+const PYTHON_PACKAGES: &[&str] = &["pytest==9.0.1", "mypy==2.4.1", "pyright==1.1.414"];
+
+/// Runs all tests; with `fast`, what answers in about a minute.
+///
+/// # Errors
+/// The first failure, with the end of its output.
+pub(crate) fn run(fast: bool) -> Result<()> {
+    let start = Instant::now();
+    let mut suite = Suite { passed: 0, fast };
+    tools::ensure(tools::Need::Test)?;
+    server::ensure()?;
+    suite.style()?;
+    suite.rust()?;
+    let stage = suite.step("start the server and the scripted model", |_| Stage::start())?;
+    suite.bindings(&stage)?;
+    drop(stage);
+    if !fast {
+        suite.integration()?;
+    }
+    let seconds = start.elapsed().as_secs();
+    println!("Done in {} min {} s.", seconds / 60, seconds % 60);
+    // Every step that fails ends the run.
+    println!("{} passed, 0 failed", suite.passed);
+    Ok(())
+}
+
+/// The server that all languages are tested against.
+struct Stage {
+    server: Server,
+    _model: Model,
+}
+
+impl Stage {
+    fn start() -> Result<Stage> {
+        let model = Model::start(0).map_err(|e| Error::wrap("the scripted model", e))?;
+        let config = json!({ "permission": { "bash": "ask" } });
+        let server = Server::builder(&model.url()).config(config).start()?;
+        // The first prompt in a directory makes the server load its plugins.
+        server.post("/session", &json!({}))?;
+        Ok(Stage { server, _model: model })
+    }
+
+    /// Runs a program against the server, with a second address whose server goes away soon after the
+    /// first prompt that names its doom.
+    fn run(&self, suite: &mut Suite, what: &str, program: &mut Command) -> Result<()> {
+        let proxy = std::sync::Arc::new(Proxy::start(&self.server.url())?);
+        let doomed = std::sync::Arc::downgrade(&proxy);
+        proxy.hook(move |asked| {
+            if asked.is("POST */prompt_async*")
+                && let Some(proxy) = doomed.upgrade()
+            {
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(700));
+                    // Going down twice is no failure.
+                    let _ = proxy.down();
+                    proxy.cut_all(End::Reset);
+                });
+            }
+            Plan::pass()
+        });
+        program
+            .current_dir(self.server.directory())
+            .envs(self.server.env())
+            .env("OPENCODE_DOOMED_URL", proxy.url());
+        suite.command(what, program)
+    }
+}
+
+struct Suite {
+    passed: u32,
+    fast: bool,
+}
+
+impl Suite {
+    fn step<T>(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&progress::Note) -> Result<T>,
+    ) -> Result<T> {
+        let done = progress::step(what, work)?;
+        self.passed += 1;
+        Ok(done)
+    }
+
+    fn command(&mut self, what: &str, command: &mut Command) -> Result<()> {
+        progress::run(what, command)?;
+        self.passed += 1;
+        Ok(())
+    }
+
+    fn cargo(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // A tool that is missing fails its test instead of skipping it.
+        cargo.current_dir(workspace()).args(arguments).env("CI", "1");
+        self.command(what, &mut cargo)
+    }
+
+    fn style(&mut self) -> Result<()> {
+        self.cargo("format", &["fmt", "--all", "--check"])?;
+        self.step("generated files are fresh", |_| {
+            crate::codegen::run(&["--check".to_owned()]).map(drop).map_err(Error::new)
+        })?;
+        let deny = ["--", "-D", "warnings"];
+        let all = [&["clippy", "--workspace", "--all-targets"][..], &deny].concat();
+        self.cargo("clippy", &all)?;
+        if !self.fast {
+            let small =
+                ["clippy", "-p", "opencode-core", "-p", "opencode-c", "--no-default-features"];
+            self.cargo("clippy without TLS", &[&small[..], &deny].concat())?;
+            self.cargo("documentation", &["doc", "--workspace", "--no-deps", "--quiet"])?;
+        }
+        Ok(())
+    }
+
+    fn rust(&mut self) -> Result<()> {
+        let quick = ["test", "-p", "opencode-core", "-p", "opencode-lua", "-p", "opencode-c"];
+        self.cargo("unit tests", &quick)?;
+        if !self.fast {
+            self.cargo(
+                "unit tests without TLS",
+                &["test", "-p", "opencode-core", "--no-default-features", "--lib"],
+            )?;
+            self.cargo("generators", &["test", "-p", "xtask"])?;
+        }
+        Ok(())
+    }
+
+    /// The tests of the core against the real server, and of the harness itself.
+    fn integration(&mut self) -> Result<()> {
+        self.cargo("integration tests", &["test", "-p", "opencode-model", "-p", "opencode-tests"])
+    }
+
+    fn bindings(&mut self, stage: &Stage) -> Result<()> {
+        let profile = if self.fast { Profile::Dev } else { Profile::Release };
+        let luas = if self.fast { &LUAS[..1] } else { LUAS };
+        for lua in luas {
+            let module = artefact::native(lua, profile)?;
+            for host in lua.hosts {
+                self.lua(stage, host, &module)?;
+            }
+        }
+        self.c(stage)?;
+        let packages = if self.fast { &PYTHON_PACKAGES[..1] } else { PYTHON_PACKAGES };
+        let python = artefact::python(profile, packages)?;
+        self.python(stage, &python)?;
+        self.examples(stage, &python)
+    }
+
+    fn lua(&mut self, stage: &Stage, host: &str, module: &Path) -> Result<()> {
+        let script = workspace().join("tests/lua/main.lua");
+        let mut lua = Command::new(host);
+        lua.env("LUA_CPATH", module.join("?.so")).arg(script);
+        stage.run(self, &format!("Lua tests in {host}"), &mut lua)?;
+        if host == "luajit" {
+            let mut nvim = Command::new("nvim");
+            nvim.env("LUA_CPATH", module.join("?.so"));
+            nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
+            nvim.arg(format!("luafile {}", workspace().join("tests/lua/main.lua").display()));
+            nvim.args(["-c", "qa!"]);
+            stage.run(self, "Lua tests in nvim", &mut nvim)?;
+        }
+        Ok(())
+    }
+
+    fn c(&mut self, stage: &Stage) -> Result<()> {
+        let source = workspace().join("tests/c/main.c");
+        if !self.fast {
+            self.headers()?;
+            self.exports()?;
+        }
+        let program = artefact::compile(&source, &["-std=c99"])?;
+        stage.run(self, "C tests", &mut Command::new(&program))?;
+        if !self.fast {
+            let mut valgrind = Command::new("valgrind");
+            valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+            valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);
+            stage.run(self, "C tests under valgrind", &mut valgrind)?;
+        }
+        Ok(())
+    }
+
+    /// The headers are clean in every standard that they promise.
+    fn headers(&mut self) -> Result<()> {
+        for (compiler, language, standards) in
+            [("gcc", "c", &["c99", "c11", "c17"]), ("g++", "c++", &["c++11", "c++17", "c++20"])]
+        {
+            for standard in standards {
+                for header in ["opencode.h", "opencode_operations.h"] {
+                    let mut check = Command::new(compiler);
+                    check.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]);
+                    check.args([&format!("-std={standard}"), "-x", language]);
+                    check.arg(workspace().join("include").join(header));
+                    self.command(&format!("{header} as {standard}"), &mut check)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The library exports what the header declares, and nothing else.
+    fn exports(&mut self) -> Result<()> {
+        let library = artefact::dist().join("c/libopencode.so");
+        let listed = progress::run(
+            "exported symbols",
+            Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(&library),
+        )?;
+        let header = std::fs::read_to_string(workspace().join("include/opencode.h"))
+            .map_err(|e| Error::wrap("include/opencode.h", e))?;
+        let names: Vec<&str> =
+            listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        for name in &names {
+            if !header.contains(&format!("{name}(")) {
+                return Err(Error::new(format!("{name} is exported and not in the header")));
+            }
+        }
+        let declared = header.lines().filter(|line| {
+            !line.trim_start().starts_with('*') && line.contains(" opencode_") && line.contains('(')
+                || line.contains(" *opencode_") && line.contains('(')
+        });
+        if declared.count() != names.len() {
+            return Err(Error::new(format!("the header declares other functions than {names:?}")));
+        }
+        self.passed += 1;
+        Ok(())
+    }
+
+    fn python(&mut self, stage: &Stage, python: &Path) -> Result<()> {
+        let mut pytest = Command::new(python);
+        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+        pytest.arg(workspace().join("tests/python"));
+        stage.run(self, "Python tests", &mut pytest)?;
+        if self.fast {
+            return Ok(());
+        }
+        let sources = [
+            workspace().join("examples/python"),
+            workspace().join("bindings-python/python/opencode"),
+        ];
+        // The installed package is what the examples are checked against.
+        let mut mypy = Command::new(python);
+        mypy.args(["-m", "mypy", "--strict"]).arg(&sources[0]).current_dir(artefact::dist());
+        self.command("mypy on the examples", &mut mypy)?;
+        let mut pyright = Command::new(python);
+        pyright.args(["-m", "pyright", "--pythonpath"]).arg(python).arg(&sources[0]);
+        self.command("pyright on the examples", pyright.current_dir(artefact::dist()))?;
+        let mut check = Command::new(python);
+        check.args(["-m", "mypy", "--strict"]).arg(&sources[1]);
+        self.command(
+            "mypy on the package",
+            check.current_dir(workspace().join("bindings-python/python")),
+        )
+    }
+
+    fn examples(&mut self, stage: &Stage, python: &Path) -> Result<()> {
+        let examples = workspace().join("examples");
+        let module = artefact::dist().join("lua").join(LUAS[0].feature);
+        let mut lua = Command::new(LUAS[0].hosts[0]);
+        lua.env("LUA_CPATH", module.join("?.so")).arg(examples.join("lua/ask.lua"));
+        let mut python_program = Command::new(python);
+        python_program.arg(examples.join("python/ask.py"));
+        let c = artefact::compile(&examples.join("c/ask.c"), &["-std=c99"])?;
+        let programs: [(&str, Command); 4] = [
+            ("Lua", lua),
+            ("Python", python_program),
+            ("C", Command::new(c)),
+            ("Rust", Command::new(artefact::dist().join("rust/ask"))),
+        ];
+        for (language, mut program) in programs {
+            stage.run(self, &format!("the {language} example"), program.arg("Say pong"))?;
+        }
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
+        cargo.arg(workspace().join("Cargo.toml"));
+        stage.run(self, "README: rust", &mut cargo)?;
+        for (language, mut program) in readme::programs(&workspace().join("README.md"), python)? {
+            stage.run(self, &format!("README: {language}"), &mut program)?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder that holds generated programs of a document.
+pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
+    let folder = workspace().join("target/scratch").join(name);
+    std::fs::create_dir_all(&folder).map_err(|e| Error::wrap(folder.display(), e))?;
+    Ok(folder)
+}

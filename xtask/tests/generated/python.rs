@@ -1,0 +1,119 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{output, root, samples, scratch, skip};
+
+const TOOLS: [&str; 2] = ["mypy==2.4.1", "pyright==1.1.414"];
+
+/// The generated files as a package, beside the samples.
+fn project(name: &str) -> PathBuf {
+    let folder = scratch(name);
+    let package = folder.join("opencode");
+    fs::create_dir(&package).expect("the target folder can be written");
+    for marker in ["__init__.py", "py.typed"] {
+        fs::write(package.join(marker), "").expect("the target folder can be written");
+    }
+    let generated = root().join("bindings-python/python/opencode");
+    for file in ["_errors.py", "_operations.pyi", "types.py", "types.pyi"] {
+        fs::copy(generated.join(file), package.join(file)).expect("it is generated");
+    }
+    for file in ["right.py", "wrong.py"] {
+        fs::copy(samples().join(file), folder.join(file)).expect("the samples are there");
+    }
+    folder
+}
+
+/// A virtual environment with the type checkers, made once per target folder.
+fn environment() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("type-checkers");
+    let marker = folder.join(TOOLS.join("-"));
+    if !marker.exists() {
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).output();
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        let python = folder.join("bin/python");
+        let installed = Command::new(&python).args(pip).args(TOOLS).output();
+        if !(made.is_ok_and(|o| o.status.success()) && installed.is_ok_and(|o| o.status.success()))
+        {
+            skip("mypy and pyright cannot be installed");
+            return None;
+        }
+        fs::write(&marker, "").expect("the target folder can be written");
+    }
+    Some(folder.join("bin"))
+}
+
+/// The lines of a file that a checker calls wrong.
+fn wrong_lines(text: &str, file: &str) -> BTreeSet<usize> {
+    text.lines()
+        .filter(|line| line.contains("error"))
+        .filter_map(|line| line.split_once(&format!("{file}:"))?.1.split(':').next()?.parse().ok())
+        .collect()
+}
+
+fn expected_lines() -> BTreeSet<usize> {
+    let sample = fs::read_to_string(samples().join("wrong.py")).expect("the sample is there");
+    let lines = sample.lines().enumerate();
+    lines.filter(|(_, line)| line.ends_with("# wrong")).map(|(index, _)| index + 1).collect()
+}
+
+#[test]
+fn mypy_takes_right_calls_and_refuses_wrong_ones() {
+    let Some(tools) = environment() else { return };
+    let folder = project("mypy");
+    let mypy = |arguments: &[&str]| {
+        let mut command = Command::new(tools.join("mypy"));
+        output(command.arg("--strict").args(arguments).current_dir(&folder))
+    };
+    for arguments in [&["-p", "opencode"][..], &["right.py"]] {
+        let (is_clean, text) = mypy(arguments);
+        assert!(is_clean, "{text}");
+    }
+    let (_, text) = mypy(&["wrong.py"]);
+    assert_eq!(wrong_lines(&text, "wrong.py"), expected_lines(), "{text}");
+}
+
+#[test]
+fn pyright_takes_right_calls_and_refuses_wrong_ones() {
+    let Some(tools) = environment() else { return };
+    let folder = project("pyright");
+    let settings = r#"{"typeCheckingMode": "strict", "reportMissingModuleSource": false}"#;
+    fs::write(folder.join("pyrightconfig.json"), settings).expect("it can be written");
+    let pyright = |files: &[&str]| {
+        output(Command::new(tools.join("pyright")).args(files).current_dir(&folder))
+    };
+    let (is_clean, text) = pyright(&["opencode", "right.py"]);
+    assert!(is_clean, "{text}");
+    let (_, text) = pyright(&["wrong.py"]);
+    assert_eq!(wrong_lines(&text, "wrong.py"), expected_lines(), "{text}");
+}
+
+#[test]
+fn exceptions_survive_pickling_and_are_caught_as_builtins() {
+    let program = r#"
+import pickle
+from opencode import _errors as errors
+
+for kind, cls in errors.BY_KIND.items():
+    error = cls("text", status=404, code="X", operation="session.get", body={}, sent=True)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is cls and str(again) == "text" and again.kind == kind, kind
+    assert vars(again) == vars(error), kind
+for kind, builtin in [
+    ("timeout", TimeoutError), ("timeout", errors.APIConnectionError),
+    ("connection", ConnectionError), ("invalid_argument", ValueError),
+    ("not_found", errors.APIStatusError), ("limit", errors.RunError),
+]:
+    assert issubclass(errors.BY_KIND[kind], (builtin,)), kind
+from opencode.types import Session
+assert Session(id="ses_1") == {"id": "ses_1"}
+"#;
+    let folder = project("errors");
+    let Ok(_) = Command::new("python3").arg("--version").output() else {
+        return skip("python3 is not installed");
+    };
+    let mut command = Command::new("python3");
+    let (is_fine, text) = output(command.args(["-c", program]).current_dir(folder));
+    assert!(is_fine, "{text}");
+}
