@@ -52,8 +52,9 @@ impl Caller {
         self.repeat(operation.name, &routed, options, policy, limits, token)
     }
 
-    /// Does an operation once: whoever asks has a better idea of what to do when it fails.
-    pub(crate) fn once(
+    /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks
+    /// has a better idea of what to do when it fails.
+    pub(crate) fn ask(
         &self,
         name: &'static str,
         arguments: &str,
@@ -62,20 +63,8 @@ impl Caller {
     ) -> Result<Answer> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
-        self.send(operation.name, &routed, &[], limits, token)
-    }
-
-    /// Does a reading operation with the usual repetitions, under stated limits.
-    pub(crate) fn read(
-        &self,
-        name: &'static str,
-        arguments: &str,
-        limits: Limits,
-        token: &CancelToken,
-    ) -> Result<Answer> {
-        let operation = find(name)?;
-        let routed = route(operation, arguments, self.project())?;
-        let policy = RetryPolicy { max: self.options.max_retries };
+        let max = if operation.may_repeat { self.options.max_retries } else { 0 };
+        let policy = RetryPolicy { max };
         self.repeat(operation.name, &routed, &CallOptions::default(), policy, limits, token)
     }
 

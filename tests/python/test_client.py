@@ -117,6 +117,8 @@ def test_ctrl_c_ends_a_wait(blocking):
 import opencode, os, signal, threading
 slow = 'slow @@[{{"text":"a b c d e f g h i j k l m n o p","delay_ms":4000}}]'
 client = opencode.Client()
+# A program in the background of a shell begins with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     {blocking}

@@ -575,7 +575,7 @@ fn ask(
     let token = CancelToken::default();
     let (mine, back, on_failure) = (token.clone(), ticket.clone(), Arc::clone(&inbox));
     let job = move || {
-        let result = caller.once(operation, &arguments, limits(&caller), &mine);
+        let result = caller.ask(operation, &arguments, limits(&caller), &mine);
         inbox.push(Message::Answer(id, ticket, result));
     };
     if let Err(error) = pool.submit(token, job) {
@@ -616,8 +616,7 @@ fn look(
         Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
         None => String::new(),
     };
-    // Three in a row: one that fails in passing must not spoil the others.
-    let get = |operation| caller.read(operation, &arguments, limits(caller), token);
+    let get = |operation| caller.ask(operation, &arguments, limits(caller), token);
     let status = get("session.status")?.json()?;
     let requests = |answer: Answer| -> Result<Vec<Arc<Request>>> {
         let raws: Vec<Box<RawValue>> = answer.json()?;
