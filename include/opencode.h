@@ -165,6 +165,13 @@ typedef struct OpencodeCall OpencodeCall;
 typedef struct OpencodeClient OpencodeClient;
 
 /**
+ * A program in a terminal on the server's machine. May be used from any thread. One thread of the library keeps it
+ * connected and gathers its output, a megabyte at most; a lost connection is made again by itself, from the
+ * character at which it broke.
+ */
+typedef struct OpencodePty OpencodePty;
+
+/**
  * What came out of a call: a JSON text and what belongs to it. Owned by the caller, used by one thread at a
  * time, freed once with opencode_reply_free(). All texts it gives belong to it.
  */
@@ -485,6 +492,99 @@ OpencodeStatus opencode_run_detach(const OpencodeRun *run, int64_t timeout_ms, O
  * the client lives.
  */
 void opencode_run_free(OpencodeRun *run);
+
+/**
+ * Starts a program in a new terminal. Blocks for one request; the connection is made in the background. A program
+ * that ends before that leaves its exit code, and no output.
+ *
+ * @param options_json  An object, or NULL for a shell: command, args (a list), cwd, env (an object), title, cols and
+ *                      rows, directory, ticket (true: connects with a ticket in place of the password),
+ *                      server_timeout_ms (how long the server may be out of reach; 15000).
+ * @param pty           Receives the terminal. Free it with opencode_pty_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
+ * @return INVALID_ARGUMENT, CLOSED, or the status of the request: SERVER for a program that does not exist.
+ */
+OpencodeStatus opencode_pty_open(const OpencodeClient *client,
+                                 const char *options_json,
+                                 OpencodePty **pty,
+                                 OpencodeReply **error);
+
+/**
+ * Connects to a terminal that exists, and returns at once. What is wrong shows when it is read. Terminals of
+ * opencode_pty_open() are listed by opencode_v2_pty_list(), all others by opencode_pty_list().
+ *
+ * @param pty_id        Its id.
+ * @param options_json  An object, or NULL: cursor (where the output begins, in UTF-16 units; negative for what comes
+ *                      from now on; without it all that the server keeps), cols and rows, directory, ticket,
+ *                      server_timeout_ms.
+ * @param pty           Receives the terminal. Free it with opencode_pty_free().
+ */
+OpencodeStatus opencode_pty_connect(const OpencodeClient *client,
+                                    const char *pty_id,
+                                    const char *options_json,
+                                    OpencodePty **pty,
+                                    OpencodeReply **error);
+
+/**
+ * Takes what the program printed.
+ *
+ * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
+ * @param output      Receives {"type":"output","text":...,"cursor":...}; NULL when nothing came in time; and when the
+ *                    terminal is over and all was read {"type":"end","exitCode":...,"complete":...,"cursor":...},
+ *                    again every time. exitCode is null when it is not known; complete is false when output was lost.
+ * @return OK also when there is none; NOT_FOUND for a terminal that does not exist, CONNECTION or TIMEOUT when the
+ *         server was out of reach for too long.
+ */
+OpencodeStatus opencode_pty_read(const OpencodePty *pty,
+                                 int64_t timeout_ms,
+                                 OpencodeReply **output);
+
+/**
+ * Types a text. Returns at once: it is sent in the background, in order with what else was typed. Text that was on
+ * its way when a connection broke may be lost; it is never typed twice.
+ *
+ * @param text   May hold control characters; "\x03" is Ctrl-C.
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
+ * @return CLOSED when the terminal is over, LIMIT when a megabyte waits to be sent: write it again later.
+ */
+OpencodeStatus opencode_pty_write(const OpencodePty *pty,
+                                  const char *text,
+                                  OpencodeReply **error);
+
+/**
+ * Gives the terminal another size. Returns at once: it is done in the background, in order with what is typed.
+ *
+ * @return INVALID_ARGUMENT for a size that no terminal can have, CLOSED when it is over.
+ */
+OpencodeStatus opencode_pty_resize(const OpencodePty *pty,
+                                   int32_t cols,
+                                   int32_t rows,
+                                   OpencodeReply **error);
+
+/**
+ * The id of the terminal, for opencode_pty_connect().
+ *
+ * @return "" for NULL. Belongs to the terminal.
+ */
+const char *opencode_pty_id(const OpencodePty *pty);
+
+/**
+ * Ends the program and makes the server forget the terminal. Blocks for one request.
+ *
+ * @return NOT_FOUND when it is gone already.
+ */
+OpencodeStatus opencode_pty_kill(const OpencodePty *pty, OpencodeReply **error);
+
+/**
+ * Closes the connection and joins its thread, within a second. The program goes on; what was printed so far can
+ * still be read.
+ */
+OpencodeStatus opencode_pty_close(const OpencodePty *pty);
+
+/**
+ * Closes and frees a terminal. NULL is fine. The program goes on until it ends or is killed.
+ */
+void opencode_pty_free(OpencodePty *pty);
 
 #ifdef __cplusplus
 }  // extern "C"

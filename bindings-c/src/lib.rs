@@ -17,11 +17,14 @@ mod call;
 
 mod run;
 
+mod pty;
+
 mod guard;
 mod text;
 
 pub use call::*;
 pub use client::*;
+pub use pty::*;
 pub use reply::*;
 pub use run::*;
 pub use status::OpencodeStatus;

@@ -9,6 +9,7 @@ mod client;
 mod decode;
 mod encode;
 mod outcome;
+mod pty;
 mod run;
 
 use mlua::{Lua, Result, Table, Value};
@@ -28,7 +29,20 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     client::register(lua, &raw)?;
     call::register(lua, &raw)?;
     run::register(lua, &raw)?;
+    pty::register(lua, &raw)?;
+    raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
+}
+
+/// The parts of the prelude that have a file of their own.
+const CHAPTERS: &[(&str, &str)] = &[("=opencode.pty", include_str!("prelude/pty.lua"))];
+
+fn chapters(lua: &Lua) -> Result<Table> {
+    let all = lua.create_table()?;
+    for (name, text) in CHAPTERS {
+        all.push(lua.load(*text).set_name(*name).into_function()?)?;
+    }
+    Ok(all)
 }
 
 /// What the prelude needs to build the namespaces: attribute path, name and positional arguments.

@@ -203,6 +203,9 @@ end
 
 local Client = {}
 
+-- Namespaces that are functions too, by name.
+local callable = {}
+
 local function prompt_of(prompt, options, what, level)
   local kind = type(prompt)
   if kind ~= "string" and kind ~= "table" then
@@ -306,6 +309,7 @@ function opencode.client(options)
       local value = Client[name]
       if value == nil and tree[name] ~= nil then
         value = root[name]
+        if callable[name] then getmetatable(value).__call = callable[name] end
         rawset(client, name, value)
       end
       return value
@@ -314,5 +318,9 @@ function opencode.client(options)
     __tostring = function(client) return "opencode.client(" .. client.base_url .. ")" end,
   })
 end
+
+-- Every other noun has a file of its own.
+local shared = { finish = finish, expect = expect, check_self = check_self, Client = Client, Error = Error, callable = callable }
+for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
 
 return opencode

@@ -4,6 +4,7 @@ use crate::call::{Call, seconds};
 use crate::decode::decode;
 use crate::encode::encode;
 use crate::error::{exception, misuse};
+use crate::pty::Pty;
 use crate::run::Run;
 use opencode_core::{Answer, CallOptions, ClientOptions, Error, ErrorKind, Interrupt, Prompt};
 use pyo3::prelude::*;
@@ -42,8 +43,9 @@ impl Client {
     ) -> PyResult<Bound<'py, PyAny>> {
         let arguments = to_json(py, operation, arguments)?;
         let options = call_options(py, operation, options)?;
-        let result =
-            block(py, options, |options| self.client.call_json(operation, &arguments, options))?;
+        let result = interruptible(py, options, |options| {
+            self.client.call_json(operation, &arguments, options)
+        })?;
         answer(py, result, raw)
     }
 
@@ -75,7 +77,7 @@ impl Client {
         let encoded = body.map(|body| encode(&body));
         let body = encoded.transpose().map_err(|why| misuse(py, format!("request: {why}")))?;
         let options = call_options(py, "request", options)?;
-        let result = block(py, options, |options| {
+        let result = interruptible(py, options, |options| {
             self.client.request(method, path, &query, body.as_deref(), options)
         })?;
         answer(py, result, raw)
@@ -98,6 +100,14 @@ impl Client {
         let run = Prompt::options_from_json(&json)
             .and_then(|prompt| self.client.resume(session, message, prompt));
         run.map(Run::new).map_err(|e| exception(py, &e))
+    }
+
+    fn pty(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Pty> {
+        Pty::open(py, &self.client, options)
+    }
+
+    fn pty_connect(&self, py: Python<'_>, id: &str, options: &Bound<'_, PyDict>) -> PyResult<Pty> {
+        Pty::connect(py, &self.client, id, options)
     }
 
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {
@@ -136,11 +146,11 @@ pub(crate) fn call_options(
 }
 
 /// Blocks without holding the interpreter, and lets signals (Ctrl-C) end it.
-fn block(
+pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,
     mut options: CallOptions,
-    work: impl FnOnce(&CallOptions) -> opencode_core::Result<Answer> + Send,
-) -> PyResult<Answer> {
+    work: impl FnOnce(&CallOptions) -> opencode_core::Result<T> + Send,
+) -> PyResult<T> {
     let raised: Arc<Mutex<Option<PyErr>>> = Arc::default();
     let slot = Arc::clone(&raised);
     options.interrupt = Some(Interrupt::new(move || {

@@ -6,6 +6,7 @@ mod client;
 mod decode;
 mod encode;
 mod error;
+mod pty;
 mod run;
 
 use pyo3::prelude::*;
@@ -17,6 +18,8 @@ mod _native {
     use super::call::Call;
     #[pymodule_export]
     use super::client::Client;
+    #[pymodule_export]
+    use super::pty::Pty;
     #[pymodule_export]
     use super::run::Run;
 

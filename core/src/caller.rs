@@ -10,7 +10,7 @@ use crate::operation::{self, Operation, Pace};
 use crate::options::{CallOptions, ClientOptions};
 use crate::retry::RetryPolicy;
 use crate::run::id::random;
-use crate::transport::{Expect, Request, Stream, Transport, header};
+use crate::transport::{Expect, Request, Stream, Transport, WebSocket, header};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -80,6 +80,22 @@ impl Caller {
         let routed = route(operation, arguments, self.project())?;
         self.check_open(operation.name)?;
         self.transport.open(&request(operation.name, &routed, &[], limits), token)
+    }
+
+    /// Opens a websocket; without `is_authorized` a ticket in the arguments speaks for the client.
+    pub(crate) fn websocket(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        is_authorized: bool,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<WebSocket> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        self.check_open(operation.name)?;
+        let request = request(operation.name, &routed, &[], limits);
+        self.transport.websocket(&request, is_authorized, token)
     }
 
     /// Sends what the table does not know. A GET is repeated like any read.

@@ -97,6 +97,11 @@ impl CancelToken {
         true
     }
 
+    /// The socket that the request of this token uses.
+    pub(crate) fn socket(&self) -> Option<Arc<TcpStream>> {
+        self.slot().as_ref().and_then(Weak::upgrade)
+    }
+
     /// Forgets the socket: it may go back to a pool and serve somebody else.
     pub(crate) fn detach(&self) {
         *self.slot() = None;

@@ -6,6 +6,7 @@ use crate::caller::{Caller, closed, raw_route};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::options::{CallOptions, ClientOptions};
+use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Prompt, Reply, Run, Setup};
 use crate::signal::Signal;
@@ -34,6 +35,7 @@ struct Background {
     pid: u32,
     engine: Option<Engine>,
     calls: Option<Arc<Pool>>,
+    terminals: Option<Arc<Terminals>>,
 }
 
 impl Client {
@@ -43,7 +45,8 @@ impl Client {
     /// `invalid_argument` when the address or a header cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self> {
         let caller = Arc::new(Caller::new(options)?);
-        let background = Background { pid: std::process::id(), engine: None, calls: None };
+        let background =
+            Background { pid: std::process::id(), engine: None, calls: None, terminals: None };
         Ok(Client(Arc::new(Inner {
             caller,
             signal: Arc::default(),
@@ -163,7 +166,34 @@ impl Client {
         self.start_run(prompt, Some(message_id.to_owned()))
     }
 
-    /// A descriptor that is readable while any run or call of this client has something new; polling clears
+    /// Starts a program in a terminal on the server's machine. Blocks for one request; the connection is made
+    /// in the background. A program that ends before that leaves its exit code, and no output.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `closed`, and those of a request: `server` for a program that does not exist.
+    pub fn pty(&self, options: PtyOptions) -> Result<Pty> {
+        self.pty_with(options, &CallOptions::default())
+    }
+
+    /// Like [`pty`](Self::pty), with options for its one request.
+    ///
+    /// # Errors
+    /// As [`pty`](Self::pty).
+    pub fn pty_with(&self, options: PtyOptions, call: &CallOptions) -> Result<Pty> {
+        let terminals = self.terminals();
+        terminals.create(&self.0.caller, &self.0.signal, options, call)
+    }
+
+    /// Connects to a terminal that exists, from `options.cursor` on, and returns at once. What is wrong shows
+    /// when it is read.
+    ///
+    /// # Errors
+    /// `invalid_argument` for what is no id or only for a new terminal, `closed`, `internal`.
+    pub fn pty_connect(&self, id: &str, options: PtyOptions) -> Result<Pty> {
+        self.terminals().connect(&self.0.caller, &self.0.signal, id, options)
+    }
+
+    /// A descriptor that is readable while any run, call or terminal of this client has something new; polling clears
     /// it. It belongs to the client: watch it, and do nothing else with it.
     ///
     /// # Errors
@@ -199,12 +229,17 @@ impl Client {
         Run::start(engine, &self.0.signal, setup)
     }
 
+    fn terminals(&self) -> Arc<Terminals> {
+        let mut background = self.background();
+        Arc::clone(background.terminals.get_or_insert_with(|| Arc::new(Terminals::new())))
+    }
+
     fn background(&self) -> MutexGuard<'_, Background> {
         let mut background = self.0.background.lock().unwrap_or_else(PoisonError::into_inner);
         let pid = std::process::id();
         if background.pid != pid {
             // The threads stayed with the parent; joining them here would wait for ever.
-            let fresh = Background { pid, engine: None, calls: None };
+            let fresh = Background { pid, engine: None, calls: None, terminals: None };
             std::mem::forget(std::mem::replace(&mut *background, fresh));
         }
         background
@@ -214,9 +249,11 @@ impl Client {
 impl Inner {
     fn close(&self) {
         self.caller.close();
-        let (engine, calls) = {
+        let (engine, calls, terminals) = {
             let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken = (background.engine.take(), background.calls.take());
+            let background = &mut *background;
+            let taken =
+                (background.engine.take(), background.calls.take(), background.terminals.take());
             if background.pid != std::process::id() {
                 std::mem::forget(taken);
                 return;
@@ -228,6 +265,9 @@ impl Inner {
         }
         if let Some(calls) = calls {
             calls.close();
+        }
+        if let Some(terminals) = terminals {
+            terminals.close();
         }
     }
 }

@@ -16,6 +16,7 @@ mod log;
 mod nearest;
 pub mod operation;
 mod options;
+mod pty;
 mod retry;
 mod run;
 mod schema;
@@ -31,6 +32,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
 pub use log::{Level, Log};
 pub use options::{CallOptions, ClientOptions};
+pub use pty::{Pty, PtyOptions};
 pub use run::{
     CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
     PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,

@@ -8,6 +8,7 @@ mod failure;
 mod resolver;
 mod socket;
 mod stream;
+mod websocket;
 
 use crate::answer::{self, Answer};
 use crate::base_url::BaseUrl;
@@ -25,6 +26,7 @@ pub(crate) use stream::Stream;
 use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+pub(crate) use websocket::{Incoming, WebSocket};
 
 /// Redirects followed within the same origin.
 const MAX_REDIRECTS: usize = 5;
@@ -274,10 +276,15 @@ fn new_agent(base: &BaseUrl) -> Agent {
             .build();
         config = config.tls_config(tls);
     }
+    Agent::with_parts(config.build(), connector(), resolver::CachingResolver::default())
+}
+
+/// How a connection is made: through a proxy when there is one, over our socket, with TLS when asked for.
+fn connector() -> impl Connector {
     let connector = ().chain(ConnectProxyConnector::default()).chain(socket::SocketConnector);
     #[cfg(feature = "tls")]
     let connector = connector.chain(ureq::unversioned::transport::RustlsConnector::default());
-    Agent::with_parts(config.build(), connector, resolver::CachingResolver::default())
+    connector
 }
 
 fn run(

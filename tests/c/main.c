@@ -223,6 +223,53 @@ static void a_server_that_goes_away(void) {
     passed++;
 }
 
+static void terminals(void) {
+    OpencodeReply *reply = NULL;
+    OpencodePty *pty = NULL, *other = NULL;
+    char all[8192] = "";
+    const char *type = "";
+    int ticks = 0;
+    CHECK(failed_with(opencode_pty_open(client, "{\"comand\":\"x\"}", &pty, &reply), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &reply, "did you mean 'command'"));
+    CHECK(failed_with(opencode_pty_open(client, NULL, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "pty is NULL"));
+    CHECK(opencode_pty_open(client,
+                            "{\"command\":\"bash\",\"args\":[\"--norc\",\"-c\",\"read x; stty size; echo got-$x; exit "
+                            "4\"],\"cols\":90,\"rows\":20}",
+                            &pty, NULL) == OPENCODE_STATUS_OK);
+    CHECK(strncmp(opencode_pty_id(pty), "pty_", 4) == 0);
+    CHECK(failed_with(opencode_pty_resize(pty, 0, 5, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "0 columns"));
+    CHECK(opencode_pty_read(pty, 0, &reply) == OPENCODE_STATUS_OK);
+    opencode_reply_free(reply);
+    CHECK(opencode_pty_resize(pty, 101, 33, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_pty_write(pty, "this\n", NULL) == OPENCODE_STATUS_OK);
+    while (strcmp(type, "end") != 0 && ticks++ < 1000) {
+        CHECK(opencode_pty_read(pty, 1000, &reply) == OPENCODE_STATUS_OK);
+        if (!reply)
+            continue;
+        type = is(reply, "/type", "end") ? "end" : "output";
+        if (strcmp(type, "output") == 0)
+            strcat(all, opencode_reply_text(reply, "/text"));
+        else
+            CHECK(is(reply, "/exitCode", "4") && is(reply, "/complete", "true"));
+        opencode_reply_free(reply);
+    }
+    CHECK(strstr(all, "33 101") && strstr(all, "got-this"));
+    CHECK(failed_with(opencode_pty_write(pty, "x", &reply), OPENCODE_STATUS_CLOSED, &reply, "has ended"));
+    opencode_pty_free(pty);
+    CHECK(opencode_pty_connect(client, "pty_nobody", NULL, &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_pty_read(other, -1, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "pty_nobody"));
+    CHECK(opencode_pty_close(other) == OPENCODE_STATUS_OK);
+    opencode_pty_free(other);
+    CHECK(opencode_pty_open(client, "{\"command\":\"cat\"}", &pty, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_pty_kill(pty, NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_pty_kill(pty, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "PTY"));
+    opencode_pty_free(pty);
+    CHECK(opencode_pty_id(NULL)[0] == '\0');
+    opencode_pty_free(NULL);
+    passed++;
+}
+
 static void any_order(void) {
     OpencodeClient *other = NULL;
     OpencodeRun *run = NULL;
@@ -250,6 +297,7 @@ int main(void) {
     RUN(permissions);
     RUN(mistakes);
     RUN(a_server_that_goes_away);
+    RUN(terminals);
     RUN(any_order);
     opencode_client_free(client);
     printf("%d passed, %d failed\n", passed, failed);

@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._async import AsyncCall, AsyncClient, AsyncRun
+    from ._async_pty import AsyncPty
+    from ._pty import Pty
 
 __all__ = [
     "NULL",
     "AsyncCall",
     "AsyncClient",
+    "AsyncPty",
     "AsyncRun",
     "Call",
     "Client",
     "Detached",
+    "Pty",
     "RawResponse",
     "Reply",
     "Run",
@@ -47,4 +51,12 @@ def __getattr__(name: str) -> Any:
         from . import _async
 
         return getattr(_async, name)
+    if name == "Pty":
+        from ._pty import Pty
+
+        return Pty
+    if name == "AsyncPty":
+        from ._async_pty import AsyncPty
+
+        return AsyncPty
     raise AttributeError(f"module 'opencode' has no attribute '{name}'")

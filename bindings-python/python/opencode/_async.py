@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from typing import Any
 
+    from ._async_pty import AsyncPty
     from ._client import Prompt
     from ._errors import OpencodeError
     from ._operations import AsyncOperations
+    from ._pty_types import AsyncPtyOpener
     from ._run import State
 else:
     AsyncOperations = object
@@ -31,9 +33,9 @@ class _Waker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
         # Everything that can make the descriptor readable: what is not taken would keep it so.
-        self._handles: weakref.WeakSet[AsyncCall | AsyncRun] = weakref.WeakSet()
+        self._handles: weakref.WeakSet[AsyncCall | AsyncRun | AsyncPty] = weakref.WeakSet()
 
-    def add(self, handle: AsyncCall | AsyncRun) -> None:
+    def add(self, handle: AsyncCall | AsyncRun | AsyncPty) -> None:
         self._handles.add(handle)
 
     async def until(self, is_met: Callable[[], bool]) -> None:
@@ -271,6 +273,23 @@ class AsyncClient(ClientBase, AsyncOperations):
     def resume(self, session: str, message: str, **given: Any) -> AsyncRun:
         """Picks up a run that was started elsewhere."""
         return AsyncRun(Run(self._native.resume(session, message, options(given))), self)
+
+    if TYPE_CHECKING:
+
+        @property
+        def pty(self) -> AsyncPtyOpener:
+            """The operations on terminals; awaiting a call of it starts a program in one."""
+
+    async def _pty(self, given: dict[str, Any]) -> AsyncPty:
+        from ._async_pty import AsyncPty
+
+        return AsyncPty(await asyncio.to_thread(self._native.pty, given), self)
+
+    def pty_connect(self, id: str, **given: Any) -> AsyncPty:
+        """Connects to a terminal that exists, and returns at once. Takes the names of `Client.pty_connect`."""
+        from ._async_pty import AsyncPty
+
+        return AsyncPty(self._native.pty_connect(id, options(given)), self)
 
     async def close(self) -> None:
         """Ends all runs and calls of this side and joins all threads, within a second."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from ._operations import Operations
+    from ._pty import Pty
+    from ._pty_types import PtyOpener
 
     PermissionPolicy = Literal["reject", "once", "always", "ask"] | Sequence[Mapping[str, str]]
     Prompt = str | Sequence[str | Mapping[str, Any]]
@@ -153,7 +155,12 @@ class ClientBase:
         node = _TREE.get(name)
         if node is None:
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
-        value = Namespace(self, node, name)
+        if name == "pty":
+            from ._pty import PtyNamespace
+
+            value: Namespace = PtyNamespace(self, node, name)
+        else:
+            value = Namespace(self, node, name)
         setattr(self, name, value)
         return value
 
@@ -264,6 +271,27 @@ class Client(ClientBase, Operations):
     def resume(self, session: str, message: str, **given: Any) -> Run:
         """Picks up a run that was started elsewhere: what its `detach` gave. Returns at once."""
         return Run(self._native.resume(session, message, options(given)))
+
+    if TYPE_CHECKING:
+
+        @property
+        def pty(self) -> PtyOpener:
+            """The operations on terminals; calling it starts a program in one."""
+
+    def _pty(self, given: dict[str, Any]) -> Pty:
+        from ._pty import Pty
+
+        return Pty(self._native.pty(given), self)
+
+    def pty_connect(self, id: str, **given: Any) -> Pty:
+        """Connects to a terminal that exists, and returns at once.
+
+        Names: cursor (where the output begins, in UTF-16 units; negative for what comes from now on), cols and
+        rows, directory, ticket, server_timeout. What is wrong shows when it is read.
+        """
+        from ._pty import Pty
+
+        return Pty(self._native.pty_connect(id, options(given)), self)
 
     def close(self) -> None:
         """Ends all runs and calls of this side and joins all threads, within a second.

@@ -23,17 +23,33 @@ pub(super) struct Exchange {
     /// When bytes of the request were last written.
     sent: Cell<Option<Instant>>,
     has_head: Cell<bool>,
+    /// Whether a read that finds nothing ends at once.
+    is_instant: bool,
 }
 
 impl Exchange {
     pub(super) fn new(token: CancelToken, limits: Limits) -> Rc<Self> {
-        Rc::new(Exchange {
+        Rc::new(Exchange::begin(token, limits, false))
+    }
+
+    /// One whose reads take what is there and never wait.
+    pub(super) fn instant(token: CancelToken, limits: Limits) -> Rc<Self> {
+        Rc::new(Exchange::begin(token, limits, true))
+    }
+
+    fn begin(token: CancelToken, limits: Limits, is_instant: bool) -> Self {
+        Exchange {
             token,
             limits,
             started: Instant::now(),
             sent: Cell::new(None),
             has_head: Cell::new(false),
-        })
+            is_instant,
+        }
+    }
+
+    pub(super) fn is_instant(&self) -> bool {
+        self.is_instant
     }
 
     /// Makes this the exchange of the current thread until the guard is dropped.

@@ -1,0 +1,77 @@
+---@meta opencode_pty
+
+---Which program runs in a terminal, and how it is reached.
+---@class opencode.PtyOptions : opencode.PtyConnectOptions
+---@field command? string the server's shell when absent
+---@field args? string[] shells get `-l` as their last argument
+---@field cwd? string
+---@field env? table<string, string>
+---@field title? string
+
+---@class opencode.PtyConnectOptions
+---@field cursor? integer where the output begins, in UTF-16 units; negative for what comes from now on
+---@field cols? integer
+---@field rows? integer
+---@field directory? string
+---@field ticket? boolean connects with a ticket in place of the password
+---@field server_timeout_ms? integer how long the server may be out of reach (15000)
+
+---A program in a terminal on the server's machine. A lost connection is made again by itself, from the character
+---at which it broke. Belongs to the thread of the Lua state; a thread of the library gathers the output.
+---@class opencode.Pty
+local Pty = {}
+
+---What the program printed: "" when nothing came in time, nil at the end. `read(0)` never blocks; without a
+---timeout it waits as long as it takes.
+---@param timeout_ms? integer
+---@return string? text
+---@return string? message
+---@return opencode.Error? err
+function Pty:read(timeout_ms) end
+
+---Types a text. Returns at once. Raises when the terminal is over.
+---@param text string
+---@return true? ok
+---@return string? message "limit: ..." when a megabyte waits to be sent
+---@return opencode.Error? err
+function Pty:write(text) end
+
+---Gives the terminal another size. Returns at once.
+---@param cols integer
+---@param rows integer
+---@return true? ok
+---@return string? message
+---@return opencode.Error? err
+function Pty:resize(cols, rows) end
+
+---The id of the terminal, for `client:pty_connect`.
+---@return string
+function Pty:id() end
+
+---Where the next read begins, in UTF-16 units since the terminal was made.
+---@return integer
+function Pty:cursor() end
+
+---Whether the terminal is over, and everything that it printed was read.
+---@return boolean
+function Pty:is_over() end
+
+---Whether everything came through that was asked for.
+---@return boolean
+function Pty:is_complete() end
+
+---The exit code of the program, once it ended and if the server tells it.
+---@return integer?
+function Pty:exit_code() end
+
+---Ends the program and makes the server forget the terminal. Blocks for one request.
+---@return true? ok
+---@return string? message
+---@return opencode.Error? err
+function Pty:kill() end
+
+---Closes the connection, within a second. The program goes on.
+function Pty:close() end
+
+---@class opencode.PtyOperations
+---@overload fun(client: table, options?: opencode.PtyOptions): opencode.Pty?, string?, opencode.Error?

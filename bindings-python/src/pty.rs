@@ -1,0 +1,106 @@
+//! Terminals.
+
+use crate::call::wait;
+use crate::client::{interruptible, timeout, to_json};
+use crate::error::exception;
+use opencode_core::{CallOptions, PtyOptions};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A program in a terminal on the server's machine.
+#[pyclass(frozen, module = "opencode._native")]
+pub(crate) struct Pty {
+    pty: opencode_core::Pty,
+    /// Keeps the threads alive that type into it.
+    _client: opencode_core::Client,
+}
+
+impl Pty {
+    pub(crate) fn open(
+        py: Python<'_>,
+        client: &opencode_core::Client,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let json = to_json(py, "pty", options)?;
+        let options = PtyOptions::from_json(&json).map_err(|e| exception(py, &e))?;
+        let pty = interruptible(py, CallOptions::default(), |call| client.pty_with(options, call))?;
+        Ok(Pty { pty, _client: client.clone() })
+    }
+
+    pub(crate) fn connect(
+        py: Python<'_>,
+        client: &opencode_core::Client,
+        id: &str,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let json = to_json(py, "pty_connect", options)?;
+        let pty = PtyOptions::from_json(&json).and_then(|options| client.pty_connect(id, options));
+        pty.map(|pty| Pty { pty, _client: client.clone() }).map_err(|e| exception(py, &e))
+    }
+}
+
+#[pymethods]
+impl Pty {
+    /// Text, "" when nothing came in time, None at the end.
+    fn read(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<String>> {
+        let limit = timeout(py, seconds)?;
+        let found = wait(py, limit, |slice| match self.pty.read(Some(slice)) {
+            Ok(Some(text)) if text.is_empty() => None,
+            result => Some(result),
+        })?;
+        match found {
+            None => Ok(Some(String::new())),
+            Some(result) => result.map_err(|e| exception(py, &e)),
+        }
+    }
+
+    fn write(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        self.pty.write(text).map_err(|e| exception(py, &e))
+    }
+
+    fn resize(&self, py: Python<'_>, cols: u32, rows: u32) -> PyResult<()> {
+        self.pty.resize(cols, rows).map_err(|e| exception(py, &e))
+    }
+
+    fn kill(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, CallOptions::default(), |call| self.pty.kill(call))
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.pty.close());
+    }
+
+    #[getter]
+    fn id(&self) -> &str {
+        self.pty.id()
+    }
+
+    #[getter]
+    fn cursor(&self) -> i64 {
+        self.pty.cursor()
+    }
+
+    #[getter]
+    fn exit_code(&self) -> Option<i64> {
+        self.pty.exit_code()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.pty.is_ready()
+    }
+
+    fn is_over(&self) -> bool {
+        self.pty.is_over()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.pty.is_complete()
+    }
+}
+
+/// Joining the thread must not hold the interpreter.
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let _ = Python::try_attach(|py| py.detach(|| self.pty.close()));
+    }
+}

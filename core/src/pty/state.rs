@@ -1,0 +1,350 @@
+//! [`Screen`]: what a terminal printed and nobody has read yet, and what waits to be typed into it.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::signal::Signal;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Bytes of output kept for a reader who takes his time; then the connection is not read any more.
+pub(super) const MAX_OUTPUT: usize = 1 << 20;
+/// Bytes of input that may wait to be sent.
+const MAX_INPUT: usize = 1 << 20;
+
+/// What goes to the server, in its order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    Text(String),
+    Size(u16, u16),
+}
+
+/// How a terminal ended.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// The program ended; with its code when the server tells it.
+    Exited(Option<i64>),
+    /// Somebody removed the terminal.
+    Removed,
+    /// This side closed it; the program goes on.
+    Closed,
+    /// It cannot be reached any more.
+    Failed(Error),
+}
+
+/// The state that the host and the terminal's thread share.
+pub(super) struct Screen {
+    inner: Mutex<Inner>,
+    /// Rung when there is output, room for output, or an end.
+    changed: Condvar,
+    signal: Arc<Signal>,
+}
+
+struct Inner {
+    output: String,
+    /// Where the unread output begins, in UTF-16 units since the terminal was made.
+    cursor: i64,
+    /// Whether the server had thrown output away before it could be fetched.
+    has_gap: bool,
+    /// Whether output may be on the way that nobody will be able to fetch.
+    is_suspect: bool,
+    input: VecDeque<Input>,
+    input_bytes: usize,
+    /// Whether a thread is busy with the input.
+    is_sending: bool,
+    end: Option<End>,
+    /// Whether the signal counts this terminal as having something new.
+    is_counted: bool,
+}
+
+impl Screen {
+    pub(super) fn new(cursor: i64, signal: Arc<Signal>) -> Self {
+        Screen {
+            inner: Mutex::new(Inner {
+                output: String::new(),
+                cursor,
+                has_gap: false,
+                is_suspect: false,
+                input: VecDeque::new(),
+                input_bytes: 0,
+                is_sending: false,
+                end: None,
+                is_counted: false,
+            }),
+            changed: Condvar::new(),
+            signal,
+        }
+    }
+
+    /// The host takes all output; `""` when none came in time, `None` after the end.
+    pub(super) fn read(&self, timeout: Option<Duration>) -> Result<Option<String>> {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut inner = self.inner();
+        loop {
+            if !inner.output.is_empty() {
+                let text = std::mem::take(&mut inner.output);
+                inner.cursor += utf16_len(&text);
+                if inner.end.is_none() {
+                    self.seen(&mut inner);
+                }
+                drop(inner);
+                self.changed.notify_all();
+                return Ok(Some(text));
+            }
+            match inner.end.clone() {
+                Some(End::Failed(error)) => {
+                    self.seen(&mut inner);
+                    return Err(error);
+                }
+                Some(_) => {
+                    self.seen(&mut inner);
+                    return Ok(None);
+                }
+                None => {}
+            }
+            inner = match until {
+                None if timeout.is_none() => {
+                    self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner)
+                }
+                until => {
+                    let left = until
+                        .map_or(Duration::MAX, |u| u.saturating_duration_since(Instant::now()));
+                    if left.is_zero() {
+                        return Ok(Some(String::new()));
+                    }
+                    let waited = self.changed.wait_timeout(inner, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Whether a read would give something; what is there counts as seen.
+    pub(super) fn look(&self) -> bool {
+        let mut inner = self.inner();
+        self.seen(&mut inner);
+        !inner.output.is_empty() || inner.end.is_some()
+    }
+
+    /// The thread adds output, and waits while nobody reads; false when the terminal was closed.
+    pub(super) fn push(&self, text: &str) -> bool {
+        let mut inner = self.inner();
+        while inner.output.len() >= MAX_OUTPUT && inner.end.is_none() {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        if inner.end.is_some() {
+            return false;
+        }
+        inner.output.push_str(text);
+        self.ring(inner);
+        true
+    }
+
+    /// Notes where the output goes on; `is_gap` when what lies between was lost.
+    pub(super) fn move_to(&self, position: i64, is_gap: bool) {
+        let mut inner = self.inner();
+        inner.cursor = position - utf16_len(&inner.output);
+        inner.has_gap |= is_gap;
+    }
+
+    /// The connection broke: should the program end before there is a new one, its last words are lost.
+    pub(super) fn suspect(&self) {
+        self.inner().is_suspect = true;
+    }
+
+    pub(super) fn trust(&self) {
+        self.inner().is_suspect = false;
+    }
+
+    /// The first end counts.
+    pub(super) fn finish(&self, end: End) {
+        let mut inner = self.inner();
+        if inner.end.is_some() {
+            return;
+        }
+        inner.has_gap |= inner.is_suspect && matches!(end, End::Exited(_));
+        inner.end = Some(end);
+        inner.input.clear();
+        self.ring(inner);
+    }
+
+    /// Takes input; true when nobody is busy with the input yet, and the caller must see to it.
+    pub(super) fn enter(&self, input: Input) -> Result<bool> {
+        let mut inner = self.inner();
+        match &inner.end {
+            None => {}
+            Some(End::Failed(error)) => return Err(error.clone()),
+            Some(end) => {
+                let why = match end {
+                    End::Closed => "it was closed on this side",
+                    _ => "its program has ended",
+                };
+                let text = format!("pty: the terminal takes no input: {why}");
+                return Err(Error::new(ErrorKind::Closed, text));
+            }
+        }
+        let bytes = match &input {
+            Input::Text(text) => text.len(),
+            Input::Size(..) => 0,
+        };
+        if inner.input_bytes + bytes > MAX_INPUT {
+            let text = format!(
+                "pty: {} bytes wait to be typed and {MAX_INPUT} is the limit; write this again later",
+                inner.input_bytes
+            );
+            return Err(Error::new(ErrorKind::Limit, text).with_retryable(true));
+        }
+        inner.input_bytes += bytes;
+        match (inner.input.back_mut(), input) {
+            (Some(Input::Text(before)), Input::Text(text)) => before.push_str(&text),
+            (Some(Input::Size(cols, rows)), Input::Size(c, r)) => (*cols, *rows) = (c, r),
+            (_, input) => inner.input.push_back(input),
+        }
+        Ok(!std::mem::replace(&mut inner.is_sending, true))
+    }
+
+    /// The next input to be sent; `None` ends the caller's duty.
+    pub(super) fn next_input(&self) -> Option<Input> {
+        let mut inner = self.inner();
+        let next = inner.input.pop_front();
+        match &next {
+            Some(Input::Text(text)) => inner.input_bytes -= text.len(),
+            Some(Input::Size(..)) => {}
+            None => inner.is_sending = false,
+        }
+        next
+    }
+
+    /// Leaves the input for later: there is no connection.
+    pub(super) fn pause_input(&self) {
+        self.inner().is_sending = false;
+    }
+
+    /// Whether input waits that nobody is busy with; the caller must see to it.
+    pub(super) fn claim_input(&self) -> bool {
+        let mut inner = self.inner();
+        let is_waiting = !inner.is_sending && !inner.input.is_empty();
+        inner.is_sending |= is_waiting;
+        is_waiting
+    }
+
+    pub(super) fn end(&self) -> Option<End> {
+        self.inner().end.clone()
+    }
+
+    /// Whether the end has come and everything before it was read.
+    pub(super) fn is_over(&self) -> bool {
+        let inner = self.inner();
+        inner.end.is_some() && inner.output.is_empty()
+    }
+
+    /// Where the next read begins.
+    pub(super) fn cursor(&self) -> i64 {
+        self.inner().cursor
+    }
+
+    /// Where the output that was received ends.
+    pub(super) fn received(&self) -> i64 {
+        let inner = self.inner();
+        inner.cursor + utf16_len(&inner.output)
+    }
+
+    pub(super) fn has_gap(&self) -> bool {
+        self.inner().has_gap
+    }
+
+    fn ring(&self, mut inner: MutexGuard<'_, Inner>) {
+        let is_first = !std::mem::replace(&mut inner.is_counted, true);
+        drop(inner);
+        if is_first {
+            // After the lock is free: a host that is woken must find something to take.
+            self.signal.add();
+        }
+        self.changed.notify_all();
+    }
+
+    fn seen(&self, inner: &mut Inner) {
+        if std::mem::replace(&mut inner.is_counted, false) {
+            self.signal.remove();
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if inner.is_counted {
+            self.signal.remove();
+        }
+    }
+}
+
+/// The length as the server counts it.
+pub(super) fn utf16_len(text: &str) -> i64 {
+    // Four bytes of UTF-8 are two units, all other characters are one.
+    text.bytes().map(|byte| i64::from(byte & 0xC0 != 0x80) + i64::from(byte >= 0xF0)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_utf16_units() {
+        for text in ["", "abc", "é€😀x", "\u{FFFD}\u{10FFFF}"] {
+            assert_eq!(utf16_len(text), text.encode_utf16().count() as i64);
+        }
+        let screen = Screen::new(7, Arc::default());
+        assert!(screen.push("a😀"));
+        assert_eq!((screen.cursor(), screen.received()), (7, 10));
+        assert_eq!(screen.read(None).unwrap().as_deref(), Some("a😀"));
+        assert_eq!(screen.cursor(), 10);
+    }
+
+    #[test]
+    fn the_end_comes_after_the_last_output() {
+        let screen = Screen::new(0, Arc::default());
+        let now = Some(Duration::ZERO);
+        assert_eq!(screen.read(now).unwrap().as_deref(), Some(""));
+        screen.push("x");
+        screen.finish(End::Exited(Some(3)));
+        assert!(!screen.is_over());
+        assert_eq!(screen.read(now).unwrap().as_deref(), Some("x"));
+        assert_eq!(screen.read(None).unwrap(), None);
+        assert!(screen.is_over() && !screen.push("y"));
+        assert_eq!(screen.enter(Input::Size(1, 1)).unwrap_err().kind(), ErrorKind::Closed);
+    }
+
+    #[test]
+    fn a_slow_reader_holds_the_writer_back() {
+        let screen = Arc::new(Screen::new(0, Arc::default()));
+        let pushed = Arc::clone(&screen);
+        let piece = "x".repeat(MAX_OUTPUT / 4);
+        let writer = std::thread::spawn(move || (0..12).all(|_| pushed.push(&piece)));
+        let mut total = 0;
+        while total < 3 * MAX_OUTPUT {
+            let text = screen.read(None).unwrap().unwrap();
+            assert!(text.len() <= MAX_OUTPUT);
+            total += text.len();
+        }
+        assert!(writer.join().unwrap());
+    }
+
+    #[test]
+    fn input_is_joined_bounded_and_claimed_once() {
+        let screen = Screen::new(0, Arc::default());
+        assert!(screen.enter(Input::Text("a".to_owned())).unwrap());
+        assert!(!screen.enter(Input::Text("b".to_owned())).unwrap());
+        screen.enter(Input::Size(1, 1)).unwrap();
+        screen.enter(Input::Size(2, 2)).unwrap();
+        assert_eq!(screen.next_input(), Some(Input::Text("ab".to_owned())));
+        assert_eq!(screen.next_input(), Some(Input::Size(2, 2)));
+        assert_eq!(screen.next_input(), None);
+        assert!(!screen.claim_input());
+        let much = "x".repeat(MAX_INPUT + 1);
+        assert_eq!(screen.enter(Input::Text(much)).unwrap_err().kind(), ErrorKind::Limit);
+    }
+}

@@ -1,0 +1,64 @@
+local check = require "check"
+local opencode = require "opencode"
+
+local client = assert(opencode.client())
+
+-- Reads until the output holds something.
+local function until_(pty, wanted)
+  local all = ""
+  local stop = os.time() + 60
+  while not all:find(wanted, 1, true) do
+    local text = assert(pty:read(1000))
+    all = all .. text
+    if os.time() > stop then error("waited for " .. wanted .. ", got " .. all, 2) end
+  end
+  return all
+end
+
+check.test("a shell is driven, resized and ends", function()
+  local pty = assert(client:pty { command = "bash", args = { "--norc", "--noprofile" }, env = { PS1 = "> " }, cols = 101, rows = 33 })
+  until_(pty, "> ")
+  assert(pty:write("stty size; echo $((6*7))-ä😀\n"))
+  check.contains(until_(pty, "42-ä😀"), "33 101")
+  assert(pty:resize(90, 20))
+  assert(pty:write("stty size\n"))
+  until_(pty, "20 90")
+  check.equal(pty:exit_code(), nil)
+  pty:write("exit 3\n")
+  while true do
+    local text, message = pty:read(1000)
+    check.equal(message, nil)
+    if not text then break end
+  end
+  check.equal(pty:exit_code(), 3)
+  check.equal(pty:is_over() and pty:is_complete(), true)
+  check.raises("takes no input", function() pty:write("x") end)
+end)
+
+check.test("a tick never waits for a terminal", function()
+  local pty = assert(client:pty { command = "cat" })
+  pty:write("hello\n")
+  local all, ticks = "", 0
+  while select(2, all:gsub("hello", "")) < 2 do
+    all = all .. assert(pty:read(0))
+    ticks = ticks + 1
+  end
+  check.equal(ticks > 100, true, "ticks")
+  local other = assert(client:pty_connect(pty:id(), { cursor = pty:cursor() }))
+  assert(pty:kill())
+  check.equal(other:read(), nil)
+  check.fails("not_found", "PTY", pty:kill())
+  other:close()
+end)
+
+check.test("mistakes with terminals are named", function()
+  check.raises("did you mean 'command'", function() client:pty { comand = "x" } end)
+  check.raises("colon", function() client.pty { command = "x" } end)
+  check.raises("must be a string", function() client:pty_connect(1) end)
+  check.raises("no id of a terminal", function() client:pty_connect("ses_1") end)
+  check.fails("not_found", "pty_nobody", assert(client:pty_connect("pty_nobody")):read())
+  check.fails("server", "500", client:pty { command = "no-such-program" })
+  check.equal(type(client.pty.list()), "table", "the operations are still there")
+end)
+
+client:close()
