@@ -178,7 +178,7 @@ impl Link {
         for &dialect in dialects {
             let limits = self.caller.options().limits(Pace::Quick);
             let arguments = self.arguments(Map::new());
-            match self.caller.once(dialect.get(), &arguments, limits, &self.token) {
+            match self.caller.ask(dialect.get(), &arguments, limits, &self.token) {
                 Ok(answer) => {
                     let info = answer.json::<Info>()?.unwrapped();
                     *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
@@ -299,8 +299,12 @@ impl Link {
                 data: Option<Box<Ticket>>,
             }
             let arguments = self.arguments(Map::new());
-            let answer =
-                self.caller.once(dialect.connect_token(), &arguments, limits, &self.token)?;
+            let answer = self.caller.call(
+                dialect.connect_token(),
+                &arguments,
+                &CallOptions::default(),
+                &self.token,
+            )?;
             let found: Ticket = answer.json()?;
             let ticket = found.data.map_or(found.ticket, |data| data.ticket);
             fields.insert("ticket".to_owned(), Value::from(ticket));
