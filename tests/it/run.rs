@@ -1,26 +1,34 @@
 //! Runs against the real server. Each test stands for a row of what the server was seen to do.
 
+//!
+//! The rules of docs/runs.md, and where they are tested:
+//!
+//! | rule | tests |
+//! |---|---|
+//! | 1 done is done | `ends`, `ask`: every way that the server ends a run, and every finish reason |
+//! | 2 events only wake | [`everywhere`]: with the stream, without, and with one that cannot be trusted; `losses` |
+//! | 3 sent once | `losses`, `chaos` |
+//! | 4 silent failures fail | `ends::an_unknown_model`, `an_unknown_agent`, `losses::a_stream_that_is_refused...` |
+//! | 5 one at a time | `queue` |
+//! | 6 subagents belong to the run | `ask` |
+//! | 7 nobody waits for ever | `ask`, `ends` (limits), `losses` (servers that are killed, hang, are disposed) |
+//! | 8 the text is whole | `text`, `losses`, `chaos` |
+//! | 9 cancel settles | `ends::a_cancel...` |
+
 mod ask;
+mod chaos;
 mod ends;
 mod losses;
 mod queue;
 mod text;
 
-use opencode_core::{Client, ClientOptions, Prompt, Reply, Run, Update};
-use opencode_tests::{LIMIT, Server, shared};
+use crate::client::*;
+use opencode_core::{Client, Prompt, Run, Update};
+use opencode_tests::{Asked, End, LIMIT, Plan, Proxy, Server, shared};
 use serde_json::{Value, json};
-use std::sync::Arc;
-
-/// Client options for a server, or for something that stands before it.
-fn options(server: &Server, url: &str) -> ClientOptions {
-    let mut options = ClientOptions::default();
-    options.base_url = url.to_owned();
-    options.username = Some(server.username().to_owned());
-    options.password = server.password().map(str::to_owned);
-    // OPENCODE_LOG=debug shows what a failing test does.
-    options.log = opencode_core::Log::from_env();
-    options
-}
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A client of the shared server, with and without its event stream.
 fn client(events: bool) -> Client {
@@ -30,9 +38,48 @@ fn client(events: bool) -> Client {
     Client::new(options).unwrap()
 }
 
-/// A prompt that the model answers as the steps say.
-fn scripted(words: &str, steps: Value) -> Prompt {
-    Prompt::new(opencode_tests::prompt(words, steps))
+/// The same with the event stream, without it, and with one that comes late, drops, stalls and repeats.
+fn everywhere(test: impl Fn(Client)) {
+    test(client(true));
+    test(client(false));
+    test(rough());
+}
+
+/// Whether nothing is wrong with the client's event stream.
+fn is_steady(client: &Client) -> bool {
+    client.options().events && client.options().base_url == shared().server.url()
+}
+
+/// A client whose every event stream is spoilt in another way; all else reaches the shared server.
+fn rough() -> Client {
+    static PROXY: OnceLock<Proxy> = OnceLock::new();
+    let proxy = PROXY.get_or_init(|| {
+        let proxy = Proxy::start(&shared().server.url()).unwrap();
+        let count = AtomicU64::new(0);
+        proxy.hook(move |asked| spoil(asked, &count));
+        proxy
+    });
+    let options = options(&shared().server, &proxy.url());
+    Client::new(options).unwrap()
+}
+
+fn spoil(asked: &Asked, count: &AtomicU64) -> Plan {
+    if !asked.is("GET /global/event*") {
+        return Plan::pass();
+    }
+    let n = count.fetch_add(1, Ordering::Relaxed);
+    // Somewhere within the first events, never at the same byte again.
+    let bytes = 300 + n * 7_919 % 6_000;
+    match n % 6 {
+        0 => Plan::pass().repeat_answer(),
+        1 => Plan::pass().cut_answer(bytes, End::Reset),
+        2 => Plan::pass().delay(Duration::from_millis(400)).cut_answer(bytes, End::Close),
+        3 => Plan::pass().repeat_answer().cut_answer(bytes, End::Reset),
+        4 => Plan::refuse(End::Reset),
+        _ => Plan::pass()
+            .stall_answer(bytes, Duration::from_secs(2))
+            .cut_answer(bytes + 1, End::Reset),
+    }
 }
 
 /// A call of a tool, as a step of the model.
@@ -42,11 +89,6 @@ fn tool(name: &str, arguments: Value) -> Value {
 
 fn bash(command: &str) -> Value {
     tool("bash", json!({ "command": command, "description": "d" }))
-}
-
-/// Waits for the reply; a run that hangs fails the test.
-fn reply(run: &Run) -> Arc<Reply> {
-    run.wait(Some(LIMIT)).unwrap_or_else(|error| panic!("{error}; {}", run.why()))
 }
 
 fn error(run: &Run) -> opencode_core::Error {

@@ -20,7 +20,7 @@ def test_a_prompt_gets_its_answer(client):
 
 
 def test_polling_never_waits_and_sees_every_piece(client):
-    run = client.run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":20}]'), title="tick")
+    run = client.run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":250}]'), title="tick")
     text, pieces, ticks, state = "", 0, 0, "pending"
     while state == "pending":
         state, updates = run.poll()

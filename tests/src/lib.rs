@@ -24,8 +24,10 @@
 pub mod binary;
 mod builder;
 mod directory;
+mod doubler;
 mod error;
 mod fake;
+mod flood;
 mod guard;
 pub mod http;
 mod model;
@@ -44,6 +46,7 @@ pub use builder::ServerBuilder;
 pub use directory::Directory;
 pub use error::{Error, Result};
 pub use fake::{Answer, Fake};
+pub use flood::flood;
 pub use model::{Model, prompt};
 pub use opencode_model::http::Request;
 pub use plan::{Asked, End, Plan};

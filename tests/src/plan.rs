@@ -52,6 +52,8 @@ pub(crate) struct Flow {
     pub(crate) stall: Option<(u64, Duration)>,
     /// Bytes per second.
     pub(crate) speed: Option<u64>,
+    /// Every chunk twice.
+    pub(crate) twice: bool,
 }
 
 impl Plan {
@@ -99,6 +101,13 @@ impl Plan {
     #[must_use]
     pub fn stall_answer(mut self, after: u64, pause: Duration) -> Plan {
         self.answer.stall = Some((after, pause));
+        self
+    }
+
+    /// Sends every chunk of the (chunked) answer twice, as a stream does that repeats itself.
+    #[must_use]
+    pub fn repeat_answer(mut self) -> Plan {
+        self.answer.twice = true;
         self
     }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use opencode_model::socket;
 
+use crate::doubler::Doubler;
 use crate::plan::Flow;
 use crate::proxy::{STACK, State};
 use crate::{Asked, End, Plan};
@@ -172,10 +173,13 @@ fn spawn_answers(state: &Arc<State>, link: &Arc<Link>) -> io::Result<thread::Joi
     thread::Builder::new().name("proxy".into()).stack_size(STACK).spawn(move || {
         let Some(mut server) = link.server.get() else { return };
         let mut chunk = vec![0; CHUNK];
+        let mut doubler = Doubler::default();
         while let Ok(count @ 1..) = server.read(&mut chunk) {
             let Exchange { request, flow, passed } = *link.exchange();
             let mut gate = Gate { state: &state, link: &link, flow, passed };
-            let carried = gate.pass(&link.client, &chunk[..count], &state.answer_bytes);
+            let doubled = flow.twice.then(|| doubler.feed(&chunk[..count]));
+            let bytes = doubled.as_deref().unwrap_or(&chunk[..count]);
+            let carried = gate.pass(&link.client, bytes, &state.answer_bytes);
             // With the end of this answer the client may have sent the next request already.
             let mut exchange = link.exchange();
             if exchange.request == request {

@@ -58,7 +58,7 @@ impl Stage {
 
     /// Runs a program against the server, with a second address whose server goes away soon after the
     /// first prompt that names its doom.
-    fn run(&self, suite: &mut Suite, what: &str, program: &mut Command) -> Result<()> {
+    fn run(&self, suite: &mut Suite, what: &str, program: &mut Command) -> Result<String> {
         let proxy = std::sync::Arc::new(Proxy::start(&self.server.url())?);
         let doomed = std::sync::Arc::downgrade(&proxy);
         proxy.hook(move |asked| {
@@ -98,17 +98,17 @@ impl Suite {
         Ok(done)
     }
 
-    fn command(&mut self, what: &str, command: &mut Command) -> Result<()> {
-        progress::run(what, command)?;
+    fn command(&mut self, what: &str, command: &mut Command) -> Result<String> {
+        let output = progress::run(what, command)?;
         self.passed += 1;
-        Ok(())
+        Ok(output)
     }
 
     fn cargo(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // A tool that is missing fails its test instead of skipping it.
         cargo.current_dir(workspace()).args(arguments).env("CI", "1");
-        self.command(what, &mut cargo)
+        self.command(what, &mut cargo).map(drop)
     }
 
     fn style(&mut self) -> Result<()> {
@@ -159,6 +159,7 @@ impl Suite {
         let packages = if self.fast { &PYTHON_PACKAGES[..1] } else { PYTHON_PACKAGES };
         let python = artefact::python(profile, packages)?;
         self.python(stage, &python)?;
+        self.relay(stage, &python)?;
         self.examples(stage, &python)
     }
 
@@ -265,6 +266,52 @@ impl Suite {
             "mypy on the package",
             check.current_dir(workspace().join("bindings-python/python")),
         )
+        .map(drop)
+    }
+
+    /// A run that one language starts is finished by the next.
+    fn relay(&mut self, stage: &Stage, python: &Path) -> Result<()> {
+        let folder = workspace().join("tests/relay");
+        let module = artefact::dist().join("lua").join(LUAS[0].feature);
+        let c = artefact::compile(&folder.join("relay.c"), &["-std=c99"])?;
+        let runner = |language: &str| {
+            let mut program = match language {
+                "Lua" => Command::new(LUAS[0].hosts[0]),
+                "Python" => Command::new(python),
+                _ => Command::new(&c),
+            };
+            match language {
+                "Lua" => {
+                    program.env("LUA_CPATH", module.join("?.so")).arg(folder.join("relay.lua"));
+                }
+                "Python" => {
+                    program.arg(folder.join("relay.py"));
+                }
+                _ => {}
+            }
+            program
+        };
+        for (from, to) in [("Lua", "Python"), ("Python", "C"), ("C", "Lua")] {
+            let steps = json!([{ "text": format!("from {from} to {to}"), "delay_ms": 300 }]);
+            let mut prompt = opencode_tests::prompt("relay", steps);
+            if from == "C" {
+                prompt = json!({ "prompt": prompt }).to_string();
+            }
+            let ids = stage.run(
+                self,
+                &format!("{from} starts a run"),
+                runner(from).arg("start").arg(prompt),
+            )?;
+            let text = stage.run(
+                self,
+                &format!("{to} finishes it"),
+                runner(to).arg("resume").args(ids.split_whitespace()),
+            )?;
+            if text.trim() != format!("from {from} to {to}") {
+                return Err(Error::new(format!("{to} got '{text}' of a run that {from} began")));
+            }
+        }
+        Ok(())
     }
 
     fn examples(&mut self, stage: &Stage, python: &Path) -> Result<()> {

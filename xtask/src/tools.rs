@@ -38,7 +38,7 @@ const fn tool(
     Tool { command, probe: &[], package, purpose, need }
 }
 
-const TOOLS: [Tool; 16] = [
+const TOOLS: [Tool; 17] = [
     tool("git", "git", "the server reads the project with it", Need::Demo),
     tool("rg", "ripgrep", "the server searches files with it", Need::Demo),
     tool("npm", "npm", "fetches the pinned server", Need::Demo),
@@ -60,6 +60,7 @@ const TOOLS: [Tool; 16] = [
     tool("luajit", "luajit", "runs the Lua module, and calls the C library", Need::Test),
     tool("nvim", "neovim", "hosts the Lua module", Need::Test),
     tool("valgrind", "valgrind", "looks for memory errors in the C library", Need::Test),
+    tool("strace", "strace", "counts the system calls of a poll", Need::Test),
     tool("tmux", "tmux", "gives the server's terminal interface a terminal", Need::Test),
 ];
 

@@ -2,17 +2,11 @@
 
 use super::*;
 use opencode_core::{ErrorKind, State, WhenBusy};
-use std::time::{Duration, Instant};
-
-/// With and without the event stream.
-fn both(test: impl Fn(Client)) {
-    test(client(true));
-    test(client(false));
-}
+use std::time::Instant;
 
 #[test]
 fn an_unknown_model() {
-    both(|client| {
+    everywhere(|client| {
         let mut prompt = Prompt::new("x");
         prompt.model = Some(opencode_core::Model {
             provider_id: "local".to_owned(),
@@ -27,7 +21,7 @@ fn an_unknown_model() {
 
 #[test]
 fn an_unknown_agent() {
-    both(|client| {
+    everywhere(|client| {
         let mut prompt = Prompt::new("x");
         prompt.agent = Some("nobody".to_owned());
         let error = error(&client.run(prompt).unwrap());
@@ -39,7 +33,7 @@ fn an_unknown_agent() {
 
 #[test]
 fn an_unknown_session() {
-    both(|client| {
+    everywhere(|client| {
         let mut prompt = Prompt::new("x");
         prompt.session = Some("ses_none".to_owned());
         let error = error(&client.run(prompt).unwrap());
@@ -49,7 +43,7 @@ fn an_unknown_session() {
 
 #[test]
 fn a_provider_that_refuses() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "status": 401, "body": { "error": { "message": "no key" } } }]);
         let run = client.run(scripted("401", steps)).unwrap();
         let error = error(&run);
@@ -61,7 +55,7 @@ fn a_provider_that_refuses() {
 
 #[test]
 fn a_provider_that_fails_and_recovers() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{
             "status": 429, "headers": { "retry-after-ms": "300" },
             "times": 2, "then": { "text": "ok" },
@@ -69,14 +63,14 @@ fn a_provider_that_fails_and_recovers() {
         let run = client.run(scripted("429", steps)).unwrap();
         let retried = run.updates().filter(|u| matches!(u, Update::Retry { .. })).count();
         assert_eq!(reply(&run).text, "ok");
-        // Without events a retry between two looks may go unseen.
-        assert!(retried > 0 || !client.options().events);
+        // Without all events a retry between two looks may go unseen.
+        assert!(retried > 0 || !is_steady(&client));
     });
 }
 
 #[test]
 fn a_stream_of_rubbish() {
-    both(|client| {
+    everywhere(|client| {
         let run =
             client.run(scripted("garbage", json!([{ "text": "x", "garbage": true }]))).unwrap();
         assert_eq!(error(&run).kind(), ErrorKind::Agent);
@@ -85,7 +79,7 @@ fn a_stream_of_rubbish() {
 
 #[test]
 fn a_finish_by_length() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "text": "cut off", "finish": "length" }]);
         let reply = reply(&client.run(scripted("length", steps)).unwrap());
         assert_eq!((reply.text.as_str(), reply.finish.as_deref()), ("cut off", Some("length")));
@@ -94,7 +88,7 @@ fn a_finish_by_length() {
 
 #[test]
 fn a_content_filter() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "text": "x", "finish": "content_filter" }]);
         let error = error(&client.run(scripted("filter", steps)).unwrap());
         assert_eq!(error.code(), Some("ContentFilterError"));
@@ -103,7 +97,7 @@ fn a_content_filter() {
 
 #[test]
 fn a_loop_without_an_end() {
-    both(|client| {
+    everywhere(|client| {
         // The server asks the model again for ever when it does not know the reason of a finish.
         let mut prompt = scripted("weird", json!([{ "text": "x", "finish": "weird" }]));
         prompt.limits.max_steps = Some(3);
@@ -117,7 +111,7 @@ fn a_loop_without_an_end() {
 
 #[test]
 fn a_deadline() {
-    both(|client| {
+    everywhere(|client| {
         let mut prompt = scripted("late", json!([{ "text": "a b c d e f g h", "delay_ms": 1000 }]));
         prompt.limits.deadline = Some(Duration::from_millis(1500));
         let run = client.run(prompt).unwrap();
@@ -148,7 +142,7 @@ fn limits_of_cost_and_tokens() {
 
 #[test]
 fn a_limit_of_retries() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "status": 500, "headers": { "retry-after-ms": "200" } }]);
         let mut prompt = scripted("500", steps);
         prompt.limits.max_retries = Some(1);
@@ -160,7 +154,7 @@ fn a_limit_of_retries() {
 
 #[test]
 fn a_cancel_in_mid_stream() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
         let run = client.run(scripted("cancel", steps)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
@@ -173,7 +167,7 @@ fn a_cancel_in_mid_stream() {
 
 #[test]
 fn a_cancel_at_any_time() {
-    both(|client| {
+    everywhere(|client| {
         for delay in [0, 5, 20, 60, 150, 400] {
             let steps = json!([{ "text": "a b c d", "delay_ms": 200 }]);
             let run = client.run(scripted("cancel", steps)).unwrap();
@@ -198,7 +192,7 @@ fn a_cancel_after_the_end() {
 
 #[test]
 fn an_abort_by_somebody_else() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
         let run = client.run(scripted("abort", steps)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
@@ -211,7 +205,7 @@ fn an_abort_by_somebody_else() {
 
 #[test]
 fn a_session_that_is_deleted() {
-    both(|client| {
+    everywhere(|client| {
         let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
         let run = client.run(scripted("delete", steps)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
@@ -222,7 +216,7 @@ fn a_session_that_is_deleted() {
 
 #[test]
 fn a_structured_answer() {
-    both(|client| {
+    everywhere(|client| {
         let schema = json!({
             "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"],
         });
@@ -248,7 +242,7 @@ fn a_structured_answer() {
 
 #[test]
 fn a_context_that_overflows() {
-    both(|client| {
+    everywhere(|client| {
         let mut prompt = scripted(
             "overflow",
             json!([

@@ -2,8 +2,8 @@
 
 use super::*;
 use opencode_core::{ErrorKind, State};
-use opencode_tests::{End, Model, Plan, Proxy};
-use std::time::{Duration, Instant};
+use opencode_tests::Model;
+use std::time::Instant;
 
 fn behind(proxy: &Proxy, events: bool) -> Client {
     let mut options = options(&shared().server, &proxy.url());

@@ -6,8 +6,7 @@ use std::collections::HashSet;
 
 #[test]
 fn prompts_of_one_client_wait_for_their_turn() {
-    for events in [true, false] {
-        let client = client(events);
+    for client in [client(true), client(false), rough()] {
         let first =
             client.run(scripted("A", json!([{ "text": "answer A", "delay_ms": 50 }]))).unwrap();
         until(&first, |update| matches!(update, Update::Message(_)));
@@ -42,8 +41,8 @@ fn a_run_that_waits_for_its_turn_says_so_and_can_be_cancelled() {
 
 #[test]
 fn somebody_elses_prompt_is_waited_for() {
-    for events in [true, false] {
-        let (client, other) = (client(events), super::client(true));
+    for client in [client(true), client(false), rough()] {
+        let other = super::client(true);
         let foreign =
             other.run(scripted("A", json!([{ "text": "a b c", "delay_ms": 300 }]))).unwrap();
         until(&foreign, |update| matches!(update, Update::Message(_)));
@@ -57,13 +56,12 @@ fn somebody_elses_prompt_is_waited_for() {
 
 #[test]
 fn a_prompt_that_the_server_merges_into_anothers_is_superseded() {
-    for events in [true, false] {
-        let client = client(events);
+    for client in [client(true), client(false), rough()] {
         let slow = json!([{ "text": "a b c d", "delay_ms": 400 }]);
         let first = client.run(scripted("A", slow)).unwrap();
         until(&first, |update| matches!(update, Update::Message(_)));
         // Two more that do not wait: the server answers only the last of those that queue up.
-        let other = super::client(events);
+        let other = super::client(true);
         let mut prompt = scripted("B", json!([{ "text": "answer B" }]));
         prompt.session = first.session_id();
         prompt.when_busy = WhenBusy::Send;
@@ -72,32 +70,28 @@ fn a_prompt_that_the_server_merges_into_anothers_is_superseded() {
             &second,
             |u| matches!(u, Update::Status { why } if why.contains("working") || why.contains("sent")),
         );
+        let words = opencode_tests::prompt("C", json!([{ "text": "answer C" }]));
         let third = json!({
-            "sessionID": first.session_id(), "messageID": "msg_third",
-            "parts": [{ "type": "text", "text": opencode_tests::prompt("C", json!([{ "text": "answer C" }])) }],
+            "sessionID": first.session_id(), "messageID": format!("{}third", first.message_id()),
+            "parts": [{ "type": "text", "text": words }],
         });
-        let third = {
-            let mut t = third;
-            t["messageID"] = format!("msg_third{events}").into();
-            t
-        };
+        let third_id = third["messageID"].as_str().unwrap_or_default().to_owned();
         client.call("session.prompt_async", third).unwrap();
         assert_eq!(reply(&first).text, "a b c d");
         let error = error(&second);
         assert_eq!(error.kind(), ErrorKind::Superseded);
-        assert!(error.message().contains("msg_third"), "{error}");
+        assert!(error.message().contains(&third_id), "{error}");
     }
 }
 
 #[test]
 fn a_run_is_picked_up_by_another_client() {
-    for events in [true, false] {
-        let client = client(events);
+    for client in [client(true), client(false), rough()] {
         let run = client
             .run(scripted("far", json!([{ "text": "one two three", "delay_ms": 300 }])))
             .unwrap();
         let ids = run.detach(LIMIT).unwrap();
-        let other = super::client(events);
+        let other = super::client(true);
         let resumed = other.resume(&ids.session_id, &ids.message_id, Prompt::default()).unwrap();
         assert_eq!(shown(resumed.updates()), "one two three");
         assert_eq!(reply(&resumed).text, "one two three");

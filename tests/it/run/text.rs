@@ -31,8 +31,7 @@ fn text_comes_while_it_is_made() {
 
 #[test]
 fn reasoning_is_apart_from_text() {
-    for events in [true, false] {
-        let client = client(events);
+    for client in [client(true), client(false), rough()] {
         let steps = json!([{ "reasoning": "hm well", "text": "yes" }]);
         let reply = reply(&client.run(scripted("think", steps)).unwrap());
         assert_eq!((reply.text.as_str(), reply.reasoning.as_str()), ("yes", "hm well"));
@@ -41,8 +40,7 @@ fn reasoning_is_apart_from_text() {
 
 #[test]
 fn steps_of_a_tool_loop_are_paragraphs() {
-    for events in [true, false] {
-        let client = client(events);
+    for client in [client(true), client(false), rough()] {
         let mut first = tool("todowrite", json!({ "todos": [] }));
         first["text"] = "I look.".into();
         let run = client.run(scripted("loop", json!([first, { "text": "It is so." }]))).unwrap();
@@ -64,8 +62,7 @@ fn without_events_the_answer_is_the_same() {
 
 #[test]
 fn what_a_cut_answer_of_the_model_said_is_taken_back() {
-    for events in [true, false] {
-        let client = client(events);
+    for client in [client(true), client(false), rough()] {
         let steps = json!([{
             "text": "wrong wrong wrong", "cut_after": 2, "times": 1, "then": { "text": "right" },
         }]);
@@ -91,9 +88,9 @@ fn cost_and_tokens_are_the_servers() {
 
 #[test]
 fn files_that_were_changed_are_listed() {
-    for events in [true, false] {
-        let client = client(events);
-        let path = shared().server.directory().join(format!("made-{events}.txt"));
+    for (i, client) in [client(true), client(false), rough()].into_iter().enumerate() {
+        let name = format!("made-{i}.txt");
+        let path = shared().server.directory().join(name);
         let write = tool("write", json!({ "filePath": path, "content": "hello\n" }));
         let prompt = scripted("write", json!([write, { "text": "written" }]));
         let reply = reply(&client.run(prompt).unwrap());

@@ -1,0 +1,78 @@
+//! Polls a run again and again and says what that cost its own thread: `poller ROUNDS`.
+//!
+//! The run's first text starts the count. Two names of files that are not there mark its bounds for a tracer
+//! of system calls.
+#![expect(clippy::print_stdout, reason = "its output is its result")]
+
+use opencode_core::{Client, Result, Update};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts what each thread asks for.
+struct Counting;
+
+// SAFETY: everything is passed on to the system's allocator; the counter neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Gone while its thread ends.
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above; the pointer came from `alloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn main() -> Result<()> {
+    let rounds: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    let prompt = std::env::var("OPENCODE_TEST_PROMPT").unwrap_or_default();
+    // The first look at a file also asks the system whether it can.
+    let _ = Path::new("/nothing").exists();
+    let client = Client::from_env()?;
+    let run = client.run(prompt)?;
+    for update in run.updates() {
+        match update {
+            Update::Text(_) => break,
+            Update::Failed(error) => return Err(error),
+            _ => {}
+        }
+    }
+    // What follows the first text has come when nothing more does.
+    while run.next_update(Some(Duration::from_millis(500))).is_some() && rounds < 1_000_000 {}
+    let mut updates = 0;
+    let began = Instant::now();
+    let _ = Path::new("/begin-of-polls").exists();
+    let before = ALLOCATIONS.with(Cell::get);
+    for _ in 0..rounds {
+        updates += run.poll().1.len();
+    }
+    let allocations = ALLOCATIONS.with(Cell::get) - before;
+    let _ = Path::new("/end-of-polls").exists();
+    let polled = began.elapsed();
+    let closing = Instant::now();
+    client.close();
+    println!(
+        "{}",
+        serde_json::json!({
+            "allocations": allocations,
+            "updates": updates,
+            "text_bytes": run.text().len(),
+            "polled_ms": polled.as_millis() as u64,
+            "close_ms": closing.elapsed().as_millis() as u64,
+            "threads": std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count),
+        })
+    );
+    Ok(())
+}
