@@ -90,7 +90,7 @@ fn talk(mut stream: &TcpStream, prompt: &Mutex<Option<String>>) -> io::Result<()
         let delta = event(&format!("evt_{:012x}x", number + 16), "message.part.delta", delta);
         // A String takes everything.
         let _ = write!(batch, "data: {delta}\n\n");
-        if number as usize % BATCH == 0 {
+        if (number as usize).is_multiple_of(BATCH) {
             stream.write_all(batch.as_bytes())?;
             batch.clear();
         }
