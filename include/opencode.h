@@ -404,6 +404,18 @@ OpencodeStatus opencode_run_start(const OpencodeClient *client,
                                   OpencodeReply **error);
 
 /**
+ * Sends a text as it is, and returns at once: like opencode_run_start(), and nothing has to be quoted.
+ *
+ * @param text          The prompt.
+ * @param options_json  NULL, or an object with the names of opencode_run_start() but "prompt".
+ */
+OpencodeStatus opencode_run_text(const OpencodeClient *client,
+                                 const char *text,
+                                 const char *options_json,
+                                 OpencodeRun **run,
+                                 OpencodeReply **error);
+
+/**
  * Picks a run up that was started elsewhere, and returns at once.
  *
  * @param session_id    The session of the run.

@@ -63,6 +63,34 @@ pub unsafe extern "C" fn opencode_run_start(
     }
 }
 
+/// Sends a text as it is, and returns at once: like opencode_run_start(), and nothing has to be quoted.
+///
+/// @param text          The prompt.
+/// @param options_json  NULL, or an object with the names of opencode_run_start() but "prompt".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_run_text(
+    client: *const OpencodeClient,
+    text: *const c_char,
+    options_json: *const c_char,
+    run: *mut *mut OpencodeRun,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(error, || {
+            let client = &borrow(client, "client")?.client;
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let prompt = Prompt::with_options(required(text, "text")?, options)?;
+            if run.is_null() {
+                return Err(null("run"));
+            }
+            let made = client.run(prompt)?;
+            hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
+            Ok(None)
+        })
+    }
+}
+
 /// Picks a run up that was started elsewhere, and returns at once.
 ///
 /// @param session_id    The session of the run.

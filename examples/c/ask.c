@@ -10,33 +10,15 @@ static int fail(OpencodeReply *reply) {
     return 1;
 }
 
-/* Writes the argument as a JSON string: the prompt goes into a JSON object. */
-static void quote(char *out, size_t size, const char *text) {
-    size_t used = 0;
-    for (; *text && used + 7 < size; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            used += (size_t)sprintf(out + used, "\\%c", c);
-        else if (c < 0x20)
-            used += (size_t)sprintf(out + used, "\\u%04x", c);
-        else
-            out[used++] = (char)c;
-    }
-    out[used] = '\0';
-}
-
 int main(int count, char **words) {
-    char text[4096], prompt[4200];
     OpencodeClient *client = NULL;
     OpencodeRun *run = NULL;
     OpencodeReply *update = NULL;
     int failed = 0;
 
-    quote(text, sizeof text, count > 1 ? words[1] : "Say pong");
-    sprintf(prompt, "{\"prompt\":\"%s\"}", text);
     if (opencode_client_new(NULL, &client, &update) != OPENCODE_STATUS_OK)
         return fail(update);
-    if (opencode_run_start(client, prompt, &run, &update) != OPENCODE_STATUS_OK)
+    if (opencode_run_text(client, count > 1 ? words[1] : "Say pong", NULL, &run, &update) != OPENCODE_STATUS_OK)
         return fail(update);
 
     while (opencode_run_poll(run, -1, &update) == OPENCODE_STATUS_OK && update) {

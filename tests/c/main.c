@@ -189,6 +189,8 @@ static void mistakes(void) {
                       "operation is NULL"));
     CHECK(failed_with(opencode_run_start(client, "{\"prompt\":\"\"}", &run, &reply),
                       OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "empty"));
+    CHECK(failed_with(opencode_run_text(client, "x", "{\"prompt\":\"y\"}", &run, &reply),
+                      OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "given twice"));
     CHECK(failed_with(opencode_run_start(client, NULL, &run, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
                       "prompt_json is NULL"));
     CHECK(failed_with(opencode_run_start(client, "{\"prompt\":\"x\"}", NULL, &reply),

@@ -1,4 +1,4 @@
-/* Starts a run and leaves it, or picks one up: `relay start PROMPT_JSON`, `relay resume SESSION MESSAGE`. */
+/* Starts a run and leaves it, or picks one up: `relay start PROMPT`, `relay resume SESSION MESSAGE`. */
 #include <opencode.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
     OpencodeStatus status;
     if (!is_start && argc != 4) return 2;
     if (opencode_client_new(NULL, &client, &reply) != OPENCODE_STATUS_OK) return fail(reply);
-    status = is_start ? opencode_run_start(client, argv[2], &run, &reply)
+    status = is_start ? opencode_run_text(client, argv[2], NULL, &run, &reply)
                       : opencode_run_resume(client, argv[2], argv[3], NULL, &run, &reply);
     if (status != OPENCODE_STATUS_OK) return fail(reply);
     status = is_start ? opencode_run_detach(run, 60000, &reply) : opencode_run_wait(run, 60000, &reply);

@@ -108,6 +108,8 @@ impl Suite {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // A tool that is missing fails its test instead of skipping it.
         cargo.current_dir(workspace()).args(arguments).env("CI", "1");
+        // Runs that the state machine is played through.
+        cargo.env("PROPTEST_CASES", if self.fast { "1000" } else { "20000" });
         self.command(what, &mut cargo).map(drop)
     }
 
@@ -293,10 +295,7 @@ impl Suite {
         };
         for (from, to) in [("Lua", "Python"), ("Python", "C"), ("C", "Lua")] {
             let steps = json!([{ "text": format!("from {from} to {to}"), "delay_ms": 300 }]);
-            let mut prompt = opencode_tests::prompt("relay", steps);
-            if from == "C" {
-                prompt = json!({ "prompt": prompt }).to_string();
-            }
+            let prompt = opencode_tests::prompt("relay", steps);
             let ids = stage.run(
                 self,
                 &format!("{from} starts a run"),

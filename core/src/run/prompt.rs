@@ -159,6 +159,20 @@ impl Prompt {
         Ok(prompt)
     }
 
+    /// A prompt of one text with the options of [`from_json`](Self::from_json): nobody has to write the text as JSON.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and when the options hold a `prompt` too.
+    pub fn with_options(text: impl Into<String>, json: &str) -> Result<Self> {
+        let options = Prompt::options_from_json(json)?;
+        if !options.parts.is_empty() {
+            return Err(Error::invalid(
+                "run: the prompt is given twice; take it out of the options",
+            ));
+        }
+        Ok(Prompt { parts: vec![text_part(text.into())], ..options })
+    }
+
     /// Like [`from_json`](Self::from_json), without the need for a prompt: what a resumed run takes.
     ///
     /// # Errors
@@ -321,6 +335,17 @@ mod tests {
         assert!(error(r#"{"prompt":["a",7]}"#).contains("part of the prompt"));
         assert!(error("[1]").contains("object"));
         assert!(error("{").contains("JSON"));
+    }
+
+    #[test]
+    fn a_text_needs_no_quoting() {
+        let prompt = Prompt::with_options("a \"b\"\n", r#"{"title":"t"}"#).unwrap();
+        assert_eq!(
+            (&prompt.parts[0]["text"], prompt.title.as_deref()),
+            (&json!("a \"b\"\n"), Some("t"))
+        );
+        assert!(Prompt::with_options("a", "").is_ok());
+        assert!(Prompt::with_options("a", r#"{"prompt":"b"}"#).is_err());
     }
 
     #[test]
