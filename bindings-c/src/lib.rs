@@ -19,6 +19,8 @@ mod run;
 
 mod pty;
 
+mod server;
+
 mod guard;
 mod text;
 
@@ -27,6 +29,7 @@ pub use client::*;
 pub use pty::*;
 pub use reply::*;
 pub use run::*;
+pub use server::*;
 pub use status::OpencodeStatus;
 
 use std::ffi::c_char;

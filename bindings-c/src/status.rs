@@ -20,6 +20,8 @@ pub enum OpencodeStatus {
     Timeout = 11,
     /// The caller cancelled, or closed the client meanwhile.
     Cancelled = 12,
+    /// A server could not be started; `code` says why: missing, exited, timeout, port or platform.
+    Start = 13,
     /// 400, 422 and all other statuses of 4xx without a kind of their own.
     BadRequest = 20,
     /// 401: user name or password is missing or wrong.
@@ -59,6 +61,7 @@ impl OpencodeStatus {
             ErrorKind::Connection => Self::Connection,
             ErrorKind::Timeout => Self::Timeout,
             ErrorKind::Cancelled => Self::Cancelled,
+            ErrorKind::Start => Self::Start,
             ErrorKind::BadRequest => Self::BadRequest,
             ErrorKind::Unauthorized => Self::Unauthorized,
             ErrorKind::Forbidden => Self::Forbidden,

@@ -11,6 +11,7 @@ mod encode;
 mod outcome;
 mod pty;
 mod run;
+mod server;
 
 use mlua::{Lua, Result, Table, Value};
 use opencode_core::operation::{self, Kind};
@@ -30,12 +31,16 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     call::register(lua, &raw)?;
     run::register(lua, &raw)?;
     pty::register(lua, &raw)?;
+    server::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
 
 /// The parts of the prelude that have a file of their own.
-const CHAPTERS: &[(&str, &str)] = &[("=opencode.pty", include_str!("prelude/pty.lua"))];
+const CHAPTERS: &[(&str, &str)] = &[
+    ("=opencode.pty", include_str!("prelude/pty.lua")),
+    ("=opencode.server", include_str!("prelude/server.lua")),
+];
 
 fn chapters(lua: &Lua) -> Result<Table> {
     let all = lua.create_table()?;

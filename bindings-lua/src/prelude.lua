@@ -297,10 +297,7 @@ function Client:close()
   raw.client_close(self.raw)
 end
 
-function opencode.client(options)
-  if options ~= nil then expect(options, "table", "opencode.client: the options", 2) end
-  local made, message, err = finish(2, raw.client_new(options))
-  if not made then return nil, message, err end
+local function client_of(made)
   local _, url = raw.client_url(made)
   local root = bind(made, tree)
   return setmetatable({ raw = made, base_url = url }, {
@@ -319,8 +316,18 @@ function opencode.client(options)
   })
 end
 
+function opencode.client(options)
+  if options ~= nil then expect(options, "table", "opencode.client: the options", 2) end
+  local made, message, err = finish(2, raw.client_new(options))
+  if not made then return nil, message, err end
+  return client_of(made)
+end
+
 -- Every other noun has a file of its own.
-local shared = { finish = finish, expect = expect, check_self = check_self, Client = Client, Error = Error, callable = callable }
+local shared = {
+  finish = finish, expect = expect, check_self = check_self, Client = Client, Error = Error, callable = callable,
+  client_of = client_of,
+}
 for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
 
 return opencode

@@ -8,6 +8,7 @@ mod encode;
 mod error;
 mod pty;
 mod run;
+mod server;
 
 use pyo3::prelude::*;
 
@@ -22,6 +23,8 @@ mod _native {
     use super::pty::Pty;
     #[pymodule_export]
     use super::run::Run;
+    #[pymodule_export]
+    use super::server::Server;
 
     use super::{Bound, PyModule, PyResult, operations};
     use pyo3::prelude::*;

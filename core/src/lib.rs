@@ -20,6 +20,7 @@ mod pty;
 mod retry;
 mod run;
 mod schema;
+mod server;
 mod signal;
 mod transport;
 mod worker;
@@ -38,3 +39,4 @@ pub use run::{
     PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,
     Tokens, Update, WhenBusy,
 };
+pub use server::{Server, ServerOptions, ServerState};

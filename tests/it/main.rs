@@ -5,3 +5,4 @@ mod client;
 mod harness;
 mod pty;
 mod run;
+mod server;

@@ -41,6 +41,11 @@ pub(crate) fn signal_group(group: u32, signal: Signal) -> bool {
     group > 1 && send(-(group as c_int), signal)
 }
 
+/// Kills a process at once; false when there is none.
+pub fn kill(pid: u32) -> bool {
+    signal(pid, Signal::Kill)
+}
+
 /// Whether a process runs (or is stopped); one that has ended and awaits its parent does not.
 pub fn is_alive(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
@@ -83,9 +88,13 @@ pub(crate) fn marked(mark: &str) -> Vec<u32> {
 
 fn send(target: c_int, signal: Signal) -> bool {
     // SAFETY: kill takes two integers and touches no memory of ours.
-    unsafe { kill(target, signal.number()) == 0 }
+    unsafe { system::kill(target, signal.number()) == 0 }
 }
 
-unsafe extern "C" {
-    fn kill(target: c_int, signal: c_int) -> c_int;
+mod system {
+    use std::ffi::c_int;
+
+    unsafe extern "C" {
+        pub(super) fn kill(target: c_int, signal: c_int) -> c_int;
+    }
 }

@@ -86,6 +86,14 @@ impl Server {
         variables
     }
 
+    /// The variables with which another server lives in the world of this one: same model, same files, no way
+    /// out. What such a server starts ends at the latest with this one.
+    pub fn world(&self) -> Vec<(String, String)> {
+        let own = |name: &str| name.starts_with("OPENCODE_SERVER_");
+        let variables = self.blueprint.variables.iter().filter(|(name, _)| !own(name));
+        variables.cloned().chain([(VARIABLE.to_owned(), self.mark.clone())]).collect()
+    }
+
     /// Sends a request with the right password, for a second opinion on what the server holds.
     /// Blocks until the answer is complete.
     ///

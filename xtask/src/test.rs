@@ -76,6 +76,8 @@ impl Stage {
         });
         program
             .current_dir(self.server.directory())
+            // What programs start themselves lives in the same world. Cargo is one of the programs.
+            .envs(self.server.world().into_iter().filter(|(name, _)| name != "HOME"))
             .envs(self.server.env())
             .env("OPENCODE_DOOMED_URL", proxy.url());
         suite.command(what, program)
@@ -182,18 +184,21 @@ impl Suite {
     }
 
     fn c(&mut self, stage: &Stage) -> Result<()> {
-        let source = workspace().join("tests/c/main.c");
         if !self.fast {
             self.headers()?;
             self.exports()?;
         }
-        let program = artefact::compile(&source, &["-std=c99"])?;
-        stage.run(self, "C tests", &mut Command::new(&program))?;
-        if !self.fast {
-            let mut valgrind = Command::new("valgrind");
-            valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-            valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);
-            stage.run(self, "C tests under valgrind", &mut valgrind)?;
+        for name in ["main", "server"] {
+            let source = workspace().join("tests/c").join(name).with_extension("c");
+            let program = artefact::compile(&source, &["-std=c99"])?;
+            stage.run(self, &format!("C tests: {name}"), &mut Command::new(&program))?;
+            if !self.fast {
+                let mut valgrind = Command::new("valgrind");
+                valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+                valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]);
+                let what = format!("C tests under valgrind: {name}");
+                stage.run(self, &what, valgrind.arg(&program))?;
+            }
         }
         Ok(())
     }

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from ._async import AsyncCall, AsyncClient, AsyncRun
     from ._async_pty import AsyncPty
+    from ._async_server import AsyncServer
     from ._pty import Pty
+    from ._server import Server
 
 __all__ = [
     "NULL",
@@ -32,6 +34,7 @@ __all__ = [
     "AsyncClient",
     "AsyncPty",
     "AsyncRun",
+    "AsyncServer",
     "Call",
     "Client",
     "Detached",
@@ -39,6 +42,7 @@ __all__ = [
     "RawResponse",
     "Reply",
     "Run",
+    "Server",
     "Update",
     "__version__",
     *_errors.__all__,
@@ -59,4 +63,12 @@ def __getattr__(name: str) -> Any:
         from ._async_pty import AsyncPty
 
         return AsyncPty
+    if name == "Server":
+        from ._server import Server
+
+        return Server
+    if name == "AsyncServer":
+        from ._async_server import AsyncServer
+
+        return AsyncServer
     raise AttributeError(f"module 'opencode' has no attribute '{name}'")

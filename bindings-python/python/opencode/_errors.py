@@ -89,6 +89,12 @@ class CancelledError(OpencodeError):
     kind: str = "cancelled"
 
 
+class ServerStartError(OpencodeError):
+    """A server could not be started; `code` says why: missing, exited, timeout, port or platform."""
+
+    kind: str = "start"
+
+
 class BadRequestError(APIStatusError):
     """400, 422 and all other statuses of 4xx without a kind of their own."""
 
@@ -185,6 +191,7 @@ BY_KIND: dict[str, type[OpencodeError]] = {
     "connection": APIConnectionError,
     "timeout": APITimeoutError,
     "cancelled": CancelledError,
+    "start": ServerStartError,
     "bad_request": BadRequestError,
     "unauthorized": AuthenticationError,
     "forbidden": PermissionDeniedError,
@@ -224,5 +231,6 @@ __all__ = [
     "RunLimitError",
     "RunNeverStartedError",
     "RunSupersededError",
+    "ServerStartError",
     "UnsupportedError",
 ]

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Timeout = 11,
     /// The caller cancelled, or closed the client meanwhile.
     Cancelled = 12,
+    /// A server could not be started; `code` says why: missing, exited, timeout, port or platform.
+    Start = 13,
     /// 400, 422 and all other statuses of 4xx without a kind of their own.
     BadRequest = 20,
     /// 401: user name or password is missing or wrong.
@@ -56,6 +58,7 @@ impl ErrorKind {
         Self::Connection,
         Self::Timeout,
         Self::Cancelled,
+        Self::Start,
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -80,6 +83,7 @@ impl ErrorKind {
             Self::Connection => "connection",
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
+            Self::Start => "start",
             Self::BadRequest => "bad_request",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",

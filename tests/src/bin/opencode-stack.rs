@@ -41,6 +41,8 @@ fn run(command: &[String]) -> Result<ExitCode> {
     };
     let status = Command::new(program)
         .args(arguments)
+        // What the command starts itself lives in the same world; its own home stays.
+        .envs(server.world().into_iter().filter(|(name, _)| name != "HOME"))
         .envs(server.env())
         .current_dir(server.directory())
         .status()

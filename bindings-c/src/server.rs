@@ -1,0 +1,248 @@
+//! Servers that the program starts itself.
+
+use crate::call::timeout;
+use crate::client::OpencodeClient;
+use crate::guard::{borrow, guard, hand_out, shield};
+use crate::reply::OpencodeReply;
+use crate::status::OpencodeStatus;
+use crate::text::optional;
+use opencode_core::{ClientOptions, Result, Server, ServerOptions, ServerState};
+use std::ffi::c_char;
+
+/// A server that this program has started. It ends with everything that it has started when it is closed or
+/// freed, when this process exits, and when this process is killed. May be used from any thread.
+///
+/// Works on Linux; written for macOS too. On Windows starting one fails.
+pub struct OpencodeServer {
+    server: Server,
+}
+
+/// How far a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub enum OpencodeServerState {
+    /// It was started and does not answer yet.
+    Starting = 0,
+    /// It answers.
+    Ready = 1,
+    /// It could not be started, or ended by itself: opencode_server_client() says why.
+    Failed = 2,
+    /// It was closed.
+    Closed = 3,
+}
+
+/// Starts a server and blocks until it answers, at most for start_timeout_ms (30 s).
+///
+/// @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
+///                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
+///                      (an object laid over the user's), environment (an object of texts; null takes a variable
+///                      away), arguments (a list), log_level, start_timeout_ms.
+/// @param server        Receives the server. Free it with opencode_server_free().
+/// @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
+///                      exited, timeout, port or platform, its "body" the end of what the server printed.
+/// @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_start(
+    options_json: *const c_char,
+    server: *mut *mut OpencodeServer,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe { begin(options_json, server, error, Server::start) }
+}
+
+/// Starts a server and returns at once: opencode_server_poll() tells when it is ready.
+///
+/// @return As opencode_server_start(); what goes wrong later shows in the state.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_launch(
+    options_json: *const c_char,
+    server: *mut *mut OpencodeServer,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe { begin(options_json, server, error, Server::launch) }
+}
+
+/// How far a server is. Never blocks.
+///
+/// @param server  NULL gives OPENCODE_SERVER_STATE_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_poll(
+    server: *const OpencodeServer,
+) -> OpencodeServerState {
+    // SAFETY: the header demands a live server or NULL.
+    let server = unsafe { server.as_ref() };
+    server.map_or(OpencodeServerState::Closed, |server| shield_state(|| server.server.poll()))
+}
+
+/// Blocks while a server is starting; gives how far it is then.
+///
+/// @param server      NULL gives OPENCODE_SERVER_STATE_CLOSED.
+/// @param timeout_ms  At most this long; negative for as long as it takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_wait(
+    server: *const OpencodeServer,
+    timeout_ms: i64,
+) -> OpencodeServerState {
+    // SAFETY: the header demands a live server or NULL.
+    let server = unsafe { server.as_ref() };
+    server.map_or(OpencodeServerState::Closed, |server| {
+        shield_state(|| server.server.wait(timeout(timeout_ms)))
+    })
+}
+
+/// Makes a client of a server. Touches no network.
+///
+/// @param client  Receives the client. Free it with opencode_client_free(), before or after the server.
+/// @param error   NULL, or receives the reply of a failure, and NULL on success.
+/// @return START while the server is not ready and when it failed, with why; CLOSED when it was closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_client(
+    server: *const OpencodeServer,
+    client: *mut *mut OpencodeClient,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the same promises are passed on.
+    unsafe { opencode_server_client_with(server, std::ptr::null(), client, error) }
+}
+
+/// Like opencode_server_client(), with options of the client.
+///
+/// @param options_json  As for opencode_client_new(), or NULL. Address, user and password are those of the server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_client_with(
+    server: *const OpencodeServer,
+    options_json: *const c_char,
+    client: *mut *mut OpencodeClient,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(error, || {
+            let server = &borrow(server, "server")?.server;
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let made = server.client_with(ClientOptions::from_json(options)?)?;
+            hand_out(client, "client", OpencodeClient { client: made })?;
+            Ok(None)
+        })
+    }
+}
+
+/// The address of a server that is ready.
+///
+/// @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
+/// @return As opencode_server_client().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_url(
+    server: *const OpencodeServer,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let server = &borrow(server, "server")?.server;
+            text(server.client()?.base_url())
+        })
+    }
+}
+
+/// The variables with which another program finds a server that is ready, its password included.
+///
+/// @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD.
+/// @return As opencode_server_client().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_environment(
+    server: *const OpencodeServer,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let pairs = borrow(server, "server")?.server.environment()?;
+            let pairs = pairs.into_iter().map(|(name, value)| (name, value.into()));
+            let object: serde_json::Map<_, _> = pairs.collect();
+            Ok(Some(OpencodeReply::json(serde_json::Value::Object(object).to_string())))
+        })
+    }
+}
+
+/// The end of what a server printed, at most 64 KiB.
+///
+/// @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_output(
+    server: *const OpencodeServer,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe { guard(reply, || text(&borrow(server, "server")?.server.output())) }
+}
+
+/// The process of a server; 0 while there is none, and for NULL. With the launcher script of npm, the server is a
+/// child of it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_pid(server: *const OpencodeServer) -> u32 {
+    // SAFETY: the header demands a live server or NULL.
+    let server = unsafe { server.as_ref() };
+    server.map_or(0, |server| shield(0, || server.server.pid().unwrap_or(0)))
+}
+
+/// Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
+/// that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
+/// process that was made by fork() it leaves the server alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_close(server: *const OpencodeServer) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(std::ptr::null_mut(), || {
+            borrow(server, "server")?.server.close();
+            Ok(None)
+        })
+    }
+}
+
+/// Closes a server and frees its handle; blocks like opencode_server_close(). NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_free(server: *mut OpencodeServer) {
+    // SAFETY: the header demands a live server or NULL, and the caller gives it up.
+    unsafe {
+        opencode_server_close(server);
+        crate::guard::free(server);
+    }
+}
+
+/// # Safety
+/// As [`opencode_server_start`].
+unsafe fn begin(
+    options_json: *const c_char,
+    server: *mut *mut OpencodeServer,
+    error: *mut *mut OpencodeReply,
+    make: impl FnOnce(ServerOptions) -> Result<Server>,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(error, || {
+            if server.is_null() {
+                return Err(crate::guard::null("server"));
+            }
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let made = make(ServerOptions::from_json(options)?)?;
+            hand_out(server, "server", OpencodeServer { server: made })?;
+            Ok(None)
+        })
+    }
+}
+
+fn text(text: &str) -> Result<Option<OpencodeReply>> {
+    Ok(Some(OpencodeReply::json(serde_json::Value::from(text).to_string())))
+}
+
+fn shield_state(work: impl FnOnce() -> ServerState) -> OpencodeServerState {
+    match shield(ServerState::Failed, work) {
+        ServerState::Starting => OpencodeServerState::Starting,
+        ServerState::Ready => OpencodeServerState::Ready,
+        ServerState::Closed => OpencodeServerState::Closed,
+        _ => OpencodeServerState::Failed,
+    }
+}

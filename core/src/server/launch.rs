@@ -1,0 +1,175 @@
+//! The thread of a server: starts the process, waits until it answers, and then for its end.
+
+use super::keeper::Keeper;
+use super::output::{Look, Output, gist};
+use super::plan::{Plan, free_port};
+use super::state::Shared;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{CallOptions, ClientOptions};
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Free ports tried before the blame is passed on.
+const PORTS: u32 = 10;
+/// How long the rest of the output may take once the process has ended.
+const REST: Duration = Duration::from_secs(1);
+
+/// Does everything; returns when no process of the server is left.
+pub(super) fn run(shared: &Arc<Shared>, plan: &Plan) {
+    match Keeper::start(&plan.mark) {
+        Err(error) => shared.fail(error),
+        Ok((hold, keeper)) => {
+            shared.keep(hold);
+            match launch(shared, plan) {
+                Ok(mut child) => {
+                    // An error means that the host collects its children itself.
+                    let status = child.wait().ok();
+                    shared.output.finish(REST);
+                    shared.fail(ended(plan, status, &shared.output));
+                }
+                Err(error) => shared.fail(error),
+            }
+            shared.let_go();
+            keeper.wait();
+        }
+    }
+    shared.leave();
+}
+
+fn launch(shared: &Arc<Shared>, plan: &Plan) -> Result<Child> {
+    let until = Instant::now() + plan.options.start_timeout;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let port = match plan.options.port {
+            Some(port) => port,
+            None => free_port().map_err(|e| failed("port", format!("no free port: {e}")))?,
+        };
+        let mut child = spawn(shared, plan, port)?;
+        let Err(error) = await_ready(shared, plan, &mut child, port, until) else {
+            shared.ready(plan.url(port));
+            return Ok(child);
+        };
+        // What did not get ready must not stay, nor be in the way of the next attempt.
+        let _ = child.kill();
+        let _ = child.wait();
+        let is_taken = error.code() == Some("port");
+        if !is_taken || plan.options.port.is_some() || tries == PORTS {
+            return Err(error);
+        }
+    }
+}
+
+fn spawn(shared: &Arc<Shared>, plan: &Plan, port: u16) -> Result<Child> {
+    let system = |e: std::io::Error| {
+        failed("missing", format!("'{}' cannot be started: {e}", plan.binary.display()))
+            .with_source(e)
+    };
+    let (reader, writer) = std::io::pipe().map_err(system)?;
+    let mut command = plan.command(port, writer).map_err(system)?;
+    let output = shared.output.clone();
+    // The writing end goes with the command, so that the reader sees the end of the process.
+    let child = shared.start(move || command.spawn())?.map_err(system)?;
+    output.begin();
+    thread::Builder::new()
+        .name("opencode-output".to_owned())
+        .spawn(move || output.drain(reader))
+        .map_err(system)?;
+    Ok(child)
+}
+
+/// Waits for the line that says where it listens, then for its answer.
+fn await_ready(
+    shared: &Shared,
+    plan: &Plan,
+    child: &mut Child,
+    port: u16,
+    until: Instant,
+) -> Result<()> {
+    let ending = format!(":{port}");
+    let heard = |text: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once("listening on http"));
+        lines.any(|(_, url)| url.trim().trim_end_matches('/').ends_with(&ending)).then_some(())
+    };
+    match shared.output.look(until, heard) {
+        Look::Found(()) => {}
+        Look::Late => return Err(late(plan, &shared.output)),
+        Look::Over => {
+            let status = child.wait().ok();
+            return Err(ended(plan, status, &shared.output));
+        }
+    }
+    let client = Client::new(client_options(plan, plan.url(port)))?;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(late(plan, &shared.output));
+        }
+        let options = CallOptions { timeout: Some(left), ..CallOptions::default() };
+        let error = match client.call_json("global.health", "", &options) {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        if let Ok(Some(status)) = child.try_wait() {
+            shared.output.finish(REST);
+            return Err(ended(plan, Some(status), &shared.output));
+        }
+        match error.kind() {
+            ErrorKind::Timeout => return Err(late(plan, &shared.output)),
+            ErrorKind::Connection => shared.pause(Duration::from_millis(20))?,
+            _ => {
+                let text = format!("it listens, but does not answer as it should: {error}");
+                return Err(failed("exited", text).with_source(error));
+            }
+        }
+    }
+}
+
+/// A client of the server: the environment of this process does not matter.
+pub(super) fn client_options(plan: &Plan, url: String) -> ClientOptions {
+    ClientOptions {
+        base_url: url,
+        username: Some(plan.options.username.clone()),
+        password: Some(plan.password.clone()),
+        max_retries: 0,
+        ..ClientOptions::default()
+    }
+}
+
+fn ended(plan: &Plan, status: Option<ExitStatus>, output: &Output) -> Error {
+    let text = printed(plan, output);
+    let taken = ["ServeError", "EADDRINUSE", "Is port "].iter().any(|sign| text.contains(sign));
+    let how = status.map_or_else(|| "unknown exit status".to_owned(), |status| status.to_string());
+    let (code, what) = match plan.options.port {
+        Some(port) if taken => ("port", format!("port {port} is taken; choose another, or none")),
+        None if taken => ("port", "its port was taken by another program".to_owned()),
+        _ => ("exited", format!("'{}' ended ({how})", plan.binary.display())),
+    };
+    failed(code, with_gist(what, &text)).with_body(text.as_bytes())
+}
+
+fn late(plan: &Plan, output: &Output) -> Error {
+    let text = printed(plan, output);
+    let limit = plan.options.start_timeout.as_millis();
+    let what = format!("it did not answer within {limit} ms; raise start_timeout");
+    failed("timeout", with_gist(what, &text)).with_body(text.as_bytes())
+}
+
+fn with_gist(what: String, output: &str) -> String {
+    match gist(output) {
+        nothing if nothing.is_empty() => format!("{what}; it printed nothing"),
+        gist => format!("{what}; it printed: {gist}"),
+    }
+}
+
+/// What it printed, without its password, whoever made it print that.
+pub(super) fn printed(plan: &Plan, output: &Output) -> String {
+    output.text().replace(&plan.password, "***")
+}
+
+pub(super) fn failed(code: &str, text: String) -> Error {
+    Error::new(ErrorKind::Start, format!("server: {text}")).with_code(Some(code.to_owned()))
+}

@@ -1,0 +1,209 @@
+//! [`Shared`]: what the handle of a server and its thread have in common.
+
+use super::keeper::Hold;
+use super::output::Output;
+use crate::error::{Error, ErrorKind, Result};
+use std::process::Child;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+/// How far a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServerState {
+    /// It was started and does not answer yet.
+    Starting,
+    /// It answers.
+    Ready,
+    /// It could not be started, or ended by itself.
+    Failed,
+    /// It was closed.
+    Closed,
+}
+
+impl ServerState {
+    /// `starting`, `ready`, `failed` or `closed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ServerState::Starting => "starting",
+            ServerState::Ready => "ready",
+            ServerState::Failed => "failed",
+            ServerState::Closed => "closed",
+        }
+    }
+
+    fn from_number(number: u8) -> Self {
+        match number {
+            0 => ServerState::Starting,
+            1 => ServerState::Ready,
+            2 => ServerState::Failed,
+            _ => ServerState::Closed,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Shared {
+    /// A [`ServerState`]: a tick reads it without a lock.
+    phase: AtomicU8,
+    state: Mutex<State>,
+    changed: Condvar,
+    pub(super) output: Output,
+}
+
+#[derive(Default)]
+struct State {
+    hold: Option<Hold>,
+    is_closing: bool,
+    is_gone: bool,
+    url: Option<String>,
+    pid: Option<u32>,
+    error: Option<Error>,
+}
+
+impl Shared {
+    pub(super) fn phase(&self) -> ServerState {
+        ServerState::from_number(self.phase.load(Ordering::Acquire))
+    }
+
+    pub(super) fn url(&self) -> Option<String> {
+        self.lock().url.clone()
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.lock().pid
+    }
+
+    pub(super) fn error(&self) -> Option<Error> {
+        self.lock().error.clone()
+    }
+
+    /// Blocks while it starts, at most for `timeout`.
+    pub(super) fn wait_started(&self, timeout: Option<Duration>) -> ServerState {
+        self.wait(timeout, |shared, _| shared.phase() != ServerState::Starting);
+        self.phase()
+    }
+
+    /// Blocks until nothing of it is left, at most for `timeout`; whether that is so.
+    pub(super) fn wait_gone(&self, timeout: Duration) -> bool {
+        self.wait(Some(timeout), |_, state| state.is_gone)
+    }
+
+    /// Takes the hold, unless the server was closed meanwhile: then its end is its end.
+    pub(super) fn keep(&self, hold: Hold) {
+        let mut state = self.lock();
+        if !state.is_closing {
+            state.hold = Some(hold);
+        }
+    }
+
+    /// Starts a process as long as there is a hold on it. The lock is kept meanwhile: what is started after the
+    /// hold was dropped would stay.
+    pub(super) fn start(
+        &self,
+        spawn: impl FnOnce() -> std::io::Result<Child>,
+    ) -> Result<std::io::Result<Child>> {
+        let mut state = self.lock();
+        let State { hold: Some(hold), pid, .. } = &mut *state else { return Err(closed()) };
+        let child = spawn();
+        if let Ok(child) = &child {
+            hold.name(child.id());
+            *pid = Some(child.id());
+        }
+        Ok(child)
+    }
+
+    /// Sleeps; fails as soon as the server is closed.
+    pub(super) fn pause(&self, time: Duration) -> Result<()> {
+        if self.wait(Some(time), |_, state| state.is_closing) { Err(closed()) } else { Ok(()) }
+    }
+
+    pub(super) fn ready(&self, url: String) {
+        let mut state = self.lock();
+        state.url = Some(url);
+        self.set(&state, ServerState::Ready);
+    }
+
+    /// The first reason counts, and being closed is one.
+    pub(super) fn fail(&self, error: Error) {
+        let mut state = self.lock();
+        if !state.is_closing && state.error.is_none() {
+            state.error = Some(error);
+            self.set(&state, ServerState::Failed);
+        }
+    }
+
+    /// Drops the hold: what is left of the server ends now.
+    pub(super) fn let_go(&self) {
+        self.lock().hold = None;
+    }
+
+    /// From now on everything about the server is about its end.
+    pub(super) fn begin_close(&self) {
+        self.close(self.lock());
+    }
+
+    /// The same without waiting for anybody: in a copy of the process that has the lock from a thread which is
+    /// not there, the hold stays open until the copy ends.
+    pub(super) fn begin_close_in_copy(&self) {
+        match self.state.try_lock() {
+            Ok(state) => self.close(state),
+            Err(TryLockError::Poisoned(state)) => self.close(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    /// The thread of the server has nothing more to do.
+    pub(super) fn leave(&self) {
+        self.lock().is_gone = true;
+        self.changed.notify_all();
+    }
+
+    fn close(&self, mut state: MutexGuard<'_, State>) {
+        state.is_closing = true;
+        state.hold = None;
+        if state.error.is_none() {
+            state.error = Some(closed());
+        }
+        self.set(&state, ServerState::Closed);
+    }
+
+    fn set(&self, _locked: &MutexGuard<'_, State>, phase: ServerState) {
+        let number = match phase {
+            ServerState::Starting => 0,
+            ServerState::Ready => 1,
+            ServerState::Failed => 2,
+            ServerState::Closed => 3,
+        };
+        self.phase.store(number, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, timeout: Option<Duration>, is_met: impl Fn(&Shared, &State) -> bool) -> bool {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.lock();
+        while !is_met(self, &state) {
+            state = match until {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "server: it was closed; start another one")
+}

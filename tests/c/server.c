@@ -1,0 +1,220 @@
+/* Servers that a C program starts itself. Prints a line per test. */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <opencode.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int passed, failed;
+static const char *current;
+static const char *self;
+
+#define CHECK(condition)                                                                     \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);               \
+            failed++;                                                                        \
+            return;                                                                          \
+        }                                                                                    \
+    } while (0)
+
+static int has(const char *text, const char *part) { return text && strstr(text, part) != NULL; }
+
+/* Whether a call failed with a status and one line that has a part; frees the reply. */
+static int failed_with(OpencodeStatus got, OpencodeStatus wanted, OpencodeReply **from, const char *part) {
+    OpencodeReply *reply = *from;
+    const char *message = opencode_reply_message(reply);
+    int ok = got == wanted && has(message, part) && !strchr(message, '\n');
+    if (!ok)
+        printf("status %d: %s\n", (int)got, message);
+    opencode_reply_free(reply);
+    return ok;
+}
+
+static void rest(void) {
+    struct timespec time = {0, 20000000};
+    nanosleep(&time, NULL);
+}
+
+static int is_alive(long pid) {
+    char path[64], line[400] = "";
+    FILE *file;
+    sprintf(path, "/proc/%ld/stat", pid);
+    if (!(file = fopen(path, "r")))
+        return 0;
+    if (!fgets(line, sizeof line, file))
+        line[0] = '\0';
+    fclose(file);
+    return strrchr(line, ')') && !strchr("ZX", strrchr(line, ')')[2]);
+}
+
+/* Looks for a minute. */
+static int ended(long pid) {
+    int i;
+    for (i = 0; i < 3000 && is_alive(pid); i++)
+        rest();
+    return !is_alive(pid);
+}
+
+static long number_in(const char *path) {
+    long number = 0;
+    int i;
+    for (i = 0; i < 3000 && number == 0; i++) {
+        FILE *file = fopen(path, "r");
+        if (file) {
+            if (fscanf(file, "%ld", &number) != 1)
+                number = 0;
+            fclose(file);
+        }
+        rest();
+    }
+    return number;
+}
+
+static void a_started_server(void) {
+    OpencodeServer *server = NULL;
+    OpencodeClient *client = NULL;
+    OpencodeReply *reply = NULL;
+    char url[200];
+    long pid;
+    CHECK(opencode_server_start("{\"start_timeout_ms\":60000}", &server, &reply) == OPENCODE_STATUS_OK && !reply);
+    CHECK(opencode_server_poll(server) == OPENCODE_SERVER_STATE_READY);
+    CHECK(opencode_server_url(server, &reply) == OPENCODE_STATUS_OK);
+    sprintf(url, "%.150s", opencode_reply_text(reply, ""));
+    opencode_reply_free(reply);
+    CHECK(opencode_server_output(server, &reply) == OPENCODE_STATUS_OK);
+    CHECK(has(opencode_reply_text(reply, ""), "listening on ") && has(opencode_reply_text(reply, ""), url));
+    opencode_reply_free(reply);
+    CHECK(opencode_server_environment(server, &reply) == OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_text(reply, "/OPENCODE_BASE_URL"), url) == 0);
+    CHECK(strcmp(opencode_reply_text(reply, "/OPENCODE_SERVER_PASSWORD"), getenv("OPENCODE_SERVER_PASSWORD")) != 0);
+    opencode_reply_free(reply);
+    CHECK(opencode_server_client_with(server, "{\"timeout_ms\":30000}", &client, &reply) == OPENCODE_STATUS_OK);
+    CHECK(opencode_ask(client, "{\"prompt\":\"Say pong @@[{\\\"text\\\":\\\"pong\\\"}]\"}", &reply) ==
+          OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_text(reply, "/text"), "pong") == 0);
+    opencode_reply_free(reply);
+    pid = (long)opencode_server_pid(server);
+    CHECK(pid > 0 && is_alive(pid));
+    CHECK(opencode_server_close(server) == OPENCODE_STATUS_OK);
+    CHECK(!is_alive(pid) && opencode_server_poll(server) == OPENCODE_SERVER_STATE_CLOSED);
+    opencode_client_free(client);
+    CHECK(failed_with(opencode_server_client(server, &client, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
+    opencode_server_free(server);
+    passed++;
+}
+
+static void a_launched_server(void) {
+    OpencodeServer *server = NULL;
+    OpencodeClient *client = NULL;
+    OpencodeReply *reply = NULL;
+    long pid;
+    CHECK(opencode_server_launch("{\"start_timeout_ms\":60000}", &server, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_server_poll(server) == OPENCODE_SERVER_STATE_STARTING);
+    CHECK(failed_with(opencode_server_client(server, &client, &reply), OPENCODE_STATUS_START, &reply, "still starting"));
+    CHECK(opencode_server_wait(server, -1) == OPENCODE_SERVER_STATE_READY);
+    pid = (long)opencode_server_pid(server);
+    opencode_server_free(server);
+    CHECK(!is_alive(pid));
+    passed++;
+}
+
+static void mistakes(void) {
+    OpencodeServer *server = NULL;
+    OpencodeReply *reply = NULL;
+    CHECK(failed_with(opencode_server_start("{\"binary\":\"/no/opencode\"}", &server, &reply), OPENCODE_STATUS_START,
+                      &reply, "npm install -g opencode-ai"));
+    CHECK(opencode_server_start("{\"binary\":\"/bin/false\"}", &server, &reply) == OPENCODE_STATUS_START);
+    CHECK(strcmp(opencode_reply_text(reply, "/code"), "exited") == 0);
+    opencode_reply_free(reply);
+    CHECK(failed_with(opencode_server_start("{\"bianry\":\"x\"}", &server, &reply), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &reply, "did you mean 'binary'"));
+    CHECK(opencode_server_start(NULL, NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    CHECK(opencode_server_poll(NULL) == OPENCODE_SERVER_STATE_CLOSED && opencode_server_pid(NULL) == 0);
+    CHECK(opencode_server_url(NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    CHECK(opencode_server_close(NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_server_free(NULL);
+    passed++;
+}
+
+/* Starts itself as a host, and kills or ends it while a tool of its server runs. */
+static void a_host_that_is_gone(int kills) {
+    char file[] = "/tmp/opencode-c-XXXXXX", tool[64], mode[8];
+    pid_t host;
+    long server, started;
+    int made = mkstemp(file);
+    CHECK(made >= 0);
+    close(made);
+    sprintf(tool, "%s.tool", file);
+    sprintf(mode, "%d", kills);
+    host = fork();
+    CHECK(host >= 0);
+    if (host == 0) {
+        execl(self, self, file, tool, mode, (char *)NULL);
+        _exit(127);
+    }
+    server = number_in(file);
+    started = number_in(tool);
+    CHECK(server > 0 && started > 0);
+    if (kills) {
+        CHECK(is_alive(server) && is_alive(started));
+        CHECK(kill(host, SIGKILL) == 0);
+    }
+    waitpid(host, NULL, 0);
+    CHECK(ended(server) && ended(started));
+    remove(file);
+    remove(tool);
+    passed++;
+}
+
+static void a_killed_host(void) { a_host_that_is_gone(1); }
+
+static void a_host_that_just_ends(void) { a_host_that_is_gone(0); }
+
+static int host(const char *file, const char *tool, int waits) {
+    OpencodeServer *server = NULL;
+    OpencodeClient *client = NULL;
+    OpencodeRun *run = NULL;
+    char prompt[800];
+    FILE *out;
+    if (opencode_server_start("{\"start_timeout_ms\":60000}", &server, NULL) ||
+        opencode_server_client(server, &client, NULL))
+        return 1;
+    sprintf(prompt,
+            "{\"permission\":\"once\",\"prompt\":\"wait @@[{\\\"tools\\\":[{\\\"name\\\":\\\"bash\\\",\\\"arguments\\\":{"
+            "\\\"command\\\":\\\"setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321\\\","
+            "\\\"description\\\":\\\"Wait\\\"}}]},{\\\"text\\\":\\\"never\\\"}]\"}",
+            tool);
+    if (opencode_run_start(client, prompt, &run, NULL))
+        return 1;
+    out = fopen(file, "w");
+    fprintf(out, "%lu\n", (unsigned long)opencode_server_pid(server));
+    fclose(out);
+    if (number_in(tool) == 0)
+        return 1;
+    while (waits)
+        rest();
+    return 0;
+}
+
+#define RUN(test) (current = #test, test(), printf("%s\n", #test), fflush(stdout))
+
+int main(int count, char **arguments) {
+    if (count == 4)
+        return host(arguments[1], arguments[2], atoi(arguments[3]));
+    self = arguments[0];
+    RUN(a_started_server);
+    RUN(a_launched_server);
+    RUN(mistakes);
+    RUN(a_killed_host);
+    RUN(a_host_that_just_ends);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}

@@ -1,0 +1,117 @@
+//! How a server goes, with everything that it has started.
+
+use super::{await_end, options, pid_in, scripted};
+use opencode_core::{
+    Client, Decision, PermissionPolicy, PermissionReply, Prompt, Server, ServerState,
+};
+use opencode_tests::{Directory, eventually, is_alive, prompt};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// Starts a run whose shell tool leaves processes behind in three ways; gives their pids: in the server's tree,
+/// in a session of its own, and without any environment.
+fn busy(client: &Client, folder: &Path) -> [u32; 3] {
+    let at = |name: &str| folder.join(name);
+    let command = format!(
+        "setsid sh -c 'echo $$ > {1}; exec sleep 4321' >/dev/null 2>&1 &
+         env -i sh -c 'echo $$ > {2}; exec sleep 4322' & echo $$ > {0}; sleep 4323; echo end",
+        at("plain").display(),
+        at("session").display(),
+        at("bare").display()
+    );
+    let call = json!({"name": "bash", "arguments": {"command": command, "description": "Wait"}});
+    let text = prompt("wait", json!([{"tools": [call]}, {"text": "never"}]));
+    let mut prompt = Prompt::new(text);
+    prompt.permission = Some(PermissionPolicy::always(Decision::Reply(PermissionReply::Once)));
+    let run = client.run(prompt).unwrap();
+    run.detach(opencode_tests::LIMIT).unwrap();
+    ["plain", "session", "bare"].map(|name| pid_in(&at(name)))
+}
+
+#[test]
+fn closing_ends_all_that_its_tools_have_started() {
+    let folder = Directory::new("end").unwrap();
+    let server = Server::start(options()).unwrap();
+    let pids = busy(&server.client().unwrap(), folder.path());
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    server.close();
+    let left: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
+    assert!(left.is_empty(), "{left:?} of {pids:?}");
+    assert!(!is_alive(server.pid().unwrap()));
+}
+
+#[test]
+fn closing_stores_what_runs_as_aborted() {
+    let folder = Directory::new("end").unwrap();
+    let mut options = options();
+    let database = folder.path().join("opencode.db").display().to_string();
+    options.environment.push(("OPENCODE_DB".to_owned(), Some(database)));
+    let server = Server::start(options.clone()).unwrap();
+    busy(&server.client().unwrap(), folder.path());
+    server.close();
+    let again = Server::start(options).unwrap();
+    let client = again.client().unwrap();
+    let sessions = client.call("session.list", ()).unwrap().json::<Value>().unwrap();
+    let id = sessions[0]["id"].as_str().unwrap();
+    let messages = client.call("session.messages", json!({"sessionID": id})).unwrap();
+    let last = messages.json::<Vec<Value>>().unwrap().pop().unwrap();
+    assert!(last["info"]["time"]["completed"].is_number(), "{last}");
+}
+
+#[test]
+fn dropping_ends_it_in_the_background() {
+    let server = Server::start(options()).unwrap();
+    let pid = server.pid().unwrap();
+    drop(server);
+    await_end(pid);
+}
+
+#[test]
+fn what_ignores_the_polite_signal_is_killed() {
+    let folder = Directory::new("end").unwrap();
+    let file = folder.path().join("pid");
+    let script = format!("trap '' TERM; echo $$ > {}; while :; do sleep 1; done", file.display());
+    let server = Server::launch(scripted(&folder, &script)).unwrap();
+    let pid = pid_in(&file);
+    server.close();
+    assert!(!is_alive(pid));
+}
+
+#[test]
+fn closing_in_the_middle_of_the_start_leaves_nothing() {
+    for _ in 0..5 {
+        let server = Server::launch(options()).unwrap();
+        server.close();
+        assert_eq!(server.poll(), ServerState::Closed);
+        if let Some(pid) = server.pid() {
+            assert!(!is_alive(pid));
+        }
+    }
+}
+
+#[test]
+fn a_killed_keeper_is_replaced_when_it_is_needed() {
+    let folder = Directory::new("end").unwrap();
+    let file = folder.path().join("pid");
+    let script = format!("echo $$ > {}; sleep 4321", file.display());
+    let server = Server::launch(scripted(&folder, &script)).unwrap();
+    let pid = pid_in(&file);
+    let keeper = eventually("the keeper", || keeper_of(pid));
+    opencode_tests::kill(keeper);
+    server.close();
+    assert!(!is_alive(pid));
+}
+
+/// The keeper that holds the mark of a process.
+fn keeper_of(pid: u32) -> Option<u32> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    let mark = environment.split('\0').find_map(|v| v.strip_prefix("LIBOPENCODE_SERVER="))?;
+    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let other: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        (line.contains("opencode-keeper") && line.contains(mark)).then_some(other)
+    })
+}

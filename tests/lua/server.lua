@@ -1,0 +1,107 @@
+local check = require "check"
+local opencode = require "opencode"
+
+local function shell(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+local function is_alive(pid)
+  return shell("grep -c '^State:[[:space:]]*[^ZX[:space:]]' /proc/" .. pid .. "/status 2>/dev/null"):match "1" ~= nil
+end
+
+local function read(path)
+  local file = io.open(path)
+  local text = file and file:read "*a"
+  if file then file:close() end
+  return text
+end
+
+-- Looks every 50 ms, for a minute.
+local function eventually(what, look)
+  for _ = 1, 1200 do
+    local found = look()
+    if found then return found end
+    os.execute "sleep 0.05"
+  end
+  error("waited a minute for " .. what, 2)
+end
+
+check.test("a started server answers its client and ends when it is closed", function()
+  local server = assert(opencode.Server.start { start_timeout_ms = 60000 })
+  check.equal(server:poll(), "ready")
+  check.contains(server:output(), "listening on " .. server:url())
+  check.contains(tostring(server), server:url())
+  local client = assert(server:client { timeout_ms = 30000 })
+  check.equal(client.base_url, server:url())
+  check.equal(assert(client:ask('Say pong @@[{"text":"pong"}]')).text, "pong")
+  local variables = assert(server:environment())
+  check.equal(variables.OPENCODE_BASE_URL, server:url())
+  assert(variables.OPENCODE_SERVER_PASSWORD ~= os.getenv "OPENCODE_SERVER_PASSWORD")
+  local stranger = assert(opencode.client { base_url = server:url() })
+  check.fails("unauthorized", "401", stranger.global_.health())
+  local pid = server:pid()
+  check.equal(is_alive(pid), true)
+  server:close()
+  server:close()
+  check.equal(is_alive(pid), false)
+  check.equal(server:poll(), "closed")
+  check.raises("it was closed", server.client, server)
+end)
+
+check.test("a launched server is polled in ticks", function()
+  local server = assert(opencode.Server.launch { start_timeout_ms = 60000 })
+  check.equal(server:poll(), "starting")
+  check.fails("start", "still starting", server:client())
+  eventually("the server", function() return server:poll() == "ready" end)
+  check.equal(assert(server:client()).global_.health().healthy, true)
+  local pid = server:pid()
+  server = nil
+  -- Garbage ends it in the background.
+  collectgarbage()
+  collectgarbage()
+  eventually("its end", function() return not is_alive(pid) end)
+end)
+
+check.test("a server that cannot start says why", function()
+  local err = check.fails("start", "npm install -g opencode-ai", opencode.Server.start { binary = "/no/opencode" })
+  check.equal(err.code, "missing")
+  err = check.fails("start", "exit status: 1", opencode.Server.start { binary = "/bin/false" })
+  check.equal(err.code, "exited")
+  local server = assert(opencode.Server.launch { binary = "/bin/false" })
+  local state, message, why = server:wait(60000)
+  check.equal(state, "failed")
+  check.contains(message, "exit status: 1")
+  check.equal(why.kind, "start")
+  check.equal(server:poll(), "failed")
+end)
+
+check.test("wrong options are raised", function()
+  check.raises("did you mean 'binary'", opencode.Server.start, { bianry = "x" })
+  check.raises("must be a table", opencode.Server.launch, 7)
+  check.raises("no directory '/no/place'", opencode.Server.launch, { directory = "/no/place" })
+  local server = assert(opencode.Server.launch { binary = "/bin/false" })
+  check.raises("with a colon", server.poll)
+end)
+
+check.test("nothing is left of a server whose host was killed", function()
+  local here = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
+  local host = here .. "/host/server.lua"
+  local file = os.tmpname()
+  local command
+  if vim then
+    command = vim.v.progpath .. " --headless -u NONE -i NONE -c 'luafile " .. host .. "'"
+  else
+    command = arg[-1] .. " " .. host
+  end
+  os.execute("TOOL=" .. file .. ".tool " .. command .. " > " .. file .. " 2>&1 & echo $! > " .. file .. ".host")
+  local server = eventually("the server", function() return (read(file) or ""):match "pid (%d+)%." end)
+  local tool = eventually("the tool", function() return (read(file .. ".tool") or ""):match "(%d+)\n" end)
+  assert(is_alive(server) and is_alive(tool))
+  os.execute("kill -9 " .. read(file .. ".host"))
+  eventually("the end of the server", function() return not is_alive(server) end)
+  eventually("the end of the tool", function() return not is_alive(tool) end)
+  os.execute("rm -f " .. file .. " " .. file .. ".tool " .. file .. ".host")
+end)

@@ -1,0 +1,207 @@
+import asyncio
+import gc
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import opencode
+
+SLOW = 60.0
+
+HOST = """
+import opencode, os, sys
+server = opencode.Server.start(start_timeout=60)
+print(server.pid, flush=True)
+command = "setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321" % sys.argv[1]
+call = '{"name":"bash","arguments":{"command":"%s","description":"Wait"}}' % command
+client = server.client(permission="once")
+run = client.run('wait @@[{"tools":[%s]},{"text":"never"}]' % call)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(") ")[2][0] not in "ZX"
+
+
+def eventually(what, check):
+    end = time.monotonic() + SLOW
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited for {what}")
+
+
+def ended(pid: int) -> None:
+    eventually("the end", lambda: not is_alive(pid))
+
+
+def test_a_started_server_answers_its_client_and_ends_with_its_block():
+    with opencode.Server.start(start_timeout=SLOW) as server:
+        assert server.poll() == "ready" and server.error is None
+        assert f"listening on {server.url}" in server.output()
+        client = server.client(timeout=30)
+        assert client.base_url == server.url
+        assert client.ask('Say pong @@[{"text":"pong"}]').text == "pong"
+        # The password of the surroundings belongs to another server.
+        secret = server.environment()["OPENCODE_SERVER_PASSWORD"]
+        assert secret != os.environ["OPENCODE_SERVER_PASSWORD"]
+        assert secret not in repr(server) and secret not in server.output()
+        with pytest.raises(opencode.AuthenticationError):
+            opencode.Client(server.url).global_.health()
+        pid = server.pid
+        assert is_alive(pid)
+    assert not is_alive(pid)
+    assert server.poll() == "closed"
+    with pytest.raises(opencode.ClosedError):
+        server.client()
+
+
+def test_a_launched_server_is_polled():
+    server = opencode.Server.launch(start_timeout=SLOW)
+    assert server.poll() == "starting"
+    with pytest.raises(opencode.ServerStartError, match="still starting"):
+        server.client()
+    assert server.wait(0) == "starting"
+    eventually("the server", lambda: server.poll() == "ready")
+    assert server.client().global_.health()["healthy"]
+    pid = server.pid
+    del server
+    gc.collect()
+    ended(pid)
+
+
+def test_a_server_that_cannot_start_says_why():
+    with pytest.raises(opencode.ServerStartError, match="npm install -g opencode-ai") as caught:
+        opencode.Server.start(binary="/no/opencode")
+    assert caught.value.code == "missing"
+    with pytest.raises(opencode.ServerStartError, match="exit status: 1") as caught:
+        opencode.Server.start(binary=pathlib.Path("/bin/false"))
+    assert caught.value.code == "exited"
+    with pytest.raises(opencode.InvalidArgumentError, match="no directory"):
+        opencode.Server.start(directory="/no/place")
+    with pytest.raises(TypeError):
+        opencode.Server.start(bianry="x")
+
+
+def test_its_environment_is_its_own(tmp_path):
+    program = tmp_path / "opencode"
+    program.write_text(f"#!/bin/sh\nenv > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/seen; sleep 600\n")
+    program.chmod(0o755)
+    with opencode.Server.launch(binary=program, config={"model": "a/b"}, environment={"LANG": None, "X": "1"}):
+        seen = eventually("the script", lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text())
+    variables = dict(line.split("=", 1) for line in seen.splitlines() if "=" in line)
+    assert variables["X"] == "1" and "LANG" not in variables
+    assert variables["OPENCODE_CONFIG_CONTENT"] == '{"model":"a/b"}'
+    assert "OPENCODE_BASE_URL" not in variables
+    assert os.environ["OPENCODE_SERVER_PASSWORD"] not in seen
+
+
+def test_ctrl_c_ends_a_start(tmp_path):
+    program = tmp_path / "opencode"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nsleep 600\n")
+    program.chmod(0o755)
+    code = "import opencode, sys; opencode.Server.start(binary=sys.argv[1])"
+    host = subprocess.Popen([sys.executable, "-c", code, program], stderr=subprocess.PIPE, text=True)
+    pid = int(eventually("the pid", lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    host.send_signal(signal.SIGINT)
+    _, errors = host.communicate(timeout=SLOW)
+    assert "KeyboardInterrupt" in errors
+    assert not is_alive(pid)
+
+
+@pytest.mark.parametrize("end", ["import time; time.sleep(600)", "raise ValueError", "sys.exit(3)", "os._exit(0)"])
+def test_nothing_is_left_of_a_server_whose_host_is_gone(tmp_path, end):
+    tool = tmp_path / "tool"
+    # The tool is there before the host goes.
+    wait = "import time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.02)\n"
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST + wait + end, str(tool)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    server = int(host.stdout.readline())
+    started = int(eventually("the tool", lambda: tool.exists() and tool.read_text()))
+    if "sleep" in end:
+        assert is_alive(server) and is_alive(started)
+        host.kill()
+    host.wait(SLOW)
+    ended(server)
+    ended(started)
+
+
+def test_a_forked_child_leaves_the_server_to_its_parent():
+    with opencode.Server.start(start_timeout=SLOW) as server:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                server.close()
+                del server
+                gc.collect()
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        assert server.client().global_.health()["healthy"]
+
+
+def test_a_forked_child_does_not_keep_the_server_of_a_killed_parent():
+    code = """
+import opencode, os, sys, time
+server = opencode.Server.start(start_timeout=60)
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+print(server.pid, child, flush=True)
+time.sleep(600)
+"""
+    host = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    server, child = map(int, host.stdout.readline().split())
+    host.kill()
+    host.wait()
+    try:
+        ended(server)
+        assert is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_asyncio():
+    async def use() -> int:
+        async with await opencode.AsyncServer.start(start_timeout=SLOW) as server:
+            client = server.client()
+            async with client:
+                reply = await client.ask('Say pong @@[{"text":"pong"}]')
+                assert reply.text == "pong"
+            return server.pid
+
+    pid = asyncio.run(use())
+    assert not is_alive(pid)
+
+
+def test_asyncio_cancelling_a_start_ends_it(tmp_path):
+    program = tmp_path / "opencode"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nsleep 600\n")
+    program.chmod(0o755)
+
+    async def use() -> None:
+        task = asyncio.ensure_future(opencode.AsyncServer.start(binary=program))
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(use())
+    assert not is_alive(int((tmp_path / "pid").read_text()))
