@@ -261,6 +261,8 @@ pub(crate) struct Machine {
     busy_tool: Option<String>,
     last_error: Option<Value>,
     idle_since: Option<Millis>,
+    /// How often the changed files were asked for.
+    diff_asks: u32,
     check: Option<Check>,
     check_again: bool,
     next_check: Millis,
@@ -334,6 +336,7 @@ impl Machine {
             busy_tool: None,
             last_error: None,
             idle_since: None,
+            diff_asks: 0,
             check: None,
             check_again: false,
             next_check: now,
@@ -409,6 +412,7 @@ impl Machine {
         }
         times.extend(self.retry_at);
         if self.ending.is_none()
+            && self.phase != Phase::Collecting
             && let Some(deadline) = self.setup.prompt.limits.deadline
         {
             times.push(self.started.saturating_add(millis(deadline)));
@@ -545,7 +549,8 @@ impl Machine {
             Phase::Preparing => self.prepare(),
             Phase::Sending => self.send(),
             Phase::Verifying => self.verify(),
-            Phase::Queued | Phase::Running | Phase::Collecting | Phase::Over => {}
+            Phase::Collecting => self.ask_diff(),
+            Phase::Queued | Phase::Running | Phase::Over => {}
         }
     }
 

@@ -63,6 +63,16 @@ pub struct RunLimits {
     pub server_timeout: Option<Duration>,
 }
 
+impl RunLimits {
+    /// Whether there are bounds that only a look at the server can enforce.
+    pub(crate) fn need_looks(&self) -> bool {
+        self.max_cost.is_some()
+            || self.max_tokens.is_some()
+            || self.max_steps.is_some()
+            || self.max_retries.is_some()
+    }
+}
+
 /// What to do when the session is busy with a prompt that this client did not send.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WhenBusy {

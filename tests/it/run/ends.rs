@@ -143,7 +143,7 @@ fn limits_of_cost_and_tokens() {
 #[test]
 fn a_limit_of_retries() {
     everywhere(|client| {
-        let steps = json!([{ "status": 500, "headers": { "retry-after-ms": "200" } }]);
+        let steps = json!([{ "status": 500, "headers": { "retry-after-ms": "1500" } }]);
         let mut prompt = scripted("500", steps);
         prompt.limits.max_retries = Some(1);
         let run = client.run(prompt).unwrap();

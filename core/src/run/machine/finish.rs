@@ -11,6 +11,10 @@ use serde_json::value::RawValue;
 /// Tools that change files.
 const WRITERS: &[&str] = &["edit", "write", "multiedit", "patch", "apply_patch", "bash", "task"];
 
+/// How often the list of changed files is asked for, and the pause between.
+const MAX_DIFF_ASKS: u32 = 10;
+const DIFF_PAUSE: Millis = 250;
+
 impl Machine {
     /// The session is idle and its messages are known back to the run's own prompt.
     pub(super) fn judge(&mut self) {
@@ -91,11 +95,10 @@ impl Machine {
 
     fn judge_ending(&mut self, ending: &Ending, newest: Option<&Info>) {
         match (newest, ending.aborted) {
-            (Some(info), aborted) if info.is_completed() => {
+            (Some(info), aborted) if info.is_completed() && !is_between_steps(info) => {
                 // It may have been over before the abort: then it is simply done.
                 let was_aborted = aborted.is_some() || ending.is_aborting;
-                let has_end = info.finish.as_deref().is_some_and(|finish| finish != "tool-calls");
-                let is_whole = has_end && info.error.is_none();
+                let is_whole = info.finish.is_some() && info.error.is_none();
                 let error = if was_aborted && !is_whole {
                     Some(ending.error.clone())
                 } else {
@@ -104,8 +107,10 @@ impl Machine {
                 self.conclude(error);
             }
             (newest, Some(aborted)) => {
+                // An abort between two steps may come too early for the next one: the session has to stay idle.
+                let since = *self.idle_since.get_or_insert(self.now);
                 let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
-                if self.now >= aborted + grace {
+                if self.now >= aborted.max(since) + grace {
                     self.conclude(Some(ending.error.clone()));
                 } else {
                     self.end_check();
@@ -190,12 +195,18 @@ impl Machine {
         };
         if self.messages.iter().any(|m| m.parts.iter().any(writes)) {
             self.waiting_answers += 1;
-            let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
-            self.ask(Ticket::Diff, "session.diff", arguments);
+            self.ask_diff();
         }
         if self.waiting_answers == 0 {
             self.finish();
         }
+    }
+
+    /// Asks which files were changed.
+    pub(super) fn ask_diff(&mut self) {
+        self.diff_asks += 1;
+        let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
+        self.ask(Ticket::Diff, "session.diff", arguments);
     }
 
     pub(super) fn on_collected(&mut self, ticket: Ticket, result: Result<Answer>) {
@@ -215,6 +226,12 @@ impl Machine {
             }
             (Ticket::Diff, Ok(answer)) => {
                 if let Ok(raw) = answer.json::<Box<RawValue>>() {
+                    // The server counts the changes after it has answered; a patch says that there are some.
+                    let is_early = raw.get() == "[]" && self.has_patch();
+                    if is_early && self.diff_asks < MAX_DIFF_ASKS {
+                        self.retry_at = Some(self.now + DIFF_PAUSE);
+                        return;
+                    }
                     self.files = Some(Arc::from(raw));
                 }
             }
@@ -224,6 +241,10 @@ impl Machine {
         if self.waiting_answers == 0 && self.phase == Phase::Collecting {
             self.finish();
         }
+    }
+
+    fn has_patch(&self) -> bool {
+        self.messages.iter().flat_map(|m| &m.parts).any(|part| part.kind == "patch")
     }
 
     fn finish(&mut self) {
@@ -350,6 +371,13 @@ impl Machine {
             },
         }
     }
+}
+
+/// The message is complete and the next one may be about to begin.
+fn is_between_steps(info: &Info) -> bool {
+    info.finish.as_deref() == Some("tool-calls")
+        && info.error.is_none()
+        && info.structured.is_none()
 }
 
 /// The error that the server wrote into the message.

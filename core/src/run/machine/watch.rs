@@ -509,7 +509,8 @@ impl Machine {
             self.interval = (self.interval * 3 / 2).min(2_000);
             self.interval
         } else if self.was_busy && self.status != Some(Status::Idle) {
-            10_000
+            // A stream may stall and still look alive: bounds must hold all the same.
+            if self.setup.prompt.limits.need_looks() { 2_000 } else { 10_000 }
         } else {
             500
         };
