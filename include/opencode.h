@@ -75,10 +75,6 @@ typedef enum {
      */
     OPENCODE_STATUS_CANCELLED = 12,
     /**
-     * A server could not be started; `code` says why: missing, exited, timeout, port or platform.
-     */
-    OPENCODE_STATUS_START = 13,
-    /**
      * 400, 422 and all other statuses of 4xx without a kind of their own.
      */
     OPENCODE_STATUS_BAD_REQUEST = 20,
@@ -159,28 +155,6 @@ typedef enum {
 } OpencodeRunState;
 
 /**
- * How far a server is.
- */
-typedef enum {
-    /**
-     * It was started and does not answer yet.
-     */
-    OPENCODE_SERVER_STATE_STARTING = 0,
-    /**
-     * It answers.
-     */
-    OPENCODE_SERVER_STATE_READY = 1,
-    /**
-     * It could not be started, or ended by itself: opencode_server_client() says why.
-     */
-    OPENCODE_SERVER_STATE_FAILED = 2,
-    /**
-     * It was closed.
-     */
-    OPENCODE_SERVER_STATE_CLOSED = 3,
-} OpencodeServerState;
-
-/**
  * An operation in the background. May be used from any thread, by one at a time.
  */
 typedef struct OpencodeCall OpencodeCall;
@@ -189,6 +163,18 @@ typedef struct OpencodeCall OpencodeCall;
  * A handle to one server. May be used from any thread. Runs and calls made from it may outlive it.
  */
 typedef struct OpencodeClient OpencodeClient;
+
+/**
+ * What happens on the server, one event after the other. May be used from any thread; each event goes to one reader.
+ * It keeps its client alive.
+ */
+typedef struct OpencodeEvents OpencodeEvents;
+
+/**
+ * A long list that is fetched page by page, newest first; it holds one page at a time. May be used from any thread. It
+ * keeps its client alive.
+ */
+typedef struct OpencodePages OpencodePages;
 
 /**
  * A program in a terminal on the server's machine. May be used from any thread. One thread of the library keeps it
@@ -207,14 +193,6 @@ typedef struct OpencodeReply OpencodeReply;
  * One prompt on its way to its reply. May be used from any thread, by one at a time for polling.
  */
 typedef struct OpencodeRun OpencodeRun;
-
-/**
- * A server that this program has started. It ends with everything that it has started when it is closed or
- * freed, when this process exits, and when this process is killed. May be used from any thread.
- *
- * Works on Linux; written for macOS too. On Windows starting one fails.
- */
-typedef struct OpencodeServer OpencodeServer;
 
 #ifdef __cplusplus
 extern "C" {
@@ -237,7 +215,8 @@ uint32_t opencode_abi_version(void);
  * @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
  *                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
  *                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
- *                      events, permission, question.
+ *                      stall_timeout_ms, events, permission, question, log ("error", "warn", "info" or "debug":
+ *                      messages that opencode_client_next_log() gives).
  * @param client        Receives the client. Free it with opencode_client_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when an option cannot be used.
@@ -269,6 +248,15 @@ OpencodeStatus opencode_client_fd(const OpencodeClient *client,
                                   OpencodeReply **error);
 
 /**
+ * Takes the oldest message about what happened: an object with time (milliseconds since 1970), level and message. Never
+ * blocks. A thousand are kept; secrets are never among them. The option log of opencode_client_new() asks for them.
+ *
+ * @param record  Receives the message, or NULL when there is none.
+ */
+OpencodeStatus opencode_client_next_log(const OpencodeClient *client,
+                                        OpencodeReply **record);
+
+/**
  * Does an operation of the server and blocks until the answer is there. Reads are repeated when they fail in a way
  * that passes; nothing else is.
  *
@@ -285,7 +273,8 @@ OpencodeStatus opencode_call(const OpencodeClient *client,
 /**
  * Like opencode_call(), with options of this call.
  *
- * @param options_json  An object, or NULL: timeout_ms for the whole call, max_retries, headers.
+ * @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
+ *                      client's, max_retries, headers.
  */
 OpencodeStatus opencode_call_with(const OpencodeClient *client,
                                   const char *operation,
@@ -298,8 +287,8 @@ OpencodeStatus opencode_call_with(const OpencodeClient *client,
  *
  * @param method        Such as "GET".
  * @param path          Begins with '/', percent-encoded.
- * @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, max_retries,
- *                      headers.
+ * @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
+ *                      workspace, max_retries, headers.
  */
 OpencodeStatus opencode_request(const OpencodeClient *client,
                                 const char *method,
@@ -436,18 +425,6 @@ OpencodeStatus opencode_run_start(const OpencodeClient *client,
                                   const char *prompt_json,
                                   OpencodeRun **run,
                                   OpencodeReply **error);
-
-/**
- * Sends a text as it is, and returns at once: like opencode_run_start(), and nothing has to be quoted.
- *
- * @param text          The prompt.
- * @param options_json  NULL, or an object with the names of opencode_run_start() but "prompt".
- */
-OpencodeStatus opencode_run_text(const OpencodeClient *client,
-                                 const char *text,
-                                 const char *options_json,
-                                 OpencodeRun **run,
-                                 OpencodeReply **error);
 
 /**
  * Picks a run up that was started elsewhere, and returns at once.
@@ -633,106 +610,92 @@ OpencodeStatus opencode_pty_close(const OpencodePty *pty);
 void opencode_pty_free(OpencodePty *pty);
 
 /**
- * Starts a server and blocks until it answers, at most for start_timeout_ms (30 s).
+ * Opens a stream of events and returns at once. The connection is made in the background, and made again whenever it
+ * breaks; all streams and runs of a client share it.
  *
- * @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
- *                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
- *                      (an object laid over the user's), environment (an object of texts; null takes a variable
- *                      away), arguments (a list), log_level, start_timeout_ms.
- * @param server        Receives the server. Free it with opencode_server_free().
- * @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
- *                      exited, timeout, port or platform, its "body" the end of what the server printed.
- * @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
+ * @param options_json  NULL, or an object: scope ("directory" or "global"), directory (the client's when absent, and
+ *                      the server's own when that is absent), max_events (kept for a slow reader, 4096).
+ * @param events        Receives the stream. Free it with opencode_events_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
+ * @return INVALID_ARGUMENT or CLOSED. All else shows in the stream.
  */
-OpencodeStatus opencode_server_start(const char *options_json,
-                                     OpencodeServer **server,
-                                     OpencodeReply **error);
+OpencodeStatus opencode_events_open(const OpencodeClient *client,
+                                    const char *options_json,
+                                    OpencodeEvents **events,
+                                    OpencodeReply **error);
 
 /**
- * Starts a server and returns at once: opencode_server_poll() tells when it is ready.
+ * Takes the next event.
  *
- * @return As opencode_server_start(); what goes wrong later shows in the state.
+ * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
+ * @param event       Receives an event, an object with id, type, properties and, if known, directory; NULL when there
+ *                    is none. Types of the stream itself: "stream.connected" (from here on nothing is missed),
+ *                    "stream.gap" (the connection is lost and tried again; reason, kind), "stream.lagged" (count
+ *                    events were dropped because nobody took them). After each of them, what happened before is to be
+ *                    read from the server. All other types are the server's, known or not.
+ * @return OK also when there is none. CLOSED after opencode_events_close() or opencode_client_close(); UNAUTHORIZED,
+ *         FORBIDDEN or UNSUPPORTED when the server will never give its events.
  */
-OpencodeStatus opencode_server_launch(const char *options_json,
-                                      OpencodeServer **server,
+OpencodeStatus opencode_events_next(const OpencodeEvents *events,
+                                    int64_t timeout_ms,
+                                    OpencodeReply **event);
+
+/**
+ * Ends a stream; a thread that waits in opencode_events_next() is woken. The stream stays a valid handle.
+ */
+OpencodeStatus opencode_events_close(const OpencodeEvents *events);
+
+/**
+ * Ends a stream and frees it. NULL is fine. No thread may wait in it.
+ */
+void opencode_events_free(OpencodeEvents *events);
+
+/**
+ * The messages of a session, newest first: an object with info and parts each. No request is sent.
+ *
+ * @param session_id    The session.
+ * @param options_json  NULL, or an object: page (messages per request, 50).
+ * @param pages         Receives the list. Free it with opencode_pages_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
+ */
+OpencodeStatus opencode_messages_open(const OpencodeClient *client,
+                                      const char *session_id,
+                                      const char *options_json,
+                                      OpencodePages **pages,
                                       OpencodeReply **error);
 
 /**
- * How far a server is. Never blocks.
+ * The sessions of a directory or of the whole server, the one that changed last first. No request is sent.
  *
- * @param server  NULL gives OPENCODE_SERVER_STATE_CLOSED.
+ * @param options_json  NULL, or an object: page (sessions per request, 50), scope ("directory" or "global"), directory
+ *                      (the client's when absent, and the server's own when that is absent), search (a part of the
+ *                      title), roots (true leaves subagents out), archived (false leaves out what was put away).
+ * @param pages         Receives the list. Free it with opencode_pages_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
-OpencodeServerState opencode_server_poll(const OpencodeServer *server);
-
-/**
- * Blocks while a server is starting; gives how far it is then.
- *
- * @param server      NULL gives OPENCODE_SERVER_STATE_CLOSED.
- * @param timeout_ms  At most this long; negative for as long as it takes.
- */
-OpencodeServerState opencode_server_wait(const OpencodeServer *server, int64_t timeout_ms);
-
-/**
- * Makes a client of a server. Touches no network.
- *
- * @param client  Receives the client. Free it with opencode_client_free(), before or after the server.
- * @param error   NULL, or receives the reply of a failure, and NULL on success.
- * @return START while the server is not ready and when it failed, with why; CLOSED when it was closed.
- */
-OpencodeStatus opencode_server_client(const OpencodeServer *server,
-                                      OpencodeClient **client,
+OpencodeStatus opencode_sessions_open(const OpencodeClient *client,
+                                      const char *options_json,
+                                      OpencodePages **pages,
                                       OpencodeReply **error);
 
 /**
- * Like opencode_server_client(), with options of the client.
+ * Takes the next item. Blocks when a page has to be fetched.
  *
- * @param options_json  As for opencode_client_new(), or NULL. Address, user and password are those of the server.
+ * @param item  Receives the item, or NULL at the end. After a failure the list is at its end.
+ * @return OK also at the end; otherwise the status of the request.
  */
-OpencodeStatus opencode_server_client_with(const OpencodeServer *server,
-                                           const char *options_json,
-                                           OpencodeClient **client,
-                                           OpencodeReply **error);
+OpencodeStatus opencode_pages_next(const OpencodePages *pages, OpencodeReply **item);
 
 /**
- * The address of a server that is ready.
- *
- * @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
- * @return As opencode_server_client().
+ * Whether nothing was left out so far. The server cannot give the first message of a session when that was a prompt
+ * with a format: at the end of such a list this is 0. 0 for NULL too. Blocks while another thread fetches a page.
  */
-OpencodeStatus opencode_server_url(const OpencodeServer *server, OpencodeReply **reply);
+int32_t opencode_pages_is_complete(const OpencodePages *pages);
 
 /**
- * The variables with which another program finds a server that is ready, its password included.
- *
- * @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD.
- * @return As opencode_server_client().
+ * Frees a list. NULL is fine.
  */
-OpencodeStatus opencode_server_environment(const OpencodeServer *server, OpencodeReply **reply);
-
-/**
- * The end of what a server printed, at most 64 KiB.
- *
- * @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
- */
-OpencodeStatus opencode_server_output(const OpencodeServer *server, OpencodeReply **reply);
-
-/**
- * The process of a server; 0 while there is none, and for NULL. With the launcher script of npm, the server is a
- * child of it.
- */
-uint32_t opencode_server_pid(const OpencodeServer *server);
-
-/**
- * Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
- * that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
- * process that was made by fork() it leaves the server alone.
- */
-OpencodeStatus opencode_server_close(const OpencodeServer *server);
-
-/**
- * Closes a server and frees its handle; blocks like opencode_server_close(). NULL is fine.
- */
-void opencode_server_free(OpencodeServer *server);
+void opencode_pages_free(OpencodePages *pages);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -18,7 +18,8 @@ pub struct OpencodeClient {
 /// @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
 ///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
 ///                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
-///                      events, permission, question.
+///                      stall_timeout_ms, events, permission, question, log ("error", "warn", "info" or "debug":
+///                      messages that opencode_client_next_log() gives).
 /// @param client        Receives the client. Free it with opencode_client_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when an option cannot be used.
@@ -83,6 +84,27 @@ pub unsafe extern "C" fn opencode_client_fd(
     }
 }
 
+/// Takes the oldest message about what happened: an object with time (milliseconds since 1970), level and message. Never
+/// blocks. A thousand are kept; secrets are never among them. The option log of opencode_client_new() asks for them.
+///
+/// @param record  Receives the message, or NULL when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_next_log(
+    client: *const OpencodeClient,
+    record: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(record, || {
+            let client = &borrow(client, "client")?.client;
+            if record.is_null() {
+                return Err(crate::guard::null("record"));
+            }
+            Ok(client.next_log().map(|record| OpencodeReply::json(record.to_json())))
+        })
+    }
+}
+
 /// Does an operation of the server and blocks until the answer is there. Reads are repeated when they fail in a way
 /// that passes; nothing else is.
 ///
@@ -103,7 +125,8 @@ pub unsafe extern "C" fn opencode_call(
 
 /// Like opencode_call(), with options of this call.
 ///
-/// @param options_json  An object, or NULL: timeout_ms for the whole call, max_retries, headers.
+/// @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
+///                      client's, max_retries, headers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_call_with(
     client: *const OpencodeClient,
@@ -129,8 +152,8 @@ pub unsafe extern "C" fn opencode_call_with(
 ///
 /// @param method        Such as "GET".
 /// @param path          Begins with '/', percent-encoded.
-/// @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, max_retries,
-///                      headers.
+/// @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
+///                      workspace, max_retries, headers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_request(
     client: *const OpencodeClient,

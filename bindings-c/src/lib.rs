@@ -21,11 +21,17 @@ mod pty;
 
 mod server;
 
+mod events;
+
+mod pages;
+
 mod guard;
 mod text;
 
 pub use call::*;
 pub use client::*;
+pub use events::*;
+pub use pages::*;
 pub use pty::*;
 pub use reply::*;
 pub use run::*;

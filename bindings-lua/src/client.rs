@@ -14,6 +14,7 @@ pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
     raw.set("client_new", lua.create_function(new)?)?;
     raw.set("client_close", lua.create_function(close)?)?;
     raw.set("client_fd", lua.create_function(fd)?)?;
+    raw.set("client_log", lua.create_function(log)?)?;
     raw.set("client_url", lua.create_function(url)?)?;
     raw.set("call", lua.create_function(call)?)?;
     raw.set("request", lua.create_function(request)?)
@@ -35,6 +36,15 @@ fn close(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
 
 fn fd(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
     outcome(lua, client.0.fd(), |_, fd| Ok(Value::Integer(fd as _)))
+}
+
+/// A list of what was logged since the last time.
+fn log(lua: &Lua, client: UserDataRef<RawClient>) -> Result<Table> {
+    let list = lua.create_table()?;
+    while let Some(record) = client.0.next_log() {
+        list.push(decode::decode(lua, record.to_json().as_bytes()).unwrap_or(Value::Nil))?;
+    }
+    Ok(list)
 }
 
 fn url(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {

@@ -8,7 +8,9 @@ mod call;
 mod client;
 mod decode;
 mod encode;
+mod events;
 mod outcome;
+mod pages;
 mod pty;
 mod run;
 mod server;
@@ -32,6 +34,8 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     run::register(lua, &raw)?;
     pty::register(lua, &raw)?;
     server::register(lua, &raw)?;
+    events::register(lua, &raw)?;
+    pages::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
@@ -40,6 +44,8 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
 const CHAPTERS: &[(&str, &str)] = &[
     ("=opencode.pty", include_str!("prelude/pty.lua")),
     ("=opencode.server", include_str!("prelude/server.lua")),
+    ("=opencode.events", include_str!("prelude/events.lua")),
+    ("=opencode.pages", include_str!("prelude/pages.lua")),
 ];
 
 fn chapters(lua: &Lua) -> Result<Table> {

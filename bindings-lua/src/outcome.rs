@@ -33,6 +33,21 @@ pub(crate) fn failure(lua: &Lua, error: &Error) -> Result<MultiValue> {
     (false, is_misuse, message, table).into_lua_multi(lua)
 }
 
+/// For what may fail in spite of correct arguments: a failure is never raised, whatever its kind.
+pub(crate) fn runtime<T>(
+    lua: &Lua,
+    result: opencode_core::Result<T>,
+    convert: impl FnOnce(&Lua, T) -> Result<Value>,
+) -> Result<MultiValue> {
+    match result {
+        Ok(value) => (true, convert(lua, value)?).into_lua_multi(lua),
+        Err(error) => {
+            let (message, table) = describe(lua, &error)?;
+            (false, false, message, table).into_lua_multi(lua)
+        }
+    }
+}
+
 /// Message and table of an error.
 pub(crate) fn describe(lua: &Lua, error: &Error) -> Result<(String, Value)> {
     let message = format!("{}: {}", error.kind().name(), error.message());

@@ -4,9 +4,14 @@ use crate::call::{Call, seconds};
 use crate::decode::decode;
 use crate::encode::encode;
 use crate::error::{exception, misuse};
+use crate::events::EventStream;
+use crate::pages::Pages;
 use crate::pty::Pty;
 use crate::run::Run;
-use opencode_core::{Answer, CallOptions, ClientOptions, Error, ErrorKind, Interrupt, Prompt};
+use opencode_core::{
+    Answer, CallOptions, ClientOptions, Error, ErrorKind, EventOptions, Interrupt, MessageOptions,
+    Prompt, SessionOptions,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,6 +113,35 @@ impl Client {
 
     fn pty_connect(&self, py: Python<'_>, id: &str, options: &Bound<'_, PyDict>) -> PyResult<Pty> {
         Pty::connect(py, &self.client, id, options)
+    }
+
+    fn messages(
+        &self,
+        py: Python<'_>,
+        session: &str,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Pages> {
+        let json = to_json(py, "messages", options)?;
+        let options = MessageOptions::from_json(&json).map_err(|e| exception(py, &e))?;
+        Ok(Pages::new(self.client.messages(session, options)))
+    }
+
+    fn sessions(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Pages> {
+        let json = to_json(py, "sessions", options)?;
+        let options = SessionOptions::from_json(&json).map_err(|e| exception(py, &e))?;
+        Ok(Pages::new(self.client.sessions(options)))
+    }
+
+    /// Level, message and seconds since 1970 of the oldest message that was not taken.
+    fn next_log(&self) -> Option<(&'static str, String, f64)> {
+        let record = self.client.next_log()?;
+        Some((record.level.as_str(), record.message, record.time as f64 / 1_000.0))
+    }
+
+    fn events(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<EventStream> {
+        let json = to_json(py, "events", options)?;
+        let stream = EventOptions::from_json(&json).and_then(|o| self.client.events(o));
+        stream.map(EventStream::new).map_err(|e| exception(py, &e))
     }
 
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {

@@ -6,6 +6,8 @@ mod client;
 mod decode;
 mod encode;
 mod error;
+mod events;
+mod pages;
 mod pty;
 mod run;
 mod server;
@@ -19,6 +21,10 @@ mod _native {
     use super::call::Call;
     #[pymodule_export]
     use super::client::Client;
+    #[pymodule_export]
+    use super::events::EventStream;
+    #[pymodule_export]
+    use super::pages::Pages;
     #[pymodule_export]
     use super::pty::Pty;
     #[pymodule_export]

@@ -45,7 +45,12 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let operation = find(name)?;
-        let routed = route(operation, arguments, self.project())?;
+        let own = self.project();
+        let project = Project {
+            directory: options.directory.as_deref().or(own.directory),
+            workspace: options.workspace.as_deref().or(own.workspace),
+        };
+        let routed = route(operation, arguments, project)?;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if operation.may_repeat { max } else { 0 } };
         let limits = self.limits(operation, options);
@@ -196,7 +201,8 @@ impl Caller {
                 Ok(answer) => format!("{}, {} bytes", answer.status(), answer.bytes().len()),
                 Err(error) => format!("{}: {error}", error.kind()),
             };
-            format!("{} {} in {:?}: {how}", routed.method, routed.target, began.elapsed())
+            let target = without_secrets(&routed.target);
+            format!("{} {target} in {:?}: {how}", routed.method, began.elapsed())
         });
         match result {
             // What looks like a broken connection is our own doing.
@@ -230,6 +236,16 @@ fn request<'a>(
 pub(crate) fn closed(name: &str) -> Error {
     Error::new(ErrorKind::Closed, format!("{name}: the client is closed; make a new one"))
         .with_operation(name.to_owned())
+}
+
+/// A target as it may be shown: the server takes credentials in the query too.
+fn without_secrets(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name @ ("auth_token" | "ticket"), _)) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
 }
 
 /// Finds an operation that answers once; streams have their own ways in.

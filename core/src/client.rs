@@ -5,7 +5,12 @@ use crate::call::Call;
 use crate::caller::{Caller, closed, raw_route};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
+use crate::event_stream::{EventOptions, EventStream, Resolver};
+use crate::feed::Feed;
+use crate::log::{LogQueue, LogRecord};
+use crate::model::{Message, Session};
 use crate::options::{CallOptions, ClientOptions};
+use crate::pages::{MessageOptions, Pages, SessionOptions};
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Prompt, Reply, Run, Setup};
@@ -17,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Threads for calls in the background. Each may wait for minutes, but none is needed to make others finish.
 const CALL_THREADS: usize = 8;
+/// Threads for short requests that event streams need. One may wait for a server that is away.
+const CHORE_THREADS: usize = 2;
 
 /// A handle to one server. Clones share everything; it may be used from any thread.
 ///
@@ -27,6 +34,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     caller: Arc<Caller>,
     signal: Arc<Signal>,
+    logs: Arc<LogQueue>,
     background: Mutex<Background>,
 }
 
@@ -34,8 +42,28 @@ struct Inner {
 struct Background {
     pid: u32,
     engine: Option<Engine>,
-    calls: Option<Arc<Pool>>,
     terminals: Option<Arc<Terminals>>,
+    calls: Arc<Pool>,
+    /// Threads for what event streams have to ask the server.
+    chores: Arc<Pool>,
+    feed: Arc<Feed>,
+    resolver: Arc<Resolver>,
+}
+
+impl Background {
+    /// Nothing of it runs before it is needed.
+    fn new(caller: &Arc<Caller>) -> Self {
+        let chores = Arc::new(Pool::new("opencode-chores", CHORE_THREADS));
+        Background {
+            pid: std::process::id(),
+            engine: None,
+            terminals: None,
+            calls: Arc::new(Pool::new("opencode-call", CALL_THREADS)),
+            feed: Arc::new(Feed::new(Arc::clone(caller), Arc::clone(&chores))),
+            resolver: Arc::new(Resolver::new(Arc::clone(caller), Arc::clone(&chores))),
+            chores,
+        }
+    }
 }
 
 impl Client {
@@ -44,12 +72,17 @@ impl Client {
     /// # Errors
     /// `invalid_argument` when the address or a header cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self> {
+        let mut options = options;
+        let logs = Arc::<LogQueue>::default();
+        if let Some(level) = options.log_level {
+            options.log = options.log.and(logs.log(level));
+        }
         let caller = Arc::new(Caller::new(options)?);
-        let background =
-            Background { pid: std::process::id(), engine: None, calls: None, terminals: None };
+        let background = Background::new(&caller);
         Ok(Client(Arc::new(Inner {
             caller,
             signal: Arc::default(),
+            logs,
             background: Mutex::new(background),
         })))
     }
@@ -109,13 +142,7 @@ impl Client {
         if self.0.caller.is_closed() {
             return Err(closed(operation));
         }
-        let pool = {
-            let mut background = self.background();
-            let pool = background
-                .calls
-                .get_or_insert_with(|| Arc::new(Pool::new("opencode-call", CALL_THREADS)));
-            Arc::clone(pool)
-        };
+        let pool = Arc::clone(&self.background().calls);
         Call::start(&self.0.caller, &pool, &self.0.signal, operation, json, options)
     }
 
@@ -132,7 +159,12 @@ impl Client {
         body: Option<&str>,
         options: &CallOptions,
     ) -> Result<Answer> {
-        let routed = raw_route(method, path, query, body)?;
+        let mut query = query.to_vec();
+        for (name, value) in [("directory", &options.directory), ("workspace", &options.workspace)]
+        {
+            query.extend(value.as_ref().map(|value| (name.to_owned(), value.clone())));
+        }
+        let routed = raw_route(method, path, &query, body)?;
         let token = CancelToken::with_interrupt(options.interrupt.clone());
         self.0.caller.request(&routed, options, &token)
     }
@@ -193,7 +225,34 @@ impl Client {
         self.terminals().connect(&self.0.caller, &self.0.signal, id, options)
     }
 
-    /// A descriptor that is readable while any run, call or terminal of this client has something new; polling clears
+    /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection
+    /// is made in the background, and made again whenever it breaks.
+    ///
+    /// # Errors
+    /// `closed`, and `internal` when the system gives no thread. All else shows in the stream.
+    pub fn events(&self, options: EventOptions) -> Result<EventStream> {
+        EventStream::open(self, options)
+    }
+
+    /// The messages of a session, newest first, fetched page by page. Blocks in the iterator only.
+    pub fn messages(&self, session_id: &str, options: MessageOptions) -> Pages<Message> {
+        Pages::of_messages(self, session_id, options)
+    }
+
+    /// The sessions of a directory or of the whole server, the one that changed last first, fetched page by page.
+    /// Blocks in the iterator only. A session that changes meanwhile, before it was given, may be left out.
+    pub fn sessions(&self, options: SessionOptions) -> Pages<Session> {
+        Pages::of_sessions(self, options)
+    }
+
+    /// The oldest message about what happened that nobody took yet, when [`ClientOptions::log_level`] asks for them.
+    /// A thousand are kept. Never blocks.
+    pub fn next_log(&self) -> Option<LogRecord> {
+        self.0.logs.pop()
+    }
+
+    /// A descriptor that is readable while any run, call, event stream or terminal of this client has something new;
+    /// polling clears
     /// it. It belongs to the client: watch it, and do nothing else with it.
     ///
     /// # Errors
@@ -222,9 +281,10 @@ impl Client {
             resume,
         };
         let mut background = self.background();
+        let feed = Arc::clone(&background.feed);
         let engine = match &mut background.engine {
             Some(engine) => engine,
-            none => none.insert(Engine::start(Arc::clone(&self.0.caller))?),
+            none => none.insert(Engine::start(Arc::clone(&self.0.caller), feed)?),
         };
         Run::start(engine, &self.0.signal, setup)
     }
@@ -234,12 +294,28 @@ impl Client {
         Arc::clone(background.terminals.get_or_insert_with(|| Arc::new(Terminals::new())))
     }
 
+    pub(crate) fn feed(&self) -> Result<Arc<Feed>> {
+        if self.0.caller.is_closed() {
+            return Err(closed("events"));
+        }
+        Ok(Arc::clone(&self.background().feed))
+    }
+
+    /// The directory of the streams that open now is asked for here.
+    pub(crate) fn resolver(&self) -> Arc<Resolver> {
+        Arc::clone(&self.background().resolver)
+    }
+
+    pub(crate) fn signal(&self) -> &Arc<Signal> {
+        &self.0.signal
+    }
+
     fn background(&self) -> MutexGuard<'_, Background> {
         let mut background = self.0.background.lock().unwrap_or_else(PoisonError::into_inner);
         let pid = std::process::id();
         if background.pid != pid {
             // The threads stayed with the parent; joining them here would wait for ever.
-            let fresh = Background { pid, engine: None, calls: None, terminals: None };
+            let fresh = Background::new(&self.0.caller);
             std::mem::forget(std::mem::replace(&mut *background, fresh));
         }
         background
@@ -249,22 +325,24 @@ impl Client {
 impl Inner {
     fn close(&self) {
         self.caller.close();
-        let (engine, calls, terminals) = {
+        let (engine, terminals, pools, feed) = {
             let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-            let background = &mut *background;
-            let taken =
-                (background.engine.take(), background.calls.take(), background.terminals.take());
             if background.pid != std::process::id() {
-                std::mem::forget(taken);
+                // Its threads stayed with the parent: a drop would wait for them too.
+                let fresh = Background::new(&self.caller);
+                std::mem::forget(std::mem::replace(&mut *background, fresh));
                 return;
             }
-            taken
+            let pools = [Arc::clone(&background.calls), Arc::clone(&background.chores)];
+            let (engine, terminals) = (background.engine.take(), background.terminals.take());
+            (engine, terminals, pools, Arc::clone(&background.feed))
         };
+        feed.close();
         if let Some(engine) = engine {
             engine.close();
         }
-        if let Some(calls) = calls {
-            calls.close();
+        for pool in pools {
+            pool.close();
         }
         if let Some(terminals) = terminals {
             terminals.close();

@@ -11,11 +11,15 @@ mod client;
 mod credentials;
 mod error;
 mod event;
+mod event_stream;
+mod feed;
 mod limits;
 mod log;
+pub mod model;
 mod nearest;
 pub mod operation;
 mod options;
+mod pages;
 mod pty;
 mod retry;
 mod run;
@@ -31,8 +35,10 @@ pub use cancel::Interrupt;
 pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
-pub use log::{Level, Log};
+pub use event_stream::{EventOptions, EventStream, Scope, StreamEvent};
+pub use log::{Level, Log, LogRecord};
 pub use options::{CallOptions, ClientOptions};
+pub use pages::{MessageOptions, Pages, SessionOptions};
 pub use pty::{Pty, PtyOptions};
 pub use run::{
     CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,

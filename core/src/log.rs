@@ -1,7 +1,10 @@
 //! [`Log`]: what the library does, for those who want to see it. Off by default; secrets never come here.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How much a message matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +64,20 @@ impl Log {
         }
     }
 
+    /// Messages go to this sink and to another one.
+    pub(crate) fn and(self, other: Log) -> Log {
+        match (self.0, other.0) {
+            (None, log) | (log, None) => Log(log),
+            (Some((a, first)), Some((b, second))) => Log::new(a.max(b), move |level, text| {
+                for (least, sink) in [(a, &first), (b, &second)] {
+                    if level <= least {
+                        sink(level, text);
+                    }
+                }
+            }),
+        }
+    }
+
     pub(crate) fn write(&self, level: Level, text: impl FnOnce() -> String) {
         if let Some((least, sink)) = &self.0
             && level <= *least
@@ -70,9 +87,91 @@ impl Log {
     }
 }
 
+/// One message, for hosts that fetch them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogRecord {
+    /// When it was written, in milliseconds since 1970.
+    pub time: u64,
+    /// How much it matters.
+    pub level: Level,
+    /// One line.
+    pub message: String,
+}
+
+impl LogRecord {
+    fn now(level: Level, message: String) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        LogRecord { time, level, message }
+    }
+
+    /// The record as one JSON object: `time`, `level`, `message`.
+    pub fn to_json(&self) -> String {
+        let level = self.level.as_str();
+        serde_json::json!({ "time": self.time, "level": level, "message": self.message })
+            .to_string()
+    }
+}
+
+/// Messages that wait for a host that fetches them. Bounded: the oldest make room.
+#[derive(Default)]
+pub(crate) struct LogQueue {
+    has_records: AtomicBool,
+    state: Mutex<QueueState>,
+}
+
+#[derive(Default)]
+struct QueueState {
+    records: VecDeque<LogRecord>,
+    dropped: u64,
+}
+
+impl LogQueue {
+    const MAX_RECORDS: usize = 1_000;
+    /// Bytes of one message.
+    const MAX_MESSAGE: usize = 8 << 10;
+
+    /// A log that fills the queue.
+    pub(crate) fn log(self: &Arc<Self>, level: Level) -> Log {
+        let queue = Arc::clone(self);
+        Log::new(level, move |level, text| queue.push(level, text))
+    }
+
+    fn push(&self, level: Level, text: &str) {
+        let mut end = text.len().min(Self::MAX_MESSAGE);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let record = LogRecord::now(level, text[..end].to_owned());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.records.len() == Self::MAX_RECORDS {
+            state.records.pop_front();
+            state.dropped += 1;
+        }
+        state.records.push_back(record);
+        self.has_records.store(true, Ordering::Release);
+    }
+
+    /// The oldest message that was not taken. Without one, one load.
+    pub(crate) fn pop(&self) -> Option<LogRecord> {
+        if !self.has_records.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.dropped > 0 {
+            let dropped = std::mem::take(&mut state.dropped);
+            let text = format!("{dropped} messages were dropped: nobody took them");
+            return Some(LogRecord::now(Level::Warn, text));
+        }
+        let record = state.records.pop_front();
+        self.has_records.store(!state.records.is_empty(), Ordering::Release);
+        record
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "the environment asked for it")]
 fn to_stderr(level: Level, text: &str) {
-    use std::time::{SystemTime, UNIX_EPOCH};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = now.as_secs() % 86_400;
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
@@ -108,5 +207,34 @@ mod tests {
         assert_eq!(*lines.lock().unwrap(), ["error a", "warn b"]);
         assert_eq!(Level::parse("DEBUG"), Some(Level::Debug));
         assert_eq!(Level::parse("loud"), None);
+    }
+
+    #[test]
+    fn a_queue_is_bounded_and_says_what_it_dropped() {
+        let queue = Arc::new(LogQueue::default());
+        let log = queue.log(Level::Info);
+        assert_eq!(queue.pop(), None);
+        for i in 0..LogQueue::MAX_RECORDS + 5 {
+            log.write(Level::Info, || i.to_string());
+            log.write(Level::Debug, || unreachable!());
+        }
+        assert!(queue.pop().unwrap().message.starts_with("5 messages were dropped"));
+        assert_eq!(queue.pop().unwrap().message, "5");
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), LogQueue::MAX_RECORDS - 1);
+        log.write(Level::Warn, || "ä".repeat(9_000));
+        assert_eq!(queue.pop().unwrap().message.len(), LogQueue::MAX_MESSAGE);
+    }
+
+    #[test]
+    fn two_logs_keep_their_levels() {
+        let (loud, quiet) = (Arc::new(LogQueue::default()), Arc::new(LogQueue::default()));
+        let log = loud.log(Level::Debug).and(Log::off()).and(quiet.log(Level::Error));
+        log.write(Level::Debug, || "a".to_owned());
+        log.write(Level::Error, || "b".to_owned());
+        let all = |queue: &LogQueue| -> Vec<String> {
+            std::iter::from_fn(|| queue.pop()).map(|record| record.message).collect()
+        };
+        assert_eq!(all(&loud), ["a", "b"]);
+        assert_eq!(all(&quiet), ["b"]);
     }
 }

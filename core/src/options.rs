@@ -5,7 +5,7 @@ use crate::cancel::Interrupt;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::log::Log;
+use crate::log::{Level, Log};
 use crate::nearest::did_you_mean;
 use crate::operation::Pace;
 use crate::retry::RetryPolicy;
@@ -40,6 +40,9 @@ pub struct ClientOptions {
     pub max_retries: u32,
     /// The longest answer that is taken.
     pub max_body_bytes: u64,
+    /// How long the server's events may be silent before their connection counts as dead and is made anew. The
+    /// server sends a sign of life every 10 seconds.
+    pub stall_timeout: Duration,
     /// Whether runs listen to the server's events. Without, they look often, and text comes by the part.
     pub events: bool,
     /// Who answers the permission requests of runs.
@@ -48,6 +51,11 @@ pub struct ClientOptions {
     pub question: QuestionPolicy,
     /// Where messages about what happens go.
     pub log: Log,
+    /// Messages of this level, and of those that matter more, are also kept for [`Client::next_log`]: for hosts that
+    /// fetch them.
+    ///
+    /// [`Client::next_log`]: crate::Client::next_log
+    pub log_level: Option<Level>,
 }
 
 impl Default for ClientOptions {
@@ -63,10 +71,12 @@ impl Default for ClientOptions {
             timeout: Duration::from_secs(60),
             max_retries: RetryPolicy::default().max,
             max_body_bytes: Limits::default().body,
+            stall_timeout: Duration::from_secs(30),
             events: true,
             permission: PermissionPolicy::default(),
             question: QuestionPolicy::default(),
             log: Log::off(),
+            log_level: None,
         }
     }
 }
@@ -82,9 +92,11 @@ const FIELDS: &[&str] = &[
     "timeout_ms",
     "max_retries",
     "max_body_bytes",
+    "stall_timeout_ms",
     "events",
     "permission",
     "question",
+    "log",
 ];
 
 impl ClientOptions {
@@ -102,7 +114,7 @@ impl ClientOptions {
     }
 
     /// Reads the JSON object of a binding over the environment: the names are those of the fields, times in
-    /// milliseconds (`timeout_ms`). `""` and `null` are the environment alone.
+    /// milliseconds (`timeout_ms`), and `log` is the level of the messages that are kept. `""` and `null` are the environment alone.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
@@ -129,6 +141,9 @@ impl ClientOptions {
         if let Some(max) = take.number("max_body_bytes")? {
             options.max_body_bytes = max as u64;
         }
+        if let Some(time) = take.time("stall_timeout_ms")? {
+            options.stall_timeout = time;
+        }
         if let Some(events) = take.flag("events")? {
             options.events = events;
         }
@@ -137,6 +152,14 @@ impl ClientOptions {
         }
         if let Some(policy) = take.value("question") {
             options.question = QuestionPolicy::from_value(&policy)?;
+        }
+        if let Some(text) = take.text("log")? {
+            let level = Level::parse(&text).ok_or_else(|| {
+                let text =
+                    format!("client: log must be one of error, warn, info, debug, not '{text}'");
+                Error::invalid(text)
+            })?;
+            options.log_level = Some(level);
         }
         Ok(options)
     }
@@ -188,6 +211,10 @@ impl fmt::Debug for ClientOptions {
 pub struct CallOptions {
     /// The whole call, repetitions included.
     pub timeout: Option<Duration>,
+    /// The directory that the call works in, in place of the client's. An argument `directory` goes before it.
+    pub directory: Option<String>,
+    /// The workspace that the call works in, in place of the client's.
+    pub workspace: Option<String>,
     /// How often it is repeated when it failed in a way that passes; only reads ever are.
     pub max_retries: Option<u32>,
     /// Headers added to the request.
@@ -197,14 +224,17 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// Reads the JSON object of a binding: `timeout_ms`, `max_retries`, `headers`.
+    /// Reads the JSON object of a binding: `timeout_ms`, `directory`, `workspace`, `max_retries`, `headers`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut take = Take::new("call options", json, &["timeout_ms", "max_retries", "headers"])?;
+        let known = &["timeout_ms", "directory", "workspace", "max_retries", "headers"];
+        let mut take = Take::new("call options", json, known)?;
         Ok(CallOptions {
             timeout: take.time("timeout_ms")?,
+            directory: take.text("directory")?,
+            workspace: take.text("workspace")?,
             max_retries: take.count("max_retries")?,
             headers: take.headers("headers")?,
             interrupt: None,

@@ -4,7 +4,6 @@
 //! server and decide when the answer is finished; the handle only looks at what they found.
 
 pub(crate) mod engine;
-mod feed;
 pub(crate) mod id;
 mod machine;
 mod message;

@@ -209,6 +209,126 @@ static void mistakes(void) {
     passed++;
 }
 
+static void events(void) {
+    OpencodeReply *event = NULL, *reply = NULL;
+    OpencodeEvents *stream = NULL, *everything = NULL;
+    int found = 0;
+    CHECK(opencode_events_open(client, NULL, &stream, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_events_open(client, "{\"scope\":\"global\"}", &everything, NULL) == OPENCODE_STATUS_OK);
+    do
+        CHECK(opencode_events_next(stream, 0, &event) == OPENCODE_STATUS_OK);
+    while (!event);
+    CHECK(is(event, "/type", "stream.connected"));
+    opencode_reply_free(event);
+    CHECK(opencode_events_next(everything, 60000, &event) == OPENCODE_STATUS_OK && event);
+    CHECK(is(event, "/type", "stream.connected"));
+    opencode_reply_free(event);
+    CHECK(opencode_session_create(client, "{\"title\":\"seen by c\"}", NULL) == OPENCODE_STATUS_OK);
+    while (!found) {
+        CHECK(opencode_events_next(stream, 60000, &event) == OPENCODE_STATUS_OK && event);
+        found = is(event, "/type", "session.created") && is(event, "/properties/info/title", "seen by c");
+        opencode_reply_free(event);
+    }
+    opencode_events_free(everything);
+    CHECK(opencode_events_close(stream) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_events_next(stream, -1, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
+    opencode_events_free(stream);
+    CHECK(failed_with(opencode_events_open(client, "{\"scope\":\"all\"}", &stream, &reply),
+                      OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "directory, global"));
+    CHECK(failed_with(opencode_events_open(client, NULL, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "events is NULL"));
+    CHECK(opencode_events_next(NULL, 0, &reply) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_reply_free(reply);
+    opencode_events_free(NULL);
+    passed++;
+}
+
+static void pages(void) {
+    OpencodeReply *item = NULL, *reply = NULL;
+    OpencodePages *list = NULL;
+    char arguments[200], text[20] = "", session[100];
+    int i;
+    CHECK(opencode_session_create(client, NULL, &reply) == OPENCODE_STATUS_OK);
+    sprintf(session, "%.90s", opencode_reply_text(reply, "/id"));
+    opencode_reply_free(reply);
+    for (i = 0; i < 5; i++) {
+        sprintf(arguments, "{\"sessionID\":\"%s\",\"noReply\":true,\"parts\":[{\"type\":\"text\",\"text\":\"%d\"}]}",
+                session, i);
+        CHECK(opencode_session_prompt(client, arguments, NULL) == OPENCODE_STATUS_OK);
+    }
+    CHECK(opencode_messages_open(client, session, "{\"page\":2}", &list, NULL) == OPENCODE_STATUS_OK);
+    for (;;) {
+        CHECK(opencode_pages_next(list, &item) == OPENCODE_STATUS_OK);
+        if (!item)
+            break;
+        strcat(text, opencode_reply_text(item, "/parts/0/text"));
+        opencode_reply_free(item);
+    }
+    CHECK(strcmp(text, "43210") == 0);
+    CHECK(opencode_pages_is_complete(list) == 1 && opencode_pages_is_complete(NULL) == 0);
+    opencode_pages_free(list);
+    CHECK(opencode_sessions_open(client, "{\"scope\":\"global\",\"page\":1}", &list, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_pages_next(list, &item) == OPENCODE_STATUS_OK && opencode_reply_text(item, "/id"));
+    opencode_reply_free(item);
+    opencode_pages_free(list);
+    CHECK(opencode_messages_open(client, "ses_none", NULL, &list, NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_pages_next(list, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "ses_none"));
+    CHECK(opencode_pages_next(list, &item) == OPENCODE_STATUS_OK && !item);
+    opencode_pages_free(list);
+    opencode_pages_free(NULL);
+    CHECK(failed_with(opencode_sessions_open(client, "{\"page\":0}", &list, &reply),
+                      OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "1 or more"));
+    CHECK(opencode_pages_next(NULL, &reply) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_reply_free(reply);
+    passed++;
+}
+
+static void options_of_a_call(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeCall *call = NULL;
+    const char *there = "{\"directory\":\"/tmp\"}";
+    CHECK(opencode_call_with(client, "path.get", NULL, there, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/directory", "/tmp"));
+    opencode_reply_free(reply);
+    CHECK(opencode_call_start(client, "path.get", NULL, there, &call, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_call_wait(call, 60000, &reply) == OPENCODE_STATUS_OK && is(reply, "/directory", "/tmp"));
+    opencode_reply_free(reply);
+    opencode_call_free(call);
+    CHECK(opencode_request(client, "GET", "/path", there, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/directory", "/tmp"));
+    opencode_reply_free(reply);
+    CHECK(failed_with(opencode_call_with(client, "session.list", NULL, "{\"workspace\":\"wrk_none\"}", &reply),
+                      OPENCODE_STATUS_SERVER, &reply, "wrk_none"));
+    CHECK(failed_with(opencode_call_with(client, "session.list", NULL,
+                                         "{\"headers\":{\"authorization\":\"Basic eDp5\"}}", &reply),
+                      OPENCODE_STATUS_UNAUTHORIZED, &reply, "OPENCODE_SERVER_PASSWORD"));
+    passed++;
+}
+
+static void logs(void) {
+    OpencodeReply *record = NULL, *reply = NULL;
+    OpencodeClient *loud = NULL;
+    int count = 0;
+    CHECK(opencode_client_next_log(client, &record) == OPENCODE_STATUS_OK && !record);
+    CHECK(opencode_client_new("{\"log\":\"debug\",\"password\":\"hunter2-secret\"}", &loud, NULL) ==
+          OPENCODE_STATUS_OK);
+    CHECK(opencode_session_list(loud, NULL, NULL) == OPENCODE_STATUS_UNAUTHORIZED);
+    while (opencode_client_next_log(loud, &record) == OPENCODE_STATUS_OK && record) {
+        CHECK(is(record, "/level", "debug") && has(opencode_reply_text(record, "/message"), "GET /session"));
+        CHECK(opencode_reply_number(record, "/time", 0) > 1.7e12);
+        CHECK(!has(opencode_reply_json(record), "hunter2"));
+        opencode_reply_free(record);
+        count++;
+    }
+    CHECK(count > 0);
+    opencode_client_free(loud);
+    CHECK(failed_with(opencode_client_new("{\"log\":\"loud\"}", &loud, &reply), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &reply, "error, warn, info, debug"));
+    CHECK(opencode_client_next_log(NULL, &reply) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_reply_free(reply);
+    passed++;
+}
+
 static void a_server_that_goes_away(void) {
     OpencodeReply *reply = NULL;
     OpencodeClient *doomed = NULL;
@@ -276,10 +396,14 @@ static void any_order(void) {
     OpencodeClient *other = NULL;
     OpencodeRun *run = NULL;
     OpencodeCall *call = NULL;
+    OpencodeEvents *stream = NULL;
     CHECK(opencode_client_new(NULL, &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_events_open(other, NULL, &stream, NULL) == OPENCODE_STATUS_OK);
     CHECK(opencode_run_start(other, "{\"prompt\":\"Say pong\"}", &run, NULL) == OPENCODE_STATUS_OK);
     CHECK(opencode_call_start(other, "global.health", NULL, NULL, &call, NULL) == OPENCODE_STATUS_OK);
     opencode_client_free(other);
+    CHECK(opencode_events_next(stream, 60000, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_events_free(stream);
     CHECK(opencode_run_wait(run, 30000, NULL) == OPENCODE_STATUS_OK);
     opencode_run_free(run);
     CHECK(opencode_call_wait(call, 10000, NULL) == OPENCODE_STATUS_OK);
@@ -298,6 +422,10 @@ int main(void) {
     RUN(cancel_and_resume);
     RUN(permissions);
     RUN(mistakes);
+    RUN(events);
+    RUN(pages);
+    RUN(options_of_a_call);
+    RUN(logs);
     RUN(a_server_that_goes_away);
     RUN(terminals);
     RUN(any_order);

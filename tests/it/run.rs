@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A client of the shared server, with and without its event stream.
-fn client(events: bool) -> Client {
+pub(super) fn client(events: bool) -> Client {
     let server = &shared().server;
     let mut options = options(server, &server.url());
     options.events = events;

@@ -24,6 +24,28 @@ check.test("times in milliseconds are exact numbers", function()
   check.equal(created > 1.7e12, true)
 end)
 
+check.test("whole numbers keep their digits up to 2^53", function()
+  for _, number in ipairs { 0, 1, -1, 2 ^ 31, 2 ^ 32 + 1, 1795217121941, 2 ^ 53 - 1, 2 ^ 53, -(2 ^ 53) } do
+    local session = assert(client.session.create { metadata = { n = number } })
+    local answer = client:call("session.get", { sessionID = session.id }, { raw = true })
+    check.contains(answer.body, '"n":' .. string.format("%.0f", number) .. "}")
+    local got = client.session.get(session.id).metadata.n
+    check.equal(got, number)
+    check.equal(type(got), "number")
+  end
+  local session = assert(client.session.create { metadata = { n = 0.1 } })
+  check.equal(client.session.get(session.id).metadata.n, 0.1)
+end)
+
+check.test("a session that was read is sent back as it was", function()
+  local made = assert(client.session.create { permission = {}, metadata = { none = opencode.array {}, deep = { { none = opencode.array {} } } } })
+  local read = client.session.get(made.id)
+  local again = assert(client.session.create { metadata = read.metadata, permission = read.permission, title = read.title })
+  local body = client:call("session.get", { sessionID = again.id }, { raw = true }).body
+  check.contains(body, '"deep":[{"none":[]}]')
+  check.contains(body, '"none":[]')
+end)
+
 check.test("empty lists go back as lists", function()
   local session = assert(client.session.create { permission = {} })
   check.equal(type(session.id), "string")

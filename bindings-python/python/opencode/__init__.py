@@ -15,7 +15,9 @@ from . import _errors
 from ._call import Call, RawResponse
 from ._client import NULL, Client
 from ._errors import *  # noqa: F403
+from ._events import Event, EventStream
 from ._native import __version__
+from ._pages import Pages
 from ._run import Detached, Reply, Run, Update
 
 TYPE_CHECKING = False
@@ -27,18 +29,25 @@ if TYPE_CHECKING:
     from ._async_server import AsyncServer
     from ._pty import Pty
     from ._server import Server
+    from ._async_events import AsyncEventStream
+    from ._async_pages import AsyncPages
 
 __all__ = [
     "NULL",
     "AsyncCall",
     "AsyncClient",
     "AsyncPty",
+    "AsyncEventStream",
+    "AsyncPages",
     "AsyncRun",
     "AsyncServer",
     "Call",
     "Client",
     "Detached",
     "Pty",
+    "Event",
+    "EventStream",
+    "Pages",
     "RawResponse",
     "Reply",
     "Run",
@@ -51,7 +60,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # asyncio takes longer to import than all of this package: only who asks for it pays.
-    if name in ("AsyncClient", "AsyncRun", "AsyncCall"):
+    if name in ("AsyncClient", "AsyncRun", "AsyncCall", "AsyncEventStream", "AsyncPages"):
         from . import _async
 
         return getattr(_async, name)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import weakref
 
+from ._async_events import AsyncEventStream
+from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
 from ._client import ClientBase, arguments_of, prompt_of
 from ._options import call_options, options
+from ._events import EventStream
+from ._pages import Pages
 from ._run import Detached, Reply, Run, Update
 
 TYPE_CHECKING = False
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from ._operations import AsyncOperations
     from ._pty_types import AsyncPtyOpener
     from ._run import State
+    from .types import GlobalSession
+    from .types import SessionMessagesAnswerItem as MessageWithParts
 else:
     AsyncOperations = object
 
@@ -33,9 +39,11 @@ class _Waker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
         # Everything that can make the descriptor readable: what is not taken would keep it so.
-        self._handles: weakref.WeakSet[AsyncCall | AsyncRun | AsyncPty] = weakref.WeakSet()
+        self._handles: weakref.WeakSet[AsyncCall | AsyncRun | AsyncEventStream | AsyncPty] = (
+            weakref.WeakSet()
+        )
 
-    def add(self, handle: AsyncCall | AsyncRun | AsyncPty) -> None:
+    def add(self, handle: AsyncCall | AsyncRun | AsyncEventStream | AsyncPty) -> None:
         self._handles.add(handle)
 
     async def until(self, is_met: Callable[[], bool]) -> None:
@@ -46,7 +54,7 @@ class _Waker:
         self._waiting[future] = is_met
         if self._loop is not loop:
             self.unwatch()
-            loop.add_reader(self._client.fileno(), self._look)
+            loop.add_reader(self._client.fileno(), self.look)
             self._loop = loop
         try:
             # Between the first look and the watch something may have come.
@@ -57,7 +65,8 @@ class _Waker:
             if not self._waiting:
                 self.unwatch()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Takes what is there, and wakes who waited for it."""
         for handle in list(self._handles):
             handle._take()
         for future, is_met in list(self._waiting.items()):
@@ -218,6 +227,8 @@ class AsyncClient(ClientBase, AsyncOperations):
         arguments: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
@@ -227,6 +238,8 @@ class AsyncClient(ClientBase, AsyncOperations):
                 operation,
                 arguments,
                 timeout=timeout,
+                directory=directory,
+                workspace=workspace,
                 max_retries=max_retries,
                 extra_headers=extra_headers,
             )
@@ -238,13 +251,15 @@ class AsyncClient(ClientBase, AsyncOperations):
         arguments: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes."""
-        settings = call_options(timeout, max_retries, extra_headers)
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
         native = self._native.start(operation, dict(arguments or {}), settings)
-        found = await self._settle(AsyncCall(Call(native, operation, True), self))
+        found = await self._settle(AsyncCall(Call(native, operation, True, self._drain), self))
         assert isinstance(found, RawResponse)
         return found
 
@@ -254,17 +269,43 @@ class AsyncClient(ClientBase, AsyncOperations):
         arguments: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
+        raw: bool = False,
     ) -> AsyncCall:
         """Does an operation in the background and returns at once."""
-        settings = call_options(timeout, max_retries, extra_headers)
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
         native = self._native.start(operation, dict(arguments or {}), settings)
-        return AsyncCall(Call(native, operation, False), self)
+        return AsyncCall(Call(native, operation, raw, self._drain), self)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        raw: bool = False,
+    ) -> Any:
+        """Sends a request that this version does not know as an operation, in a thread of the loop's pool."""
+        pairs = [(name, str(value)) for name, value in (query or {}).items()]
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        found = await asyncio.to_thread(
+            self._native.request, method, path, (pairs, body), settings, raw
+        )
+        self._flush()
+        return RawResponse(*found) if raw else found
 
     def run(self, prompt: Prompt, **given: Any) -> AsyncRun:
         """Sends a prompt and returns at once. Takes the names of `Client.run`."""
-        return AsyncRun(Run(self._native.run(prompt_of(prompt, given))), self)
+        return AsyncRun(Run(self._native.run(prompt_of(prompt, given)), self._drain), self)
 
     async def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
         """Sends a prompt and gives its reply. Cancelling the task leaves the prompt to the server."""
@@ -272,7 +313,20 @@ class AsyncClient(ClientBase, AsyncOperations):
 
     def resume(self, session: str, message: str, **given: Any) -> AsyncRun:
         """Picks up a run that was started elsewhere."""
-        return AsyncRun(Run(self._native.resume(session, message, options(given))), self)
+        return AsyncRun(Run(self._native.resume(session, message, options(given)), self._drain), self)
+
+    def events(self, **given: Any) -> AsyncEventStream:
+        """What happens on the server, event by event. Takes the names of `Client.events`."""
+        return AsyncEventStream(EventStream(self._native.events(options(given)), self._drain), self)
+
+    def messages(self, session: str, *, page: int | None = None) -> AsyncPages[MessageWithParts]:
+        """The messages of a session, newest first, for `async for`. See `Client.messages`."""
+        native = self._native.messages(session, options({"page": page}))
+        return AsyncPages(Pages(native, self._drain))
+
+    def sessions(self, **given: Any) -> AsyncPages[GlobalSession]:
+        """The sessions, the one that changed last first, for `async for`. Takes the names of `Client.sessions`."""
+        return AsyncPages(Pages(self._native.sessions(options(given)), self._drain))
 
     if TYPE_CHECKING:
 
@@ -292,9 +346,12 @@ class AsyncClient(ClientBase, AsyncOperations):
         return AsyncPty(self._native.pty_connect(id, options(given)), self)
 
     async def close(self) -> None:
-        """Ends all runs and calls of this side and joins all threads, within a second."""
-        self._waker.unwatch()
+        """Ends all runs, calls and streams of this side and joins all threads, within a second."""
         await asyncio.to_thread(self._native.close)
+        # Who waits for what will not come any more is told.
+        self._waker.look()
+        self._waker.unwatch()
+        self._flush()
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -9,17 +9,28 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from . import _native
+    from ._log import Drain
 
 
 class Call:
     """An operation in the background. Made by `Client.start`."""
 
-    __slots__ = ("_native", "_operation", "_raw")
+    __slots__ = ("_drain", "_native", "_operation", "_raw")
 
-    def __init__(self, native: _native.Call, operation: str, raw: bool) -> None:
+    def __init__(
+        self, native: _native.Call, operation: str, raw: bool, drain: Drain | None = None
+    ) -> None:
         self._native = native
         self._operation = operation
         self._raw = raw
+        self._drain = drain
+
+    def _wait(self, timeout: float | None) -> tuple[Any] | None:
+        try:
+            return self._native.wait(timeout, self._raw)
+        finally:
+            if self._drain is not None:
+                self._drain()
 
     def poll(self) -> Literal["pending", "done"]:
         """Whether the result is there. Never blocks; `result` then gives it at once."""
@@ -28,7 +39,7 @@ class Call:
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the result is there, at most `timeout` seconds; whether it is."""
         try:
-            return self._native.wait(timeout, self._raw) is not None
+            return self._wait(timeout) is not None
         except Exception:
             if self._native.is_done():
                 return True
@@ -39,7 +50,7 @@ class Call:
 
         Raises what the operation raised, and APITimeoutError when it is not there in time: it goes on then.
         """
-        found = self._native.wait(timeout, self._raw)
+        found = self._wait(timeout)
         if found is None:
             raise APITimeoutError(
                 f"{self._operation}: no answer within {timeout} s; wait again, or cancel it",

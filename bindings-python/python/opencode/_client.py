@@ -5,7 +5,10 @@ from __future__ import annotations
 from . import _native
 from ._call import Call, RawResponse
 from ._errors import InvalidArgumentError
+from ._events import EventStream
+from ._log import Drain, configured
 from ._options import call_options, options
+from ._pages import Pages
 from ._run import Reply, Run
 
 TYPE_CHECKING = False
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from ._operations import Operations
     from ._pty import Pty
     from ._pty_types import PtyOpener
+    from .types import GlobalSession
+    from .types import SessionMessagesAnswerItem as MessageWithParts
 
     PermissionPolicy = Literal["reject", "once", "always", "ask"] | Sequence[Mapping[str, str]]
     Prompt = str | Sequence[str | Mapping[str, Any]]
@@ -119,9 +124,11 @@ class ClientBase:
         connect_timeout: float | None = None,
         max_retries: int | None = None,
         max_body_bytes: int | None = None,
+        stall_timeout: float | None = None,
         events: bool | None = None,
         permission: PermissionPolicy | None = None,
         question: Literal["reject", "first", "ask"] | None = None,
+        log: Literal["error", "warn", "info", "debug"] | None = None,
     ) -> None:
         given = {
             "base_url": base_url,
@@ -134,22 +141,32 @@ class ClientBase:
             "connect_timeout": connect_timeout,
             "max_retries": max_retries,
             "max_body_bytes": max_body_bytes,
+            "stall_timeout": stall_timeout,
             "events": events,
             "permission": list(permission)
             if permission is not None and not isinstance(permission, str)
             else permission,
             "question": question,
+            # What the program's logging is set up for, unless it is said here.
+            "log": configured() if log is None else log,
         }
-        self._settings = options(given)
-        self._native = _native.Client(self._settings)
+        self._open(options(given))
+
+    def _open(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._native = _native.Client(settings)
+        self._drain = Drain(self._native) if "log" in settings else None
+
+    def _flush(self) -> None:
+        if self._drain is not None:
+            self._drain()
 
     # Handles cannot be pickled, settings can: another process gets a client of its own.
     def __getstate__(self) -> dict[str, Any]:
         return {"settings": self._settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._settings = state["settings"]
-        self._native = _native.Client(self._settings)
+        self._open(state["settings"])
 
     def __getattr__(self, name: str) -> Any:
         node = _TREE.get(name)
@@ -197,16 +214,18 @@ class Client(ClientBase, Operations):
         arguments: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Does an operation by its name, such as "session.update", and gives its answer.
 
         Blocks without holding the interpreter; Ctrl-C ends it. Reads are repeated when they fail in a way that
-        passes; nothing else is.
+        passes; nothing else is. `directory` and `workspace` take the place of the client's.
         """
-        settings = call_options(timeout, max_retries, extra_headers)
-        return self._native.call(operation, dict(arguments or {}), settings)
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        return self._call(operation, dict(arguments or {}), settings)
 
     def call_raw(
         self,
@@ -214,12 +233,26 @@ class Client(ClientBase, Operations):
         arguments: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes."""
-        settings = call_options(timeout, max_retries, extra_headers)
-        return RawResponse(*self._native.call(operation, dict(arguments or {}), settings, True))
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        return RawResponse(*self._call(operation, dict(arguments or {}), settings, True))
+
+    def _call(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        settings: dict[str, Any] | None,
+        raw: bool = False,
+    ) -> Any:
+        try:
+            return self._native.call(operation, arguments, settings, raw)
+        finally:
+            self._flush()
 
     def start(
         self,
@@ -227,13 +260,16 @@ class Client(ClientBase, Operations):
         arguments: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         raw: bool = False,
     ) -> Call:
         """Does an operation in the background and returns at once."""
-        settings = call_options(timeout, max_retries, extra_headers)
-        return Call(self._native.start(operation, dict(arguments or {}), settings), operation, raw)
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        native = self._native.start(operation, dict(arguments or {}), settings)
+        return Call(native, operation, raw, self._drain)
 
     def request(
         self,
@@ -243,13 +279,23 @@ class Client(ClientBase, Operations):
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
+        raw: bool = False,
     ) -> Any:
-        """Sends a request that this version does not know as an operation."""
+        """Sends a request that this version does not know as an operation.
+
+        Gives the answer's JSON, text or bytes; with `raw`, a RawResponse.
+        """
         pairs = [(name, str(value)) for name, value in (query or {}).items()]
-        settings = call_options(timeout, max_retries, extra_headers)
-        return self._native.request(method, path, (pairs, body), settings)
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        try:
+            found = self._native.request(method, path, (pairs, body), settings, raw)
+        finally:
+            self._flush()
+        return RawResponse(*found) if raw else found
 
     def run(self, prompt: Prompt, **given: Any) -> Run:
         """Sends a prompt and returns at once; the agent works in the background.
@@ -258,7 +304,7 @@ class Client(ClientBase, Operations):
         directory, message_id, permission, question, when_busy, deadline, max_cost, max_tokens, max_steps,
         max_retries, start_timeout, server_timeout. Times are in seconds.
         """
-        return Run(self._native.run(prompt_of(prompt, given)))
+        return Run(self._native.run(prompt_of(prompt, given)), self._drain)
 
     def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
         """Sends a prompt and blocks until its reply is there, at most `timeout` seconds.
@@ -270,7 +316,55 @@ class Client(ClientBase, Operations):
 
     def resume(self, session: str, message: str, **given: Any) -> Run:
         """Picks up a run that was started elsewhere: what its `detach` gave. Returns at once."""
-        return Run(self._native.resume(session, message, options(given)))
+        return Run(self._native.resume(session, message, options(given)), self._drain)
+
+    def events(
+        self,
+        *,
+        scope: Literal["directory", "global"] | None = None,
+        directory: str | None = None,
+        max_events: int | None = None,
+    ) -> EventStream:
+        """What happens on the server, event by event, in one directory or in all. Returns at once.
+
+        Without `directory` it is the client's, and without that the server's own. `max_events` (4096) are kept
+        for a slow reader. All streams and runs of a client share one connection.
+        """
+        given = {"scope": scope, "directory": directory, "max_events": max_events}
+        return EventStream(self._native.events(options(given)), self._drain)
+
+    def messages(self, session: str, *, page: int | None = None) -> Pages[MessageWithParts]:
+        """The messages of a session, newest first, fetched as they are asked for, `page` (50) per request.
+
+        `session.messages` gives a whole session at once, oldest first.
+        """
+        return Pages(self._native.messages(session, options({"page": page})), self._drain)
+
+    def sessions(
+        self,
+        *,
+        page: int | None = None,
+        scope: Literal["directory", "global"] | None = None,
+        directory: str | None = None,
+        search: str | None = None,
+        roots: bool | None = None,
+        archived: bool | None = None,
+    ) -> Pages[GlobalSession]:
+        """The sessions of a directory or of the whole server, the one that changed last first.
+
+        They are fetched as they are asked for, `page` (50) per request; `session.list` stops after a hundred.
+        `search` is a part of the title, `roots` leaves subagents out, `archived=False` what was put away. A session
+        that changes meanwhile, before it was given, may be left out.
+        """
+        given = {
+            "page": page,
+            "scope": scope,
+            "directory": directory,
+            "search": search,
+            "roots": roots,
+            "archived": archived,
+        }
+        return Pages(self._native.sessions(options(given)), self._drain)
 
     if TYPE_CHECKING:
 
@@ -294,11 +388,12 @@ class Client(ClientBase, Operations):
         return Pty(self._native.pty_connect(id, options(given)), self)
 
     def close(self) -> None:
-        """Ends all runs and calls of this side and joins all threads, within a second.
+        """Ends all runs, calls and streams of this side and joins all threads, within a second.
 
         The server goes on with prompts that were sent.
         """
         self._native.close()
+        self._flush()
 
     def __enter__(self) -> Client:
         return self
@@ -307,7 +402,7 @@ class Client(ClientBase, Operations):
         self.close()
 
     def _operation(self, name: str, positional: tuple[str, ...], doc: str) -> Any:
-        call = self._native.call
+        call = self._call
 
         def operation(
             *args: Any,

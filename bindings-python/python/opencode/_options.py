@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Names whose values are seconds here and milliseconds in the core.
-_SECONDS = frozenset({"timeout", "connect_timeout", "deadline", "start_timeout", "server_timeout"})
+_SECONDS = frozenset(
+    {"timeout", "connect_timeout", "stall_timeout", "deadline", "start_timeout", "server_timeout"}
+)
 
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,13 +42,15 @@ def call_options(
     timeout: float | None = None,
     max_retries: int | None = None,
     extra_headers: Mapping[str, str] | None = None,
+    directory: str | None = None,
+    workspace: str | None = None,
 ) -> dict[str, Any] | None:
     """The options of one call, or None when there are none."""
-    if timeout is None and max_retries is None and not extra_headers:
-        return None
     given = {
         "timeout": timeout,
         "max_retries": max_retries,
         "headers": dict(extra_headers) if extra_headers else None,
+        "directory": directory,
+        "workspace": workspace,
     }
-    return options(given)
+    return options(given) or None

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from . import _native
     from ._errors import OpencodeError
+    from ._log import Drain
 
     State = Literal["pending", "waiting", "done", "failed"]
 
@@ -156,19 +157,26 @@ class Run:
     the object is dropped.
     """
 
-    __slots__ = ("_native",)
+    __slots__ = ("_drain", "_native")
 
-    def __init__(self, native: _native.Run) -> None:
+    def __init__(self, native: _native.Run, drain: Drain | None = None) -> None:
         self._native = native
+        self._drain = drain
+
+    def _flush(self) -> None:
+        if self._drain is not None:
+            self._drain()
 
     def poll(self) -> tuple[State, list[Update]]:
         """The state, and everything that happened since the last poll. Never blocks."""
+        self._flush()
         state, updates = self._native.poll()
         return state, [update_of(data) for data in updates]  # type: ignore[return-value]
 
     def __iter__(self) -> Iterator[Update]:
         while True:
             data = self._native.next_update(None)
+            self._flush()
             if data is None:
                 return
             update = update_of(data)
@@ -178,14 +186,16 @@ class Run:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the run is over, at most `timeout` seconds; whether it is. Ctrl-C ends the waiting."""
-        return self._native.wait(timeout)
+        is_over = self._native.wait(timeout)
+        self._flush()
+        return is_over
 
     def result(self, timeout: float | None = None) -> Reply:
         """The reply, waiting at most `timeout` seconds for it.
 
         Raises why the run failed, and APITimeoutError when it is not over in time: it goes on then.
         """
-        if not self._native.wait(timeout):
+        if not self.wait(timeout):
             from ._errors import APITimeoutError
 
             raise APITimeoutError(

@@ -1,6 +1,5 @@
-//! [`Engine`]: one thread that steps all runs of a client, a few that do their requests, one for events.
+//! [`Engine`]: one thread that steps all runs of a client, a few that do their requests.
 
-use super::feed::{Feed, Tracked};
 use super::machine::{Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis};
 use super::message::Request;
 use super::policy::PermissionReply;
@@ -9,8 +8,9 @@ use super::update::Update;
 use crate::answer::Answer;
 use crate::caller::{Caller, closed};
 use crate::cancel::CancelToken;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::feed::{Feed, Listener};
 use crate::limits::Limits;
 use crate::log::{Level, Log};
 use crate::operation::Pace;
@@ -18,7 +18,8 @@ use crate::worker::{Pool, join};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -30,8 +31,6 @@ const MAX_EVENTS: usize = 8_192;
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 /// Lists of permissions and questions are read again after this time while events tell about them.
 const LISTS_AGE: Millis = 5_000;
-/// The event stream is closed when no run was there for this long.
-const LINGER: Millis = 15_000;
 const STACK: usize = 1 << 20;
 
 pub(crate) type RunId = u64;
@@ -41,8 +40,9 @@ pub(crate) enum Message {
     Start(RunId, Box<Machine>, Arc<RunState>),
     Answer(RunId, Ticket, Result<Answer>),
     Sweep(Option<String>, Result<Sweep>),
-    Event(Event),
+    Event(Arc<Event>),
     Stream(bool),
+    Settled,
     Cancel(RunId),
     Permission(RunId, String, PermissionReply, Option<String>),
     Question(RunId, String, Option<Value>),
@@ -70,12 +70,12 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Waits while too many events wait; false when the token was thrown meanwhile.
-    pub(super) fn push_event(&self, event: Event, token: &CancelToken) -> bool {
+    /// Waits while too many events wait, until the token is thrown.
+    fn push_event(&self, event: Arc<Event>, token: &CancelToken) {
         let mut state = self.state();
         while state.events >= MAX_EVENTS {
             if token.is_cancelled() {
-                return false;
+                return;
             }
             let waited = self.taken.wait_timeout(state, Duration::from_millis(100));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -83,7 +83,6 @@ impl Inbox {
         state.events += 1;
         state.messages.push_back(Message::Event(event));
         self.arrived.notify_one();
-        true
     }
 
     fn take(&self, timeout: Option<Duration>) -> VecDeque<Message> {
@@ -109,6 +108,56 @@ impl Inbox {
     }
 }
 
+/// What of the events the runs hear.
+struct Ears {
+    inbox: Arc<Inbox>,
+    /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
+    tracked: RwLock<HashSet<String>>,
+    is_waiting: AtomicBool,
+}
+
+impl Ears {
+    fn tracked(&self) -> RwLockWriteGuard<'_, HashSet<String>> {
+        self.tracked.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Ears {
+    fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Ordering::Acquire)
+    }
+
+    fn connected(&self) {
+        self.inbox.push(Message::Stream(true));
+    }
+
+    fn settled(&self) {
+        self.inbox.push(Message::Settled);
+    }
+
+    fn lost(&self, _: &Error) {
+        self.inbox.push(Message::Stream(false));
+    }
+
+    fn closed(&self) {}
+
+    fn event(&self, event: &Arc<Event>, token: &CancelToken) {
+        let is_wanted = match &event.session_id {
+            None => event.kind.starts_with("server."),
+            Some(session) => {
+                let tracked = self.tracked.read().unwrap_or_else(PoisonError::into_inner);
+                // A subagent's session is not known yet when it is created.
+                tracked.contains(session)
+                    || (event.kind == "session.created"
+                        && event.properties.get().contains("\"parentID\""))
+            }
+        };
+        if is_wanted {
+            self.inbox.push_event(Arc::clone(event), token);
+        }
+    }
+}
+
 /// The runs of one client.
 pub(crate) struct Engine {
     inbox: Arc<Inbox>,
@@ -121,17 +170,17 @@ impl Engine {
     ///
     /// # Errors
     /// `internal` when the system gives no thread.
-    pub(crate) fn start(caller: Arc<Caller>) -> Result<Self> {
+    pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
-        let work = Work::new(caller, Arc::clone(&inbox), began);
+        let work = Work::new(caller, feed, Arc::clone(&inbox), began);
         let thread = thread::Builder::new()
             .name("opencode-runs".to_owned())
             .stack_size(STACK)
             .spawn(move || work.run())
             .map_err(|e| {
                 let text = format!("the system gives no thread: {e}");
-                crate::Error::new(crate::ErrorKind::Internal, text)
+                Error::new(crate::ErrorKind::Internal, text)
             })?;
         Ok(Engine { inbox, began, thread: Mutex::new(Some(thread)) })
     }
@@ -175,10 +224,9 @@ struct Work {
     /// Runs of a session in the order of their turns; the first one has it.
     turns: HashMap<String, VecDeque<RunId>>,
     sweeps: HashMap<Option<String>, Sweeper>,
-    tracked: Arc<Tracked>,
-    feed: Option<(CancelToken, JoinHandle<()>)>,
+    ears: Arc<Ears>,
+    feed: Arc<Feed>,
     is_stream_up: bool,
-    idle_since: Option<Millis>,
 }
 
 struct Slot {
@@ -201,7 +249,13 @@ struct Sweeper {
 }
 
 impl Work {
-    fn new(caller: Arc<Caller>, inbox: Arc<Inbox>, began: Instant) -> Self {
+    fn new(caller: Arc<Caller>, feed: Arc<Feed>, inbox: Arc<Inbox>, began: Instant) -> Self {
+        let ears = Arc::new(Ears {
+            inbox: Arc::clone(&inbox),
+            tracked: RwLock::default(),
+            is_waiting: AtomicBool::new(false),
+        });
+        feed.add(Arc::clone(&ears) as Arc<dyn Listener>);
         Work {
             caller,
             inbox,
@@ -212,10 +266,9 @@ impl Work {
             sessions: HashMap::new(),
             turns: HashMap::new(),
             sweeps: HashMap::new(),
-            tracked: Arc::default(),
-            feed: None,
+            ears,
+            feed,
             is_stream_up: false,
-            idle_since: None,
         }
     }
 
@@ -239,9 +292,7 @@ impl Work {
     }
 
     fn next_alarm(&self) -> Option<Millis> {
-        let run = self.alarms.first().map(|(at, _)| *at);
-        let linger = self.idle_since.filter(|_| self.feed.is_some()).map(|since| since + LINGER);
-        [run, linger].into_iter().flatten().min()
+        self.alarms.first().map(|(at, _)| *at)
     }
 
     /// Wakes the runs that are due.
@@ -256,9 +307,6 @@ impl Work {
             }
             self.step(id, Input::Time);
         }
-        if self.idle_since.is_some_and(|since| now >= since + LINGER) {
-            self.stop_feed();
-        }
     }
 
     fn handle(&mut self, message: Message) {
@@ -267,6 +315,12 @@ impl Work {
             Message::Answer(id, ticket, result) => self.step(id, Input::Answer(ticket, result)),
             Message::Event(event) => self.on_event(&event),
             Message::Stream(is_up) => self.on_stream(is_up),
+            // Something may have happened before the server began to tell.
+            Message::Settled => {
+                for id in self.runs.keys().copied().collect::<Vec<_>>() {
+                    self.step(id, Input::Settled);
+                }
+            }
             Message::Sweep(directory, result) => self.on_sweep(directory, result),
             Message::Cancel(id) => self.step(id, Input::Cancel),
             Message::Permission(id, request, reply, message) => {
@@ -281,9 +335,10 @@ impl Work {
     }
 
     fn start(&mut self, id: RunId, machine: Box<Machine>, state: Arc<RunState>) {
-        self.idle_since = None;
         if machine.wants_events() {
-            self.start_feed();
+            self.ears.is_waiting.store(true, Ordering::Release);
+            // Without the thread the runs go on without events.
+            let _ = self.feed.start();
         }
         let slot =
             Slot { machine, state, alarm: None, directory: None, tracks: Vec::new(), queue: None };
@@ -320,8 +375,7 @@ impl Work {
                 Output::Track(session) => {
                     slot.tracks.push(session.clone());
                     self.sessions.entry(session.clone()).or_default().push(id);
-                    let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
-                    tracked.insert(session);
+                    self.ears.tracked().insert(session);
                 }
                 Output::Queue(session) => {
                     slot.queue = Some(session.clone());
@@ -435,8 +489,7 @@ impl Work {
                 ids.retain(|other| *other != id);
                 if ids.is_empty() {
                     self.sessions.remove(session);
-                    let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
-                    tracked.remove(session);
+                    self.ears.tracked().remove(session);
                 }
             }
         }
@@ -444,7 +497,7 @@ impl Work {
             sweeper.waiting.remove(&id);
         }
         if self.runs.is_empty() {
-            self.idle_since = Some(self.now());
+            self.ears.is_waiting.store(false, Ordering::Release);
             self.sweeps.retain(|_, sweeper| sweeper.is_busy);
         }
         let Some(session) = slot.queue else { return };
@@ -460,35 +513,7 @@ impl Work {
         }
     }
 
-    fn start_feed(&mut self) {
-        if self.feed.is_some() {
-            return;
-        }
-        let token = CancelToken::default();
-        let feed = Feed {
-            caller: Arc::clone(&self.caller),
-            inbox: Arc::clone(&self.inbox),
-            tracked: Arc::clone(&self.tracked),
-            token: token.clone(),
-        };
-        let thread = thread::Builder::new()
-            .name("opencode-events".to_owned())
-            .stack_size(STACK)
-            .spawn(move || feed.run());
-        // Without the thread the runs go on without events.
-        self.feed = thread.ok().map(|thread| (token, thread));
-    }
-
-    fn stop_feed(&mut self) {
-        if let Some((token, thread)) = self.feed.take() {
-            token.cancel();
-            join(vec![thread]);
-            self.is_stream_up = false;
-        }
-    }
-
     fn close(&mut self) {
-        self.stop_feed();
         self.pool.close();
         for slot in std::mem::take(&mut self.runs).into_values() {
             let error = closed("run");

@@ -64,6 +64,8 @@ pub(crate) enum Input<'a> {
     Event(&'a Event),
     /// The event stream connected (`true`) or was lost. Whatever happened in between is unknown.
     Stream(bool),
+    /// The event stream tells everything from now on; the moments after it connected may be missing.
+    Settled,
     /// The result of a request.
     Answer(Ticket, Result<Answer>),
     /// What the session's directory looks like.
@@ -373,6 +375,7 @@ impl Machine {
         match input {
             Input::Event(event) => self.on_event(event),
             Input::Stream(is_up) => self.on_stream(is_up),
+            Input::Settled if self.phase == Phase::Running => self.check_now(),
             Input::Answer(ticket, result) => self.on_answer(ticket, result),
             Input::Sweep(sweep) => self.on_sweep(sweep),
             Input::SweepFailed(error) => self.on_sweep_failed(error),
@@ -382,7 +385,7 @@ impl Machine {
                 self.on_host_permission(&id, reply, message)
             }
             Input::Question { id, answers } => self.on_host_question(&id, answers),
-            Input::Time => {}
+            Input::Time | Input::Settled => {}
         }
         if self.phase != Phase::Over {
             self.on_time();

@@ -1,0 +1,45 @@
+-- Long lists, page by page, newest first.
+
+local raw, _, shared = ...
+local Client, finish, expect, check_self = shared.Client, shared.finish, shared.expect, shared.check_self
+
+local Pages = {}
+Pages.__index = Pages
+
+-- The next item; nil at the end. Blocks when a page has to be fetched.
+function Pages:next()
+  local item, message, err = finish(2, raw.pages_next(self.raw))
+  return item, message, err
+end
+
+function Pages:is_complete() return raw.pages_is_complete(self.raw) end
+
+-- In a `for` loop the list is its own iterator. A loop cannot be told of a failure, so that is raised, as io.lines does.
+function Pages:__call()
+  local item, message = finish(2, raw.pages_next(self.raw))
+  if message then error(message, 2) end
+  return item
+end
+
+function Client:messages(session_id, options)
+  check_self(self, "messages", 2)
+  expect(session_id, "string", "client:messages: the session", 2)
+  if options ~= nil then expect(options, "table", "client:messages: the options", 2) end
+  local pages = finish(2, raw.messages_open(self.raw, session_id, options))
+  return setmetatable({ raw = pages }, Pages)
+end
+
+function Client:sessions(options)
+  check_self(self, "sessions", 2)
+  if options ~= nil then expect(options, "table", "client:sessions: the options", 2) end
+  local pages = finish(2, raw.sessions_open(self.raw, options))
+  return setmetatable({ raw = pages }, Pages)
+end
+
+-- Logging
+
+-- What was logged since the last time: a list of { time, level, message }.
+function Client:log()
+  check_self(self, "log", 2)
+  return raw.client_log(self.raw)
+end

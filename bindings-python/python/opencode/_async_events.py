@@ -1,0 +1,70 @@
+"""Event streams for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ._errors import ClosedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ._async import AsyncClient
+    from ._events import Event, EventStream
+
+
+class AsyncEventStream:
+    """What happens on the server, event by event. Made by `AsyncClient.events`.
+
+    Iterating ends when the stream or its client is closed. Belongs to one event loop.
+    """
+
+    def __init__(self, stream: EventStream, client: AsyncClient) -> None:
+        self._stream = stream
+        self._client = client
+        client._waker.add(self)
+
+    def _take(self) -> bool:
+        return self._stream._native.is_ready()
+
+    def poll(self) -> Event | None:
+        """The next event when one is there."""
+        return self._stream.poll()
+
+    async def next(self, timeout: float | None = None) -> Event | None:
+        """The next event, waiting at most `timeout` seconds; None when none came in time.
+
+        Raises what `EventStream.next` raises.
+        """
+        if not self._take():
+            try:
+                await asyncio.wait_for(self._client._waker.until(self._take), timeout)
+            except asyncio.TimeoutError:
+                return None
+        return self.poll()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            try:
+                event = await self.next()
+            except ClosedError:
+                return
+            if event is not None:
+                yield event
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream was closed or has failed."""
+        return self._stream.is_over
+
+    def close(self) -> None:
+        """Ends the stream; who waits for an event is woken."""
+        self._stream.close()
+        self._client._waker.look()
+
+    async def __aenter__(self) -> AsyncEventStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()

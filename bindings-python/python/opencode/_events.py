@@ -1,0 +1,102 @@
+"""Event streams: what happens on the server."""
+
+from __future__ import annotations
+
+from ._errors import ClosedError
+from ._run import _Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from . import _native
+    from ._log import Drain
+
+
+class Event(_Record):
+    """One event. Field names and types are the server's, also of events that this version does not know.
+
+    Types of the stream itself: `stream.connected` (from here on nothing is missed), `stream.gap` (the connection
+    is lost, or cannot be made, and is tried again; `properties` has `reason` and `kind`), `stream.lagged`
+    (`properties["count"]` events were dropped because nobody took them). After each of them, what happened
+    before is to be read from the server.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        id: str
+        type: str
+        properties: dict[str, Any]
+
+    @property
+    def directory(self) -> str | None:
+        """The directory of the project it belongs to, if any."""
+        return self._data.get("directory")
+
+    def __repr__(self) -> str:
+        return f"<opencode.Event {self.type} {str(self.properties)[:100]}>"
+
+
+class EventStream:
+    """What happens on the server, event by event. Made by `Client.events`.
+
+    Iterating blocks between the events, and ends when the stream or its client is closed; Ctrl-C ends it too.
+    May be used from several threads: each event goes to one of them.
+    """
+
+    __slots__ = ("_drain", "_native")
+
+    def __init__(self, native: _native.EventStream, drain: Drain | None = None) -> None:
+        self._native = native
+        self._drain = drain
+
+    def _flush(self) -> None:
+        if self._drain is not None:
+            self._drain()
+
+    def next(self, timeout: float | None = None) -> Event | None:
+        """The next event, waiting at most `timeout` seconds; None when none came in time.
+
+        Raises ClosedError after `close`, and AuthenticationError, PermissionDeniedError or
+        UnsupportedError when the server will never give its events.
+        """
+        try:
+            data = self._native.next(timeout)
+        finally:
+            self._flush()
+        return None if data is None else Event(data)
+
+    def poll(self) -> Event | None:
+        """The next event when one is there. Never blocks. Raises what `next` raises."""
+        self._flush()
+        data = self._native.poll()
+        return None if data is None else Event(data)
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            try:
+                event = self.next()
+            except ClosedError:
+                return
+            if event is not None:
+                yield event
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream was closed or has failed."""
+        return self._native.is_over
+
+    def close(self) -> None:
+        """Ends the stream; who waits for an event is woken. Never blocks."""
+        self._native.close()
+
+    def __enter__(self) -> EventStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<opencode.EventStream {'over' if self.is_over else 'open'}>"

@@ -1,0 +1,53 @@
+"""From the library's messages to the logger `opencode` of the `logging` module.
+
+Threads of the library keep their messages; the program's own threads hand them over when they next use the client.
+So no thread of the library ever waits for the interpreter, or meets one that is shutting down.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from . import _native
+
+_NUMBERS = {"error": 40, "warn": 30, "info": 20, "debug": 10}
+
+
+def configured() -> str | None:
+    """The level that the program wants of `opencode`; None while it has not set `logging` up."""
+    # Who did not import it cannot have set it up, and need not pay for the import.
+    logging = sys.modules.get("logging")
+    if logging is None or not (logger := logging.getLogger("opencode")).hasHandlers():
+        return None
+    wanted = logger.getEffectiveLevel()
+    return next((name for name in ("debug", "info", "warn", "error") if wanted <= _NUMBERS[name]), None)
+
+
+class Drain:
+    """Hands over what a client has logged. Never raises."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: _native.Client) -> None:
+        self._native = native
+
+    def __call__(self) -> None:
+        while (record := self._native.next_log()) is not None:
+            import logging
+
+            level, message, created = record
+            logger = logging.getLogger("opencode")
+            number = _NUMBERS[level]
+            if not logger.isEnabledFor(number):
+                continue
+            made: Any = logger.makeRecord(
+                "opencode", number, "(opencode)", 0, message, (), None, "opencode"
+            )
+            # When it happened, not when it was handed over.
+            made.created = created
+            made.msecs = created % 1 * 1000
+            logger.handle(made)

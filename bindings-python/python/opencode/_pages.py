@@ -1,0 +1,61 @@
+"""Long lists, page by page, newest first."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Generic, TypeVar
+
+    from . import _native
+    from ._log import Drain
+
+    Item = TypeVar("Item")
+else:
+    Item = object
+
+    class Generic:
+        """Takes the place of typing.Generic: importing `typing` takes longer than all of this package."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+class Pages(Generic[Item]):
+    """An iterator over a long list that is fetched page by page. Made by `Client.messages` and `Client.sessions`.
+
+    It holds one page at a time, and fetches none that nobody asked for. An error ends it.
+    """
+
+    __slots__ = ("_drain", "_native", "_page")
+
+    def __init__(self, native: _native.Pages, drain: Drain | None) -> None:
+        self._native = native
+        self._drain = drain
+        self._page: Iterator[Item] = iter(())
+
+    def __iter__(self) -> Pages[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        for item in self._page:
+            return item
+        try:
+            page = self._native.next_page()
+        finally:
+            if self._drain is not None:
+                self._drain()
+        if page is None:
+            raise StopIteration
+        self._page = iter(page)
+        return next(self._page)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was left out so far.
+
+        The server cannot give the first message of a session when that was a prompt with a `format`.
+        """
+        return self._native.is_complete()

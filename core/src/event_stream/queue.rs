@@ -1,0 +1,404 @@
+//! [`Queue`]: the events of one stream that nobody took yet. Bounded: the oldest make room.
+
+use super::StreamEvent;
+use crate::cancel::CancelToken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::feed::Listener;
+use crate::signal::Signal;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+/// Text of events that is kept for a slow reader.
+const MAX_BYTES: usize = 32 << 20;
+
+/// Between the feed and one reader.
+pub(crate) struct Queue {
+    /// There is something to take. Read without the lock, so that a tick without news costs nothing.
+    has_news: AtomicBool,
+    is_over: AtomicBool,
+    inner: Mutex<Inner>,
+    woken: Condvar,
+    signal: Arc<Signal>,
+    max_events: usize,
+}
+
+struct Inner {
+    events: VecDeque<StreamEvent>,
+    bytes: usize,
+    /// Dropped in front of `events`.
+    dropped: u64,
+    filter: Filter,
+    is_up: bool,
+    /// The reader was told, and nothing was lost since.
+    is_connected: bool,
+    /// The reader was told of the gap that it is in.
+    is_gap_told: bool,
+    over: Option<Error>,
+    is_over_told: bool,
+    /// Whether the signal counts this stream as having something new.
+    is_counted: bool,
+}
+
+enum Filter {
+    All,
+    /// The server was not asked yet what it calls the directory.
+    Unresolved,
+    Directory(String),
+}
+
+impl Inner {
+    fn has_news(&self) -> bool {
+        !self.events.is_empty() || self.dropped > 0 || (self.over.is_some() && !self.is_over_told)
+    }
+
+    fn push(&mut self, event: StreamEvent, max_events: usize) {
+        self.bytes += size(&event);
+        self.events.push_back(event);
+        while self.events.len() > max_events || (self.bytes > MAX_BYTES && self.events.len() > 1) {
+            if let Some(old) = self.events.pop_front() {
+                self.bytes -= size(&old);
+                self.dropped += 1;
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<StreamEvent> {
+        if self.dropped > 0 {
+            return Some(StreamEvent::Lagged(std::mem::take(&mut self.dropped)));
+        }
+        let event = self.events.pop_front()?;
+        self.bytes -= size(&event);
+        if self.events.is_empty() {
+            // A burst must not cost its memory for ever.
+            self.events.shrink_to(64);
+        }
+        Some(event)
+    }
+
+    fn take(&mut self) -> Result<Option<StreamEvent>> {
+        match (self.pop(), &self.over) {
+            (Some(event), _) => Ok(Some(event)),
+            (None, None) => Ok(None),
+            (None, Some(error)) => {
+                self.is_over_told = true;
+                Err(error.clone())
+            }
+        }
+    }
+
+    fn settle(&mut self, max_events: usize) {
+        let is_connected = self.is_up && !matches!(self.filter, Filter::Unresolved);
+        if is_connected && !self.is_connected && self.over.is_none() {
+            self.push(StreamEvent::Connected, max_events);
+            self.is_gap_told = false;
+        }
+        self.is_connected = is_connected;
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(needs_directory: bool, max_events: usize, signal: Arc<Signal>) -> Self {
+        let filter = if needs_directory { Filter::Unresolved } else { Filter::All };
+        Queue {
+            has_news: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            inner: Mutex::new(Inner {
+                events: VecDeque::new(),
+                bytes: 0,
+                dropped: 0,
+                filter,
+                is_up: false,
+                is_connected: false,
+                is_gap_told: false,
+                over: None,
+                is_over_told: false,
+                is_counted: false,
+            }),
+            woken: Condvar::new(),
+            signal,
+            max_events,
+        }
+    }
+
+    /// The reader's side: without news two loads; with news it never waits for the feed, and rather leaves
+    /// it for the next time.
+    pub(super) fn poll(&self) -> Result<Option<StreamEvent>> {
+        if !self.has_news.load(Ordering::Acquire) && !self.is_over() {
+            return Ok(None);
+        }
+        match self.inner.try_lock() {
+            Ok(mut inner) => self.take(&mut inner),
+            Err(TryLockError::Poisoned(poisoned)) => self.take(&mut poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Ok(None),
+        }
+    }
+
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<StreamEvent>> {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut inner = self.lock();
+        loop {
+            if let Some(event) = self.take(&mut inner)? {
+                return Ok(Some(event));
+            }
+            inner = match until {
+                None => self.woken.wait(inner).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(None);
+                    }
+                    let waited = self.woken.wait_timeout(inner, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// The server's name of the directory is known.
+    pub(super) fn resolved(&self, directory: String) {
+        self.change(|inner| {
+            if matches!(inner.filter, Filter::Unresolved) {
+                inner.filter = Filter::Directory(directory);
+            }
+        });
+    }
+
+    /// Nothing will come any more, and the reader is told why.
+    pub(super) fn fail(&self, error: &Error) {
+        self.end(error.clone());
+    }
+
+    pub(super) fn close(&self) {
+        let text = "events: the stream is closed; open a new one";
+        self.end(Error::new(ErrorKind::Closed, text));
+    }
+
+    fn end(&self, error: Error) {
+        let is_closed = error.kind() == ErrorKind::Closed;
+        self.change(|inner| {
+            self.is_over.store(true, Ordering::Release);
+            inner.over.get_or_insert(error);
+            if is_closed {
+                (inner.events, inner.bytes, inner.dropped) = (VecDeque::new(), 0, 0);
+                // Who closed it knows: nobody has to be woken to be told.
+                inner.is_over_told = true;
+            }
+        });
+    }
+
+    fn take(&self, inner: &mut Inner) -> Result<Option<StreamEvent>> {
+        let taken = inner.take();
+        if !inner.has_news() {
+            self.has_news.store(false, Ordering::Release);
+            self.uncount(inner);
+        }
+        taken
+    }
+
+    fn uncount(&self, inner: &mut Inner) {
+        if std::mem::take(&mut inner.is_counted) {
+            self.signal.remove();
+        }
+    }
+
+    /// Whether there is something to take; the signal forgets it until something more comes.
+    pub(super) fn is_ready(&self) -> bool {
+        let mut inner = self.lock();
+        self.uncount(&mut inner);
+        inner.has_news() || inner.over.is_some()
+    }
+
+    /// The feed's side.
+    fn change(&self, change: impl FnOnce(&mut Inner)) {
+        // Spins instead of sleeping on the lock: a host that finds a sleeper has to wake it by a system call.
+        let mut inner = loop {
+            match self.inner.try_lock() {
+                Ok(inner) => break inner,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        };
+        change(&mut inner);
+        inner.settle(self.max_events);
+        let has_news = inner.has_news();
+        self.has_news.store(has_news, Ordering::Release);
+        let was_counted = std::mem::replace(&mut inner.is_counted, has_news);
+        drop(inner);
+        match (was_counted, has_news) {
+            (false, true) => self.signal.add(),
+            (true, false) => self.signal.remove(),
+            _ => {}
+        }
+        self.woken.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Queue {
+    fn is_waiting(&self) -> bool {
+        !self.is_over()
+    }
+
+    fn connected(&self) {}
+
+    fn settled(&self) {
+        self.change(|inner| inner.is_up = true);
+    }
+
+    fn lost(&self, error: &Error) {
+        let was_up = {
+            let inner = self.lock();
+            inner.is_up || inner.is_connected
+        };
+        let is_final = match error.kind() {
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => true,
+            // A server that had events and has none now is being replaced.
+            ErrorKind::Unsupported => !was_up,
+            _ => false,
+        };
+        if is_final {
+            return self.fail(error);
+        }
+        self.change(|inner| {
+            inner.is_up = false;
+            if !std::mem::replace(&mut inner.is_gap_told, true) && inner.over.is_none() {
+                inner.push(StreamEvent::Gap(error.clone()), self.max_events);
+            }
+        });
+    }
+
+    fn closed(&self) {
+        self.end(crate::caller::closed("events"));
+    }
+
+    fn event(&self, event: &Arc<Event>, _: &CancelToken) {
+        let is_wanted = {
+            let inner = self.lock();
+            inner.over.is_none()
+                && match &inner.filter {
+                    Filter::All => true,
+                    Filter::Unresolved => false,
+                    Filter::Directory(directory) => event.directory.as_ref() == Some(directory),
+                }
+        };
+        if is_wanted {
+            self.change(|inner| {
+                inner.push(StreamEvent::Server(Arc::clone(event)), self.max_events);
+            });
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut inner.is_counted) {
+            self.signal.remove();
+        }
+    }
+}
+
+/// What an event costs, about.
+fn size(event: &StreamEvent) -> usize {
+    match event {
+        StreamEvent::Server(event) => 200 + event.properties.get().len(),
+        _ => 200,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(needs_directory: bool, max: usize) -> Queue {
+        Queue::new(needs_directory, max, Arc::default())
+    }
+
+    fn tell(queue: &Queue, id: &str, directory: &str, filler: usize) {
+        let data = serde_json::json!({
+            "directory": directory,
+            "payload": { "id": id, "type": "x.y", "properties": { "filler": "x".repeat(filler) } },
+        });
+        let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
+        queue.event(&Arc::new(event), &CancelToken::default());
+    }
+
+    fn kinds(queue: &Queue) -> Vec<String> {
+        let text = |event: StreamEvent| match event {
+            StreamEvent::Lagged(count) => format!("lagged {count}"),
+            StreamEvent::Server(event) => event.id.clone(),
+            other => other.kind().to_owned(),
+        };
+        std::iter::from_fn(|| queue.poll().unwrap().map(text)).collect()
+    }
+
+    #[test]
+    fn a_slow_reader_is_told_how_many_it_missed() {
+        let queue = queue(false, 3);
+        queue.settled();
+        for i in 0..10 {
+            tell(&queue, &i.to_string(), "/p", 0);
+        }
+        assert_eq!(kinds(&queue), ["lagged 8", "7", "8", "9"]);
+        tell(&queue, "10", "/p", 0);
+        assert_eq!(kinds(&queue), ["10"], "told once");
+    }
+
+    #[test]
+    fn many_bytes_are_too_much_too() {
+        let queue = queue(false, 1_000);
+        for i in 0..40 {
+            tell(&queue, &i.to_string(), "/p", 1 << 20);
+        }
+        assert_eq!(kinds(&queue)[..2], ["lagged 9", "9"]);
+        assert_eq!(queue.lock().bytes, 0);
+        tell(&queue, "huge", "/p", 40 << 20);
+        assert_eq!(kinds(&queue), ["huge"], "one is kept whatever its size");
+    }
+
+    #[test]
+    fn a_directory_is_waited_for_and_then_nothing_else_comes() {
+        let queue = queue(true, 10);
+        queue.settled();
+        tell(&queue, "early", "/p", 0);
+        assert!(kinds(&queue).is_empty());
+        queue.resolved("/p".to_owned());
+        tell(&queue, "mine", "/p", 0);
+        tell(&queue, "other", "/q", 0);
+        assert_eq!(kinds(&queue), ["stream.connected", "mine"]);
+    }
+
+    #[test]
+    fn one_gap_is_told_per_loss() {
+        let queue = queue(false, 10);
+        let error = Error::new(ErrorKind::Connection, "gone");
+        queue.lost(&error);
+        queue.lost(&error);
+        queue.settled();
+        queue.lost(&error);
+        assert_eq!(kinds(&queue), ["stream.gap", "stream.connected", "stream.gap"]);
+        queue.lost(&Error::new(ErrorKind::Unauthorized, "401"));
+        assert_eq!(queue.poll().unwrap_err().kind(), ErrorKind::Unauthorized);
+        assert_eq!(queue.wait(None).unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+
+    #[test]
+    fn closing_wakes_whoever_waits() {
+        let queue = Arc::new(queue(false, 10));
+        let other = Arc::clone(&queue);
+        let reader = std::thread::spawn(move || other.wait(None));
+        queue.close();
+        assert_eq!(reader.join().unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        assert!(queue.poll().is_err() && !queue.is_waiting());
+    }
+}

@@ -1,0 +1,257 @@
+//! What networks and servers do to event streams.
+
+use super::*;
+use opencode_core::ClientOptions;
+use opencode_tests::{Answer, End, Fake, Plan, Proxy};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn fake(url: &str) -> Client {
+    let mut options = ClientOptions::default();
+    options.base_url = url.to_owned();
+    options.log = opencode_core::Log::from_env();
+    Client::new(options).unwrap()
+}
+
+/// A server whose events are what `events` says.
+fn serve(events: impl Fn() -> Answer + Send + Sync + 'static) -> Fake {
+    Fake::start(move |request| match request.path() {
+        "/global/health" => Answer::json(200, &json!({ "healthy": true })),
+        _ => events(),
+    })
+    .unwrap()
+}
+
+fn event(id: &str, kind: &str) -> Value {
+    let payload = match id {
+        "" => json!({ "type": kind, "properties": { "n": 1 } }),
+        id => json!({ "id": id, "type": kind, "properties": { "n": 1 } }),
+    };
+    json!({ "directory": "/p", "payload": payload })
+}
+
+fn hello() -> Value {
+    json!({ "payload": { "id": "evt_0", "type": "server.connected", "properties": {} } })
+}
+
+fn gap(stream: &EventStream) -> opencode_core::Error {
+    loop {
+        match next(stream) {
+            StreamEvent::Gap(error) => return error,
+            StreamEvent::Server(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_cut_is_told_and_mended() {
+    let server = &shared().server;
+    let proxy = Proxy::start(&server.url()).unwrap();
+    let client = Client::new(options(server, &proxy.url())).unwrap();
+    let folder = Directory::new("cut").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let stream = client.events(of(path)).unwrap();
+    connected(&stream);
+    for (end, title) in [(End::Reset, "after a reset"), (End::Close, "after a close")] {
+        proxy.cut_all(end);
+        assert_eq!(gap(&stream).kind(), ErrorKind::Connection);
+        connected(&stream);
+        create(&client, path, title);
+        until(&stream, |event| is_session(event, "session.created", title));
+    }
+}
+
+#[test]
+fn silence_is_noticed() {
+    let server = &shared().server;
+    let proxy = Proxy::start(&server.url()).unwrap();
+    let mut options = options(server, &proxy.url());
+    options.stall_timeout = Duration::from_secs(2);
+    let client = Client::new(options).unwrap();
+    // The greeting comes, and then nothing although the connection stays.
+    let stall = Plan::pass().stall_answer(500, Duration::MAX);
+    proxy.always("GET /global/event*", stall);
+    let stream = client.events(global()).unwrap();
+    connected(&stream);
+    let error = gap(&stream);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.message().contains("2000 ms"), "{error}");
+    proxy.pass();
+    connected(&stream);
+}
+
+#[test]
+fn heartbeats_keep_a_stream_alive_and_are_not_told() {
+    let beat = json!({ "payload": { "type": "server.heartbeat", "properties": {} } });
+    let server = serve(move || {
+        let mut answer = Answer::events().event(&hello());
+        for _ in 0..40 {
+            answer = answer.pause(Duration::from_millis(100)).event(&beat);
+        }
+        answer.event(&event("evt_1", "a.b")).pause(Duration::MAX)
+    });
+    let mut options = ClientOptions::default();
+    options.base_url = server.url();
+    options.stall_timeout = Duration::from_secs(3);
+    let stream = Client::new(options).unwrap().events(global()).unwrap();
+    connected(&stream);
+    assert_eq!(next(&stream).kind(), "a.b", "four seconds with signs of life only");
+    assert_eq!(gap(&stream).kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn a_server_that_comes_later_is_found() {
+    let server = &shared().server;
+    let proxy = Proxy::start(&server.url()).unwrap();
+    proxy.down().unwrap();
+    let client = Client::new(options(server, &proxy.url())).unwrap();
+    let streams = [client.events(global()).unwrap(), client.events(of("/tmp")).unwrap()];
+    for stream in &streams {
+        assert!(gap(stream).message().contains("no server listens"));
+    }
+    proxy.up().unwrap();
+    for stream in &streams {
+        connected(stream);
+    }
+}
+
+#[test]
+fn what_will_never_work_is_an_error() {
+    let server = &shared().server;
+    let mut options = options(server, &server.url());
+    options.password = Some("wrong".to_owned());
+    let client = Client::new(options).unwrap();
+    for options in [global(), EventOptions::default()] {
+        let stream = client.events(options).unwrap();
+        let mut seen = stream.iter();
+        assert_eq!(seen.next().unwrap().unwrap_err().kind(), ErrorKind::Unauthorized);
+        assert!(seen.next().is_none() && stream.is_over());
+    }
+    let web = Fake::start(|_| Answer::body(200, "text/html", "<html>")).unwrap();
+    let stream = fake(&web.url()).events(global()).unwrap();
+    assert_eq!(stream.next(Some(LIMIT)).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn repetitions_are_dropped_and_the_unknown_comes_through() {
+    let connections = AtomicUsize::new(0);
+    let server = serve(move || {
+        let mut answer = Answer::events().event(&hello());
+        // The second connection tells the same once more.
+        for id in ["evt_1", "evt_2", "evt_1", "", "", "evt_2"] {
+            answer = answer.event(&event(id, "hologram.started"));
+        }
+        let sync = json!({ "payload": { "type": "sync", "syncEvent": { "id": "evt_9" } } });
+        let answer = answer.event(&sync).send(": a comment\n\ndata:{\"payload\":\r\n");
+        let answer = answer.send("data: {\"id\":\"evt_3\",\"type\":\"two.lines\"}}\r\n\r\n");
+        match connections.fetch_add(1, Ordering::SeqCst) {
+            0 => answer.close(),
+            _ => answer.event(&event("evt_4", "last.one")).pause(Duration::MAX),
+        }
+    });
+    let stream = fake(&server.url()).events(global()).unwrap();
+    let mut seen = Vec::new();
+    loop {
+        match next(&stream) {
+            StreamEvent::Server(event) => {
+                if event.kind == "hologram.started" {
+                    assert_eq!(event.properties.get(), r#"{"n":1}"#);
+                    assert_eq!(event.directory.as_deref(), Some("/p"));
+                }
+                seen.push(event.id.clone());
+                if event.kind == "last.one" {
+                    break;
+                }
+            }
+            other => seen.push(other.kind().to_owned()),
+        }
+    }
+    let wanted = [
+        "stream.connected",
+        "evt_1",
+        "evt_2",
+        "",
+        "",
+        "evt_3",
+        "stream.gap",
+        "stream.connected",
+        "",
+        "",
+        "evt_4",
+    ];
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn a_flood_is_bounded_and_a_slow_reader_is_told() {
+    let one = format!("data: {}\n\n", event("", "flood"));
+    let server = serve(move || {
+        Answer::events()
+            .event(&hello())
+            .repeat(one.clone(), 100_000)
+            .event(&event("evt_1", "end"))
+            .pause(Duration::MAX)
+    });
+    let client = fake(&server.url());
+    let mut options = global();
+    options.max_events = 500;
+    let slow = client.events(options.clone()).unwrap();
+    let fast = client.events(options).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut count = 0;
+        loop {
+            match next(&fast) {
+                StreamEvent::Server(event) if event.kind == "end" => return count,
+                StreamEvent::Server(_) => count += 1,
+                StreamEvent::Lagged(dropped) => count += dropped,
+                _ => {}
+            }
+        }
+    });
+    let fast = reader.join().unwrap();
+    assert!((100_000..=100_001).contains(&fast), "every event is told or counted: {fast}");
+    let StreamEvent::Lagged(dropped) = next(&slow) else { panic!("it did not lag") };
+    let mut kept = 0;
+    loop {
+        match next(&slow) {
+            StreamEvent::Server(event) if event.kind == "end" => break,
+            StreamEvent::Server(_) => kept += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(kept, 499);
+    // The stream's own greeting was the first to go.
+    assert_eq!(dropped + kept, 100_001);
+}
+
+#[test]
+fn a_client_is_closed_in_the_middle_of_a_flood() {
+    let one = format!("data: {}\n\n", event("", "flood"));
+    let server =
+        Fake::start(move |_| Answer::events().event(&hello()).repeat(one.clone(), u64::MAX))
+            .unwrap();
+    let client = fake(&server.url());
+    let stream = client.events(global()).unwrap();
+    connected(&stream);
+    let began = Instant::now();
+    client.close();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(stream.next(None).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_a_gap() {
+    let connections = AtomicUsize::new(0);
+    let server = serve(move || {
+        let answer = Answer::events().event(&hello());
+        match connections.fetch_add(1, Ordering::SeqCst) {
+            0 => answer.event(&event("", "a.b")).send("data: {no json}\n\n").pause(Duration::MAX),
+            _ => answer.pause(Duration::MAX),
+        }
+    });
+    let stream = fake(&server.url()).events(global()).unwrap();
+    connected(&stream);
+    assert_eq!(gap(&stream).kind(), ErrorKind::Decode);
+    connected(&stream);
+}

@@ -1,0 +1,92 @@
+local check = require "check"
+local opencode = require "opencode"
+
+local client = assert(opencode.client())
+
+local function session(count)
+  local id = assert(client.session.create()).id
+  for i = 1, count do
+    assert(client.session.prompt(id, { noReply = true, parts = { { type = "text", text = tostring(i) } } }))
+  end
+  return id
+end
+
+local function texts(messages)
+  local all = ""
+  for message in messages do all = all .. message.parts[1].text end
+  return all
+end
+
+check.test("messages come once and newest first", function()
+  local id = session(7)
+  check.equal(texts(client:messages(id)), "7654321")
+  for _, page in ipairs { 1, 3, 7 } do
+    check.equal(texts(client:messages(id, { page = page })), "7654321")
+  end
+  local messages = client:messages(id, { page = 2 })
+  check.equal(messages:next().parts[1].text, "7")
+  check.equal(messages:is_complete(), true)
+end)
+
+check.test("a prompt with a format hides nothing else", function()
+  local id = assert(client.session.create()).id
+  for i, format in ipairs { { type = "text" }, false } do
+    local part = { type = "text", text = tostring(i) }
+    assert(client.session.prompt(id, { noReply = true, parts = { part }, format = format or nil }))
+  end
+  local messages = client:messages(id)
+  check.equal(texts(messages), "2")
+  check.equal(messages:is_complete(), false)
+end)
+
+check.test("sessions of all directories are iterated", function()
+  local made = assert(client.session.create { title = "from a page" })
+  local found
+  for one in client:sessions { scope = "global", page = 3 } do
+    if one.id == made.id then
+      found = one.title
+      break
+    end
+  end
+  check.equal(found, "from a page")
+end)
+
+check.test("what is wrong ends a list", function()
+  local unknown = client:messages("ses_none")
+  check.fails("not_found", "ses_none", unknown:next())
+  check.equal(unknown:next(), nil)
+  check.raises("not_found", function() for _ in client:messages("ses_none") do error("a message") end end)
+  check.raises("1 or more", function() client:messages("ses_1", { page = 0 }) end)
+  check.raises("must be a string", function() client:messages() end)
+  check.raises("directory, global", function() client:sessions { scope = "all" } end)
+end)
+
+check.test("a call has its own directory, workspace and headers", function()
+  check.equal(client:call("path.get", nil, { directory = "/tmp" }).directory, "/tmp")
+  check.equal(client.path.get({ directory = "/tmp" }).directory, "/tmp")
+  check.equal(assert(client:start("path.get", nil, { directory = "/tmp" })):wait(60000).directory, "/tmp")
+  check.equal(client:request("GET", "/path", { directory = "/tmp" }).directory, "/tmp")
+  check.fails("server", "wrk_none", client.session.list(nil, { workspace = "wrk_none" }))
+  local wrong = { headers = { authorization = "Basic eDp5" } }
+  check.fails("unauthorized", "OPENCODE_SERVER_PASSWORD", client.session.list(nil, wrong))
+  check.equal(assert(client:start("global.health", nil, { raw = true })):wait(60000).status, 200)
+  check.equal(client:request("GET", "/global/health", { raw = true }).status, 200)
+end)
+
+check.test("messages are logged when asked for, and secrets are not", function()
+  check.equal(#client:log(), 0)
+  local secret = "hunter2-very-secret"
+  local loud = assert(opencode.client { log = "debug", password = secret })
+  loud.session.list()
+  loud:ask("x")
+  local all = ""
+  for _, record in ipairs(loud:log()) do
+    check.equal(record.time > 1.7e12, true)
+    check.equal(type(record.level), "string")
+    all = all .. record.message .. "\n"
+  end
+  check.contains(all, "GET /session")
+  check.equal(all:find(secret, 1, true), nil)
+  check.equal(#loud:log(), 0)
+  check.raises("error, warn, info, debug", opencode.client, { log = "loud" })
+end)

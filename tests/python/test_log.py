@@ -1,0 +1,75 @@
+import logging
+import os
+import subprocess
+import sys
+
+import opencode
+
+
+def test_messages_go_to_the_logger(caplog):
+    with caplog.at_level(logging.DEBUG, logger="opencode"), opencode.Client() as client:
+        client.global_.health()
+        assert client.ask("Say pong").text
+    ours = [record for record in caplog.records if record.name == "opencode"]
+    assert any("GET /global/health" in record.message for record in ours)
+    assert any(r.levelname == "INFO" and "done in" in r.message for r in ours)
+    assert all(abs(record.created - ours[0].created) < 600 for record in ours)
+
+
+def test_levels_are_kept(caplog):
+    with caplog.at_level(logging.WARNING, logger="opencode"), opencode.Client() as client:
+        client.global_.health()
+        assert not [record for record in caplog.records if record.name == "opencode"]
+
+
+def test_nothing_is_printed_unless_it_is_asked_for():
+    program = """
+import opencode, logging
+with opencode.Client("http://127.0.0.1:9") as client:
+    client.events().next(30)
+"""
+    env = {name: value for name, value in os.environ.items() if name != "OPENCODE_LOG"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
+    assert (done.stdout, done.stderr) == ("", "")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=env | {"OPENCODE_LOG": "warn"},
+    )
+    assert "opencode warn" in done.stderr
+
+
+def test_secrets_are_not_logged(caplog):
+    with caplog.at_level(logging.DEBUG, logger="opencode"):
+        secret = "hunter2-very-secret"
+        with opencode.Client(password=secret, headers={"x-key": secret}) as client:
+            for call in (
+                lambda: client.session.list(),
+                lambda: client.ask("x"),
+                lambda: client.request("GET", "/path", query={"auth_token": secret}),
+                lambda: list(client.events()),
+            ):
+                try:
+                    call()
+                except opencode.OpencodeError as error:
+                    assert secret not in str(error) and secret not in repr(error)
+    assert "session" in caplog.text
+    assert secret not in caplog.text
+    assert "aHVudGVyMi12ZXJ5" not in caplog.text, "nor encoded"
+
+
+def test_a_program_may_end_while_messages_come():
+    program = """
+import logging, opencode, threading
+logging.basicConfig(level=logging.DEBUG)
+client = opencode.Client()
+stream = client.events()
+run = client.run("Say pong")
+threading.Thread(target=lambda: list(stream), daemon=True).start()
+print("end")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.returncode) == ("end\n", 0), done.stderr
