@@ -1,0 +1,108 @@
+---@meta opencode_streams
+
+---Which events a stream gives.
+---@class opencode.EventOptions
+---@field scope? "directory"|"global" one directory (the default), or all
+---@field directory? string the client's when absent, and the server's own when that is absent
+---@field max_events? integer kept for a slow reader (4096)
+
+---One event. Types of the stream itself: `stream.connected` (from here on nothing is missed), `stream.gap` (the
+---connection is lost and tried again: `reason`, `kind`), `stream.lagged` (`count` events were dropped because nobody
+---took them). After each of them, what happened before is to be read from the server.
+---@class opencode.Event
+---@field id string empty for events that have none
+---@field type string
+---@field directory? string
+---@field properties table<string, any>
+
+---What happens on the server, event by event. A lost connection is made again by itself, and the gap is told.
+---@class opencode.EventStream
+local EventStream = {}
+
+---The next event; nil when none came in time. `next(0)` never blocks; without a time it waits as long as it takes.
+---A stream that was closed gives `nil, "closed: ...", err`.
+---@param timeout_ms? integer
+---@return opencode.Event? event
+---@return string? message
+---@return opencode.Error? err
+function EventStream:next(timeout_ms) end
+
+---An iterator over all events; blocks between them, ends when the stream is closed, and raises why it failed.
+---@return fun(): opencode.Event?
+function EventStream:each() end
+
+---Whether the stream was closed or has failed.
+---@return boolean
+function EventStream:is_over() end
+
+---Ends the stream. Never blocks.
+function EventStream:close() end
+
+---A long list, newest first, fetched page by page. In a `for` loop it is its own iterator, and raises what fails.
+---@class opencode.Messages
+---@overload fun(): opencode.types.SessionMessagesAnswerItem?
+local Messages = {}
+
+---The next message; nil at the end. Blocks when a page has to be fetched.
+---@return opencode.types.SessionMessagesAnswerItem? message
+---@return string? why
+---@return opencode.Error? err
+function Messages:next() end
+
+---Whether nothing was left out so far: the server cannot give the first message of a session when that was a prompt
+---with a `format`.
+---@return boolean
+function Messages:is_complete() end
+
+---The same for sessions.
+---@class opencode.Sessions
+---@overload fun(): opencode.types.GlobalSession?
+local Sessions = {}
+
+---The next session; nil at the end. Blocks when a page has to be fetched.
+---@return opencode.types.GlobalSession? session
+---@return string? message
+---@return opencode.Error? err
+function Sessions:next() end
+
+---Always true.
+---@return boolean
+function Sessions:is_complete() end
+
+---@class opencode.SessionOptions
+---@field page? integer sessions per request (50)
+---@field scope? "directory"|"global"
+---@field directory? string
+---@field search? string a part of the title
+---@field roots? boolean true leaves subagents out
+---@field archived? boolean false leaves out what was put away
+
+---@class opencode.LogRecord
+---@field time integer milliseconds since 1970
+---@field level "error"|"warn"|"info"|"debug"
+---@field message string
+
+---@class opencode.Client
+local Client = {}
+
+---What happens on the server. Returns at once; all streams and runs of a client share one connection.
+---@param options? opencode.EventOptions
+---@return opencode.EventStream? stream
+---@return string? message
+---@return opencode.Error? err
+function Client:events(options) end
+
+---The messages of a session, newest first. `for message in client:messages(id) do ... end`
+---@param session_id string
+---@param options? { page?: integer }
+---@return opencode.Messages
+function Client:messages(session_id, options) end
+
+---The sessions of a directory or of the whole server, the one that changed last first.
+---@param options? opencode.SessionOptions
+---@return opencode.Sessions
+function Client:sessions(options) end
+
+---What was logged since the last time, for clients made with `log = "debug"` (or another level). Never blocks.
+---@return opencode.LogRecord[]
+function Client:log() end
