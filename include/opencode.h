@@ -75,6 +75,10 @@ typedef enum {
      */
     OPENCODE_STATUS_CANCELLED = 12,
     /**
+     * A server could not be started; `code` says why: missing, exited, timeout, port or platform.
+     */
+    OPENCODE_STATUS_START = 13,
+    /**
      * 400, 422 and all other statuses of 4xx without a kind of their own.
      */
     OPENCODE_STATUS_BAD_REQUEST = 20,
@@ -155,6 +159,28 @@ typedef enum {
 } OpencodeRunState;
 
 /**
+ * How far a server is.
+ */
+typedef enum {
+    /**
+     * It was started and does not answer yet.
+     */
+    OPENCODE_SERVER_STATE_STARTING = 0,
+    /**
+     * It answers.
+     */
+    OPENCODE_SERVER_STATE_READY = 1,
+    /**
+     * It could not be started, or ended by itself: opencode_server_client() says why.
+     */
+    OPENCODE_SERVER_STATE_FAILED = 2,
+    /**
+     * It was closed.
+     */
+    OPENCODE_SERVER_STATE_CLOSED = 3,
+} OpencodeServerState;
+
+/**
  * An operation in the background. May be used from any thread, by one at a time.
  */
 typedef struct OpencodeCall OpencodeCall;
@@ -193,6 +219,14 @@ typedef struct OpencodeReply OpencodeReply;
  * One prompt on its way to its reply. May be used from any thread, by one at a time for polling.
  */
 typedef struct OpencodeRun OpencodeRun;
+
+/**
+ * A server that this program has started. It ends with everything that it has started when it is closed or
+ * freed, when this process exits, and when this process is killed. May be used from any thread.
+ *
+ * Works on Linux; written for macOS too. On Windows starting one fails.
+ */
+typedef struct OpencodeServer OpencodeServer;
 
 #ifdef __cplusplus
 extern "C" {
@@ -427,6 +461,18 @@ OpencodeStatus opencode_run_start(const OpencodeClient *client,
                                   OpencodeReply **error);
 
 /**
+ * Sends a text as it is, and returns at once: like opencode_run_start(), and nothing has to be quoted.
+ *
+ * @param text          The prompt.
+ * @param options_json  NULL, or an object with the names of opencode_run_start() but "prompt".
+ */
+OpencodeStatus opencode_run_text(const OpencodeClient *client,
+                                 const char *text,
+                                 const char *options_json,
+                                 OpencodeRun **run,
+                                 OpencodeReply **error);
+
+/**
  * Picks a run up that was started elsewhere, and returns at once.
  *
  * @param session_id    The session of the run.
@@ -608,6 +654,108 @@ OpencodeStatus opencode_pty_close(const OpencodePty *pty);
  * Closes and frees a terminal. NULL is fine. The program goes on until it ends or is killed.
  */
 void opencode_pty_free(OpencodePty *pty);
+
+/**
+ * Starts a server and blocks until it answers, at most for start_timeout_ms (30 s).
+ *
+ * @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
+ *                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
+ *                      (an object laid over the user's), environment (an object of texts; null takes a variable
+ *                      away), arguments (a list), log_level, start_timeout_ms.
+ * @param server        Receives the server. Free it with opencode_server_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
+ *                      exited, timeout, port or platform, its "body" the end of what the server printed.
+ * @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
+ */
+OpencodeStatus opencode_server_start(const char *options_json,
+                                     OpencodeServer **server,
+                                     OpencodeReply **error);
+
+/**
+ * Starts a server and returns at once: opencode_server_poll() tells when it is ready.
+ *
+ * @return As opencode_server_start(); what goes wrong later shows in the state.
+ */
+OpencodeStatus opencode_server_launch(const char *options_json,
+                                      OpencodeServer **server,
+                                      OpencodeReply **error);
+
+/**
+ * How far a server is. Never blocks.
+ *
+ * @param server  NULL gives OPENCODE_SERVER_STATE_CLOSED.
+ */
+OpencodeServerState opencode_server_poll(const OpencodeServer *server);
+
+/**
+ * Blocks while a server is starting; gives how far it is then.
+ *
+ * @param server      NULL gives OPENCODE_SERVER_STATE_CLOSED.
+ * @param timeout_ms  At most this long; negative for as long as it takes.
+ */
+OpencodeServerState opencode_server_wait(const OpencodeServer *server, int64_t timeout_ms);
+
+/**
+ * Makes a client of a server. Touches no network.
+ *
+ * @param client  Receives the client. Free it with opencode_client_free(), before or after the server.
+ * @param error   NULL, or receives the reply of a failure, and NULL on success.
+ * @return START while the server is not ready and when it failed, with why; CLOSED when it was closed.
+ */
+OpencodeStatus opencode_server_client(const OpencodeServer *server,
+                                      OpencodeClient **client,
+                                      OpencodeReply **error);
+
+/**
+ * Like opencode_server_client(), with options of the client.
+ *
+ * @param options_json  As for opencode_client_new(), or NULL. Address, user and password are those of the server.
+ */
+OpencodeStatus opencode_server_client_with(const OpencodeServer *server,
+                                           const char *options_json,
+                                           OpencodeClient **client,
+                                           OpencodeReply **error);
+
+/**
+ * The address of a server that is ready.
+ *
+ * @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
+ * @return As opencode_server_client().
+ */
+OpencodeStatus opencode_server_url(const OpencodeServer *server, OpencodeReply **reply);
+
+/**
+ * The variables with which another program finds a server that is ready, its password included.
+ *
+ * @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD.
+ * @return As opencode_server_client().
+ */
+OpencodeStatus opencode_server_environment(const OpencodeServer *server, OpencodeReply **reply);
+
+/**
+ * The end of what a server printed, at most 64 KiB.
+ *
+ * @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
+ */
+OpencodeStatus opencode_server_output(const OpencodeServer *server, OpencodeReply **reply);
+
+/**
+ * The process of a server; 0 while there is none, and for NULL. With the launcher script of npm, the server is a
+ * child of it.
+ */
+uint32_t opencode_server_pid(const OpencodeServer *server);
+
+/**
+ * Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
+ * that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
+ * process that was made by fork() it leaves the server alone.
+ */
+OpencodeStatus opencode_server_close(const OpencodeServer *server);
+
+/**
+ * Closes a server and frees its handle; blocks like opencode_server_close(). NULL is fine.
+ */
+void opencode_server_free(OpencodeServer *server);
 
 /**
  * Opens a stream of events and returns at once. The connection is made in the background, and made again whenever it
