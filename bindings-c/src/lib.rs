@@ -21,11 +21,14 @@ mod pty;
 
 mod server;
 
+mod discover;
+
 mod guard;
 mod text;
 
 pub use call::*;
 pub use client::*;
+pub use discover::*;
 pub use pty::*;
 pub use reply::*;
 pub use run::*;

@@ -7,6 +7,7 @@ compile_error!("choose one: `module` for what hosts load, `embedded` for tests")
 mod call;
 mod client;
 mod decode;
+mod discover;
 mod encode;
 mod outcome;
 mod pty;
@@ -32,6 +33,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     run::register(lua, &raw)?;
     pty::register(lua, &raw)?;
     server::register(lua, &raw)?;
+    discover::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
@@ -40,6 +42,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
 const CHAPTERS: &[(&str, &str)] = &[
     ("=opencode.pty", include_str!("prelude/pty.lua")),
     ("=opencode.server", include_str!("prelude/server.lua")),
+    ("=opencode.discover", include_str!("prelude/discover.lua")),
 ];
 
 fn chapters(lua: &Lua) -> Result<Table> {
