@@ -23,6 +23,7 @@ mod server;
 
 mod events;
 
+mod discover;
 mod pages;
 
 mod guard;
@@ -30,6 +31,7 @@ mod text;
 
 pub use call::*;
 pub use client::*;
+pub use discover::*;
 pub use events::*;
 pub use pages::*;
 pub use pty::*;

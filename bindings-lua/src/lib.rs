@@ -7,6 +7,7 @@ compile_error!("choose one: `module` for what hosts load, `embedded` for tests")
 mod call;
 mod client;
 mod decode;
+mod discover;
 mod encode;
 mod events;
 mod outcome;
@@ -36,6 +37,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     server::register(lua, &raw)?;
     events::register(lua, &raw)?;
     pages::register(lua, &raw)?;
+    discover::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
@@ -46,6 +48,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("=opencode.server", include_str!("prelude/server.lua")),
     ("=opencode.events", include_str!("prelude/events.lua")),
     ("=opencode.pages", include_str!("prelude/pages.lua")),
+    ("=opencode.discover", include_str!("prelude/discover.lua")),
 ];
 
 fn chapters(lua: &Lua) -> Result<Table> {

@@ -144,6 +144,10 @@ impl Client {
         stream.map(EventStream::new).map_err(|e| exception(py, &e))
     }
 
+    fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        crate::discover::doctor(py, self.client.clone())
+    }
+
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {
         self.client.fd().map_err(|e| exception(py, &e))
     }

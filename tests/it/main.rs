@@ -3,6 +3,7 @@
 
 mod calls;
 mod client;
+mod doctor;
 mod events;
 mod harness;
 mod model;

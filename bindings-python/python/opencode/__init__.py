@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._async import AsyncCall, AsyncClient, AsyncRun
     from ._async_pty import AsyncPty
     from ._async_server import AsyncServer
+    from ._discover import Check, Diagnosis, Found, discover
     from ._pty import Pty
     from ._server import Server
     from ._async_events import AsyncEventStream
@@ -42,8 +43,11 @@ __all__ = [
     "AsyncRun",
     "AsyncServer",
     "Call",
+    "Check",
     "Client",
     "Detached",
+    "Diagnosis",
+    "Found",
     "Pty",
     "Event",
     "EventStream",
@@ -54,6 +58,7 @@ __all__ = [
     "Server",
     "Update",
     "__version__",
+    "discover",
     *_errors.__all__,
 ]
 
@@ -72,6 +77,10 @@ def __getattr__(name: str) -> Any:
         from ._async_pty import AsyncPty
 
         return AsyncPty
+    if name in ("discover", "Found", "Diagnosis", "Check"):
+        from . import _discover
+
+        return getattr(_discover, name)
     if name == "Server":
         from ._server import Server
 

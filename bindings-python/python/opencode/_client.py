@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Literal
 
+    from ._discover import Diagnosis
     from ._operations import Operations
     from ._pty import Pty
     from ._pty_types import PtyOpener
@@ -386,6 +387,15 @@ class Client(ClientBase, Operations):
         from ._pty import Pty
 
         return Pty(self._native.pty_connect(id, options(given)), self)
+
+    def doctor(self) -> Diagnosis:
+        """Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock.
+
+        Each comes with what to do. Blocks, never more than five seconds; Ctrl-C ends it. No model is called.
+        """
+        from ._discover import Diagnosis
+
+        return Diagnosis(self._native.doctor())
 
     def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.
