@@ -21,16 +21,28 @@ mod pty;
 
 mod server;
 
+mod attach;
+
+mod usage;
+
+mod tui;
+
+mod replay;
+
 mod guard;
 mod text;
 
+pub use attach::*;
 pub use call::*;
 pub use client::*;
 pub use pty::*;
+pub use replay::*;
 pub use reply::*;
 pub use run::*;
 pub use server::*;
 pub use status::OpencodeStatus;
+pub use tui::*;
+pub use usage::*;
 
 use std::ffi::c_char;
 

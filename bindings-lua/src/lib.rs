@@ -12,6 +12,7 @@ mod outcome;
 mod pty;
 mod run;
 mod server;
+mod tools;
 
 use mlua::{Lua, Result, Table, Value};
 use opencode_core::operation::{self, Kind};
@@ -32,6 +33,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     run::register(lua, &raw)?;
     pty::register(lua, &raw)?;
     server::register(lua, &raw)?;
+    tools::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
@@ -40,6 +42,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
 const CHAPTERS: &[(&str, &str)] = &[
     ("=opencode.pty", include_str!("prelude/pty.lua")),
     ("=opencode.server", include_str!("prelude/server.lua")),
+    ("=opencode.tools", include_str!("prelude/tools.lua")),
 ];
 
 fn chapters(lua: &Lua) -> Result<Table> {

@@ -6,6 +6,7 @@ use crate::encode::encode;
 use crate::error::{exception, misuse};
 use crate::pty::Pty;
 use crate::run::Run;
+use crate::tools::{self, TuiControl};
 use opencode_core::{Answer, CallOptions, ClientOptions, Error, ErrorKind, Interrupt, Prompt};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -108,6 +109,23 @@ impl Client {
 
     fn pty_connect(&self, py: Python<'_>, id: &str, options: &Bound<'_, PyDict>) -> PyResult<Pty> {
         Pty::connect(py, &self.client, id, options)
+    }
+
+    fn usage<'py>(
+        &self,
+        py: Python<'py>,
+        session: &str,
+        options: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        tools::usage(py, &self.client, session, options)
+    }
+
+    fn tui_prompt(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        interruptible(py, CallOptions::default(), |call| self.client.tui_prompt(text, call))
+    }
+
+    fn tui_control(&self) -> TuiControl {
+        TuiControl { control: self.client.tui_control() }
     }
 
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {

@@ -9,6 +9,7 @@ mod error;
 mod pty;
 mod run;
 mod server;
+mod tools;
 
 use pyo3::prelude::*;
 
@@ -25,6 +26,8 @@ mod _native {
     use super::run::Run;
     #[pymodule_export]
     use super::server::Server;
+    #[pymodule_export]
+    use super::tools::{Replay, TuiControl, attach, attach_bytes};
 
     use super::{Bound, PyModule, PyResult, operations};
     use pyo3::prelude::*;

@@ -24,7 +24,8 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(options: ClientOptions) -> Result<Self> {
         let (base, credentials) = options.target()?;
-        let transport = Transport::new(base, credentials.as_ref(), &options.headers)?;
+        let record = options.record.as_deref();
+        let transport = Transport::new(base, credentials.as_ref(), &options.headers, record)?;
         Ok(Caller { transport, options, is_closed: AtomicBool::new(false) })
     }
 

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod answer;
+mod attach;
 mod base_url;
 mod call;
 mod caller;
@@ -17,15 +18,20 @@ mod nearest;
 pub mod operation;
 mod options;
 mod pty;
+mod record;
+mod replay;
 mod retry;
 mod run;
 mod schema;
 mod server;
 mod signal;
 mod transport;
+mod tui;
+mod usage;
 mod worker;
 
 pub use answer::Answer;
+pub use attach::{AttachOptions, attach, attach_bytes};
 pub use call::Call;
 pub use cancel::Interrupt;
 pub use client::Client;
@@ -34,9 +40,12 @@ pub use event::Event;
 pub use log::{Level, Log};
 pub use options::{CallOptions, ClientOptions};
 pub use pty::{Pty, PtyOptions};
+pub use replay::Replay;
 pub use run::{
     CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
     PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,
     Tokens, Update, WhenBusy,
 };
 pub use server::{Server, ServerOptions, ServerState};
+pub use tui::TuiControl;
+pub use usage::{Share, Usage, UsageOptions};

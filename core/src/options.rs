@@ -12,6 +12,7 @@ use crate::retry::RetryPolicy;
 use crate::run::{PermissionPolicy, QuestionPolicy};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:4096";
@@ -46,6 +47,8 @@ pub struct ClientOptions {
     pub permission: PermissionPolicy,
     /// Who answers the questions of runs.
     pub question: QuestionPolicy,
+    /// A file into which the traffic is written, without secrets; see [`Replay`](crate::Replay).
+    pub record: Option<PathBuf>,
     /// Where messages about what happens go.
     pub log: Log,
 }
@@ -66,6 +69,7 @@ impl Default for ClientOptions {
             events: true,
             permission: PermissionPolicy::default(),
             question: QuestionPolicy::default(),
+            record: None,
             log: Log::off(),
         }
     }
@@ -85,17 +89,20 @@ const FIELDS: &[&str] = &[
     "events",
     "permission",
     "question",
+    "record",
 ];
 
 impl ClientOptions {
     /// The defaults, with what the environment says: `OPENCODE_BASE_URL`, `OPENCODE_SERVER_USERNAME`,
-    /// `OPENCODE_SERVER_PASSWORD`, and `OPENCODE_LOG`, a level whose messages go to standard error.
+    /// `OPENCODE_SERVER_PASSWORD`, `OPENCODE_RECORD`, a file for the traffic, and `OPENCODE_LOG`, a level whose
+    /// messages go to standard error.
     pub fn from_env() -> Self {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         ClientOptions {
             base_url: read("OPENCODE_BASE_URL").unwrap_or_else(|| DEFAULT_URL.to_owned()),
             username: read("OPENCODE_SERVER_USERNAME"),
             password: read("OPENCODE_SERVER_PASSWORD"),
+            record: read("OPENCODE_RECORD").map(PathBuf::from),
             log: Log::from_env(),
             ..ClientOptions::default()
         }
@@ -138,6 +145,7 @@ impl ClientOptions {
         if let Some(policy) = take.value("question") {
             options.question = QuestionPolicy::from_value(&policy)?;
         }
+        options.record = take.text("record")?.map(PathBuf::from).or(options.record);
         Ok(options)
     }
 

@@ -16,11 +16,13 @@ use crate::cancel::CancelToken;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::record::Recorder;
 use exchange::Exchange;
 use std::fmt;
 use std::io::Read;
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub(crate) use stream::Stream;
 use ureq::Agent;
@@ -70,6 +72,7 @@ pub(crate) struct Transport {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The agent and the process that made it: a pooled socket must not be shared across a fork.
     agent: Mutex<(u32, Agent)>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Transport {
@@ -77,6 +80,7 @@ impl Transport {
         base: BaseUrl,
         credentials: Option<&Credentials>,
         headers: &[(String, String)],
+        record: Option<&Path>,
     ) -> Result<Self> {
         let authorization = match credentials {
             Some(credentials) => Some(secret(&credentials.header())?),
@@ -84,7 +88,11 @@ impl Transport {
         };
         let headers = headers.iter().map(header).collect::<Result<_>>()?;
         let agent = Mutex::new((std::process::id(), new_agent(&base)));
-        Ok(Transport { base, authorization, headers, agent })
+        let recorder = match record {
+            Some(path) => Some(Arc::new(Recorder::open(path, credentials)?)),
+            None => None,
+        };
+        Ok(Transport { base, authorization, headers, agent, recorder })
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -95,8 +103,15 @@ impl Transport {
     pub(crate) fn send(&self, request: &Request<'_>, token: &CancelToken) -> Result<Answer> {
         let exchange = Exchange::new(token.clone(), request.limits);
         let entered = exchange.enter();
+        let recording = self.recorder.as_ref().map(|recorder| {
+            let method = request.method.as_str();
+            (recorder, recorder.request(method, request.target, request.body))
+        });
         let result = self.exchange(request, &exchange).and_then(|(status, headers, body)| {
             let body = self.read(request, &exchange, &headers, body)?;
+            if let Some((recorder, number)) = recording {
+                recorder.answer(number, status, &recorded(&headers), &body);
+            }
             check(request, status, &headers, &body)?;
             Ok(Answer::new(request.operation, status, headers, body))
         });
@@ -115,7 +130,12 @@ impl Transport {
             check(request, status, &headers, &bytes)?;
             return Err(unexpected(request, status, &headers, &bytes));
         }
-        Ok(Stream::new(body, Rc::clone(&exchange), request.operation, &self.base, MAX_LINE))
+        let recording = self
+            .recorder
+            .as_ref()
+            .map(|recorder| (Arc::clone(recorder), request.target.to_owned()));
+        let exchange = Rc::clone(&exchange);
+        Ok(Stream::new(body, exchange, request.operation, &self.base, MAX_LINE, recording))
     }
 
     /// Throws all pooled connections away and refuses new requests.
@@ -296,6 +316,12 @@ fn run(
         Some(body) => agent.run(request.map(|()| body)),
         None => agent.run(request),
     }
+}
+
+/// The headers that a replay needs.
+fn recorded(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    let find = |name| Some((name, headers.get(name)?.to_str().ok()?));
+    ["content-type", "x-next-cursor"].into_iter().filter_map(find).collect()
 }
 
 /// Checks that the answer is a success of the kind that was asked for.

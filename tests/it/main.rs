@@ -1,8 +1,12 @@
 //! All integration tests: one program, so that it links once and shares one server.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod attach;
 mod client;
 mod harness;
 mod pty;
+mod replay;
 mod run;
 mod server;
+mod tui;
+mod usage;

@@ -12,6 +12,7 @@ A client without arguments reads OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME and
 from __future__ import annotations
 
 from . import _errors
+from ._attach import attach, attach_bytes
 from ._call import Call, RawResponse
 from ._client import NULL, Client
 from ._errors import *  # noqa: F403
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from ._async_server import AsyncServer
     from ._pty import Pty
     from ._server import Server
+    from ._async_tui import AsyncTuiControl
+    from ._replay import Replay
+    from ._tui import TuiControl
+    from ._usage import Share, Usage
 
 __all__ = [
     "NULL",
@@ -35,18 +40,39 @@ __all__ = [
     "AsyncPty",
     "AsyncRun",
     "AsyncServer",
+    "AsyncTuiControl",
     "Call",
     "Client",
     "Detached",
     "Pty",
     "RawResponse",
+    "Replay",
     "Reply",
     "Run",
     "Server",
+    "Share",
+    "TuiControl",
     "Update",
+    "Usage",
     "__version__",
+    "attach",
+    "attach_bytes",
     *_errors.__all__,
 ]
+
+
+# Who does not use them does not wait for them.
+_LATER = {
+    "AsyncPty": "._async_pty",
+    "AsyncServer": "._async_server",
+    "AsyncTuiControl": "._async_tui",
+    "Pty": "._pty",
+    "Replay": "._replay",
+    "Server": "._server",
+    "Share": "._usage",
+    "TuiControl": "._tui",
+    "Usage": "._usage",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -55,20 +81,9 @@ def __getattr__(name: str) -> Any:
         from . import _async
 
         return getattr(_async, name)
-    if name == "Pty":
-        from ._pty import Pty
+    module = _LATER.get(name)
+    if module is not None:
+        from importlib import import_module
 
-        return Pty
-    if name == "AsyncPty":
-        from ._async_pty import AsyncPty
-
-        return AsyncPty
-    if name == "Server":
-        from ._server import Server
-
-        return Server
-    if name == "AsyncServer":
-        from ._async_server import AsyncServer
-
-        return AsyncServer
+        return getattr(import_module(module, __name__), name)
     raise AttributeError(f"module 'opencode' has no attribute '{name}'")
