@@ -142,7 +142,10 @@ impl Shared {
         let mut last = Instant::now();
         while !self.is_closed() {
             match self.stage.next_event(&request.path, SLICE) {
-                Some(event) => wire::event(stream, &event)?,
+                Some((pause, event)) => {
+                    thread::park_timeout(pause);
+                    wire::event(stream, &event)?;
+                }
                 None if last.elapsed() >= HEARTBEAT => {
                     wire::event(stream, &script::plain_event(&request.path, "server.heartbeat"))?;
                 }

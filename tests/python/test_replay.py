@@ -21,7 +21,7 @@ def test_a_question_is_answered_from_the_tape(tmp_path):
                 texts.append(update.delta)
         assert "".join(texts) == real.text == run.reply.text
         with pytest.raises(opencode.NotFoundError, match="nothing is recorded"):
-            client.find.text("x")
+            client.find.text(pattern="x")
     with pytest.raises(opencode.APIConnectionError):
         opencode.Client(replay.url).session.list()
 

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Text comes in pieces as it did; nobody waits again for a model that thinks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(30);
 /// The longest line of a recording.
 const MAX_LINE: usize = 16 << 20;
 
@@ -33,6 +35,8 @@ struct Exchange {
 
 struct Event {
     epoch: u64,
+    /// Since the event before, within bounds.
+    pause: Duration,
     data: String,
 }
 
@@ -48,9 +52,24 @@ enum Body {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line {
     Start {},
-    Request { n: u64, method: String, target: String, body: Option<Body> },
-    Answer { n: u64, status: u16, headers: HashMap<String, String>, body: Body },
-    Event { target: String, body: Body },
+    Request {
+        n: u64,
+        method: String,
+        target: String,
+        body: Option<Body>,
+    },
+    Answer {
+        n: u64,
+        status: u16,
+        headers: HashMap<String, String>,
+        body: Body,
+    },
+    Event {
+        #[serde(default)]
+        at: u64,
+        target: String,
+        body: Body,
+    },
 }
 
 impl Script {
@@ -100,6 +119,7 @@ impl Script {
         let mut script = Script::default();
         let mut asked = HashMap::new();
         let mut epoch = 0;
+        let mut before = 0;
         for (part, line) in lines {
             match line {
                 Line::Start {} => {}
@@ -122,7 +142,7 @@ impl Script {
                         script.exchanges.entry(template).or_default().push(exchange);
                     }
                 }
-                Line::Event { target, body } => {
+                Line::Event { at, target, body } => {
                     let path = target.split('?').next().unwrap_or_default().to_owned();
                     let data = match body {
                         Body::Json(value) => value.to_string(),
@@ -133,7 +153,10 @@ impl Script {
                     if !data.contains("\"server.connected\"")
                         && !data.contains("\"server.heartbeat\"")
                     {
-                        script.events.entry(path).or_default().push(Event { epoch, data });
+                        let pause =
+                            Duration::from_millis(at.saturating_sub(before)).min(LONGEST_PAUSE);
+                        script.events.entry(path).or_default().push(Event { epoch, pause, data });
+                        before = at;
                     }
                 }
             }
@@ -223,8 +246,9 @@ impl Stage {
         Answer { status: exchange.status, headers: exchange.headers.clone(), body }
     }
 
-    /// The next event of a stream, once everything was asked for that came before it; waits at most for `time`.
-    pub(super) fn next_event(&self, path: &str, time: Duration) -> Option<String> {
+    /// The next event of a stream and the pause before it, once everything was asked for that came before it;
+    /// waits at most for `time`.
+    pub(super) fn next_event(&self, path: &str, time: Duration) -> Option<(Duration, String)> {
         let events = self.script.events.get(path).map_or(&[][..], Vec::as_slice);
         let mut state = self.state();
         for is_last in [false, true] {
@@ -232,7 +256,7 @@ impl Stage {
             if let Some(event) = events.get(sent).filter(|event| event.epoch <= state.epoch) {
                 let data = state.renamed(&event.data);
                 state.sent.insert(path.to_owned(), sent + 1);
-                return Some(data);
+                return Some((event.pause, data));
             }
             if !is_last {
                 let waited = self.changed.wait_timeout(state, time);
@@ -356,7 +380,7 @@ mod tests {
         let body = json!({ "messageID": "msg_new" });
         assert_eq!(ask(&stage, "POST", "/session/ses_2/prompt", body), "\"sent msg_new\"");
         let event = stage.next_event("/global/event", Duration::ZERO);
-        assert_eq!(event.as_deref(), Some(r#"{"m":"msg_new"}"#));
+        assert_eq!(event.unwrap().1, r#"{"m":"msg_new"}"#);
         assert_eq!(ask(&stage, "GET", "/status", Value::Null), "\"busy\"");
         assert_eq!(ask(&stage, "GET", "/status", Value::Null), "\"done msg_new\"");
         assert_eq!(ask(&stage, "GET", "/status", Value::Null), "\"done msg_new\"");
