@@ -210,6 +210,11 @@ typedef struct OpencodePages OpencodePages;
 typedef struct OpencodePty OpencodePty;
 
 /**
+ * A server on this machine that plays a recording back, without a model and without a password.
+ */
+typedef struct OpencodeReplay OpencodeReplay;
+
+/**
  * What came out of a call: a JSON text and what belongs to it. Owned by the caller, used by one thread at a
  * time, freed once with opencode_reply_free(). All texts it gives belong to it.
  */
@@ -227,6 +232,11 @@ typedef struct OpencodeRun OpencodeRun;
  * Works on Linux; written for macOS too. On Windows starting one fails.
  */
 typedef struct OpencodeServer OpencodeServer;
+
+/**
+ * The requests of a terminal interface that is controlled by programs. May be used from any thread, by one at a time.
+ */
+typedef struct OpencodeTuiControl OpencodeTuiControl;
 
 #ifdef __cplusplus
 extern "C" {
@@ -250,7 +260,9 @@ uint32_t opencode_abi_version(void);
  *                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
  *                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
  *                      stall_timeout_ms, events, permission, question, log ("error", "warn", "info" or "debug":
- *                      messages that opencode_client_next_log() gives).
+ *                      messages that opencode_client_next_log() gives), ca_file (certificates in PEM form, in place
+ *                      of those of the system), record (a file for the traffic, without secrets; see
+ *                      opencode_replay_start()).
  * @param client        Receives the client. Free it with opencode_client_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when an option cannot be used.
@@ -448,7 +460,8 @@ void opencode_call_free(OpencodeCall *call);
  * Sends a prompt and returns at once; nothing on this thread waits for the network.
  *
  * @param prompt_json  An object: {"prompt":"Say pong"}. The prompt is a text, or a list of texts and parts. More
- *                     names: session, title, agent, model ("provider/model"), system, tools, variant, format (a
+ *                     names: files (local files to attach: paths, or objects with a path and the options of
+ *                     opencode_attach()), session, title, agent, model ("provider/model"), system, tools, variant, format (a
  *                     JSON schema), directory, message_id, permission, question, when_busy, deadline_ms, max_cost,
  *                     max_tokens, max_steps, max_retries, start_timeout_ms, server_timeout_ms.
  * @param run          Receives the run. Free it with opencode_run_free().
@@ -799,6 +812,34 @@ OpencodeStatus opencode_events_close(const OpencodeEvents *events);
 void opencode_events_free(OpencodeEvents *events);
 
 /**
+ * Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may be on
+ * another machine. Blocks while the file is read. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
+ *
+ * @param path          The file.
+ * @param options_json  An object, or NULL: lines ("10-25" of a text), name (what the model sees), mime, max_bytes
+ *                      (20000000).
+ * @param reply         Receives the part, {"type":"file","mime":...,"filename":...,"url":"data:..."}, or the failure.
+ * @return NOT_FOUND, FORBIDDEN when it cannot be read, INVALID_ARGUMENT for a directory, a file that is too large, and
+ *         lines that it has not.
+ */
+OpencodeStatus opencode_attach(const char *path,
+                               const char *options_json,
+                               OpencodeReply **reply);
+
+/**
+ * The same for bytes that are in memory.
+ *
+ * @param name    What the model sees as the file's name.
+ * @param bytes   The content; NULL is fine when length is 0.
+ * @param length  Its bytes.
+ */
+OpencodeStatus opencode_attach_bytes(const char *name,
+                                     const uint8_t *bytes,
+                                     size_t length,
+                                     const char *options_json,
+                                     OpencodeReply **reply);
+
+/**
  * Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
  * service of OpenCode 2.x, and what announces itself on the local network where the library was built for that.
  * Blocks, at most for timeout_ms.
@@ -867,6 +908,89 @@ int32_t opencode_pages_is_complete(const OpencodePages *pages);
  * Frees a list. NULL is fine.
  */
 void opencode_pages_free(OpencodePages *pages);
+
+/**
+ * Adds up what a session used. Blocks; memory does not grow with the session.
+ *
+ * @param session_id    The session.
+ * @param options_json  An object, or NULL: tree (whether subagents count; true), messages (whether every message is
+ *                      listed; false), directory.
+ * @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","messages"}; each
+ *                      list holds {"name","cost","tokens","count"}.
+ */
+OpencodeStatus opencode_usage(const OpencodeClient *client,
+                              const char *session_id,
+                              const char *options_json,
+                              OpencodeReply **reply);
+
+/**
+ * Types a prompt into every terminal interface that is attached to the server (`opencode attach`) and submits it, in
+ * place of what stood there. Blocks for three short requests. OK says that the server accepted it: it does not tell
+ * whether anybody is attached, or ready yet.
+ *
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
+ */
+OpencodeStatus opencode_tui_prompt(const OpencodeClient *client,
+                                   const char *text,
+                                   OpencodeReply **error);
+
+/**
+ * Takes the requests of a terminal interface that is controlled by programs. Touches no network.
+ *
+ * @param control  Receives the handle. Free it with opencode_tui_control_free().
+ */
+OpencodeStatus opencode_tui_control_open(const OpencodeClient *client,
+                                         OpencodeTuiControl **control,
+                                         OpencodeReply **error);
+
+/**
+ * Waits for the next request. None is lost between two calls, whatever the timeouts.
+ *
+ * @param timeout_ms  0 never waits for the network. Negative waits as long as it takes.
+ * @param request     Receives {"path":...,"body":...}, or NULL when none came.
+ */
+OpencodeStatus opencode_tui_control_wait(const OpencodeTuiControl *control,
+                                         int64_t timeout_ms,
+                                         OpencodeReply **request);
+
+/**
+ * Answers the request that opencode_tui_control_wait() gave. Blocks for one request.
+ *
+ * @param json  Any JSON.
+ */
+OpencodeStatus opencode_tui_control_respond(const OpencodeTuiControl *control,
+                                            const char *json,
+                                            OpencodeReply **error);
+
+/**
+ * Ends the waiting and frees the handle. NULL is fine.
+ */
+void opencode_tui_control_free(OpencodeTuiControl *control);
+
+/**
+ * Starts to play a file that a client with the option record, or with OPENCODE_RECORD, has written. The same requests
+ * get the same answers, and the events come when they came.
+ *
+ * @param path    The file.
+ * @param replay  Receives the replay. Free it with opencode_replay_free().
+ * @param error   NULL, or receives the reply of a failure, and NULL on success.
+ * @return NOT_FOUND when there is no such file, DECODE when it is no recording.
+ */
+OpencodeStatus opencode_replay_start(const char *path,
+                                     OpencodeReplay **replay,
+                                     OpencodeReply **error);
+
+/**
+ * The address for opencode_client_new(): {"base_url":"..."}.
+ *
+ * @return "" for NULL. Belongs to the replay.
+ */
+const char *opencode_replay_url(const OpencodeReplay *replay);
+
+/**
+ * Ends a replay and frees it, within a second. NULL is fine.
+ */
+void opencode_replay_free(OpencodeReplay *replay);
 
 #ifdef __cplusplus
 }  // extern "C"

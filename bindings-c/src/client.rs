@@ -19,7 +19,9 @@ pub struct OpencodeClient {
 ///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
 ///                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
 ///                      stall_timeout_ms, events, permission, question, log ("error", "warn", "info" or "debug":
-///                      messages that opencode_client_next_log() gives).
+///                      messages that opencode_client_next_log() gives), ca_file (certificates in PEM form, in place
+///                      of those of the system), record (a file for the traffic, without secrets; see
+///                      opencode_replay_start()).
 /// @param client        Receives the client. Free it with opencode_client_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when an option cannot be used.

@@ -23,22 +23,33 @@ mod server;
 
 mod events;
 
+mod attach;
 mod discover;
 mod pages;
+
+mod usage;
+
+mod tui;
+
+mod replay;
 
 mod guard;
 mod text;
 
+pub use attach::*;
 pub use call::*;
 pub use client::*;
 pub use discover::*;
 pub use events::*;
 pub use pages::*;
 pub use pty::*;
+pub use replay::*;
 pub use reply::*;
 pub use run::*;
 pub use server::*;
 pub use status::OpencodeStatus;
+pub use tui::*;
+pub use usage::*;
 
 use std::ffi::c_char;
 

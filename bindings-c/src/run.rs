@@ -35,7 +35,8 @@ pub enum OpencodeRunState {
 /// Sends a prompt and returns at once; nothing on this thread waits for the network.
 ///
 /// @param prompt_json  An object: {"prompt":"Say pong"}. The prompt is a text, or a list of texts and parts. More
-///                     names: session, title, agent, model ("provider/model"), system, tools, variant, format (a
+///                     names: files (local files to attach: paths, or objects with a path and the options of
+///                     opencode_attach()), session, title, agent, model ("provider/model"), system, tools, variant, format (a
 ///                     JSON schema), directory, message_id, permission, question, when_busy, deadline_ms, max_cost,
 ///                     max_tokens, max_steps, max_retries, start_timeout_ms, server_timeout_ms.
 /// @param run          Receives the run. Free it with opencode_run_free().

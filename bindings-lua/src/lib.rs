@@ -15,6 +15,7 @@ mod pages;
 mod pty;
 mod run;
 mod server;
+mod tools;
 
 use mlua::{Lua, Result, Table, Value};
 use opencode_core::operation::{self, Kind};
@@ -38,6 +39,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     events::register(lua, &raw)?;
     pages::register(lua, &raw)?;
     discover::register(lua, &raw)?;
+    tools::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
@@ -49,6 +51,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("=opencode.events", include_str!("prelude/events.lua")),
     ("=opencode.pages", include_str!("prelude/pages.lua")),
     ("=opencode.discover", include_str!("prelude/discover.lua")),
+    ("=opencode.tools", include_str!("prelude/tools.lua")),
 ];
 
 fn chapters(lua: &Lua) -> Result<Table> {

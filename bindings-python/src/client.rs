@@ -8,6 +8,7 @@ use crate::events::EventStream;
 use crate::pages::Pages;
 use crate::pty::Pty;
 use crate::run::Run;
+use crate::tools::{self, TuiControl};
 use opencode_core::{
     Answer, CallOptions, ClientOptions, Error, ErrorKind, EventOptions, Interrupt, MessageOptions,
     Prompt, SessionOptions,
@@ -146,6 +147,23 @@ impl Client {
 
     fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         crate::discover::doctor(py, self.client.clone())
+    }
+
+    fn usage<'py>(
+        &self,
+        py: Python<'py>,
+        session: &str,
+        options: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        tools::usage(py, &self.client, session, options)
+    }
+
+    fn tui_prompt(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        interruptible(py, CallOptions::default(), |call| self.client.tui_prompt(text, call))
+    }
+
+    fn tui_control(&self) -> TuiControl {
+        TuiControl { control: self.client.tui_control() }
     }
 
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {

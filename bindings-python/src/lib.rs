@@ -12,6 +12,7 @@ mod pages;
 mod pty;
 mod run;
 mod server;
+mod tools;
 
 use pyo3::prelude::*;
 
@@ -34,6 +35,8 @@ mod _native {
     use super::run::Run;
     #[pymodule_export]
     use super::server::Server;
+    #[pymodule_export]
+    use super::tools::{Replay, TuiControl, attach, attach_bytes};
 
     use super::{Bound, PyModule, PyResult, operations};
     use pyo3::prelude::*;

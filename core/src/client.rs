@@ -16,6 +16,8 @@ use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Prompt, Reply, Run, Setup};
 use crate::signal::Signal;
+use crate::tui::{self, TuiControl};
+use crate::usage::{self, Usage, UsageOptions};
 use crate::worker::Pool;
 use serde::Serialize;
 use std::fmt;
@@ -259,6 +261,35 @@ impl Client {
     /// Never more than five seconds, whatever the server does.
     pub fn doctor(&self) -> Diagnosis {
         crate::doctor::examine(&self.0.caller)
+    }
+
+    /// Adds up what a session used, and with `options.tree` its subagents too. Blocks; reads fifty messages at a
+    /// time, so that memory does not grow with the session.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown session, and those of a request. `call.timeout` is for each request.
+    pub fn usage(
+        &self,
+        session: &str,
+        options: &UsageOptions,
+        call: &CallOptions,
+    ) -> Result<Usage> {
+        usage::usage(&self.0.caller, session, options, call)
+    }
+
+    /// Types a prompt into every terminal interface that is attached to the server (`opencode attach`) and
+    /// submits it, in place of what stood there. Blocks for three short requests. Success says that the server
+    /// accepted it: it does not tell whether anybody is attached, or ready yet.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an empty prompt, and those of a request.
+    pub fn tui_prompt(&self, text: &str, options: &CallOptions) -> Result<()> {
+        tui::prompt(&self.0.caller, text, options)
+    }
+
+    /// The requests of a terminal interface that is controlled by programs. Touches no network.
+    pub fn tui_control(&self) -> TuiControl {
+        TuiControl::new(self.clone())
     }
 
     /// A descriptor that is readable while any run, call, event stream or terminal of this client has something new;

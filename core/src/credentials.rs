@@ -28,6 +28,14 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// Everything that must not be shown: the password, and the header's value without its scheme.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let encoded = self.header().split_off("Basic ".len());
+        [self.password.clone(), encoded].into_iter().filter(|text| !text.is_empty()).collect()
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(***)")

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod answer;
+mod attach;
 mod base_url;
 mod call;
 mod caller;
@@ -24,15 +25,20 @@ pub mod operation;
 mod options;
 mod pages;
 mod pty;
+mod record;
+mod replay;
 mod retry;
 mod run;
 mod schema;
 mod server;
 mod signal;
 mod transport;
+mod tui;
+mod usage;
 mod worker;
 
 pub use answer::Answer;
+pub use attach::{AttachOptions, attach, attach_bytes};
 pub use call::Call;
 pub use cancel::Interrupt;
 pub use client::Client;
@@ -46,9 +52,12 @@ pub use log::{Level, Log, LogRecord};
 pub use options::{CallOptions, ClientOptions};
 pub use pages::{MessageOptions, Pages, SessionOptions};
 pub use pty::{Pty, PtyOptions};
+pub use replay::Replay;
 pub use run::{
     CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
     PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,
     Tokens, Update, WhenBusy,
 };
 pub use server::{Server, ServerOptions, ServerState};
+pub use tui::TuiControl;
+pub use usage::{Share, Usage, UsageOptions};

@@ -12,6 +12,7 @@ use crate::retry::RetryPolicy;
 use crate::run::{PermissionPolicy, QuestionPolicy};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:4096";
@@ -49,6 +50,11 @@ pub struct ClientOptions {
     pub permission: PermissionPolicy,
     /// Who answers the questions of runs.
     pub question: QuestionPolicy,
+    /// A file with the certificates, in PEM form, that the server's own one must come from: for an authority of
+    /// your own. It takes the place of those of the operating system.
+    pub ca_file: Option<PathBuf>,
+    /// A file into which the traffic is written, without secrets; see [`Replay`](crate::Replay).
+    pub record: Option<PathBuf>,
     /// Where messages about what happens go.
     pub log: Log,
     /// Messages of this level, and of those that matter more, are also kept for [`Client::next_log`]: for hosts that
@@ -75,6 +81,8 @@ impl Default for ClientOptions {
             events: true,
             permission: PermissionPolicy::default(),
             question: QuestionPolicy::default(),
+            ca_file: None,
+            record: None,
             log: Log::off(),
             log_level: None,
         }
@@ -97,17 +105,21 @@ const FIELDS: &[&str] = &[
     "permission",
     "question",
     "log",
+    "ca_file",
+    "record",
 ];
 
 impl ClientOptions {
     /// The defaults, with what the environment says: `OPENCODE_BASE_URL`, `OPENCODE_SERVER_USERNAME`,
-    /// `OPENCODE_SERVER_PASSWORD`, and `OPENCODE_LOG`, a level whose messages go to standard error.
+    /// `OPENCODE_SERVER_PASSWORD`, `OPENCODE_RECORD`, a file for the traffic, and `OPENCODE_LOG`, a level whose
+    /// messages go to standard error.
     pub fn from_env() -> Self {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         ClientOptions {
             base_url: read("OPENCODE_BASE_URL").unwrap_or_else(|| DEFAULT_URL.to_owned()),
             username: read("OPENCODE_SERVER_USERNAME"),
             password: read("OPENCODE_SERVER_PASSWORD"),
+            record: read("OPENCODE_RECORD").map(PathBuf::from),
             log: Log::from_env(),
             ..ClientOptions::default()
         }
@@ -161,6 +173,8 @@ impl ClientOptions {
             })?;
             options.log_level = Some(level);
         }
+        options.ca_file = take.text("ca_file")?.map(PathBuf::from);
+        options.record = take.text("record")?.map(PathBuf::from).or(options.record);
         Ok(options)
     }
 

@@ -6,6 +6,7 @@
 mod exchange;
 mod failure;
 mod resolver;
+mod roots;
 mod socket;
 mod stream;
 mod websocket;
@@ -16,11 +17,13 @@ use crate::cancel::CancelToken;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::record::Recorder;
 use exchange::Exchange;
 use std::fmt;
 use std::io::Read;
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub(crate) use stream::Stream;
 use ureq::Agent;
@@ -68,8 +71,10 @@ pub(crate) struct Transport {
     base: BaseUrl,
     authorization: Option<HeaderValue>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    roots: roots::Roots,
     /// The agent and the process that made it: a pooled socket must not be shared across a fork.
     agent: Mutex<(u32, Agent)>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Transport {
@@ -77,14 +82,21 @@ impl Transport {
         base: BaseUrl,
         credentials: Option<&Credentials>,
         headers: &[(String, String)],
+        ca_file: Option<&Path>,
+        record: Option<&Path>,
     ) -> Result<Self> {
         let authorization = match credentials {
             Some(credentials) => Some(secret(&credentials.header())?),
             None => None,
         };
         let headers = headers.iter().map(header).collect::<Result<_>>()?;
-        let agent = Mutex::new((std::process::id(), new_agent(&base)));
-        Ok(Transport { base, authorization, headers, agent })
+        let roots = roots::Roots::read(ca_file)?;
+        let agent = Mutex::new((std::process::id(), new_agent(&base, &roots)));
+        let recorder = match record {
+            Some(path) => Some(Arc::new(Recorder::open(path, credentials)?)),
+            None => None,
+        };
+        Ok(Transport { base, authorization, headers, roots, agent, recorder })
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -99,8 +111,15 @@ impl Transport {
     pub(crate) fn send(&self, request: &Request<'_>, token: &CancelToken) -> Result<Answer> {
         let exchange = Exchange::new(token.clone(), request.limits);
         let entered = exchange.enter();
+        let recording = self.recorder.as_ref().map(|recorder| {
+            let method = request.method.as_str();
+            (recorder, recorder.request(method, request.target, request.body))
+        });
         let result = self.exchange(request, &exchange).and_then(|(status, headers, body)| {
             let body = self.read(request, &exchange, &headers, body)?;
+            if let Some((recorder, number)) = recording {
+                recorder.answer(number, status, &recorded(&headers), &body);
+            }
             check(request, status, &headers, &body)?;
             Ok(Answer::new(request.operation, status, headers, body))
         });
@@ -119,7 +138,12 @@ impl Transport {
             check(request, status, &headers, &bytes)?;
             return Err(unexpected(request, status, &headers, &bytes));
         }
-        Ok(Stream::new(body, Rc::clone(&exchange), request.operation, &self.base, MAX_LINE))
+        let recording = self
+            .recorder
+            .as_ref()
+            .map(|recorder| (Arc::clone(recorder), request.target.to_owned()));
+        let exchange = Rc::clone(&exchange);
+        Ok(Stream::new(body, exchange, request.operation, &self.base, MAX_LINE, recording))
     }
 
     /// Throws all pooled connections away and refuses new requests.
@@ -251,14 +275,18 @@ impl Transport {
         let pid = std::process::id();
         if slot.0 != pid {
             // The old agent is forgotten, not dropped: closing its sockets could disturb the parent's.
-            let old = std::mem::replace(&mut *slot, (pid, new_agent(&self.base)));
+            let old = std::mem::replace(&mut *slot, (pid, new_agent(&self.base, &self.roots)));
             std::mem::forget(old);
         }
         slot.1.clone()
     }
 }
 
-fn new_agent(base: &BaseUrl) -> Agent {
+fn new_agent(
+    base: &BaseUrl,
+    #[cfg_attr(not(feature = "tls"), expect(unused, reason = "there is no TLS"))]
+    roots: &roots::Roots,
+) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -275,9 +303,7 @@ fn new_agent(base: &BaseUrl) -> Agent {
     }
     #[cfg(feature = "tls")]
     {
-        let tls = ureq::tls::TlsConfig::builder()
-            .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-            .build();
+        let tls = ureq::tls::TlsConfig::builder().root_certs(roots.certificates()).build();
         config = config.tls_config(tls);
     }
     Agent::with_parts(config.build(), connector(), resolver::CachingResolver::default())
@@ -300,6 +326,12 @@ fn run(
         Some(body) => agent.run(request.map(|()| body)),
         None => agent.run(request),
     }
+}
+
+/// The headers that a replay needs.
+fn recorded(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    let find = |name| Some((name, headers.get(name)?.to_str().ok()?));
+    ["content-type", "x-next-cursor"].into_iter().filter_map(find).collect()
 }
 
 /// Checks that the answer is a success of the kind that was asked for.

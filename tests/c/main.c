@@ -392,6 +392,59 @@ static void terminals(void) {
     passed++;
 }
 
+static void tools(void) {
+    OpencodeReply *reply = NULL, *part = NULL;
+    OpencodeTuiControl *control = NULL;
+    char prompt[600], session[100];
+    CHECK(failed_with(opencode_attach("/no/such/file", NULL, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "/no/such"));
+    CHECK(failed_with(opencode_attach_bytes("x", NULL, 3, NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply,
+                      "bytes is NULL"));
+    CHECK(opencode_attach_bytes("x", (const uint8_t *)"one\ntwo\n", 8, "{\"lines\":2}", &part) == OPENCODE_STATUS_OK);
+    CHECK(is(part, "/mime", "text/plain"));
+    sprintf(prompt, "{\"prompt\":[\"look @@[{\\\"text\\\":\\\"seen\\\"}]\",%s],\"files\":[]}", opencode_reply_json(part));
+    opencode_reply_free(part);
+    CHECK(opencode_ask(client, prompt, &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/text", "seen"));
+    strcpy(session, opencode_reply_text(reply, "/sessionID"));
+    opencode_reply_free(reply);
+    CHECK(opencode_usage(client, session, "{\"messages\":true}", &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/count", "1") && is(reply, "/models/0/tokens/input", "10"));
+    opencode_reply_free(reply);
+    CHECK(failed_with(opencode_usage(client, "ses_none", NULL, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "ses_none"));
+    CHECK(opencode_tui_prompt(client, "hello", NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_tui_prompt(client, "", &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "empty"));
+    CHECK(opencode_tui_control_open(client, &control, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_tui_control_wait(control, 20, &reply) == OPENCODE_STATUS_OK && reply == NULL);
+    CHECK(opencode_tui_control_respond(control, "{\"ok\":true}", NULL) == OPENCODE_STATUS_OK);
+    opencode_tui_control_free(control);
+    opencode_tui_control_free(NULL);
+    passed++;
+}
+
+static void replays(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeClient *other = NULL;
+    OpencodeReplay *replay = NULL;
+    char tape[] = "tape-of-the-c-tests.jsonl", options[300];
+    remove(tape);
+    CHECK(failed_with(opencode_replay_start(tape, &replay, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, tape));
+    sprintf(options, "{\"record\":\"%s\"}", tape);
+    CHECK(opencode_client_new(options, &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_ask(other, "{\"prompt\":\"Say @@[{\\\"text\\\":\\\"taped\\\"}]\"}", NULL) == OPENCODE_STATUS_OK);
+    opencode_client_free(other);
+    CHECK(opencode_replay_start(tape, &replay, NULL) == OPENCODE_STATUS_OK);
+    sprintf(options, "{\"base_url\":\"%s\"}", opencode_replay_url(replay));
+    CHECK(opencode_client_new(options, &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_ask(other, "{\"prompt\":\"Say @@[{\\\"text\\\":\\\"taped\\\"}]\"}", &reply) == OPENCODE_STATUS_OK);
+    CHECK(is(reply, "/text", "taped"));
+    opencode_reply_free(reply);
+    opencode_client_free(other);
+    opencode_replay_free(replay);
+    opencode_replay_free(NULL);
+    remove(tape);
+    passed++;
+}
+
 static void any_order(void) {
     OpencodeClient *other = NULL;
     OpencodeRun *run = NULL;
@@ -428,6 +481,8 @@ int main(void) {
     RUN(logs);
     RUN(a_server_that_goes_away);
     RUN(terminals);
+    RUN(tools);
+    RUN(replays);
     RUN(any_order);
     opencode_client_free(client);
     printf("%d passed, %d failed\n", passed, failed);

@@ -12,6 +12,7 @@ A client without arguments reads OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME and
 from __future__ import annotations
 
 from . import _errors
+from ._attach import attach, attach_bytes
 from ._call import Call, RawResponse
 from ._client import NULL, Client
 from ._errors import *  # noqa: F403
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from ._server import Server
     from ._async_events import AsyncEventStream
     from ._async_pages import AsyncPages
+    from ._async_tui import AsyncTuiControl
+    from ._replay import Replay
+    from ._tui import TuiControl
+    from ._usage import Share, Usage
 
 __all__ = [
     "NULL",
@@ -42,6 +47,7 @@ __all__ = [
     "AsyncPages",
     "AsyncRun",
     "AsyncServer",
+    "AsyncTuiControl",
     "Call",
     "Check",
     "Client",
@@ -53,14 +59,38 @@ __all__ = [
     "EventStream",
     "Pages",
     "RawResponse",
+    "Replay",
     "Reply",
     "Run",
     "Server",
+    "Share",
+    "TuiControl",
     "Update",
+    "Usage",
     "__version__",
     "discover",
+    "attach",
+    "attach_bytes",
     *_errors.__all__,
 ]
+
+
+# Who does not use them does not wait for them.
+_LATER = {
+    "AsyncPty": "._async_pty",
+    "AsyncServer": "._async_server",
+    "AsyncTuiControl": "._async_tui",
+    "Check": "._discover",
+    "Diagnosis": "._discover",
+    "Found": "._discover",
+    "discover": "._discover",
+    "Pty": "._pty",
+    "Replay": "._replay",
+    "Server": "._server",
+    "Share": "._usage",
+    "TuiControl": "._tui",
+    "Usage": "._usage",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -69,24 +99,9 @@ def __getattr__(name: str) -> Any:
         from . import _async
 
         return getattr(_async, name)
-    if name == "Pty":
-        from ._pty import Pty
+    module = _LATER.get(name)
+    if module is not None:
+        from importlib import import_module
 
-        return Pty
-    if name == "AsyncPty":
-        from ._async_pty import AsyncPty
-
-        return AsyncPty
-    if name in ("discover", "Found", "Diagnosis", "Check"):
-        from . import _discover
-
-        return getattr(_discover, name)
-    if name == "Server":
-        from ._server import Server
-
-        return Server
-    if name == "AsyncServer":
-        from ._async_server import AsyncServer
-
-        return AsyncServer
+        return getattr(import_module(module, __name__), name)
     raise AttributeError(f"module 'opencode' has no attribute '{name}'")

@@ -1,10 +1,14 @@
-"""`python -m opencode doctor [URL]`: what works and what does not. `discover` lists the servers that answer."""
+"""`python -m opencode COMMAND`: what one does once, by hand."""
 
 from __future__ import annotations
 
 import sys
 
 import opencode
+
+USAGE = """usage: python -m opencode doctor [URL]     what works and what does not
+       python -m opencode discover         the servers that answer
+       python -m opencode replay FILE ...  plays a recording back"""
 
 
 def main(arguments: list[str]) -> int:
@@ -19,8 +23,12 @@ def main(arguments: list[str]) -> int:
                 wants = "  wants a password" if server.needs_password else ""
                 print(f"{server.url}  {server.version or 'unknown version'}  {server.source}{wants}")
             return 0
+        case ["replay", *rest]:
+            from ._play import run
+
+            return run(rest)
         case _:
-            print("usage: python -m opencode doctor [URL]\n       python -m opencode discover", file=sys.stderr)
+            print(USAGE, file=sys.stderr)
             return 2
 
 

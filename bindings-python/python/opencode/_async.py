@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ._errors import OpencodeError
     from ._operations import AsyncOperations
     from ._pty_types import AsyncPtyOpener
+    from ._async_tui import AsyncTuiControl
+    from ._usage import Usage
     from ._run import State
     from .types import GlobalSession
     from .types import SessionMessagesAnswerItem as MessageWithParts
@@ -351,6 +353,30 @@ class AsyncClient(ClientBase, AsyncOperations):
         from ._discover import Diagnosis
 
         return Diagnosis(await asyncio.to_thread(self._native.doctor))
+
+    async def usage(
+        self,
+        session: str,
+        *,
+        tree: bool = True,
+        messages: bool = False,
+        directory: str | None = None,
+    ) -> Usage:
+        """Adds up what a session used, with its subagents unless `tree` is False."""
+        from ._usage import usage_of
+
+        given = options({"tree": tree, "messages": messages, "directory": directory})
+        return usage_of(await asyncio.to_thread(self._native.usage, session, given))
+
+    async def tui_prompt(self, text: str) -> None:
+        """Types a prompt into every attached terminal interface and submits it."""
+        await asyncio.to_thread(self._native.tui_prompt, text)
+
+    def tui_control(self) -> AsyncTuiControl:
+        """The requests of a terminal interface that is controlled by programs."""
+        from ._async_tui import AsyncTuiControl
+
+        return AsyncTuiControl(self)
 
     async def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second."""

@@ -14,6 +14,7 @@ from ._run import Reply, Run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
     from typing import Any, Literal
 
     from ._discover import Diagnosis
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ._pty_types import PtyOpener
     from .types import GlobalSession
     from .types import SessionMessagesAnswerItem as MessageWithParts
+    from ._tui import TuiControl
+    from ._usage import Usage
 
     PermissionPolicy = Literal["reject", "once", "always", "ask"] | Sequence[Mapping[str, str]]
     Prompt = str | Sequence[str | Mapping[str, Any]]
@@ -130,6 +133,8 @@ class ClientBase:
         permission: PermissionPolicy | None = None,
         question: Literal["reject", "first", "ask"] | None = None,
         log: Literal["error", "warn", "info", "debug"] | None = None,
+        ca_file: str | PathLike[str] | None = None,
+        record: str | PathLike[str] | None = None,
     ) -> None:
         given = {
             "base_url": base_url,
@@ -150,6 +155,8 @@ class ClientBase:
             "question": question,
             # What the program's logging is set up for, unless it is said here.
             "log": configured() if log is None else log,
+            "ca_file": None if ca_file is None else str(ca_file),
+            "record": None if record is None else str(record),
         }
         self._open(options(given))
 
@@ -301,8 +308,8 @@ class Client(ClientBase, Operations):
     def run(self, prompt: Prompt, **given: Any) -> Run:
         """Sends a prompt and returns at once; the agent works in the background.
 
-        Names: session, title, agent, model ("provider/model"), system, tools, variant, format (a JSON schema),
-        directory, message_id, permission, question, when_busy, deadline, max_cost, max_tokens, max_steps,
+        Names: files (local files to attach), session, title, agent, model ("provider/model"), system, tools,
+        variant, format (a JSON schema), directory, message_id, permission, question, when_busy, deadline, max_cost, max_tokens, max_steps,
         max_retries, start_timeout, server_timeout. Times are in seconds.
         """
         return Run(self._native.run(prompt_of(prompt, given)), self._drain)
@@ -396,6 +403,36 @@ class Client(ClientBase, Operations):
         from ._discover import Diagnosis
 
         return Diagnosis(self._native.doctor())
+
+    def usage(
+        self,
+        session: str,
+        *,
+        tree: bool = True,
+        messages: bool = False,
+        directory: str | None = None,
+    ) -> Usage:
+        """Adds up what a session used, with its subagents unless `tree` is False.
+
+        Memory does not grow with the session, unless every message is to be listed.
+        """
+        from ._usage import usage_of
+
+        given = {"tree": tree, "messages": messages, "directory": directory}
+        return usage_of(self._native.usage(session, options(given)))
+
+    def tui_prompt(self, text: str) -> None:
+        """Types a prompt into every attached terminal interface and submits it, in place of what stood there.
+
+        Returning says that the server accepted it, not that anybody is attached, or ready yet.
+        """
+        self._native.tui_prompt(text)
+
+    def tui_control(self) -> TuiControl:
+        """The requests of a terminal interface that is controlled by programs. Touches no network."""
+        from ._tui import TuiControl
+
+        return TuiControl(self._native.tui_control())
 
     def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.

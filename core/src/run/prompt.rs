@@ -1,6 +1,7 @@
 //! [`Prompt`]: what is asked, of whom, and within which bounds.
 
 use super::policy::{PermissionPolicy, QuestionPolicy};
+use crate::attach::attach_value;
 use crate::error::{Error, Result};
 use crate::options::Take;
 use serde::Deserialize;
@@ -128,6 +129,7 @@ impl Model {
 /// The names that a JSON prompt may have.
 const FIELDS: &[&str] = &[
     "prompt",
+    "files",
     "session",
     "title",
     "agent",
@@ -156,7 +158,8 @@ impl Prompt {
         Prompt { parts: vec![text_part(text.into())], ..Prompt::default() }
     }
 
-    /// Reads the JSON object of a binding: `prompt` is a text, or a list of texts and parts; the other names
+    /// Reads the JSON object of a binding: `prompt` is a text, or a list of texts and parts; `files` are local
+    /// files that are attached, each a path or an object with a `path` and how to attach it; the other names
     /// are those of the fields, with times in milliseconds (`deadline_ms`).
     ///
     /// # Errors
@@ -189,7 +192,7 @@ impl Prompt {
     /// As [`from_json`](Self::from_json).
     pub fn options_from_json(json: &str) -> Result<Self> {
         let mut take = Take::new("run", json, FIELDS)?;
-        let parts = match take.value("prompt") {
+        let mut parts = match take.value("prompt") {
             None => Vec::new(),
             Some(Value::String(text)) => vec![text_part(text)],
             Some(Value::Array(items)) => items.into_iter().map(part).collect::<Result<Vec<_>>>()?,
@@ -197,6 +200,15 @@ impl Prompt {
                 return Err(Error::invalid("run: the prompt must be a text or a list of parts"));
             }
         };
+        match take.value("files") {
+            None => {}
+            Some(Value::Array(files)) => {
+                for file in files {
+                    parts.push(attach_value(file)?);
+                }
+            }
+            Some(file) => parts.push(attach_value(file)?),
+        }
         Ok(Prompt {
             parts,
             session: take.text("session")?,

@@ -4,8 +4,10 @@ use super::exchange::Exchange;
 use super::failure;
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind, Result};
+use crate::record::Recorder;
 use std::io::{BufRead, BufReader, Read};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// An open event stream. Belongs to the thread that opened it; its token ends it from any other.
 pub(crate) struct Stream {
@@ -14,6 +16,7 @@ pub(crate) struct Stream {
     operation: String,
     base: BaseUrl,
     max_line: usize,
+    recording: Option<(Arc<Recorder>, String)>,
 }
 
 impl Stream {
@@ -23,6 +26,7 @@ impl Stream {
         operation: &str,
         base: &BaseUrl,
         max_line: usize,
+        recording: Option<(Arc<Recorder>, String)>,
     ) -> Self {
         Stream {
             reader: BufReader::with_capacity(64 << 10, body.into_reader()),
@@ -30,6 +34,7 @@ impl Stream {
             operation: operation.to_owned(),
             base: base.clone(),
             max_line,
+            recording,
         }
     }
 
@@ -56,6 +61,9 @@ impl Stream {
             Ok(_) => {
                 while matches!(line.last(), Some(b'\n' | b'\r')) {
                     line.pop();
+                }
+                if let Some((recorder, target)) = &self.recording {
+                    recorder.event(target, line);
                 }
                 Ok(true)
             }

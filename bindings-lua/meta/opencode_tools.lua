@@ -1,0 +1,62 @@
+---@meta opencode_tools
+
+---How a file is attached.
+---@class opencode.AttachOptions
+---@field lines? string|integer only these lines of a text: "10-25", or 10
+---@field name? string what the model sees as its name
+---@field mime? string when the content does not tell
+---@field max_bytes? integer the largest file that is taken (20000000)
+
+---What a session cost, and who spent it.
+---@class opencode.Usage
+---@field sessionID string
+---@field cost number
+---@field tokens { input: integer, output: integer, reasoning: integer, cache: { read: integer, write: integer } }
+---@field count integer answers of models that were counted
+---@field models opencode.Share[]
+---@field agents opencode.Share[]
+---@field sessions opencode.Share[]
+---@field messages opencode.Share[] empty unless asked for
+
+---@class opencode.Share
+---@field name string `provider/model`, the agent's name, or an id
+---@field cost number
+---@field tokens { input: integer, output: integer, reasoning: integer, cache: { read: integer, write: integer } }
+---@field count integer
+
+---@class opencode.UsageOptions
+---@field tree? boolean whether subagents count (true)
+---@field messages? boolean whether every message is listed (false)
+---@field directory? string
+
+---The requests of a terminal interface that is controlled by programs.
+---@class opencode.TuiControl
+local TuiControl = {}
+
+---The next request; nil without a message when none came in time. None is lost between two calls.
+---@param timeout_ms? integer 0 never waits for the network; without it as long as it takes
+---@return { path: string, body: any }? request
+---@return string? message
+---@return opencode.Error? err
+function TuiControl:next(timeout_ms) end
+
+---Answers the request that `next` gave.
+---@param value any
+---@return true? ok
+---@return string? message
+---@return opencode.Error? err
+function TuiControl:respond(value) end
+
+---Ends the waiting.
+function TuiControl:close() end
+
+---A server on this machine that plays a recording back, without a model. Made by `opencode.replay(path)`.
+---@class opencode.Replay
+local Replay = {}
+
+---The address for `opencode.client { base_url = ... }`; nil after `close`.
+---@return string?
+function Replay:url() end
+
+---Ends it, within a second.
+function Replay:close() end

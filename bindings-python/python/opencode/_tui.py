@@ -1,0 +1,43 @@
+"""The terminal interface that somebody has attached to the server."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from . import _native
+
+
+class TuiControl:
+    """The requests of a terminal interface that is controlled by programs. Made by `Client.tui_control`."""
+
+    def __init__(self, native: _native.TuiControl) -> None:
+        self._native = native
+
+    def next(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain.
+
+        None is lost between two calls, whatever the timeouts.
+        """
+        return self._native.next(timeout)
+
+    def respond(self, value: Any) -> None:
+        """Answers the request that `next` gave, with any JSON value."""
+        self._native.respond(value)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Every request in turn, for ever."""
+        while (request := self.next()) is not None:
+            yield request
+
+    def close(self) -> None:
+        """Ends the waiting."""
+        self._native.close()
+
+    def __enter__(self) -> TuiControl:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

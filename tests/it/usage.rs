@@ -1,0 +1,98 @@
+//! What sessions cost, against the server's own sums.
+
+use opencode_core::{
+    CallOptions, Client, ClientOptions, ErrorKind, PermissionPolicy, Prompt, UsageOptions,
+};
+use opencode_tests::{Proxy, prompt, shared};
+use serde_json::{Value, json};
+
+fn client(url: &str) -> Client {
+    let server = &shared().server;
+    let mut options = ClientOptions::default();
+    options.base_url = url.to_owned();
+    options.username = Some(server.username().to_owned());
+    options.password = server.password().map(str::to_owned);
+    Client::new(options).unwrap()
+}
+
+fn session(client: &Client, id: &str) -> Value {
+    client.call("session.get", json!({ "sessionID": id })).unwrap().json().unwrap()
+}
+
+fn is_near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+}
+
+#[test]
+fn sums_are_those_of_the_server() {
+    let client = client(&shared().server.url());
+    let child = prompt(
+        "child-usage",
+        json!([{ "text": "c", "usage": { "input": 1_000, "output": 7, "reasoning": 3, "cached": 11 } }]),
+    );
+    let task = json!({ "name": "task", "arguments": {
+        "description": "d", "prompt": child, "subagent_type": "general" } });
+    let steps = json!([
+        { "tools": [task], "usage": { "input": 100, "output": 20, "reasoning": 0, "cached": 5 } },
+        { "text": "done", "usage": { "input": 200, "output": 30, "reasoning": 1, "cached": 0 } },
+    ]);
+    let mut made = Prompt::new(prompt("parent-usage", steps));
+    made.permission = Some(PermissionPolicy::from_value(&json!("once")).unwrap());
+    let reply = client.ask(made).unwrap();
+    let mut options = UsageOptions::default();
+    options.messages = true;
+    let call = CallOptions::default();
+    let tree = client.usage(&reply.session_id, &options, &call).unwrap();
+    options.tree = false;
+    let alone = client.usage(&reply.session_id, &options, &call).unwrap();
+    // One session at a time the server adds up itself.
+    let parent = session(&client, &reply.session_id);
+    let below = session(&client, &reply.children[0]);
+    let cost = |session: &Value| session["cost"].as_f64().unwrap();
+    assert!(cost(&parent) > 0.0 && is_near(alone.cost, cost(&parent)), "{alone:?} {parent}");
+    assert!(is_near(tree.cost, cost(&parent) + cost(&below)), "{tree:?} {below}");
+    assert_eq!(json!(alone.tokens), parent["tokens"]);
+    assert_eq!(tree.tokens, reply.tokens);
+    assert!(is_near(tree.cost, reply.cost));
+    assert_eq!((alone.count, tree.count, tree.messages.len()), (2, 3, 3));
+    assert_eq!(
+        tree.sessions.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+        [reply.session_id.as_str(), reply.children[0].as_str()]
+    );
+    assert_eq!(
+        tree.agents.iter().map(|s| (s.name.as_str(), s.count)).collect::<Vec<_>>(),
+        [("build", 2), ("general", 1)]
+    );
+    assert_eq!(tree.models.len(), 1);
+    let sum: f64 = tree.messages.iter().map(|message| message.cost).sum();
+    assert!(is_near(sum, tree.cost));
+}
+
+#[test]
+fn a_long_session_is_read_page_by_page() {
+    let direct = client(&shared().server.url());
+    let made: Value = direct.call("session.create", ()).unwrap().json().unwrap();
+    let id = made["id"].as_str().unwrap();
+    // One answer at the very beginning, behind many messages without one.
+    let mut first = Prompt::new(prompt("first-usage", json!([{ "text": "x" }])));
+    first.session = Some(id.to_owned());
+    direct.ask(first).unwrap();
+    for n in 0..120 {
+        let body = json!({ "sessionID": id, "noReply": true, "parts": [{ "type": "text", "text": format!("note {n}") }] });
+        direct.call("session.prompt", body).unwrap();
+    }
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    let usage =
+        client(&proxy.url()).usage(id, &UsageOptions::default(), &CallOptions::default()).unwrap();
+    assert_eq!((usage.count, usage.tokens.input), (1, 10));
+    let pages = proxy.requests().iter().filter(|line| line.contains("/message?")).count();
+    assert_eq!(pages, 3, "{:?}", proxy.requests());
+}
+
+#[test]
+fn an_unknown_session_is_told() {
+    let client = client(&shared().server.url());
+    let usage = |id| client.usage(id, &UsageOptions::default(), &CallOptions::default());
+    assert_eq!(usage("ses_none").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(usage("").unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
