@@ -11,6 +11,8 @@ mod status;
 
 mod client;
 
+mod drift;
+
 mod reply;
 
 mod call;
@@ -35,6 +37,7 @@ mod text;
 pub use attach::*;
 pub use call::*;
 pub use client::*;
+pub use drift::*;
 pub use pty::*;
 pub use replay::*;
 pub use reply::*;

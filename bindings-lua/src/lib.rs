@@ -7,6 +7,7 @@ compile_error!("choose one: `module` for what hosts load, `embedded` for tests")
 mod call;
 mod client;
 mod decode;
+mod drift;
 mod encode;
 mod outcome;
 mod pty;
@@ -30,6 +31,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     raw.set("operations", operations(lua)?)?;
     client::register(lua, &raw)?;
     call::register(lua, &raw)?;
+    drift::register(lua, &raw)?;
     run::register(lua, &raw)?;
     pty::register(lua, &raw)?;
     server::register(lua, &raw)?;

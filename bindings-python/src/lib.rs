@@ -4,6 +4,7 @@
 mod call;
 mod client;
 mod decode;
+mod drift;
 mod encode;
 mod error;
 mod pty;
@@ -20,6 +21,8 @@ mod _native {
     use super::call::Call;
     #[pymodule_export]
     use super::client::Client;
+    #[pymodule_export]
+    use super::drift::drift;
     #[pymodule_export]
     use super::pty::Pty;
     #[pymodule_export]

@@ -3,9 +3,12 @@
 
 mod attach;
 mod client;
+mod drift;
+mod error;
 mod harness;
 mod pty;
 mod replay;
+mod retry;
 mod run;
 mod server;
 mod tui;

@@ -15,6 +15,7 @@ from . import _errors
 from ._attach import attach, attach_bytes
 from ._call import Call, RawResponse
 from ._client import NULL, Client
+from ._drift import Drift
 from ._errors import *  # noqa: F403
 from ._native import __version__
 from ._run import Detached, Reply, Run, Update
@@ -44,6 +45,7 @@ __all__ = [
     "Call",
     "Client",
     "Detached",
+    "Drift",
     "Pty",
     "RawResponse",
     "Replay",
