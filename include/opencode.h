@@ -351,6 +351,17 @@ OpencodeStatus opencode_request(const OpencodeClient *client,
 OpencodeStatus opencode_ask(const OpencodeClient *client, const char *prompt_json, OpencodeReply **reply);
 
 /**
+ * Compares what the server says it can do with the operations that this library knows. Blocks for one request.
+ * What is new is reached by opencode_request().
+ *
+ * @param reply  Receives {"new": [...], "gone": [...], "changed": [...]}, three empty lists where there is no
+ *               difference: new and gone operations as {operation, method, path}, changed ones as {operation,
+ *               differences}, a list of sentences. Or the failure.
+ */
+OpencodeStatus opencode_drift(const OpencodeClient *client,
+                              OpencodeReply **reply);
+
+/**
  * The status that the call returned.
  *
  * @param reply  NULL gives OPENCODE_STATUS_INVALID_ARGUMENT.

@@ -416,7 +416,7 @@ static inline OpencodeStatus opencode_file_list(OpencodeClient *client, const ch
 }
 
 /**
- * Reads one file. A missing file is an empty text, not an error; binary content comes as base64.
+ * Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text.
  *
  * GET /file/content
  * Arguments:
@@ -807,13 +807,15 @@ static inline OpencodeStatus opencode_permission_list(OpencodeClient *client, co
 }
 
 /**
- * Answers a permission request: once, always or reject. Needs the directory of its session.
+ * Answers a permission request (allow, deny and `remember` too). Needs the directory of its session.
  *
  * POST /permission/{requestID}/reply
  * Arguments:
  *   requestID  string, required
- *   reply      "once" | "always" | "reject", required
+ *   reply      "once" | "always" | "reject" | "allow" |
+ *     "deny", required
  *   message    string
+ *   remember   boolean
  * Answer: JSON, true or false.
  */
 static inline OpencodeStatus opencode_permission_reply(OpencodeClient *client, const char *arguments_json,
@@ -822,13 +824,15 @@ static inline OpencodeStatus opencode_permission_reply(OpencodeClient *client, c
 }
 
 /**
- * Answers a permission request from any directory: once, always or reject. Deprecated upstream.
+ * Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream.
  *
  * POST /session/{sessionID}/permissions/{permissionID}
  * Arguments:
  *   sessionID     string, required
  *   permissionID  string, required
- *   response      "once" | "always" | "reject", required
+ *   response      "once" | "always" | "reject" | "allow" |
+ *     "deny", required
+ *   remember      boolean
  * Answer: JSON, true or false.
  */
 static inline OpencodeStatus opencode_permission_respond(OpencodeClient *client, const char *arguments_json,
@@ -1272,7 +1276,7 @@ static inline OpencodeStatus opencode_session_message(OpencodeClient *client, co
 }
 
 /**
- * Lists messages, oldest first. Always give `limit`: one prompt with `format` breaks the full list.
+ * Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out.
  *
  * GET /session/{sessionID}/message
  * Arguments:
@@ -1564,7 +1568,7 @@ static inline OpencodeStatus opencode_tui_clear_prompt(OpencodeClient *client, c
 }
 
 /**
- * Waits for the next request of a terminal, possibly for ever: give a timeout.
+ * Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own.
  *
  * GET /tui/control/next
  * Arguments: none.
@@ -2338,14 +2342,16 @@ static inline OpencodeStatus opencode_v2_session_permission_list(OpencodeClient 
 }
 
 /**
- * Answers a permission request of a session: once, always or reject.
+ * Answers a permission request of a session (allow, deny and `remember` too).
  *
  * POST /api/session/{sessionID}/permission/{requestID}/reply
  * Arguments:
  *   sessionID  string, required
  *   requestID  string, required
- *   reply      "once" | "always" | "reject", required
+ *   reply      "once" | "always" | "reject" | "allow" |
+ *     "deny", required
  *   message    string
+ *   remember   boolean
  * Answer: nothing.
  */
 static inline OpencodeStatus opencode_v2_session_permission_reply(OpencodeClient *client, const char *arguments_json,

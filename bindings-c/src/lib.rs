@@ -11,6 +11,8 @@ mod status;
 
 mod client;
 
+mod drift;
+
 mod reply;
 
 mod call;
@@ -40,6 +42,7 @@ pub use attach::*;
 pub use call::*;
 pub use client::*;
 pub use discover::*;
+pub use drift::*;
 pub use events::*;
 pub use pages::*;
 pub use pty::*;

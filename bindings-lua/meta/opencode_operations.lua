@@ -233,11 +233,13 @@
 ---@field [string] any
 
 ---@class opencode.PermissionReplyArguments : opencode.ScopedOptions
----@field reply "once"|"always"|"reject"
+---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
+---@field remember? boolean
 
 ---@class opencode.PermissionRespondArguments : opencode.ScopedOptions
----@field response "once"|"always"|"reject"
+---@field response "once"|"always"|"reject"|"allow"|"deny"
+---@field remember? boolean
 
 ---@class opencode.ProjectUpdateArguments : opencode.ScopedOptions
 ---@field commands? opencode.types.ProjectCommands
@@ -480,8 +482,9 @@
 ---@field source? opencode.types.PermissionV2Source
 
 ---@class opencode.V2SessionPermissionReplyArguments : opencode.CallOptions
----@field reply opencode.types.PermissionV2Reply
+---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
+---@field remember? boolean
 
 ---@class opencode.V2SessionPromptArguments : opencode.CallOptions
 ---@field prompt opencode.types.PromptInput
@@ -614,7 +617,7 @@
 ---@class opencode.FileOperations
 ---Lists one directory; `path` is relative to the project. A missing directory is a server error (500).
 ---@field list fun(arguments: opencode.FileListArguments): opencode.types.FileNode[]?, string?, opencode.Error?
----Reads one file. A missing file is an empty text, not an error; binary content comes as base64.
+---Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text.
 ---@field read fun(arguments: opencode.FileReadArguments): opencode.types.FileContent?, string?, opencode.Error?
 ---Lists changed files, in theory: it was empty with changes there. Use vcs.status.
 ---@field status fun(arguments?: opencode.ScopedOptions): opencode.types.File[]?, string?, opencode.Error?
@@ -690,9 +693,9 @@
 ---@class opencode.PermissionOperations
 ---Lists the open permission requests of one directory. Stays empty for those of another directory.
 ---@field list fun(arguments?: opencode.ScopedOptions): opencode.types.PermissionRequest[]?, string?, opencode.Error?
----Answers a permission request: once, always or reject. Needs the directory of its session.
+---Answers a permission request (allow, deny and `remember` too). Needs the directory of its session.
 ---@field reply fun(requestID: string, arguments: opencode.PermissionReplyArguments): boolean?, string?, opencode.Error?
----Answers a permission request from any directory: once, always or reject. Deprecated upstream.
+---Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream.
 ---@field respond fun(sessionID: string, permissionID: string, arguments: opencode.PermissionRespondArguments): boolean?, string?, opencode.Error?
 
 ---@class opencode.ProjectOperations
@@ -771,7 +774,7 @@
 ---@field list fun(arguments?: opencode.SessionListArguments): opencode.types.Session[]?, string?, opencode.Error?
 ---Reads one message with its parts, by id.
 ---@field message fun(sessionID: string, messageID: string, arguments?: opencode.ScopedOptions): opencode.types.SessionMessageAnswer?, string?, opencode.Error?
----Lists messages, oldest first. Always give `limit`: one prompt with `format` breaks the full list.
+---Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out.
 ---@field messages fun(sessionID: string, arguments?: opencode.SessionMessagesArguments): opencode.types.SessionMessagesAnswerItem[]?, string?, opencode.Error?
 ---Sends a prompt and waits for the last answer. A failure of the provider is in `info.error`.
 ---@field prompt fun(sessionID: string, arguments: opencode.SessionPromptArguments): opencode.types.SessionPromptAnswer?, string?, opencode.Error?
@@ -816,7 +819,7 @@
 ---@field list fun(arguments: opencode.ToolListArguments): opencode.types.ToolList?, string?, opencode.Error?
 
 ---@class opencode.TuiControlOperations
----Waits for the next request of a terminal, possibly for ever: give a timeout.
+---Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own.
 ---@field next fun(arguments?: opencode.ScopedOptions): opencode.types.TuiControlNextAnswer?, string?, opencode.Error?
 ---Answers the request that tui.control.next gave, with any JSON.
 ---@field response fun(arguments?: opencode.TuiControlResponseArguments): boolean?, string?, opencode.Error?
@@ -968,7 +971,7 @@
 ---@field get fun(sessionID: string, requestID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?
 ---Lists the open permission requests of a session.
 ---@field list fun(sessionID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?
----Answers a permission request of a session: once, always or reject.
+---Answers a permission request of a session (allow, deny and `remember` too).
 ---@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments): true?, string?, opencode.Error?
 
 ---@class opencode.V2SessionQuestionOperations

@@ -8,6 +8,7 @@ mod call;
 mod client;
 mod decode;
 mod discover;
+mod drift;
 mod encode;
 mod events;
 mod outcome;
@@ -33,6 +34,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     raw.set("operations", operations(lua)?)?;
     client::register(lua, &raw)?;
     call::register(lua, &raw)?;
+    drift::register(lua, &raw)?;
     run::register(lua, &raw)?;
     pty::register(lua, &raw)?;
     server::register(lua, &raw)?;

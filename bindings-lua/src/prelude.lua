@@ -285,6 +285,13 @@ function Client:ask(prompt, options)
   return reply, why, details
 end
 
+-- How the running server differs from the operations known here: { new, gone, changed }.
+function Client:drift()
+  check_self(self, "drift", 2)
+  local drift, message, err = finish(2, raw.drift(self.raw))
+  return drift, message, err
+end
+
 -- A descriptor that is readable while something waits to be polled.
 function Client:fd()
   check_self(self, "fd", 2)

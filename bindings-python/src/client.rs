@@ -79,14 +79,26 @@ impl Client {
         options: Option<&Bound<'py, PyDict>>,
         raw: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (query, body) = content;
-        let encoded = body.map(|body| encode(&body));
-        let body = encoded.transpose().map_err(|why| misuse(py, format!("request: {why}")))?;
+        let (query, body) = request(py, content)?;
         let options = call_options(py, "request", options)?;
         let result = interruptible(py, options, |options| {
             self.client.request(method, path, &query, body.as_deref(), options)
         })?;
         answer(py, result, raw)
+    }
+
+    fn start_request(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        path: &str,
+        content: (Vec<(String, String)>, Option<Bound<'_, PyAny>>),
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Call> {
+        let (query, body) = request(py, content)?;
+        let options = call_options(py, "request", options)?;
+        let call = self.client.start_request(method, path, &query, body.as_deref(), options);
+        call.map(Call::new).map_err(|e| exception(py, &e))
     }
 
     fn run(&self, py: Python<'_>, prompt: &Bound<'_, PyDict>) -> PyResult<Run> {
@@ -185,6 +197,17 @@ impl Drop for Client {
 
 pub(crate) fn to_json(py: Python<'_>, what: &str, dict: &Bound<'_, PyDict>) -> PyResult<String> {
     encode(dict).map_err(|why| misuse(py, format!("{what}: {why}")))
+}
+
+/// Query pairs and the body as JSON.
+type Content = (Vec<(String, String)>, Option<String>);
+
+fn request(
+    py: Python<'_>,
+    (query, body): (Vec<(String, String)>, Option<Bound<'_, PyAny>>),
+) -> PyResult<Content> {
+    let body = body.map(|body| encode(&body)).transpose();
+    Ok((query, body.map_err(|why| misuse(py, format!("request: {why}")))?))
 }
 
 pub(crate) fn call_options(

@@ -5,6 +5,7 @@ mod call;
 mod client;
 mod decode;
 mod discover;
+mod drift;
 mod encode;
 mod error;
 mod events;
@@ -25,6 +26,8 @@ mod _native {
     use super::client::Client;
     #[pymodule_export]
     use super::discover::discover;
+    #[pymodule_export]
+    use super::drift::drift;
     #[pymodule_export]
     use super::events::EventStream;
     #[pymodule_export]

@@ -24,6 +24,13 @@ impl Answer {
         Answer(Arc::new(Inner { operation: operation.to_owned(), status, headers, body, is_json }))
     }
 
+    /// The same answer with another JSON body.
+    pub(crate) fn with_body(&self, body: Vec<u8>) -> Self {
+        let mut headers = self.0.headers.clone();
+        headers.remove("content-length");
+        Answer::new(&self.0.operation, self.0.status, headers, body)
+    }
+
     /// The HTTP status, 200 to 299.
     pub fn status(&self) -> u16 {
         self.0.status

@@ -1,10 +1,9 @@
 //! [`Call`]: an operation in the background.
 
 use crate::answer::Answer;
-use crate::caller::{Caller, closed};
+use crate::caller::closed;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::CallOptions;
 use crate::signal::Signal;
 use crate::worker::Pool;
 use std::fmt;
@@ -30,12 +29,10 @@ struct Shared {
 
 impl Call {
     pub(crate) fn start(
-        caller: &Arc<Caller>,
         pool: &Pool,
         signal: &Arc<Signal>,
         operation: &str,
-        arguments: &str,
-        options: CallOptions,
+        work: impl FnOnce(&CancelToken) -> Result<Answer> + Send + 'static,
     ) -> Result<Call> {
         let shared = Arc::new(Shared {
             operation: operation.to_owned(),
@@ -47,13 +44,12 @@ impl Call {
         });
         let token = CancelToken::default();
         let completion = Completion(Arc::clone(&shared));
-        let (caller, mine) = (Arc::clone(caller), token.clone());
-        let arguments = arguments.to_owned();
+        let mine = token.clone();
         pool.submit(token.clone(), move || {
             let result = if mine.is_cancelled() {
                 Err(cancelled(&completion.0.operation))
             } else {
-                caller.call(&completion.0.operation, &arguments, &options, &mine)
+                work(&mine)
             };
             completion.0.complete(result);
         })?;

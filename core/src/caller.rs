@@ -7,8 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::log::Level;
 use crate::operation::route::{Project, Routed, route};
-use crate::operation::{self, Operation, Pace};
+use crate::operation::{self, AnswerKind, Operation, Pace};
 use crate::options::{CallOptions, ClientOptions};
+use crate::remedy;
 use crate::retry::RetryPolicy;
 use crate::run::id::random;
 use crate::transport::{Expect, Request, Stream, Transport, WebSocket, header};
@@ -48,6 +49,7 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let operation = find(name)?;
+        check_single(operation)?;
         let own = self.project();
         let project = Project {
             directory: options.directory.as_deref().or(own.directory),
@@ -56,8 +58,17 @@ impl Caller {
         let routed = route(operation, arguments, project)?;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if operation.may_repeat { max } else { 0 } };
+        let began = Instant::now();
         let limits = self.limits(operation, options);
-        self.repeat(operation.name, &routed, options, policy, limits, token)
+        let result = self.repeat(operation.name, &routed, options, policy, limits, token);
+        let ask = |name: &str, arguments: &str| {
+            let operation = find(name)?;
+            let routed = route(operation, arguments, project)?;
+            let left = options.timeout.map(|time| time.saturating_sub(began.elapsed()));
+            let limits = Limits { total: left, ..self.limits(operation, options) };
+            self.repeat(operation.name, &routed, options, policy, limits, token)
+        };
+        remedy::apply(operation.name, arguments, result, &ask, &self.options.log)
     }
 
     /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks
@@ -252,7 +263,17 @@ fn without_secrets(target: &str) -> String {
     format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
 }
 
-/// Finds an operation that answers once; streams have their own ways in.
+/// Refuses a stream: reading it to its end would take for ever.
+fn check_single(operation: &Operation) -> Result<()> {
+    let what = match operation.answer {
+        AnswerKind::Events => "a stream of events; read it with events",
+        AnswerKind::Websocket => "a websocket; open it with pty_connect",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(format!("{}: is {what}, it has no single answer", operation.name))
+        .with_operation(operation.name))
+}
+
 fn find(name: &str) -> Result<&'static Operation> {
     operation::find(name).ok_or_else(|| {
         let near = operation::nearest(name)

@@ -142,11 +142,38 @@ impl Client {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_json(&self, operation: &str, json: &str, options: CallOptions) -> Result<Call> {
+        let (caller, name, json) =
+            (Arc::clone(&self.0.caller), operation.to_owned(), json.to_owned());
+        self.start_work(operation, move |token| caller.call(&name, &json, &options, token))
+    }
+
+    /// Does what [`request`](Self::request) does, in the background.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and `invalid_argument` for what cannot be sent.
+    pub fn start_request(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<&str>,
+        options: CallOptions,
+    ) -> Result<Call> {
+        let routed = raw_route(method, path, query, body)?;
+        let caller = Arc::clone(&self.0.caller);
+        self.start_work("request", move |token| caller.request(&routed, &options, token))
+    }
+
+    fn start_work(
+        &self,
+        operation: &str,
+        work: impl FnOnce(&CancelToken) -> Result<Answer> + Send + 'static,
+    ) -> Result<Call> {
         if self.0.caller.is_closed() {
             return Err(closed(operation));
         }
         let pool = Arc::clone(&self.background().calls);
-        Call::start(&self.0.caller, &pool, &self.0.signal, operation, json, options)
+        Call::start(&pool, &self.0.signal, operation, work)
     }
 
     /// Sends a request that the table of operations does not know: a method, a path, query pairs, and a JSON

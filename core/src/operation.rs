@@ -60,10 +60,25 @@ pub struct Argument {
     pub max_length: Option<u32>,
     /// The only texts the server knows, or empty when any text will do.
     pub values: &'static [&'static str],
+    /// Words of ours, each with the text of the server that it stands for.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// When this is true and not sent itself, what it makes of another argument.
+    pub turns: Option<Turn>,
     /// How this argument spells a model, if it is one.
     pub model: Option<ModelShape>,
     /// The body field that gets the same value, for a body that repeats the ids of its path.
     pub copy_to: Option<&'static str>,
+}
+
+/// What an argument that is true makes of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The name of the other argument.
+    pub argument: &'static str,
+    /// The only value of it that this goes with.
+    pub from: &'static str,
+    /// What is sent instead.
+    pub to: &'static str,
 }
 
 /// The HTTP methods of the table.
@@ -86,7 +101,7 @@ pub enum Method {
 pub enum Place {
     /// Into the path, percent-encoded, `/` included.
     Path,
-    /// Into the end of the path in place of `*`: segments percent-encoded, slashes kept.
+    /// Into the end of the path in place of `*`, percent-encoded, `/` included: so it may begin with one.
     Tail,
     /// Into the query.
     Query,
@@ -252,6 +267,8 @@ impl Argument {
             required: false,
             max_length: None,
             values: &[],
+            aliases: &[],
+            turns: None,
             model: None,
             copy_to: None,
         }
@@ -267,6 +284,14 @@ impl Argument {
 
     const fn values(self, values: &'static [&'static str]) -> Self {
         Self { values, ..self }
+    }
+
+    const fn aliases(self, aliases: &'static [(&'static str, &'static str)]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    const fn turns(self, argument: &'static str, from: &'static str, to: &'static str) -> Self {
+        Self { turns: Some(Turn { argument, from, to }), ..self }
     }
 
     const fn model(self, shape: ModelShape) -> Self {

@@ -33,6 +33,8 @@ pub(crate) use websocket::{Incoming, WebSocket};
 
 /// Redirects followed within the same origin.
 const MAX_REDIRECTS: usize = 5;
+/// Path and query. The server ends at 16.2 kB with a 431, and the head must fit into the output buffer.
+const MAX_TARGET: usize = 15_500;
 /// One line of an event stream: a part with an inlined file is one event.
 const MAX_LINE: usize = 128 << 20;
 
@@ -156,6 +158,14 @@ impl Transport {
         request: &Request<'_>,
         exchange: &Rc<Exchange>,
     ) -> Result<(u16, HeaderMap, ureq::Body)> {
+        if request.target.len() > MAX_TARGET {
+            return Err(Error::invalid(format!(
+                "{}: the address has {} bytes; a server takes {MAX_TARGET}",
+                request.operation,
+                request.target.len()
+            ))
+            .with_operation(request.operation.to_owned()));
+        }
         let agent = self.agent();
         let mut target = self.base.join(request.target);
         for _ in 0..=MAX_REDIRECTS {

@@ -59,6 +59,23 @@ static void operations(void) {
     passed++;
 }
 
+static void drift(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeClient *nobody = NULL;
+    CHECK(opencode_drift(client, &reply) == OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_json(reply), "{\"new\":[],\"gone\":[],\"changed\":[]}") == 0);
+    opencode_reply_free(reply);
+    CHECK(failed_with(opencode_drift(NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "client"));
+    CHECK(opencode_client_new("{\"base_url\":\"http://127.0.0.1:9\",\"max_retries\":0}", &nobody, NULL) ==
+          OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_drift(nobody, &reply), OPENCODE_STATUS_CONNECTION, &reply, "doc.get: "));
+    opencode_client_free(nobody);
+    CHECK(opencode_call_with(client, "global.health", NULL, "{\"max_retries\":0}", NULL) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_call(client, "event.subscribe", NULL, &reply), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &reply, "stream of events"));
+    passed++;
+}
+
 static void calls(void) {
     OpencodeReply *reply = NULL;
     OpencodeCall *call = NULL;
@@ -470,6 +487,7 @@ int main(void) {
     if (opencode_abi_version() != OPENCODE_ABI_VERSION || opencode_client_new(NULL, &client, NULL))
         return 1;
     RUN(operations);
+    RUN(drift);
     RUN(calls);
     RUN(runs);
     RUN(cancel_and_resume);

@@ -1,5 +1,6 @@
 //! How a server is to be started.
 
+use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -16,6 +17,7 @@ pub struct ServerBuilder {
     port: Option<u16>,
     directory: Option<PathBuf>,
     persistent: bool,
+    config_file: bool,
     config: Vec<Value>,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -50,6 +52,7 @@ impl ServerBuilder {
             port: None,
             directory: None,
             persistent: false,
+            config_file: false,
             config: Vec::new(),
             variables: Vec::new(),
             arguments: Vec::new(),
@@ -95,6 +98,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn persistent(mut self) -> ServerBuilder {
         self.persistent = true;
+        self
+    }
+
+    /// Writes the configuration into the user's file too: the newer dialect (`/api/...`) reads it
+    /// nowhere else.
+    #[must_use]
+    pub fn config_file(mut self) -> ServerBuilder {
+        self.config_file = true;
         self
     }
 
@@ -156,6 +167,11 @@ impl ServerBuilder {
             Password::None => None,
         };
         let mut variables = environment(world.path())?;
+        if self.config_file {
+            let folder = world.path().join("home/.config/opencode");
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("opencode.json"), settings.to_string())?;
+        }
         variables.push(("OPENCODE_CONFIG_CONTENT".into(), settings.to_string()));
         variables.push(("OPENCODE_DB".into(), database));
         if let Some(password) = &password {

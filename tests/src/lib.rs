@@ -23,6 +23,7 @@
 
 pub mod binary;
 mod builder;
+pub mod conformance;
 mod directory;
 mod doubler;
 mod error;

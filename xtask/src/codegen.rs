@@ -29,7 +29,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, String> {
         [option] if option == "--check" => true,
         _ => return Err("usage: cargo xtask codegen [--check]".to_owned()),
     };
-    spec::write_or_check(&files()?, check, "cargo xtask codegen")
+    let report = spec::write_or_check(&files()?, check, "cargo xtask codegen")?;
+    crate::conformance::check(&operations()?).map_err(|e| e.to_string())?;
+    Ok(report)
+}
+
+/// Name and request of every operation, sorted by name.
+pub(crate) fn operations() -> Result<Vec<(String, String)>, String> {
+    let table = model::Table::load(&spec::folder())?;
+    let row = |o: model::Operation| (o.name, format!("{} {}", o.method, o.path));
+    Ok(table.operations.into_iter().map(row).collect())
 }
 
 /// Every generated file with its text.

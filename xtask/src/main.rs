@@ -3,6 +3,7 @@
 
 mod artefact;
 mod codegen;
+mod conformance;
 mod demo;
 mod progress;
 mod readme;
@@ -20,6 +21,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   demo [-- PROMPT]  the same streamed prompt from Lua, Python, C and Rust
   test            everything that a change must pass
   test --fast     what answers in about a minute
+  conformance     call every operation in every language and rewrite docs/operations.md
+  conformance P   only the operations whose name begins with P; nothing is rewritten
   setup           install the tools that the tests need and fetch the pinned server
   setup --demo    the same, only for what the demo needs
   spec            rewrite spec/operations.json and spec/types.json from a server's description
@@ -49,6 +52,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ("demo", _) => demo::run(rest),
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
+        ("conformance", []) => conformance::run(""),
+        ("conformance", [prefix]) => conformance::run(prefix),
         ("setup", []) => setup(tools::Need::Test),
         ("setup", ["--demo"]) => setup(tools::Need::Demo),
         ("spec", _) => report(spec::run(rest)),

@@ -11,7 +11,7 @@ use opencode_tests::{End, Error, Plan, Proxy, Result, Server};
 use serde_json::json;
 
 use crate::artefact::{self, LUAS, Profile};
-use crate::{progress, readme, server, tools};
+use crate::{conformance, progress, readme, server, tools};
 
 /// What the Python tests need; pinned, so that the same change always meets the same judges.
 const PYTHON_PACKAGES: &[&str] = &["pytest==9.0.1", "mypy==2.4.1", "pyright==1.1.414"];
@@ -153,10 +153,12 @@ impl Suite {
     fn bindings(&mut self, stage: &Stage) -> Result<()> {
         let profile = if self.fast { Profile::Dev } else { Profile::Release };
         let luas = if self.fast { &LUAS[..1] } else { LUAS };
+        let mut modules = Vec::new();
         for lua in luas {
             let module = artefact::native(lua, profile)?;
             for host in lua.hosts {
                 self.lua(stage, host, &module)?;
+                modules.push((*host, module.clone()));
             }
         }
         self.c(stage)?;
@@ -164,7 +166,12 @@ impl Suite {
         let python = artefact::python(profile, packages)?;
         self.python(stage, &python)?;
         self.relay(stage, &python)?;
-        self.examples(stage, &python)
+        self.examples(stage, &python)?;
+        if !self.fast {
+            conformance::test(modules, &python)?;
+            self.passed += 1;
+        }
+        Ok(())
     }
 
     fn lua(&mut self, stage: &Stage, host: &str, module: &Path) -> Result<()> {

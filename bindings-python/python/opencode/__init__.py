@@ -15,6 +15,7 @@ from . import _errors
 from ._attach import attach, attach_bytes
 from ._call import Call, RawResponse
 from ._client import NULL, Client
+from ._drift import Drift
 from ._errors import *  # noqa: F403
 from ._events import Event, EventStream
 from ._native import __version__
@@ -54,6 +55,7 @@ __all__ = [
     "Detached",
     "Diagnosis",
     "Found",
+    "Drift",
     "Pty",
     "Event",
     "EventStream",

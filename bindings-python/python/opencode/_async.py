@@ -8,7 +8,8 @@ import weakref
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
-from ._client import ClientBase, arguments_of, prompt_of
+from ._client import ClientBase, arguments_of, pairs_of, prompt_of
+from ._drift import Drift
 from ._options import call_options, options
 from ._events import EventStream
 from ._pages import Pages
@@ -306,6 +307,26 @@ class AsyncClient(ClientBase, AsyncOperations):
         self._flush()
         return RawResponse(*found) if raw else found
 
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Sends a request that this version does not know as an operation. Cancelling the task ends it."""
+        settings = call_options(timeout, max_retries, extra_headers)
+        native = self._native.start_request(method, path, (pairs_of(query), body), settings)
+        return await self._settle(AsyncCall(Call(native, "request", False), self))
+
+    async def drift(self, *, timeout: float | None = None) -> Drift:
+        """Compares what the server says it can do with the operations that this package knows."""
+        return Drift((await self.call_raw("doc.get", timeout=timeout)).body)
+
     def run(self, prompt: Prompt, **given: Any) -> AsyncRun:
         """Sends a prompt and returns at once. Takes the names of `Client.run`."""
         return AsyncRun(Run(self._native.run(prompt_of(prompt, given)), self._drain), self)
@@ -403,12 +424,17 @@ class AsyncClient(ClientBase, AsyncOperations):
         async def operation(
             *args: Any,
             timeout: float | None = None,
+            max_retries: int | None = None,
             extra_headers: Mapping[str, str] | None = None,
             **given: Any,
         ) -> Any:
             arguments = arguments_of(name, positional, args, given)
             return await self.call(
-                name, arguments, timeout=timeout, extra_headers=extra_headers
+                name,
+                arguments,
+                timeout=timeout,
+                max_retries=max_retries,
+                extra_headers=extra_headers,
             )
 
         operation.__name__ = name.rpartition(".")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import _native
 from ._call import Call, RawResponse
+from ._drift import Drift
 from ._errors import InvalidArgumentError
 from ._events import EventStream
 from ._log import Drain, configured
@@ -297,13 +298,16 @@ class Client(ClientBase, Operations):
 
         Gives the answer's JSON, text or bytes; with `raw`, a RawResponse.
         """
-        pairs = [(name, str(value)) for name, value in (query or {}).items()]
         settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
         try:
-            found = self._native.request(method, path, (pairs, body), settings, raw)
+            found = self._native.request(method, path, (pairs_of(query), body), settings, raw)
         finally:
             self._flush()
         return RawResponse(*found) if raw else found
+
+    def drift(self, *, timeout: float | None = None) -> Drift:
+        """Compares what the server says it can do with the operations that this package knows."""
+        return Drift(self.call_raw("doc.get", timeout=timeout).body)
 
     def run(self, prompt: Prompt, **given: Any) -> Run:
         """Sends a prompt and returns at once; the agent works in the background.
@@ -454,16 +458,22 @@ class Client(ClientBase, Operations):
         def operation(
             *args: Any,
             timeout: float | None = None,
+            max_retries: int | None = None,
             extra_headers: Mapping[str, str] | None = None,
             **given: Any,
         ) -> Any:
-            settings = call_options(timeout, None, extra_headers)
+            settings = call_options(timeout, max_retries, extra_headers)
             return call(name, arguments_of(name, positional, args, given), settings)
 
         operation.__name__ = name.rpartition(".")[2]
         operation.__qualname__ = name
         operation.__doc__ = doc
         return operation
+
+
+def pairs_of(query: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The query of a request, as texts."""
+    return [(name, str(value)) for name, value in (query or {}).items()]
 
 
 def prompt_of(prompt: Any, given: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 """One method per operation of the server, in the namespaces of its ids.
 
 The arguments of the path may be given by position, all others by name. Every method takes a
-`timeout` in seconds and `extra_headers`; where the server looks at a directory, also `directory`
+`timeout` in seconds, `max_retries` and `extra_headers`; where the server looks at a directory, also `directory`
 and `workspace`, which come before those of the client.
 """
 
@@ -19,6 +19,7 @@ class AppOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Agent]:
         """Lists the agents of the directory, with their mode, model and permission rules."""
@@ -32,6 +33,7 @@ class AppOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Writes one line into the server's own log."""
@@ -41,6 +43,7 @@ class AppOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.AppSkillsAnswerItem]:
         """Lists the skills that the agent can load, each with its whole text."""
@@ -51,6 +54,7 @@ class AuthOperations:
         providerID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Forgets the credentials of a provider. True also when there were none."""
@@ -68,6 +72,7 @@ class AuthOperations:
         refresh: str = ...,
         token: str = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> bool:
@@ -80,6 +85,7 @@ class CommandOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Command]:
         """Lists the slash commands of the directory, with their templates."""
@@ -91,6 +97,7 @@ class ConfigOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Config:
         """Reads the settings in force for the directory, merged from all their sources."""
@@ -100,6 +107,7 @@ class ConfigOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ConfigProvidersAnswer:
         """Lists the providers that are set up, and the default model of each. Much smaller than provider.list."""
@@ -144,6 +152,7 @@ class ConfigOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> _t.Config:
@@ -154,6 +163,7 @@ class DocOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, Any]:
         """Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one."""
@@ -165,6 +175,7 @@ class EventOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Iterator[_t.Event]:
         """Streams the events of one directory. A wrong directory gives a healthy but silent stream."""
@@ -176,6 +187,7 @@ class ExperimentalCapabilitiesOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ExperimentalCapabilities:
         """Says which experimental features this server has switched on."""
@@ -187,6 +199,7 @@ class ExperimentalConsoleOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ConsoleState:
         """Reads the active Console organisation and the providers it manages."""
@@ -196,6 +209,7 @@ class ExperimentalConsoleOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ExperimentalConsoleListOrgsAnswer:
         """Lists the Console organisations of all accounts that are logged in."""
@@ -207,6 +221,7 @@ class ExperimentalConsoleOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Makes another Console account and organisation the active one, for good."""
@@ -219,6 +234,7 @@ class ExperimentalControlPlaneOperations:
         sessionID: str,
         moveChanges: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Moves a session to another directory; `moveChanges` takes the uncommitted changes along."""
@@ -232,6 +248,7 @@ class ExperimentalProjectCopyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ExperimentalProjectCopyGenerateNameAnswer:
         """Asks the small model for a short name for a copy of the project."""
@@ -243,6 +260,7 @@ class ExperimentalResourceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.McpResource]:
         """Lists the resources that the connected MCP servers offer, by key."""
@@ -255,6 +273,7 @@ class ExperimentalSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Lets subagents that hold up the session go on in the background. False when there were none."""
@@ -270,6 +289,7 @@ class ExperimentalSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.GlobalSession]:
         """Lists sessions of all projects, newest first, without archived ones unless asked for."""
@@ -281,6 +301,7 @@ class ExperimentalWorkspaceAdapterOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.ExperimentalWorkspaceAdapterListAnswerItem]:
         """Lists the kinds of workspace that can be created."""
@@ -298,6 +319,7 @@ class ExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Workspace:
         """Creates a workspace; `type` is one of experimental.workspace.adapter.list."""
@@ -307,6 +329,7 @@ class ExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Workspace]:
         """Lists the workspaces of the project."""
@@ -317,6 +340,7 @@ class ExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Workspace:
         """Removes a workspace. An unknown one answers null, not an error."""
@@ -326,6 +350,7 @@ class ExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.WorkspaceEventConnectionStatus]:
         """Says for each workspace of the project whether it is connected."""
@@ -335,6 +360,7 @@ class ExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Adds the workspaces that the adapters know and the server does not."""
@@ -347,6 +373,7 @@ class ExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Moves a session into a workspace; `id` null brings it back to the local project."""
@@ -375,6 +402,7 @@ class FileOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.FileNode]:
         """Lists one directory; `path` is relative to the project. A missing directory is a server error (500)."""
@@ -385,15 +413,17 @@ class FileOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.FileContent:
-        """Reads one file. A missing file is an empty text, not an error; binary content comes as base64."""
+        """Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text."""
     def status(
         self,
         *,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.File]:
         """Lists changed files, in theory: it was empty with changes there. Use vcs.status."""
@@ -409,6 +439,7 @@ class FindOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[str]:
         """Finds files by fuzzy name. A query above 4679 bytes would kill the server and is refused here."""
@@ -419,6 +450,7 @@ class FindOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Symbol]:
         """Finds symbols through the language servers; empty when none is running."""
@@ -429,6 +461,7 @@ class FindOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.FindTextAnswerItem]:
         """Searches file contents with ripgrep; without rg on the server's PATH it is a server error (500)."""
@@ -440,6 +473,7 @@ class FormatterOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.FormatterStatus]:
         """Lists the formatters and whether each is enabled."""
@@ -449,6 +483,7 @@ class GlobalConfigOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Config:
         """Reads the settings of the user, without those of any project."""
@@ -491,6 +526,7 @@ class GlobalConfigOperations:
         username: str = ...,
         watcher: _t.GlobalConfigUpdateWatcher = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> _t.Config:
@@ -503,6 +539,7 @@ class GlobalOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Aborts all runs and drops all caches, in every directory. The server itself goes on."""
@@ -510,6 +547,7 @@ class GlobalOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Iterator[_t.GlobalEvent]:
         """Streams the events of all directories. Durable events come twice: drop those of type sync."""
@@ -517,6 +555,7 @@ class GlobalOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.GlobalHealthAnswer:
         """Says that the server is up, and its version. Needs the password too, when one is set."""
@@ -525,6 +564,7 @@ class GlobalOperations:
         *,
         target: str,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.GlobalUpgradeAnswer1 | _t.GlobalUpgradeAnswer2:
         """Installs another release of the server. Fails where the way it was installed is not known."""
@@ -536,6 +576,7 @@ class InstanceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Aborts the runs of one directory and drops its caches. The server itself goes on."""
@@ -547,6 +588,7 @@ class LspOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.LSPStatus]:
         """Lists the language servers that are running."""
@@ -559,6 +601,7 @@ class McpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.MCPStatus:
         """Starts the OAuth login of an MCP server, opens a browser and waits for the answer."""
@@ -570,6 +613,7 @@ class McpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.MCPStatus:
         """Finishes the OAuth login of an MCP server with the code that the browser was given."""
@@ -580,6 +624,7 @@ class McpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.McpAuthRemoveAnswer:
         """Forgets the OAuth credentials of an MCP server."""
@@ -590,6 +635,7 @@ class McpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.McpAuthStartAnswer:
         """Starts the OAuth login of an MCP server and answers the address to open."""
@@ -605,6 +651,7 @@ class McpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.MCPStatus]:
         """Adds an MCP server and answers the state of all. A server that fails is data, not an error."""
@@ -615,6 +662,7 @@ class McpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Connects an MCP server. True also when that failed: mcp.status knows."""
@@ -625,6 +673,7 @@ class McpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Disconnects an MCP server; it stays in the list."""
@@ -634,6 +683,7 @@ class McpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.MCPStatus]:
         """Reads the state of every MCP server, by name."""
@@ -648,6 +698,7 @@ class PartOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Deletes one part of a message. True also when it was not there."""
@@ -690,6 +741,7 @@ class PartOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> _t.Part:
@@ -702,6 +754,7 @@ class PathOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Path:
         """Reads the paths that the server uses: home, state, config, worktree and directory."""
@@ -713,6 +766,7 @@ class PermissionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.PermissionRequest]:
         """Lists the open permission requests of one directory. Stays empty for those of another directory."""
@@ -720,26 +774,30 @@ class PermissionOperations:
         self,
         requestID: str,
         *,
-        reply: Literal["once", "always", "reject"],
+        reply: Literal["once", "always", "reject", "allow", "deny"],
         message: str = ...,
+        remember: bool = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
-        """Answers a permission request: once, always or reject. Needs the directory of its session."""
+        """Answers a permission request (allow, deny and `remember` too). Needs the directory of its session."""
     def respond(
         self,
         sessionID: str,
         permissionID: str,
         *,
-        response: Literal["once", "always", "reject"],
+        response: Literal["once", "always", "reject", "allow", "deny"],
+        remember: bool = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
-        """Answers a permission request from any directory: once, always or reject. Deprecated upstream."""
+        """Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream."""
 
 class ProjectOperations:
     def current(
@@ -748,6 +806,7 @@ class ProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Project:
         """Reads the project that the directory belongs to."""
@@ -758,6 +817,7 @@ class ProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProjectDirectories:
         """Lists the local directories in which a project was opened."""
@@ -767,6 +827,7 @@ class ProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Project:
         """Makes the directory a git repository and answers the project as it is then."""
@@ -776,6 +837,7 @@ class ProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Project]:
         """Lists the projects that were ever opened on this server."""
@@ -789,6 +851,7 @@ class ProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Project:
         """Changes the name, icon or commands of a project."""
@@ -803,6 +866,7 @@ class ProviderOauthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProviderAuthAuthorization:
         """Starts an OAuth login; `method` is the index in provider.auth. Answers the address to open."""
@@ -815,6 +879,7 @@ class ProviderOauthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Finishes an OAuth login, with the code if the method asks for one."""
@@ -828,6 +893,7 @@ class ProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, builtins.list[_t.ProviderAuthMethod]]:
         """Lists for each provider how one can log in."""
@@ -837,6 +903,7 @@ class ProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProviderListAnswer:
         """Lists the whole catalogue of providers: several megabytes. config.providers is the short list."""
@@ -851,6 +918,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay."""
@@ -861,6 +929,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.PtyTicketConnectToken:
         """Makes a ticket for one pty.connect without a password. It lives 60 seconds."""
@@ -875,6 +944,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Pty:
         """Starts a program in a terminal of 80x24, a shell by default. A shell gets `-l` as last argument."""
@@ -885,6 +955,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Pty:
         """Reads one terminal. It is gone (404) as soon as its program has ended."""
@@ -894,6 +965,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Pty]:
         """Lists the terminals of the directory."""
@@ -904,6 +976,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Ends the program of a terminal and closes its connections."""
@@ -913,6 +986,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.PtyShellsAnswerItem]:
         """Lists the shells of the machine that the server runs on."""
@@ -925,6 +999,7 @@ class PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Pty:
         """Changes the title or the size of a terminal, also while it is open."""
@@ -936,6 +1011,7 @@ class QuestionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.QuestionRequest]:
         """Lists the open questions of one directory. An aborted run may leave one behind."""
@@ -946,6 +1022,7 @@ class QuestionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Refuses a question. The run that asked it stops, without an error."""
@@ -957,6 +1034,7 @@ class QuestionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Answers a question: one array of texts for each of its parts, free text allowed."""
@@ -969,6 +1047,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Stops the run of a session. True also for an idle or unknown session; requests stay listed."""
@@ -979,6 +1058,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Session]:
         """Lists the sessions that subagents of this session opened."""
@@ -996,6 +1076,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionCommandAnswer:
         """Runs a slash command and waits for the agent. `model` is text here, not an object."""
@@ -1012,6 +1093,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Creates a session. `permission` rules given here are in force from the first prompt on."""
@@ -1022,6 +1104,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Deletes a session with its messages and children. A second time it is not there (404)."""
@@ -1033,6 +1116,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Deletes one message. True also when it was not there; 409 while the session is busy."""
@@ -1044,6 +1128,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.SnapshotFileDiff]:
         """Lists changed files of a session; give `messageID` of a user message, else it may be empty."""
@@ -1055,6 +1140,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Copies a session up to a message. An unknown `messageID` copies all of it."""
@@ -1065,6 +1151,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Reads one session, with its directory, cost and tokens."""
@@ -1079,6 +1166,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Lets the agent write AGENTS.md for the project, and waits for it."""
@@ -1094,6 +1182,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Session]:
         """Lists sessions of the directory's project, newest first: 100 of them unless `limit` says otherwise."""
@@ -1105,6 +1194,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionMessageAnswer:
         """Reads one message with its parts, by id."""
@@ -1117,9 +1207,10 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.SessionMessagesAnswerItem]:
-        """Lists messages, oldest first. Always give `limit`: one prompt with `format` breaks the full list."""
+        """Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out."""
     def prompt(
         self,
         sessionID: str,
@@ -1136,6 +1227,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionPromptAnswer:
         """Sends a prompt and waits for the last answer. A failure of the provider is in `info.error`."""
@@ -1155,6 +1247,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Queues a prompt and answers at once, before model and agent are checked. `client.run` watches it."""
@@ -1167,6 +1260,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Takes back a message and all after it, files included. 409 while the session is busy."""
@@ -1177,6 +1271,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Publishes a session under a link. A server error (500) where sharing is switched off."""
@@ -1191,6 +1286,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionShellAnswer:
         """Runs one shell command as a message of the session and waits for its end. `agent` is required."""
@@ -1200,6 +1296,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.SessionStatus]:
         """Reads which sessions of the directory are busy or retrying, by id. Idle ones are absent."""
@@ -1214,6 +1311,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Compacts a session with a model, and waits for it."""
@@ -1224,6 +1322,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Todo]:
         """Lists the to-do items that the agent keeps for a session."""
@@ -1234,6 +1333,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Brings back everything that session.revert took away."""
@@ -1244,6 +1344,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Withdraws the public link of a session."""
@@ -1258,6 +1359,7 @@ class SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Changes title, metadata or permission rules, or archives. An archived session stays archived."""
@@ -1269,6 +1371,7 @@ class SyncHistoryOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> builtins.list[_t.SyncHistoryListAnswerItem]:
@@ -1284,6 +1387,7 @@ class SyncOperations:
         events: Sequence[_t.SyncReplayEventsItem],
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SyncReplayAnswer:
         """Takes over a session from its complete list of events."""
@@ -1293,6 +1397,7 @@ class SyncOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Starts to keep the workspaces of the project in step."""
@@ -1303,6 +1408,7 @@ class SyncOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SyncStealAnswer:
         """Takes a session over into the workspace of this call."""
@@ -1314,6 +1420,7 @@ class ToolOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ToolIDs:
         """Lists the names of all tools."""
@@ -1325,6 +1432,7 @@ class ToolOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ToolList:
         """Lists the tools with the schemas that a provider and model would get; unknown ones are accepted."""
@@ -1336,9 +1444,10 @@ class TuiControlOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.TuiControlNextAnswer:
-        """Waits for the next request of a terminal, possibly for ever: give a timeout."""
+        """Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own."""
     def response(
         self,
         *,
@@ -1346,6 +1455,7 @@ class TuiControlOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> bool:
@@ -1361,6 +1471,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Types text into the prompt of every terminal that is attached. True also when there is none."""
@@ -1370,6 +1481,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Empties the prompt of the attached terminals."""
@@ -1380,6 +1492,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Runs one of 13 commands in the attached terminals; tui.publish reaches all others."""
@@ -1389,6 +1502,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Opens the help in the attached terminals."""
@@ -1398,6 +1512,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Opens the list of models in the attached terminals."""
@@ -1407,6 +1522,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Opens the list of sessions in the attached terminals."""
@@ -1416,6 +1532,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Should open the list of themes; server 1.18.33 opens the sessions instead."""
@@ -1427,6 +1544,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> bool:
@@ -1438,6 +1556,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Shows a session in the attached terminals."""
@@ -1451,6 +1570,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Shows a short notice in the attached terminals, for 5 seconds unless `duration` says otherwise."""
@@ -1460,6 +1580,7 @@ class TuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Sends off what stands in the prompt of the attached terminals."""
@@ -1471,6 +1592,7 @@ class V2AgentOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2AgentListAnswer:
         """Lists the agents at a location."""
@@ -1482,6 +1604,7 @@ class V2CommandOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2CommandListAnswer:
         """Lists the slash commands at a location."""
@@ -1494,6 +1617,7 @@ class V2CredentialOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Deletes a stored credential."""
@@ -1505,6 +1629,7 @@ class V2CredentialOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Renames a stored credential."""
@@ -1514,6 +1639,7 @@ class V2EventOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Iterator[_t.V2Event]:
         """Streams the events of all locations, in the newer form (`data` in place of `properties`)."""
@@ -1528,6 +1654,7 @@ class V2FsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2FsFindAnswer:
         """Finds files and directories by name below a location, best first."""
@@ -1538,6 +1665,7 @@ class V2FsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2FsListAnswer:
         """Lists one directory at a location."""
@@ -1548,6 +1676,7 @@ class V2FsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Reads one file below a location, as bytes."""
@@ -1557,6 +1686,7 @@ class V2HealthOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2HealthGetAnswer:
         """Says that the newer part of the server is up. It does not tell the version."""
@@ -1569,6 +1699,7 @@ class V2IntegrationAttemptOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Gives up a login that is on its way."""
@@ -1580,6 +1711,7 @@ class V2IntegrationAttemptOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Finishes a login with the code that the browser was given."""
@@ -1590,6 +1722,7 @@ class V2IntegrationAttemptOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationAttemptStatusAnswer:
         """Says how far a login is: ask again until it is over."""
@@ -1604,6 +1737,7 @@ class V2IntegrationConnectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Stores an API key for an integration."""
@@ -1617,6 +1751,7 @@ class V2IntegrationConnectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationConnectOauthAnswer:
         """Starts an OAuth login for an integration and answers how to go on."""
@@ -1633,6 +1768,7 @@ class V2IntegrationOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationGetAnswer:
         """Reads one integration and the ways to log in to it. `data` is null where there is none."""
@@ -1642,6 +1778,7 @@ class V2IntegrationOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationListAnswer:
         """Lists the integrations and the ways to log in to each."""
@@ -1653,6 +1790,7 @@ class V2LocationOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.LocationInfo:
         """Says which directory and project a location stands for."""
@@ -1664,6 +1802,7 @@ class V2ModelOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ModelListAnswer:
         """Lists the models that can be used at a location, by date of release."""
@@ -1675,6 +1814,7 @@ class V2PermissionRequestOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PermissionRequestListAnswer:
         """Lists the open permission requests at a location."""
@@ -1685,6 +1825,7 @@ class V2PermissionSavedOperations:
         *,
         projectID: str = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PermissionSavedListAnswer:
         """Lists the permissions that were granted for good."""
@@ -1693,6 +1834,7 @@ class V2PermissionSavedOperations:
         id: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Takes back a permission that was granted for good."""
@@ -1713,6 +1855,7 @@ class V2ProjectCopyOperations:
         name: str = ...,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProjectCopyCopy:
         """Copies a project into a new directory, by one of the server's strategies."""
@@ -1723,6 +1866,7 @@ class V2ProjectCopyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Looks again which copies of a project there are."""
@@ -1734,6 +1878,7 @@ class V2ProjectCopyOperations:
         force: bool,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Deletes a copy of a project; `force` also when it has changes."""
@@ -1746,6 +1891,7 @@ class V2ProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ProviderGetAnswer:
         """Reads one provider."""
@@ -1755,6 +1901,7 @@ class V2ProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ProviderListAnswer:
         """Lists the providers that are active at a location."""
@@ -1769,6 +1916,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Opens a terminal as a websocket, like pty.connect."""
@@ -1779,6 +1927,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyConnectTokenAnswer:
         """Makes a ticket for one v2.pty.connect without a password."""
@@ -1793,6 +1942,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyCreateAnswer:
         """Starts a program in a terminal at a location."""
@@ -1803,6 +1953,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyGetAnswer:
         """Reads one terminal; one that has ended is kept, with its exit code."""
@@ -1812,6 +1963,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyListAnswer:
         """Lists the terminals at a location, ended ones included."""
@@ -1822,6 +1974,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Ends the program of a terminal and forgets it."""
@@ -1834,6 +1987,7 @@ class V2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyUpdateAnswer:
         """Changes the title or the size of a terminal."""
@@ -1845,6 +1999,7 @@ class V2QuestionRequestOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2QuestionRequestListAnswer:
         """Lists the open questions at a location."""
@@ -1860,6 +2015,7 @@ class V2ReferenceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ReferenceListAnswer:
         """Lists the outside directories and repositories that a location refers to."""
@@ -1877,6 +2033,7 @@ class V2SessionPermissionOperations:
         save: builtins.list[str] | builtins.tuple[str, ...] = ...,
         source: _t.PermissionV2Source = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPermissionCreateAnswer:
         """Asks for a permission on behalf of a session, if the rules do not decide it at once."""
@@ -1886,6 +2043,7 @@ class V2SessionPermissionOperations:
         requestID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPermissionGetAnswer:
         """Reads one open permission request of a session."""
@@ -1894,6 +2052,7 @@ class V2SessionPermissionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPermissionListAnswer:
         """Lists the open permission requests of a session."""
@@ -1902,12 +2061,14 @@ class V2SessionPermissionOperations:
         sessionID: str,
         requestID: str,
         *,
-        reply: _t.PermissionV2Reply,
+        reply: Literal["once", "always", "reject", "allow", "deny"],
         message: str = ...,
+        remember: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answers a permission request of a session: once, always or reject."""
+        """Answers a permission request of a session (allow, deny and `remember` too)."""
 
 class V2SessionQuestionOperations:
     def list(
@@ -1915,6 +2076,7 @@ class V2SessionQuestionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionQuestionListAnswer:
         """Lists the open questions of a session."""
@@ -1924,6 +2086,7 @@ class V2SessionQuestionOperations:
         requestID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Refuses a question of a session."""
@@ -1934,6 +2097,7 @@ class V2SessionQuestionOperations:
         *,
         answers: Sequence[_t.QuestionV2Answer],
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Answers a question of a session."""
@@ -1944,6 +2108,7 @@ class V2SessionRevertOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Undoes a revert that was staged."""
@@ -1952,6 +2117,7 @@ class V2SessionRevertOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Makes a staged revert final."""
@@ -1962,6 +2128,7 @@ class V2SessionRevertOperations:
         messageID: str,
         files: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionRevertStageAnswer:
         """Hides a message and all after it, for now; `files` takes their file changes back as well."""
@@ -1977,6 +2144,7 @@ class V2SessionOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionActiveAnswer:
         """Lists the sessions that run at this moment, by id."""
@@ -1985,6 +2153,7 @@ class V2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Compacts a session with its model."""
@@ -1993,6 +2162,7 @@ class V2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionContextAnswer:
         """Lists what the model would see next: all messages since the last compaction."""
@@ -2004,6 +2174,7 @@ class V2SessionOperations:
         location: _t.LocationRef = ...,
         model: str | _t.ModelRef = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionCreateAnswer:
         """Creates a session. Its directory is the one in `location`; the client's own is not used."""
@@ -2013,6 +2184,7 @@ class V2SessionOperations:
         *,
         after: int = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Iterator[_t.SessionDurableEvent]:
         """Streams the events of one session, first those stored after `after`, then live ones."""
@@ -2021,6 +2193,7 @@ class V2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionGetAnswer:
         """Reads one session. Sessions are shared with the older operations, their messages are not."""
@@ -2031,6 +2204,7 @@ class V2SessionOperations:
         limit: int = ...,
         after: int = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionHistory:
         """Reads one page of the stored events of a session, after the sequence number `after`."""
@@ -2039,6 +2213,7 @@ class V2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Stops the run of a session. Does nothing when it is idle."""
@@ -2054,6 +2229,7 @@ class V2SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionsResponse:
         """Lists sessions page by page; `directory` is a filter, and the client's own is one too."""
@@ -2063,6 +2239,7 @@ class V2SessionOperations:
         messageID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionMessageAnswer:
         """Reads one message of the newer store. Messages of older operations are not in it."""
@@ -2074,6 +2251,7 @@ class V2SessionOperations:
         order: Literal["asc", "desc"] = ...,
         cursor: str = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionMessagesResponse:
         """Lists messages of the newer store page by page. `cursor` and `order` exclude each other."""
@@ -2086,6 +2264,7 @@ class V2SessionOperations:
         id: str = ...,
         resume: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPromptAnswer:
         """Admits a prompt. The same `id` and text again is the same prompt; other text is a 409."""
@@ -2095,6 +2274,7 @@ class V2SessionOperations:
         *,
         agent: str,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Chooses the agent for the next steps of a session."""
@@ -2104,6 +2284,7 @@ class V2SessionOperations:
         *,
         model: str | _t.ModelRef,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Chooses the model for the next steps of a session. An unknown one fails silently later."""
@@ -2112,6 +2293,7 @@ class V2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Should wait until a session is idle; server 1.18.33 answers 503 at once."""
@@ -2123,6 +2305,7 @@ class V2SkillOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SkillListAnswer:
         """Lists the skills at a location."""
@@ -2171,6 +2354,7 @@ class VcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.VcsApplyAnswer:
         """Applies a patch to the working tree, wholly or (400) not at all."""
@@ -2182,6 +2366,7 @@ class VcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.VcsFileDiff]:
         """Lists changed files with patches: `mode` git against the last commit, branch against the default branch."""
@@ -2191,6 +2376,7 @@ class VcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> str:
         """Reads the uncommitted changes as one patch, as text."""
@@ -2200,6 +2386,7 @@ class VcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.VcsInfo:
         """Reads the current branch and the default branch."""
@@ -2209,6 +2396,7 @@ class VcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.VcsFileStatus]:
         """Lists files that differ from the last commit, with counts and without patches."""
@@ -2222,6 +2410,7 @@ class WorktreeOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Worktree:
         """Creates a git worktree with a branch of its own."""
@@ -2231,6 +2420,7 @@ class WorktreeOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[str]:
         """Lists the directories of the project's worktrees."""
@@ -2240,6 +2430,7 @@ class WorktreeOperations:
         directory: str,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Removes a worktree and its branch. True also when it was not there."""
@@ -2249,6 +2440,7 @@ class WorktreeOperations:
         directory: str,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Puts a worktree back to the default branch; what was changed in it is lost."""
@@ -2318,6 +2510,7 @@ class AsyncAppOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Agent]:
         """Lists the agents of the directory, with their mode, model and permission rules."""
@@ -2331,6 +2524,7 @@ class AsyncAppOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Writes one line into the server's own log."""
@@ -2340,6 +2534,7 @@ class AsyncAppOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.AppSkillsAnswerItem]:
         """Lists the skills that the agent can load, each with its whole text."""
@@ -2350,6 +2545,7 @@ class AsyncAuthOperations:
         providerID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Forgets the credentials of a provider. True also when there were none."""
@@ -2367,6 +2563,7 @@ class AsyncAuthOperations:
         refresh: str = ...,
         token: str = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> bool:
@@ -2379,6 +2576,7 @@ class AsyncCommandOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Command]:
         """Lists the slash commands of the directory, with their templates."""
@@ -2390,6 +2588,7 @@ class AsyncConfigOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Config:
         """Reads the settings in force for the directory, merged from all their sources."""
@@ -2399,6 +2598,7 @@ class AsyncConfigOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ConfigProvidersAnswer:
         """Lists the providers that are set up, and the default model of each. Much smaller than provider.list."""
@@ -2443,6 +2643,7 @@ class AsyncConfigOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> _t.Config:
@@ -2453,6 +2654,7 @@ class AsyncDocOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, Any]:
         """Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one."""
@@ -2464,6 +2666,7 @@ class AsyncEventOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[_t.Event]:
         """Streams the events of one directory. A wrong directory gives a healthy but silent stream."""
@@ -2475,6 +2678,7 @@ class AsyncExperimentalCapabilitiesOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ExperimentalCapabilities:
         """Says which experimental features this server has switched on."""
@@ -2486,6 +2690,7 @@ class AsyncExperimentalConsoleOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ConsoleState:
         """Reads the active Console organisation and the providers it manages."""
@@ -2495,6 +2700,7 @@ class AsyncExperimentalConsoleOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ExperimentalConsoleListOrgsAnswer:
         """Lists the Console organisations of all accounts that are logged in."""
@@ -2506,6 +2712,7 @@ class AsyncExperimentalConsoleOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Makes another Console account and organisation the active one, for good."""
@@ -2518,6 +2725,7 @@ class AsyncExperimentalControlPlaneOperations:
         sessionID: str,
         moveChanges: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Moves a session to another directory; `moveChanges` takes the uncommitted changes along."""
@@ -2531,6 +2739,7 @@ class AsyncExperimentalProjectCopyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ExperimentalProjectCopyGenerateNameAnswer:
         """Asks the small model for a short name for a copy of the project."""
@@ -2542,6 +2751,7 @@ class AsyncExperimentalResourceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.McpResource]:
         """Lists the resources that the connected MCP servers offer, by key."""
@@ -2554,6 +2764,7 @@ class AsyncExperimentalSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Lets subagents that hold up the session go on in the background. False when there were none."""
@@ -2569,6 +2780,7 @@ class AsyncExperimentalSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.GlobalSession]:
         """Lists sessions of all projects, newest first, without archived ones unless asked for."""
@@ -2580,6 +2792,7 @@ class AsyncExperimentalWorkspaceAdapterOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.ExperimentalWorkspaceAdapterListAnswerItem]:
         """Lists the kinds of workspace that can be created."""
@@ -2597,6 +2810,7 @@ class AsyncExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Workspace:
         """Creates a workspace; `type` is one of experimental.workspace.adapter.list."""
@@ -2606,6 +2820,7 @@ class AsyncExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Workspace]:
         """Lists the workspaces of the project."""
@@ -2616,6 +2831,7 @@ class AsyncExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Workspace:
         """Removes a workspace. An unknown one answers null, not an error."""
@@ -2625,6 +2841,7 @@ class AsyncExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.WorkspaceEventConnectionStatus]:
         """Says for each workspace of the project whether it is connected."""
@@ -2634,6 +2851,7 @@ class AsyncExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Adds the workspaces that the adapters know and the server does not."""
@@ -2646,6 +2864,7 @@ class AsyncExperimentalWorkspaceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Moves a session into a workspace; `id` null brings it back to the local project."""
@@ -2674,6 +2893,7 @@ class AsyncFileOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.FileNode]:
         """Lists one directory; `path` is relative to the project. A missing directory is a server error (500)."""
@@ -2684,15 +2904,17 @@ class AsyncFileOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.FileContent:
-        """Reads one file. A missing file is an empty text, not an error; binary content comes as base64."""
+        """Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text."""
     async def status(
         self,
         *,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.File]:
         """Lists changed files, in theory: it was empty with changes there. Use vcs.status."""
@@ -2708,6 +2930,7 @@ class AsyncFindOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[str]:
         """Finds files by fuzzy name. A query above 4679 bytes would kill the server and is refused here."""
@@ -2718,6 +2941,7 @@ class AsyncFindOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Symbol]:
         """Finds symbols through the language servers; empty when none is running."""
@@ -2728,6 +2952,7 @@ class AsyncFindOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.FindTextAnswerItem]:
         """Searches file contents with ripgrep; without rg on the server's PATH it is a server error (500)."""
@@ -2739,6 +2964,7 @@ class AsyncFormatterOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.FormatterStatus]:
         """Lists the formatters and whether each is enabled."""
@@ -2748,6 +2974,7 @@ class AsyncGlobalConfigOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Config:
         """Reads the settings of the user, without those of any project."""
@@ -2790,6 +3017,7 @@ class AsyncGlobalConfigOperations:
         username: str = ...,
         watcher: _t.GlobalConfigUpdateWatcher = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> _t.Config:
@@ -2802,6 +3030,7 @@ class AsyncGlobalOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Aborts all runs and drops all caches, in every directory. The server itself goes on."""
@@ -2809,6 +3038,7 @@ class AsyncGlobalOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[_t.GlobalEvent]:
         """Streams the events of all directories. Durable events come twice: drop those of type sync."""
@@ -2816,6 +3046,7 @@ class AsyncGlobalOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.GlobalHealthAnswer:
         """Says that the server is up, and its version. Needs the password too, when one is set."""
@@ -2824,6 +3055,7 @@ class AsyncGlobalOperations:
         *,
         target: str,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.GlobalUpgradeAnswer1 | _t.GlobalUpgradeAnswer2:
         """Installs another release of the server. Fails where the way it was installed is not known."""
@@ -2835,6 +3067,7 @@ class AsyncInstanceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Aborts the runs of one directory and drops its caches. The server itself goes on."""
@@ -2846,6 +3079,7 @@ class AsyncLspOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.LSPStatus]:
         """Lists the language servers that are running."""
@@ -2858,6 +3092,7 @@ class AsyncMcpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.MCPStatus:
         """Starts the OAuth login of an MCP server, opens a browser and waits for the answer."""
@@ -2869,6 +3104,7 @@ class AsyncMcpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.MCPStatus:
         """Finishes the OAuth login of an MCP server with the code that the browser was given."""
@@ -2879,6 +3115,7 @@ class AsyncMcpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.McpAuthRemoveAnswer:
         """Forgets the OAuth credentials of an MCP server."""
@@ -2889,6 +3126,7 @@ class AsyncMcpAuthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.McpAuthStartAnswer:
         """Starts the OAuth login of an MCP server and answers the address to open."""
@@ -2904,6 +3142,7 @@ class AsyncMcpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.MCPStatus]:
         """Adds an MCP server and answers the state of all. A server that fails is data, not an error."""
@@ -2914,6 +3153,7 @@ class AsyncMcpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Connects an MCP server. True also when that failed: mcp.status knows."""
@@ -2924,6 +3164,7 @@ class AsyncMcpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Disconnects an MCP server; it stays in the list."""
@@ -2933,6 +3174,7 @@ class AsyncMcpOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.MCPStatus]:
         """Reads the state of every MCP server, by name."""
@@ -2947,6 +3189,7 @@ class AsyncPartOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Deletes one part of a message. True also when it was not there."""
@@ -2989,6 +3232,7 @@ class AsyncPartOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> _t.Part:
@@ -3001,6 +3245,7 @@ class AsyncPathOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Path:
         """Reads the paths that the server uses: home, state, config, worktree and directory."""
@@ -3012,6 +3257,7 @@ class AsyncPermissionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.PermissionRequest]:
         """Lists the open permission requests of one directory. Stays empty for those of another directory."""
@@ -3019,26 +3265,30 @@ class AsyncPermissionOperations:
         self,
         requestID: str,
         *,
-        reply: Literal["once", "always", "reject"],
+        reply: Literal["once", "always", "reject", "allow", "deny"],
         message: str = ...,
+        remember: bool = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
-        """Answers a permission request: once, always or reject. Needs the directory of its session."""
+        """Answers a permission request (allow, deny and `remember` too). Needs the directory of its session."""
     async def respond(
         self,
         sessionID: str,
         permissionID: str,
         *,
-        response: Literal["once", "always", "reject"],
+        response: Literal["once", "always", "reject", "allow", "deny"],
+        remember: bool = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
-        """Answers a permission request from any directory: once, always or reject. Deprecated upstream."""
+        """Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream."""
 
 class AsyncProjectOperations:
     async def current(
@@ -3047,6 +3297,7 @@ class AsyncProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Project:
         """Reads the project that the directory belongs to."""
@@ -3057,6 +3308,7 @@ class AsyncProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProjectDirectories:
         """Lists the local directories in which a project was opened."""
@@ -3066,6 +3318,7 @@ class AsyncProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Project:
         """Makes the directory a git repository and answers the project as it is then."""
@@ -3075,6 +3328,7 @@ class AsyncProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Project]:
         """Lists the projects that were ever opened on this server."""
@@ -3088,6 +3342,7 @@ class AsyncProjectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Project:
         """Changes the name, icon or commands of a project."""
@@ -3102,6 +3357,7 @@ class AsyncProviderOauthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProviderAuthAuthorization:
         """Starts an OAuth login; `method` is the index in provider.auth. Answers the address to open."""
@@ -3114,6 +3370,7 @@ class AsyncProviderOauthOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Finishes an OAuth login, with the code if the method asks for one."""
@@ -3127,6 +3384,7 @@ class AsyncProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, builtins.list[_t.ProviderAuthMethod]]:
         """Lists for each provider how one can log in."""
@@ -3136,6 +3394,7 @@ class AsyncProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProviderListAnswer:
         """Lists the whole catalogue of providers: several megabytes. config.providers is the short list."""
@@ -3150,6 +3409,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay."""
@@ -3160,6 +3420,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.PtyTicketConnectToken:
         """Makes a ticket for one pty.connect without a password. It lives 60 seconds."""
@@ -3174,6 +3435,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Pty:
         """Starts a program in a terminal of 80x24, a shell by default. A shell gets `-l` as last argument."""
@@ -3184,6 +3446,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Pty:
         """Reads one terminal. It is gone (404) as soon as its program has ended."""
@@ -3193,6 +3456,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Pty]:
         """Lists the terminals of the directory."""
@@ -3203,6 +3467,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Ends the program of a terminal and closes its connections."""
@@ -3212,6 +3477,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.PtyShellsAnswerItem]:
         """Lists the shells of the machine that the server runs on."""
@@ -3224,6 +3490,7 @@ class AsyncPtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Pty:
         """Changes the title or the size of a terminal, also while it is open."""
@@ -3235,6 +3502,7 @@ class AsyncQuestionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.QuestionRequest]:
         """Lists the open questions of one directory. An aborted run may leave one behind."""
@@ -3245,6 +3513,7 @@ class AsyncQuestionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Refuses a question. The run that asked it stops, without an error."""
@@ -3256,6 +3525,7 @@ class AsyncQuestionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Answers a question: one array of texts for each of its parts, free text allowed."""
@@ -3268,6 +3538,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Stops the run of a session. True also for an idle or unknown session; requests stay listed."""
@@ -3278,6 +3549,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Session]:
         """Lists the sessions that subagents of this session opened."""
@@ -3295,6 +3567,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionCommandAnswer:
         """Runs a slash command and waits for the agent. `model` is text here, not an object."""
@@ -3311,6 +3584,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Creates a session. `permission` rules given here are in force from the first prompt on."""
@@ -3321,6 +3595,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Deletes a session with its messages and children. A second time it is not there (404)."""
@@ -3332,6 +3607,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Deletes one message. True also when it was not there; 409 while the session is busy."""
@@ -3343,6 +3619,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.SnapshotFileDiff]:
         """Lists changed files of a session; give `messageID` of a user message, else it may be empty."""
@@ -3354,6 +3631,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Copies a session up to a message. An unknown `messageID` copies all of it."""
@@ -3364,6 +3642,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Reads one session, with its directory, cost and tokens."""
@@ -3378,6 +3657,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Lets the agent write AGENTS.md for the project, and waits for it."""
@@ -3393,6 +3673,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Session]:
         """Lists sessions of the directory's project, newest first: 100 of them unless `limit` says otherwise."""
@@ -3404,6 +3685,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionMessageAnswer:
         """Reads one message with its parts, by id."""
@@ -3416,9 +3698,10 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.SessionMessagesAnswerItem]:
-        """Lists messages, oldest first. Always give `limit`: one prompt with `format` breaks the full list."""
+        """Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out."""
     async def prompt(
         self,
         sessionID: str,
@@ -3435,6 +3718,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionPromptAnswer:
         """Sends a prompt and waits for the last answer. A failure of the provider is in `info.error`."""
@@ -3454,6 +3738,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Queues a prompt and answers at once, before model and agent are checked. `client.run` watches it."""
@@ -3466,6 +3751,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Takes back a message and all after it, files included. 409 while the session is busy."""
@@ -3476,6 +3762,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Publishes a session under a link. A server error (500) where sharing is switched off."""
@@ -3490,6 +3777,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionShellAnswer:
         """Runs one shell command as a message of the session and waits for its end. `agent` is required."""
@@ -3499,6 +3787,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.dict[str, _t.SessionStatus]:
         """Reads which sessions of the directory are busy or retrying, by id. Idle ones are absent."""
@@ -3513,6 +3802,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Compacts a session with a model, and waits for it."""
@@ -3523,6 +3813,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.Todo]:
         """Lists the to-do items that the agent keeps for a session."""
@@ -3533,6 +3824,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Brings back everything that session.revert took away."""
@@ -3543,6 +3835,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Withdraws the public link of a session."""
@@ -3557,6 +3850,7 @@ class AsyncSessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Session:
         """Changes title, metadata or permission rules, or archives. An archived session stays archived."""
@@ -3568,6 +3862,7 @@ class AsyncSyncHistoryOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> builtins.list[_t.SyncHistoryListAnswerItem]:
@@ -3583,6 +3878,7 @@ class AsyncSyncOperations:
         events: Sequence[_t.SyncReplayEventsItem],
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SyncReplayAnswer:
         """Takes over a session from its complete list of events."""
@@ -3592,6 +3888,7 @@ class AsyncSyncOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Starts to keep the workspaces of the project in step."""
@@ -3602,6 +3899,7 @@ class AsyncSyncOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SyncStealAnswer:
         """Takes a session over into the workspace of this call."""
@@ -3613,6 +3911,7 @@ class AsyncToolOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ToolIDs:
         """Lists the names of all tools."""
@@ -3624,6 +3923,7 @@ class AsyncToolOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ToolList:
         """Lists the tools with the schemas that a provider and model would get; unknown ones are accepted."""
@@ -3635,9 +3935,10 @@ class AsyncTuiControlOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.TuiControlNextAnswer:
-        """Waits for the next request of a terminal, possibly for ever: give a timeout."""
+        """Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own."""
     async def response(
         self,
         *,
@@ -3645,6 +3946,7 @@ class AsyncTuiControlOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> bool:
@@ -3660,6 +3962,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Types text into the prompt of every terminal that is attached. True also when there is none."""
@@ -3669,6 +3972,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Empties the prompt of the attached terminals."""
@@ -3679,6 +3983,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Runs one of 13 commands in the attached terminals; tui.publish reaches all others."""
@@ -3688,6 +3993,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Opens the help in the attached terminals."""
@@ -3697,6 +4003,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Opens the list of models in the attached terminals."""
@@ -3706,6 +4013,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Opens the list of sessions in the attached terminals."""
@@ -3715,6 +4023,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Should open the list of themes; server 1.18.33 opens the sessions instead."""
@@ -3726,6 +4035,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> bool:
@@ -3737,6 +4047,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Shows a session in the attached terminals."""
@@ -3750,6 +4061,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Shows a short notice in the attached terminals, for 5 seconds unless `duration` says otherwise."""
@@ -3759,6 +4071,7 @@ class AsyncTuiOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Sends off what stands in the prompt of the attached terminals."""
@@ -3770,6 +4083,7 @@ class AsyncV2AgentOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2AgentListAnswer:
         """Lists the agents at a location."""
@@ -3781,6 +4095,7 @@ class AsyncV2CommandOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2CommandListAnswer:
         """Lists the slash commands at a location."""
@@ -3793,6 +4108,7 @@ class AsyncV2CredentialOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Deletes a stored credential."""
@@ -3804,6 +4120,7 @@ class AsyncV2CredentialOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Renames a stored credential."""
@@ -3813,6 +4130,7 @@ class AsyncV2EventOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[_t.V2Event]:
         """Streams the events of all locations, in the newer form (`data` in place of `properties`)."""
@@ -3827,6 +4145,7 @@ class AsyncV2FsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2FsFindAnswer:
         """Finds files and directories by name below a location, best first."""
@@ -3837,6 +4156,7 @@ class AsyncV2FsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2FsListAnswer:
         """Lists one directory at a location."""
@@ -3847,6 +4167,7 @@ class AsyncV2FsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Reads one file below a location, as bytes."""
@@ -3856,6 +4177,7 @@ class AsyncV2HealthOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2HealthGetAnswer:
         """Says that the newer part of the server is up. It does not tell the version."""
@@ -3868,6 +4190,7 @@ class AsyncV2IntegrationAttemptOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Gives up a login that is on its way."""
@@ -3879,6 +4202,7 @@ class AsyncV2IntegrationAttemptOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Finishes a login with the code that the browser was given."""
@@ -3889,6 +4213,7 @@ class AsyncV2IntegrationAttemptOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationAttemptStatusAnswer:
         """Says how far a login is: ask again until it is over."""
@@ -3903,6 +4228,7 @@ class AsyncV2IntegrationConnectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Stores an API key for an integration."""
@@ -3916,6 +4242,7 @@ class AsyncV2IntegrationConnectOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationConnectOauthAnswer:
         """Starts an OAuth login for an integration and answers how to go on."""
@@ -3932,6 +4259,7 @@ class AsyncV2IntegrationOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationGetAnswer:
         """Reads one integration and the ways to log in to it. `data` is null where there is none."""
@@ -3941,6 +4269,7 @@ class AsyncV2IntegrationOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2IntegrationListAnswer:
         """Lists the integrations and the ways to log in to each."""
@@ -3952,6 +4281,7 @@ class AsyncV2LocationOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.LocationInfo:
         """Says which directory and project a location stands for."""
@@ -3963,6 +4293,7 @@ class AsyncV2ModelOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ModelListAnswer:
         """Lists the models that can be used at a location, by date of release."""
@@ -3974,6 +4305,7 @@ class AsyncV2PermissionRequestOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PermissionRequestListAnswer:
         """Lists the open permission requests at a location."""
@@ -3984,6 +4316,7 @@ class AsyncV2PermissionSavedOperations:
         *,
         projectID: str = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PermissionSavedListAnswer:
         """Lists the permissions that were granted for good."""
@@ -3992,6 +4325,7 @@ class AsyncV2PermissionSavedOperations:
         id: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Takes back a permission that was granted for good."""
@@ -4012,6 +4346,7 @@ class AsyncV2ProjectCopyOperations:
         name: str = ...,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.ProjectCopyCopy:
         """Copies a project into a new directory, by one of the server's strategies."""
@@ -4022,6 +4357,7 @@ class AsyncV2ProjectCopyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Looks again which copies of a project there are."""
@@ -4033,6 +4369,7 @@ class AsyncV2ProjectCopyOperations:
         force: bool,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Deletes a copy of a project; `force` also when it has changes."""
@@ -4045,6 +4382,7 @@ class AsyncV2ProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ProviderGetAnswer:
         """Reads one provider."""
@@ -4054,6 +4392,7 @@ class AsyncV2ProviderOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ProviderListAnswer:
         """Lists the providers that are active at a location."""
@@ -4068,6 +4407,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Opens a terminal as a websocket, like pty.connect."""
@@ -4078,6 +4418,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyConnectTokenAnswer:
         """Makes a ticket for one v2.pty.connect without a password."""
@@ -4092,6 +4433,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyCreateAnswer:
         """Starts a program in a terminal at a location."""
@@ -4102,6 +4444,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyGetAnswer:
         """Reads one terminal; one that has ended is kept, with its exit code."""
@@ -4111,6 +4454,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyListAnswer:
         """Lists the terminals at a location, ended ones included."""
@@ -4121,6 +4465,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Ends the program of a terminal and forgets it."""
@@ -4133,6 +4478,7 @@ class AsyncV2PtyOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2PtyUpdateAnswer:
         """Changes the title or the size of a terminal."""
@@ -4144,6 +4490,7 @@ class AsyncV2QuestionRequestOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2QuestionRequestListAnswer:
         """Lists the open questions at a location."""
@@ -4159,6 +4506,7 @@ class AsyncV2ReferenceOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2ReferenceListAnswer:
         """Lists the outside directories and repositories that a location refers to."""
@@ -4176,6 +4524,7 @@ class AsyncV2SessionPermissionOperations:
         save: builtins.list[str] | builtins.tuple[str, ...] = ...,
         source: _t.PermissionV2Source = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPermissionCreateAnswer:
         """Asks for a permission on behalf of a session, if the rules do not decide it at once."""
@@ -4185,6 +4534,7 @@ class AsyncV2SessionPermissionOperations:
         requestID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPermissionGetAnswer:
         """Reads one open permission request of a session."""
@@ -4193,6 +4543,7 @@ class AsyncV2SessionPermissionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPermissionListAnswer:
         """Lists the open permission requests of a session."""
@@ -4201,12 +4552,14 @@ class AsyncV2SessionPermissionOperations:
         sessionID: str,
         requestID: str,
         *,
-        reply: _t.PermissionV2Reply,
+        reply: Literal["once", "always", "reject", "allow", "deny"],
         message: str = ...,
+        remember: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answers a permission request of a session: once, always or reject."""
+        """Answers a permission request of a session (allow, deny and `remember` too)."""
 
 class AsyncV2SessionQuestionOperations:
     async def list(
@@ -4214,6 +4567,7 @@ class AsyncV2SessionQuestionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionQuestionListAnswer:
         """Lists the open questions of a session."""
@@ -4223,6 +4577,7 @@ class AsyncV2SessionQuestionOperations:
         requestID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Refuses a question of a session."""
@@ -4233,6 +4588,7 @@ class AsyncV2SessionQuestionOperations:
         *,
         answers: Sequence[_t.QuestionV2Answer],
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Answers a question of a session."""
@@ -4243,6 +4599,7 @@ class AsyncV2SessionRevertOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Undoes a revert that was staged."""
@@ -4251,6 +4608,7 @@ class AsyncV2SessionRevertOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Makes a staged revert final."""
@@ -4261,6 +4619,7 @@ class AsyncV2SessionRevertOperations:
         messageID: str,
         files: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionRevertStageAnswer:
         """Hides a message and all after it, for now; `files` takes their file changes back as well."""
@@ -4276,6 +4635,7 @@ class AsyncV2SessionOperations:
         self,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionActiveAnswer:
         """Lists the sessions that run at this moment, by id."""
@@ -4284,6 +4644,7 @@ class AsyncV2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Compacts a session with its model."""
@@ -4292,6 +4653,7 @@ class AsyncV2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionContextAnswer:
         """Lists what the model would see next: all messages since the last compaction."""
@@ -4303,6 +4665,7 @@ class AsyncV2SessionOperations:
         location: _t.LocationRef = ...,
         model: str | _t.ModelRef = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionCreateAnswer:
         """Creates a session. Its directory is the one in `location`; the client's own is not used."""
@@ -4312,6 +4675,7 @@ class AsyncV2SessionOperations:
         *,
         after: int = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[_t.SessionDurableEvent]:
         """Streams the events of one session, first those stored after `after`, then live ones."""
@@ -4320,6 +4684,7 @@ class AsyncV2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionGetAnswer:
         """Reads one session. Sessions are shared with the older operations, their messages are not."""
@@ -4330,6 +4695,7 @@ class AsyncV2SessionOperations:
         limit: int = ...,
         after: int = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionHistory:
         """Reads one page of the stored events of a session, after the sequence number `after`."""
@@ -4338,6 +4704,7 @@ class AsyncV2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Stops the run of a session. Does nothing when it is idle."""
@@ -4353,6 +4720,7 @@ class AsyncV2SessionOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionsResponse:
         """Lists sessions page by page; `directory` is a filter, and the client's own is one too."""
@@ -4362,6 +4730,7 @@ class AsyncV2SessionOperations:
         messageID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionMessageAnswer:
         """Reads one message of the newer store. Messages of older operations are not in it."""
@@ -4373,6 +4742,7 @@ class AsyncV2SessionOperations:
         order: Literal["asc", "desc"] = ...,
         cursor: str = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.SessionMessagesResponse:
         """Lists messages of the newer store page by page. `cursor` and `order` exclude each other."""
@@ -4385,6 +4755,7 @@ class AsyncV2SessionOperations:
         id: str = ...,
         resume: bool = ...,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionPromptAnswer:
         """Admits a prompt. The same `id` and text again is the same prompt; other text is a 409."""
@@ -4394,6 +4765,7 @@ class AsyncV2SessionOperations:
         *,
         agent: str,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Chooses the agent for the next steps of a session."""
@@ -4403,6 +4775,7 @@ class AsyncV2SessionOperations:
         *,
         model: str | _t.ModelRef,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Chooses the model for the next steps of a session. An unknown one fails silently later."""
@@ -4411,6 +4784,7 @@ class AsyncV2SessionOperations:
         sessionID: str,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Should wait until a session is idle; server 1.18.33 answers 503 at once."""
@@ -4422,6 +4796,7 @@ class AsyncV2SkillOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SkillListAnswer:
         """Lists the skills at a location."""
@@ -4470,6 +4845,7 @@ class AsyncVcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.VcsApplyAnswer:
         """Applies a patch to the working tree, wholly or (400) not at all."""
@@ -4481,6 +4857,7 @@ class AsyncVcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.VcsFileDiff]:
         """Lists changed files with patches: `mode` git against the last commit, branch against the default branch."""
@@ -4490,6 +4867,7 @@ class AsyncVcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> str:
         """Reads the uncommitted changes as one patch, as text."""
@@ -4499,6 +4877,7 @@ class AsyncVcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.VcsInfo:
         """Reads the current branch and the default branch."""
@@ -4508,6 +4887,7 @@ class AsyncVcsOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[_t.VcsFileStatus]:
         """Lists files that differ from the last commit, with counts and without patches."""
@@ -4521,6 +4901,7 @@ class AsyncWorktreeOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.Worktree:
         """Creates a git worktree with a branch of its own."""
@@ -4530,6 +4911,7 @@ class AsyncWorktreeOperations:
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> builtins.list[str]:
         """Lists the directories of the project's worktrees."""
@@ -4539,6 +4921,7 @@ class AsyncWorktreeOperations:
         directory: str,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Removes a worktree and its branch. True also when it was not there."""
@@ -4548,6 +4931,7 @@ class AsyncWorktreeOperations:
         directory: str,
         workspace: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Puts a worktree back to the default branch; what was changed in it is lost."""

@@ -1,6 +1,8 @@
 //! From flat arguments to a request: each goes where the table says, after it was checked.
 
-use super::{AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Place, Scope};
+use super::{
+    AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Place, Scope, Turn,
+};
 use crate::base_url::percent_encode;
 use crate::error::{Error, Result};
 use crate::run::Model;
@@ -43,8 +45,13 @@ pub(crate) fn route(
                 .with_operation(operation.name)
         })?,
     };
-    let mut route =
-        Route { operation, path: Vec::new(), query: Query::default(), body: Vec::new() };
+    let mut route = Route {
+        operation,
+        path: Vec::new(),
+        query: Query::default(),
+        body: Vec::new(),
+        turn: None,
+    };
     let scope = route.take(fields, project).map_err(|e| e.with_operation(operation.name))?;
     route.finish(scope).map_err(|e| e.with_operation(operation.name))
 }
@@ -54,6 +61,8 @@ struct Route<'a> {
     path: Vec<(&'static str, String)>,
     query: Query,
     body: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The argument that turns another one, when it is true.
+    turn: Option<(&'static str, Turn)>,
 }
 
 impl<'a> Route<'a> {
@@ -101,7 +110,26 @@ impl<'a> Route<'a> {
                 )));
             }
         }
+        self.turn()?;
         Ok((directory, workspace))
+    }
+
+    /// `remember` makes a permission that is allowed once one that is allowed always.
+    fn turn(&mut self) -> Result<()> {
+        let Some((name, turn)) = self.turn else { return Ok(()) };
+        let other = self.body.iter_mut().find(|(name, _)| name == turn.argument);
+        let value = other.as_ref().map(|(_, raw)| raw.trim_matches('"').to_owned());
+        match (other, value.unwrap_or_default()) {
+            (_, value) if value == turn.to => Ok(()),
+            (Some((_, raw)), value) if value == turn.from => {
+                *raw = Cow::Owned(Value::from(turn.to).to_string());
+                Ok(())
+            }
+            (_, value) => {
+                let what = format!("goes with {} '{}' only", turn.argument, turn.from);
+                Err(self.wrong(name, &what, &Value::from(value)))
+            }
+        }
     }
 
     /// Puts one argument where it belongs; false when it counts as not given.
@@ -117,14 +145,22 @@ impl<'a> Route<'a> {
         if let Some(shape) = argument.model {
             return self.model(argument, shape, raw);
         }
+        if let Some(turn) = argument.turns {
+            self.check(argument, raw)?;
+            self.turn = (raw.get() == "true").then_some((name, turn));
+            return Ok(true);
+        }
+        if let Some((_, value)) = argument.aliases.iter().find(|(word, _)| parse(raw) == **word) {
+            self.body.push((Cow::Borrowed(name), Cow::Owned(Value::from(*value).to_string())));
+            return Ok(true);
+        }
         self.check(argument, raw)?;
         match argument.place {
             Place::Path | Place::Tail => {
                 let Value::String(text) = parse(raw) else {
                     return Err(self.wrong(name, "must be a text", &parse(raw)));
                 };
-                let is_tail = argument.place == Place::Tail;
-                let encoded = encode_path(&text, is_tail).ok_or_else(|| {
+                let encoded = encode_path(&text).ok_or_else(|| {
                     self.wrong(name, "cannot stand in a path", &Value::from(text.as_str()))
                 })?;
                 self.path.push((name, encoded));
@@ -342,20 +378,13 @@ impl Query {
     }
 }
 
-/// A path segment, or with `is_tail` several; `None` for what a server would take for another path.
-fn encode_path(text: &str, is_tail: bool) -> Option<String> {
-    let mut encoded = String::with_capacity(text.len());
-    let segments: Vec<&str> =
-        if is_tail { text.trim_start_matches('/').split('/').collect() } else { vec![text] };
-    for (i, segment) in segments.iter().enumerate() {
-        if matches!(*segment, "" | "." | "..") {
-            return None;
-        }
-        if i > 0 {
-            encoded.push('/');
-        }
-        percent_encode(&mut encoded, segment);
+/// A path segment, slashes included; `None` for what a server would take for another path.
+fn encode_path(text: &str) -> Option<String> {
+    if matches!(text, "" | "." | "..") {
+        return None;
     }
+    let mut encoded = String::with_capacity(text.len());
+    percent_encode(&mut encoded, text);
     Some(encoded)
 }
 
@@ -437,6 +466,30 @@ mod tests {
         );
         assert!(body.contains(r#""model":"p/m""#), "{body}");
         assert!(error("session.create", r#"{"model":"gpt"}"#).contains("provider/model"));
+    }
+
+    #[test]
+    fn permissions_are_answered_in_our_words_too() {
+        for (name, id, field) in [
+            ("permission.reply", r#""requestID":"p""#, "reply"),
+            ("permission.respond", r#""sessionID":"s","permissionID":"p""#, "response"),
+            ("v2.session.permission.reply", r#""sessionID":"s","requestID":"p""#, "reply"),
+        ] {
+            for (given, remember, sent) in [
+                ("once", "false", "once"),
+                ("allow", "false", "once"),
+                ("allow", "true", "always"),
+                ("always", "true", "always"),
+                ("deny", "false", "reject"),
+            ] {
+                let json = format!(r#"{{"remember":{remember},{id},"{field}":"{given}"}}"#);
+                assert_eq!(ok(name, &json).1, format!(r#"{{"{field}":"{sent}"}}"#), "{json}");
+            }
+            let text = error(name, &format!(r#"{{{id},"{field}":"deny","remember":true}}"#));
+            assert!(text.contains("'remember' goes with") && text.contains("\"reject\""), "{text}");
+            let text = error(name, &format!(r#"{{{id},"{field}":"yes"}}"#));
+            assert!(text.contains("once, always, reject"), "{text}");
+        }
     }
 
     #[test]

@@ -346,7 +346,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
-        doc: "Reads one file. A missing file is an empty text, not an error; binary content comes as base64.",
+        doc: "Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text.",
     },
     Operation {
         id: "file.status", name: "file.status",
@@ -666,12 +666,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         method: Method::Post, path: "/permission/{requestID}/reply",
         arguments: &[
             path("requestID", Kind::String),
-            body("reply", Kind::String).required().values(&["once", "always", "reject"]),
+            body("reply", Kind::String).required().values(&["once", "always", "reject"]).aliases(&[("allow", "once"), ("deny", "reject")]),
             body("message", Kind::String),
+            body("remember", Kind::Boolean).turns("reply", "once", "always"),
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
-        doc: "Answers a permission request: once, always or reject. Needs the directory of its session.",
+        doc: "Answers a permission request (allow, deny and `remember` too). Needs the directory of its session.",
     },
     Operation {
         id: "permission.respond", name: "permission.respond",
@@ -679,11 +680,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         arguments: &[
             path("sessionID", Kind::String),
             path("permissionID", Kind::String),
-            body("response", Kind::String).required().values(&["once", "always", "reject"]),
+            body("response", Kind::String).required().values(&["once", "always", "reject"]).aliases(&[("allow", "once"), ("deny", "reject")]),
+            body("remember", Kind::Boolean).turns("response", "once", "always"),
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
-        doc: "Answers a permission request from any directory: once, always or reject. Deprecated upstream.",
+        doc: "Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream.",
     },
     Operation {
         id: "project.current", name: "project.current",
@@ -1049,7 +1051,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
-        doc: "Lists messages, oldest first. Always give `limit`: one prompt with `format` breaks the full list.",
+        doc: "Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out.",
     },
     Operation {
         id: "session.prompt", name: "session.prompt",
@@ -1276,8 +1278,8 @@ pub(super) static OPERATIONS: &[Operation] = &[
         arguments: &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
-        may_repeat: false, pace: Pace::Slow,
-        doc: "Waits for the next request of a terminal, possibly for ever: give a timeout.",
+        may_repeat: false, pace: Pace::Quick,
+        doc: "Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own.",
     },
     Operation {
         id: "tui.control.response", name: "tui.control.response",
@@ -1906,12 +1908,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         arguments: &[
             path("sessionID", Kind::String),
             path("requestID", Kind::String),
-            body("reply", Kind::String).required().values(&["once", "always", "reject"]),
+            body("reply", Kind::String).required().values(&["once", "always", "reject"]).aliases(&[("allow", "once"), ("deny", "reject")]),
             body("message", Kind::String),
+            body("remember", Kind::Boolean).turns("reply", "once", "always"),
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
-        doc: "Answers a permission request of a session: once, always or reject.",
+        doc: "Answers a permission request of a session (allow, deny and `remember` too).",
     },
     Operation {
         id: "v2.session.prompt", name: "v2.session.prompt",

@@ -202,7 +202,8 @@ impl Words {
                     (Some(message), Some(reference)) => Some(format!("{message} ({reference})")),
                     (message, reference) => message.or(reference),
                 };
-                Words { code: shape.name.or(shape._tag), message }
+                // Beside a tag, a name is that of the thing that was asked for.
+                Words { code: shape._tag.or(shape.name), message }
             }
             Err(_) => Words { code: None, message: plain(body) },
         }
@@ -237,6 +238,11 @@ mod tests {
                 409,
                 r#"{"_tag":"SessionBusyError","sessionID":"s","message":"Session is busy: s"}"#,
                 "session.get: 409 SessionBusyError: Session is busy: s",
+            ),
+            (
+                404,
+                r#"{"_tag":"McpServerNotFoundError","name":"m","message":"MCP server not found: m"}"#,
+                "session.get: 404 McpServerNotFoundError: MCP server not found: m",
             ),
             (400, r#"{"_tag":"BadRequest"}"#, "session.get: 400 BadRequest"),
             (400, r#"{"name":"BadRequest","data":{}}"#, "session.get: 400 BadRequest"),

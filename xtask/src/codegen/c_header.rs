@@ -70,7 +70,8 @@ fn kind(argument: &Argument) -> String {
     }
     // Long sets are broken where the eye expects it, below the first value.
     let mut text = String::new();
-    for (position, value) in argument.values.iter().enumerate() {
+    let aliases = argument.aliases.iter().map(|(word, _)| word);
+    for (position, value) in argument.values.iter().chain(aliases).enumerate() {
         text.push_str(match position {
             0 => "",
             n if n % 4 == 0 => " |\n *     ",

@@ -43,8 +43,8 @@ fn arguments(operation: &Operation) -> Result<(), String> {
         if in_scope && operation.scope != Scope::None && !argument.shadows_scope {
             return Err(format!("{name} is also the scope; overrides.toml has to say how"));
         }
-        if matches!(argument.name.as_str(), "timeout" | "timeout_ms" | "extra_headers" | "headers")
-        {
+        let options = ["timeout", "timeout_ms", "max_retries", "extra_headers", "headers"];
+        if options.contains(&argument.name.as_str()) {
             return Err(format!("{name} is called like an option of every call"));
         }
         if !argument.is_identifier() && !operation.is_open() {

@@ -45,6 +45,10 @@ pub(super) struct Argument {
     pub(super) shape: Type,
     pub(super) max_length: Option<u64>,
     pub(super) values: Vec<String>,
+    /// Words of ours, each with the value that it stands for.
+    pub(super) aliases: Vec<(String, String)>,
+    /// Another argument, and which of its values becomes which one when this is true.
+    pub(super) turns: Option<[String; 3]>,
     pub(super) model: Option<ModelShape>,
     pub(super) copy_to: Option<String>,
     /// It is called like a part of the operation's scope, and that is meant.
@@ -244,6 +248,8 @@ impl Argument {
             shape,
             max_length: None,
             values,
+            aliases: Vec::new(),
+            turns: None,
             model: None,
             copy_to: None,
             shadows_scope: false,
@@ -261,6 +267,8 @@ impl Argument {
             shape: Type::Any,
             max_length: None,
             values: Vec::new(),
+            aliases: Vec::new(),
+            turns: None,
             model: None,
             copy_to: None,
             shadows_scope: false,
@@ -288,6 +296,13 @@ impl Argument {
         self.shape =
             Type::Literal(values.iter().map(|value| Value::from(value.as_str())).collect());
         self.values = values;
+    }
+
+    /// Words of ours beside the values of a closed set.
+    pub(super) fn set_aliases(&mut self, aliases: Vec<(String, String)>) {
+        let words = self.values.iter().chain(aliases.iter().map(|(word, _)| word));
+        self.shape = Type::Literal(words.map(|word| Value::from(word.as_str())).collect());
+        self.aliases = aliases;
     }
 
     /// Whether it can be a parameter of its own. In an open body it may also be another field.

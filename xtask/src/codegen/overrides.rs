@@ -126,6 +126,8 @@ fn change_argument(operation: &mut Operation, name: &str, entry: &Value) -> Resu
         "model_shape",
         "copy_to",
         "shadows_scope",
+        "aliases",
+        "turns",
     ];
     explain(entry, &keys, name)?;
     let kind = optional_text(entry, "kind")?.map(Kind::parse).transpose()?;
@@ -143,6 +145,19 @@ fn change_argument(operation: &mut Operation, name: &str, entry: &Value) -> Resu
     }
     if let Some(values) = entry.get("values").and_then(Value::as_array) {
         argument.set_values(values.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    }
+    if let Some(aliases) = entry.get("aliases").and_then(Value::as_object) {
+        let pair = |(word, value): (&String, &Value)| {
+            let value = value.as_str().filter(|v| argument.values.iter().any(|have| have == v));
+            Some((word.clone(), value?.to_owned()))
+        };
+        let aliases: Option<Vec<_>> = aliases.iter().map(pair).collect();
+        argument.set_aliases(aliases.ok_or("an alias stands for one of the `values`")?);
+    }
+    if let Some(turns) = entry.get("turns") {
+        argument.turns = Some(
+            [text(turns, "argument")?, text(turns, "from")?, text(turns, "to")?].map(str::to_owned),
+        );
     }
     if let Some(shape) = optional_text(entry, "model_shape")? {
         argument.model = Some(ModelShape::parse(shape)?);

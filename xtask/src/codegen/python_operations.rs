@@ -70,6 +70,7 @@ impl Flavour {
             }
         }
         text.push_str("        timeout: float | None = None,\n");
+        text.push_str("        max_retries: int | None = None,\n");
         text.push_str("        extra_headers: Mapping[str, str] | None = None,\n");
         if operation.is_open() {
             text.push_str("        **fields: Any,\n");
@@ -116,7 +117,7 @@ const BEGINNING: &str = "\
 \"\"\"One method per operation of the server, in the namespaces of its ids.
 
 The arguments of the path may be given by position, all others by name. Every method takes a
-`timeout` in seconds and `extra_headers`; where the server looks at a directory, also `directory`
+`timeout` in seconds, `max_retries` and `extra_headers`; where the server looks at a directory, also `directory`
 and `workspace`, which come before those of the client.
 \"\"\"
 

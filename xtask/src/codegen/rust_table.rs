@@ -91,6 +91,12 @@ fn argument(argument: &Argument) -> String {
     if !argument.values.is_empty() {
         let _ = write!(text, ".values(&{:?})", argument.values);
     }
+    if !argument.aliases.is_empty() {
+        let _ = write!(text, ".aliases(&{:?})", argument.aliases);
+    }
+    if let Some([argument, from, to]) = &argument.turns {
+        let _ = write!(text, ".turns({argument:?}, {from:?}, {to:?})");
+    }
     if let Some(shape) = argument.model {
         let _ = write!(text, ".model(ModelShape::{shape:?})");
     }

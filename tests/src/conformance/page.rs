@@ -1,0 +1,64 @@
+//! The table of what was seen.
+
+use std::fmt::Write as _;
+
+use super::{Seen, Suite};
+use crate::{Error, Result};
+
+/// The page for people: a row per operation, a column per language.
+///
+/// # Errors
+/// When an operation was not seen in a language.
+pub fn page(
+    suite: &Suite,
+    operations: &[(&str, &str)],
+    languages: &[&str],
+    seen: &[Seen],
+) -> Result<String> {
+    let mut page = String::from(BEGINNING);
+    let _ = writeln!(page, "| Operation | Request | {} |", languages.join(" | "));
+    let _ = writeln!(page, "|---|---|{}", "---|".repeat(languages.len()));
+    let mut notes = String::new();
+    for (operation, request) in operations {
+        let mut cells = Vec::new();
+        for language in languages {
+            let mut words: Vec<&str> = Vec::new();
+            let found = |seen: &&Seen| seen.operation == *operation && seen.language == *language;
+            for what in seen.iter().filter(found).map(|seen| &*seen.what) {
+                if !words.contains(&what) {
+                    words.push(what);
+                }
+            }
+            if words.is_empty() {
+                return Err(Error::new(format!("{operation} was not seen in {language}")));
+            }
+            cells.push(words.join("; "));
+        }
+        let _ = writeln!(page, "| `{operation}` | `{request}` | {} |", cells.join(" | "));
+        if let Some(reason) = suite.exemption(operation) {
+            let _ = writeln!(notes, "| `{operation}` | {reason} |");
+        }
+    }
+    page.push_str(ENDING);
+    page.push_str(&notes);
+    Ok(page)
+}
+
+const BEGINNING: &str = "<!-- Written by `cargo xtask conformance`. Do not edit. -->
+# Operations, as they were seen
+
+Each operation of the server was called in each language, against the real server, and gave what
+its cases in `spec/cases` say: values too, not only what stands here. A success shows as the HTTP
+status, where a language tells it, and the type of the answer; an error as its kind, the HTTP
+status and the server's own code. Several cases are separated by `;`.
+
+";
+
+const ENDING: &str = "
+## Shown up to an error
+
+Of these no success can be shown here.
+
+| Operation | Why |
+|---|---|
+";

@@ -1,0 +1,134 @@
+//! `cargo xtask conformance [PREFIX]`: every operation, in every language, against the real server.
+
+use std::env;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use opencode_tests::binary::workspace;
+use opencode_tests::conformance::{Language, Suite, page};
+use opencode_tests::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::artefact::{self, LUAS, Profile};
+use crate::{codegen, progress, server, spec, tools};
+
+/// The Lua programs that take part, each with the folder of the module that it loads.
+type Luas = Vec<(&'static str, PathBuf)>;
+
+/// One for each kind of virtual machine: the others load the same modules.
+const HOSTS: [&str; 2] = ["lua5.4", "luajit"];
+
+/// Builds everything, runs the cases, and rewrites `docs/operations.md` when all of them ran.
+///
+/// # Errors
+/// When something cannot be built, or a case saw something else.
+pub(crate) fn run(prefix: &str) -> Result<()> {
+    tools::ensure(tools::Need::Test)?;
+    server::ensure()?;
+    let mut luas = Luas::new();
+    for lua in LUAS {
+        for host in lua.hosts.iter().filter(|host| HOSTS.contains(host)) {
+            luas.push((*host, artefact::native(lua, Profile::Dev)?));
+        }
+    }
+    let python = artefact::python(Profile::Dev, &[])?;
+    finish(see(luas, &python, prefix)?, false)
+}
+
+/// Runs the cases with what is built already, and fails when `docs/operations.md` says something else.
+///
+/// # Errors
+/// When a case saw something else, or the page is stale.
+pub(crate) fn test(luas: Luas, python: &Path) -> Result<()> {
+    finish(see(luas, python, "")?, true)
+}
+
+fn finish(page: Option<String>, check: bool) -> Result<()> {
+    let Some(page) = page else { return Ok(()) };
+    let path = workspace().join("docs/operations.md");
+    let done = spec::write_or_check(&[(path, page)], check, "cargo xtask conformance");
+    done.map(drop).map_err(Error::new)
+}
+
+/// Fails when an operation has no case, or a case cannot be read.
+///
+/// # Errors
+/// Names the operations.
+pub(crate) fn check(operations: &[(String, String)]) -> Result<()> {
+    let names: Vec<&str> = operations.iter().map(|(name, _)| &**name).collect();
+    Suite::load(&spec::folder())?.check(&names)
+}
+
+/// The page of what was seen; none when only a part was run.
+fn see(luas: Luas, python: &Path, prefix: &str) -> Result<Option<String>> {
+    let operations = codegen::operations().map_err(Error::new)?;
+    let suite = Suite::load(&spec::folder())?;
+    let rust = rust()?;
+    let c = c(&operations)?;
+    let folder = workspace().join("tests/conformance");
+    let program = |program: PathBuf, arguments: Vec<PathBuf>, cpath: Option<PathBuf>| {
+        move || {
+            let mut command = Command::new(&program);
+            command.args(&arguments);
+            if let Some(cpath) = &cpath {
+                command.env("LUA_CPATH", cpath.join("?.so"));
+            }
+            command
+        }
+    };
+    let language =
+        |name: &str, nothing: Value, program| Language { name: name.to_owned(), program, nothing };
+    let mut languages = vec![
+        language("Rust", Value::Null, Box::new(program(rust, vec![], None)) as Box<_>),
+        language("C", Value::Null, Box::new(program(c, vec![], None))),
+    ];
+    let script = folder.join("driver.py");
+    for (name, arguments) in [
+        ("Python", vec![script.clone()]),
+        ("Python (asyncio)", vec![script, PathBuf::from("--async")]),
+    ] {
+        let program = program(python.to_owned(), arguments, None);
+        languages.push(language(name, Value::Null, Box::new(program)));
+    }
+    for (host, module) in luas.into_iter().filter(|(host, _)| HOSTS.contains(host)) {
+        let program = program(host.into(), vec![folder.join("driver.lua")], Some(module));
+        languages.push(language(host, json!(true), Box::new(program)));
+    }
+    let what = format!("{} cases in {} languages", suite.len(), languages.len());
+    let seen = progress::step(&what, |_| suite.run(&languages, prefix))?;
+    if !prefix.is_empty() {
+        return Ok(None);
+    }
+    let rows: Vec<(&str, &str)> =
+        operations.iter().map(|(n, request)| (&**n, &**request)).collect();
+    let names: Vec<&str> = languages.iter().map(|language| &*language.name).collect();
+    page(&suite, &rows, &names, &seen).map(Some)
+}
+
+fn rust() -> Result<PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace());
+    cargo.args(["build", "-p", "opencode-tests", "--example", "conformance-driver"]);
+    progress::run("build the Rust driver", &mut cargo)?;
+    Ok(workspace().join("target/debug/examples/conformance-driver"))
+}
+
+/// The C driver with the inline function of every operation that has one.
+fn c(operations: &[(String, String)]) -> Result<PathBuf> {
+    let header = workspace().join("include/opencode_operations.h");
+    let header = std::fs::read_to_string(&header).map_err(|e| Error::wrap(header.display(), e))?;
+    let mut list = String::new();
+    for (name, _) in operations {
+        let function = spec::name::c_function(name);
+        if header.contains(&format!(" {function}(")) {
+            let _ = writeln!(list, "OPERATION(\"{name}\", {function})");
+        }
+    }
+    let folder = crate::test::scratch("conformance")?;
+    std::fs::write(folder.join("operations.inc"), list)
+        .map_err(|e| Error::wrap(folder.display(), e))?;
+    let include = format!("-I{}", folder.display());
+    let source = workspace().join("tests/conformance/driver.c");
+    artefact::compile(&source, &["-std=c99", &include])
+}
