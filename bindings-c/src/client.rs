@@ -18,8 +18,8 @@ pub struct OpencodeClient {
 /// @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
 ///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
 ///                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
-///                      events, permission, question, record (a file for the traffic, without secrets; see
-///                      opencode_replay_start()).
+///                      events, permission, question, ca_file (certificates in PEM form, in place of those of
+///                      the system), record (a file for the traffic, without secrets; see opencode_replay_start()).
 /// @param client        Receives the client. Free it with opencode_client_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when an option cannot be used.

@@ -25,8 +25,9 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(options: ClientOptions) -> Result<Self> {
         let (base, credentials) = options.target()?;
-        let record = options.record.as_deref();
-        let transport = Transport::new(base, credentials.as_ref(), &options.headers, record)?;
+        let (ca_file, record) = (options.ca_file.as_deref(), options.record.as_deref());
+        let credentials = credentials.as_ref();
+        let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
         Ok(Caller { transport, options, is_closed: AtomicBool::new(false) })
     }
 

@@ -47,6 +47,9 @@ pub struct ClientOptions {
     pub permission: PermissionPolicy,
     /// Who answers the questions of runs.
     pub question: QuestionPolicy,
+    /// A file with the certificates, in PEM form, that the server's own one must come from: for an authority of
+    /// your own. It takes the place of those of the operating system.
+    pub ca_file: Option<PathBuf>,
     /// A file into which the traffic is written, without secrets; see [`Replay`](crate::Replay).
     pub record: Option<PathBuf>,
     /// Where messages about what happens go.
@@ -69,6 +72,7 @@ impl Default for ClientOptions {
             events: true,
             permission: PermissionPolicy::default(),
             question: QuestionPolicy::default(),
+            ca_file: None,
             record: None,
             log: Log::off(),
         }
@@ -89,6 +93,7 @@ const FIELDS: &[&str] = &[
     "events",
     "permission",
     "question",
+    "ca_file",
     "record",
 ];
 
@@ -145,6 +150,7 @@ impl ClientOptions {
         if let Some(policy) = take.value("question") {
             options.question = QuestionPolicy::from_value(&policy)?;
         }
+        options.ca_file = take.text("ca_file")?.map(PathBuf::from);
         options.record = take.text("record")?.map(PathBuf::from).or(options.record);
         Ok(options)
     }

@@ -6,6 +6,7 @@
 mod exchange;
 mod failure;
 mod resolver;
+mod roots;
 mod socket;
 mod stream;
 mod websocket;
@@ -72,6 +73,7 @@ pub(crate) struct Transport {
     base: BaseUrl,
     authorization: Option<HeaderValue>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    roots: roots::Roots,
     /// The agent and the process that made it: a pooled socket must not be shared across a fork.
     agent: Mutex<(u32, Agent)>,
     recorder: Option<Arc<Recorder>>,
@@ -82,6 +84,7 @@ impl Transport {
         base: BaseUrl,
         credentials: Option<&Credentials>,
         headers: &[(String, String)],
+        ca_file: Option<&Path>,
         record: Option<&Path>,
     ) -> Result<Self> {
         let authorization = match credentials {
@@ -89,12 +92,13 @@ impl Transport {
             None => None,
         };
         let headers = headers.iter().map(header).collect::<Result<_>>()?;
-        let agent = Mutex::new((std::process::id(), new_agent(&base)));
+        let roots = roots::Roots::read(ca_file)?;
+        let agent = Mutex::new((std::process::id(), new_agent(&base, &roots)));
         let recorder = match record {
             Some(path) => Some(Arc::new(Recorder::open(path, credentials)?)),
             None => None,
         };
-        Ok(Transport { base, authorization, headers, agent, recorder })
+        Ok(Transport { base, authorization, headers, roots, agent, recorder })
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -277,14 +281,18 @@ impl Transport {
         let pid = std::process::id();
         if slot.0 != pid {
             // The old agent is forgotten, not dropped: closing its sockets could disturb the parent's.
-            let old = std::mem::replace(&mut *slot, (pid, new_agent(&self.base)));
+            let old = std::mem::replace(&mut *slot, (pid, new_agent(&self.base, &self.roots)));
             std::mem::forget(old);
         }
         slot.1.clone()
     }
 }
 
-fn new_agent(base: &BaseUrl) -> Agent {
+fn new_agent(
+    base: &BaseUrl,
+    #[cfg_attr(not(feature = "tls"), expect(unused, reason = "there is no TLS"))]
+    roots: &roots::Roots,
+) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -301,9 +309,7 @@ fn new_agent(base: &BaseUrl) -> Agent {
     }
     #[cfg(feature = "tls")]
     {
-        let tls = ureq::tls::TlsConfig::builder()
-            .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-            .build();
+        let tls = ureq::tls::TlsConfig::builder().root_certs(roots.certificates()).build();
         config = config.tls_config(tls);
     }
     Agent::with_parts(config.build(), connector(), resolver::CachingResolver::default())

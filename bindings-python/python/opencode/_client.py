@@ -126,6 +126,7 @@ class ClientBase:
         events: bool | None = None,
         permission: PermissionPolicy | None = None,
         question: Literal["reject", "first", "ask"] | None = None,
+        ca_file: str | PathLike[str] | None = None,
         record: str | PathLike[str] | None = None,
     ) -> None:
         given = {
@@ -144,6 +145,7 @@ class ClientBase:
             if permission is not None and not isinstance(permission, str)
             else permission,
             "question": question,
+            "ca_file": None if ca_file is None else str(ca_file),
             "record": None if record is None else str(record),
         }
         self._settings = options(given)
