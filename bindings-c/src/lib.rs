@@ -31,12 +31,15 @@ mod tui;
 
 mod replay;
 
+mod discover;
+
 mod guard;
 mod text;
 
 pub use attach::*;
 pub use call::*;
 pub use client::*;
+pub use discover::*;
 pub use drift::*;
 pub use pty::*;
 pub use replay::*;

@@ -7,6 +7,7 @@ compile_error!("choose one: `module` for what hosts load, `embedded` for tests")
 mod call;
 mod client;
 mod decode;
+mod discover;
 mod drift;
 mod encode;
 mod outcome;
@@ -36,6 +37,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     pty::register(lua, &raw)?;
     server::register(lua, &raw)?;
     tools::register(lua, &raw)?;
+    discover::register(lua, &raw)?;
     raw.set("chapters", chapters(lua)?)?;
     lua.load(include_str!("prelude.lua")).set_name("=opencode").call(raw)
 }
@@ -45,6 +47,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("=opencode.pty", include_str!("prelude/pty.lua")),
     ("=opencode.server", include_str!("prelude/server.lua")),
     ("=opencode.tools", include_str!("prelude/tools.lua")),
+    ("=opencode.discover", include_str!("prelude/discover.lua")),
 ];
 
 fn chapters(lua: &Lua) -> Result<Table> {

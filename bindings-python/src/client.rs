@@ -140,6 +140,10 @@ impl Client {
         TuiControl { control: self.client.tui_control() }
     }
 
+    fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        crate::discover::doctor(py, self.client.clone())
+    }
+
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {
         self.client.fd().map_err(|e| exception(py, &e))
     }

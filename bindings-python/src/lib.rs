@@ -4,6 +4,7 @@
 mod call;
 mod client;
 mod decode;
+mod discover;
 mod drift;
 mod encode;
 mod error;
@@ -21,6 +22,8 @@ mod _native {
     use super::call::Call;
     #[pymodule_export]
     use super::client::Client;
+    #[pymodule_export]
+    use super::discover::discover;
     #[pymodule_export]
     use super::drift::drift;
     #[pymodule_export]

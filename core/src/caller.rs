@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::cancel::CancelToken;
+use crate::dialect::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::log::Level;
@@ -214,7 +215,8 @@ impl Caller {
         match result {
             // What looks like a broken connection is our own doing.
             Err(error) if self.is_closed() && error.status().is_none() => Err(closed(name)),
-            result => result,
+            Err(error) => Err(explain(error, &routed.target, &self.transport, limits.total, token)),
+            answer => answer,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::caller::{Caller, closed, raw_route};
 use crate::cancel::CancelToken;
+use crate::doctor::Diagnosis;
 use crate::error::{Error, Result};
 use crate::options::{CallOptions, ClientOptions};
 use crate::pty::{Pty, PtyOptions, Terminals};
@@ -249,6 +250,15 @@ impl Client {
     /// The requests of a terminal interface that is controlled by programs. Touches no network.
     pub fn tui_control(&self) -> TuiControl {
         TuiControl::new(self.clone())
+    }
+
+    /// Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock;
+    /// each with what to do. No model is called and nothing is changed.
+    ///
+    /// # Blocking
+    /// Never more than five seconds, whatever the server does.
+    pub fn doctor(&self) -> Diagnosis {
+        crate::doctor::examine(&self.0.caller)
     }
 
     /// A descriptor that is readable while any run, call or terminal of this client has something new; polling clears

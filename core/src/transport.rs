@@ -105,6 +105,10 @@ impl Transport {
         &self.base
     }
 
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.authorization.is_some()
+    }
+
     /// Sends a request and reads the whole answer. Blocks within the limits, or until cancelled.
     pub(crate) fn send(&self, request: &Request<'_>, token: &CancelToken) -> Result<Answer> {
         let exchange = Exchange::new(token.clone(), request.limits);

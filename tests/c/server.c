@@ -144,6 +144,25 @@ static void mistakes(void) {
     passed++;
 }
 
+static void discovery_and_doctor(void) {
+    OpencodeClient *client = NULL;
+    OpencodeReply *reply = NULL;
+    CHECK(opencode_discover(10000, &reply) == OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_text(reply, "/0/url"), getenv("OPENCODE_BASE_URL")) == 0);
+    CHECK(strcmp(opencode_reply_text(reply, "/0/dialect"), "1.x") == 0);
+    CHECK(strcmp(opencode_reply_text(reply, "/0/source"), "environment") == 0);
+    opencode_reply_free(reply);
+    CHECK(opencode_client_new(NULL, &client, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_doctor(client, &reply) == OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_text(reply, "/ok"), "true") == 0);
+    CHECK(strcmp(opencode_reply_text(reply, "/checks/0/check"), "server") == 0);
+    CHECK(has(opencode_reply_text(reply, "/text"), "1.18.33 (1.x)"));
+    opencode_reply_free(reply);
+    opencode_client_free(client);
+    CHECK(opencode_doctor(NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    passed++;
+}
+
 /* Starts itself as a host, and kills or ends it while a tool of its server runs. */
 static void a_host_that_is_gone(int kills) {
     char file[] = "/tmp/opencode-c-XXXXXX", tool[64], mode[8];
@@ -213,6 +232,7 @@ int main(int count, char **arguments) {
     RUN(a_started_server);
     RUN(a_launched_server);
     RUN(mistakes);
+    RUN(discovery_and_doctor);
     RUN(a_killed_host);
     RUN(a_host_that_just_ends);
     printf("%d passed, %d failed\n", passed, failed);

@@ -3,6 +3,7 @@
 
 mod attach;
 mod client;
+mod doctor;
 mod drift;
 mod error;
 mod harness;

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._async import AsyncCall, AsyncClient, AsyncRun
     from ._async_pty import AsyncPty
     from ._async_server import AsyncServer
+    from ._discover import Check, Diagnosis, Found, discover
     from ._pty import Pty
     from ._server import Server
     from ._async_tui import AsyncTuiControl
@@ -43,9 +44,12 @@ __all__ = [
     "AsyncServer",
     "AsyncTuiControl",
     "Call",
+    "Check",
     "Client",
     "Detached",
     "Drift",
+    "Diagnosis",
+    "Found",
     "Pty",
     "RawResponse",
     "Replay",
@@ -59,6 +63,7 @@ __all__ = [
     "__version__",
     "attach",
     "attach_bytes",
+    "discover",
     *_errors.__all__,
 ]
 
@@ -68,12 +73,16 @@ _LATER = {
     "AsyncPty": "._async_pty",
     "AsyncServer": "._async_server",
     "AsyncTuiControl": "._async_tui",
+    "Check": "._discover",
+    "Diagnosis": "._discover",
+    "Found": "._discover",
     "Pty": "._pty",
     "Replay": "._replay",
     "Server": "._server",
     "Share": "._usage",
     "TuiControl": "._tui",
     "Usage": "._usage",
+    "discover": "._discover",
 }
 
 

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 # The module of a command has a function `run` that takes the other arguments and gives the exit code.
-COMMANDS = {"replay": "._play"}
+COMMANDS = {"discover": "._find", "doctor": "._examine", "replay": "._play"}
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ._async_pty import AsyncPty
     from ._client import Prompt
+    from ._discover import Diagnosis
     from ._errors import OpencodeError
     from ._operations import AsyncOperations
     from ._pty_types import AsyncPtyOpener
@@ -337,6 +338,12 @@ class AsyncClient(ClientBase, AsyncOperations):
         from ._async_tui import AsyncTuiControl
 
         return AsyncTuiControl(self)
+
+    async def doctor(self) -> Diagnosis:
+        """Looks what works and what does not, as `Client.doctor`; never more than five seconds."""
+        from ._discover import Diagnosis
+
+        return Diagnosis(await asyncio.to_thread(self._native.doctor))
 
     async def close(self) -> None:
         """Ends all runs and calls of this side and joins all threads, within a second."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any, Literal
 
+    from ._discover import Diagnosis
     from ._operations import Operations
     from ._pty import Pty
     from ._pty_types import PtyOpener
@@ -333,6 +334,15 @@ class Client(ClientBase, Operations):
         from ._tui import TuiControl
 
         return TuiControl(self._native.tui_control())
+
+    def doctor(self) -> Diagnosis:
+        """Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock.
+
+        Each comes with what to do. Blocks, never more than five seconds; Ctrl-C ends it. No model is called.
+        """
+        from ._discover import Diagnosis
+
+        return Diagnosis(self._native.doctor())
 
     def close(self) -> None:
         """Ends all runs and calls of this side and joins all threads, within a second.

@@ -1,0 +1,49 @@
+//! Which servers there are, and what is wrong with one.
+
+use crate::client::OpencodeClient;
+use crate::guard::{borrow, guard};
+use crate::reply::OpencodeReply;
+use crate::status::OpencodeStatus;
+use opencode_core::discover;
+use std::time::Duration;
+
+/// Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
+/// service of OpenCode 2.x, and what announces itself on the local network where the library was built for that.
+/// Blocks, at most for timeout_ms.
+///
+/// @param timeout_ms  2000 is enough for most networks.
+/// @param reply       Receives a list of objects: url, version and dialect ("1.x" or "2.x"; null when only those
+///                    who know the password are told), needs_password, source (environment, default, service, mdns).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_discover(
+    timeout_ms: u32,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let found = discover(Duration::from_millis(timeout_ms.into()));
+            let list: Vec<String> = found.iter().map(|one| one.to_json()).collect();
+            Ok(Some(OpencodeReply::json(format!("[{}]", list.join(",")))))
+        })
+    }
+}
+
+/// Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No
+/// model is called and nothing is changed.
+///
+/// @param reply  Receives an object: ok, elapsed_ms, checks (a list of check, status, message and advice; status is
+///               "ok", "warn" or "fail"), and text, one line per check.
+/// @return OK whatever was found.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_doctor(
+    client: *const OpencodeClient,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            Ok(Some(OpencodeReply::json(borrow(client, "client")?.client.doctor().to_json())))
+        })
+    }
+}

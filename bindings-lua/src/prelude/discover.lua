@@ -1,0 +1,26 @@
+-- Which servers there are, and what is wrong with one: opencode.discover(2000), client:doctor(), opencode.doctor().
+
+local raw, opencode, shared = ...
+local finish, expect, check_self, Client = shared.finish, shared.expect, shared.check_self, shared.Client
+
+-- Blocks, at most for timeout_ms (2000).
+function opencode.discover(timeout_ms)
+  if timeout_ms ~= nil then expect(timeout_ms, "number", "opencode.discover: the timeout", 2) end
+  return raw.discover(timeout_ms or 2000)
+end
+
+-- { ok, checks = { { check, status, message, advice } }, text, elapsed_ms }. Blocks, at most five seconds.
+function Client:doctor()
+  check_self(self, "doctor", 2)
+  return raw.doctor(self.raw)
+end
+
+-- For the command line: prints one line per check of the server that opencode.client(options) means.
+function opencode.doctor(options)
+  if options ~= nil then expect(options, "table", "opencode.doctor: the options", 2) end
+  local made, message, err = finish(2, raw.client_new(options))
+  if not made then return nil, message, err end
+  local found = raw.doctor(made)
+  print(found.text)
+  return found
+end

@@ -1,0 +1,67 @@
+"""Which servers there are, and what is wrong with one."""
+
+from __future__ import annotations
+
+from . import _native
+from ._run import _Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+
+class Found(_Record):
+    """A server that answered."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        url: str
+        version: str | None
+        dialect: Literal["1.x", "2.x"] | None
+        needs_password: bool
+        source: Literal["environment", "default", "service", "mdns"]
+
+    def __repr__(self) -> str:
+        return f"<opencode.Found {self.url} {self.version or 'with a password'}>"
+
+
+class Check(_Record):
+    """One thing that was looked at."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        check: str
+        status: Literal["ok", "warn", "fail"]
+        message: str
+        advice: str
+
+
+class Diagnosis(_Record):
+    """What `Client.doctor` found. As a text it is one line per check."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        ok: bool
+        text: str
+        elapsed_ms: int
+
+    @property
+    def checks(self) -> list[Check]:
+        """What was looked at; what needs a server that was not found is left out."""
+        return [Check(check) for check in self._data["checks"]]
+
+    def __str__(self) -> str:
+        return str(self._data["text"])
+
+
+def discover(timeout: float = 2.0) -> list[Found]:
+    """Lists the servers that answer; blocks, at most `timeout` seconds, without holding the interpreter.
+
+    They come from OPENCODE_BASE_URL, the default port of this machine, the background service of OpenCode 2.x, and
+    mDNS where the package was built for that. `version` and `dialect` are None when only those who know the password
+    are told. With asyncio: `await asyncio.to_thread(opencode.discover)`.
+    """
+    return [Found(found) for found in _native.discover(timeout)]

@@ -1,0 +1,118 @@
+import asyncio
+import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import opencode
+
+
+def python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *(code.split() if code.startswith("-m ") else ["-c", code])],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+FIND = "import json, opencode; print(json.dumps([one.to_dict() for one in opencode.discover(10)]))"
+
+
+@pytest.fixture
+def second():
+    """A background service of OpenCode 2.x, which wants a password."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = self.headers.get("authorization") == "Basic b3BlbmNvZGU6aHVudGVyMg=="
+            body = json.dumps({"version": "2.0.5", "pid": 7}).encode()
+            status = 401 if not known else 200 if self.path == "/api/info" else 404
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body) if status == 200 else 0))
+            self.end_headers()
+            if status == 200:
+                self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_the_server_of_the_environment_is_found():
+    found = [one for one in opencode.discover(10) if one.source == "environment"]
+    assert len(found) == 1
+    assert found[0].url == os.environ["OPENCODE_BASE_URL"]
+    assert (found[0].version, found[0].dialect, found[0].needs_password) == ("1.18.33", "1.x", True)
+
+
+def test_a_service_of_2_x_is_found_by_its_file(second, tmp_path):
+    folder = tmp_path / "opencode"
+    folder.mkdir()
+    (folder / "service.json").write_text(json.dumps({"url": second, "pid": 7, "password": "hunter2"}))
+    text = python(FIND, XDG_STATE_HOME=str(tmp_path))
+    assert "hunter2" not in text
+    found = {one["url"]: one for one in json.loads(text)}
+    assert found[second] == {
+        "url": second,
+        "version": "2.0.5",
+        "dialect": "2.x",
+        "needs_password": True,
+        "source": "service",
+    }
+    # The password of the environment is for the server of the environment alone.
+    (folder / "service.json").write_text(json.dumps({"url": second, "pid": 7}))
+    found = {one["url"]: one for one in json.loads(python(FIND, XDG_STATE_HOME=str(tmp_path)))}
+    assert found[second]["needs_password"] and found[second]["version"] is None
+
+
+def test_a_port_that_hangs_costs_no_more_than_the_time():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        code = (
+            "import opencode, time; began = time.monotonic(); found = opencode.discover(2); "
+            "print(time.monotonic() - began, [one.url for one in found])"
+        )
+        taken, found = python(code, OPENCODE_BASE_URL=url).split(" ", 1)
+    assert url not in found
+    assert float(taken) < 3 * 2
+
+
+def test_a_doctor_says_what_works(client):
+    found = client.doctor()
+    names = [check.check for check in found.checks]
+    assert names == ["server", "password", "version", "directory", "model", "ripgrep", "events", "clock"]
+    assert found.ok and str(found).count("\n") == len(names) - 1
+    assert {check.status for check in found.checks} <= {"ok", "warn"}
+    dead = opencode.Client("http://127.0.0.1:9").doctor()
+    assert not dead.ok and "opencode serve" in dead.checks[0].advice
+
+    async def use():
+        async with opencode.AsyncClient() as other:
+            return await other.doctor()
+
+    assert asyncio.run(use()).ok
+
+
+def test_the_command_line():
+    text = python("-m opencode doctor")
+    assert text.startswith("ok   server") and "1.18.33 (1.x)" in text
+    assert os.environ["OPENCODE_SERVER_PASSWORD"] not in text
+    assert os.environ["OPENCODE_BASE_URL"] in python("-m opencode discover")
+    done = subprocess.run(
+        [sys.executable, "-m", "opencode", "doctor", "http://127.0.0.1:9"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stdout.startswith("fail server")
