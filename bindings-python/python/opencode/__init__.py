@@ -40,12 +40,11 @@ if TYPE_CHECKING:
     from ._usage import Share, Usage
 
 __all__ = [
-    "NULL",
     "AsyncCall",
     "AsyncClient",
-    "AsyncPty",
     "AsyncEventStream",
     "AsyncPages",
+    "AsyncPty",
     "AsyncRun",
     "AsyncServer",
     "AsyncTuiControl",
@@ -54,12 +53,13 @@ __all__ = [
     "Client",
     "Detached",
     "Diagnosis",
-    "Found",
     "Drift",
-    "Pty",
     "Event",
     "EventStream",
+    "Found",
+    "NULL",
     "Pages",
+    "Pty",
     "RawResponse",
     "Replay",
     "Reply",
@@ -70,9 +70,9 @@ __all__ = [
     "Update",
     "Usage",
     "__version__",
-    "discover",
     "attach",
     "attach_bytes",
+    "discover",
     *_errors.__all__,
 ]
 
@@ -85,13 +85,13 @@ _LATER = {
     "Check": "._discover",
     "Diagnosis": "._discover",
     "Found": "._discover",
-    "discover": "._discover",
     "Pty": "._pty",
     "Replay": "._replay",
     "Server": "._server",
     "Share": "._usage",
     "TuiControl": "._tui",
     "Usage": "._usage",
+    "discover": "._discover",
 }
 
 

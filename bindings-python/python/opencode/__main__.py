@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-import opencode
-
-USAGE = """usage: python -m opencode doctor [URL]     what works and what does not
-       python -m opencode discover         the servers that answer
-       python -m opencode replay FILE ...  plays a recording back"""
+# The module of a command has a function `run` that takes the other arguments and gives the exit code.
+COMMANDS = {"discover": "._find", "doctor": "._examine", "replay": "._play"}
 
 
-def main(arguments: list[str]) -> int:
-    match arguments:
-        case ["doctor", *url] if len(url) <= 1:
-            with opencode.Client(*url) as client:
-                found = client.doctor()
-            print(found)
-            return 0 if found.ok else 1
-        case ["discover"]:
-            for server in opencode.discover():
-                wants = "  wants a password" if server.needs_password else ""
-                print(f"{server.url}  {server.version or 'unknown version'}  {server.source}{wants}")
-            return 0
-        case ["replay", *rest]:
-            from ._play import run
-
-            return run(rest)
-        case _:
-            print(USAGE, file=sys.stderr)
-            return 2
+def main() -> int:
+    """Does the command of the command line."""
+    command, *arguments = sys.argv[1:] or [""]
+    module = COMMANDS.get(command)
+    if module is None:
+        print(f"usage: python -m opencode {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
+        return 2
+    code: int = import_module(module, "opencode").run(arguments)
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
