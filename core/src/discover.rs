@@ -133,7 +133,7 @@ fn next(receiver: &Mutex<Receiver<Candidate>>) -> Option<Candidate> {
 fn probe(candidate: Candidate, until: Instant) -> Option<Found> {
     let ask = |credentials: Option<&Credentials>| {
         let left = until.saturating_duration_since(Instant::now());
-        let transport = Transport::new(candidate.base.clone(), credentials, &[], None)?;
+        let transport = Transport::new(candidate.base.clone(), credentials, &[], None, None)?;
         identify(&transport, left, &CancelToken::default())
     };
     let (identity, needs_password) = match ask(None) {
