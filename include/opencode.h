@@ -1003,29 +1003,6 @@ const char *opencode_replay_url(const OpencodeReplay *replay);
  */
 void opencode_replay_free(OpencodeReplay *replay);
 
-/**
- * Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
- * service of OpenCode 2.x, and what announces itself on the local network where the library was built for that.
- * Blocks, at most for timeout_ms.
- *
- * @param timeout_ms  2000 is enough for most networks.
- * @param reply       Receives a list of objects: url, version and dialect ("1.x" or "2.x"; null when only those
- *                    who know the password are told), needs_password, source (environment, default, service, mdns).
- */
-OpencodeStatus opencode_discover(uint32_t timeout_ms,
-                                 OpencodeReply **reply);
-
-/**
- * Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No
- * model is called and nothing is changed.
- *
- * @param reply  Receives an object: ok, elapsed_ms, checks (a list of check, status, message and advice; status is
- *               "ok", "warn" or "fail"), and text, one line per check.
- * @return OK whatever was found.
- */
-OpencodeStatus opencode_doctor(const OpencodeClient *client,
-                               OpencodeReply **reply);
-
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
