@@ -38,7 +38,7 @@ const fn tool(
     Tool { command, probe: &[], package, purpose, need }
 }
 
-const TOOLS: [Tool; 17] = [
+const TOOLS: [Tool; 19] = [
     tool("git", "git", "the server reads the project with it", Need::Demo),
     tool("rg", "ripgrep", "the server searches files with it", Need::Demo),
     tool("npm", "npm", "fetches the pinned server", Need::Demo),
@@ -62,6 +62,8 @@ const TOOLS: [Tool; 17] = [
     tool("valgrind", "valgrind", "looks for memory errors in the C library", Need::Test),
     tool("strace", "strace", "counts the system calls of a poll", Need::Test),
     tool("tmux", "tmux", "gives the server's terminal interface a terminal", Need::Test),
+    tool("less", "less", "runs in a terminal of the tests", Need::Test),
+    tool("vim", "vim", "runs in a terminal of the tests", Need::Test),
 ];
 
 const NO_RIGHTS: &str = "there is no apt-get here, or no right to use it: not root, and no sudo";
