@@ -148,6 +148,9 @@ pub(crate) fn answer(
     match decode::decode(lua, answer.bytes()) {
         Ok(value) if value == Value::NULL => success(lua, Value::Nil),
         Ok(value) => success(lua, value),
-        Err(why) => failure(lua, &answer.decode_error("is no JSON", &why)),
+        Err(mlua::Error::SyntaxError { message: why, .. }) => {
+            failure(lua, &answer.decode_error("is no JSON", &why))
+        }
+        Err(error) => Err(error),
     }
 }

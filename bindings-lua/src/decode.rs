@@ -13,7 +13,7 @@ const ARRAY_KEY: &str = "opencode.array";
 
 /// The metatable that marks lists, so that an empty one stays a list when it is sent back.
 pub(crate) fn array_metatable(lua: &Lua) -> Result<Table> {
-    if let Ok(known) = lua.named_registry_value::<Table>(ARRAY_KEY) {
+    if let Some(known) = lua.named_registry_value::<Option<Table>>(ARRAY_KEY)? {
         return Ok(known);
     }
     let made = lua.create_table()?;
@@ -32,19 +32,19 @@ fn is_exact(number: i64) -> bool {
 /// Lua cannot hold are strings.
 ///
 /// # Errors
-/// A one-line text when it is no JSON, or nested deeper than 128 levels.
-pub(crate) fn decode(lua: &Lua, json: &[u8]) -> std::result::Result<Value, String> {
+/// `SyntaxError` with a one-line text when it is no JSON, or nested deeper than 128 levels. All others are Lua's
+/// own, such as that of a hook that ends the script: hand them on.
+pub(crate) fn decode(lua: &Lua, json: &[u8]) -> Result<Value> {
     let mut tape = Tape { items: Vec::with_capacity(json.len() / 16), depth: 0, deepest: 0 };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    Item(&mut tape)
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(|e| e.to_string())?;
-    let metatable = array_metatable(lua).map_err(|e| e.to_string())?;
+    Item(&mut tape).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(
+        |e| mlua::Error::SyntaxError { message: e.to_string(), incomplete_input: e.is_eof() },
+    )?;
+    let metatable = array_metatable(lua)?;
     let (items, deepest) = (tape.items.as_slice(), tape.deepest);
     // SAFETY: the closure only pushes onto the stack, checks for room first, and owns nothing that would have
     // to be dropped when Lua jumps out of it; the tape lives outside.
-    let pushed = unsafe {
+    unsafe {
         lua.exec_raw::<Value>(metatable, |state| {
             if ffi::lua_checkstack(state, deepest * 3 + 8) == 0 {
                 ffi::lua_pushnil(state);
@@ -54,8 +54,7 @@ pub(crate) fn decode(lua: &Lua, json: &[u8]) -> std::result::Result<Value, Strin
             push(state, items, &mut 0, metatable);
             ffi::lua_remove(state, metatable);
         })
-    };
-    pushed.map_err(|e| e.to_string())
+    }
 }
 
 enum Token<'a> {
@@ -277,5 +276,16 @@ mod tests {
         for json in ["", "{", "[1,]", "{}x", &"[".repeat(200)] {
             assert!(decode(&lua, json.as_bytes()).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn an_error_of_a_hook_is_handed_on() {
+        let lua = Lua::new();
+        array_metatable(&lua).unwrap();
+        let every_call = mlua::HookTriggers::new().on_calls();
+        lua.set_hook(every_call, |_, _| Err(mlua::Error::runtime("the host says stop"))).unwrap();
+        let error = decode(&lua, b"[1]").unwrap_err();
+        lua.remove_hook();
+        assert!(error.to_string().contains("the host says stop"), "{error}");
     }
 }

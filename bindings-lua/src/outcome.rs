@@ -1,7 +1,8 @@
 //! How every raw function answers the prelude: `true, values...` or `false, is_misuse, message, err`.
 //!
-//! No function returns an error to mlua: it would reach the host as a userdata that cannot be printed
-//! everywhere and has no fields.
+//! No function returns an error of ours to mlua: it would reach the host as a userdata that cannot be printed
+//! everywhere and has no fields. Errors of Lua itself, such as that of a hook by which a host ends a script, are
+//! handed on: swallowed, the script would go on with values that are missing.
 
 use crate::decode;
 use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Result, Value};
@@ -51,7 +52,7 @@ pub(crate) fn runtime<T>(
 /// Message and table of an error.
 pub(crate) fn describe(lua: &Lua, error: &Error) -> Result<(String, Value)> {
     let message = format!("{}: {}", error.kind().name(), error.message());
-    let table = decode::decode(lua, error.to_json().as_bytes()).map_or(Value::Nil, |value| value);
+    let table = decode::decode(lua, error.to_json().as_bytes())?;
     Ok((message, table))
 }
 

@@ -78,7 +78,7 @@ fn wait_update(lua: &Lua, (run, timeout): (UserDataRef<RawRun>, Option<f64>)) ->
 }
 
 fn convert(lua: &Lua, update: &Update) -> Result<Value> {
-    let value = native(lua, &update.to_json());
+    let value = native(lua, &update.to_json())?;
     if let (Value::Table(table), Update::Failed(error)) = (&value, update) {
         // Errors of updates print like all others.
         let (message, _) = describe(lua, error)?;
@@ -89,7 +89,7 @@ fn convert(lua: &Lua, update: &Update) -> Result<Value> {
 
 fn wait(lua: &Lua, (run, timeout): (UserDataRef<RawRun>, Option<f64>)) -> Result<MultiValue> {
     let reply = run.0.wait(timeout.map(milliseconds));
-    outcome(lua, reply, |lua, reply| Ok(native(lua, &reply.to_json())))
+    outcome(lua, reply, |lua, reply| native(lua, &reply.to_json()))
 }
 
 fn cancel(_: &Lua, (run, timeout): (UserDataRef<RawRun>, f64)) -> Result<&'static str> {
@@ -97,7 +97,7 @@ fn cancel(_: &Lua, (run, timeout): (UserDataRef<RawRun>, f64)) -> Result<&'stati
 }
 
 fn reply(lua: &Lua, run: UserDataRef<RawRun>) -> Result<Value> {
-    Ok(run.0.reply().map_or(Value::Nil, |reply| native(lua, &reply.to_json())))
+    run.0.reply().map_or(Ok(Value::Nil), |reply| native(lua, &reply.to_json()))
 }
 
 fn error(lua: &Lua, run: UserDataRef<RawRun>) -> Result<(Option<String>, Value)> {
@@ -151,6 +151,6 @@ fn detach(lua: &Lua, (run, timeout): (UserDataRef<RawRun>, f64)) -> Result<Multi
 }
 
 /// JSON that the core made; it cannot be wrong.
-fn native(lua: &Lua, json: &str) -> Value {
-    decode::decode(lua, json.as_bytes()).unwrap_or(Value::Nil)
+fn native(lua: &Lua, json: &str) -> Result<Value> {
+    decode::decode(lua, json.as_bytes())
 }

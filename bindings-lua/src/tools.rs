@@ -126,5 +126,5 @@ fn respond(lua: &Lua, (control, value): (UserDataRef<RawControl>, Value)) -> Res
 
 /// JSON that the core made, or passed on unread.
 fn native(lua: &Lua, json: &str) -> Result<Value> {
-    Ok(decode::decode(lua, json.as_bytes()).unwrap_or(Value::Nil))
+    decode::decode(lua, json.as_bytes())
 }

@@ -102,3 +102,29 @@ end)
 check.test("the descriptor is there", function()
   check.equal(client:fd() >= 0, true)
 end)
+
+-- A host ends a script that runs for too long, and `lua` one that gets Ctrl-C, by a hook that raises an error. It may
+-- come in the middle of a call; swallowed there, the script would go on, with values that are missing.
+check.test("an error of a hook is never swallowed", function()
+  local run = assert(client:run(scripted("hook", '[{"text":"a"}]')))
+  assert(run:wait(60000))
+  local reached = 0
+  for number = 1, 60 do
+    local calls = 0
+    debug.sethook(function()
+      calls = calls + 1
+      if calls == number then
+        debug.sethook()
+        error("the host says stop")
+      end
+    end, "c")
+    local is_ok, message = pcall(function() return run:wait(0), run:reply() end)
+    debug.sethook()
+    if calls >= number then
+      reached = number
+      check.equal(is_ok, false, "stopped at call " .. number)
+      check.contains(tostring(message), "the host says stop")
+    end
+  end
+  check.equal(reached > 3, true, "the hook was reached")
+end)

@@ -55,6 +55,10 @@ pub(crate) const LUAS: &[Lua] = &[
     Lua { feature: "lua55", hosts: &[] },
 ];
 
+/// The programs of examples/, the same in every language.
+pub(crate) const EXAMPLES: &[&str] =
+    &["ai", "ask", "attach", "permissions", "poll_in_tick", "terminal"];
+
 /// Where everything that is built comes together.
 pub(crate) fn dist() -> PathBuf {
     workspace().join("target/dist")
@@ -78,7 +82,9 @@ pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
     for name in ["libopencode.so", "libopencode.a"] {
         place(&built.join(name), &dist().join("c").join(name))?;
     }
-    place(&built.join("ask"), &dist().join("rust/ask"))?;
+    for name in EXAMPLES {
+        place(&built.join(name), &dist().join("rust").join(name))?;
+    }
     let folder = dist().join("lua").join(lua.feature);
     place(&built.join("libopencode_lua.so"), &folder.join("opencode.so"))?;
     Ok(folder)

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that a change must pass.
 
+mod example;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -167,6 +169,7 @@ impl Suite {
         self.python(stage, &python)?;
         self.relay(stage, &python)?;
         self.examples(stage, &python)?;
+        self.readme(stage, &python)?;
         if !self.fast {
             conformance::test(modules, &python)?;
             self.passed += 1;
@@ -325,23 +328,8 @@ impl Suite {
         Ok(())
     }
 
-    fn examples(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        let examples = workspace().join("examples");
-        let module = artefact::dist().join("lua").join(LUAS[0].feature);
-        let mut lua = Command::new(LUAS[0].hosts[0]);
-        lua.env("LUA_CPATH", module.join("?.so")).arg(examples.join("lua/ask.lua"));
-        let mut python_program = Command::new(python);
-        python_program.arg(examples.join("python/ask.py"));
-        let c = artefact::compile(&examples.join("c/ask.c"), &["-std=c99"])?;
-        let programs: [(&str, Command); 4] = [
-            ("Lua", lua),
-            ("Python", python_program),
-            ("C", Command::new(c)),
-            ("Rust", Command::new(artefact::dist().join("rust/ask"))),
-        ];
-        for (language, mut program) in programs {
-            stage.run(self, &format!("the {language} example"), program.arg("Say pong"))?;
-        }
+    /// The code of the README, in every language.
+    fn readme(&mut self, stage: &Stage, python: &Path) -> Result<()> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
         cargo.arg(workspace().join("Cargo.toml"));

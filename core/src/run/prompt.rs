@@ -177,13 +177,7 @@ impl Prompt {
     /// # Errors
     /// As [`from_json`](Self::from_json), and when the options hold a `prompt` too.
     pub fn with_options(text: impl Into<String>, json: &str) -> Result<Self> {
-        let options = Prompt::options_from_json(json)?;
-        if !options.parts.is_empty() {
-            return Err(Error::invalid(
-                "run: the prompt is given twice; take it out of the options",
-            ));
-        }
-        Ok(Prompt { parts: vec![text_part(text.into())], ..options })
+        Prompt::read(json, Some(text.into()))
     }
 
     /// Like [`from_json`](Self::from_json), without the need for a prompt: what a resumed run takes.
@@ -191,12 +185,23 @@ impl Prompt {
     /// # Errors
     /// As [`from_json`](Self::from_json).
     pub fn options_from_json(json: &str) -> Result<Self> {
+        Prompt::read(json, None)
+    }
+
+    fn read(json: &str, text: Option<String>) -> Result<Self> {
         let mut take = Take::new("run", json, FIELDS)?;
-        let mut parts = match take.value("prompt") {
-            None => Vec::new(),
-            Some(Value::String(text)) => vec![text_part(text)],
-            Some(Value::Array(items)) => items.into_iter().map(part).collect::<Result<Vec<_>>>()?,
-            Some(_) => {
+        let mut parts = match (take.value("prompt"), text) {
+            (None, text) => text.map(text_part).into_iter().collect(),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid(
+                    "run: the prompt is given twice; take it out of the options",
+                ));
+            }
+            (Some(Value::String(text)), None) => vec![text_part(text)],
+            (Some(Value::Array(items)), None) => {
+                items.into_iter().map(part).collect::<Result<Vec<_>>>()?
+            }
+            (Some(_), None) => {
                 return Err(Error::invalid("run: the prompt must be a text or a list of parts"));
             }
         };
@@ -368,6 +373,9 @@ mod tests {
         );
         assert!(Prompt::with_options("a", "").is_ok());
         assert!(Prompt::with_options("a", r#"{"prompt":"b"}"#).is_err());
+        let file = json!({ "files": concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml") });
+        let prompt = Prompt::with_options("a", &file.to_string()).unwrap();
+        assert_eq!((prompt.parts.len(), &prompt.parts[1]["filename"]), (2, &json!("Cargo.toml")));
     }
 
     #[test]

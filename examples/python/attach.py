@@ -1,0 +1,17 @@
+"""Asks about a file on this machine; its content travels with the prompt: `python attach.py FILE PROMPT`."""
+
+import sys
+
+import opencode
+
+if len(sys.argv) < 3:
+    print("usage: python attach.py FILE PROMPT", file=sys.stderr)
+    sys.exit(2)
+
+try:
+    with opencode.Client() as client:
+        part = opencode.attach(sys.argv[1])
+        print(f"[{part['filename']}, {part['mime']}]")
+        print(client.ask([" ".join(sys.argv[2:]), part]).text)
+except opencode.OpencodeError as error:
+    sys.exit(str(error))

@@ -1,0 +1,267 @@
+//! The examples: every program, in every language, with what it must print.
+
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use opencode_tests::binary::workspace;
+use opencode_tests::{Error, LIMIT, Result, http, prompt};
+use serde_json::{Value, json};
+
+use super::{Stage, Suite, scratch};
+use crate::artefact::{self, LUAS};
+
+const LANGUAGES: &[&str] = &["Lua", "Python", "C", "Rust"];
+
+/// One call of a program: its arguments, its exit code, and texts that it must print, to standard output or, with
+/// `! ` before them, to standard error.
+struct Case {
+    example: &'static str,
+    arguments: Vec<String>,
+    code: i32,
+    printed: &'static [&'static str],
+}
+
+fn case(
+    example: &'static str,
+    arguments: &[&str],
+    code: i32,
+    printed: &'static [&'static str],
+) -> Case {
+    let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+    Case { example, arguments, code, printed }
+}
+
+/// What every language must do in the same way.
+fn cases() -> Vec<Case> {
+    let answer = prompt("answer", json!([{ "text": "a fine answer" }]));
+    let bash = json!({ "command": "echo hi", "description": "Says hi" });
+    let tool =
+        json!([{ "tools": [{ "name": "bash", "arguments": bash }] }, { "text": "finished" }]);
+    let tool = prompt("use a tool", tool);
+    let refused = json!([{ "status": 400, "body": { "error": { "message": "no such luck" } } }]);
+    let refused = prompt("fail", refused);
+    vec![
+        case("ask", &[&answer], 0, &["a fine answer\n[cost "]),
+        case(
+            "poll_in_tick",
+            &[&answer],
+            0,
+            &["a fine answer\n[", " ticks, the slowest poll took "],
+        ),
+        case("poll_in_tick", &[&refused], 1, &["! no such luck"]),
+        case(
+            "permissions",
+            &["--yes", &tool],
+            0,
+            &["bash: echo hi\n", "finished\n", "[bash echo hi: once by host]\n"],
+        ),
+        case("permissions", &["--no", &tool], 0, &["[bash echo hi: reject by host]\n"]),
+        // Nobody sits at standard input.
+        case("permissions", &[&tool], 0, &["Allow it?", "[bash echo hi: reject by host]\n"]),
+        case(
+            "permissions",
+            &["--rules", &tool],
+            0,
+            &["finished\n", "[bash echo hi: once by policy]\n"],
+        ),
+        case("permissions", &["--maybe", &tool], 2, &["! usage: "]),
+        case("attach", &["notes.txt", &answer], 0, &["[notes.txt, text/plain]\na fine answer\n"]),
+        case("attach", &["none.txt", &answer], 1, &["! none.txt"]),
+        case("attach", &[], 2, &["! usage: "]),
+        case("terminal", &["echo $((6 * 7)); (exit 3)"], 3, &["42", "[exit code 3]\n"]),
+        case("ai", &[&answer], 0, &["a fine answer\n", "! [session ses_"]),
+        // Words need no quotes.
+        case("ai", &["--agent", "build", "Two", &answer], 0, &["a fine answer\n"]),
+        case("ai", &["--agent", "nobody", "x"], 1, &["! ai: run: ", "! nobody"]),
+        case("ai", &["--model", "no/such", "x"], 1, &["! ai: ", "! no/such"]),
+        case("ai", &["--model", "nonsense", "x"], 1, &["! ai: model \"nonsense\": write "]),
+        case("ai", &["--session", "ses_none", "x"], 1, &["! ai: ", "! ses_none"]),
+        case("ai", &[&refused], 1, &["! ai: ", "! no such luck"]),
+        case("ai", &[], 2, &["! usage: ai ["]),
+        case("ai", &["--wrong", "x"], 2, &["! usage: ai ["]),
+    ]
+}
+
+impl Suite {
+    /// Runs every example in every language.
+    pub(super) fn examples(&mut self, stage: &Stage, python: &Path) -> Result<()> {
+        let programs = Programs { stage, python };
+        let cases = cases();
+        std::fs::write(stage.server.directory().join("notes.txt"), "Buy milk.\n")?;
+        for language in LANGUAGES {
+            self.step(&format!("the examples in {language}"), |note| {
+                for case in &cases {
+                    note.set(&format!("{} {}", case.example, case.arguments.join(" ")));
+                    let mut program = programs.command(language, case.example)?;
+                    check(program.args(&case.arguments), case.code, case.printed)?;
+                }
+                Ok(())
+            })?;
+            self.step(&format!("ai in {language}"), |_| {
+                programs.settings(language)?;
+                programs.same_session(language)?;
+                programs.terminal_interface(language)?;
+                programs.interrupt(language)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+struct Programs<'a> {
+    stage: &'a Stage,
+    python: &'a Path,
+}
+
+impl Programs<'_> {
+    fn command(&self, language: &str, name: &str) -> Result<Command> {
+        let folder = workspace().join("examples");
+        let (program, script): (PathBuf, Option<PathBuf>) = match language {
+            "Lua" => (LUAS[0].hosts[0].into(), Some(folder.join(format!("lua/{name}.lua")))),
+            "Python" => (self.python.into(), Some(folder.join(format!("python/{name}.py")))),
+            "C" => {
+                let source = folder.join(format!("c/{name}.c"));
+                (artefact::compile(&source, &["-std=c99"])?, None)
+            }
+            _ => (artefact::dist().join("rust").join(name), None),
+        };
+        // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT").arg(program).args(script);
+        let module = artefact::dist().join("lua").join(LUAS[0].feature);
+        command
+            .current_dir(self.stage.server.directory())
+            .envs(self.stage.server.env())
+            .env("LUA_CPATH", module.join("?.so"))
+            .env("AI_SETTINGS", "/nonexistent")
+            .stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// What is not given comes from the environment, and else from a file.
+    fn settings(&self, language: &str) -> Result<()> {
+        let path = scratch("ai")?.join("settings.env");
+        let mut lines = String::from("AI_AGENT=nobody\n\n");
+        for (name, value) in self.stage.server.env() {
+            lines += &format!("{name}={value}\n");
+        }
+        std::fs::write(&path, lines).map_err(|e| Error::wrap(path.display(), e))?;
+        let program = || {
+            let mut program = self.command(language, "ai")?;
+            for (name, _) in self.stage.server.env() {
+                program.env_remove(name);
+            }
+            program.env("AI_SETTINGS", &path);
+            Ok::<Command, Error>(program)
+        };
+        let answer = prompt("settings", json!([{ "text": "a fine answer" }]));
+        check(program()?.arg(&answer), 1, &["! ai: run: ", "! nobody"])?;
+        check(program()?.env("AI_AGENT", "build").arg(&answer), 0, &["a fine answer\n"])?;
+        check(program()?.args(["--agent", "build"]).arg(&answer), 0, &["a fine answer\n"])?;
+        Ok(())
+    }
+
+    fn same_session(&self, language: &str) -> Result<()> {
+        let answer = prompt("again", json!([{ "text": "a fine answer" }]));
+        let first = check(self.command(language, "ai")?.arg(&answer), 0, &["! [session "])?;
+        let session = session_of(&first.stderr)?;
+        let mut again = self.command(language, "ai")?;
+        let second = check(again.args(["--session", &session]).arg(&answer), 0, &["a fine"])?;
+        if session_of(&second.stderr)? != session {
+            return Err(Error::new(format!("the second prompt did not go to {session}")));
+        }
+        Ok(())
+    }
+
+    /// What a terminal interface would get.
+    fn terminal_interface(&self, language: &str) -> Result<()> {
+        let server = &self.stage.server;
+        let authorization = http::basic(server.username(), server.password().unwrap_or_default());
+        let headers = [("authorization", authorization.as_str())];
+        let url = format!("{}/event", server.url());
+        let mut events = http::open("GET", &url, &headers, None, LIMIT)?;
+        let mut seen = String::new();
+        wait_for(&mut events, &mut seen, "server.connected")?;
+        let mut program = self.command(language, "ai")?;
+        check(
+            program.args(["--tui", "say", "\"hello\""]),
+            0,
+            &["[sent to the terminal interface]\n"],
+        )?;
+        wait_for(&mut events, &mut seen, r#""say \"hello\"""#)?;
+        wait_for(&mut events, &mut seen, "prompt.submit")
+    }
+
+    /// Ctrl-C stops the agent, not only the program.
+    fn interrupt(&self, language: &str) -> Result<()> {
+        let words = "word ".repeat(200);
+        let slow = prompt("slow", json!([{ "text": words, "delay_ms": 300 }]));
+        let mut child = self
+            .command(language, "ai")?
+            .arg(&slow)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut out = BufReader::new(child.stdout.take().ok_or_else(|| Error::new("no pipe"))?);
+        // The first word: it streams.
+        out.read_exact(&mut [0; 5])?;
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+        std::io::copy(&mut out, &mut std::io::sink())?;
+        let output = child.wait_with_output()?;
+        judge("ai, interrupted", &output, 130, &["! ai: stopped\n", "! [session "])?;
+        let status = self.stage.server.get("/session/status")?.text();
+        let session = session_of(&output.stderr)?;
+        if status.contains(&session) {
+            return Err(Error::new(format!("{session} still works: {status}")));
+        }
+        let messages = self.stage.server.get(&format!("/session/{session}/message"))?.json();
+        let last = messages.as_array().and_then(|list| list.last()).cloned().unwrap_or(Value::Null);
+        if last["info"]["error"]["name"] != "MessageAbortedError" {
+            return Err(Error::new(format!("the message was not aborted: {last}")));
+        }
+        Ok(())
+    }
+}
+
+/// Reads on until a text has come.
+fn wait_for(stream: &mut impl Read, seen: &mut String, text: &str) -> Result<()> {
+    let mut piece = [0; 4096];
+    while !seen.contains(text) {
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => return Err(Error::new(format!("'{text}' did not come: {seen}"))),
+            Ok(length) => seen.push_str(&String::from_utf8_lossy(&piece[..length])),
+        }
+    }
+    Ok(())
+}
+
+fn session_of(stderr: &[u8]) -> Result<String> {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines()
+        .find_map(|line| line.strip_prefix("[session ")?.strip_suffix(']').map(str::to_owned))
+        .ok_or_else(|| Error::new(format!("no session in '{text}'")))
+}
+
+fn check(program: &mut Command, code: i32, printed: &[&str]) -> Result<Output> {
+    let output = program.output()?;
+    judge(&format!("{program:?}"), &output, code, printed)?;
+    Ok(output)
+}
+
+fn judge(what: &str, output: &Output, code: i32, printed: &[&str]) -> Result<()> {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    let missing = printed.iter().find(|text| match text.strip_prefix("! ") {
+        Some(text) => !err.contains(text),
+        None => !out.contains(**text),
+    });
+    let wrong = match missing {
+        Some(text) => format!("it did not print '{text}'"),
+        None if output.status.code() != Some(code) => {
+            format!("it ended with {} and not with {code}", output.status)
+        }
+        None => return Ok(()),
+    };
+    Err(Error::new(format!("{what}: {wrong}\nstdout: {out}\nstderr: {err}")))
+}
