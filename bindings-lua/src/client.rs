@@ -42,7 +42,7 @@ fn fd(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
 fn log(lua: &Lua, client: UserDataRef<RawClient>) -> Result<Table> {
     let list = lua.create_table()?;
     while let Some(record) = client.0.next_log() {
-        list.push(decode::decode(lua, record.to_json().as_bytes()).unwrap_or(Value::Nil))?;
+        list.push(decode::decode(lua, record.to_json().as_bytes())?)?;
     }
     Ok(list)
 }

@@ -34,7 +34,7 @@ fn next(lua: &Lua, (stream, timeout): (UserDataRef<RawEvents>, Option<f64>)) -> 
         Some(Duration::ZERO) => stream.0.poll(),
         limit => stream.0.next(limit),
     };
-    runtime(lua, found, |lua, event| Ok(event.map_or(Value::Nil, |event| convert(lua, &event))))
+    runtime(lua, found, |lua, event| event.map_or(Ok(Value::Nil), |event| convert(lua, &event)))
 }
 
 fn is_over(_: &Lua, stream: UserDataRef<RawEvents>) -> Result<bool> {
@@ -47,6 +47,6 @@ fn close(_: &Lua, stream: UserDataRef<RawEvents>) -> Result<()> {
 }
 
 /// An event as a table; its JSON cannot be wrong.
-fn convert(lua: &Lua, event: &StreamEvent) -> Value {
-    decode::decode(lua, event.to_json().as_bytes()).unwrap_or(Value::Nil)
+fn convert(lua: &Lua, event: &StreamEvent) -> Result<Value> {
+    decode::decode(lua, event.to_json().as_bytes())
 }

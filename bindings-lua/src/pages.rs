@@ -49,9 +49,7 @@ fn next(lua: &Lua, mut pages: UserDataRefMut<RawPages>) -> Result<MultiValue> {
     let found = pages.0.next_json(&CallOptions::default());
     outcome(lua, found, |lua, item| {
         // The server's answer was checked when the page was read.
-        Ok(item.map_or(Value::Nil, |json| {
-            decode::decode(lua, json.get().as_bytes()).unwrap_or(Value::Nil)
-        }))
+        item.map_or(Ok(Value::Nil), |json| decode::decode(lua, json.get().as_bytes()))
     })
 }
 

@@ -50,17 +50,10 @@ impl Caller {
     ) -> Result<Answer> {
         let operation = find(name)?;
         check_single(operation)?;
-        let own = self.project();
-        let project = Project {
-            directory: options.directory.as_deref().or(own.directory),
-            workspace: options.workspace.as_deref().or(own.workspace),
-        };
-        let routed = route(operation, arguments, project)?;
-        let max = options.max_retries.unwrap_or(self.options.max_retries);
-        let policy = RetryPolicy { max: if operation.may_repeat { max } else { 0 } };
+        let project = self.project_of(options);
+        let policy = self.retries(operation, options);
         let began = Instant::now();
-        let limits = self.limits(operation, options);
-        let result = self.repeat(operation.name, &routed, options, policy, limits, token);
+        let result = self.plain(operation.name, arguments, options, token);
         let ask = |name: &str, arguments: &str| {
             let operation = find(name)?;
             let routed = route(operation, arguments, project)?;
@@ -69,6 +62,21 @@ impl Caller {
             self.repeat(operation.name, &routed, options, policy, limits, token)
         };
         remedy::apply(operation.name, arguments, result, &ask, &self.options.log)
+    }
+
+    /// Does an operation as [`call`](Self::call) does, and leaves what the server answers as it is.
+    pub(crate) fn plain(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project_of(options))?;
+        let policy = self.retries(operation, options);
+        let limits = self.limits(operation, options);
+        self.repeat(operation.name, &routed, options, policy, limits, token)
     }
 
     /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks
@@ -140,6 +148,20 @@ impl Caller {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// The project of one call.
+    fn project_of<'a>(&'a self, options: &'a CallOptions) -> Project<'a> {
+        let own = self.project();
+        Project {
+            directory: options.directory.as_deref().or(own.directory),
+            workspace: options.workspace.as_deref().or(own.workspace),
+        }
+    }
+
+    fn retries(&self, operation: &Operation, options: &CallOptions) -> RetryPolicy {
+        let max = options.max_retries.unwrap_or(self.options.max_retries);
+        RetryPolicy { max: if operation.may_repeat { max } else { 0 } }
     }
 
     fn project(&self) -> Project<'_> {
@@ -253,16 +275,6 @@ pub(crate) fn closed(name: &str) -> Error {
         .with_operation(name.to_owned())
 }
 
-/// A target as it may be shown: the server takes credentials in the query too.
-fn without_secrets(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name @ ("auth_token" | "ticket"), _)) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
-}
-
 /// Refuses a stream: reading it to its end would take for ever.
 fn check_single(operation: &Operation) -> Result<()> {
     let what = match operation.answer {
@@ -274,6 +286,17 @@ fn check_single(operation: &Operation) -> Result<()> {
         .with_operation(operation.name))
 }
 
+/// A target as it may be shown: the server takes credentials in the query too.
+fn without_secrets(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name @ ("auth_token" | "ticket"), _)) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
+}
+
+/// Finds an operation that answers once; streams have their own ways in.
 fn find(name: &str) -> Result<&'static Operation> {
     operation::find(name).ok_or_else(|| {
         let near = operation::nearest(name)

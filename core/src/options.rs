@@ -104,9 +104,9 @@ const FIELDS: &[&str] = &[
     "events",
     "permission",
     "question",
-    "log",
     "ca_file",
     "record",
+    "log",
 ];
 
 impl ClientOptions {
@@ -165,6 +165,8 @@ impl ClientOptions {
         if let Some(policy) = take.value("question") {
             options.question = QuestionPolicy::from_value(&policy)?;
         }
+        options.ca_file = take.text("ca_file")?.map(PathBuf::from);
+        options.record = take.text("record")?.map(PathBuf::from).or(options.record);
         if let Some(text) = take.text("log")? {
             let level = Level::parse(&text).ok_or_else(|| {
                 let text =
@@ -173,8 +175,6 @@ impl ClientOptions {
             })?;
             options.log_level = Some(level);
         }
-        options.ca_file = take.text("ca_file")?.map(PathBuf::from);
-        options.record = take.text("record")?.map(PathBuf::from).or(options.record);
         Ok(options)
     }
 
