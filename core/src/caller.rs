@@ -71,6 +71,22 @@ impl Caller {
         remedy::apply(operation.name, arguments, result, &ask, &self.options.log)
     }
 
+    /// Does an operation as [`call`](Self::call) does, and leaves what the server answers as it is.
+    pub(crate) fn plain(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        let max = options.max_retries.unwrap_or(self.options.max_retries);
+        let policy = RetryPolicy { max: if operation.may_repeat { max } else { 0 } };
+        let limits = self.limits(operation, options);
+        self.repeat(operation.name, &routed, options, policy, limits, token)
+    }
+
     /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks
     /// has a better idea of what to do when it fails.
     pub(crate) fn ask(
@@ -253,16 +269,6 @@ pub(crate) fn closed(name: &str) -> Error {
         .with_operation(name.to_owned())
 }
 
-/// A target as it may be shown: the server takes credentials in the query too.
-fn without_secrets(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name @ ("auth_token" | "ticket"), _)) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
-}
-
 /// Refuses a stream: reading it to its end would take for ever.
 fn check_single(operation: &Operation) -> Result<()> {
     let what = match operation.answer {
@@ -274,6 +280,17 @@ fn check_single(operation: &Operation) -> Result<()> {
         .with_operation(operation.name))
 }
 
+/// A target as it may be shown: the server takes credentials in the query too.
+fn without_secrets(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name @ ("auth_token" | "ticket"), _)) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
+}
+
+/// Finds an operation that answers once; streams have their own ways in.
 fn find(name: &str) -> Result<&'static Operation> {
     operation::find(name).ok_or_else(|| {
         let near = operation::nearest(name)

@@ -159,7 +159,7 @@ impl Client {
         body: Option<&str>,
         options: CallOptions,
     ) -> Result<Call> {
-        let routed = raw_route(method, path, query, body)?;
+        let routed = raw_route(method, path, &scoped(query, &options), body)?;
         let caller = Arc::clone(&self.0.caller);
         self.start_work("request", move |token| caller.request(&routed, &options, token))
     }
@@ -189,12 +189,7 @@ impl Client {
         body: Option<&str>,
         options: &CallOptions,
     ) -> Result<Answer> {
-        let mut query = query.to_vec();
-        for (name, value) in [("directory", &options.directory), ("workspace", &options.workspace)]
-        {
-            query.extend(value.as_ref().map(|value| (name.to_owned(), value.clone())));
-        }
-        let routed = raw_route(method, path, &query, body)?;
+        let routed = raw_route(method, path, &scoped(query, options), body)?;
         let token = CancelToken::with_interrupt(options.interrupt.clone());
         self.0.caller.request(&routed, options, &token)
     }
@@ -255,41 +250,6 @@ impl Client {
         self.terminals().connect(&self.0.caller, &self.0.signal, id, options)
     }
 
-    /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection
-    /// is made in the background, and made again whenever it breaks.
-    ///
-    /// # Errors
-    /// `closed`, and `internal` when the system gives no thread. All else shows in the stream.
-    pub fn events(&self, options: EventOptions) -> Result<EventStream> {
-        EventStream::open(self, options)
-    }
-
-    /// The messages of a session, newest first, fetched page by page. Blocks in the iterator only.
-    pub fn messages(&self, session_id: &str, options: MessageOptions) -> Pages<Message> {
-        Pages::of_messages(self, session_id, options)
-    }
-
-    /// The sessions of a directory or of the whole server, the one that changed last first, fetched page by page.
-    /// Blocks in the iterator only. A session that changes meanwhile, before it was given, may be left out.
-    pub fn sessions(&self, options: SessionOptions) -> Pages<Session> {
-        Pages::of_sessions(self, options)
-    }
-
-    /// The oldest message about what happened that nobody took yet, when [`ClientOptions::log_level`] asks for them.
-    /// A thousand are kept. Never blocks.
-    pub fn next_log(&self) -> Option<LogRecord> {
-        self.0.logs.pop()
-    }
-
-    /// Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock;
-    /// each with what to do. No model is called and nothing is changed.
-    ///
-    /// # Blocking
-    /// Never more than five seconds, whatever the server does.
-    pub fn doctor(&self) -> Diagnosis {
-        crate::doctor::examine(&self.0.caller)
-    }
-
     /// Adds up what a session used, and with `options.tree` its subagents too. Blocks; reads fifty messages at a
     /// time, so that memory does not grow with the session.
     ///
@@ -317,6 +277,41 @@ impl Client {
     /// The requests of a terminal interface that is controlled by programs. Touches no network.
     pub fn tui_control(&self) -> TuiControl {
         TuiControl::new(self.clone())
+    }
+
+    /// Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock;
+    /// each with what to do. No model is called and nothing is changed.
+    ///
+    /// # Blocking
+    /// Never more than five seconds, whatever the server does.
+    pub fn doctor(&self) -> Diagnosis {
+        crate::doctor::examine(&self.0.caller)
+    }
+
+    /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection
+    /// is made in the background, and made again whenever it breaks.
+    ///
+    /// # Errors
+    /// `closed`, and `internal` when the system gives no thread. All else shows in the stream.
+    pub fn events(&self, options: EventOptions) -> Result<EventStream> {
+        EventStream::open(self, options)
+    }
+
+    /// The messages of a session, newest first, fetched page by page. Blocks in the iterator only.
+    pub fn messages(&self, session_id: &str, options: MessageOptions) -> Pages<Message> {
+        Pages::of_messages(self, session_id, options)
+    }
+
+    /// The sessions of a directory or of the whole server, the one that changed last first, fetched page by page.
+    /// Blocks in the iterator only. A session that changes meanwhile, before it was given, may be left out.
+    pub fn sessions(&self, options: SessionOptions) -> Pages<Session> {
+        Pages::of_sessions(self, options)
+    }
+
+    /// The oldest message about what happened that nobody took yet, when [`ClientOptions::log_level`] asks for them.
+    /// A thousand are kept. Never blocks.
+    pub fn next_log(&self) -> Option<LogRecord> {
+        self.0.logs.pop()
     }
 
     /// A descriptor that is readable while any run, call, event stream or terminal of this client has something new;
@@ -374,6 +369,17 @@ impl Client {
         Arc::clone(&self.background().resolver)
     }
 
+    /// A call whose answer is left as the server gave it.
+    pub(crate) fn call_plain(
+        &self,
+        operation: &'static str,
+        json: &str,
+        options: &CallOptions,
+    ) -> Result<Answer> {
+        let token = CancelToken::with_interrupt(options.interrupt.clone());
+        self.0.caller.plain(operation, json, options, &token)
+    }
+
     pub(crate) fn signal(&self) -> &Arc<Signal> {
         &self.0.signal
     }
@@ -428,6 +434,13 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
+}
+
+/// The query of a raw request, with the directory and the workspace of its options.
+fn scoped(query: &[(String, String)], options: &CallOptions) -> Vec<(String, String)> {
+    let scope = [("directory", &options.directory), ("workspace", &options.workspace)];
+    let given = scope.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    query.iter().cloned().chain(given.map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
 fn to_json(operation: &str, arguments: &impl Serialize) -> Result<String> {

@@ -74,7 +74,7 @@ impl MessagePages {
         // A query that is null is none.
         let arguments =
             json!({ "sessionID": self.session_id, "limit": limit, "before": self.cursor });
-        match client.call_json("session.messages", &arguments.to_string(), options) {
+        match client.call_plain("session.messages", &arguments.to_string(), options) {
             Ok(answer) => self.read(&answer),
             Err(error) if is_unwritable(&error) && !self.is_single => {
                 self.is_single = true;
