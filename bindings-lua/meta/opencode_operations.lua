@@ -34,23 +34,27 @@
 ---@field retryable boolean
 ---@field sent boolean whether the request may have reached the server
 
----What every call takes beside its own arguments.
+---The last table of every call: what it does differently from its client.
 ---@class opencode.CallOptions
----@field timeout_ms? integer
----@field headers? table<string, string>
-
----What calls take that look at a directory. It comes before that of the client.
----@class opencode.ScopedOptions : opencode.CallOptions
+---@field timeout_ms? integer the whole call, repetitions included
 ---@field directory? string
 ---@field workspace? string
+---@field max_retries? integer of reads; nothing else is repeated
+---@field headers? table<string, string>
+---@field raw? boolean gives a table with status, headers and body in place of the answer
 
----@class opencode.AppLogArguments : opencode.ScopedOptions
+---The arguments of calls that look at a directory have these too.
+---@class opencode.Scoped
+---@field directory? string in place of the client's
+---@field workspace? string in place of the client's
+
+---@class opencode.AppLogArguments : opencode.Scoped
 ---@field level "debug"|"info"|"error"|"warn"
 ---@field message string
 ---@field service string
 ---@field extra? table<string, any>
 
----@class opencode.AuthSetArguments : opencode.CallOptions
+---@class opencode.AuthSetArguments
 ---@field type "oauth"|"api"|"wellknown"
 ---@field access? string
 ---@field accountId? string
@@ -62,7 +66,7 @@
 ---@field token? string
 ---@field [string] any
 
----@class opencode.ConfigUpdateArguments : opencode.ScopedOptions
+---@class opencode.ConfigUpdateArguments : opencode.Scoped
 ---@field ["$schema"]? string
 ---@field agent? table<string, opencode.types.AgentConfig>
 ---@field attachment? opencode.types.AttachmentConfig
@@ -101,19 +105,19 @@
 ---@field watcher? opencode.types.ConfigUpdateWatcher
 ---@field [string] any
 
----@class opencode.ExperimentalConsoleSwitchOrgArguments : opencode.ScopedOptions
+---@class opencode.ExperimentalConsoleSwitchOrgArguments : opencode.Scoped
 ---@field accountID string
 ---@field orgID string
 
----@class opencode.ExperimentalControlPlaneMoveSessionArguments : opencode.CallOptions
+---@class opencode.ExperimentalControlPlaneMoveSessionArguments
 ---@field destination opencode.types.MoveSessionDestination
 ---@field sessionID string
 ---@field moveChanges? boolean
 
----@class opencode.ExperimentalProjectCopyGenerateNameArguments : opencode.ScopedOptions
+---@class opencode.ExperimentalProjectCopyGenerateNameArguments : opencode.Scoped
 ---@field context? string
 
----@class opencode.ExperimentalSessionListArguments : opencode.ScopedOptions
+---@class opencode.ExperimentalSessionListArguments : opencode.Scoped
 ---@field roots? boolean
 ---@field start? number
 ---@field cursor? number
@@ -121,36 +125,36 @@
 ---@field limit? number
 ---@field archived? boolean
 
----@class opencode.ExperimentalWorkspaceCreateArguments : opencode.ScopedOptions
+---@class opencode.ExperimentalWorkspaceCreateArguments : opencode.Scoped
 ---@field type string
 ---@field branch? string
 ---@field extra? any
 ---@field id? string
 
----@class opencode.ExperimentalWorkspaceWarpArguments : opencode.ScopedOptions
+---@class opencode.ExperimentalWorkspaceWarpArguments : opencode.Scoped
 ---@field id? string
 ---@field sessionID string
 ---@field copyChanges? boolean
 
----@class opencode.FileListArguments : opencode.ScopedOptions
+---@class opencode.FileListArguments : opencode.Scoped
 ---@field path string
 
----@class opencode.FileReadArguments : opencode.ScopedOptions
+---@class opencode.FileReadArguments : opencode.Scoped
 ---@field path string
 
----@class opencode.FindFilesArguments : opencode.ScopedOptions
+---@class opencode.FindFilesArguments : opencode.Scoped
 ---@field query string
 ---@field dirs? boolean
 ---@field type? "file"|"directory"
 ---@field limit? integer
 
----@class opencode.FindSymbolsArguments : opencode.ScopedOptions
+---@class opencode.FindSymbolsArguments : opencode.Scoped
 ---@field query string
 
----@class opencode.FindTextArguments : opencode.ScopedOptions
+---@class opencode.FindTextArguments : opencode.Scoped
 ---@field pattern string
 
----@class opencode.GlobalConfigUpdateArguments : opencode.CallOptions
+---@class opencode.GlobalConfigUpdateArguments
 ---@field ["$schema"]? string
 ---@field agent? table<string, opencode.types.AgentConfig>
 ---@field attachment? opencode.types.AttachmentConfig
@@ -189,17 +193,17 @@
 ---@field watcher? opencode.types.GlobalConfigUpdateWatcher
 ---@field [string] any
 
----@class opencode.GlobalUpgradeArguments : opencode.CallOptions
+---@class opencode.GlobalUpgradeArguments
 ---@field target string
 
----@class opencode.McpAddArguments : opencode.ScopedOptions
+---@class opencode.McpAddArguments : opencode.Scoped
 ---@field config opencode.types.McpLocalConfig|opencode.types.McpRemoteConfig
 ---@field name string
 
----@class opencode.McpAuthCallbackArguments : opencode.ScopedOptions
+---@class opencode.McpAuthCallbackArguments : opencode.Scoped
 ---@field code string
 
----@class opencode.PartUpdateArguments : opencode.ScopedOptions
+---@class opencode.PartUpdateArguments : opencode.Scoped
 ---@field type "text"|"subtask"|"reasoning"|"file"|"tool"|"step-start"|"step-finish"|"snapshot"|"patch"|"agent"|"retry"|"compaction"
 ---@field agent? string
 ---@field attempt? integer
@@ -232,47 +236,47 @@
 ---@field url? string
 ---@field [string] any
 
----@class opencode.PermissionReplyArguments : opencode.ScopedOptions
+---@class opencode.PermissionReplyArguments : opencode.Scoped
 ---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
 ---@field remember? boolean
 
----@class opencode.PermissionRespondArguments : opencode.ScopedOptions
+---@class opencode.PermissionRespondArguments : opencode.Scoped
 ---@field response "once"|"always"|"reject"|"allow"|"deny"
 ---@field remember? boolean
 
----@class opencode.ProjectUpdateArguments : opencode.ScopedOptions
+---@class opencode.ProjectUpdateArguments : opencode.Scoped
 ---@field commands? opencode.types.ProjectCommands
 ---@field icon? opencode.types.ProjectIcon
 ---@field name? string
 
----@class opencode.ProviderOauthAuthorizeArguments : opencode.ScopedOptions
+---@class opencode.ProviderOauthAuthorizeArguments : opencode.Scoped
 ---@field method number
 ---@field inputs? table<string, string>
 
----@class opencode.ProviderOauthCallbackArguments : opencode.ScopedOptions
+---@class opencode.ProviderOauthCallbackArguments : opencode.Scoped
 ---@field method number
 ---@field code? string
 
----@class opencode.PtyConnectArguments : opencode.ScopedOptions
+---@class opencode.PtyConnectArguments : opencode.Scoped
 ---@field cursor? integer
 ---@field ticket? string
 
----@class opencode.PtyCreateArguments : opencode.ScopedOptions
+---@class opencode.PtyCreateArguments : opencode.Scoped
 ---@field args? string[]
 ---@field command? string
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field title? string
 
----@class opencode.PtyUpdateArguments : opencode.ScopedOptions
+---@class opencode.PtyUpdateArguments : opencode.Scoped
 ---@field size? opencode.types.PtyUpdateSize
 ---@field title? string
 
----@class opencode.QuestionReplyArguments : opencode.ScopedOptions
+---@class opencode.QuestionReplyArguments : opencode.Scoped
 ---@field answers opencode.types.QuestionAnswer[]
 
----@class opencode.SessionCommandArguments : opencode.ScopedOptions
+---@class opencode.SessionCommandArguments : opencode.Scoped
 ---@field arguments string
 ---@field command string
 ---@field agent? string
@@ -281,7 +285,7 @@
 ---@field parts? opencode.types.FilePartInput[]
 ---@field variant? string
 
----@class opencode.SessionCreateArguments : opencode.ScopedOptions
+---@class opencode.SessionCreateArguments : opencode.Scoped
 ---@field agent? string
 ---@field metadata? table<string, any>
 ---@field model? string|opencode.types.SessionCreateModel
@@ -290,19 +294,19 @@
 ---@field title? string
 ---@field workspaceID? string
 
----@class opencode.SessionDiffArguments : opencode.ScopedOptions
+---@class opencode.SessionDiffArguments : opencode.Scoped
 ---@field messageID? string
 
----@class opencode.SessionForkArguments : opencode.ScopedOptions
+---@class opencode.SessionForkArguments : opencode.Scoped
 ---@field messageID? string
 
----@class opencode.SessionInitArguments : opencode.ScopedOptions
+---@class opencode.SessionInitArguments : opencode.Scoped
 ---@field messageID string
 ---@field modelID? string
 ---@field providerID? string
 ---@field model? string
 
----@class opencode.SessionListArguments : opencode.ScopedOptions
+---@class opencode.SessionListArguments : opencode.Scoped
 ---@field scope? "project"
 ---@field path? string
 ---@field roots? boolean
@@ -310,11 +314,11 @@
 ---@field search? string
 ---@field limit? number
 
----@class opencode.SessionMessagesArguments : opencode.ScopedOptions
+---@class opencode.SessionMessagesArguments : opencode.Scoped
 ---@field limit? integer
 ---@field before? string
 
----@class opencode.SessionPromptArguments : opencode.ScopedOptions
+---@class opencode.SessionPromptArguments : opencode.Scoped
 ---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
 ---@field agent? string
 ---@field format? opencode.types.OutputFormat
@@ -325,7 +329,7 @@
 ---@field tools? table<string, boolean>
 ---@field variant? string
 
----@class opencode.SessionPromptAsyncArguments : opencode.ScopedOptions
+---@class opencode.SessionPromptAsyncArguments : opencode.Scoped
 ---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
 ---@field agent? string
 ---@field format? opencode.types.OutputFormat
@@ -336,130 +340,130 @@
 ---@field tools? table<string, boolean>
 ---@field variant? string
 
----@class opencode.SessionRevertArguments : opencode.ScopedOptions
+---@class opencode.SessionRevertArguments : opencode.Scoped
 ---@field messageID string
 ---@field partID? string
 
----@class opencode.SessionShellArguments : opencode.ScopedOptions
+---@class opencode.SessionShellArguments : opencode.Scoped
 ---@field agent string
 ---@field command string
 ---@field messageID? string
 ---@field model? string|opencode.types.SessionShellModel
 
----@class opencode.SessionSummarizeArguments : opencode.ScopedOptions
+---@class opencode.SessionSummarizeArguments : opencode.Scoped
 ---@field modelID? string
 ---@field providerID? string
 ---@field auto? boolean
 ---@field model? string
 
----@class opencode.SessionUpdateArguments : opencode.ScopedOptions
+---@class opencode.SessionUpdateArguments : opencode.Scoped
 ---@field metadata? table<string, any>
 ---@field permission? opencode.types.PermissionRuleset
 ---@field time? opencode.types.SessionUpdateTime
 ---@field title? string
 
----@class opencode.SyncHistoryListArguments : opencode.ScopedOptions
+---@class opencode.SyncHistoryListArguments : opencode.Scoped
 ---@field [string] any
 
----@class opencode.SyncReplayArguments : opencode.ScopedOptions
+---@class opencode.SyncReplayArguments : opencode.Scoped
 ---@field directory string
 ---@field events opencode.types.SyncReplayEventsItem[]
 
----@class opencode.SyncStealArguments : opencode.ScopedOptions
+---@class opencode.SyncStealArguments : opencode.Scoped
 ---@field sessionID string
 
----@class opencode.ToolListArguments : opencode.ScopedOptions
+---@class opencode.ToolListArguments : opencode.Scoped
 ---@field provider string
 ---@field model string
 
----@class opencode.TuiAppendPromptArguments : opencode.ScopedOptions
+---@class opencode.TuiAppendPromptArguments : opencode.Scoped
 ---@field text string
 
----@class opencode.TuiControlResponseArguments : opencode.ScopedOptions
+---@class opencode.TuiControlResponseArguments : opencode.Scoped
 ---@field body? any
 ---@field [string] any
 
----@class opencode.TuiExecuteCommandArguments : opencode.ScopedOptions
+---@class opencode.TuiExecuteCommandArguments : opencode.Scoped
 ---@field command "session_new"|"session_share"|"session_interrupt"|"session_compact"|"messages_page_up"|"messages_page_down"|"messages_line_up"|"messages_line_down"|"messages_half_page_up"|"messages_half_page_down"|"messages_first"|"messages_last"|"agent_cycle"
 
----@class opencode.TuiPublishArguments : opencode.ScopedOptions
+---@class opencode.TuiPublishArguments : opencode.Scoped
 ---@field properties opencode.types.TuiPublishProperties1|opencode.types.TuiPublishProperties2|opencode.types.TuiPublishProperties3|opencode.types.TuiPublishProperties4
 ---@field type "tui.prompt.append"|"tui.command.execute"|"tui.toast.show"|"tui.session.select"
 ---@field [string] any
 
----@class opencode.TuiSelectSessionArguments : opencode.ScopedOptions
+---@class opencode.TuiSelectSessionArguments : opencode.Scoped
 ---@field sessionID string
 
----@class opencode.TuiShowToastArguments : opencode.ScopedOptions
+---@class opencode.TuiShowToastArguments : opencode.Scoped
 ---@field message string
 ---@field variant "info"|"success"|"warning"|"error"
 ---@field duration? integer
 ---@field title? string
 
----@class opencode.V2CredentialUpdateArguments : opencode.ScopedOptions
+---@class opencode.V2CredentialUpdateArguments : opencode.Scoped
 ---@field label string
 
----@class opencode.V2FsFindArguments : opencode.ScopedOptions
+---@class opencode.V2FsFindArguments : opencode.Scoped
 ---@field query string
 ---@field type? "file"|"directory"
 ---@field limit? integer
 
----@class opencode.V2FsListArguments : opencode.ScopedOptions
+---@class opencode.V2FsListArguments : opencode.Scoped
 ---@field path? string
 
----@class opencode.V2IntegrationAttemptCompleteArguments : opencode.ScopedOptions
+---@class opencode.V2IntegrationAttemptCompleteArguments : opencode.Scoped
 ---@field code? string
 
----@class opencode.V2IntegrationConnectKeyArguments : opencode.ScopedOptions
+---@class opencode.V2IntegrationConnectKeyArguments : opencode.Scoped
 ---@field key string
 ---@field label? string
 
----@class opencode.V2IntegrationConnectOauthArguments : opencode.ScopedOptions
+---@class opencode.V2IntegrationConnectOauthArguments : opencode.Scoped
 ---@field inputs table<string, string>
 ---@field methodID string
 ---@field label? string
 
----@class opencode.V2PermissionSavedListArguments : opencode.CallOptions
+---@class opencode.V2PermissionSavedListArguments
 ---@field projectID? string
 
----@class opencode.V2ProjectCopyCreateArguments : opencode.ScopedOptions
+---@class opencode.V2ProjectCopyCreateArguments : opencode.Scoped
 ---@field directory string
 ---@field strategy string
 ---@field name? string
 
----@class opencode.V2ProjectCopyRemoveArguments : opencode.ScopedOptions
+---@class opencode.V2ProjectCopyRemoveArguments : opencode.Scoped
 ---@field directory string
 ---@field force boolean
 
----@class opencode.V2PtyConnectArguments : opencode.ScopedOptions
+---@class opencode.V2PtyConnectArguments : opencode.Scoped
 ---@field cursor? integer
 ---@field ticket? string
 
----@class opencode.V2PtyCreateArguments : opencode.ScopedOptions
+---@class opencode.V2PtyCreateArguments : opencode.Scoped
 ---@field args? string[]
 ---@field command? string
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field title? string
 
----@class opencode.V2PtyUpdateArguments : opencode.ScopedOptions
+---@class opencode.V2PtyUpdateArguments : opencode.Scoped
 ---@field size? opencode.types.V2PtyUpdateSize
 ---@field title? string
 
----@class opencode.V2SessionCreateArguments : opencode.CallOptions
+---@class opencode.V2SessionCreateArguments
 ---@field agent? string
 ---@field id? string
 ---@field location? opencode.types.LocationRef
 ---@field model? string|opencode.types.ModelRef
 
----@class opencode.V2SessionEventsArguments : opencode.CallOptions
+---@class opencode.V2SessionEventsArguments
 ---@field after? integer
 
----@class opencode.V2SessionHistoryArguments : opencode.CallOptions
+---@class opencode.V2SessionHistoryArguments
 ---@field limit? integer
 ---@field after? integer
 
----@class opencode.V2SessionListArguments : opencode.ScopedOptions
+---@class opencode.V2SessionListArguments : opencode.Scoped
 ---@field limit? number
 ---@field order? "asc"|"desc"
 ---@field search? string
@@ -467,12 +471,12 @@
 ---@field subpath? string
 ---@field cursor? string
 
----@class opencode.V2SessionMessagesArguments : opencode.CallOptions
+---@class opencode.V2SessionMessagesArguments
 ---@field limit? number
 ---@field order? "asc"|"desc"
 ---@field cursor? string
 
----@class opencode.V2SessionPermissionCreateArguments : opencode.CallOptions
+---@class opencode.V2SessionPermissionCreateArguments
 ---@field action string
 ---@field resources string[]
 ---@field agent? string
@@ -481,129 +485,129 @@
 ---@field save? string[]
 ---@field source? opencode.types.PermissionV2Source
 
----@class opencode.V2SessionPermissionReplyArguments : opencode.CallOptions
+---@class opencode.V2SessionPermissionReplyArguments
 ---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
 ---@field remember? boolean
 
----@class opencode.V2SessionPromptArguments : opencode.CallOptions
+---@class opencode.V2SessionPromptArguments
 ---@field prompt opencode.types.PromptInput
 ---@field delivery? "steer"|"queue"
 ---@field id? string
 ---@field resume? boolean
 
----@class opencode.V2SessionQuestionReplyArguments : opencode.CallOptions
+---@class opencode.V2SessionQuestionReplyArguments
 ---@field answers opencode.types.QuestionV2Answer[]
 
----@class opencode.V2SessionRevertStageArguments : opencode.CallOptions
+---@class opencode.V2SessionRevertStageArguments
 ---@field messageID string
 ---@field files? boolean
 
----@class opencode.V2SessionSwitchAgentArguments : opencode.CallOptions
+---@class opencode.V2SessionSwitchAgentArguments
 ---@field agent string
 
----@class opencode.V2SessionSwitchModelArguments : opencode.CallOptions
+---@class opencode.V2SessionSwitchModelArguments
 ---@field model? string|opencode.types.ModelRef
 
----@class opencode.VcsApplyArguments : opencode.ScopedOptions
+---@class opencode.VcsApplyArguments : opencode.Scoped
 ---@field patch string
 
----@class opencode.VcsDiffArguments : opencode.ScopedOptions
+---@class opencode.VcsDiffArguments : opencode.Scoped
 ---@field mode "git"|"branch"
 ---@field context? integer
 
----@class opencode.WorktreeCreateArguments : opencode.ScopedOptions
+---@class opencode.WorktreeCreateArguments : opencode.Scoped
 ---@field name? string
 ---@field startCommand? string
 
----@class opencode.WorktreeRemoveArguments : opencode.ScopedOptions
+---@class opencode.WorktreeRemoveArguments : opencode.Scoped
 ---@field directory string
 
----@class opencode.WorktreeResetArguments : opencode.ScopedOptions
+---@class opencode.WorktreeResetArguments : opencode.Scoped
 ---@field directory string
 
 ---@class opencode.AppOperations
 ---Lists the agents of the directory, with their mode, model and permission rules.
----@field agents fun(arguments?: opencode.ScopedOptions): opencode.types.Agent[]?, string?, opencode.Error?
+---@field agents fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Agent[]?, string?, opencode.Error?
 ---Writes one line into the server's own log.
----@field log fun(arguments: opencode.AppLogArguments): boolean?, string?, opencode.Error?
+---@field log fun(arguments: opencode.AppLogArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists the skills that the agent can load, each with its whole text.
----@field skills fun(arguments?: opencode.ScopedOptions): opencode.types.AppSkillsAnswerItem[]?, string?, opencode.Error?
+---@field skills fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.AppSkillsAnswerItem[]?, string?, opencode.Error?
 
 ---@class opencode.AuthOperations
 ---Forgets the credentials of a provider. True also when there were none.
----@field remove fun(providerID: string, arguments?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field remove fun(providerID: string, arguments?: {}, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Stores credentials of a provider: `type` is api, oauth or wellknown and decides the other fields.
----@field set fun(providerID: string, arguments: opencode.AuthSetArguments): boolean?, string?, opencode.Error?
+---@field set fun(providerID: string, arguments: opencode.AuthSetArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.CommandOperations
 ---Lists the slash commands of the directory, with their templates.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.Command[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Command[]?, string?, opencode.Error?
 
 ---@class opencode.ConfigOperations
 ---Reads the settings in force for the directory, merged from all their sources.
----@field get fun(arguments?: opencode.ScopedOptions): opencode.types.Config?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 ---Lists the providers that are set up, and the default model of each. Much smaller than provider.list.
----@field providers fun(arguments?: opencode.ScopedOptions): opencode.types.ConfigProvidersAnswer?, string?, opencode.Error?
+---@field providers fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ConfigProvidersAnswer?, string?, opencode.Error?
 ---Writes settings into the project's config.json. Answers only what was stored; drops unknown fields.
----@field update fun(arguments?: opencode.ConfigUpdateArguments): opencode.types.Config?, string?, opencode.Error?
+---@field update fun(arguments?: opencode.ConfigUpdateArguments, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 
 ---@class opencode.DocOperations
 ---Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one.
----@field get fun(arguments?: opencode.CallOptions): table<string, any>?, string?, opencode.Error?
+---@field get fun(arguments?: {}, options?: opencode.CallOptions): table<string, any>?, string?, opencode.Error?
 
 ---@class opencode.EventOperations
 ---Streams the events of one directory. A wrong directory gives a healthy but silent stream.
----@field subscribe fun(arguments?: opencode.ScopedOptions): any, string?, opencode.Error?
+---@field subscribe fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): any, string?, opencode.Error?
 
 ---@class opencode.ExperimentalCapabilitiesOperations
 ---Says which experimental features this server has switched on.
----@field get fun(arguments?: opencode.ScopedOptions): opencode.types.ExperimentalCapabilities?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ExperimentalCapabilities?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalConsoleOperations
 ---Reads the active Console organisation and the providers it manages.
----@field get fun(arguments?: opencode.ScopedOptions): opencode.types.ConsoleState?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ConsoleState?, string?, opencode.Error?
 ---Lists the Console organisations of all accounts that are logged in.
----@field list_orgs fun(arguments?: opencode.ScopedOptions): opencode.types.ExperimentalConsoleListOrgsAnswer?, string?, opencode.Error?
+---@field list_orgs fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ExperimentalConsoleListOrgsAnswer?, string?, opencode.Error?
 ---Makes another Console account and organisation the active one, for good.
----@field switch_org fun(arguments: opencode.ExperimentalConsoleSwitchOrgArguments): boolean?, string?, opencode.Error?
+---@field switch_org fun(arguments: opencode.ExperimentalConsoleSwitchOrgArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalControlPlaneOperations
 ---Moves a session to another directory; `moveChanges` takes the uncommitted changes along.
----@field move_session fun(arguments: opencode.ExperimentalControlPlaneMoveSessionArguments): true?, string?, opencode.Error?
+---@field move_session fun(arguments: opencode.ExperimentalControlPlaneMoveSessionArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalProjectCopyOperations
 ---Asks the small model for a short name for a copy of the project.
----@field generate_name fun(projectID: string, arguments?: opencode.ExperimentalProjectCopyGenerateNameArguments): opencode.types.ExperimentalProjectCopyGenerateNameAnswer?, string?, opencode.Error?
+---@field generate_name fun(projectID: string, arguments?: opencode.ExperimentalProjectCopyGenerateNameArguments, options?: opencode.CallOptions): opencode.types.ExperimentalProjectCopyGenerateNameAnswer?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalResourceOperations
 ---Lists the resources that the connected MCP servers offer, by key.
----@field list fun(arguments?: opencode.ScopedOptions): table<string, opencode.types.McpResource>?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): table<string, opencode.types.McpResource>?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalSessionOperations
 ---Lets subagents that hold up the session go on in the background. False when there were none.
----@field background fun(sessionID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field background fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists sessions of all projects, newest first, without archived ones unless asked for.
----@field list fun(arguments?: opencode.ExperimentalSessionListArguments): opencode.types.GlobalSession[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.ExperimentalSessionListArguments, options?: opencode.CallOptions): opencode.types.GlobalSession[]?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalWorkspaceAdapterOperations
 ---Lists the kinds of workspace that can be created.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.ExperimentalWorkspaceAdapterListAnswerItem[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ExperimentalWorkspaceAdapterListAnswerItem[]?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalWorkspaceOperations
 ---@field adapter opencode.ExperimentalWorkspaceAdapterOperations
 ---Creates a workspace; `type` is one of experimental.workspace.adapter.list.
----@field create fun(arguments: opencode.ExperimentalWorkspaceCreateArguments): opencode.types.Workspace?, string?, opencode.Error?
+---@field create fun(arguments: opencode.ExperimentalWorkspaceCreateArguments, options?: opencode.CallOptions): opencode.types.Workspace?, string?, opencode.Error?
 ---Lists the workspaces of the project.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.Workspace[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Workspace[]?, string?, opencode.Error?
 ---Removes a workspace. An unknown one answers null, not an error.
----@field remove fun(id: string, arguments?: opencode.ScopedOptions): opencode.types.Workspace?, string?, opencode.Error?
+---@field remove fun(id: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Workspace?, string?, opencode.Error?
 ---Says for each workspace of the project whether it is connected.
----@field status fun(arguments?: opencode.ScopedOptions): opencode.types.WorkspaceEventConnectionStatus[]?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.WorkspaceEventConnectionStatus[]?, string?, opencode.Error?
 ---Adds the workspaces that the adapters know and the server does not.
----@field sync_list fun(arguments?: opencode.ScopedOptions): true?, string?, opencode.Error?
+---@field sync_list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Moves a session into a workspace; `id` null brings it back to the local project.
----@field warp fun(arguments: opencode.ExperimentalWorkspaceWarpArguments): true?, string?, opencode.Error?
+---@field warp fun(arguments: opencode.ExperimentalWorkspaceWarpArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.ExperimentalOperations
 ---@field capabilities opencode.ExperimentalCapabilitiesOperations
@@ -616,308 +620,308 @@
 
 ---@class opencode.FileOperations
 ---Lists one directory; `path` is relative to the project. A missing directory is a server error (500).
----@field list fun(arguments: opencode.FileListArguments): opencode.types.FileNode[]?, string?, opencode.Error?
+---@field list fun(arguments: opencode.FileListArguments, options?: opencode.CallOptions): opencode.types.FileNode[]?, string?, opencode.Error?
 ---Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text.
----@field read fun(arguments: opencode.FileReadArguments): opencode.types.FileContent?, string?, opencode.Error?
+---@field read fun(arguments: opencode.FileReadArguments, options?: opencode.CallOptions): opencode.types.FileContent?, string?, opencode.Error?
 ---Lists changed files, in theory: it was empty with changes there. Use vcs.status.
----@field status fun(arguments?: opencode.ScopedOptions): opencode.types.File[]?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.File[]?, string?, opencode.Error?
 
 ---@class opencode.FindOperations
 ---Finds files by fuzzy name. A query above 4679 bytes would kill the server and is refused here.
----@field files fun(arguments: opencode.FindFilesArguments): string[]?, string?, opencode.Error?
+---@field files fun(arguments: opencode.FindFilesArguments, options?: opencode.CallOptions): string[]?, string?, opencode.Error?
 ---Finds symbols through the language servers; empty when none is running.
----@field symbols fun(arguments: opencode.FindSymbolsArguments): opencode.types.Symbol[]?, string?, opencode.Error?
+---@field symbols fun(arguments: opencode.FindSymbolsArguments, options?: opencode.CallOptions): opencode.types.Symbol[]?, string?, opencode.Error?
 ---Searches file contents with ripgrep; without rg on the server's PATH it is a server error (500).
----@field text fun(arguments: opencode.FindTextArguments): opencode.types.FindTextAnswerItem[]?, string?, opencode.Error?
+---@field text fun(arguments: opencode.FindTextArguments, options?: opencode.CallOptions): opencode.types.FindTextAnswerItem[]?, string?, opencode.Error?
 
 ---@class opencode.FormatterOperations
 ---Lists the formatters and whether each is enabled.
----@field status fun(arguments?: opencode.ScopedOptions): opencode.types.FormatterStatus[]?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.FormatterStatus[]?, string?, opencode.Error?
 
 ---@class opencode.GlobalConfigOperations
 ---Reads the settings of the user, without those of any project.
----@field get fun(arguments?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
+---@field get fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 ---Writes the settings file of the user who runs the server. Drops unknown fields.
----@field update fun(arguments?: opencode.GlobalConfigUpdateArguments): opencode.types.Config?, string?, opencode.Error?
+---@field update fun(arguments?: opencode.GlobalConfigUpdateArguments, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 
 ---@class opencode.GlobalOperations
 ---@field config opencode.GlobalConfigOperations
 ---Aborts all runs and drops all caches, in every directory. The server itself goes on.
----@field dispose fun(arguments?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field dispose fun(arguments?: {}, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Streams the events of all directories. Durable events come twice: drop those of type sync.
----@field event fun(arguments?: opencode.CallOptions): any, string?, opencode.Error?
+---@field event fun(arguments?: {}, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Says that the server is up, and its version. Needs the password too, when one is set.
----@field health fun(arguments?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
+---@field health fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
 ---Installs another release of the server. Fails where the way it was installed is not known.
----@field upgrade fun(arguments: opencode.GlobalUpgradeArguments): (opencode.types.GlobalUpgradeAnswer1|opencode.types.GlobalUpgradeAnswer2)?, string?, opencode.Error?
+---@field upgrade fun(arguments: opencode.GlobalUpgradeArguments, options?: opencode.CallOptions): (opencode.types.GlobalUpgradeAnswer1|opencode.types.GlobalUpgradeAnswer2)?, string?, opencode.Error?
 
 ---@class opencode.InstanceOperations
 ---Aborts the runs of one directory and drops its caches. The server itself goes on.
----@field dispose fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field dispose fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.LspOperations
 ---Lists the language servers that are running.
----@field status fun(arguments?: opencode.ScopedOptions): opencode.types.LSPStatus[]?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.LSPStatus[]?, string?, opencode.Error?
 
 ---@class opencode.McpAuthOperations
 ---Starts the OAuth login of an MCP server, opens a browser and waits for the answer.
----@field authenticate fun(name: string, arguments?: opencode.ScopedOptions): opencode.types.MCPStatus?, string?, opencode.Error?
+---@field authenticate fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?
 ---Finishes the OAuth login of an MCP server with the code that the browser was given.
----@field callback fun(name: string, arguments: opencode.McpAuthCallbackArguments): opencode.types.MCPStatus?, string?, opencode.Error?
+---@field callback fun(name: string, arguments: opencode.McpAuthCallbackArguments, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?
 ---Forgets the OAuth credentials of an MCP server.
----@field remove fun(name: string, arguments?: opencode.ScopedOptions): opencode.types.McpAuthRemoveAnswer?, string?, opencode.Error?
+---@field remove fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.McpAuthRemoveAnswer?, string?, opencode.Error?
 ---Starts the OAuth login of an MCP server and answers the address to open.
----@field start fun(name: string, arguments?: opencode.ScopedOptions): opencode.types.McpAuthStartAnswer?, string?, opencode.Error?
+---@field start fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.McpAuthStartAnswer?, string?, opencode.Error?
 
 ---@class opencode.McpOperations
 ---@field auth opencode.McpAuthOperations
 ---Adds an MCP server and answers the state of all. A server that fails is data, not an error.
----@field add fun(arguments: opencode.McpAddArguments): table<string, opencode.types.MCPStatus>?, string?, opencode.Error?
+---@field add fun(arguments: opencode.McpAddArguments, options?: opencode.CallOptions): table<string, opencode.types.MCPStatus>?, string?, opencode.Error?
 ---Connects an MCP server. True also when that failed: mcp.status knows.
----@field connect fun(name: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field connect fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Disconnects an MCP server; it stays in the list.
----@field disconnect fun(name: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field disconnect fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Reads the state of every MCP server, by name.
----@field status fun(arguments?: opencode.ScopedOptions): table<string, opencode.types.MCPStatus>?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): table<string, opencode.types.MCPStatus>?, string?, opencode.Error?
 
 ---@class opencode.PartOperations
 ---Deletes one part of a message. True also when it was not there.
----@field delete fun(sessionID: string, messageID: string, partID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field delete fun(sessionID: string, messageID: string, partID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Replaces one part of a message: give the whole part. The ids of the path are copied into it.
----@field update fun(sessionID: string, messageID: string, partID: string, arguments: opencode.PartUpdateArguments): opencode.types.Part?, string?, opencode.Error?
+---@field update fun(sessionID: string, messageID: string, partID: string, arguments: opencode.PartUpdateArguments, options?: opencode.CallOptions): opencode.types.Part?, string?, opencode.Error?
 
 ---@class opencode.PathOperations
 ---Reads the paths that the server uses: home, state, config, worktree and directory.
----@field get fun(arguments?: opencode.ScopedOptions): opencode.types.Path?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Path?, string?, opencode.Error?
 
 ---@class opencode.PermissionOperations
 ---Lists the open permission requests of one directory. Stays empty for those of another directory.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.PermissionRequest[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PermissionRequest[]?, string?, opencode.Error?
 ---Answers a permission request (allow, deny and `remember` too). Needs the directory of its session.
----@field reply fun(requestID: string, arguments: opencode.PermissionReplyArguments): boolean?, string?, opencode.Error?
+---@field reply fun(requestID: string, arguments: opencode.PermissionReplyArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream.
----@field respond fun(sessionID: string, permissionID: string, arguments: opencode.PermissionRespondArguments): boolean?, string?, opencode.Error?
+---@field respond fun(sessionID: string, permissionID: string, arguments: opencode.PermissionRespondArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.ProjectOperations
 ---Reads the project that the directory belongs to.
----@field current fun(arguments?: opencode.ScopedOptions): opencode.types.Project?, string?, opencode.Error?
+---@field current fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?
 ---Lists the local directories in which a project was opened.
----@field directories fun(projectID: string, arguments?: opencode.ScopedOptions): opencode.types.ProjectDirectories?, string?, opencode.Error?
+---@field directories fun(projectID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ProjectDirectories?, string?, opencode.Error?
 ---Makes the directory a git repository and answers the project as it is then.
----@field init_git fun(arguments?: opencode.ScopedOptions): opencode.types.Project?, string?, opencode.Error?
+---@field init_git fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?
 ---Lists the projects that were ever opened on this server.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.Project[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Project[]?, string?, opencode.Error?
 ---Changes the name, icon or commands of a project.
----@field update fun(projectID: string, arguments?: opencode.ProjectUpdateArguments): opencode.types.Project?, string?, opencode.Error?
+---@field update fun(projectID: string, arguments?: opencode.ProjectUpdateArguments, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?
 
 ---@class opencode.ProviderOauthOperations
 ---Starts an OAuth login; `method` is the index in provider.auth. Answers the address to open.
----@field authorize fun(providerID: string, arguments: opencode.ProviderOauthAuthorizeArguments): opencode.types.ProviderAuthAuthorization?, string?, opencode.Error?
+---@field authorize fun(providerID: string, arguments: opencode.ProviderOauthAuthorizeArguments, options?: opencode.CallOptions): opencode.types.ProviderAuthAuthorization?, string?, opencode.Error?
 ---Finishes an OAuth login, with the code if the method asks for one.
----@field callback fun(providerID: string, arguments: opencode.ProviderOauthCallbackArguments): boolean?, string?, opencode.Error?
+---@field callback fun(providerID: string, arguments: opencode.ProviderOauthCallbackArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.ProviderOperations
 ---@field oauth opencode.ProviderOauthOperations
 ---Lists for each provider how one can log in.
----@field auth fun(arguments?: opencode.ScopedOptions): table<string, opencode.types.ProviderAuthMethod[]>?, string?, opencode.Error?
+---@field auth fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): table<string, opencode.types.ProviderAuthMethod[]>?, string?, opencode.Error?
 ---Lists the whole catalogue of providers: several megabytes. config.providers is the short list.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.ProviderListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ProviderListAnswer?, string?, opencode.Error?
 
 ---@class opencode.PtyOperations
 ---Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay.
----@field connect fun(ptyID: string, arguments?: opencode.PtyConnectArguments): any, string?, opencode.Error?
+---@field connect fun(ptyID: string, arguments?: opencode.PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Makes a ticket for one pty.connect without a password. It lives 60 seconds.
----@field connect_token fun(ptyID: string, arguments?: opencode.ScopedOptions): opencode.types.PtyTicketConnectToken?, string?, opencode.Error?
+---@field connect_token fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PtyTicketConnectToken?, string?, opencode.Error?
 ---Starts a program in a terminal of 80x24, a shell by default. A shell gets `-l` as last argument.
----@field create fun(arguments?: opencode.PtyCreateArguments): opencode.types.Pty?, string?, opencode.Error?
+---@field create fun(arguments?: opencode.PtyCreateArguments, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?
 ---Reads one terminal. It is gone (404) as soon as its program has ended.
----@field get fun(ptyID: string, arguments?: opencode.ScopedOptions): opencode.types.Pty?, string?, opencode.Error?
+---@field get fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?
 ---Lists the terminals of the directory.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.Pty[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Pty[]?, string?, opencode.Error?
 ---Ends the program of a terminal and closes its connections.
----@field remove fun(ptyID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field remove fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists the shells of the machine that the server runs on.
----@field shells fun(arguments?: opencode.ScopedOptions): opencode.types.PtyShellsAnswerItem[]?, string?, opencode.Error?
+---@field shells fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PtyShellsAnswerItem[]?, string?, opencode.Error?
 ---Changes the title or the size of a terminal, also while it is open.
----@field update fun(ptyID: string, arguments?: opencode.PtyUpdateArguments): opencode.types.Pty?, string?, opencode.Error?
+---@field update fun(ptyID: string, arguments?: opencode.PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?
 
 ---@class opencode.QuestionOperations
 ---Lists the open questions of one directory. An aborted run may leave one behind.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.QuestionRequest[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.QuestionRequest[]?, string?, opencode.Error?
 ---Refuses a question. The run that asked it stops, without an error.
----@field reject fun(requestID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field reject fun(requestID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Answers a question: one array of texts for each of its parts, free text allowed.
----@field reply fun(requestID: string, arguments: opencode.QuestionReplyArguments): boolean?, string?, opencode.Error?
+---@field reply fun(requestID: string, arguments: opencode.QuestionReplyArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.SessionOperations
 ---Stops the run of a session. True also for an idle or unknown session; requests stay listed.
----@field abort fun(sessionID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field abort fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists the sessions that subagents of this session opened.
----@field children fun(sessionID: string, arguments?: opencode.ScopedOptions): opencode.types.Session[]?, string?, opencode.Error?
+---@field children fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session[]?, string?, opencode.Error?
 ---Runs a slash command and waits for the agent. `model` is text here, not an object.
----@field command fun(sessionID: string, arguments: opencode.SessionCommandArguments): opencode.types.SessionCommandAnswer?, string?, opencode.Error?
+---@field command fun(sessionID: string, arguments: opencode.SessionCommandArguments, options?: opencode.CallOptions): opencode.types.SessionCommandAnswer?, string?, opencode.Error?
 ---Creates a session. `permission` rules given here are in force from the first prompt on.
----@field create fun(arguments?: opencode.SessionCreateArguments): opencode.types.Session?, string?, opencode.Error?
+---@field create fun(arguments?: opencode.SessionCreateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Deletes a session with its messages and children. A second time it is not there (404).
----@field delete fun(sessionID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field delete fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Deletes one message. True also when it was not there; 409 while the session is busy.
----@field delete_message fun(sessionID: string, messageID: string, arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field delete_message fun(sessionID: string, messageID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists changed files of a session; give `messageID` of a user message, else it may be empty.
----@field diff fun(sessionID: string, arguments?: opencode.SessionDiffArguments): opencode.types.SnapshotFileDiff[]?, string?, opencode.Error?
+---@field diff fun(sessionID: string, arguments?: opencode.SessionDiffArguments, options?: opencode.CallOptions): opencode.types.SnapshotFileDiff[]?, string?, opencode.Error?
 ---Copies a session up to a message. An unknown `messageID` copies all of it.
----@field fork fun(sessionID: string, arguments?: opencode.SessionForkArguments): opencode.types.Session?, string?, opencode.Error?
+---@field fork fun(sessionID: string, arguments?: opencode.SessionForkArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Reads one session, with its directory, cost and tokens.
----@field get fun(sessionID: string, arguments?: opencode.ScopedOptions): opencode.types.Session?, string?, opencode.Error?
+---@field get fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Lets the agent write AGENTS.md for the project, and waits for it.
----@field init fun(sessionID: string, arguments: opencode.SessionInitArguments): boolean?, string?, opencode.Error?
+---@field init fun(sessionID: string, arguments: opencode.SessionInitArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists sessions of the directory's project, newest first: 100 of them unless `limit` says otherwise.
----@field list fun(arguments?: opencode.SessionListArguments): opencode.types.Session[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.SessionListArguments, options?: opencode.CallOptions): opencode.types.Session[]?, string?, opencode.Error?
 ---Reads one message with its parts, by id.
----@field message fun(sessionID: string, messageID: string, arguments?: opencode.ScopedOptions): opencode.types.SessionMessageAnswer?, string?, opencode.Error?
+---@field message fun(sessionID: string, messageID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.SessionMessageAnswer?, string?, opencode.Error?
 ---Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out.
----@field messages fun(sessionID: string, arguments?: opencode.SessionMessagesArguments): opencode.types.SessionMessagesAnswerItem[]?, string?, opencode.Error?
+---@field messages fun(sessionID: string, arguments?: opencode.SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesAnswerItem[]?, string?, opencode.Error?
 ---Sends a prompt and waits for the last answer. A failure of the provider is in `info.error`.
----@field prompt fun(sessionID: string, arguments: opencode.SessionPromptArguments): opencode.types.SessionPromptAnswer?, string?, opencode.Error?
+---@field prompt fun(sessionID: string, arguments: opencode.SessionPromptArguments, options?: opencode.CallOptions): opencode.types.SessionPromptAnswer?, string?, opencode.Error?
 ---Queues a prompt and answers at once, before model and agent are checked. `client.run` watches it.
----@field prompt_async fun(sessionID: string, arguments: opencode.SessionPromptAsyncArguments): true?, string?, opencode.Error?
+---@field prompt_async fun(sessionID: string, arguments: opencode.SessionPromptAsyncArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Takes back a message and all after it, files included. 409 while the session is busy.
----@field revert fun(sessionID: string, arguments: opencode.SessionRevertArguments): opencode.types.Session?, string?, opencode.Error?
+---@field revert fun(sessionID: string, arguments: opencode.SessionRevertArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Publishes a session under a link. A server error (500) where sharing is switched off.
----@field share fun(sessionID: string, arguments?: opencode.ScopedOptions): opencode.types.Session?, string?, opencode.Error?
+---@field share fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Runs one shell command as a message of the session and waits for its end. `agent` is required.
----@field shell fun(sessionID: string, arguments: opencode.SessionShellArguments): opencode.types.SessionShellAnswer?, string?, opencode.Error?
+---@field shell fun(sessionID: string, arguments: opencode.SessionShellArguments, options?: opencode.CallOptions): opencode.types.SessionShellAnswer?, string?, opencode.Error?
 ---Reads which sessions of the directory are busy or retrying, by id. Idle ones are absent.
----@field status fun(arguments?: opencode.ScopedOptions): table<string, opencode.types.SessionStatus>?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): table<string, opencode.types.SessionStatus>?, string?, opencode.Error?
 ---Compacts a session with a model, and waits for it.
----@field summarize fun(sessionID: string, arguments?: opencode.SessionSummarizeArguments): boolean?, string?, opencode.Error?
+---@field summarize fun(sessionID: string, arguments?: opencode.SessionSummarizeArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Lists the to-do items that the agent keeps for a session.
----@field todo fun(sessionID: string, arguments?: opencode.ScopedOptions): opencode.types.Todo[]?, string?, opencode.Error?
+---@field todo fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Todo[]?, string?, opencode.Error?
 ---Brings back everything that session.revert took away.
----@field unrevert fun(sessionID: string, arguments?: opencode.ScopedOptions): opencode.types.Session?, string?, opencode.Error?
+---@field unrevert fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Withdraws the public link of a session.
----@field unshare fun(sessionID: string, arguments?: opencode.ScopedOptions): opencode.types.Session?, string?, opencode.Error?
+---@field unshare fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Changes title, metadata or permission rules, or archives. An archived session stays archived.
----@field update fun(sessionID: string, arguments?: opencode.SessionUpdateArguments): opencode.types.Session?, string?, opencode.Error?
+---@field update fun(sessionID: string, arguments?: opencode.SessionUpdateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 
 ---@class opencode.SyncHistoryOperations
 ---Lists stored events. Give known ids with their last sequence; all others come whole, megabytes.
----@field list fun(arguments?: opencode.SyncHistoryListArguments): opencode.types.SyncHistoryListAnswerItem[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.SyncHistoryListArguments, options?: opencode.CallOptions): opencode.types.SyncHistoryListAnswerItem[]?, string?, opencode.Error?
 
 ---@class opencode.SyncOperations
 ---@field history opencode.SyncHistoryOperations
 ---Takes over a session from its complete list of events.
----@field replay fun(arguments: opencode.SyncReplayArguments): opencode.types.SyncReplayAnswer?, string?, opencode.Error?
+---@field replay fun(arguments: opencode.SyncReplayArguments, options?: opencode.CallOptions): opencode.types.SyncReplayAnswer?, string?, opencode.Error?
 ---Starts to keep the workspaces of the project in step.
----@field start fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field start fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Takes a session over into the workspace of this call.
----@field steal fun(arguments: opencode.SyncStealArguments): opencode.types.SyncStealAnswer?, string?, opencode.Error?
+---@field steal fun(arguments: opencode.SyncStealArguments, options?: opencode.CallOptions): opencode.types.SyncStealAnswer?, string?, opencode.Error?
 
 ---@class opencode.ToolOperations
 ---Lists the names of all tools.
----@field ids fun(arguments?: opencode.ScopedOptions): opencode.types.ToolIDs?, string?, opencode.Error?
+---@field ids fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ToolIDs?, string?, opencode.Error?
 ---Lists the tools with the schemas that a provider and model would get; unknown ones are accepted.
----@field list fun(arguments: opencode.ToolListArguments): opencode.types.ToolList?, string?, opencode.Error?
+---@field list fun(arguments: opencode.ToolListArguments, options?: opencode.CallOptions): opencode.types.ToolList?, string?, opencode.Error?
 
 ---@class opencode.TuiControlOperations
 ---Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own.
----@field next fun(arguments?: opencode.ScopedOptions): opencode.types.TuiControlNextAnswer?, string?, opencode.Error?
+---@field next fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.TuiControlNextAnswer?, string?, opencode.Error?
 ---Answers the request that tui.control.next gave, with any JSON.
----@field response fun(arguments?: opencode.TuiControlResponseArguments): boolean?, string?, opencode.Error?
+---@field response fun(arguments?: opencode.TuiControlResponseArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.TuiOperations
 ---@field control opencode.TuiControlOperations
 ---Types text into the prompt of every terminal that is attached. True also when there is none.
----@field append_prompt fun(arguments: opencode.TuiAppendPromptArguments): boolean?, string?, opencode.Error?
+---@field append_prompt fun(arguments: opencode.TuiAppendPromptArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Empties the prompt of the attached terminals.
----@field clear_prompt fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field clear_prompt fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Runs one of 13 commands in the attached terminals; tui.publish reaches all others.
----@field execute_command fun(arguments: opencode.TuiExecuteCommandArguments): boolean?, string?, opencode.Error?
+---@field execute_command fun(arguments: opencode.TuiExecuteCommandArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Opens the help in the attached terminals.
----@field open_help fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field open_help fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Opens the list of models in the attached terminals.
----@field open_models fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field open_models fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Opens the list of sessions in the attached terminals.
----@field open_sessions fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field open_sessions fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Should open the list of themes; server 1.18.33 opens the sessions instead.
----@field open_themes fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field open_themes fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Sends any event to the attached terminals: `type` and its `properties`.
----@field publish fun(arguments: opencode.TuiPublishArguments): boolean?, string?, opencode.Error?
+---@field publish fun(arguments: opencode.TuiPublishArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Shows a session in the attached terminals.
----@field select_session fun(arguments: opencode.TuiSelectSessionArguments): boolean?, string?, opencode.Error?
+---@field select_session fun(arguments: opencode.TuiSelectSessionArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Shows a short notice in the attached terminals, for 5 seconds unless `duration` says otherwise.
----@field show_toast fun(arguments: opencode.TuiShowToastArguments): boolean?, string?, opencode.Error?
+---@field show_toast fun(arguments: opencode.TuiShowToastArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Sends off what stands in the prompt of the attached terminals.
----@field submit_prompt fun(arguments?: opencode.ScopedOptions): boolean?, string?, opencode.Error?
+---@field submit_prompt fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.V2AgentOperations
 ---Lists the agents at a location.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2AgentListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2AgentListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2CommandOperations
 ---Lists the slash commands at a location.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2CommandListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2CommandListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2CredentialOperations
 ---Deletes a stored credential.
----@field remove fun(credentialID: string, arguments?: opencode.ScopedOptions): true?, string?, opencode.Error?
+---@field remove fun(credentialID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Renames a stored credential.
----@field update fun(credentialID: string, arguments: opencode.V2CredentialUpdateArguments): true?, string?, opencode.Error?
+---@field update fun(credentialID: string, arguments: opencode.V2CredentialUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2EventOperations
 ---Streams the events of all locations, in the newer form (`data` in place of `properties`).
----@field subscribe fun(arguments?: opencode.CallOptions): any, string?, opencode.Error?
+---@field subscribe fun(arguments?: {}, options?: opencode.CallOptions): any, string?, opencode.Error?
 
 ---@class opencode.V2FsOperations
 ---Finds files and directories by name below a location, best first.
----@field find fun(arguments: opencode.V2FsFindArguments): opencode.types.V2FsFindAnswer?, string?, opencode.Error?
+---@field find fun(arguments: opencode.V2FsFindArguments, options?: opencode.CallOptions): opencode.types.V2FsFindAnswer?, string?, opencode.Error?
 ---Lists one directory at a location.
----@field list fun(arguments?: opencode.V2FsListArguments): opencode.types.V2FsListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.V2FsListArguments, options?: opencode.CallOptions): opencode.types.V2FsListAnswer?, string?, opencode.Error?
 ---Reads one file below a location, as bytes.
----@field read fun(path: string, arguments?: opencode.ScopedOptions): string?, string?, opencode.Error?
+---@field read fun(path: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): string?, string?, opencode.Error?
 
 ---@class opencode.V2HealthOperations
 ---Says that the newer part of the server is up. It does not tell the version.
----@field get fun(arguments?: opencode.CallOptions): opencode.types.V2HealthGetAnswer?, string?, opencode.Error?
+---@field get fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.V2HealthGetAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2IntegrationAttemptOperations
 ---Gives up a login that is on its way.
----@field cancel fun(attemptID: string, arguments?: opencode.ScopedOptions): true?, string?, opencode.Error?
+---@field cancel fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Finishes a login with the code that the browser was given.
----@field complete fun(attemptID: string, arguments?: opencode.V2IntegrationAttemptCompleteArguments): true?, string?, opencode.Error?
+---@field complete fun(attemptID: string, arguments?: opencode.V2IntegrationAttemptCompleteArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Says how far a login is: ask again until it is over.
----@field status fun(attemptID: string, arguments?: opencode.ScopedOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?
+---@field status fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2IntegrationConnectOperations
 ---Stores an API key for an integration.
----@field key fun(integrationID: string, arguments: opencode.V2IntegrationConnectKeyArguments): true?, string?, opencode.Error?
+---@field key fun(integrationID: string, arguments: opencode.V2IntegrationConnectKeyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Starts an OAuth login for an integration and answers how to go on.
----@field oauth fun(integrationID: string, arguments: opencode.V2IntegrationConnectOauthArguments): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?
+---@field oauth fun(integrationID: string, arguments: opencode.V2IntegrationConnectOauthArguments, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2IntegrationOperations
 ---@field attempt opencode.V2IntegrationAttemptOperations
 ---@field connect opencode.V2IntegrationConnectOperations
 ---Reads one integration and the ways to log in to it. `data` is null where there is none.
----@field get fun(integrationID: string, arguments?: opencode.ScopedOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?
+---@field get fun(integrationID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?
 ---Lists the integrations and the ways to log in to each.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2IntegrationListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2LocationOperations
 ---Says which directory and project a location stands for.
----@field get fun(arguments?: opencode.ScopedOptions): opencode.types.LocationInfo?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.LocationInfo?, string?, opencode.Error?
 
 ---@class opencode.V2ModelOperations
 ---Lists the models that can be used at a location, by date of release.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2ModelListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ModelListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2PermissionRequestOperations
 ---Lists the open permission requests at a location.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2PermissionRequestListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PermissionRequestListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2PermissionSavedOperations
 ---Lists the permissions that were granted for good.
----@field list fun(arguments?: opencode.V2PermissionSavedListArguments): opencode.types.V2PermissionSavedListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.V2PermissionSavedListArguments, options?: opencode.CallOptions): opencode.types.V2PermissionSavedListAnswer?, string?, opencode.Error?
 ---Takes back a permission that was granted for good.
----@field remove fun(id: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field remove fun(id: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2PermissionOperations
 ---@field request opencode.V2PermissionRequestOperations
@@ -925,109 +929,109 @@
 
 ---@class opencode.V2ProjectCopyOperations
 ---Copies a project into a new directory, by one of the server's strategies.
----@field create fun(projectID: string, arguments: opencode.V2ProjectCopyCreateArguments): opencode.types.ProjectCopyCopy?, string?, opencode.Error?
+---@field create fun(projectID: string, arguments: opencode.V2ProjectCopyCreateArguments, options?: opencode.CallOptions): opencode.types.ProjectCopyCopy?, string?, opencode.Error?
 ---Looks again which copies of a project there are.
----@field refresh fun(projectID: string, arguments?: opencode.ScopedOptions): true?, string?, opencode.Error?
+---@field refresh fun(projectID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Deletes a copy of a project; `force` also when it has changes.
----@field remove fun(projectID: string, arguments: opencode.V2ProjectCopyRemoveArguments): true?, string?, opencode.Error?
+---@field remove fun(projectID: string, arguments: opencode.V2ProjectCopyRemoveArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2ProviderOperations
 ---Reads one provider.
----@field get fun(providerID: string, arguments?: opencode.ScopedOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?
+---@field get fun(providerID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?
 ---Lists the providers that are active at a location.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2ProviderListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2PtyOperations
 ---Opens a terminal as a websocket, like pty.connect.
----@field connect fun(ptyID: string, arguments?: opencode.V2PtyConnectArguments): any, string?, opencode.Error?
+---@field connect fun(ptyID: string, arguments?: opencode.V2PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Makes a ticket for one v2.pty.connect without a password.
----@field connect_token fun(ptyID: string, arguments?: opencode.ScopedOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?
+---@field connect_token fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?
 ---Starts a program in a terminal at a location.
----@field create fun(arguments?: opencode.V2PtyCreateArguments): opencode.types.V2PtyCreateAnswer?, string?, opencode.Error?
+---@field create fun(arguments?: opencode.V2PtyCreateArguments, options?: opencode.CallOptions): opencode.types.V2PtyCreateAnswer?, string?, opencode.Error?
 ---Reads one terminal; one that has ended is kept, with its exit code.
----@field get fun(ptyID: string, arguments?: opencode.ScopedOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?
+---@field get fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?
 ---Lists the terminals at a location, ended ones included.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2PtyListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyListAnswer?, string?, opencode.Error?
 ---Ends the program of a terminal and forgets it.
----@field remove fun(ptyID: string, arguments?: opencode.ScopedOptions): true?, string?, opencode.Error?
+---@field remove fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Changes the title or the size of a terminal.
----@field update fun(ptyID: string, arguments?: opencode.V2PtyUpdateArguments): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?
+---@field update fun(ptyID: string, arguments?: opencode.V2PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2QuestionRequestOperations
 ---Lists the open questions at a location.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2QuestionRequestListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2QuestionRequestListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2QuestionOperations
 ---@field request opencode.V2QuestionRequestOperations
 
 ---@class opencode.V2ReferenceOperations
 ---Lists the outside directories and repositories that a location refers to.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2ReferenceListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ReferenceListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2SessionPermissionOperations
 ---Asks for a permission on behalf of a session, if the rules do not decide it at once.
----@field create fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?
+---@field create fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?
 ---Reads one open permission request of a session.
----@field get fun(sessionID: string, requestID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?
+---@field get fun(sessionID: string, requestID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?
 ---Lists the open permission requests of a session.
----@field list fun(sessionID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?
+---@field list fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?
 ---Answers a permission request of a session (allow, deny and `remember` too).
----@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments): true?, string?, opencode.Error?
+---@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2SessionQuestionOperations
 ---Lists the open questions of a session.
----@field list fun(sessionID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?
+---@field list fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?
 ---Refuses a question of a session.
----@field reject fun(sessionID: string, requestID: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field reject fun(sessionID: string, requestID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Answers a question of a session.
----@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionQuestionReplyArguments): true?, string?, opencode.Error?
+---@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionQuestionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2SessionRevertOperations
 ---Undoes a revert that was staged.
----@field clear fun(sessionID: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field clear fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Makes a staged revert final.
----@field commit fun(sessionID: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field commit fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Hides a message and all after it, for now; `files` takes their file changes back as well.
----@field stage fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?
+---@field stage fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2SessionOperations
 ---@field permission opencode.V2SessionPermissionOperations
 ---@field question opencode.V2SessionQuestionOperations
 ---@field revert opencode.V2SessionRevertOperations
 ---Lists the sessions that run at this moment, by id.
----@field active fun(arguments?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
+---@field active fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
 ---Compacts a session with its model.
----@field compact fun(sessionID: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field compact fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Lists what the model would see next: all messages since the last compaction.
----@field context fun(sessionID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?
+---@field context fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?
 ---Creates a session. Its directory is the one in `location`; the client's own is not used.
----@field create fun(arguments?: opencode.V2SessionCreateArguments): opencode.types.V2SessionCreateAnswer?, string?, opencode.Error?
+---@field create fun(arguments?: opencode.V2SessionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionCreateAnswer?, string?, opencode.Error?
 ---Streams the events of one session, first those stored after `after`, then live ones.
----@field events fun(sessionID: string, arguments?: opencode.V2SessionEventsArguments): any, string?, opencode.Error?
+---@field events fun(sessionID: string, arguments?: opencode.V2SessionEventsArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Reads one session. Sessions are shared with the older operations, their messages are not.
----@field get fun(sessionID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?
+---@field get fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?
 ---Reads one page of the stored events of a session, after the sequence number `after`.
----@field history fun(sessionID: string, arguments?: opencode.V2SessionHistoryArguments): opencode.types.SessionHistory?, string?, opencode.Error?
+---@field history fun(sessionID: string, arguments?: opencode.V2SessionHistoryArguments, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?
 ---Stops the run of a session. Does nothing when it is idle.
----@field interrupt fun(sessionID: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field interrupt fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Lists sessions page by page; `directory` is a filter, and the client's own is one too.
----@field list fun(arguments?: opencode.V2SessionListArguments): opencode.types.SessionsResponse?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.V2SessionListArguments, options?: opencode.CallOptions): opencode.types.SessionsResponse?, string?, opencode.Error?
 ---Reads one message of the newer store. Messages of older operations are not in it.
----@field message fun(sessionID: string, messageID: string, arguments?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?
+---@field message fun(sessionID: string, messageID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?
 ---Lists messages of the newer store page by page. `cursor` and `order` exclude each other.
----@field messages fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments): opencode.types.SessionMessagesResponse?, string?, opencode.Error?
+---@field messages fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?
 ---Admits a prompt. The same `id` and text again is the same prompt; other text is a 409.
----@field prompt fun(sessionID: string, arguments: opencode.V2SessionPromptArguments): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?
+---@field prompt fun(sessionID: string, arguments: opencode.V2SessionPromptArguments, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?
 ---Chooses the agent for the next steps of a session.
----@field switch_agent fun(sessionID: string, arguments: opencode.V2SessionSwitchAgentArguments): true?, string?, opencode.Error?
+---@field switch_agent fun(sessionID: string, arguments: opencode.V2SessionSwitchAgentArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Chooses the model for the next steps of a session. An unknown one fails silently later.
----@field switch_model fun(sessionID: string, arguments: opencode.V2SessionSwitchModelArguments): true?, string?, opencode.Error?
+---@field switch_model fun(sessionID: string, arguments: opencode.V2SessionSwitchModelArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Should wait until a session is idle; server 1.18.33 answers 503 at once.
----@field wait fun(sessionID: string, arguments?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field wait fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2SkillOperations
 ---Lists the skills at a location.
----@field list fun(arguments?: opencode.ScopedOptions): opencode.types.V2SkillListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2SkillListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2Operations
 ---@field agent opencode.V2AgentOperations
@@ -1050,25 +1054,25 @@
 
 ---@class opencode.VcsOperations
 ---Applies a patch to the working tree, wholly or (400) not at all.
----@field apply fun(arguments: opencode.VcsApplyArguments): opencode.types.VcsApplyAnswer?, string?, opencode.Error?
+---@field apply fun(arguments: opencode.VcsApplyArguments, options?: opencode.CallOptions): opencode.types.VcsApplyAnswer?, string?, opencode.Error?
 ---Lists changed files with patches: `mode` git against the last commit, branch against the default branch.
----@field diff fun(arguments: opencode.VcsDiffArguments): opencode.types.VcsFileDiff[]?, string?, opencode.Error?
+---@field diff fun(arguments: opencode.VcsDiffArguments, options?: opencode.CallOptions): opencode.types.VcsFileDiff[]?, string?, opencode.Error?
 ---Reads the uncommitted changes as one patch, as text.
----@field diff_raw fun(arguments?: opencode.ScopedOptions): string?, string?, opencode.Error?
+---@field diff_raw fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): string?, string?, opencode.Error?
 ---Reads the current branch and the default branch.
----@field get fun(arguments?: opencode.ScopedOptions): opencode.types.VcsInfo?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.VcsInfo?, string?, opencode.Error?
 ---Lists files that differ from the last commit, with counts and without patches.
----@field status fun(arguments?: opencode.ScopedOptions): opencode.types.VcsFileStatus[]?, string?, opencode.Error?
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.VcsFileStatus[]?, string?, opencode.Error?
 
 ---@class opencode.WorktreeOperations
 ---Creates a git worktree with a branch of its own.
----@field create fun(arguments?: opencode.WorktreeCreateArguments): opencode.types.Worktree?, string?, opencode.Error?
+---@field create fun(arguments?: opencode.WorktreeCreateArguments, options?: opencode.CallOptions): opencode.types.Worktree?, string?, opencode.Error?
 ---Lists the directories of the project's worktrees.
----@field list fun(arguments?: opencode.ScopedOptions): string[]?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): string[]?, string?, opencode.Error?
 ---Removes a worktree and its branch. True also when it was not there.
----@field remove fun(arguments: opencode.WorktreeRemoveArguments): boolean?, string?, opencode.Error?
+---@field remove fun(arguments: opencode.WorktreeRemoveArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Puts a worktree back to the default branch; what was changed in it is lost.
----@field reset fun(arguments: opencode.WorktreeResetArguments): boolean?, string?, opencode.Error?
+---@field reset fun(arguments: opencode.WorktreeResetArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.Operations
 ---@field app opencode.AppOperations

@@ -298,30 +298,10 @@ class AsyncClient(ClientBase, AsyncOperations):
         extra_headers: Mapping[str, str] | None = None,
         raw: bool = False,
     ) -> Any:
-        """Sends a request that this version does not know as an operation, in a thread of the loop's pool."""
-        pairs = [(name, str(value)) for name, value in (query or {}).items()]
-        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
-        found = await asyncio.to_thread(
-            self._native.request, method, path, (pairs, body), settings, raw
-        )
-        self._flush()
-        return RawResponse(*found) if raw else found
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Any = None,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
         """Sends a request that this version does not know as an operation. Cancelling the task ends it."""
-        settings = call_options(timeout, max_retries, extra_headers)
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
         native = self._native.start_request(method, path, (pairs_of(query), body), settings)
-        return await self._settle(AsyncCall(Call(native, "request", False), self))
+        return await self._settle(AsyncCall(Call(native, "request", raw, self._drain), self))
 
     async def drift(self, *, timeout: float | None = None) -> Drift:
         """Compares what the server says it can do with the operations that this package knows."""
@@ -369,12 +349,6 @@ class AsyncClient(ClientBase, AsyncOperations):
 
         return AsyncPty(self._native.pty_connect(id, options(given)), self)
 
-    async def doctor(self) -> Diagnosis:
-        """Looks what works and what does not, as `Client.doctor`; never more than five seconds."""
-        from ._discover import Diagnosis
-
-        return Diagnosis(await asyncio.to_thread(self._native.doctor))
-
     async def usage(
         self,
         session: str,
@@ -398,6 +372,12 @@ class AsyncClient(ClientBase, AsyncOperations):
         from ._async_tui import AsyncTuiControl
 
         return AsyncTuiControl(self)
+
+    async def doctor(self) -> Diagnosis:
+        """Looks what works and what does not, as `Client.doctor`; never more than five seconds."""
+        from ._discover import Diagnosis
+
+        return Diagnosis(await asyncio.to_thread(self._native.doctor))
 
     async def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second."""

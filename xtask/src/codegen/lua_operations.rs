@@ -33,8 +33,8 @@ fn error(errors: &Errors, text: &mut String) {
 
 /// The table that a function takes behind its ids.
 fn arguments(operation: &Operation, text: &mut String) {
-    let scoped = if operation.scope == Scope::None { "CallOptions" } else { "ScopedOptions" };
-    let _ = writeln!(text, "\n---@class {} : opencode.{scoped}", class(operation));
+    let above = if operation.scope == Scope::None { "" } else { " : opencode.Scoped" };
+    let _ = writeln!(text, "\n---@class {}{above}", class(operation));
     for argument in operation.named() {
         let required = argument.required && !operation.model_stands_for(argument);
         let line = Field { name: argument.name.clone(), shape: argument.shape.clone(), required };
@@ -73,6 +73,7 @@ fn function(operation: &Operation) -> String {
     let mark = if operation.named().any(is_needed) { "" } else { "?" };
     let table = if has_arguments(operation) { class(operation) } else { options(operation) };
     parameters.push(format!("arguments{mark}: {table}"));
+    parameters.push("options?: opencode.CallOptions".to_owned());
     format!("fun({}): {}", parameters.join(", "), answer(operation))
 }
 
@@ -104,8 +105,8 @@ fn class(operation: &Operation) -> String {
 
 fn options(operation: &Operation) -> String {
     match operation.scope {
-        Scope::None => "opencode.CallOptions".to_owned(),
-        Scope::Directory | Scope::Location => "opencode.ScopedOptions".to_owned(),
+        Scope::None => "{}".to_owned(),
+        Scope::Directory | Scope::Location => "opencode.Scoped".to_owned(),
     }
 }
 
@@ -123,13 +124,17 @@ const ERROR: &str = "
 ";
 
 const OPTIONS: &str = "
----What every call takes beside its own arguments.
+---The last table of every call: what it does differently from its client.
 ---@class opencode.CallOptions
----@field timeout_ms? integer
----@field headers? table<string, string>
-
----What calls take that look at a directory. It comes before that of the client.
----@class opencode.ScopedOptions : opencode.CallOptions
+---@field timeout_ms? integer the whole call, repetitions included
 ---@field directory? string
 ---@field workspace? string
+---@field max_retries? integer of reads; nothing else is repeated
+---@field headers? table<string, string>
+---@field raw? boolean gives a table with status, headers and body in place of the answer
+
+---The arguments of calls that look at a directory have these too.
+---@class opencode.Scoped
+---@field directory? string in place of the client's
+---@field workspace? string in place of the client's
 ";

@@ -1,15 +1,26 @@
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{installed, output, root};
 
+/// All annotations, generated and written by hand.
+fn files() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("bindings-lua/meta")).expect("the folder is there");
+    entries.map(|entry| entry.expect("it can be read").path()).collect()
+}
+
+fn text() -> String {
+    let read = |path: PathBuf| fs::read_to_string(path).expect("it can be read");
+    files().into_iter().map(read).collect()
+}
+
 #[test]
 fn every_lua_can_read_the_annotations() {
-    let meta = root().join("bindings-lua/meta");
     for lua in installed(&["luajit", "lua5.1", "lua5.4"]) {
-        for file in ["opencode_types.lua", "opencode_operations.lua"] {
-            let (is_read, text) = output(Command::new(lua).arg(meta.join(file)));
-            assert!(is_read, "{lua} {file}: {text}");
+        for file in files() {
+            let (is_read, text) = output(Command::new(lua).arg(&file));
+            assert!(is_read, "{lua} {}: {text}", file.display());
         }
     }
 }
@@ -18,19 +29,15 @@ fn every_lua_can_read_the_annotations() {
 fn the_language_server_would_load_them() {
     // It skips files above this size unless it is told otherwise.
     const LIMIT: u64 = 500_000;
-    for file in ["opencode_types.lua", "opencode_operations.lua"] {
-        let path = root().join("bindings-lua/meta").join(file);
-        assert!(fs::metadata(&path).expect("it is generated").len() < LIMIT, "{file}");
+    for file in files() {
+        let length = fs::metadata(&file).expect("it is there").len();
+        assert!(length < LIMIT, "{}", file.display());
     }
 }
 
 #[test]
 fn every_class_that_is_named_is_declared() {
-    let mut text = String::new();
-    for file in ["opencode_types.lua", "opencode_operations.lua"] {
-        let path = root().join("bindings-lua/meta").join(file);
-        text.push_str(&fs::read_to_string(path).expect("it is generated"));
-    }
+    let text = text();
     let declared: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("---@class ").or(line.strip_prefix("---@alias ")))
@@ -43,5 +50,51 @@ fn every_class_that_is_named_is_declared() {
     });
     for name in mentioned {
         assert!(declared.contains(&name), "{name}");
+    }
+}
+
+/// A real language server takes minutes to install; this sees what is forgotten.
+#[test]
+fn every_method_is_annotated_with_its_parameters() {
+    let text = text();
+    let source = root().join("bindings-lua/src");
+    for noun in ["prelude.lua", "prelude/events.lua", "prelude/pages.lua", "prelude/pty.lua"] {
+        let prelude = fs::read_to_string(source.join(noun)).expect("the prelude is there");
+        let methods = prelude.lines().filter_map(|line| line.strip_prefix("function "));
+        for method in methods.filter(|method| !method.contains("__") && !method.contains("shared"))
+        {
+            let head = method.split_inclusive(')').next().unwrap_or(method);
+            // Lists have a class for each kind of item.
+            let heads = match head.strip_prefix("Pages:") {
+                Some(rest) => vec![format!("Messages:{rest}"), format!("Sessions:{rest}")],
+                None => vec![head.to_owned()],
+            };
+            for head in heads {
+                assert!(text.contains(&format!("\nfunction {head} end")), "{head} of {noun}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_is_a_field_of_its_namespace() {
+    let text = text();
+    let spec = fs::read_to_string(root().join("spec/operations.json")).expect("it is there");
+    let rows: serde_json::Value = serde_json::from_str(&spec).expect("it is JSON");
+    let rows = rows.as_array().or_else(|| rows["operations"].as_array()).expect("rows");
+    for row in rows {
+        let name = row["name"].as_str().expect("a row has a name");
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let is_there =
+            ["", "_"].iter().any(|end| text.contains(&format!("---@field {last}{end} fun(")));
+        assert!(is_there, "{name}");
+    }
+    // The way from a client to a function, and what it takes.
+    for line in [
+        "---@class opencode.Client : opencode.Operations",
+        "---@field session opencode.SessionOperations",
+        "---@field update fun(sessionID: string, arguments?: opencode.SessionUpdateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?",
+    ] {
+        assert!(text.contains(line), "{line}");
     }
 }
