@@ -1,4 +1,4 @@
-//! The code in README.md, made into programs that the tests run.
+//! The code in README.md and docs/, made into programs that the tests run.
 
 use std::fs;
 use std::path::Path;
@@ -9,17 +9,20 @@ use opencode_tests::{Error, Result};
 use crate::artefact::{self, LUAS};
 use crate::test::scratch;
 
-/// One program per block of Lua, Python and C. Those of Rust are documentation tests of examples/rust.
+/// One program per block of Lua, Python and C that is a whole program. Those of Rust in README.md are documentation
+/// tests of examples/rust.
 ///
 /// # Errors
 /// When the document cannot be read, or a block does not compile.
 pub(crate) fn programs(document: &Path, python: &Path) -> Result<Vec<(String, Command)>> {
     let text = fs::read_to_string(document).map_err(|e| Error::wrap(document.display(), e))?;
     let folder = scratch("readme")?;
+    let name = document.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut programs = Vec::new();
-    for (number, (language, code)) in blocks(&text).into_iter().enumerate() {
+    let whole = blocks(&text).into_iter().filter(|(_, code)| is_whole(code));
+    for (number, (language, code)) in whole.enumerate() {
         let write = |ending: &str| {
-            let path = folder.join(format!("block{number}.{ending}"));
+            let path = folder.join(format!("{name}{number}.{ending}"));
             fs::write(&path, &code).map_err(|e| Error::wrap(path.display(), e)).map(|()| path)
         };
         let command = match language.as_str() {
@@ -37,9 +40,14 @@ pub(crate) fn programs(document: &Path, python: &Path) -> Result<Vec<(String, Co
             "c" => Command::new(artefact::compile(&write("c")?, &["-std=c99"])?),
             _ => continue,
         };
-        programs.push((format!("{language} (block {number})"), command));
+        programs.push((format!("{name}: {language} (block {number})"), command));
     }
     Ok(programs)
+}
+
+/// Whether a block is a program, and not a piece of one.
+fn is_whole(code: &str) -> bool {
+    ["import ", "local opencode = require", "#include"].iter().any(|start| code.starts_with(start))
 }
 
 /// Language and text of each fenced block, in order.

@@ -334,8 +334,15 @@ impl Suite {
         cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
         cargo.arg(workspace().join("Cargo.toml"));
         stage.run(self, "README: rust", &mut cargo)?;
-        for (language, mut program) in readme::programs(&workspace().join("README.md"), python)? {
-            stage.run(self, &format!("README: {language}"), &mut program)?;
+        let mut documents = vec![workspace().join("README.md")];
+        for entry in std::fs::read_dir(workspace().join("docs"))? {
+            documents.push(entry?.path());
+        }
+        documents.sort();
+        for document in documents {
+            for (what, mut program) in readme::programs(&document, python)? {
+                stage.run(self, &what, &mut program)?;
+            }
         }
         Ok(())
     }
