@@ -22,6 +22,8 @@ local opencode = {}
 ---@field events? boolean false: runs look often in place of listening
 ---@field permission? "reject"|"once"|"always"|"ask"|table[]
 ---@field question? "reject"|"first"|"ask"
+---@field ca_file? string certificates in PEM form, in place of those of the system
+---@field record? string a file for the traffic, without secrets, to be played back
 ---@field log? "error"|"warn"|"info"|"debug" messages that `client:log()` gives
 
 ---Makes a client. Touches no network.

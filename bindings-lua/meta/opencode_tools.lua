@@ -60,3 +60,53 @@ function Replay:url() end
 
 ---Ends it, within a second.
 function Replay:close() end
+
+---@class opencode
+local opencode = {}
+
+---A file of this machine as a part of a prompt; the content travels with it.
+---@param path string
+---@param options? opencode.AttachOptions
+---@return table? part
+---@return string? message
+---@return opencode.Error? err
+function opencode.attach(path, options) end
+
+---The same from memory; `name` is what the model sees.
+---@param name string
+---@param bytes string
+---@param options? opencode.AttachOptions
+---@return table? part
+---@return string? message
+---@return opencode.Error? err
+function opencode.attach_bytes(name, bytes, options) end
+
+---Plays a recording back on this machine.
+---@param path string what the client option `record` wrote
+---@return opencode.Replay? replay
+---@return string? message
+---@return opencode.Error? err
+function opencode.replay(path) end
+
+---@class opencode.Client
+local Client = {}
+
+---Adds up what a session used, with its subagents unless `tree` is false. Blocks.
+---@param session string
+---@param options? opencode.UsageOptions
+---@return opencode.Usage? usage
+---@return string? message
+---@return opencode.Error? err
+function Client:usage(session, options) end
+
+---Types a prompt into every attached terminal interface and submits it. True says that the server accepted it, not that
+---anybody is attached.
+---@param text string
+---@return true? ok
+---@return string? message
+---@return opencode.Error? err
+function Client:tui_prompt(text) end
+
+---The requests of a terminal interface that is controlled by programs. Touches no network.
+---@return opencode.TuiControl
+function Client:tui_control() end

@@ -58,8 +58,12 @@ fn every_class_that_is_named_is_declared() {
 fn every_method_is_annotated_with_its_parameters() {
     let text = text();
     let source = root().join("bindings-lua/src");
-    for noun in ["prelude.lua", "prelude/events.lua", "prelude/pages.lua", "prelude/pty.lua"] {
-        let prelude = fs::read_to_string(source.join(noun)).expect("the prelude is there");
+    let chapters = fs::read_dir(source.join("prelude")).expect("the folder is there");
+    let mut sources: Vec<PathBuf> = chapters.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    sources.push(source.join("prelude.lua"));
+    for noun in sources {
+        let prelude = fs::read_to_string(&noun).expect("the prelude is there");
+        let noun = noun.display();
         let methods = prelude.lines().filter_map(|line| line.strip_prefix("function "));
         for method in methods.filter(|method| !method.contains("__") && !method.contains("shared"))
         {

@@ -6,7 +6,7 @@ def wrong(client: Operations) -> None:
     client.session.update("ses_1", titel="y")  # wrong
     client.session.update()  # wrong
     client.session.updat("ses_1")  # wrong
-    client.permission.reply("per_1", reply="allow")  # wrong
+    client.permission.reply("per_1", reply="perhaps")  # wrong
     client.session.prompt("ses_1", parts=[{"type": "text", "txet": "hi"}])  # wrong
     client.session.get("ses_1")["titel"]  # wrong
     client.config.update(brand_new=1)

@@ -1,0 +1,122 @@
+---@meta opencode_server
+
+---How a server is started. By default: the `opencode` of the PATH in the current directory, on a free port of
+---127.0.0.1, with a random password, and with the configuration that the user has.
+---@class opencode.ServerOptions
+---@field binary? string the program; else what OPENCODE_BIN names
+---@field directory? string the directory it works in
+---@field port? integer
+---@field hostname? string another one than 127.0.0.1 lets others reach it
+---@field username? string
+---@field password? string
+---@field config? table laid over the user's; the fields of its configuration file
+---@field environment? table<string, string> added to the environment of this process
+---@field arguments? string[] added behind `opencode serve`
+---@field log_level? "DEBUG"|"INFO"|"WARN"|"ERROR" its log is then part of the output
+---@field start_timeout_ms? integer how long it may take until it answers (30000)
+
+---A server that this program started. It ends with `close`, with the collection of the handle, and with the program,
+---also when that is killed.
+---@class opencode.Server
+local Server = {}
+
+---Where it stands; when it failed, why. Never blocks.
+---@return "starting"|"ready"|"failed"|"closed" state
+---@return string? message
+---@return opencode.Error? err
+function Server:poll() end
+
+---The same, once it is ready or failed, or when the time is up. Blocks.
+---@param timeout_ms? integer
+---@return "starting"|"ready"|"failed"|"closed" state
+---@return string? message
+---@return opencode.Error? err
+function Server:wait(timeout_ms) end
+
+---A client of it; the options are those of `opencode.client`.
+---@param options? opencode.ClientOptions
+---@return opencode.Client? client
+---@return string? message
+---@return opencode.Error? err
+function Server:client(options) end
+
+---Its address; nil before it listens.
+---@return string?
+function Server:url() end
+
+---Its process; nil when there is none.
+---@return integer?
+function Server:pid() end
+
+---The last 64 KB of what it printed.
+---@return string
+function Server:output() end
+
+---The variables with which another program finds it, the password included.
+---@return table<string, string>? variables
+---@return string? message
+---@return opencode.Error? err
+function Server:environment() end
+
+---Ends it and all that it started. Blocks until they are gone, some seconds at most.
+function Server:close() end
+
+---A server that answers.
+---@class opencode.Found
+---@field url string
+---@field version? string nil when only those who know the password are told
+---@field dialect? "1.x"|"2.x"
+---@field needs_password boolean
+---@field source "environment"|"default"|"service"|"mdns"
+
+---@class opencode.Check
+---@field check string
+---@field status "ok"|"warn"|"fail"
+---@field message string what was found
+---@field advice? string what to do
+
+---@class opencode.Diagnosis
+---@field ok boolean
+---@field checks opencode.Check[]
+---@field text string one line per check
+---@field elapsed_ms integer
+
+---@class opencode
+local opencode = {}
+
+---Servers that this program starts itself.
+---@class opencode.Servers
+opencode.Server = {}
+
+---Starts a server and blocks until it answers, some seconds.
+---@param options? opencode.ServerOptions
+---@return opencode.Server? server
+---@return string? message
+---@return opencode.Error? err
+function opencode.Server.start(options) end
+
+---Starts a server and returns at once: for ticks. `server:poll()` says when it is ready.
+---@param options? opencode.ServerOptions
+---@return opencode.Server? server
+---@return string? message
+---@return opencode.Error? err
+function opencode.Server.launch(options) end
+
+---Lists the servers that answer. Blocks, at most for timeout_ms.
+---@param timeout_ms? integer 2000
+---@return opencode.Found[]
+function opencode.discover(timeout_ms) end
+
+---Prints what works and what does not, a line each, and gives it. Blocks, five seconds at most.
+---@param options? opencode.ClientOptions
+---@return opencode.Diagnosis? found
+---@return string? message
+---@return opencode.Error? err
+function opencode.doctor(options) end
+
+---@class opencode.Client
+local Client = {}
+
+---Looks what works and what does not, each with what to do. Blocks, five seconds at most; calls no model.
+---@return opencode.Diagnosis
+function Client:doctor() end
