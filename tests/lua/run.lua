@@ -105,21 +105,28 @@ end)
 
 -- A host ends a script that runs for too long, and `lua` one that gets Ctrl-C, by a hook that raises an error. It may
 -- come in the middle of a call; swallowed there, the script would go on, with values that are missing.
-check.test("an error of a hook is never swallowed", function()
+-- Lua 5.1 to 5.3 and LuaJIT run hooks inside the binding's own protected calls too, where it cannot be handed on.
+local hands_on = _VERSION ~= "Lua 5.1" and _VERSION ~= "Lua 5.2" and _VERSION ~= "Lua 5.3"
+if hands_on then check.test("an error of a hook is never swallowed", function()
   local run = assert(client:run(scripted("hook", '[{"text":"a"}]')))
   assert(run:wait(60000))
   local reached = 0
   for number = 1, 60 do
     local calls = 0
-    debug.sethook(function()
+    local function count()
       calls = calls + 1
       if calls == number then
         debug.sethook()
         error("the host says stop")
       end
-    end, "c")
-    local is_ok, message = pcall(function() return run:wait(0), run:reply() end)
-    debug.sethook()
+    end
+    local is_ok, message = pcall(function()
+      debug.sethook(count, "c")
+      run:wait(0)
+      run:reply()
+      -- Counted too: what raises here is seen like all else.
+      debug.sethook()
+    end)
     if calls >= number then
       reached = number
       check.equal(is_ok, false, "stopped at call " .. number)
@@ -127,4 +134,4 @@ check.test("an error of a hook is never swallowed", function()
     end
   end
   check.equal(reached > 3, true, "the hook was reached")
-end)
+end) end
