@@ -14,6 +14,8 @@ const WRITERS: &[&str] = &["edit", "write", "multiedit", "patch", "apply_patch",
 /// How often the list of changed files is asked for, and the pause between.
 const MAX_DIFF_ASKS: u32 = 10;
 const DIFF_PAUSE: Millis = 250;
+/// How long a session stays idle after an abort until that is believed.
+const STAYS_IDLE: Millis = 250;
 
 impl Machine {
     /// The session is idle and its messages are known back to the run's own prompt.
@@ -98,6 +100,11 @@ impl Machine {
             (Some(info), aborted) if info.is_completed() && !is_between_steps(info) => {
                 // It may have been over before the abort: then it is simply done.
                 let was_aborted = aborted.is_some() || ending.is_aborting;
+                // The server may show a session idle for a moment before its next step learns of the abort.
+                let since = *self.idle_since.get_or_insert(self.now);
+                if was_aborted && self.now < since + STAYS_IDLE {
+                    return self.end_check();
+                }
                 let is_whole = info.finish.is_some() && info.error.is_none();
                 let error = if was_aborted && !is_whole {
                     Some(ending.error.clone())
