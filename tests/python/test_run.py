@@ -135,14 +135,14 @@ def test_an_idle_event_loop_stays_idle():
             ignored = client.run("Say pong")
             other = client.run(scripted("slow", '[{"text":"a b c","delay_ms":400}]'))
             looks = 0
-            look = client._waker._look
+            look = client._waker.look
 
             def count():
                 nonlocal looks
                 looks += 1
                 look()
 
-            client._waker._look = count
+            client._waker.look = count
             await other
             assert ignored is not None
             # Woken by what happens, not in a circle by what nobody takes.

@@ -259,7 +259,9 @@ impl Suite {
     }
 
     fn python(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        let mut pytest = Command::new(python);
+        // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
+        let mut pytest = Command::new("env");
+        pytest.arg("--default-signal=INT").arg(python);
         pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
         pytest.arg(workspace().join("tests/python"));
         stage.run(self, "Python tests", &mut pytest)?;
