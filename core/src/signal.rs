@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{Read, Write};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicIsize, Ordering, fence};
+use std::sync::{Mutex, OnceLock, TryLockError};
 
 #[cfg(unix)]
 type Socket = std::os::unix::net::UnixStream;
@@ -10,12 +11,14 @@ type Socket = std::os::unix::net::UnixStream;
 type Socket = std::net::TcpStream;
 
 /// Counts the handles that have something new. As long as nobody asked for the descriptor there is none,
-/// and counting costs no system call.
+/// and counting costs no system call. Nobody ever waits here: a tick counts too.
 #[derive(Default)]
 pub(crate) struct Signal {
     /// Below zero for a moment when a handle is polled before the engine came to count it.
-    waiting: Mutex<isize>,
+    waiting: AtomicIsize,
     pair: OnceLock<(Socket, Socket)>,
+    /// Whether the descriptor is readable: one byte is in it, or none.
+    is_raised: Mutex<bool>,
 }
 
 impl Signal {
@@ -24,45 +27,64 @@ impl Signal {
     /// # Errors
     /// `internal` when the system gives no descriptor.
     pub(crate) fn descriptor(&self) -> Result<i64> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.pair.get().is_none() {
             let pair = pair().map_err(|e| {
                 Error::new(ErrorKind::Internal, format!("the system gives no descriptor: {e}"))
             })?;
+            // Whoever was first has made one as good.
             let _ = self.pair.set(pair);
-            if *waiting > 0 {
-                self.raise();
-            }
+            fence(Ordering::SeqCst);
+            self.show();
         }
-        drop(waiting);
         Ok(self.pair.get().map_or(-1, |(reader, _)| raw(reader)))
     }
 
     /// One more handle has something new.
     pub(crate) fn add(&self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        *waiting += 1;
-        if *waiting == 1 {
-            self.raise();
-        }
+        self.count(1);
     }
 
     /// A handle was polled.
     pub(crate) fn remove(&self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        *waiting -= 1;
-        if *waiting == 0
-            && let Some((reader, _)) = self.pair.get()
-        {
-            // Exactly one byte was written. The socket does not block, whatever happened to it.
-            let _ = (&*reader).read(&mut [0]);
+        self.count(-1);
+    }
+
+    fn count(&self, change: isize) {
+        self.waiting.fetch_add(change, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.pair.get().is_some() {
+            self.show();
         }
     }
 
-    fn raise(&self) {
-        if let Some((_, writer)) = self.pair.get() {
-            let _ = (&*writer).write(&[1]);
+    /// Makes the descriptor say what the count says. Whoever finds another one at it leaves it to him: he looks
+    /// at the count again when he is done.
+    fn show(&self) {
+        let Some((reader, writer)) = self.pair.get() else { return };
+        loop {
+            let mut is_raised = match self.is_raised.try_lock() {
+                Ok(is_raised) => is_raised,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            let is_wanted = self.is_wanted();
+            // Neither end blocks, whatever happened to the socket.
+            if is_wanted && !*is_raised {
+                let _ = (&*writer).write(&[1]);
+            } else if !is_wanted && *is_raised {
+                let _ = (&*reader).read(&mut [0]);
+            }
+            *is_raised = is_wanted;
+            drop(is_raised);
+            fence(Ordering::SeqCst);
+            if self.is_wanted() == is_wanted {
+                return;
+            }
         }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
     }
 }
 
@@ -126,5 +148,27 @@ mod tests {
         assert!(!is_readable(&signal), "polled before it was counted");
         signal.add();
         assert!(is_readable(&signal));
+    }
+
+    #[test]
+    fn what_threads_count_at_the_same_time_is_shown_in_the_end() {
+        let signal = Signal::default();
+        signal.descriptor().unwrap();
+        for _ in 0..200 {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for _ in 0..50 {
+                            signal.add();
+                            signal.remove();
+                        }
+                    });
+                }
+            });
+            assert!(!is_readable(&signal));
+            signal.add();
+            assert!(is_readable(&signal));
+            signal.remove();
+        }
     }
 }

@@ -35,6 +35,6 @@ fn a_thousand_runs_share_a_few_threads_and_all_finish() {
     for (n, run) in runs.iter().enumerate() {
         assert_eq!(run.wait(None).unwrap().text, format!("answer {n}"));
     }
-    assert!(seen.len() <= few.len() + 3, "one run needs {few:?}, a thousand {seen:?}");
-    assert!(seen.len() <= 6, "{seen:?}");
+    // One that decides, one that listens, four that ask, and two that look again after the stream was lost.
+    assert!(seen.len() <= 8, "one run needs {few:?}, a thousand {seen:?}");
 }
