@@ -2,8 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{Read, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, Ordering, fence};
-use std::sync::{Mutex, OnceLock, TryLockError};
 
 #[cfg(unix)]
 type Socket = std::os::unix::net::UnixStream;
@@ -16,9 +16,8 @@ type Socket = std::net::TcpStream;
 pub(crate) struct Signal {
     /// Below zero for a moment when a handle is polled before the engine came to count it.
     waiting: AtomicIsize,
+    /// The first is readable while bytes are in it. There may be more than one for a moment.
     pair: OnceLock<(Socket, Socket)>,
-    /// Whether the descriptor is readable: one byte is in it, or none.
-    is_raised: Mutex<bool>,
 }
 
 impl Signal {
@@ -33,7 +32,6 @@ impl Signal {
             })?;
             // Whoever was first has made one as good.
             let _ = self.pair.set(pair);
-            fence(Ordering::SeqCst);
             self.show();
         }
         Ok(self.pair.get().map_or(-1, |(reader, _)| raw(reader)))
@@ -41,42 +39,31 @@ impl Signal {
 
     /// One more handle has something new.
     pub(crate) fn add(&self) {
-        self.count(1);
-    }
-
-    /// A handle was polled.
-    pub(crate) fn remove(&self) {
-        self.count(-1);
-    }
-
-    fn count(&self, change: isize) {
-        self.waiting.fetch_add(change, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        if self.pair.get().is_some() {
+        if self.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
             self.show();
         }
     }
 
-    /// Makes the descriptor say what the count says. Whoever finds another one at it leaves it to him: he looks
-    /// at the count again when he is done.
+    /// A handle was polled.
+    pub(crate) fn remove(&self) {
+        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.show();
+        }
+    }
+
+    /// Makes the descriptor say what the count says. Between the two another thread may count too, so each looks
+    /// again after its bytes: whoever is last leaves them as the count wants them, and nobody holds a lock.
     fn show(&self) {
+        fence(Ordering::SeqCst);
         let Some((reader, writer)) = self.pair.get() else { return };
         loop {
-            let mut is_raised = match self.is_raised.try_lock() {
-                Ok(is_raised) => is_raised,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => return,
-            };
             let is_wanted = self.is_wanted();
             // Neither end blocks, whatever happened to the socket.
-            if is_wanted && !*is_raised {
+            if is_wanted {
                 let _ = (&*writer).write(&[1]);
-            } else if !is_wanted && *is_raised {
-                let _ = (&*reader).read(&mut [0]);
+            } else {
+                empty(reader);
             }
-            *is_raised = is_wanted;
-            drop(is_raised);
-            fence(Ordering::SeqCst);
             if self.is_wanted() == is_wanted {
                 return;
             }
@@ -84,8 +71,13 @@ impl Signal {
     }
 
     fn is_wanted(&self) -> bool {
+        fence(Ordering::SeqCst);
         self.waiting.load(Ordering::SeqCst) > 0
     }
+}
+
+fn empty(mut reader: &Socket) {
+    while reader.read(&mut [0; 64]).is_ok_and(|length| length == 64) {}
 }
 
 #[cfg(unix)]
