@@ -64,8 +64,8 @@ pub(crate) fn dist() -> PathBuf {
     workspace().join("target/dist")
 }
 
-/// Builds the C library, the Rust examples and the Lua module for a version, and gives the folder for
-/// `package.cpath`. They are built together: apart, each would compile the core anew.
+/// Builds the C library and the Lua module for a version, and gives the folder for `package.cpath`. They are
+/// built together: apart, each would compile the core anew.
 ///
 /// # Errors
 /// When they cannot be built.
@@ -73,20 +73,32 @@ pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
     let features = ["module", "tls", lua.feature].map(|name| format!("opencode-lua/{name}"));
     let mut cargo = cargo("build", profile);
     cargo
-        .args(["-p", "opencode-lua", "-p", "opencode-c", "-p", "opencode-examples"])
-        .arg("--no-default-features")
+        .args(["-p", "opencode-lua", "-p", "opencode-c", "--no-default-features"])
         .args(["--features", &format!("{},opencode-c/tls", features.join(","))]);
-    let what = format!("build the C library, the Rust examples, the Lua module ({})", lua.feature);
+    let what = format!("build the C library and the Lua module ({})", lua.feature);
     progress::run(&what, &mut cargo)?;
     let built = workspace().join("target").join(profile.folder());
     for name in ["libopencode.so", "libopencode.a"] {
         place(&built.join(name), &dist().join("c").join(name))?;
     }
-    for name in EXAMPLES {
-        place(&built.join(name), &dist().join("rust").join(name))?;
-    }
     let folder = dist().join("lua").join(lua.feature);
     place(&built.join("libopencode_lua.so"), &folder.join("opencode.so"))?;
+    Ok(folder)
+}
+
+/// Builds Rust examples and gives their folder.
+///
+/// # Errors
+/// When they cannot be built.
+pub(crate) fn examples(names: &[&str], profile: Profile) -> Result<PathBuf> {
+    let mut cargo = cargo("build", profile);
+    cargo.args(["-p", "opencode-examples"]).args(names.iter().flat_map(|name| ["--bin", name]));
+    progress::run("build the Rust examples", &mut cargo)?;
+    let built = workspace().join("target").join(profile.folder());
+    let folder = dist().join("rust");
+    for name in names {
+        place(&built.join(name), &folder.join(name))?;
+    }
     Ok(folder)
 }
 
@@ -127,8 +139,7 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
 /// When it does not compile, warnings included.
 pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     let library = dist().join("c");
-    let name = source.file_stem().unwrap_or_default();
-    let program = library.join(name);
+    let program = program(source);
     let mut gcc = Command::new("gcc");
     gcc.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-g"])
         .args(flags)
@@ -141,8 +152,13 @@ pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
         .arg(&library)
         .arg("-lopencode")
         .arg(format!("-Wl,-rpath,{}", library.display()));
-    progress::run(&format!("compile {}", name.to_string_lossy()), &mut gcc)?;
+    progress::run(&format!("compile {}", source.display()), &mut gcc)?;
     Ok(program)
+}
+
+/// Where [`compile`] puts the program of a source.
+pub(crate) fn program(source: &Path) -> PathBuf {
+    dist().join("c").join(source.file_stem().unwrap_or_default())
 }
 
 /// A virtual environment below `target/` with some packages in it; gives its Python.

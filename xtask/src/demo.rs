@@ -70,6 +70,6 @@ fn build() -> Result<Vec<(&'static str, Command)>> {
     let mut python = Command::new(artefact::python(profile, &[])?);
     python.arg(examples.join("python/ask.py"));
     let c = Command::new(artefact::compile(&examples.join("c/ask.c"), &["-std=c99"])?);
-    let rust = Command::new(artefact::dist().join("rust/ask"));
+    let rust = Command::new(artefact::examples(&["ask"], profile)?.join("ask"));
     Ok(vec![("Lua", lua), ("Python", python), ("C", c), ("Rust", rust)])
 }

@@ -29,9 +29,72 @@ impl Note {
         text.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Prints a line that stays, without disturbing the moving one.
+    fn say(&self, text: &str) {
+        let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+        line(&mut io::stderr(), &format!("{clear}{text}"));
+    }
+
     fn get(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Does several things side by side, `lanes` at a time, as one step; each says when it is done.
+///
+/// # Errors
+/// All that failed, each with its name.
+pub(crate) fn side_by_side(what: &str, lanes: usize, jobs: Vec<Job<'_>>) -> Result<()> {
+    step(what, |note| {
+        let left = Mutex::new(jobs.into_iter());
+        let failed = Mutex::new(Vec::new());
+        let lane = || {
+            loop {
+                let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((name, work)) = next else { return };
+                let start = Instant::now();
+                let result = work(note);
+                let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+                note.say(&format!("  {name}: {verdict}  {}", seconds(start.elapsed())));
+                if let Err(error) = result {
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.push(format!("{name}: {error}"));
+                }
+            }
+        };
+        thread::scope(|scope| (0..lanes).for_each(|_| drop(scope.spawn(lane))));
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_empty() { Ok(()) } else { Err(Error::new(failed.join("\n"))) }
+    })
+}
+
+/// Something with a name that is done beside others.
+pub(crate) type Job<'a> = (String, Box<dyn FnOnce(&Note) -> Result<()> + Send + 'a>);
+
+/// Runs a command, whose latest line of output is the note, and gives all it printed on standard output.
+///
+/// # Errors
+/// When it cannot be started or fails; the message holds the end of its output.
+pub(crate) fn follow(command: &mut Command, note: &Note) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Error::wrap(&name, error))?;
+    let tail = Mutex::new(VecDeque::new());
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let printed = thread::scope(|scope| {
+        scope.spawn(|| stderr.map(|pipe| read(pipe, &tail, note)));
+        stdout.map(|pipe| read(pipe, &tail, note)).unwrap_or_default()
+    });
+    let status: ExitStatus = child.wait()?;
+    if status.success() {
+        return Ok(printed);
+    }
+    let tail: Vec<String> = tail.into_inner().unwrap_or_else(PoisonError::into_inner).into();
+    Err(Error::new(format!("{name} failed ({status})\n{}", tail.join("\n"))))
 }
 
 /// Does `work` and shows that it is being done: on a terminal one moving line, else a line when
@@ -101,28 +164,6 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-fn follow(command: &mut Command, note: &Note) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| Error::wrap(&name, error))?;
-    let tail = Mutex::new(VecDeque::new());
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let printed = thread::scope(|scope| {
-        scope.spawn(|| stderr.map(|pipe| read(pipe, &tail, note)));
-        stdout.map(|pipe| read(pipe, &tail, note)).unwrap_or_default()
-    });
-    let status: ExitStatus = child.wait()?;
-    if status.success() {
-        return Ok(printed);
-    }
-    let tail: Vec<String> = tail.into_inner().unwrap_or_else(PoisonError::into_inner).into();
-    Err(Error::new(format!("{name} failed ({status})\n{}", tail.join("\n"))))
-}
-
 fn read(pipe: impl Read, tail: &Mutex<VecDeque<String>>, note: &Note) -> String {
     let mut all = String::new();
     for bytes in BufReader::new(pipe).split(b'\n').map_while(io::Result::ok) {
@@ -186,5 +227,22 @@ mod tests {
         assert!(error.starts_with("sh failed (exit status: 3)\nline 140\n"), "{error}");
         assert!(error.ends_with("line 199"), "{error}");
         assert!(follow(&mut Command::new("/no/such/thing"), &note).is_err());
+    }
+
+    #[test]
+    fn what_is_done_side_by_side_is_all_done_and_every_failure_is_named() {
+        let done = Mutex::new(0);
+        let job = |name: &str, result: Result<()>| -> Job<'_> {
+            let done = &done;
+            let work = move |_: &Note| {
+                *done.lock().unwrap() += 1;
+                result
+            };
+            (name.to_owned(), Box::new(work))
+        };
+        side_by_side("x", 2, vec![job("a", Ok(())), job("b", Ok(()))]).unwrap();
+        let jobs = vec![job("a", Err(Error::new("no"))), job("b", Ok(())), job("c", Ok(()))];
+        assert_eq!(side_by_side("x", 2, jobs).unwrap_err().to_string(), "a: no");
+        assert_eq!(*done.lock().unwrap(), 5);
     }
 }

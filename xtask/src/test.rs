@@ -29,9 +29,7 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     server::ensure()?;
     suite.style()?;
     suite.rust()?;
-    let stage = suite.step("start the server and the scripted model", |_| Stage::start())?;
-    suite.bindings(&stage)?;
-    drop(stage);
+    suite.bindings()?;
     if !fast {
         suite.integration()?;
     }
@@ -59,8 +57,8 @@ impl Stage {
     }
 
     /// Runs a program against the server, with a second address whose server goes away soon after the
-    /// first prompt that names its doom.
-    fn run(&self, suite: &mut Suite, what: &str, program: &mut Command) -> Result<String> {
+    /// first prompt that names its doom. Gives what it printed.
+    fn run(&self, program: &mut Command, note: &progress::Note) -> Result<String> {
         let proxy = std::sync::Arc::new(Proxy::start(&self.server.url())?);
         let doomed = std::sync::Arc::downgrade(&proxy);
         proxy.hook(move |asked| {
@@ -82,9 +80,17 @@ impl Stage {
             .envs(self.server.world().into_iter().filter(|(name, _)| name != "HOME"))
             .envs(self.server.env())
             .env("OPENCODE_DOOMED_URL", proxy.url());
-        suite.command(what, program)
+        progress::follow(program, note)
     }
 }
+
+/// A program with a server of its own, as something to be done beside others: most of the time such programs wait.
+fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
+    (what, Box::new(move |note| Stage::start()?.run(&mut program, note).map(drop)))
+}
+
+/// Jobs at once: more would make each other's servers slow.
+const LANES: usize = 4;
 
 struct Suite {
     passed: u32,
@@ -152,24 +158,33 @@ impl Suite {
         self.cargo("integration tests", &["test", "-p", "opencode-model", "-p", "opencode-tests"])
     }
 
-    fn bindings(&mut self, stage: &Stage) -> Result<()> {
+    fn bindings(&mut self) -> Result<()> {
         let profile = if self.fast { Profile::Dev } else { Profile::Release };
         let luas = if self.fast { &LUAS[..1] } else { LUAS };
         let mut modules = Vec::new();
         for lua in luas {
             let module = artefact::native(lua, profile)?;
-            for host in lua.hosts {
-                self.lua(stage, host, &module)?;
-                modules.push((*host, module.clone()));
-            }
+            modules.extend(lua.hosts.iter().map(|host| (*host, module.clone())));
         }
-        self.c(stage)?;
+        artefact::examples(artefact::EXAMPLES, Profile::Dev)?;
         let packages = if self.fast { &PYTHON_PACKAGES[..1] } else { PYTHON_PACKAGES };
         let python = artefact::python(profile, packages)?;
-        self.python(stage, &python)?;
-        self.relay(stage, &python)?;
-        self.examples(stage, &python)?;
-        self.readme(stage, &python)?;
+        if !self.fast {
+            self.headers()?;
+            self.exports()?;
+            self.types(&python)?;
+        }
+        let mut jobs: Vec<_> =
+            modules.iter().flat_map(|(host, module)| lua_tests(host, module)).collect();
+        jobs.push(python_tests(&python));
+        for name in ["main", "server"] {
+            jobs.extend(c_tests(name, self.fast)?);
+        }
+        self.side_by_side("the tests in Lua, Python and C", jobs)?;
+        self.side_by_side("the examples", example::jobs(&python)?)?;
+        let stage = self.step("start the server and the scripted model", |_| Stage::start())?;
+        self.relay(&stage, &python)?;
+        self.readme(&stage, &python)?;
         if !self.fast {
             conformance::test(modules, &python)?;
             self.passed += 1;
@@ -177,40 +192,13 @@ impl Suite {
         Ok(())
     }
 
-    fn lua(&mut self, stage: &Stage, host: &str, module: &Path) -> Result<()> {
-        let script = workspace().join("tests/lua/main.lua");
-        let mut lua = Command::new(host);
-        lua.env("LUA_CPATH", module.join("?.so")).arg(script);
-        stage.run(self, &format!("Lua tests in {host}"), &mut lua)?;
-        if host == "luajit" {
-            let mut nvim = Command::new("nvim");
-            nvim.env("LUA_CPATH", module.join("?.so"));
-            nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
-            nvim.arg(format!("luafile {}", workspace().join("tests/lua/main.lua").display()));
-            nvim.args(["-c", "qa!"]);
-            stage.run(self, "Lua tests in nvim", &mut nvim)?;
-        }
-        Ok(())
+    fn side_by_side(&mut self, what: &str, jobs: Vec<progress::Job<'_>>) -> Result<()> {
+        self.passed += jobs.len() as u32;
+        progress::side_by_side(what, LANES, jobs)
     }
 
-    fn c(&mut self, stage: &Stage) -> Result<()> {
-        if !self.fast {
-            self.headers()?;
-            self.exports()?;
-        }
-        for name in ["main", "server"] {
-            let source = workspace().join("tests/c").join(name).with_extension("c");
-            let program = artefact::compile(&source, &["-std=c99"])?;
-            stage.run(self, &format!("C tests: {name}"), &mut Command::new(&program))?;
-            if !self.fast {
-                let mut valgrind = Command::new("valgrind");
-                valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-                valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]);
-                let what = format!("C tests under valgrind: {name}");
-                stage.run(self, &what, valgrind.arg(&program))?;
-            }
-        }
-        Ok(())
+    fn staged(&mut self, stage: &Stage, what: &str, program: &mut Command) -> Result<String> {
+        self.step(what, |note| stage.run(program, note))
     }
 
     /// The headers are clean in every standard that they promise.
@@ -258,16 +246,8 @@ impl Suite {
         Ok(())
     }
 
-    fn python(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
-        let mut pytest = Command::new("env");
-        pytest.arg("--default-signal=INT").arg(python);
-        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
-        pytest.arg(workspace().join("tests/python"));
-        stage.run(self, "Python tests", &mut pytest)?;
-        if self.fast {
-            return Ok(());
-        }
+    /// What an editor or a checker of types says about the Python package.
+    fn types(&mut self, python: &Path) -> Result<()> {
         let sources = [
             workspace().join("examples/python"),
             workspace().join("bindings-python/python/opencode"),
@@ -313,16 +293,15 @@ impl Suite {
         for (from, to) in [("Lua", "Python"), ("Python", "C"), ("C", "Lua")] {
             let steps = json!([{ "text": format!("from {from} to {to}"), "delay_ms": 300 }]);
             let prompt = opencode_tests::prompt("relay", steps);
-            let ids = stage.run(
-                self,
+            let mut first = runner(from);
+            let ids = self.staged(
+                stage,
                 &format!("{from} starts a run"),
-                runner(from).arg("start").arg(prompt),
+                first.arg("start").arg(prompt),
             )?;
-            let text = stage.run(
-                self,
-                &format!("{to} finishes it"),
-                runner(to).arg("resume").args(ids.split_whitespace()),
-            )?;
+            let mut second = runner(to);
+            second.arg("resume").args(ids.split_whitespace());
+            let text = self.staged(stage, &format!("{to} finishes it"), &mut second)?;
             if text.trim() != format!("from {from} to {to}") {
                 return Err(Error::new(format!("{to} got '{text}' of a run that {from} began")));
             }
@@ -335,7 +314,7 @@ impl Suite {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
         cargo.arg(workspace().join("Cargo.toml"));
-        stage.run(self, "README: rust", &mut cargo)?;
+        self.staged(stage, "README: rust", &mut cargo)?;
         let mut documents = vec![workspace().join("README.md")];
         for entry in std::fs::read_dir(workspace().join("docs"))? {
             documents.push(entry?.path());
@@ -343,11 +322,48 @@ impl Suite {
         documents.sort();
         for document in documents {
             for (what, mut program) in readme::programs(&document, python)? {
-                stage.run(self, &what, &mut program)?;
+                self.staged(stage, &what, &mut program)?;
             }
         }
         Ok(())
     }
+}
+
+fn lua_tests<'a>(host: &str, module: &Path) -> Vec<progress::Job<'a>> {
+    let script = workspace().join("tests/lua/main.lua");
+    let mut lua = Command::new(host);
+    lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
+    let mut jobs = vec![job(format!("Lua tests in {host}"), lua)];
+    if host == "luajit" {
+        let mut nvim = Command::new("nvim");
+        nvim.env("LUA_CPATH", module.join("?.so"));
+        nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
+        nvim.arg(format!("luafile {}", script.display())).args(["-c", "qa!"]);
+        jobs.push(job("Lua tests in nvim".to_owned(), nvim));
+    }
+    jobs
+}
+
+fn python_tests<'a>(python: &Path) -> progress::Job<'a> {
+    // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
+    let mut pytest = Command::new("env");
+    pytest.arg("--default-signal=INT").arg(python);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    pytest.arg(workspace().join("tests/python"));
+    job("Python tests".to_owned(), pytest)
+}
+
+fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
+    let source = workspace().join("tests/c").join(name).with_extension("c");
+    let program = artefact::compile(&source, &["-std=c99"])?;
+    let mut jobs = vec![job(format!("C tests: {name}"), Command::new(&program))];
+    if !fast {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+        valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);
+        jobs.push(job(format!("C tests under valgrind: {name}"), valgrind));
+    }
+    Ok(jobs)
 }
 
 /// The folder that holds generated programs of a document.

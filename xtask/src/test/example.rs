@@ -8,8 +8,9 @@ use opencode_tests::binary::workspace;
 use opencode_tests::{Error, LIMIT, Result, http, prompt};
 use serde_json::{Value, json};
 
-use super::{Stage, Suite, scratch};
+use super::{Stage, scratch};
 use crate::artefact::{self, LUAS};
+use crate::progress;
 
 const LANGUAGES: &[&str] = &["Lua", "Python", "C", "Rust"];
 
@@ -84,30 +85,34 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-impl Suite {
-    /// Runs every example in every language.
-    pub(super) fn examples(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        let programs = Programs { stage, python };
-        let cases = cases();
-        std::fs::write(stage.server.directory().join("notes.txt"), "Buy milk.\n")?;
-        for language in LANGUAGES {
-            self.step(&format!("the examples in {language}"), |note| {
-                for case in &cases {
-                    note.set(&format!("{} {}", case.example, case.arguments.join(" ")));
-                    let mut program = programs.command(language, case.example)?;
-                    check(program.args(&case.arguments), case.code, case.printed)?;
-                }
-                Ok(())
-            })?;
-            self.step(&format!("ai in {language}"), |_| {
-                programs.settings(language)?;
-                programs.same_session(language)?;
-                programs.terminal_interface(language)?;
-                programs.interrupt(language)
-            })?;
-        }
-        Ok(())
+/// Runs every example, each language beside the others.
+pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
+    for name in artefact::EXAMPLES {
+        artefact::compile(&c_source(name), &["-std=c99"])?;
     }
+    let job = |language: &'static str| -> progress::Job<'_> {
+        (format!("the examples in {language}"), Box::new(move |note| run(language, python, note)))
+    };
+    Ok(LANGUAGES.iter().copied().map(job).collect())
+}
+
+fn run(language: &str, python: &Path, note: &progress::Note) -> Result<()> {
+    let stage = Stage::start()?;
+    let programs = Programs { stage: &stage, python };
+    std::fs::write(stage.server.directory().join("notes.txt"), "Buy milk.\n")?;
+    for case in cases() {
+        note.set(&format!("{language}: {} {}", case.example, case.arguments.join(" ")));
+        let mut program = programs.command(language, case.example)?;
+        check(program.args(&case.arguments), case.code, case.printed)?;
+    }
+    programs.settings(language)?;
+    programs.same_session(language)?;
+    programs.terminal_interface(language)?;
+    programs.interrupt(language)
+}
+
+fn c_source(name: &str) -> PathBuf {
+    workspace().join("examples/c").join(name).with_extension("c")
 }
 
 struct Programs<'a> {
@@ -121,10 +126,7 @@ impl Programs<'_> {
         let (program, script): (PathBuf, Option<PathBuf>) = match language {
             "Lua" => (LUAS[0].hosts[0].into(), Some(folder.join(format!("lua/{name}.lua")))),
             "Python" => (self.python.into(), Some(folder.join(format!("python/{name}.py")))),
-            "C" => {
-                let source = folder.join(format!("c/{name}.c"));
-                (artefact::compile(&source, &["-std=c99"])?, None)
-            }
+            "C" => (artefact::program(&c_source(name)), None),
             _ => (artefact::dist().join("rust").join(name), None),
         };
         // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
@@ -142,7 +144,7 @@ impl Programs<'_> {
 
     /// What is not given comes from the environment, and else from a file.
     fn settings(&self, language: &str) -> Result<()> {
-        let path = scratch("ai")?.join("settings.env");
+        let path = scratch("ai")?.join(format!("{language}.env"));
         let mut lines = String::from("AI_AGENT=nobody\n\n");
         for (name, value) in self.stage.server.env() {
             lines += &format!("{name}={value}\n");
