@@ -35,7 +35,7 @@
 ---@field sent boolean whether the request may have reached the server
 
 ---The last table of every call: what it does differently from its client.
----@class opencode.CallOptions
+---@class opencode.CallOptions : { timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, raw: any, [string]: nil }
 ---@field timeout_ms? integer the whole call, repetitions included
 ---@field directory? string
 ---@field workspace? string
@@ -43,16 +43,18 @@
 ---@field headers? table<string, string>
 ---@field raw? boolean gives a table with status, headers and body in place of the answer
 
----The arguments of calls that look at a directory have these too.
----@class opencode.Scoped
----@field directory? string in place of the client's
----@field workspace? string in place of the client's
+---The arguments of calls that only look at a directory.
+---@class opencode.Scoped : { directory: any, workspace: any, [string]: nil }
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.AppLogArguments : opencode.Scoped
+---@class opencode.AppLogArguments : { level: any, message: any, service: any, extra: any, directory: any, workspace: any, [string]: nil }
 ---@field level "debug"|"info"|"error"|"warn"
 ---@field message string
 ---@field service string
 ---@field extra? table<string, any>
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
 ---@class opencode.AuthSetArguments
 ---@field type "oauth"|"api"|"wellknown"
@@ -66,7 +68,7 @@
 ---@field token? string
 ---@field [string] any
 
----@class opencode.ConfigUpdateArguments : opencode.Scoped
+---@class opencode.ConfigUpdateArguments
 ---@field ["$schema"]? string
 ---@field agent? table<string, opencode.types.AgentConfig>
 ---@field attachment? opencode.types.AttachmentConfig
@@ -103,56 +105,78 @@
 ---@field tools? table<string, boolean>
 ---@field username? string
 ---@field watcher? opencode.types.ConfigUpdateWatcher
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.ExperimentalConsoleSwitchOrgArguments : opencode.Scoped
+---@class opencode.ExperimentalConsoleSwitchOrgArguments : { accountID: any, orgID: any, directory: any, workspace: any, [string]: nil }
 ---@field accountID string
 ---@field orgID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalControlPlaneMoveSessionArguments
+---@class opencode.ExperimentalControlPlaneMoveSessionArguments : { destination: any, sessionID: any, moveChanges: any, [string]: nil }
 ---@field destination opencode.types.MoveSessionDestination
 ---@field sessionID string
 ---@field moveChanges? boolean
 
----@class opencode.ExperimentalProjectCopyGenerateNameArguments : opencode.Scoped
+---@class opencode.ExperimentalProjectCopyGenerateNameArguments : { context: any, directory: any, workspace: any, [string]: nil }
 ---@field context? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalSessionListArguments : opencode.Scoped
+---@class opencode.ExperimentalSessionListArguments : { roots: any, start: any, cursor: any, search: any, limit: any, archived: any, directory: any, workspace: any, [string]: nil }
 ---@field roots? boolean
 ---@field start? number
 ---@field cursor? number
 ---@field search? string
 ---@field limit? number
 ---@field archived? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalWorkspaceCreateArguments : opencode.Scoped
+---@class opencode.ExperimentalWorkspaceCreateArguments : { type: any, branch: any, extra: any, id: any, directory: any, workspace: any, [string]: nil }
 ---@field type string
 ---@field branch? string
 ---@field extra? any
 ---@field id? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalWorkspaceWarpArguments : opencode.Scoped
+---@class opencode.ExperimentalWorkspaceWarpArguments : { id: any, sessionID: any, copyChanges: any, directory: any, workspace: any, [string]: nil }
 ---@field id? string
 ---@field sessionID string
 ---@field copyChanges? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FileListArguments : opencode.Scoped
+---@class opencode.FileListArguments : { path: any, directory: any, workspace: any, [string]: nil }
 ---@field path string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FileReadArguments : opencode.Scoped
+---@class opencode.FileReadArguments : { path: any, directory: any, workspace: any, [string]: nil }
 ---@field path string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FindFilesArguments : opencode.Scoped
+---@class opencode.FindFilesArguments : { query: any, dirs: any, type: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
 ---@field dirs? boolean
 ---@field type? "file"|"directory"
 ---@field limit? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FindSymbolsArguments : opencode.Scoped
+---@class opencode.FindSymbolsArguments : { query: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FindTextArguments : opencode.Scoped
+---@class opencode.FindTextArguments : { pattern: any, directory: any, workspace: any, [string]: nil }
 ---@field pattern string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
 ---@class opencode.GlobalConfigUpdateArguments
 ---@field ["$schema"]? string
@@ -193,17 +217,21 @@
 ---@field watcher? opencode.types.GlobalConfigUpdateWatcher
 ---@field [string] any
 
----@class opencode.GlobalUpgradeArguments
+---@class opencode.GlobalUpgradeArguments : { target: any, [string]: nil }
 ---@field target string
 
----@class opencode.McpAddArguments : opencode.Scoped
+---@class opencode.McpAddArguments : { config: any, name: any, directory: any, workspace: any, [string]: nil }
 ---@field config opencode.types.McpLocalConfig|opencode.types.McpRemoteConfig
 ---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.McpAuthCallbackArguments : opencode.Scoped
+---@class opencode.McpAuthCallbackArguments : { code: any, directory: any, workspace: any, [string]: nil }
 ---@field code string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PartUpdateArguments : opencode.Scoped
+---@class opencode.PartUpdateArguments
 ---@field type "text"|"subtask"|"reasoning"|"file"|"tool"|"step-start"|"step-finish"|"snapshot"|"patch"|"agent"|"retry"|"compaction"
 ---@field agent? string
 ---@field attempt? integer
@@ -234,49 +262,69 @@
 ---@field tokens? opencode.types.PartUpdateTokens
 ---@field tool? string
 ---@field url? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.PermissionReplyArguments : opencode.Scoped
+---@class opencode.PermissionReplyArguments : { reply: any, message: any, remember: any, directory: any, workspace: any, [string]: nil }
 ---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
 ---@field remember? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PermissionRespondArguments : opencode.Scoped
+---@class opencode.PermissionRespondArguments : { response: any, remember: any, directory: any, workspace: any, [string]: nil }
 ---@field response "once"|"always"|"reject"|"allow"|"deny"
 ---@field remember? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ProjectUpdateArguments : opencode.Scoped
+---@class opencode.ProjectUpdateArguments : { commands: any, icon: any, name: any, directory: any, workspace: any, [string]: nil }
 ---@field commands? opencode.types.ProjectCommands
 ---@field icon? opencode.types.ProjectIcon
 ---@field name? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ProviderOauthAuthorizeArguments : opencode.Scoped
+---@class opencode.ProviderOauthAuthorizeArguments : { method: any, inputs: any, directory: any, workspace: any, [string]: nil }
 ---@field method number
 ---@field inputs? table<string, string>
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ProviderOauthCallbackArguments : opencode.Scoped
+---@class opencode.ProviderOauthCallbackArguments : { method: any, code: any, directory: any, workspace: any, [string]: nil }
 ---@field method number
 ---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PtyConnectArguments : opencode.Scoped
+---@class opencode.PtyConnectArguments : { cursor: any, ticket: any, directory: any, workspace: any, [string]: nil }
 ---@field cursor? integer
 ---@field ticket? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PtyCreateArguments : opencode.Scoped
+---@class opencode.PtyCreateArguments : { args: any, command: any, cwd: any, env: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field args? string[]
 ---@field command? string
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PtyUpdateArguments : opencode.Scoped
+---@class opencode.PtyUpdateArguments : { size: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field size? opencode.types.PtyUpdateSize
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.QuestionReplyArguments : opencode.Scoped
+---@class opencode.QuestionReplyArguments : { answers: any, directory: any, workspace: any, [string]: nil }
 ---@field answers opencode.types.QuestionAnswer[]
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionCommandArguments : opencode.Scoped
+---@class opencode.SessionCommandArguments : { arguments: any, command: any, agent: any, messageID: any, model: any, parts: any, variant: any, directory: any, workspace: any, [string]: nil }
 ---@field arguments string
 ---@field command string
 ---@field agent? string
@@ -284,8 +332,10 @@
 ---@field model? string
 ---@field parts? opencode.types.FilePartInput[]
 ---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionCreateArguments : opencode.Scoped
+---@class opencode.SessionCreateArguments : { agent: any, metadata: any, model: any, parentID: any, permission: any, title: any, workspaceID: any, directory: any, workspace: any, [string]: nil }
 ---@field agent? string
 ---@field metadata? table<string, any>
 ---@field model? string|opencode.types.SessionCreateModel
@@ -293,32 +343,44 @@
 ---@field permission? opencode.types.PermissionRuleset
 ---@field title? string
 ---@field workspaceID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionDiffArguments : opencode.Scoped
+---@class opencode.SessionDiffArguments : { messageID: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionForkArguments : opencode.Scoped
+---@class opencode.SessionForkArguments : { messageID: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionInitArguments : opencode.Scoped
+---@class opencode.SessionInitArguments : { messageID: any, modelID: any, providerID: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID string
 ---@field modelID? string
 ---@field providerID? string
 ---@field model? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionListArguments : opencode.Scoped
+---@class opencode.SessionListArguments : { scope: any, path: any, roots: any, start: any, search: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field scope? "project"
 ---@field path? string
 ---@field roots? boolean
 ---@field start? number
 ---@field search? string
 ---@field limit? number
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionMessagesArguments : opencode.Scoped
+---@class opencode.SessionMessagesArguments : { limit: any, before: any, directory: any, workspace: any, [string]: nil }
 ---@field limit? integer
 ---@field before? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionPromptArguments : opencode.Scoped
+---@class opencode.SessionPromptArguments : { parts: any, agent: any, format: any, messageID: any, model: any, noReply: any, system: any, tools: any, variant: any, directory: any, workspace: any, [string]: nil }
 ---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
 ---@field agent? string
 ---@field format? opencode.types.OutputFormat
@@ -328,8 +390,10 @@
 ---@field system? string
 ---@field tools? table<string, boolean>
 ---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionPromptAsyncArguments : opencode.Scoped
+---@class opencode.SessionPromptAsyncArguments : { parts: any, agent: any, format: any, messageID: any, model: any, noReply: any, system: any, tools: any, variant: any, directory: any, workspace: any, [string]: nil }
 ---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
 ---@field agent? string
 ---@field format? opencode.types.OutputFormat
@@ -339,144 +403,195 @@
 ---@field system? string
 ---@field tools? table<string, boolean>
 ---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionRevertArguments : opencode.Scoped
+---@class opencode.SessionRevertArguments : { messageID: any, partID: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID string
 ---@field partID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionShellArguments : opencode.Scoped
+---@class opencode.SessionShellArguments : { agent: any, command: any, messageID: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field agent string
 ---@field command string
 ---@field messageID? string
 ---@field model? string|opencode.types.SessionShellModel
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionSummarizeArguments : opencode.Scoped
+---@class opencode.SessionSummarizeArguments : { modelID: any, providerID: any, auto: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field modelID? string
 ---@field providerID? string
 ---@field auto? boolean
 ---@field model? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionUpdateArguments : opencode.Scoped
+---@class opencode.SessionUpdateArguments : { metadata: any, permission: any, time: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field metadata? table<string, any>
 ---@field permission? opencode.types.PermissionRuleset
 ---@field time? opencode.types.SessionUpdateTime
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SyncHistoryListArguments : opencode.Scoped
+---@class opencode.SyncHistoryListArguments
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.SyncReplayArguments : opencode.Scoped
+---@class opencode.SyncReplayArguments : { directory: any, events: any, workspace: any, [string]: nil }
 ---@field directory string
 ---@field events opencode.types.SyncReplayEventsItem[]
+---@field workspace? string instead of the client's
 
----@class opencode.SyncStealArguments : opencode.Scoped
+---@class opencode.SyncStealArguments : { sessionID: any, directory: any, workspace: any, [string]: nil }
 ---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ToolListArguments : opencode.Scoped
+---@class opencode.ToolListArguments : { provider: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field provider string
 ---@field model string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiAppendPromptArguments : opencode.Scoped
+---@class opencode.TuiAppendPromptArguments : { text: any, directory: any, workspace: any, [string]: nil }
 ---@field text string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiControlResponseArguments : opencode.Scoped
+---@class opencode.TuiControlResponseArguments
 ---@field body? any
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.TuiExecuteCommandArguments : opencode.Scoped
+---@class opencode.TuiExecuteCommandArguments : { command: any, directory: any, workspace: any, [string]: nil }
 ---@field command "session_new"|"session_share"|"session_interrupt"|"session_compact"|"messages_page_up"|"messages_page_down"|"messages_line_up"|"messages_line_down"|"messages_half_page_up"|"messages_half_page_down"|"messages_first"|"messages_last"|"agent_cycle"
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiPublishArguments : opencode.Scoped
+---@class opencode.TuiPublishArguments
 ---@field properties opencode.types.TuiPublishProperties1|opencode.types.TuiPublishProperties2|opencode.types.TuiPublishProperties3|opencode.types.TuiPublishProperties4
 ---@field type "tui.prompt.append"|"tui.command.execute"|"tui.toast.show"|"tui.session.select"
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.TuiSelectSessionArguments : opencode.Scoped
+---@class opencode.TuiSelectSessionArguments : { sessionID: any, directory: any, workspace: any, [string]: nil }
 ---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiShowToastArguments : opencode.Scoped
+---@class opencode.TuiShowToastArguments : { message: any, variant: any, duration: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field message string
 ---@field variant "info"|"success"|"warning"|"error"
 ---@field duration? integer
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2CredentialUpdateArguments : opencode.Scoped
+---@class opencode.V2CredentialUpdateArguments : { label: any, directory: any, workspace: any, [string]: nil }
 ---@field label string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2FsFindArguments : opencode.Scoped
+---@class opencode.V2FsFindArguments : { query: any, type: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
 ---@field type? "file"|"directory"
 ---@field limit? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2FsListArguments : opencode.Scoped
+---@class opencode.V2FsListArguments : { path: any, directory: any, workspace: any, [string]: nil }
 ---@field path? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationAttemptCompleteArguments : opencode.Scoped
+---@class opencode.V2IntegrationAttemptCompleteArguments : { code: any, directory: any, workspace: any, [string]: nil }
 ---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectKeyArguments : opencode.Scoped
+---@class opencode.V2IntegrationConnectKeyArguments : { key: any, label: any, directory: any, workspace: any, [string]: nil }
 ---@field key string
 ---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectOauthArguments : opencode.Scoped
+---@class opencode.V2IntegrationConnectOauthArguments : { inputs: any, methodID: any, label: any, directory: any, workspace: any, [string]: nil }
 ---@field inputs table<string, string>
 ---@field methodID string
 ---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2PermissionSavedListArguments
+---@class opencode.V2PermissionSavedListArguments : { projectID: any, [string]: nil }
 ---@field projectID? string
 
----@class opencode.V2ProjectCopyCreateArguments : opencode.Scoped
+---@class opencode.V2ProjectCopyCreateArguments : { directory: any, strategy: any, name: any, workspace: any, [string]: nil }
 ---@field directory string
 ---@field strategy string
 ---@field name? string
+---@field workspace? string instead of the client's
 
----@class opencode.V2ProjectCopyRemoveArguments : opencode.Scoped
+---@class opencode.V2ProjectCopyRemoveArguments : { directory: any, force: any, workspace: any, [string]: nil }
 ---@field directory string
 ---@field force boolean
+---@field workspace? string instead of the client's
 
----@class opencode.V2PtyConnectArguments : opencode.Scoped
+---@class opencode.V2PtyConnectArguments : { cursor: any, ticket: any, directory: any, workspace: any, [string]: nil }
 ---@field cursor? integer
 ---@field ticket? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2PtyCreateArguments : opencode.Scoped
+---@class opencode.V2PtyCreateArguments : { args: any, command: any, cwd: any, env: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field args? string[]
 ---@field command? string
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2PtyUpdateArguments : opencode.Scoped
+---@class opencode.V2PtyUpdateArguments : { size: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field size? opencode.types.V2PtyUpdateSize
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2SessionCreateArguments
+---@class opencode.V2SessionCreateArguments : { agent: any, id: any, location: any, model: any, [string]: nil }
 ---@field agent? string
 ---@field id? string
 ---@field location? opencode.types.LocationRef
 ---@field model? string|opencode.types.ModelRef
 
----@class opencode.V2SessionEventsArguments
+---@class opencode.V2SessionEventsArguments : { after: any, [string]: nil }
 ---@field after? integer
 
----@class opencode.V2SessionHistoryArguments
+---@class opencode.V2SessionHistoryArguments : { limit: any, after: any, [string]: nil }
 ---@field limit? integer
 ---@field after? integer
 
----@class opencode.V2SessionListArguments : opencode.Scoped
+---@class opencode.V2SessionListArguments : { limit: any, order: any, search: any, project: any, subpath: any, cursor: any, directory: any, workspace: any, [string]: nil }
 ---@field limit? number
 ---@field order? "asc"|"desc"
 ---@field search? string
 ---@field project? string
 ---@field subpath? string
 ---@field cursor? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2SessionMessagesArguments
+---@class opencode.V2SessionMessagesArguments : { limit: any, order: any, cursor: any, [string]: nil }
 ---@field limit? number
 ---@field order? "asc"|"desc"
 ---@field cursor? string
 
----@class opencode.V2SessionPermissionCreateArguments
+---@class opencode.V2SessionPermissionCreateArguments : { action: any, resources: any, agent: any, id: any, metadata: any, save: any, source: any, [string]: nil }
 ---@field action string
 ---@field resources string[]
 ---@field agent? string
@@ -485,46 +600,54 @@
 ---@field save? string[]
 ---@field source? opencode.types.PermissionV2Source
 
----@class opencode.V2SessionPermissionReplyArguments
+---@class opencode.V2SessionPermissionReplyArguments : { reply: any, message: any, remember: any, [string]: nil }
 ---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
 ---@field remember? boolean
 
----@class opencode.V2SessionPromptArguments
+---@class opencode.V2SessionPromptArguments : { prompt: any, delivery: any, id: any, resume: any, [string]: nil }
 ---@field prompt opencode.types.PromptInput
 ---@field delivery? "steer"|"queue"
 ---@field id? string
 ---@field resume? boolean
 
----@class opencode.V2SessionQuestionReplyArguments
+---@class opencode.V2SessionQuestionReplyArguments : { answers: any, [string]: nil }
 ---@field answers opencode.types.QuestionV2Answer[]
 
----@class opencode.V2SessionRevertStageArguments
+---@class opencode.V2SessionRevertStageArguments : { messageID: any, files: any, [string]: nil }
 ---@field messageID string
 ---@field files? boolean
 
----@class opencode.V2SessionSwitchAgentArguments
+---@class opencode.V2SessionSwitchAgentArguments : { agent: any, [string]: nil }
 ---@field agent string
 
----@class opencode.V2SessionSwitchModelArguments
+---@class opencode.V2SessionSwitchModelArguments : { model: any, [string]: nil }
 ---@field model? string|opencode.types.ModelRef
 
----@class opencode.VcsApplyArguments : opencode.Scoped
+---@class opencode.VcsApplyArguments : { patch: any, directory: any, workspace: any, [string]: nil }
 ---@field patch string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.VcsDiffArguments : opencode.Scoped
+---@class opencode.VcsDiffArguments : { mode: any, context: any, directory: any, workspace: any, [string]: nil }
 ---@field mode "git"|"branch"
 ---@field context? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.WorktreeCreateArguments : opencode.Scoped
+---@class opencode.WorktreeCreateArguments : { name: any, startCommand: any, directory: any, workspace: any, [string]: nil }
 ---@field name? string
 ---@field startCommand? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.WorktreeRemoveArguments : opencode.Scoped
+---@class opencode.WorktreeRemoveArguments : { directory: any, workspace: any, [string]: nil }
 ---@field directory string
+---@field workspace? string instead of the client's
 
----@class opencode.WorktreeResetArguments : opencode.Scoped
+---@class opencode.WorktreeResetArguments : { directory: any, workspace: any, [string]: nil }
 ---@field directory string
+---@field workspace? string instead of the client's
 
 ---@class opencode.AppOperations
 ---Lists the agents of the directory, with their mode, model and permission rules.
@@ -536,7 +659,7 @@
 
 ---@class opencode.AuthOperations
 ---Forgets the credentials of a provider. True also when there were none.
----@field remove fun(providerID: string, arguments?: {}, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field remove fun(providerID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Stores credentials of a provider: `type` is api, oauth or wellknown and decides the other fields.
 ---@field set fun(providerID: string, arguments: opencode.AuthSetArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
@@ -554,7 +677,7 @@
 
 ---@class opencode.DocOperations
 ---Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one.
----@field get fun(arguments?: {}, options?: opencode.CallOptions): table<string, any>?, string?, opencode.Error?
+---@field get fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): table<string, any>?, string?, opencode.Error?
 
 ---@class opencode.EventOperations
 ---Streams the events of one directory. A wrong directory gives a healthy but silent stream.
@@ -640,18 +763,18 @@
 
 ---@class opencode.GlobalConfigOperations
 ---Reads the settings of the user, without those of any project.
----@field get fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
+---@field get fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 ---Writes the settings file of the user who runs the server. Drops unknown fields.
 ---@field update fun(arguments?: opencode.GlobalConfigUpdateArguments, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 
 ---@class opencode.GlobalOperations
 ---@field config opencode.GlobalConfigOperations
 ---Aborts all runs and drops all caches, in every directory. The server itself goes on.
----@field dispose fun(arguments?: {}, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field dispose fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Streams the events of all directories. Durable events come twice: drop those of type sync.
----@field event fun(arguments?: {}, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field event fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Says that the server is up, and its version. Needs the password too, when one is set.
----@field health fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
+---@field health fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
 ---Installs another release of the server. Fails where the way it was installed is not known.
 ---@field upgrade fun(arguments: opencode.GlobalUpgradeArguments, options?: opencode.CallOptions): (opencode.types.GlobalUpgradeAnswer1|opencode.types.GlobalUpgradeAnswer2)?, string?, opencode.Error?
 
@@ -869,7 +992,7 @@
 
 ---@class opencode.V2EventOperations
 ---Streams the events of all locations, in the newer form (`data` in place of `properties`).
----@field subscribe fun(arguments?: {}, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field subscribe fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): any, string?, opencode.Error?
 
 ---@class opencode.V2FsOperations
 ---Finds files and directories by name below a location, best first.
@@ -881,7 +1004,7 @@
 
 ---@class opencode.V2HealthOperations
 ---Says that the newer part of the server is up. It does not tell the version.
----@field get fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.V2HealthGetAnswer?, string?, opencode.Error?
+---@field get fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2HealthGetAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2IntegrationAttemptOperations
 ---Gives up a login that is on its way.
@@ -921,7 +1044,7 @@
 ---Lists the permissions that were granted for good.
 ---@field list fun(arguments?: opencode.V2PermissionSavedListArguments, options?: opencode.CallOptions): opencode.types.V2PermissionSavedListAnswer?, string?, opencode.Error?
 ---Takes back a permission that was granted for good.
----@field remove fun(id: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field remove fun(id: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2PermissionOperations
 ---@field request opencode.V2PermissionRequestOperations
@@ -972,25 +1095,25 @@
 ---Asks for a permission on behalf of a session, if the rules do not decide it at once.
 ---@field create fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?
 ---Reads one open permission request of a session.
----@field get fun(sessionID: string, requestID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?
+---@field get fun(sessionID: string, requestID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?
 ---Lists the open permission requests of a session.
----@field list fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?
+---@field list fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?
 ---Answers a permission request of a session (allow, deny and `remember` too).
 ---@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2SessionQuestionOperations
 ---Lists the open questions of a session.
----@field list fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?
+---@field list fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?
 ---Refuses a question of a session.
----@field reject fun(sessionID: string, requestID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field reject fun(sessionID: string, requestID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Answers a question of a session.
 ---@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionQuestionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2SessionRevertOperations
 ---Undoes a revert that was staged.
----@field clear fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field clear fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Makes a staged revert final.
----@field commit fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field commit fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Hides a message and all after it, for now; `files` takes their file changes back as well.
 ---@field stage fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?
 
@@ -999,25 +1122,25 @@
 ---@field question opencode.V2SessionQuestionOperations
 ---@field revert opencode.V2SessionRevertOperations
 ---Lists the sessions that run at this moment, by id.
----@field active fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
+---@field active fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
 ---Compacts a session with its model.
----@field compact fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field compact fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Lists what the model would see next: all messages since the last compaction.
----@field context fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?
+---@field context fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?
 ---Creates a session. Its directory is the one in `location`; the client's own is not used.
 ---@field create fun(arguments?: opencode.V2SessionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionCreateAnswer?, string?, opencode.Error?
 ---Streams the events of one session, first those stored after `after`, then live ones.
 ---@field events fun(sessionID: string, arguments?: opencode.V2SessionEventsArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Reads one session. Sessions are shared with the older operations, their messages are not.
----@field get fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?
+---@field get fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?
 ---Reads one page of the stored events of a session, after the sequence number `after`.
 ---@field history fun(sessionID: string, arguments?: opencode.V2SessionHistoryArguments, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?
 ---Stops the run of a session. Does nothing when it is idle.
----@field interrupt fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field interrupt fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Lists sessions page by page; `directory` is a filter, and the client's own is one too.
 ---@field list fun(arguments?: opencode.V2SessionListArguments, options?: opencode.CallOptions): opencode.types.SessionsResponse?, string?, opencode.Error?
 ---Reads one message of the newer store. Messages of older operations are not in it.
----@field message fun(sessionID: string, messageID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?
+---@field message fun(sessionID: string, messageID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?
 ---Lists messages of the newer store page by page. `cursor` and `order` exclude each other.
 ---@field messages fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?
 ---Admits a prompt. The same `id` and text again is the same prompt; other text is a 409.
@@ -1027,7 +1150,7 @@
 ---Chooses the model for the next steps of a session. An unknown one fails silently later.
 ---@field switch_model fun(sessionID: string, arguments: opencode.V2SessionSwitchModelArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 ---Should wait until a session is idle; server 1.18.33 answers 503 at once.
----@field wait fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field wait fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2SkillOperations
 ---Lists the skills at a location.

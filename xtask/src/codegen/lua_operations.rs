@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::NOTICE;
 use super::error_kind::Errors;
-use super::lua_types::{annotation, field};
+use super::lua_types::{annotation, closed, field};
 use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
 use super::tree::Space;
 use super::types::Field;
@@ -13,7 +13,7 @@ use crate::spec::name;
 pub(super) fn file(table: &Table, errors: &Errors) -> String {
     let mut text = format!("-- {NOTICE}\n---@meta opencode_operations\n");
     error(errors, &mut text);
-    text.push_str(OPTIONS);
+    options_of_all(&mut text);
     for operation in table.operations.iter().filter(|operation| has_arguments(operation)) {
         arguments(operation, &mut text);
     }
@@ -31,9 +31,34 @@ fn error(errors: &Errors, text: &mut String) {
     text.push_str(ERROR);
 }
 
+/// The tables that belong to no operation of their own.
+fn options_of_all(text: &mut String) {
+    for (class, doc, fields) in [
+        (
+            "CallOptions",
+            "The last table of every call: what it does differently from its client.",
+            CALL,
+        ),
+        ("Scoped", "The arguments of calls that only look at a directory.", SCOPED),
+    ] {
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        let _ = writeln!(text, "\n---{doc}\n---@class opencode.{class} : {}", closed(&names));
+        for (name, rest) in fields {
+            let _ = writeln!(text, "---@field {name}? {rest}");
+        }
+    }
+}
+
 /// The table that a function takes behind its ids.
 fn arguments(operation: &Operation, text: &mut String) {
-    let above = if operation.scope == Scope::None { "" } else { " : opencode.Scoped" };
+    let mut names: Vec<&str> = operation.named().map(|argument| argument.name.as_str()).collect();
+    let scoped = SCOPED.iter().filter(|_| operation.scope != Scope::None);
+    let scoped: Vec<_> = scoped.filter(|(name, _)| !names.contains(name)).collect();
+    names.extend(scoped.iter().map(|(name, _)| *name));
+    let above = match operation.is_open() {
+        true => String::new(),
+        false => format!(" : {}", closed(&names)),
+    };
     let _ = writeln!(text, "\n---@class {}{above}", class(operation));
     for argument in operation.named() {
         let required = argument.required && !operation.model_stands_for(argument);
@@ -47,6 +72,9 @@ fn arguments(operation: &Operation, text: &mut String) {
             }
             None => writeln!(text, "{}", field(&line)),
         };
+    }
+    for (name, rest) in scoped {
+        let _ = writeln!(text, "---@field {name}? {rest}");
     }
     if operation.is_open() {
         text.push_str("---@field [string] any\n");
@@ -105,7 +133,7 @@ fn class(operation: &Operation) -> String {
 
 fn options(operation: &Operation) -> String {
     match operation.scope {
-        Scope::None => "{}".to_owned(),
+        Scope::None => closed(&[]),
         Scope::Directory | Scope::Location => "opencode.Scoped".to_owned(),
     }
 }
@@ -123,18 +151,16 @@ const ERROR: &str = "
 ---@field sent boolean whether the request may have reached the server
 ";
 
-const OPTIONS: &str = "
----The last table of every call: what it does differently from its client.
----@class opencode.CallOptions
----@field timeout_ms? integer the whole call, repetitions included
----@field directory? string
----@field workspace? string
----@field max_retries? integer of reads; nothing else is repeated
----@field headers? table<string, string>
----@field raw? boolean gives a table with status, headers and body in place of the answer
+const CALL: &[(&str, &str)] = &[
+    ("timeout_ms", "integer the whole call, repetitions included"),
+    ("directory", "string"),
+    ("workspace", "string"),
+    ("max_retries", "integer of reads; nothing else is repeated"),
+    ("headers", "table<string, string>"),
+    ("raw", "boolean gives a table with status, headers and body in place of the answer"),
+];
 
----The arguments of calls that look at a directory have these too.
----@class opencode.Scoped
----@field directory? string in place of the client's
----@field workspace? string in place of the client's
-";
+const SCOPED: &[(&str, &str)] = &[
+    ("directory", "string instead of the client's"),
+    ("workspace", "string instead of the client's"),
+];
