@@ -14,8 +14,13 @@ pub(super) fn file(table: &Table, errors: &Errors) -> String {
     let mut text = format!("-- {NOTICE}\n---@meta opencode_operations\n");
     error(errors, &mut text);
     options_of_all(&mut text);
-    for operation in table.operations.iter().filter(|operation| has_arguments(operation)) {
-        arguments(operation, &mut text);
+    for operation in &table.operations {
+        if has_arguments(operation) {
+            arguments(operation, Ids::ByPosition, &mut text);
+        }
+        if operation.positional().next().is_some() {
+            arguments(operation, Ids::ByName, &mut text);
+        }
     }
     for space in Space::root(&table.operations).all() {
         namespace(space, &mut text);
@@ -49,9 +54,18 @@ fn options_of_all(text: &mut String) {
     }
 }
 
-/// The table that a function takes behind its ids.
-fn arguments(operation: &Operation, text: &mut String) {
-    let mut names: Vec<&str> = operation.named().map(|argument| argument.name.as_str()).collect();
+/// How the ids of a call are given.
+#[derive(Clone, Copy, PartialEq)]
+enum Ids {
+    ByPosition,
+    ByName,
+}
+
+/// The table that a function takes behind its ids, or with them in it.
+fn arguments(operation: &Operation, ids: Ids, text: &mut String) {
+    let in_table = |argument: &&Argument| ids == Ids::ByName || !argument.is_positional();
+    let arguments: Vec<&Argument> = operation.arguments.iter().filter(in_table).collect();
+    let mut names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
     let scoped = SCOPED.iter().filter(|_| operation.scope != Scope::None);
     let scoped: Vec<_> = scoped.filter(|(name, _)| !names.contains(name)).collect();
     names.extend(scoped.iter().map(|(name, _)| *name));
@@ -59,8 +73,8 @@ fn arguments(operation: &Operation, text: &mut String) {
         true => String::new(),
         false => format!(" : {}", closed(&names)),
     };
-    let _ = writeln!(text, "\n---@class {}{above}", class(operation));
-    for argument in operation.named() {
+    let _ = writeln!(text, "\n---@class {}{above}", class(operation, ids));
+    for argument in arguments {
         let required = argument.required && !operation.model_stands_for(argument);
         let line = Field { name: argument.name.clone(), shape: argument.shape.clone(), required };
         let _ = match argument.model {
@@ -94,15 +108,27 @@ fn namespace(space: &Space<'_>, text: &mut String) {
     }
 }
 
+/// The ids are given by position, or in the table like all else.
 fn function(operation: &Operation) -> String {
     let mut parameters: Vec<String> = operation.positional().map(parameter).collect();
     let is_needed =
         |argument: &Argument| argument.required && !operation.model_stands_for(argument);
     let mark = if operation.named().any(is_needed) { "" } else { "?" };
-    let table = if has_arguments(operation) { class(operation) } else { options(operation) };
+    let has_ids = !parameters.is_empty();
+    let table = match has_arguments(operation) {
+        true => class(operation, Ids::ByPosition),
+        false => options(operation),
+    };
+    let options = "options?: opencode.CallOptions";
     parameters.push(format!("arguments{mark}: {table}"));
-    parameters.push("options?: opencode.CallOptions".to_owned());
-    format!("fun({}): {}", parameters.join(", "), answer(operation))
+    parameters.push(options.to_owned());
+    let answer = answer(operation);
+    let by_position = format!("fun({}): {answer}", parameters.join(", "));
+    if !has_ids {
+        return by_position;
+    }
+    let all = class(operation, Ids::ByName);
+    format!("({by_position})|(fun(arguments: {all}, {options}): {answer})")
 }
 
 fn parameter(argument: &Argument) -> String {
@@ -127,8 +153,12 @@ fn has_arguments(operation: &Operation) -> bool {
     operation.named().next().is_some() || operation.is_open()
 }
 
-fn class(operation: &Operation) -> String {
-    format!("opencode.{}Arguments", name::pascal(&operation.name))
+fn class(operation: &Operation, ids: Ids) -> String {
+    let end = match ids {
+        Ids::ByPosition => "Arguments",
+        Ids::ByName => "ByName",
+    };
+    format!("opencode.{}{end}", name::pascal(&operation.name))
 }
 
 fn options(operation: &Operation) -> String {

@@ -106,15 +106,17 @@ fn every_operation_is_a_field_of_its_namespace() {
     for row in rows {
         let name = row["name"].as_str().expect("a row has a name");
         let last = name.rsplit('.').next().unwrap_or(name);
-        let is_there =
-            ["", "_"].iter().any(|end| text.contains(&format!("---@field {last}{end} fun(")));
+        let is_there = ["", "_"].iter().any(|end| {
+            let field = format!("---@field {last}{end} ");
+            ["fun(", "(fun("].iter().any(|kind| text.contains(&format!("{field}{kind}")))
+        });
         assert!(is_there, "{name}");
     }
     // The way from a client to a function, and what it takes.
     for line in [
         "---@class opencode.Client : opencode.Operations",
         "---@field session opencode.SessionOperations",
-        "---@field update fun(sessionID: string, arguments?: opencode.SessionUpdateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?",
+        "---@field update (fun(sessionID: string, arguments?: opencode.SessionUpdateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionUpdateByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)",
     ] {
         assert!(text.contains(line), "{line}");
     }

@@ -6,6 +6,9 @@ local client = assert(opencode.client { base_url = "http://127.0.0.1:4096", perm
 local session = assert(client.session.create { title = "x", directory = "/tmp" })
 client.session.update(session.id, { title = "y" }, { timeout_ms = 3000, headers = { x = "y" } })
 client.session.update(session.id, nil, { raw = true })
+client.session.update({ sessionID = session.id, title = "y" }, { timeout_ms = 3000 })
+client.session.get { sessionID = session.id }
+client.permission.reply { requestID = "per_1", reply = "once" }
 client.session.prompt(session.id, { parts = { { type = "text", text = "hi" } }, model = "a/b" })
 client.session.prompt(session.id, { parts = {}, model = { providerID = "a", modelID = "b" } })
 client.session.summarize(session.id, { model = "a/b" })

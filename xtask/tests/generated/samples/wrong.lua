@@ -8,6 +8,8 @@ client.session.update("ses_1", { titel = "y" }) -- wrong
 client.session.update("ses_1", { title = 5 }) -- wrong
 client.session.update(5) -- wrong
 client.session.update() -- wrong
+client.session.update({ title = "y" }) -- wrong
+client.session.update({ sessionID = "ses_1", titel = "y" }) -- wrong
 client.session.updat("ses_1") -- wrong
 client.sesion.update("ses_1") -- wrong
 client.session.update("ses_1", { title = "y" }, { timeout = 5 }) -- wrong
