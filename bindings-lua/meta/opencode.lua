@@ -7,21 +7,21 @@ local opencode = {}
 
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
----@class opencode.ClientOptions
----@field base_url? string
----@field username? string
----@field password? string
----@field directory? string
+---@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, headers: any, connect_timeout_ms: any, timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, ca_file: any, record: any, log: any, [string]: nil }
+---@field base_url? string such as "http://127.0.0.1:4096", which is the default
+---@field username? string the server's ("opencode")
+---@field password? string the server's
+---@field directory? string of the project; the server's own when absent
 ---@field workspace? string
----@field headers? table<string, string>
----@field connect_timeout_ms? integer
----@field timeout_ms? integer
----@field max_retries? integer
----@field max_body_bytes? integer
+---@field headers? table<string, string> added to every request
+---@field connect_timeout_ms? integer (5000)
+---@field timeout_ms? integer of an operation; those that run a model have no limit (60000)
+---@field max_retries? integer of reads; nothing else is repeated (2)
+---@field max_body_bytes? integer the longest answer that is taken
 ---@field stall_timeout_ms? integer how long the server's events may be silent (30000)
 ---@field events? boolean false: runs look often in place of listening
----@field permission? "reject"|"once"|"always"|"ask"|table[]
----@field question? "reject"|"first"|"ask"
+---@field permission? opencode.PermissionPolicy who answers when tools of its runs ask ("reject")
+---@field question? opencode.QuestionPolicy who answers the questions of its runs ("reject")
 ---@field ca_file? string certificates in PEM form, in place of those of the system
 ---@field record? string a file for the traffic, without secrets, to be played back
 ---@field log? "error"|"warn"|"info"|"debug" messages that `client:log()` gives
@@ -45,8 +45,8 @@ function opencode.array(list) end
 local Client = {}
 
 ---Does an operation by its name. Blocks.
----@param operation string
----@param arguments? table
+---@param operation string such as "session.get"
+---@param arguments? table those of the operation, by name
 ---@param options? opencode.CallOptions
 ---@return any answer
 ---@return string? message
@@ -54,8 +54,8 @@ local Client = {}
 function Client:call(operation, arguments, options) end
 
 ---Does an operation in the background.
----@param operation string
----@param arguments? table
+---@param operation string such as "session.get"
+---@param arguments? table those of the operation, by name
 ---@param options? opencode.CallOptions
 ---@return opencode.Call? call
 ---@return string? message
@@ -71,12 +71,18 @@ function Client:start(operation, arguments, options) end
 ---@return opencode.Error? err
 function Client:request(method, path, options) end
 
----@class opencode.RequestOptions : opencode.CallOptions
----@field query? table<string, string>
+---@class opencode.RequestOptions : { query: any, body: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, raw: any, [string]: nil }
+---@field query? table<string, string|number>
 ---@field body? any
+---@field timeout_ms? integer the whole request, repetitions included
+---@field directory? string
+---@field workspace? string
+---@field max_retries? integer of reads; nothing else is repeated
+---@field headers? table<string, string>
+---@field raw? boolean gives a table with status, headers and body in place of the answer
 
 ---Sends a prompt and returns at once.
----@param prompt string|table[]
+---@param prompt opencode.Prompt
 ---@param options? opencode.RunOptions
 ---@return opencode.Run? run
 ---@return string? message
@@ -84,7 +90,7 @@ function Client:request(method, path, options) end
 function Client:run(prompt, options) end
 
 ---Sends a prompt and blocks until its reply is there.
----@param prompt string|table[]
+---@param prompt opencode.Prompt
 ---@param options? opencode.RunOptions
 ---@return opencode.Reply? reply
 ---@return string? message
@@ -92,9 +98,10 @@ function Client:run(prompt, options) end
 function Client:ask(prompt, options) end
 
 ---Picks a run up that was started elsewhere: what `run:detach()` gave.
----@param session string|{ sessionID: string, messageID: string }
----@param message_id? string|opencode.RunOptions
+---@param session string
+---@param message_id string
 ---@param options? opencode.RunOptions
+---@overload fun(self: opencode.Client, ids: opencode.Detached, options?: opencode.RunOptions): opencode.Run?, string?, opencode.Error?
 ---@return opencode.Run? run
 ---@return string? message
 ---@return opencode.Error? err
@@ -117,28 +124,6 @@ function Client:fd() end
 ---Ends all runs, calls and streams of this side, within a second.
 function Client:close() end
 
----@class opencode.RunOptions
----@field session? string
----@field title? string
----@field agent? string
----@field model? string|{ providerID: string, modelID: string }
----@field system? string
----@field tools? table<string, boolean>
----@field variant? string
----@field format? table a JSON schema
----@field directory? string
----@field message_id? string
----@field permission? "reject"|"once"|"always"|"ask"|table[]
----@field question? "reject"|"first"|"ask"
----@field when_busy? string
----@field deadline_ms? integer
----@field max_cost? number
----@field max_tokens? integer
----@field max_steps? integer
----@field max_retries? integer
----@field start_timeout_ms? integer
----@field server_timeout_ms? integer
-
 ---An operation in the background.
 ---@class opencode.Call
 local Call = {}
@@ -158,95 +143,5 @@ function Call:wait(timeout_ms) end
 
 ---Ends the request, whatever it waits for.
 function Call:cancel() end
-
----@alias opencode.RunState "pending"|"waiting"|"done"|"failed"
-
----What happened to a run: look at `type` for what else is there.
----@class opencode.Update
----@field type "text"|"reasoning"|"tool"|"message"|"permission"|"question"|"retry"|"status"|"todo"|"diff"|"done"|"failed"
----@field delta? string
----@field replaces? boolean
----@field id? string
----@field request? table
----@field [string] any
-
----The outcome of a run.
----@class opencode.Reply
----@field sessionID string
----@field messageID string
----@field text string
----@field structured? any
----@field finish? string
----@field cost number
----@field tokens table<string, any>
----@field messages table[]
----@field [string] any
-
----One prompt on its way to its reply.
----@class opencode.Run
-local Run = {}
-
----Never blocks.
----@return opencode.RunState state
----@return opencode.Update[] updates
-function Run:poll() end
-
----An iterator over all updates; blocks between them.
----@return fun(): opencode.Update?
-function Run:updates() end
-
----Blocks until the run is over.
----@param timeout_ms? integer
----@return opencode.Reply? reply
----@return string? message
----@return opencode.Error? err
-function Run:wait(timeout_ms) end
-
----Ends the run; blocks until the server stopped (10000 ms), 0 only asks for it.
----@param timeout_ms? integer
----@return opencode.RunState
-function Run:cancel(timeout_ms) end
-
----@return opencode.RunState
-function Run:state() end
-
----The text so far.
----@return string
-function Run:text() end
-
----Why it is not moving, in one line.
----@return string
-function Run:why() end
-
----@return string?
-function Run:session_id() end
-
----@return string
-function Run:message_id() end
-
----@return opencode.Reply?
-function Run:reply() end
-
----@return string? message
----@return opencode.Error? err
-function Run:error() end
-
----Answers a permission update.
----@param id string
----@param reply "once"|"always"|"reject"
----@param message? string what the agent is told about a rejection
-function Run:reply_permission(id, reply, message) end
-
----Answers a question update; nil dismisses it.
----@param id string
----@param answers? string[][]
-function Run:reply_question(id, answers) end
-
----Leaves the run to the server, once its prompt is sent.
----@param timeout_ms? integer
----@return { sessionID: string, messageID: string }? ids
----@return string? message
----@return opencode.Error? err
-function Run:detach(timeout_ms) end
 
 return opencode

@@ -35,7 +35,7 @@
 ---@field sent boolean whether the request may have reached the server
 
 ---The last table of every call: what it does differently from its client.
----@class opencode.CallOptions
+---@class opencode.CallOptions : { timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, raw: any, [string]: nil }
 ---@field timeout_ms? integer the whole call, repetitions included
 ---@field directory? string
 ---@field workspace? string
@@ -43,16 +43,21 @@
 ---@field headers? table<string, string>
 ---@field raw? boolean gives a table with status, headers and body in place of the answer
 
----The arguments of calls that look at a directory have these too.
----@class opencode.Scoped
----@field directory? string in place of the client's
----@field workspace? string in place of the client's
+---The arguments of calls that only look at a directory.
+---@class opencode.Scoped : { directory: any, workspace: any, [string]: nil }
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.AppLogArguments : opencode.Scoped
+---@class opencode.AppLogArguments : { level: any, message: any, service: any, extra: any, directory: any, workspace: any, [string]: nil }
 ---@field level "debug"|"info"|"error"|"warn"
 ---@field message string
 ---@field service string
 ---@field extra? table<string, any>
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.AuthRemoveByName : { providerID: any, [string]: nil }
+---@field providerID string
 
 ---@class opencode.AuthSetArguments
 ---@field type "oauth"|"api"|"wellknown"
@@ -66,7 +71,20 @@
 ---@field token? string
 ---@field [string] any
 
----@class opencode.ConfigUpdateArguments : opencode.Scoped
+---@class opencode.AuthSetByName
+---@field providerID string
+---@field type "oauth"|"api"|"wellknown"
+---@field access? string
+---@field accountId? string
+---@field enterpriseUrl? string
+---@field expires? integer
+---@field key? string
+---@field metadata? table<string, string>
+---@field refresh? string
+---@field token? string
+---@field [string] any
+
+---@class opencode.ConfigUpdateArguments
 ---@field ["$schema"]? string
 ---@field agent? table<string, opencode.types.AgentConfig>
 ---@field attachment? opencode.types.AttachmentConfig
@@ -103,56 +121,94 @@
 ---@field tools? table<string, boolean>
 ---@field username? string
 ---@field watcher? opencode.types.ConfigUpdateWatcher
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.ExperimentalConsoleSwitchOrgArguments : opencode.Scoped
+---@class opencode.ExperimentalConsoleSwitchOrgArguments : { accountID: any, orgID: any, directory: any, workspace: any, [string]: nil }
 ---@field accountID string
 ---@field orgID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalControlPlaneMoveSessionArguments
+---@class opencode.ExperimentalControlPlaneMoveSessionArguments : { destination: any, sessionID: any, moveChanges: any, [string]: nil }
 ---@field destination opencode.types.MoveSessionDestination
 ---@field sessionID string
 ---@field moveChanges? boolean
 
----@class opencode.ExperimentalProjectCopyGenerateNameArguments : opencode.Scoped
+---@class opencode.ExperimentalProjectCopyGenerateNameArguments : { context: any, directory: any, workspace: any, [string]: nil }
 ---@field context? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalSessionListArguments : opencode.Scoped
+---@class opencode.ExperimentalProjectCopyGenerateNameByName : { projectID: any, context: any, directory: any, workspace: any, [string]: nil }
+---@field projectID string
+---@field context? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ExperimentalSessionBackgroundByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ExperimentalSessionListArguments : { roots: any, start: any, cursor: any, search: any, limit: any, archived: any, directory: any, workspace: any, [string]: nil }
 ---@field roots? boolean
 ---@field start? number
 ---@field cursor? number
 ---@field search? string
 ---@field limit? number
 ---@field archived? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalWorkspaceCreateArguments : opencode.Scoped
+---@class opencode.ExperimentalWorkspaceCreateArguments : { type: any, branch: any, extra: any, id: any, directory: any, workspace: any, [string]: nil }
 ---@field type string
 ---@field branch? string
 ---@field extra? any
 ---@field id? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ExperimentalWorkspaceWarpArguments : opencode.Scoped
+---@class opencode.ExperimentalWorkspaceRemoveByName : { id: any, directory: any, workspace: any, [string]: nil }
+---@field id string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ExperimentalWorkspaceWarpArguments : { id: any, sessionID: any, copyChanges: any, directory: any, workspace: any, [string]: nil }
 ---@field id? string
 ---@field sessionID string
 ---@field copyChanges? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FileListArguments : opencode.Scoped
+---@class opencode.FileListArguments : { path: any, directory: any, workspace: any, [string]: nil }
 ---@field path string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FileReadArguments : opencode.Scoped
+---@class opencode.FileReadArguments : { path: any, directory: any, workspace: any, [string]: nil }
 ---@field path string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FindFilesArguments : opencode.Scoped
+---@class opencode.FindFilesArguments : { query: any, dirs: any, type: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
 ---@field dirs? boolean
 ---@field type? "file"|"directory"
 ---@field limit? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FindSymbolsArguments : opencode.Scoped
+---@class opencode.FindSymbolsArguments : { query: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.FindTextArguments : opencode.Scoped
+---@class opencode.FindTextArguments : { pattern: any, directory: any, workspace: any, [string]: nil }
 ---@field pattern string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
 ---@class opencode.GlobalConfigUpdateArguments
 ---@field ["$schema"]? string
@@ -193,17 +249,59 @@
 ---@field watcher? opencode.types.GlobalConfigUpdateWatcher
 ---@field [string] any
 
----@class opencode.GlobalUpgradeArguments
+---@class opencode.GlobalUpgradeArguments : { target: any, [string]: nil }
 ---@field target string
 
----@class opencode.McpAddArguments : opencode.Scoped
+---@class opencode.McpAddArguments : { config: any, name: any, directory: any, workspace: any, [string]: nil }
 ---@field config opencode.types.McpLocalConfig|opencode.types.McpRemoteConfig
 ---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.McpAuthCallbackArguments : opencode.Scoped
+---@class opencode.McpAuthAuthenticateByName : { name: any, directory: any, workspace: any, [string]: nil }
+---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.McpAuthCallbackArguments : { code: any, directory: any, workspace: any, [string]: nil }
 ---@field code string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PartUpdateArguments : opencode.Scoped
+---@class opencode.McpAuthCallbackByName : { name: any, code: any, directory: any, workspace: any, [string]: nil }
+---@field name string
+---@field code string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.McpAuthRemoveByName : { name: any, directory: any, workspace: any, [string]: nil }
+---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.McpAuthStartByName : { name: any, directory: any, workspace: any, [string]: nil }
+---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.McpConnectByName : { name: any, directory: any, workspace: any, [string]: nil }
+---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.McpDisconnectByName : { name: any, directory: any, workspace: any, [string]: nil }
+---@field name string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PartDeleteByName : { sessionID: any, messageID: any, partID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+---@field partID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PartUpdateArguments
 ---@field type "text"|"subtask"|"reasoning"|"file"|"tool"|"step-start"|"step-finish"|"snapshot"|"patch"|"agent"|"retry"|"compaction"
 ---@field agent? string
 ---@field attempt? integer
@@ -234,49 +332,200 @@
 ---@field tokens? opencode.types.PartUpdateTokens
 ---@field tool? string
 ---@field url? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.PermissionReplyArguments : opencode.Scoped
+---@class opencode.PartUpdateByName
+---@field sessionID string
+---@field messageID string
+---@field partID string
+---@field type "text"|"subtask"|"reasoning"|"file"|"tool"|"step-start"|"step-finish"|"snapshot"|"patch"|"agent"|"retry"|"compaction"
+---@field agent? string
+---@field attempt? integer
+---@field auto? boolean
+---@field callID? string
+---@field command? string
+---@field cost? number
+---@field description? string
+---@field error? opencode.types.APIError
+---@field filename? string
+---@field files? string[]
+---@field hash? string
+---@field ignored? boolean
+---@field metadata? table<string, any>
+---@field mime? string
+---@field model? opencode.types.PartUpdateModel
+---@field name? string
+---@field overflow? boolean
+---@field prompt? string
+---@field reason? string
+---@field snapshot? string
+---@field source? opencode.types.FilePartSource|opencode.types.PartUpdateSource
+---@field state? opencode.types.ToolState
+---@field synthetic? boolean
+---@field tail_start_id? string
+---@field text? string
+---@field time? opencode.types.PartUpdateTime1|opencode.types.PartUpdateTime2
+---@field tokens? opencode.types.PartUpdateTokens
+---@field tool? string
+---@field url? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+---@field [string] any
+
+---@class opencode.PermissionReplyArguments : { reply: any, message: any, remember: any, directory: any, workspace: any, [string]: nil }
 ---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
 ---@field remember? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PermissionRespondArguments : opencode.Scoped
+---@class opencode.PermissionReplyByName : { requestID: any, reply: any, message: any, remember: any, directory: any, workspace: any, [string]: nil }
+---@field requestID string
+---@field reply "once"|"always"|"reject"|"allow"|"deny"
+---@field message? string
+---@field remember? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PermissionRespondArguments : { response: any, remember: any, directory: any, workspace: any, [string]: nil }
 ---@field response "once"|"always"|"reject"|"allow"|"deny"
 ---@field remember? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ProjectUpdateArguments : opencode.Scoped
+---@class opencode.PermissionRespondByName : { sessionID: any, permissionID: any, response: any, remember: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field permissionID string
+---@field response "once"|"always"|"reject"|"allow"|"deny"
+---@field remember? boolean
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ProjectDirectoriesByName : { projectID: any, directory: any, workspace: any, [string]: nil }
+---@field projectID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ProjectUpdateArguments : { commands: any, icon: any, name: any, directory: any, workspace: any, [string]: nil }
 ---@field commands? opencode.types.ProjectCommands
 ---@field icon? opencode.types.ProjectIcon
 ---@field name? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ProviderOauthAuthorizeArguments : opencode.Scoped
+---@class opencode.ProjectUpdateByName : { projectID: any, commands: any, icon: any, name: any, directory: any, workspace: any, [string]: nil }
+---@field projectID string
+---@field commands? opencode.types.ProjectCommands
+---@field icon? opencode.types.ProjectIcon
+---@field name? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ProviderOauthAuthorizeArguments : { method: any, inputs: any, directory: any, workspace: any, [string]: nil }
 ---@field method number
 ---@field inputs? table<string, string>
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ProviderOauthCallbackArguments : opencode.Scoped
+---@class opencode.ProviderOauthAuthorizeByName : { providerID: any, method: any, inputs: any, directory: any, workspace: any, [string]: nil }
+---@field providerID string
+---@field method number
+---@field inputs? table<string, string>
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.ProviderOauthCallbackArguments : { method: any, code: any, directory: any, workspace: any, [string]: nil }
 ---@field method number
 ---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PtyConnectArguments : opencode.Scoped
+---@class opencode.ProviderOauthCallbackByName : { providerID: any, method: any, code: any, directory: any, workspace: any, [string]: nil }
+---@field providerID string
+---@field method number
+---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PtyConnectArguments : { cursor: any, ticket: any, directory: any, workspace: any, [string]: nil }
 ---@field cursor? integer
 ---@field ticket? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PtyCreateArguments : opencode.Scoped
+---@class opencode.PtyConnectByName : { ptyID: any, cursor: any, ticket: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field cursor? integer
+---@field ticket? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PtyConnectTokenByName : { ptyID: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PtyCreateArguments : { args: any, command: any, cwd: any, env: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field args? string[]
 ---@field command? string
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.PtyUpdateArguments : opencode.Scoped
+---@class opencode.PtyGetByName : { ptyID: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PtyRemoveByName : { ptyID: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.PtyUpdateArguments : { size: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field size? opencode.types.PtyUpdateSize
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.QuestionReplyArguments : opencode.Scoped
+---@class opencode.PtyUpdateByName : { ptyID: any, size: any, title: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field size? opencode.types.PtyUpdateSize
+---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.QuestionRejectByName : { requestID: any, directory: any, workspace: any, [string]: nil }
+---@field requestID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.QuestionReplyArguments : { answers: any, directory: any, workspace: any, [string]: nil }
 ---@field answers opencode.types.QuestionAnswer[]
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionCommandArguments : opencode.Scoped
+---@class opencode.QuestionReplyByName : { requestID: any, answers: any, directory: any, workspace: any, [string]: nil }
+---@field requestID string
+---@field answers opencode.types.QuestionAnswer[]
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionAbortByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionChildrenByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionCommandArguments : { arguments: any, command: any, agent: any, messageID: any, model: any, parts: any, variant: any, directory: any, workspace: any, [string]: nil }
 ---@field arguments string
 ---@field command string
 ---@field agent? string
@@ -284,8 +533,22 @@
 ---@field model? string
 ---@field parts? opencode.types.FilePartInput[]
 ---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionCreateArguments : opencode.Scoped
+---@class opencode.SessionCommandByName : { sessionID: any, arguments: any, command: any, agent: any, messageID: any, model: any, parts: any, variant: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field arguments string
+---@field command string
+---@field agent? string
+---@field messageID? string
+---@field model? string
+---@field parts? opencode.types.FilePartInput[]
+---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionCreateArguments : { agent: any, metadata: any, model: any, parentID: any, permission: any, title: any, workspaceID: any, directory: any, workspace: any, [string]: nil }
 ---@field agent? string
 ---@field metadata? table<string, any>
 ---@field model? string|opencode.types.SessionCreateModel
@@ -293,32 +556,94 @@
 ---@field permission? opencode.types.PermissionRuleset
 ---@field title? string
 ---@field workspaceID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionDiffArguments : opencode.Scoped
+---@class opencode.SessionDeleteByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionDeleteMessageByName : { sessionID: any, messageID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionDiffArguments : { messageID: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionForkArguments : opencode.Scoped
+---@class opencode.SessionDiffByName : { sessionID: any, messageID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
 ---@field messageID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionInitArguments : opencode.Scoped
+---@class opencode.SessionForkArguments : { messageID: any, directory: any, workspace: any, [string]: nil }
+---@field messageID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionForkByName : { sessionID: any, messageID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field messageID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionGetByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionInitArguments : { messageID: any, modelID: any, providerID: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID string
 ---@field modelID? string
 ---@field providerID? string
 ---@field model? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionListArguments : opencode.Scoped
+---@class opencode.SessionInitByName : { sessionID: any, messageID: any, modelID: any, providerID: any, model: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+---@field modelID? string
+---@field providerID? string
+---@field model? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionListArguments : { scope: any, path: any, roots: any, start: any, search: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field scope? "project"
 ---@field path? string
 ---@field roots? boolean
 ---@field start? number
 ---@field search? string
 ---@field limit? number
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionMessagesArguments : opencode.Scoped
+---@class opencode.SessionMessageByName : { sessionID: any, messageID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionMessagesArguments : { limit: any, before: any, directory: any, workspace: any, [string]: nil }
 ---@field limit? integer
 ---@field before? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionPromptArguments : opencode.Scoped
+---@class opencode.SessionMessagesByName : { sessionID: any, limit: any, before: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field limit? integer
+---@field before? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionPromptArguments : { parts: any, agent: any, format: any, messageID: any, model: any, noReply: any, system: any, tools: any, variant: any, directory: any, workspace: any, [string]: nil }
 ---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
 ---@field agent? string
 ---@field format? opencode.types.OutputFormat
@@ -328,8 +653,24 @@
 ---@field system? string
 ---@field tools? table<string, boolean>
 ---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionPromptAsyncArguments : opencode.Scoped
+---@class opencode.SessionPromptByName : { sessionID: any, parts: any, agent: any, format: any, messageID: any, model: any, noReply: any, system: any, tools: any, variant: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
+---@field agent? string
+---@field format? opencode.types.OutputFormat
+---@field messageID? string
+---@field model? string|opencode.types.SessionPromptModel
+---@field noReply? boolean
+---@field system? string
+---@field tools? table<string, boolean>
+---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionPromptAsyncArguments : { parts: any, agent: any, format: any, messageID: any, model: any, noReply: any, system: any, tools: any, variant: any, directory: any, workspace: any, [string]: nil }
 ---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
 ---@field agent? string
 ---@field format? opencode.types.OutputFormat
@@ -339,144 +680,401 @@
 ---@field system? string
 ---@field tools? table<string, boolean>
 ---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionRevertArguments : opencode.Scoped
+---@class opencode.SessionPromptAsyncByName : { sessionID: any, parts: any, agent: any, format: any, messageID: any, model: any, noReply: any, system: any, tools: any, variant: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field parts (opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput)[]
+---@field agent? string
+---@field format? opencode.types.OutputFormat
+---@field messageID? string
+---@field model? string|opencode.types.SessionPromptAsyncModel
+---@field noReply? boolean
+---@field system? string
+---@field tools? table<string, boolean>
+---@field variant? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionRevertArguments : { messageID: any, partID: any, directory: any, workspace: any, [string]: nil }
 ---@field messageID string
 ---@field partID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionShellArguments : opencode.Scoped
+---@class opencode.SessionRevertByName : { sessionID: any, messageID: any, partID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+---@field partID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionShareByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionShellArguments : { agent: any, command: any, messageID: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field agent string
 ---@field command string
 ---@field messageID? string
 ---@field model? string|opencode.types.SessionShellModel
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionSummarizeArguments : opencode.Scoped
+---@class opencode.SessionShellByName : { sessionID: any, agent: any, command: any, messageID: any, model: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field agent string
+---@field command string
+---@field messageID? string
+---@field model? string|opencode.types.SessionShellModel
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionSummarizeArguments : { modelID: any, providerID: any, auto: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field modelID? string
 ---@field providerID? string
 ---@field auto? boolean
 ---@field model? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SessionUpdateArguments : opencode.Scoped
+---@class opencode.SessionSummarizeByName : { sessionID: any, modelID: any, providerID: any, auto: any, model: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field modelID? string
+---@field providerID? string
+---@field auto? boolean
+---@field model? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionTodoByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionUnrevertByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionUnshareByName : { sessionID: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SessionUpdateArguments : { metadata: any, permission: any, time: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field metadata? table<string, any>
 ---@field permission? opencode.types.PermissionRuleset
 ---@field time? opencode.types.SessionUpdateTime
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.SyncHistoryListArguments : opencode.Scoped
+---@class opencode.SessionUpdateByName : { sessionID: any, metadata: any, permission: any, time: any, title: any, directory: any, workspace: any, [string]: nil }
+---@field sessionID string
+---@field metadata? table<string, any>
+---@field permission? opencode.types.PermissionRuleset
+---@field time? opencode.types.SessionUpdateTime
+---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.SyncHistoryListArguments
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.SyncReplayArguments : opencode.Scoped
+---@class opencode.SyncReplayArguments : { directory: any, events: any, workspace: any, [string]: nil }
 ---@field directory string
 ---@field events opencode.types.SyncReplayEventsItem[]
+---@field workspace? string instead of the client's
 
----@class opencode.SyncStealArguments : opencode.Scoped
+---@class opencode.SyncStealArguments : { sessionID: any, directory: any, workspace: any, [string]: nil }
 ---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.ToolListArguments : opencode.Scoped
+---@class opencode.ToolListArguments : { provider: any, model: any, directory: any, workspace: any, [string]: nil }
 ---@field provider string
 ---@field model string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiAppendPromptArguments : opencode.Scoped
+---@class opencode.TuiAppendPromptArguments : { text: any, directory: any, workspace: any, [string]: nil }
 ---@field text string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiControlResponseArguments : opencode.Scoped
+---@class opencode.TuiControlResponseArguments
 ---@field body? any
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.TuiExecuteCommandArguments : opencode.Scoped
+---@class opencode.TuiExecuteCommandArguments : { command: any, directory: any, workspace: any, [string]: nil }
 ---@field command "session_new"|"session_share"|"session_interrupt"|"session_compact"|"messages_page_up"|"messages_page_down"|"messages_line_up"|"messages_line_down"|"messages_half_page_up"|"messages_half_page_down"|"messages_first"|"messages_last"|"agent_cycle"
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiPublishArguments : opencode.Scoped
+---@class opencode.TuiPublishArguments
 ---@field properties opencode.types.TuiPublishProperties1|opencode.types.TuiPublishProperties2|opencode.types.TuiPublishProperties3|opencode.types.TuiPublishProperties4
 ---@field type "tui.prompt.append"|"tui.command.execute"|"tui.toast.show"|"tui.session.select"
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 ---@field [string] any
 
----@class opencode.TuiSelectSessionArguments : opencode.Scoped
+---@class opencode.TuiSelectSessionArguments : { sessionID: any, directory: any, workspace: any, [string]: nil }
 ---@field sessionID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.TuiShowToastArguments : opencode.Scoped
+---@class opencode.TuiShowToastArguments : { message: any, variant: any, duration: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field message string
 ---@field variant "info"|"success"|"warning"|"error"
 ---@field duration? integer
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2CredentialUpdateArguments : opencode.Scoped
+---@class opencode.V2CredentialRemoveByName : { credentialID: any, directory: any, workspace: any, [string]: nil }
+---@field credentialID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2CredentialUpdateArguments : { label: any, directory: any, workspace: any, [string]: nil }
 ---@field label string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2FsFindArguments : opencode.Scoped
+---@class opencode.V2CredentialUpdateByName : { credentialID: any, label: any, directory: any, workspace: any, [string]: nil }
+---@field credentialID string
+---@field label string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2FsFindArguments : { query: any, type: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
 ---@field type? "file"|"directory"
 ---@field limit? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2FsListArguments : opencode.Scoped
+---@class opencode.V2FsListArguments : { path: any, directory: any, workspace: any, [string]: nil }
 ---@field path? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationAttemptCompleteArguments : opencode.Scoped
+---@class opencode.V2FsReadByName : { path: any, directory: any, workspace: any, [string]: nil }
+---@field path string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationAttemptCancelByName : { attemptID: any, directory: any, workspace: any, [string]: nil }
+---@field attemptID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationAttemptCompleteArguments : { code: any, directory: any, workspace: any, [string]: nil }
 ---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectKeyArguments : opencode.Scoped
+---@class opencode.V2IntegrationAttemptCompleteByName : { attemptID: any, code: any, directory: any, workspace: any, [string]: nil }
+---@field attemptID string
+---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationAttemptStatusByName : { attemptID: any, directory: any, workspace: any, [string]: nil }
+---@field attemptID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationConnectKeyArguments : { key: any, label: any, directory: any, workspace: any, [string]: nil }
 ---@field key string
 ---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectOauthArguments : opencode.Scoped
+---@class opencode.V2IntegrationConnectKeyByName : { integrationID: any, key: any, label: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field key string
+---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationConnectOauthArguments : { inputs: any, methodID: any, label: any, directory: any, workspace: any, [string]: nil }
 ---@field inputs table<string, string>
 ---@field methodID string
 ---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2PermissionSavedListArguments
+---@class opencode.V2IntegrationConnectOauthByName : { integrationID: any, inputs: any, methodID: any, label: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field inputs table<string, string>
+---@field methodID string
+---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationGetByName : { integrationID: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PermissionSavedListArguments : { projectID: any, [string]: nil }
 ---@field projectID? string
 
----@class opencode.V2ProjectCopyCreateArguments : opencode.Scoped
+---@class opencode.V2PermissionSavedRemoveByName : { id: any, [string]: nil }
+---@field id string
+
+---@class opencode.V2ProjectCopyCreateArguments : { directory: any, strategy: any, name: any, workspace: any, [string]: nil }
 ---@field directory string
 ---@field strategy string
 ---@field name? string
+---@field workspace? string instead of the client's
 
----@class opencode.V2ProjectCopyRemoveArguments : opencode.Scoped
+---@class opencode.V2ProjectCopyCreateByName : { projectID: any, directory: any, strategy: any, name: any, workspace: any, [string]: nil }
+---@field projectID string
+---@field directory string
+---@field strategy string
+---@field name? string
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ProjectCopyRefreshByName : { projectID: any, directory: any, workspace: any, [string]: nil }
+---@field projectID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ProjectCopyRemoveArguments : { directory: any, force: any, workspace: any, [string]: nil }
 ---@field directory string
 ---@field force boolean
+---@field workspace? string instead of the client's
 
----@class opencode.V2PtyConnectArguments : opencode.Scoped
+---@class opencode.V2ProjectCopyRemoveByName : { projectID: any, directory: any, force: any, workspace: any, [string]: nil }
+---@field projectID string
+---@field directory string
+---@field force boolean
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ProviderGetByName : { providerID: any, directory: any, workspace: any, [string]: nil }
+---@field providerID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PtyConnectArguments : { cursor: any, ticket: any, directory: any, workspace: any, [string]: nil }
 ---@field cursor? integer
 ---@field ticket? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2PtyCreateArguments : opencode.Scoped
+---@class opencode.V2PtyConnectByName : { ptyID: any, cursor: any, ticket: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field cursor? integer
+---@field ticket? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PtyConnectTokenByName : { ptyID: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PtyCreateArguments : { args: any, command: any, cwd: any, env: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field args? string[]
 ---@field command? string
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2PtyUpdateArguments : opencode.Scoped
+---@class opencode.V2PtyGetByName : { ptyID: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PtyRemoveByName : { ptyID: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PtyUpdateArguments : { size: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field size? opencode.types.V2PtyUpdateSize
 ---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2SessionCreateArguments
+---@class opencode.V2PtyUpdateByName : { ptyID: any, size: any, title: any, directory: any, workspace: any, [string]: nil }
+---@field ptyID string
+---@field size? opencode.types.V2PtyUpdateSize
+---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2SessionCompactByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionContextByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionCreateArguments : { agent: any, id: any, location: any, model: any, [string]: nil }
 ---@field agent? string
 ---@field id? string
 ---@field location? opencode.types.LocationRef
 ---@field model? string|opencode.types.ModelRef
 
----@class opencode.V2SessionEventsArguments
+---@class opencode.V2SessionEventsArguments : { after: any, [string]: nil }
 ---@field after? integer
 
----@class opencode.V2SessionHistoryArguments
+---@class opencode.V2SessionEventsByName : { sessionID: any, after: any, [string]: nil }
+---@field sessionID string
+---@field after? integer
+
+---@class opencode.V2SessionGetByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionHistoryArguments : { limit: any, after: any, [string]: nil }
 ---@field limit? integer
 ---@field after? integer
 
----@class opencode.V2SessionListArguments : opencode.Scoped
+---@class opencode.V2SessionHistoryByName : { sessionID: any, limit: any, after: any, [string]: nil }
+---@field sessionID string
+---@field limit? integer
+---@field after? integer
+
+---@class opencode.V2SessionInterruptByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionListArguments : { limit: any, order: any, search: any, project: any, subpath: any, cursor: any, directory: any, workspace: any, [string]: nil }
 ---@field limit? number
 ---@field order? "asc"|"desc"
 ---@field search? string
 ---@field project? string
 ---@field subpath? string
 ---@field cursor? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.V2SessionMessagesArguments
+---@class opencode.V2SessionMessageByName : { sessionID: any, messageID: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+
+---@class opencode.V2SessionMessagesArguments : { limit: any, order: any, cursor: any, [string]: nil }
 ---@field limit? number
 ---@field order? "asc"|"desc"
 ---@field cursor? string
 
----@class opencode.V2SessionPermissionCreateArguments
+---@class opencode.V2SessionMessagesByName : { sessionID: any, limit: any, order: any, cursor: any, [string]: nil }
+---@field sessionID string
+---@field limit? number
+---@field order? "asc"|"desc"
+---@field cursor? string
+
+---@class opencode.V2SessionPermissionCreateArguments : { action: any, resources: any, agent: any, id: any, metadata: any, save: any, source: any, [string]: nil }
 ---@field action string
 ---@field resources string[]
 ---@field agent? string
@@ -485,46 +1083,119 @@
 ---@field save? string[]
 ---@field source? opencode.types.PermissionV2Source
 
----@class opencode.V2SessionPermissionReplyArguments
+---@class opencode.V2SessionPermissionCreateByName : { sessionID: any, action: any, resources: any, agent: any, id: any, metadata: any, save: any, source: any, [string]: nil }
+---@field sessionID string
+---@field action string
+---@field resources string[]
+---@field agent? string
+---@field id? string
+---@field metadata? table<string, any>
+---@field save? string[]
+---@field source? opencode.types.PermissionV2Source
+
+---@class opencode.V2SessionPermissionGetByName : { sessionID: any, requestID: any, [string]: nil }
+---@field sessionID string
+---@field requestID string
+
+---@class opencode.V2SessionPermissionListByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionPermissionReplyArguments : { reply: any, message: any, remember: any, [string]: nil }
 ---@field reply "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
 ---@field remember? boolean
 
----@class opencode.V2SessionPromptArguments
+---@class opencode.V2SessionPermissionReplyByName : { sessionID: any, requestID: any, reply: any, message: any, remember: any, [string]: nil }
+---@field sessionID string
+---@field requestID string
+---@field reply "once"|"always"|"reject"|"allow"|"deny"
+---@field message? string
+---@field remember? boolean
+
+---@class opencode.V2SessionPromptArguments : { prompt: any, delivery: any, id: any, resume: any, [string]: nil }
 ---@field prompt opencode.types.PromptInput
 ---@field delivery? "steer"|"queue"
 ---@field id? string
 ---@field resume? boolean
 
----@class opencode.V2SessionQuestionReplyArguments
+---@class opencode.V2SessionPromptByName : { sessionID: any, prompt: any, delivery: any, id: any, resume: any, [string]: nil }
+---@field sessionID string
+---@field prompt opencode.types.PromptInput
+---@field delivery? "steer"|"queue"
+---@field id? string
+---@field resume? boolean
+
+---@class opencode.V2SessionQuestionListByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionQuestionRejectByName : { sessionID: any, requestID: any, [string]: nil }
+---@field sessionID string
+---@field requestID string
+
+---@class opencode.V2SessionQuestionReplyArguments : { answers: any, [string]: nil }
 ---@field answers opencode.types.QuestionV2Answer[]
 
----@class opencode.V2SessionRevertStageArguments
+---@class opencode.V2SessionQuestionReplyByName : { sessionID: any, requestID: any, answers: any, [string]: nil }
+---@field sessionID string
+---@field requestID string
+---@field answers opencode.types.QuestionV2Answer[]
+
+---@class opencode.V2SessionRevertClearByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionRevertCommitByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionRevertStageArguments : { messageID: any, files: any, [string]: nil }
 ---@field messageID string
 ---@field files? boolean
 
----@class opencode.V2SessionSwitchAgentArguments
+---@class opencode.V2SessionRevertStageByName : { sessionID: any, messageID: any, files: any, [string]: nil }
+---@field sessionID string
+---@field messageID string
+---@field files? boolean
+
+---@class opencode.V2SessionSwitchAgentArguments : { agent: any, [string]: nil }
 ---@field agent string
 
----@class opencode.V2SessionSwitchModelArguments
+---@class opencode.V2SessionSwitchAgentByName : { sessionID: any, agent: any, [string]: nil }
+---@field sessionID string
+---@field agent string
+
+---@class opencode.V2SessionSwitchModelArguments : { model: any, [string]: nil }
 ---@field model? string|opencode.types.ModelRef
 
----@class opencode.VcsApplyArguments : opencode.Scoped
----@field patch string
+---@class opencode.V2SessionSwitchModelByName : { sessionID: any, model: any, [string]: nil }
+---@field sessionID string
+---@field model? string|opencode.types.ModelRef
 
----@class opencode.VcsDiffArguments : opencode.Scoped
+---@class opencode.V2SessionWaitByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.VcsApplyArguments : { patch: any, directory: any, workspace: any, [string]: nil }
+---@field patch string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.VcsDiffArguments : { mode: any, context: any, directory: any, workspace: any, [string]: nil }
 ---@field mode "git"|"branch"
 ---@field context? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.WorktreeCreateArguments : opencode.Scoped
+---@class opencode.WorktreeCreateArguments : { name: any, startCommand: any, directory: any, workspace: any, [string]: nil }
 ---@field name? string
 ---@field startCommand? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
 
----@class opencode.WorktreeRemoveArguments : opencode.Scoped
+---@class opencode.WorktreeRemoveArguments : { directory: any, workspace: any, [string]: nil }
 ---@field directory string
+---@field workspace? string instead of the client's
 
----@class opencode.WorktreeResetArguments : opencode.Scoped
+---@class opencode.WorktreeResetArguments : { directory: any, workspace: any, [string]: nil }
 ---@field directory string
+---@field workspace? string instead of the client's
 
 ---@class opencode.AppOperations
 ---Lists the agents of the directory, with their mode, model and permission rules.
@@ -536,9 +1207,9 @@
 
 ---@class opencode.AuthOperations
 ---Forgets the credentials of a provider. True also when there were none.
----@field remove fun(providerID: string, arguments?: {}, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field remove (fun(providerID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.AuthRemoveByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Stores credentials of a provider: `type` is api, oauth or wellknown and decides the other fields.
----@field set fun(providerID: string, arguments: opencode.AuthSetArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field set (fun(providerID: string, arguments: opencode.AuthSetArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.AuthSetByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 
 ---@class opencode.CommandOperations
 ---Lists the slash commands of the directory, with their templates.
@@ -554,7 +1225,7 @@
 
 ---@class opencode.DocOperations
 ---Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one.
----@field get fun(arguments?: {}, options?: opencode.CallOptions): table<string, any>?, string?, opencode.Error?
+---@field get fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): table<string, any>?, string?, opencode.Error?
 
 ---@class opencode.EventOperations
 ---Streams the events of one directory. A wrong directory gives a healthy but silent stream.
@@ -578,7 +1249,7 @@
 
 ---@class opencode.ExperimentalProjectCopyOperations
 ---Asks the small model for a short name for a copy of the project.
----@field generate_name fun(projectID: string, arguments?: opencode.ExperimentalProjectCopyGenerateNameArguments, options?: opencode.CallOptions): opencode.types.ExperimentalProjectCopyGenerateNameAnswer?, string?, opencode.Error?
+---@field generate_name (fun(projectID: string, arguments?: opencode.ExperimentalProjectCopyGenerateNameArguments, options?: opencode.CallOptions): opencode.types.ExperimentalProjectCopyGenerateNameAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.ExperimentalProjectCopyGenerateNameByName, options?: opencode.CallOptions): opencode.types.ExperimentalProjectCopyGenerateNameAnswer?, string?, opencode.Error?)
 
 ---@class opencode.ExperimentalResourceOperations
 ---Lists the resources that the connected MCP servers offer, by key.
@@ -586,7 +1257,7 @@
 
 ---@class opencode.ExperimentalSessionOperations
 ---Lets subagents that hold up the session go on in the background. False when there were none.
----@field background fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field background (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.ExperimentalSessionBackgroundByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Lists sessions of all projects, newest first, without archived ones unless asked for.
 ---@field list fun(arguments?: opencode.ExperimentalSessionListArguments, options?: opencode.CallOptions): opencode.types.GlobalSession[]?, string?, opencode.Error?
 
@@ -601,7 +1272,7 @@
 ---Lists the workspaces of the project.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Workspace[]?, string?, opencode.Error?
 ---Removes a workspace. An unknown one answers null, not an error.
----@field remove fun(id: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Workspace?, string?, opencode.Error?
+---@field remove (fun(id: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Workspace?, string?, opencode.Error?)|(fun(arguments: opencode.ExperimentalWorkspaceRemoveByName, options?: opencode.CallOptions): opencode.types.Workspace?, string?, opencode.Error?)
 ---Says for each workspace of the project whether it is connected.
 ---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.WorkspaceEventConnectionStatus[]?, string?, opencode.Error?
 ---Adds the workspaces that the adapters know and the server does not.
@@ -640,18 +1311,18 @@
 
 ---@class opencode.GlobalConfigOperations
 ---Reads the settings of the user, without those of any project.
----@field get fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
+---@field get fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 ---Writes the settings file of the user who runs the server. Drops unknown fields.
 ---@field update fun(arguments?: opencode.GlobalConfigUpdateArguments, options?: opencode.CallOptions): opencode.types.Config?, string?, opencode.Error?
 
 ---@class opencode.GlobalOperations
 ---@field config opencode.GlobalConfigOperations
 ---Aborts all runs and drops all caches, in every directory. The server itself goes on.
----@field dispose fun(arguments?: {}, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field dispose fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 ---Streams the events of all directories. Durable events come twice: drop those of type sync.
----@field event fun(arguments?: {}, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field event fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): any, string?, opencode.Error?
 ---Says that the server is up, and its version. Needs the password too, when one is set.
----@field health fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
+---@field health fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
 ---Installs another release of the server. Fails where the way it was installed is not known.
 ---@field upgrade fun(arguments: opencode.GlobalUpgradeArguments, options?: opencode.CallOptions): (opencode.types.GlobalUpgradeAnswer1|opencode.types.GlobalUpgradeAnswer2)?, string?, opencode.Error?
 
@@ -665,30 +1336,30 @@
 
 ---@class opencode.McpAuthOperations
 ---Starts the OAuth login of an MCP server, opens a browser and waits for the answer.
----@field authenticate fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?
+---@field authenticate (fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?)|(fun(arguments: opencode.McpAuthAuthenticateByName, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?)
 ---Finishes the OAuth login of an MCP server with the code that the browser was given.
----@field callback fun(name: string, arguments: opencode.McpAuthCallbackArguments, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?
+---@field callback (fun(name: string, arguments: opencode.McpAuthCallbackArguments, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?)|(fun(arguments: opencode.McpAuthCallbackByName, options?: opencode.CallOptions): opencode.types.MCPStatus?, string?, opencode.Error?)
 ---Forgets the OAuth credentials of an MCP server.
----@field remove fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.McpAuthRemoveAnswer?, string?, opencode.Error?
+---@field remove (fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.McpAuthRemoveAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.McpAuthRemoveByName, options?: opencode.CallOptions): opencode.types.McpAuthRemoveAnswer?, string?, opencode.Error?)
 ---Starts the OAuth login of an MCP server and answers the address to open.
----@field start fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.McpAuthStartAnswer?, string?, opencode.Error?
+---@field start (fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.McpAuthStartAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.McpAuthStartByName, options?: opencode.CallOptions): opencode.types.McpAuthStartAnswer?, string?, opencode.Error?)
 
 ---@class opencode.McpOperations
 ---@field auth opencode.McpAuthOperations
 ---Adds an MCP server and answers the state of all. A server that fails is data, not an error.
 ---@field add fun(arguments: opencode.McpAddArguments, options?: opencode.CallOptions): table<string, opencode.types.MCPStatus>?, string?, opencode.Error?
 ---Connects an MCP server. True also when that failed: mcp.status knows.
----@field connect fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field connect (fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.McpConnectByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Disconnects an MCP server; it stays in the list.
----@field disconnect fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field disconnect (fun(name: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.McpDisconnectByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Reads the state of every MCP server, by name.
 ---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): table<string, opencode.types.MCPStatus>?, string?, opencode.Error?
 
 ---@class opencode.PartOperations
 ---Deletes one part of a message. True also when it was not there.
----@field delete fun(sessionID: string, messageID: string, partID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field delete (fun(sessionID: string, messageID: string, partID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.PartDeleteByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Replaces one part of a message: give the whole part. The ids of the path are copied into it.
----@field update fun(sessionID: string, messageID: string, partID: string, arguments: opencode.PartUpdateArguments, options?: opencode.CallOptions): opencode.types.Part?, string?, opencode.Error?
+---@field update (fun(sessionID: string, messageID: string, partID: string, arguments: opencode.PartUpdateArguments, options?: opencode.CallOptions): opencode.types.Part?, string?, opencode.Error?)|(fun(arguments: opencode.PartUpdateByName, options?: opencode.CallOptions): opencode.types.Part?, string?, opencode.Error?)
 
 ---@class opencode.PathOperations
 ---Reads the paths that the server uses: home, state, config, worktree and directory.
@@ -698,27 +1369,27 @@
 ---Lists the open permission requests of one directory. Stays empty for those of another directory.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PermissionRequest[]?, string?, opencode.Error?
 ---Answers a permission request (allow, deny and `remember` too). Needs the directory of its session.
----@field reply fun(requestID: string, arguments: opencode.PermissionReplyArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field reply (fun(requestID: string, arguments: opencode.PermissionReplyArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.PermissionReplyByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream.
----@field respond fun(sessionID: string, permissionID: string, arguments: opencode.PermissionRespondArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field respond (fun(sessionID: string, permissionID: string, arguments: opencode.PermissionRespondArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.PermissionRespondByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 
 ---@class opencode.ProjectOperations
 ---Reads the project that the directory belongs to.
 ---@field current fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?
 ---Lists the local directories in which a project was opened.
----@field directories fun(projectID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ProjectDirectories?, string?, opencode.Error?
+---@field directories (fun(projectID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.ProjectDirectories?, string?, opencode.Error?)|(fun(arguments: opencode.ProjectDirectoriesByName, options?: opencode.CallOptions): opencode.types.ProjectDirectories?, string?, opencode.Error?)
 ---Makes the directory a git repository and answers the project as it is then.
 ---@field init_git fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?
 ---Lists the projects that were ever opened on this server.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Project[]?, string?, opencode.Error?
 ---Changes the name, icon or commands of a project.
----@field update fun(projectID: string, arguments?: opencode.ProjectUpdateArguments, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?
+---@field update (fun(projectID: string, arguments?: opencode.ProjectUpdateArguments, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?)|(fun(arguments: opencode.ProjectUpdateByName, options?: opencode.CallOptions): opencode.types.Project?, string?, opencode.Error?)
 
 ---@class opencode.ProviderOauthOperations
 ---Starts an OAuth login; `method` is the index in provider.auth. Answers the address to open.
----@field authorize fun(providerID: string, arguments: opencode.ProviderOauthAuthorizeArguments, options?: opencode.CallOptions): opencode.types.ProviderAuthAuthorization?, string?, opencode.Error?
+---@field authorize (fun(providerID: string, arguments: opencode.ProviderOauthAuthorizeArguments, options?: opencode.CallOptions): opencode.types.ProviderAuthAuthorization?, string?, opencode.Error?)|(fun(arguments: opencode.ProviderOauthAuthorizeByName, options?: opencode.CallOptions): opencode.types.ProviderAuthAuthorization?, string?, opencode.Error?)
 ---Finishes an OAuth login, with the code if the method asks for one.
----@field callback fun(providerID: string, arguments: opencode.ProviderOauthCallbackArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field callback (fun(providerID: string, arguments: opencode.ProviderOauthCallbackArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.ProviderOauthCallbackByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 
 ---@class opencode.ProviderOperations
 ---@field oauth opencode.ProviderOauthOperations
@@ -729,79 +1400,79 @@
 
 ---@class opencode.PtyOperations
 ---Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay.
----@field connect fun(ptyID: string, arguments?: opencode.PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field connect (fun(ptyID: string, arguments?: opencode.PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.PtyConnectByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
 ---Makes a ticket for one pty.connect without a password. It lives 60 seconds.
----@field connect_token fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PtyTicketConnectToken?, string?, opencode.Error?
+---@field connect_token (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PtyTicketConnectToken?, string?, opencode.Error?)|(fun(arguments: opencode.PtyConnectTokenByName, options?: opencode.CallOptions): opencode.types.PtyTicketConnectToken?, string?, opencode.Error?)
 ---Starts a program in a terminal of 80x24, a shell by default. A shell gets `-l` as last argument.
 ---@field create fun(arguments?: opencode.PtyCreateArguments, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?
 ---Reads one terminal. It is gone (404) as soon as its program has ended.
----@field get fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?
+---@field get (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?)|(fun(arguments: opencode.PtyGetByName, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?)
 ---Lists the terminals of the directory.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Pty[]?, string?, opencode.Error?
 ---Ends the program of a terminal and closes its connections.
----@field remove fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field remove (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.PtyRemoveByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Lists the shells of the machine that the server runs on.
 ---@field shells fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.PtyShellsAnswerItem[]?, string?, opencode.Error?
 ---Changes the title or the size of a terminal, also while it is open.
----@field update fun(ptyID: string, arguments?: opencode.PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?
+---@field update (fun(ptyID: string, arguments?: opencode.PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?)|(fun(arguments: opencode.PtyUpdateByName, options?: opencode.CallOptions): opencode.types.Pty?, string?, opencode.Error?)
 
 ---@class opencode.QuestionOperations
 ---Lists the open questions of one directory. An aborted run may leave one behind.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.QuestionRequest[]?, string?, opencode.Error?
 ---Refuses a question. The run that asked it stops, without an error.
----@field reject fun(requestID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field reject (fun(requestID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.QuestionRejectByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Answers a question: one array of texts for each of its parts, free text allowed.
----@field reply fun(requestID: string, arguments: opencode.QuestionReplyArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field reply (fun(requestID: string, arguments: opencode.QuestionReplyArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.QuestionReplyByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 
 ---@class opencode.SessionOperations
 ---Stops the run of a session. True also for an idle or unknown session; requests stay listed.
----@field abort fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field abort (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.SessionAbortByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Lists the sessions that subagents of this session opened.
----@field children fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session[]?, string?, opencode.Error?
+---@field children (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session[]?, string?, opencode.Error?)|(fun(arguments: opencode.SessionChildrenByName, options?: opencode.CallOptions): opencode.types.Session[]?, string?, opencode.Error?)
 ---Runs a slash command and waits for the agent. `model` is text here, not an object.
----@field command fun(sessionID: string, arguments: opencode.SessionCommandArguments, options?: opencode.CallOptions): opencode.types.SessionCommandAnswer?, string?, opencode.Error?
+---@field command (fun(sessionID: string, arguments: opencode.SessionCommandArguments, options?: opencode.CallOptions): opencode.types.SessionCommandAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.SessionCommandByName, options?: opencode.CallOptions): opencode.types.SessionCommandAnswer?, string?, opencode.Error?)
 ---Creates a session. `permission` rules given here are in force from the first prompt on.
 ---@field create fun(arguments?: opencode.SessionCreateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
 ---Deletes a session with its messages and children. A second time it is not there (404).
----@field delete fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field delete (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.SessionDeleteByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Deletes one message. True also when it was not there; 409 while the session is busy.
----@field delete_message fun(sessionID: string, messageID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field delete_message (fun(sessionID: string, messageID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.SessionDeleteMessageByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Lists changed files of a session; give `messageID` of a user message, else it may be empty.
----@field diff fun(sessionID: string, arguments?: opencode.SessionDiffArguments, options?: opencode.CallOptions): opencode.types.SnapshotFileDiff[]?, string?, opencode.Error?
+---@field diff (fun(sessionID: string, arguments?: opencode.SessionDiffArguments, options?: opencode.CallOptions): opencode.types.SnapshotFileDiff[]?, string?, opencode.Error?)|(fun(arguments: opencode.SessionDiffByName, options?: opencode.CallOptions): opencode.types.SnapshotFileDiff[]?, string?, opencode.Error?)
 ---Copies a session up to a message. An unknown `messageID` copies all of it.
----@field fork fun(sessionID: string, arguments?: opencode.SessionForkArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field fork (fun(sessionID: string, arguments?: opencode.SessionForkArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionForkByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 ---Reads one session, with its directory, cost and tokens.
----@field get fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field get (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionGetByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 ---Lets the agent write AGENTS.md for the project, and waits for it.
----@field init fun(sessionID: string, arguments: opencode.SessionInitArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field init (fun(sessionID: string, arguments: opencode.SessionInitArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.SessionInitByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Lists sessions of the directory's project, newest first: 100 of them unless `limit` says otherwise.
 ---@field list fun(arguments?: opencode.SessionListArguments, options?: opencode.CallOptions): opencode.types.Session[]?, string?, opencode.Error?
 ---Reads one message with its parts, by id.
----@field message fun(sessionID: string, messageID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.SessionMessageAnswer?, string?, opencode.Error?
+---@field message (fun(sessionID: string, messageID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.SessionMessageAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.SessionMessageByName, options?: opencode.CallOptions): opencode.types.SessionMessageAnswer?, string?, opencode.Error?)
 ---Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out.
----@field messages fun(sessionID: string, arguments?: opencode.SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesAnswerItem[]?, string?, opencode.Error?
+---@field messages (fun(sessionID: string, arguments?: opencode.SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesAnswerItem[]?, string?, opencode.Error?)|(fun(arguments: opencode.SessionMessagesByName, options?: opencode.CallOptions): opencode.types.SessionMessagesAnswerItem[]?, string?, opencode.Error?)
 ---Sends a prompt and waits for the last answer. A failure of the provider is in `info.error`.
----@field prompt fun(sessionID: string, arguments: opencode.SessionPromptArguments, options?: opencode.CallOptions): opencode.types.SessionPromptAnswer?, string?, opencode.Error?
+---@field prompt (fun(sessionID: string, arguments: opencode.SessionPromptArguments, options?: opencode.CallOptions): opencode.types.SessionPromptAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.SessionPromptByName, options?: opencode.CallOptions): opencode.types.SessionPromptAnswer?, string?, opencode.Error?)
 ---Queues a prompt and answers at once, before model and agent are checked. `client.run` watches it.
----@field prompt_async fun(sessionID: string, arguments: opencode.SessionPromptAsyncArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field prompt_async (fun(sessionID: string, arguments: opencode.SessionPromptAsyncArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.SessionPromptAsyncByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Takes back a message and all after it, files included. 409 while the session is busy.
----@field revert fun(sessionID: string, arguments: opencode.SessionRevertArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field revert (fun(sessionID: string, arguments: opencode.SessionRevertArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionRevertByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 ---Publishes a session under a link. A server error (500) where sharing is switched off.
----@field share fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field share (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionShareByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 ---Runs one shell command as a message of the session and waits for its end. `agent` is required.
----@field shell fun(sessionID: string, arguments: opencode.SessionShellArguments, options?: opencode.CallOptions): opencode.types.SessionShellAnswer?, string?, opencode.Error?
+---@field shell (fun(sessionID: string, arguments: opencode.SessionShellArguments, options?: opencode.CallOptions): opencode.types.SessionShellAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.SessionShellByName, options?: opencode.CallOptions): opencode.types.SessionShellAnswer?, string?, opencode.Error?)
 ---Reads which sessions of the directory are busy or retrying, by id. Idle ones are absent.
 ---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): table<string, opencode.types.SessionStatus>?, string?, opencode.Error?
 ---Compacts a session with a model, and waits for it.
----@field summarize fun(sessionID: string, arguments?: opencode.SessionSummarizeArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
+---@field summarize (fun(sessionID: string, arguments?: opencode.SessionSummarizeArguments, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)|(fun(arguments: opencode.SessionSummarizeByName, options?: opencode.CallOptions): boolean?, string?, opencode.Error?)
 ---Lists the to-do items that the agent keeps for a session.
----@field todo fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Todo[]?, string?, opencode.Error?
+---@field todo (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Todo[]?, string?, opencode.Error?)|(fun(arguments: opencode.SessionTodoByName, options?: opencode.CallOptions): opencode.types.Todo[]?, string?, opencode.Error?)
 ---Brings back everything that session.revert took away.
----@field unrevert fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field unrevert (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionUnrevertByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 ---Withdraws the public link of a session.
----@field unshare fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field unshare (fun(sessionID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionUnshareByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 ---Changes title, metadata or permission rules, or archives. An archived session stays archived.
----@field update fun(sessionID: string, arguments?: opencode.SessionUpdateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?
+---@field update (fun(sessionID: string, arguments?: opencode.SessionUpdateArguments, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)|(fun(arguments: opencode.SessionUpdateByName, options?: opencode.CallOptions): opencode.types.Session?, string?, opencode.Error?)
 
 ---@class opencode.SyncHistoryOperations
 ---Lists stored events. Give known ids with their last sequence; all others come whole, megabytes.
@@ -863,13 +1534,13 @@
 
 ---@class opencode.V2CredentialOperations
 ---Deletes a stored credential.
----@field remove fun(credentialID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field remove (fun(credentialID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2CredentialRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Renames a stored credential.
----@field update fun(credentialID: string, arguments: opencode.V2CredentialUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field update (fun(credentialID: string, arguments: opencode.V2CredentialUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2CredentialUpdateByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2EventOperations
 ---Streams the events of all locations, in the newer form (`data` in place of `properties`).
----@field subscribe fun(arguments?: {}, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field subscribe fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): any, string?, opencode.Error?
 
 ---@class opencode.V2FsOperations
 ---Finds files and directories by name below a location, best first.
@@ -877,31 +1548,31 @@
 ---Lists one directory at a location.
 ---@field list fun(arguments?: opencode.V2FsListArguments, options?: opencode.CallOptions): opencode.types.V2FsListAnswer?, string?, opencode.Error?
 ---Reads one file below a location, as bytes.
----@field read fun(path: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): string?, string?, opencode.Error?
+---@field read (fun(path: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): string?, string?, opencode.Error?)|(fun(arguments: opencode.V2FsReadByName, options?: opencode.CallOptions): string?, string?, opencode.Error?)
 
 ---@class opencode.V2HealthOperations
 ---Says that the newer part of the server is up. It does not tell the version.
----@field get fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.V2HealthGetAnswer?, string?, opencode.Error?
+---@field get fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2HealthGetAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2IntegrationAttemptOperations
 ---Gives up a login that is on its way.
----@field cancel fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field cancel (fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationAttemptCancelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Finishes a login with the code that the browser was given.
----@field complete fun(attemptID: string, arguments?: opencode.V2IntegrationAttemptCompleteArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field complete (fun(attemptID: string, arguments?: opencode.V2IntegrationAttemptCompleteArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationAttemptCompleteByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Says how far a login is: ask again until it is over.
----@field status fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?
+---@field status (fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationAttemptStatusByName, options?: opencode.CallOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?)
 
 ---@class opencode.V2IntegrationConnectOperations
 ---Stores an API key for an integration.
----@field key fun(integrationID: string, arguments: opencode.V2IntegrationConnectKeyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field key (fun(integrationID: string, arguments: opencode.V2IntegrationConnectKeyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationConnectKeyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Starts an OAuth login for an integration and answers how to go on.
----@field oauth fun(integrationID: string, arguments: opencode.V2IntegrationConnectOauthArguments, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?
+---@field oauth (fun(integrationID: string, arguments: opencode.V2IntegrationConnectOauthArguments, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationConnectOauthByName, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?)
 
 ---@class opencode.V2IntegrationOperations
 ---@field attempt opencode.V2IntegrationAttemptOperations
 ---@field connect opencode.V2IntegrationConnectOperations
 ---Reads one integration and the ways to log in to it. `data` is null where there is none.
----@field get fun(integrationID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?
+---@field get (fun(integrationID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationGetByName, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?)
 ---Lists the integrations and the ways to log in to each.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationListAnswer?, string?, opencode.Error?
 
@@ -921,7 +1592,7 @@
 ---Lists the permissions that were granted for good.
 ---@field list fun(arguments?: opencode.V2PermissionSavedListArguments, options?: opencode.CallOptions): opencode.types.V2PermissionSavedListAnswer?, string?, opencode.Error?
 ---Takes back a permission that was granted for good.
----@field remove fun(id: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field remove (fun(id: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2PermissionSavedRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2PermissionOperations
 ---@field request opencode.V2PermissionRequestOperations
@@ -929,33 +1600,33 @@
 
 ---@class opencode.V2ProjectCopyOperations
 ---Copies a project into a new directory, by one of the server's strategies.
----@field create fun(projectID: string, arguments: opencode.V2ProjectCopyCreateArguments, options?: opencode.CallOptions): opencode.types.ProjectCopyCopy?, string?, opencode.Error?
+---@field create (fun(projectID: string, arguments: opencode.V2ProjectCopyCreateArguments, options?: opencode.CallOptions): opencode.types.ProjectCopyCopy?, string?, opencode.Error?)|(fun(arguments: opencode.V2ProjectCopyCreateByName, options?: opencode.CallOptions): opencode.types.ProjectCopyCopy?, string?, opencode.Error?)
 ---Looks again which copies of a project there are.
----@field refresh fun(projectID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field refresh (fun(projectID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ProjectCopyRefreshByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Deletes a copy of a project; `force` also when it has changes.
----@field remove fun(projectID: string, arguments: opencode.V2ProjectCopyRemoveArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field remove (fun(projectID: string, arguments: opencode.V2ProjectCopyRemoveArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ProjectCopyRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2ProviderOperations
 ---Reads one provider.
----@field get fun(providerID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?
+---@field get (fun(providerID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ProviderGetByName, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?)
 ---Lists the providers that are active at a location.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2PtyOperations
 ---Opens a terminal as a websocket, like pty.connect.
----@field connect fun(ptyID: string, arguments?: opencode.V2PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field connect (fun(ptyID: string, arguments?: opencode.V2PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyConnectByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
 ---Makes a ticket for one v2.pty.connect without a password.
----@field connect_token fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?
+---@field connect_token (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyConnectTokenByName, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?)
 ---Starts a program in a terminal at a location.
 ---@field create fun(arguments?: opencode.V2PtyCreateArguments, options?: opencode.CallOptions): opencode.types.V2PtyCreateAnswer?, string?, opencode.Error?
 ---Reads one terminal; one that has ended is kept, with its exit code.
----@field get fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?
+---@field get (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyGetByName, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?)
 ---Lists the terminals at a location, ended ones included.
 ---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyListAnswer?, string?, opencode.Error?
 ---Ends the program of a terminal and forgets it.
----@field remove fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field remove (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Changes the title or the size of a terminal.
----@field update fun(ptyID: string, arguments?: opencode.V2PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?
+---@field update (fun(ptyID: string, arguments?: opencode.V2PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyUpdateByName, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?)
 
 ---@class opencode.V2QuestionRequestOperations
 ---Lists the open questions at a location.
@@ -970,64 +1641,64 @@
 
 ---@class opencode.V2SessionPermissionOperations
 ---Asks for a permission on behalf of a session, if the rules do not decide it at once.
----@field create fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?
+---@field create (fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionCreateByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?)
 ---Reads one open permission request of a session.
----@field get fun(sessionID: string, requestID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?
+---@field get (fun(sessionID: string, requestID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionGetByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?)
 ---Lists the open permission requests of a session.
----@field list fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionListByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?)
 ---Answers a permission request of a session (allow, deny and `remember` too).
----@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field reply (fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionReplyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2SessionQuestionOperations
 ---Lists the open questions of a session.
----@field list fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionQuestionListByName, options?: opencode.CallOptions): opencode.types.V2SessionQuestionListAnswer?, string?, opencode.Error?)
 ---Refuses a question of a session.
----@field reject fun(sessionID: string, requestID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field reject (fun(sessionID: string, requestID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionQuestionRejectByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Answers a question of a session.
----@field reply fun(sessionID: string, requestID: string, arguments: opencode.V2SessionQuestionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field reply (fun(sessionID: string, requestID: string, arguments: opencode.V2SessionQuestionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionQuestionReplyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2SessionRevertOperations
 ---Undoes a revert that was staged.
----@field clear fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field clear (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertClearByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Makes a staged revert final.
----@field commit fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field commit (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertCommitByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Hides a message and all after it, for now; `files` takes their file changes back as well.
----@field stage fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?
+---@field stage (fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertStageByName, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?)
 
 ---@class opencode.V2SessionOperations
 ---@field permission opencode.V2SessionPermissionOperations
 ---@field question opencode.V2SessionQuestionOperations
 ---@field revert opencode.V2SessionRevertOperations
 ---Lists the sessions that run at this moment, by id.
----@field active fun(arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
+---@field active fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
 ---Compacts a session with its model.
----@field compact fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field compact (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionCompactByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Lists what the model would see next: all messages since the last compaction.
----@field context fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?
+---@field context (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionContextByName, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?)
 ---Creates a session. Its directory is the one in `location`; the client's own is not used.
 ---@field create fun(arguments?: opencode.V2SessionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionCreateAnswer?, string?, opencode.Error?
 ---Streams the events of one session, first those stored after `after`, then live ones.
----@field events fun(sessionID: string, arguments?: opencode.V2SessionEventsArguments, options?: opencode.CallOptions): any, string?, opencode.Error?
+---@field events (fun(sessionID: string, arguments?: opencode.V2SessionEventsArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionEventsByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
 ---Reads one session. Sessions are shared with the older operations, their messages are not.
----@field get fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?
+---@field get (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionGetByName, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?)
 ---Reads one page of the stored events of a session, after the sequence number `after`.
----@field history fun(sessionID: string, arguments?: opencode.V2SessionHistoryArguments, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?
+---@field history (fun(sessionID: string, arguments?: opencode.V2SessionHistoryArguments, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionHistoryByName, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?)
 ---Stops the run of a session. Does nothing when it is idle.
----@field interrupt fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field interrupt (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionInterruptByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Lists sessions page by page; `directory` is a filter, and the client's own is one too.
 ---@field list fun(arguments?: opencode.V2SessionListArguments, options?: opencode.CallOptions): opencode.types.SessionsResponse?, string?, opencode.Error?
 ---Reads one message of the newer store. Messages of older operations are not in it.
----@field message fun(sessionID: string, messageID: string, arguments?: {}, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?
+---@field message (fun(sessionID: string, messageID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMessageByName, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?)
 ---Lists messages of the newer store page by page. `cursor` and `order` exclude each other.
----@field messages fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?
+---@field messages (fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMessagesByName, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?)
 ---Admits a prompt. The same `id` and text again is the same prompt; other text is a 409.
----@field prompt fun(sessionID: string, arguments: opencode.V2SessionPromptArguments, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?
+---@field prompt (fun(sessionID: string, arguments: opencode.V2SessionPromptArguments, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPromptByName, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?)
 ---Chooses the agent for the next steps of a session.
----@field switch_agent fun(sessionID: string, arguments: opencode.V2SessionSwitchAgentArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field switch_agent (fun(sessionID: string, arguments: opencode.V2SessionSwitchAgentArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionSwitchAgentByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Chooses the model for the next steps of a session. An unknown one fails silently later.
----@field switch_model fun(sessionID: string, arguments: opencode.V2SessionSwitchModelArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field switch_model (fun(sessionID: string, arguments: opencode.V2SessionSwitchModelArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionSwitchModelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Should wait until a session is idle; server 1.18.33 answers 503 at once.
----@field wait fun(sessionID: string, arguments?: {}, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---@field wait (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionWaitByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2SkillOperations
 ---Lists the skills at a location.

@@ -1,14 +1,21 @@
 ---@meta opencode_pty
 
 ---Which program runs in a terminal, and how it is reached.
----@class opencode.PtyOptions : opencode.PtyConnectOptions
+---@class opencode.PtyOptions : { command: any, args: any, cwd: any, env: any, title: any, cursor: any, cols: any, rows: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
 ---@field command? string the server's shell when absent
 ---@field args? string[] shells get `-l` as their last argument
----@field cwd? string
----@field env? table<string, string>
----@field title? string
+---@field cwd? string its working directory; the project's when absent
+---@field env? table<string, string> added to the server's environment
+---@field title? string the name that lists show
+---@field cursor? integer where the output begins, in UTF-16 units; negative for what comes from now on
+---@field cols? integer (80)
+---@field rows? integer (24)
+---@field directory? string that the terminal belongs to; the client's when absent
+---@field ticket? boolean connects with a ticket in place of the password
+---@field server_timeout_ms? integer how long the server may be out of reach (15000)
 
----@class opencode.PtyConnectOptions
+---How a terminal that exists is reached.
+---@class opencode.PtyConnectOptions : { cursor: any, cols: any, rows: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
 ---@field cursor? integer where the output begins, in UTF-16 units; negative for what comes from now on
 ---@field cols? integer
 ---@field rows? integer
@@ -74,4 +81,4 @@ function Pty:kill() end
 function Pty:close() end
 
 ---@class opencode.PtyOperations
----@overload fun(client: table, options?: opencode.PtyOptions): opencode.Pty?, string?, opencode.Error?
+---@overload fun(client: opencode.Client, options?: opencode.PtyOptions): opencode.Pty?, string?, opencode.Error?

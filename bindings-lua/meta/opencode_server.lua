@@ -2,7 +2,7 @@
 
 ---How a server is started. By default: the `opencode` of the PATH in the current directory, on a free port of
 ---127.0.0.1, with a random password, and with the configuration that the user has.
----@class opencode.ServerOptions
+---@class opencode.ServerOptions : { binary: any, directory: any, port: any, hostname: any, username: any, password: any, config: any, environment: any, arguments: any, log_level: any, start_timeout_ms: any, [string]: nil }
 ---@field binary? string the program; else what OPENCODE_BIN names
 ---@field directory? string the directory it works in
 ---@field port? integer
@@ -10,7 +10,7 @@
 ---@field username? string
 ---@field password? string
 ---@field config? table laid over the user's; the fields of its configuration file
----@field environment? table<string, string> added to the environment of this process
+---@field environment? table<string, string|lightuserdata> over the environment of this process; null takes one away
 ---@field arguments? string[] added behind `opencode serve`
 ---@field log_level? "DEBUG"|"INFO"|"WARN"|"ERROR" its log is then part of the output
 ---@field start_timeout_ms? integer how long it may take until it answers (30000)

@@ -1,7 +1,7 @@
 ---@meta opencode_streams
 
 ---Which events a stream gives.
----@class opencode.EventOptions
+---@class opencode.EventOptions : { scope: any, directory: any, max_events: any, [string]: nil }
 ---@field scope? "directory"|"global" one directory (the default), or all
 ---@field directory? string the client's when absent, and the server's own when that is absent
 ---@field max_events? integer kept for a slow reader (4096)
@@ -69,7 +69,10 @@ function Sessions:next() end
 ---@return boolean
 function Sessions:is_complete() end
 
----@class opencode.SessionOptions
+---@class opencode.MessageOptions : { page: any, [string]: nil }
+---@field page? integer messages per request (50)
+
+---@class opencode.SessionOptions : { page: any, scope: any, directory: any, search: any, roots: any, archived: any, [string]: nil }
 ---@field page? integer sessions per request (50)
 ---@field scope? "directory"|"global"
 ---@field directory? string
@@ -94,7 +97,7 @@ function Client:events(options) end
 
 ---The messages of a session, newest first. `for message in client:messages(id) do ... end`
 ---@param session_id string
----@param options? { page?: integer }
+---@param options? opencode.MessageOptions
 ---@return opencode.Messages
 function Client:messages(session_id, options) end
 

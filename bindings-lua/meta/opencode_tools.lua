@@ -1,7 +1,7 @@
 ---@meta opencode_tools
 
 ---How a file is attached.
----@class opencode.AttachOptions
+---@class opencode.AttachOptions : { lines: any, name: any, mime: any, max_bytes: any, [string]: nil }
 ---@field lines? string|integer only these lines of a text: "10-25", or 10
 ---@field name? string what the model sees as its name
 ---@field mime? string when the content does not tell
@@ -24,7 +24,7 @@
 ---@field tokens { input: integer, output: integer, reasoning: integer, cache: { read: integer, write: integer } }
 ---@field count integer
 
----@class opencode.UsageOptions
+---@class opencode.UsageOptions : { tree: any, messages: any, directory: any, [string]: nil }
 ---@field tree? boolean whether subagents count (true)
 ---@field messages? boolean whether every message is listed (false)
 ---@field directory? string
@@ -67,7 +67,7 @@ local opencode = {}
 ---A file of this machine as a part of a prompt; the content travels with it.
 ---@param path string
 ---@param options? opencode.AttachOptions
----@return table? part
+---@return opencode.types.FilePartInput? part
 ---@return string? message
 ---@return opencode.Error? err
 function opencode.attach(path, options) end
@@ -76,7 +76,7 @@ function opencode.attach(path, options) end
 ---@param name string
 ---@param bytes string
 ---@param options? opencode.AttachOptions
----@return table? part
+---@return opencode.types.FilePartInput? part
 ---@return string? message
 ---@return opencode.Error? err
 function opencode.attach_bytes(name, bytes, options) end

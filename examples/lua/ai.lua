@@ -24,7 +24,7 @@ local function read_settings()
   local values = {}
   local file = io.open(os.getenv("AI_SETTINGS") or (os.getenv("HOME") or "") .. "/.config/ai.env")
   if file then
-    for line in file:lines() do
+    for line in (file:read("*a") or ""):gmatch("[^\n]+") do
       local name, value = line:match("^([%u_]+)=(.+)$")
       if name then values[name] = value end
     end
@@ -38,13 +38,13 @@ end
 
 local function parse(setting)
   local options = { session = setting "AI_SESSION", agent = setting "AI_AGENT", model = setting "AI_MODEL" }
-  local words, i = {}, 1
+  local words, is_tui, i = {}, false, 1
   while arg[i] do
     local name = arg[i]:match("^%-%-(.*)$")
     if #words > 0 or not name then
       words[#words + 1] = arg[i]
     elseif name == "tui" then
-      options.tui = true
+      is_tui = true
     elseif (name == "session" or name == "agent" or name == "model") and arg[i + 1] then
       i = i + 1
       options[name] = arg[i]
@@ -54,10 +54,12 @@ local function parse(setting)
     i = i + 1
   end
   if #words == 0 then usage() end
-  return options, table.concat(words, " ")
+  return options, table.concat(words, " "), is_tui
 end
 
 -- Returns the error of the run, if any. Lua looks for Ctrl-C between two calls: so none of them takes long.
+---@param run opencode.Run
+---@return opencode.Error?
 local function show(run)
   local is_begun, err = false, nil
   repeat
@@ -78,29 +80,28 @@ local function show(run)
 end
 
 local setting = read_settings()
-local options, prompt = parse(setting)
+local options, prompt, is_tui = parse(setting)
 local client, _, err = opencode.client {
   base_url = setting "OPENCODE_BASE_URL",
   username = setting "OPENCODE_SERVER_USERNAME",
   password = setting "OPENCODE_SERVER_PASSWORD",
 }
-if not client then complain(1, "ai: " .. err.message) end
+if not client then return complain(1, "ai: " .. err.message) end
 
-if options.tui then
+if is_tui then
   local is_sent
   is_sent, _, err = client:tui_prompt(prompt)
-  if not is_sent then complain(1, "ai: " .. err.message) end
+  if not is_sent then return complain(1, "ai: " .. err.message) end
   print("[sent to the terminal interface]")
   client:close()
   os.exit(0)
 end
 
 -- What is wrong with an option is raised: it is the caller's mistake, and here the user is the caller.
-options.tui = nil
 local is_ok, run
 is_ok, run, _, err = pcall(client.run, client, prompt, options)
-if not is_ok then complain(1, "ai: " .. run) end
-if not run then complain(1, "ai: " .. err.message) end
+if not is_ok then return complain(1, "ai: " .. run) end
+if not run then return complain(1, "ai: " .. err.message) end
 
 local result
 is_ok, result = pcall(show, run)
@@ -114,6 +115,7 @@ elseif result then
   io.stderr:write("ai: ", result.message, "\n")
   code = 1
 end
-if run:session_id() then io.stderr:write("[session ", run:session_id(), "]\n") end
+local session = run:session_id()
+if session then io.stderr:write("[session ", session, "]\n") end
 client:close()
 os.exit(code)

@@ -14,11 +14,11 @@ end
 
 local client = assert(opencode.client())
 local part, message = opencode.attach(arg[1])
-if not part then fail(message) end
+if not part then return fail(message) end
 print(("[%s, %s]"):format(part.filename, part.mime))
 
 local reply
 reply, message = client:ask { table.concat(arg, " ", 2), part }
-if not reply then fail(message) end
+if not reply then return fail(message) end
 print(reply.text)
 client:close()

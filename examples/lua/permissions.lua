@@ -31,7 +31,7 @@ local client = assert(opencode.client())
 local run = assert(client:run(table.concat(arg, " "), { permission = mode == "rules" and RULES or "ask" }))
 for update in run:updates() do
   if update.type == "permission" then
-    assert(run:reply_permission(update.id, decide(update.request), "The user does not want that."))
+    run:reply_permission(update.id, decide(update.request), "The user does not want that.")
   elseif update.type == "failed" then
     io.stderr:write(update.message, "\n")
     os.exit(1)

@@ -4,7 +4,7 @@ local opencode = require "opencode"
 
 local client = assert(opencode.client())
 local run = assert(client:run(#arg > 0 and table.concat(arg, " ") or "Say pong"))
-local ticks, slowest, is_over, is_failed = 0, 0, false, false
+local ticks, slowest, is_over, is_failed = 0, 0.0, false, false
 
 local function tick()
   local before = os.clock()

@@ -5,6 +5,7 @@ mod artefact;
 mod codegen;
 mod conformance;
 mod demo;
+mod language_server;
 mod progress;
 mod readme;
 mod server;
@@ -75,6 +76,9 @@ fn report(outcome: std::result::Result<String, String>) -> Result<()> {
 /// Makes the machine ready. The server comes last: fetching it needs npm.
 fn setup(need: tools::Need) -> Result<()> {
     tools::ensure(need)?;
+    if need == tools::Need::Test {
+        language_server::ensure()?;
+    }
     let binary = server::ensure()?;
     println!("ready: {}", binary.display());
     Ok(())

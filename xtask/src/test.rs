@@ -13,7 +13,7 @@ use opencode_tests::{End, Error, Plan, Proxy, Result, Server};
 use serde_json::json;
 
 use crate::artefact::{self, LUAS, Profile};
-use crate::{conformance, progress, readme, server, tools};
+use crate::{conformance, language_server, progress, readme, server, tools};
 
 /// What the Python tests need; pinned, so that the same change always meets the same judges.
 const PYTHON_PACKAGES: &[&str] = &["pytest==9.0.1", "mypy==2.4.1", "pyright==1.1.414"];
@@ -148,6 +148,7 @@ impl Suite {
                 "unit tests without TLS",
                 &["test", "-p", "opencode-core", "--no-default-features", "--lib"],
             )?;
+            language_server::ensure()?;
             self.cargo("generators", &["test", "-p", "xtask"])?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::NOTICE;
 use super::error_kind::Errors;
-use super::lua_types::{annotation, field};
+use super::lua_types::{annotation, closed, field};
 use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
 use super::tree::Space;
 use super::types::Field;
@@ -13,9 +13,14 @@ use crate::spec::name;
 pub(super) fn file(table: &Table, errors: &Errors) -> String {
     let mut text = format!("-- {NOTICE}\n---@meta opencode_operations\n");
     error(errors, &mut text);
-    text.push_str(OPTIONS);
-    for operation in table.operations.iter().filter(|operation| has_arguments(operation)) {
-        arguments(operation, &mut text);
+    options_of_all(&mut text);
+    for operation in &table.operations {
+        if has_arguments(operation) {
+            arguments(operation, Ids::ByPosition, &mut text);
+        }
+        if operation.positional().next().is_some() {
+            arguments(operation, Ids::ByName, &mut text);
+        }
     }
     for space in Space::root(&table.operations).all() {
         namespace(space, &mut text);
@@ -31,11 +36,45 @@ fn error(errors: &Errors, text: &mut String) {
     text.push_str(ERROR);
 }
 
-/// The table that a function takes behind its ids.
-fn arguments(operation: &Operation, text: &mut String) {
-    let above = if operation.scope == Scope::None { "" } else { " : opencode.Scoped" };
-    let _ = writeln!(text, "\n---@class {}{above}", class(operation));
-    for argument in operation.named() {
+/// The tables that belong to no operation of their own.
+fn options_of_all(text: &mut String) {
+    for (class, doc, fields) in [
+        (
+            "CallOptions",
+            "The last table of every call: what it does differently from its client.",
+            CALL,
+        ),
+        ("Scoped", "The arguments of calls that only look at a directory.", SCOPED),
+    ] {
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        let _ = writeln!(text, "\n---{doc}\n---@class opencode.{class} : {}", closed(&names));
+        for (name, rest) in fields {
+            let _ = writeln!(text, "---@field {name}? {rest}");
+        }
+    }
+}
+
+/// How the ids of a call are given.
+#[derive(Clone, Copy, PartialEq)]
+enum Ids {
+    ByPosition,
+    ByName,
+}
+
+/// The table that a function takes behind its ids, or with them in it.
+fn arguments(operation: &Operation, ids: Ids, text: &mut String) {
+    let in_table = |argument: &&Argument| ids == Ids::ByName || !argument.is_positional();
+    let arguments: Vec<&Argument> = operation.arguments.iter().filter(in_table).collect();
+    let mut names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
+    let scoped = SCOPED.iter().filter(|_| operation.scope != Scope::None);
+    let scoped: Vec<_> = scoped.filter(|(name, _)| !names.contains(name)).collect();
+    names.extend(scoped.iter().map(|(name, _)| *name));
+    let above = match operation.is_open() {
+        true => String::new(),
+        false => format!(" : {}", closed(&names)),
+    };
+    let _ = writeln!(text, "\n---@class {}{above}", class(operation, ids));
+    for argument in arguments {
         let required = argument.required && !operation.model_stands_for(argument);
         let line = Field { name: argument.name.clone(), shape: argument.shape.clone(), required };
         let _ = match argument.model {
@@ -47,6 +86,9 @@ fn arguments(operation: &Operation, text: &mut String) {
             }
             None => writeln!(text, "{}", field(&line)),
         };
+    }
+    for (name, rest) in scoped {
+        let _ = writeln!(text, "---@field {name}? {rest}");
     }
     if operation.is_open() {
         text.push_str("---@field [string] any\n");
@@ -66,15 +108,27 @@ fn namespace(space: &Space<'_>, text: &mut String) {
     }
 }
 
+/// The ids are given by position, or in the table like all else.
 fn function(operation: &Operation) -> String {
     let mut parameters: Vec<String> = operation.positional().map(parameter).collect();
     let is_needed =
         |argument: &Argument| argument.required && !operation.model_stands_for(argument);
     let mark = if operation.named().any(is_needed) { "" } else { "?" };
-    let table = if has_arguments(operation) { class(operation) } else { options(operation) };
+    let has_ids = !parameters.is_empty();
+    let table = match has_arguments(operation) {
+        true => class(operation, Ids::ByPosition),
+        false => options(operation),
+    };
+    let options = "options?: opencode.CallOptions";
     parameters.push(format!("arguments{mark}: {table}"));
-    parameters.push("options?: opencode.CallOptions".to_owned());
-    format!("fun({}): {}", parameters.join(", "), answer(operation))
+    parameters.push(options.to_owned());
+    let answer = answer(operation);
+    let by_position = format!("fun({}): {answer}", parameters.join(", "));
+    if !has_ids {
+        return by_position;
+    }
+    let all = class(operation, Ids::ByName);
+    format!("({by_position})|(fun(arguments: {all}, {options}): {answer})")
 }
 
 fn parameter(argument: &Argument) -> String {
@@ -99,13 +153,17 @@ fn has_arguments(operation: &Operation) -> bool {
     operation.named().next().is_some() || operation.is_open()
 }
 
-fn class(operation: &Operation) -> String {
-    format!("opencode.{}Arguments", name::pascal(&operation.name))
+fn class(operation: &Operation, ids: Ids) -> String {
+    let end = match ids {
+        Ids::ByPosition => "Arguments",
+        Ids::ByName => "ByName",
+    };
+    format!("opencode.{}{end}", name::pascal(&operation.name))
 }
 
 fn options(operation: &Operation) -> String {
     match operation.scope {
-        Scope::None => "{}".to_owned(),
+        Scope::None => closed(&[]),
         Scope::Directory | Scope::Location => "opencode.Scoped".to_owned(),
     }
 }
@@ -123,18 +181,16 @@ const ERROR: &str = "
 ---@field sent boolean whether the request may have reached the server
 ";
 
-const OPTIONS: &str = "
----The last table of every call: what it does differently from its client.
----@class opencode.CallOptions
----@field timeout_ms? integer the whole call, repetitions included
----@field directory? string
----@field workspace? string
----@field max_retries? integer of reads; nothing else is repeated
----@field headers? table<string, string>
----@field raw? boolean gives a table with status, headers and body in place of the answer
+const CALL: &[(&str, &str)] = &[
+    ("timeout_ms", "integer the whole call, repetitions included"),
+    ("directory", "string"),
+    ("workspace", "string"),
+    ("max_retries", "integer of reads; nothing else is repeated"),
+    ("headers", "table<string, string>"),
+    ("raw", "boolean gives a table with status, headers and body in place of the answer"),
+];
 
----The arguments of calls that look at a directory have these too.
----@class opencode.Scoped
----@field directory? string in place of the client's
----@field workspace? string in place of the client's
-";
+const SCOPED: &[(&str, &str)] = &[
+    ("directory", "string instead of the client's"),
+    ("workspace", "string instead of the client's"),
+];

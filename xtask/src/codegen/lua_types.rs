@@ -32,6 +32,13 @@ pub(super) fn field(field: &Field) -> String {
     format!("---@field {}{mark} {}", key(&field.name), annotation(&field.shape))
 }
 
+/// What a class is below when it takes these names and no others. Otherwise editors let unknown names pass: a
+/// table may always have more than its class says.
+pub(super) fn closed(names: &[&str]) -> String {
+    let names: String = names.iter().map(|name| format!("{}: any, ", key(name))).collect();
+    format!("{{ {names}[string]: nil }}")
+}
+
 /// A type as an annotation.
 pub(super) fn annotation(shape: &Type) -> String {
     match shape {
@@ -72,6 +79,12 @@ fn key(name: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_table_that_takes_no_other_names_lists_its_own() {
+        assert_eq!(closed(&["a", "$b"]), "{ a: any, [\"$b\"]: any, [string]: nil }");
+        assert_eq!(closed(&[]), "{ [string]: nil }");
+    }
 
     #[test]
     fn annotations_are_those_of_the_language_server() {

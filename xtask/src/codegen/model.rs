@@ -311,7 +311,8 @@ impl Argument {
         is_word && name::attribute(&self.name) == self.name
     }
 
-    fn is_positional(&self) -> bool {
+    /// Whether it may be given by position.
+    pub(super) fn is_positional(&self) -> bool {
         matches!(self.place, Place::Path | Place::Tail)
     }
 }

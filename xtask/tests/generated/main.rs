@@ -3,6 +3,8 @@
 //! A tool that is missing skips its test with a line that says so; with `CI` set it fails.
 
 mod c;
+mod editor;
+mod language_server;
 mod lua;
 mod python;
 

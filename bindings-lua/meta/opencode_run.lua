@@ -1,0 +1,232 @@
+---@meta opencode_run
+
+---Who answers when a tool asks: by one word, or by rules, the first that matches. No match rejects.
+---@alias opencode.PermissionPolicy "reject"|"once"|"always"|"ask"|opencode.PermissionRule[]
+
+---@class opencode.PermissionRule : { permission: any, pattern: any, reply: any, [string]: nil }
+---@field permission? string a glob over its name, such as "bash"; all when absent
+---@field pattern? string a glob over what it is asked for, such as "git *"; all when absent
+---@field reply "reject"|"once"|"always"|"ask"
+
+---@alias opencode.QuestionPolicy "reject"|"first"|"ask"
+
+---A part of a prompt that is more than text.
+---@alias opencode.PartInput opencode.types.TextPartInput|opencode.types.FilePartInput|opencode.types.AgentPartInput|opencode.types.SubtaskPartInput
+
+---A text, or a list of texts and parts.
+---@alias opencode.Prompt string|(string|opencode.PartInput)[]
+
+---A local file that is attached, and how.
+---@class opencode.File : { path: any, lines: any, name: any, mime: any, max_bytes: any, [string]: nil }
+---@field path string
+---@field lines? string|integer only these lines of a text: "10-25", or 10
+---@field name? string what the model sees as its name
+---@field mime? string when the content does not tell
+---@field max_bytes? integer the largest file that is taken (20000000)
+
+---What belongs to a prompt, and the bounds of its run: when one is hit the run is aborted and fails with `limit`.
+---@class opencode.RunOptions : { session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, files: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, [string]: nil }
+---@field session? string its id; a new one is made when absent
+---@field title? string of a new session
+---@field agent? string
+---@field model? string|{ providerID: string, modelID: string } "provider/model"
+---@field system? string added to the system prompt
+---@field tools? table<string, boolean> which of them the model may use
+---@field variant? string of the model, such as "high"
+---@field format? table a JSON schema that `reply.structured` fits
+---@field files? string|opencode.File|(string|opencode.File)[] local files that are attached
+---@field directory? string the client's when absent
+---@field message_id? string of the message that the prompt becomes; chosen when absent
+---@field permission? opencode.PermissionPolicy the client's when absent
+---@field question? opencode.QuestionPolicy the client's when absent
+---@field when_busy? "queue"|"refuse"|"send" what to do when somebody else's prompt runs in the session ("queue")
+---@field deadline_ms? integer from the start to the end, waiting for a turn included
+---@field max_cost? number subagents included, as the provider prices it
+---@field max_tokens? integer of all kinds, subagents included
+---@field max_steps? integer messages of the model
+---@field max_retries? integer repetitions after failures of the provider
+---@field start_timeout_ms? integer how long the server may show no sign of the prompt (30000)
+---@field server_timeout_ms? integer how long the server may be out of reach (15000)
+
+---`waiting` is a permission or question that only you can answer.
+---@alias opencode.RunState "pending"|"waiting"|"done"|"failed"
+
+---A piece of what the model said.
+---@class opencode.TextUpdate
+---@field type "text"
+---@field delta string
+---@field replaces boolean when true, `delta` is the whole text: forget what was shown before
+---@field messageID string
+---@field partID string
+
+---A piece of what the model thought.
+---@class opencode.ReasoningUpdate
+---@field type "reasoning"
+---@field delta string
+---@field replaces boolean as in `opencode.TextUpdate`
+---@field messageID string
+---@field partID string
+
+---A tool part changed.
+---@class opencode.ToolUpdate
+---@field type "tool"
+---@field part opencode.types.ToolPart its newest form
+
+---A message of the run began or ended.
+---@class opencode.MessageUpdate
+---@field type "message"
+---@field info opencode.types.Message its newest form, without parts
+
+---A tool wants to do something: answer with `run:reply_permission`.
+---@class opencode.PermissionUpdate
+---@field type "permission"
+---@field id string
+---@field request opencode.types.PermissionRequest
+
+---The agent asks: answer with `run:reply_question`.
+---@class opencode.QuestionUpdate
+---@field type "question"
+---@field id string
+---@field request opencode.types.QuestionRequest
+
+---The provider failed and the server tries again.
+---@class opencode.RetryUpdate
+---@field type "retry"
+---@field attempt integer 1 for the first repetition
+---@field reason string the provider's words
+---@field next number when it tries again, in milliseconds since 1970
+
+---@class opencode.StatusUpdate
+---@field type "status"
+---@field why string why the run is not moving, in one line
+
+---@class opencode.TodoUpdate
+---@field type "todo"
+---@field todos opencode.types.Todo[]
+
+---@class opencode.DiffUpdate
+---@field type "diff"
+---@field diff opencode.types.SnapshotFileDiff[] the files that the session changed
+
+---The last update of a run that has its reply.
+---@class opencode.DoneUpdate
+---@field type "done"
+---@field reply opencode.Reply
+
+---The last update of a run that has none.
+---@class opencode.FailedUpdate
+---@field type "failed"
+---@field message string
+---@field error opencode.Error
+
+---What happened to a run: look at `type` for what else is there.
+---@alias opencode.Update opencode.TextUpdate|opencode.ReasoningUpdate|opencode.ToolUpdate|opencode.MessageUpdate|opencode.PermissionUpdate|opencode.QuestionUpdate|opencode.RetryUpdate|opencode.StatusUpdate|opencode.TodoUpdate|opencode.DiffUpdate|opencode.DoneUpdate|opencode.FailedUpdate
+
+---One permission or question that was decided.
+---@class opencode.Decision
+---@field id string of the request
+---@field sessionID string the run's own, or a subagent's
+---@field permission string what was asked for, such as "bash", or "question"
+---@field patterns string[] such as the command
+---@field reply "once"|"always"|"reject"|"answer"
+---@field by "policy"|"host"|"other"
+
+---The outcome of a run. Of a failed one, as far as it came.
+---@class opencode.Reply
+---@field sessionID string
+---@field messageID string the message that the prompt became
+---@field text string the answer: the text of the last message
+---@field transcript string everything that was said on the way: all text updates together
+---@field reasoning string everything that was thought on the way
+---@field structured? any the value that fits the schema given as `format`
+---@field finish? string why the model ended, such as "stop" or "length"
+---@field cost number subagents included, as the provider prices it
+---@field tokens { input: integer, output: integer, reasoning: integer, total: integer, cache: { read: integer, write: integer } } subagents included
+---@field agent? string
+---@field providerID? string
+---@field modelID? string
+---@field messages opencode.types.SessionMessagesAnswerItem[] those of the run, the user's first
+---@field parts opencode.types.Part[] those of the last message
+---@field decisions opencode.Decision[] every permission and question that was decided, and by whom
+---@field files opencode.types.SnapshotFileDiff[] that the run changed
+---@field children string[] the sessions of subagents
+---@field time { queued_ms: integer, first_token_ms?: integer, total_ms: integer } since the start
+
+---What another process needs to pick a run up with `client:resume`.
+---@class opencode.Detached
+---@field sessionID string
+---@field messageID string
+
+---One prompt on its way to its reply.
+---@class opencode.Run
+local Run = {}
+
+---The state, and everything that happened since the last poll. Never blocks.
+---@return opencode.RunState state
+---@return opencode.Update[] updates
+function Run:poll() end
+
+---An iterator over all updates; blocks between them. `for update in run:updates() do ... end`
+---@return fun(): opencode.Update?
+function Run:updates() end
+
+---Blocks until the run is over.
+---@param timeout_ms? integer
+---@return opencode.Reply? reply
+---@return string? message
+---@return opencode.Error? err
+function Run:wait(timeout_ms) end
+
+---Ends the run; blocks until the server stopped (10000 ms), 0 only asks for it.
+---@param timeout_ms? integer
+---@return opencode.RunState state
+function Run:cancel(timeout_ms) end
+
+---Where it stands. Never blocks.
+---@return opencode.RunState
+function Run:state() end
+
+---The text so far: all text updates together.
+---@return string
+function Run:text() end
+
+---Why it is not moving, in one line; empty when it is over.
+---@return string
+function Run:why() end
+
+---The session, once it is known.
+---@return string?
+function Run:session_id() end
+
+---The message that the prompt becomes.
+---@return string
+function Run:message_id() end
+
+---The reply once the run is over; of a failed one, as far as it came.
+---@return opencode.Reply?
+function Run:reply() end
+
+---Why the run failed, once it did.
+---@return string? message
+---@return opencode.Error? err
+function Run:error() end
+
+---Answers a permission update.
+---@param id string
+---@param reply "once"|"always"|"reject"
+---@param message? string what the agent is told about a rejection
+---@return true ok
+function Run:reply_permission(id, reply, message) end
+
+---Answers a question update; nil dismisses it.
+---@param id string
+---@param answers? string[][] labels or own words, a list for each question
+---@return true ok
+function Run:reply_question(id, answers) end
+
+---Leaves the run to the server, once its prompt is sent.
+---@param timeout_ms? integer
+---@return opencode.Detached? ids for `client:resume`
+---@return string? message
+---@return opencode.Error? err
+function Run:detach(timeout_ms) end
