@@ -8,7 +8,7 @@ use opencode_core::discover;
 use std::time::Duration;
 
 /// Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
-/// service of OpenCode 2.x, and what announces itself on the local network where the library was built for that.
+/// service of OpenCode 2.x, and what announces itself on the local network (`opencode serve --mdns`).
 /// Blocks, at most for timeout_ms.
 ///
 /// @param timeout_ms  2000 is enough for most networks.

@@ -12,7 +12,7 @@ use std::ffi::c_char;
 /// A server that this program has started. It ends with everything that it has started when it is closed or
 /// freed, when this process exits, and when this process is killed. May be used from any thread.
 ///
-/// Works on Linux; written for macOS too. On Windows starting one fails.
+/// Tested on Linux; written for macOS and Windows, and not run there.
 pub struct OpencodeServer {
     server: Server,
 }

@@ -97,7 +97,8 @@ pub(crate) struct Replay {
 impl Replay {
     #[new]
     fn new(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
-        let replay = opencode_core::Replay::start(path).map_err(|e| exception(py, &e))?;
+        let replay =
+            py.detach(|| opencode_core::Replay::start(path)).map_err(|e| exception(py, &e))?;
         Ok(Replay { url: replay.url(), replay: Mutex::new(Some(replay)) })
     }
 

@@ -31,6 +31,13 @@ impl Answer {
         Answer::new(&self.0.operation, self.0.status, headers, body)
     }
 
+    /// The same answer without one of its headers.
+    pub(crate) fn without(&self, header: &str) -> Self {
+        let mut headers = self.0.headers.clone();
+        headers.remove(header);
+        Answer::new(&self.0.operation, self.0.status, headers, self.0.body.clone())
+    }
+
     /// The HTTP status, 200 to 299.
     pub fn status(&self) -> u16 {
         self.0.status

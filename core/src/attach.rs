@@ -52,6 +52,21 @@ impl AttachOptions {
     }
 }
 
+/// A type that can stand in a data URL.
+fn mime(text: &str) -> Result<&str> {
+    let is_token = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+    };
+    let plain = text.split(';').next().unwrap_or_default();
+    let is_sound = plain.split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b));
+    let is_safe = text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+    match is_sound && is_safe {
+        true => Ok(text),
+        false => Err(Error::invalid(format!("attach: mime '{text}': write one like text/plain"))),
+    }
+}
+
 /// Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may
 /// be on another machine. Blocks while the file is read.
 ///
@@ -111,14 +126,25 @@ fn part(name: &str, shown: &str, bytes: Vec<u8>, options: &AttachOptions) -> Res
         Err(_) if options.lines.is_some() => {
             return Err(Error::invalid(format!("attach: '{shown}' is no text and has no lines")));
         }
-        Err(bytes) => {
-            (infer::get(&bytes).map_or("application/octet-stream", |kind| kind.mime_type()), bytes)
-        }
+        Err(bytes) => (binary(&bytes, &name), bytes),
     };
-    let mime = options.mime.as_deref().unwrap_or(found);
+    let mime = match &options.mime {
+        Some(given) => mime(given)?,
+        None => found,
+    };
     let mut url = format!("data:{mime};base64,");
     STANDARD.encode_string(&bytes, &mut url);
     Ok(json!({ "type": "file", "mime": mime, "filename": name, "url": url }))
+}
+
+/// What a file is that is no text: its bytes decide, and its name where they say nothing.
+fn binary(bytes: &[u8], name: &str) -> &'static str {
+    if let Some(kind) = infer::get(bytes) {
+        return kind.mime_type();
+    }
+    let named = mime_guess::from_path(name).first_raw();
+    // Whatever its name says: it is no text.
+    named.filter(|mime| !mime.starts_with("text/")).unwrap_or("application/octet-stream")
 }
 
 fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
@@ -168,11 +194,18 @@ fn text(bytes: Vec<u8>) -> std::result::Result<String, Vec<u8>> {
         _ => None,
     };
     if let Some(unit) = unit {
-        let units: Vec<u16> =
-            bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        return String::from_utf16(&units).map_err(|_| bytes);
+        let pairs = bytes[2..].chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return Err(bytes);
+        }
+        let units: Vec<u16> = pairs.map(|pair| unit([pair[0], pair[1]])).collect();
+        return match String::from_utf16(&units) {
+            Ok(text) if !text.contains('\0') => Ok(text),
+            _ => Err(bytes),
+        };
     }
-    if bytes.contains(&0) {
+    // Some PDF holds nothing but ASCII, and is no text for all that.
+    if bytes.contains(&0) || bytes.starts_with(b"%PDF-") {
         return Err(bytes);
     }
     let text = String::from_utf8(bytes).map_err(|error| error.into_bytes())?;
@@ -189,7 +222,10 @@ fn lines(value: &Value) -> Result<(u64, u64)> {
             Some((first, last)) => first.trim().parse().ok().zip(last.trim().parse().ok()),
             None => text.trim().parse().ok().map(|line| (line, line)),
         },
-        Value::Number(line) => line.as_f64().map(|line| (line as u64, line as u64)),
+        // Some hosts have no whole numbers.
+        Value::Number(line) => {
+            line.as_f64().filter(|line| line.fract() == 0.0).map(|line| (line as u64, line as u64))
+        }
         _ => None,
     };
     range.filter(|&(first, last)| first >= 1 && first <= last).ok_or_else(wrong)
@@ -198,9 +234,11 @@ fn lines(value: &Value) -> Result<(u64, u64)> {
 fn cut(shown: &str, text: &str, first: u64, last: u64) -> Result<String> {
     let count = text.lines().count() as u64;
     if first < 1 || first > last || last > count {
-        return Err(Error::invalid(format!(
-            "attach: '{shown}' has the lines 1 to {count}, not {first} to {last}"
-        )));
+        let has = match count {
+            0 => "has no lines".to_owned(),
+            _ => format!("has the lines 1 to {count}, not {first} to {last}"),
+        };
+        return Err(Error::invalid(format!("attach: '{shown}' {has}")));
     }
     let (skip, take) = (first as usize - 1, (last - first) as usize + 1);
     Ok(text.split_inclusive('\n').skip(skip).take(take).collect())
@@ -228,11 +266,25 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png"),
             (b"\xFF\xD8\xFF\xE0\0", "image/jpeg"),
             (b"%PDF-1.7\n\0\xFF", "application/pdf"),
+            (b"%PDF-1.4\n1 0 obj <<>> endobj\n%%EOF\n", "application/pdf"),
+            (b"BMW and PK are words", "text/plain"),
+            (b"\xFF\xFEa\0b", "application/octet-stream"),
+            (b"\xFF\xFE\0\0a\0\0\0", "application/octet-stream"),
             (b"\0\x01\x02\xFF", "application/octet-stream"),
         ] {
             assert_eq!(bytes(content, "").unwrap()["mime"], mime, "{content:?}");
         }
         assert_eq!(bytes(b"\0", r#"{"mime":"audio/x"}"#).unwrap()["mime"], "audio/x");
+        // The name counts where the content says nothing.
+        for (name, content, mime) in [
+            ("a.glb", &b"\0"[..], "model/gltf-binary"),
+            ("a.png", b"%PDF-1.7\n\0", "application/pdf"),
+            ("a.txt", b"\0", "application/octet-stream"),
+            ("a.pdf", b"text", "text/plain"),
+        ] {
+            let part = attach_bytes(name, content, &AttachOptions::default()).unwrap();
+            assert_eq!(part["mime"], mime, "{name}");
+        }
     }
 
     #[test]
@@ -254,6 +306,11 @@ mod tests {
             (r#"{"lines":"0-1"}"#, "write \"10-25\""),
             (r#"{"lines":"3-1"}"#, "write \"10-25\""),
             (r#"{"lines":"x"}"#, "write \"10-25\""),
+            (r#"{"lines":1.5}"#, "write \"10-25\""),
+            (r#"{"lines":1e300}"#, "lines 1 to 3"),
+            (r#"{"lines":"1-99999999999999999999"}"#, "write \"10-25\""),
+            (r#"{"mime":"text/plain;base64,aGk=#"}"#, "one like text/plain"),
+            (r#"{"mime":"text"}"#, "one like text/plain"),
             (r#"{"max_bytes":3}"#, "more than 3 bytes"),
             (r#"{"line":1}"#, "did you mean 'lines'"),
         ] {
@@ -261,6 +318,7 @@ mod tests {
             assert!(error.message().contains(part), "{error}");
         }
         assert!(bytes(b"\0", r#"{"lines":1}"#).unwrap_err().message().contains("no text"));
+        assert!(bytes(b"", r#"{"lines":1}"#).unwrap_err().message().contains("has no lines"));
     }
 
     #[test]
@@ -277,5 +335,36 @@ mod tests {
         assert!(attach(&path, &small).unwrap_err().message().contains("more than 10 bytes"));
         #[cfg(unix)]
         assert!(attach("/dev/zero", &small).unwrap_err().message().contains("no regular file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn strange_files_neither_hang_nor_lie() {
+        let folder = std::env::temp_dir().join(format!("opencode-attach-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let at = |name: &str| folder.join(name);
+        let options = AttachOptions { max_bytes: 1000, ..AttachOptions::default() };
+        let fails = |name: &str| attach(at(name), &options).unwrap_err().message().to_owned();
+        let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(pipe.success());
+        std::os::unix::fs::symlink(at("pipe"), at("to-pipe")).unwrap();
+        std::os::unix::fs::symlink(at("circle"), at("circle")).unwrap();
+        std::os::unix::fs::symlink(at("nothing"), at("to-nothing")).unwrap();
+        assert!(fails("pipe").contains("no regular file"));
+        assert!(fails("to-pipe").contains("no regular file"));
+        assert!(fails("circle").contains("cannot be read"));
+        assert!(fails("to-nothing").contains("there is no file"));
+        std::fs::write(at("new\nline"), "x".repeat(1001)).unwrap();
+        assert_eq!(fails("new\nline").lines().count(), 1);
+        // A file of terabytes costs no more than the limit.
+        std::fs::File::create(at("huge")).unwrap().set_len(1 << 42).unwrap();
+        assert!(fails("huge").contains("more than 1000 bytes"));
+        #[cfg(target_os = "linux")]
+        {
+            // The system says that it is empty.
+            let part = attach("/proc/self/comm", &options).unwrap();
+            assert!(!content(&part).is_empty() && part["mime"] == "text/plain");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

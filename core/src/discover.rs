@@ -79,7 +79,7 @@ impl Found {
 }
 
 /// Lists the servers that answer: what the environment names, the default port of this machine, the background
-/// service of OpenCode 2.x, and what announces itself on the local network by mDNS (with the feature `mdns`).
+/// service of OpenCode 2.x, and what announces itself on the local network by mDNS (with the feature `mdns`, which is on unless it is left out).
 ///
 /// A password from the environment is sent only to the server that the environment means, and that of the
 /// service only to the service.

@@ -3,15 +3,16 @@
 //! One JSON object per line: `start`, then `request`, `answer` and `event` in the order in which they happened.
 //! [`Replay`](crate::Replay) plays such a file back.
 
+use crate::base_url::percent_encode;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The longest body, or line of a stream, that is kept. Of a longer one only the length is.
 pub(crate) const MAX_BODY: usize = 1 << 20;
@@ -20,9 +21,14 @@ const MAX_FILE: u64 = 256 << 20;
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
 
+/// Recorders that this process has made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// Writes the traffic of one client.
 pub(crate) struct Recorder {
     file: Mutex<File>,
+    /// Tells its lines from those of other clients that write into the same file at the same time.
+    name: String,
     written: AtomicU64,
     next: AtomicU64,
     began: Instant,
@@ -34,26 +40,40 @@ impl Recorder {
     /// Opens the file; a recording that is there already goes on.
     pub(crate) fn open(path: &Path, credentials: Option<&Credentials>) -> Result<Recorder> {
         let mut options = std::fs::OpenOptions::new();
-        options.create(true).append(true);
+        options.create(true).read(true).append(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600);
         }
-        let file = options.open(path).map_err(|error| {
+        let mut file = options.open(path).map_err(|error| {
             let text = format!("record: '{}' cannot be written: {error}", path.display());
             Error::new(ErrorKind::InvalidArgument, text).with_source(error)
         })?;
         let written = file.metadata().map_or(0, |metadata| metadata.len());
+        if is_torn(&mut file) {
+            // Whoever wrote before was killed in the middle of a line.
+            let _ = file.write_all(b"\n");
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let secrets = credentials.map(Credentials::secrets).unwrap_or_default();
+        let encoded = secrets.iter().map(|secret| {
+            let mut encoded = String::new();
+            percent_encode(&mut encoded, secret);
+            encoded
+        });
         let recorder = Recorder {
             file: Mutex::new(file),
+            name: format!("{now:x}-{}", MADE.fetch_add(1, Ordering::Relaxed)),
             written: AtomicU64::new(written),
             next: AtomicU64::new(0),
             began: Instant::now(),
-            secrets: credentials.map(Credentials::secrets).unwrap_or_default(),
+            secrets: secrets.iter().cloned().chain(encoded).collect(),
         };
-        recorder
-            .line(json!({ "type": "start", "format": 1, "version": env!("CARGO_PKG_VERSION") }));
+        recorder.line(json!({
+            "type": "start", "format": 1, "version": env!("CARGO_PKG_VERSION"),
+            "from": recorder.from(),
+        }));
         Ok(recorder)
     }
 
@@ -62,8 +82,8 @@ impl Recorder {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let body = body.map(|body| self.body(body));
         self.line(json!({
-            "type": "request", "n": number, "at": self.at(),
-            "method": method, "target": target_without_secrets(target), "body": body,
+            "type": "request", "from": self.from(), "n": number, "at": self.at(),
+            "method": method, "target": self.target(target), "body": body,
         }));
         number
     }
@@ -72,7 +92,7 @@ impl Recorder {
         let headers: serde_json::Map<_, _> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
         self.line(json!({
-            "type": "answer", "n": number, "at": self.at(),
+            "type": "answer", "from": self.from(), "n": number, "at": self.at(),
             "status": status, "headers": headers, "body": self.body(body),
         }));
     }
@@ -82,8 +102,17 @@ impl Recorder {
         let Some(data) = line.strip_prefix(b"data:") else { return };
         self.line(json!({
             "type": "event", "at": self.at(),
-            "target": target_without_secrets(target), "body": self.body(data.trim_ascii()),
+            "target": self.target(target), "body": self.body(data.trim_ascii()),
         }));
+    }
+
+    /// Who writes: after a fork there are two.
+    fn from(&self) -> String {
+        format!("{}-{:x}", self.name, std::process::id())
+    }
+
+    fn target(&self, target: &str) -> String {
+        self.without_secrets(&query_without_secrets(target))
     }
 
     fn at(&self) -> u64 {
@@ -112,23 +141,18 @@ impl Recorder {
     fn scrub(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
-                for secret in &self.secrets {
-                    if text.contains(secret.as_str()) {
-                        *text = text.replace(secret.as_str(), HIDDEN);
-                    }
+                if is_address(text) {
+                    *text = query_without_secrets(&without_userinfo(text));
                 }
+                *text = self.without_secrets(text);
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.scrub(item)),
             Value::Object(fields) => {
                 for (name, value) in fields {
                     match value {
-                        Value::String(text) if is_secret(name) => HIDDEN.clone_into(text),
-                        Value::Object(inner) if is_secret_map(name) => {
-                            for text in inner.values_mut().filter(|value| value.is_string()) {
-                                *text = Value::from(HIDDEN);
-                            }
-                        }
-                        value => self.scrub(value),
+                        Value::String(_) if is_secret_map(name) => self.scrub(value),
+                        _ if is_secret(name) || is_secret_map(name) => hide(value),
+                        _ => self.scrub(value),
                     }
                 }
             }
@@ -136,7 +160,17 @@ impl Recorder {
         }
     }
 
-    /// A recording that cannot be written must not end what is recorded.
+    fn without_secrets(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.secrets.iter().filter(|secret| !secret.is_empty()) {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), HIDDEN);
+            }
+        }
+        text
+    }
+
+    /// A recording that cannot be written must not end what is recorded; half a line is its last one.
     fn line(&self, value: Value) {
         let mut line = value.to_string();
         line.push('\n');
@@ -145,7 +179,26 @@ impl Recorder {
             return;
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = file.write_all(line.as_bytes());
+        if file.write_all(line.as_bytes()).is_err() {
+            self.written.store(MAX_FILE, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether the last line of a file has no end.
+fn is_torn(file: &mut File) -> bool {
+    let mut last = [b'\n'];
+    // What is empty, or no file at all, has no last line.
+    file.seek(SeekFrom::End(-1)).is_ok() && file.read_exact(&mut last).is_ok() && last != [b'\n']
+}
+
+/// Hides every text in a value.
+fn hide(value: &mut Value) {
+    match value {
+        Value::String(text) => HIDDEN.clone_into(text),
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        Value::Object(fields) => fields.values_mut().for_each(hide),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -165,8 +218,23 @@ fn is_secret_map(name: &str) -> bool {
     matches!(name.to_ascii_lowercase().as_str(), "env" | "environment" | "headers")
 }
 
-fn target_without_secrets(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+/// Whether a text is an address, and nothing else.
+fn is_address(text: &str) -> bool {
+    text.contains("://") && !text.contains(char::is_whitespace)
+}
+
+/// An address without its user and password.
+fn without_userinfo(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{HIDDEN}{}", &rest[at..]),
+        None => address.to_owned(),
+    }
+}
+
+fn query_without_secrets(address: &str) -> String {
+    let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
         _ => pair.to_owned(),
@@ -185,8 +253,11 @@ mod tests {
         let credentials = Credentials::new("me", "hunter2");
         let recorder = Recorder::open(&path, Some(&credentials)).unwrap();
         let body = br#"{"apiKey":"k1","key":"k2","deep":[{"clientSecret":"k3","env":{"A":"k4"}}],
-            "text":"say hunter2","tokens":{"input":1},"headers":{"x":"k5"}}"#;
-        let number = recorder.request("POST", "/x?auth_token=k6&ticket=k7&a=b", Some(body));
+            "text":"say hunter2","tokens":{"input":1},"headers":{"x":["k5"]},
+            "url":"https://k9:k10@h/mcp?api_key=k11&c=d","apiKeys":["k12"],"secrets":{"A":{"b":"k13"}},
+            "environment":"production"}"#;
+        let number =
+            recorder.request("POST", "/x?auth_token=k6&ticket=k7&a=b&pattern=hunter2", Some(body));
         recorder.answer(
             number,
             200,
@@ -197,11 +268,19 @@ mod tests {
         recorder.answer(number, 200, &[], &vec![b'x'; MAX_BODY + 1]);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        for secret in ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "hunter2", "bWU6aHVudGVyMg"]
-        {
-            assert!(!text.contains(secret), "{secret}: {text}");
+        let named = (1..=13).map(|n| format!("k{n}"));
+        for secret in named.chain(["hunter2", "bWU6aHVudGVyMg"].map(str::to_owned)) {
+            assert!(!text.contains(&secret), "{secret}: {text}");
         }
-        for kept in ["\"input\":1", "a=b", "say ***", "hello", "\"left_out\":1048577"] {
+        for kept in [
+            "\"input\":1",
+            "a=b",
+            "say ***",
+            "hello",
+            "\"left_out\":1048577",
+            "https://***@h/mcp?api_key=***&c=d",
+            "production",
+        ] {
             assert!(text.contains(kept), "{kept}: {text}");
         }
         assert_eq!(text.lines().count(), 5);

@@ -44,7 +44,7 @@ fn messages(arguments: &str, error: Error, ask: &Ask<'_>, log: &Log) -> Result<A
     // The newest page is the first.
     let mut pages: Vec<Vec<Box<RawValue>>> = Vec::new();
     let mut count = 0;
-    let mut last = None;
+    let mut last: Option<Answer> = None;
     while count < wanted {
         limit = limit.min(wanted - count);
         given.insert("limit".to_owned(), json!(limit));
@@ -60,6 +60,8 @@ fn messages(arguments: &str, error: Error, ask: &Ask<'_>, log: &Log) -> Result<A
                      the server cannot show this message, it is left out"
                         .to_owned()
                 });
+                // Nothing before it can be had.
+                last = last.map(|answer| answer.without("x-next-cursor"));
                 break;
             }
             Err(error) => return Err(error),

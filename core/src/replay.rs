@@ -103,7 +103,11 @@ impl Shared {
             if self.is_closed() {
                 return;
             }
-            let Ok(stream) = stream else { continue };
+            let Ok(stream) = stream else {
+                // The system gives no descriptor now.
+                thread::sleep(SLICE);
+                continue;
+            };
             if self.open.load(Ordering::Acquire) >= MAX_CONNECTIONS {
                 continue;
             }

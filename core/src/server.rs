@@ -32,7 +32,7 @@ const END: Duration = Duration::from_secs(15);
 /// It ends with everything that it has started when it is [closed](Self::close) or dropped, when this process
 /// exits, and when this process is killed. May be used from any thread.
 ///
-/// Works on Linux; written for macOS too. Windows is not supported: there, starting one fails.
+/// Tested on Linux; written for macOS and Windows, and not run there.
 pub struct Server {
     shared: Arc<Shared>,
     plan: Arc<Plan>,
@@ -64,7 +64,7 @@ impl Server {
     /// # Errors
     /// `invalid_argument`, and `start` when there is no program. All else shows in the state.
     pub fn launch(options: ServerOptions) -> Result<Server> {
-        if !cfg!(unix) {
+        if !cfg!(any(unix, windows)) {
             let text = "starting a server is not supported on this system; start `opencode serve` yourself and connect a client to it";
             return Err(failed("platform", text.to_owned()));
         }
@@ -171,7 +171,7 @@ impl Server {
         }
         self.shared.begin_close();
         if !self.shared.wait_gone(END) {
-            // The shell that should have done it was killed.
+            // The keeper that should have done it was killed.
             Keeper::sweep(&self.plan.mark);
             if !self.shared.wait_gone(END) {
                 return;

@@ -362,11 +362,29 @@ static void a_server_that_goes_away(void) {
     passed++;
 }
 
+/* Whether a terminal prints exactly this; sets the cursor behind it. */
+static int screen_of(OpencodePty *pty, const char *wanted, double *cursor) {
+    char all[1024] = "";
+    OpencodeReply *reply = NULL;
+    int i;
+    for (i = 0; i < 60 && strlen(all) < strlen(wanted); i++) {
+        if (opencode_pty_read(pty, 1000, &reply) != OPENCODE_STATUS_OK)
+            break;
+        if (reply && is(reply, "/type", "output")) {
+            strcat(all, opencode_reply_text(reply, "/text"));
+            *cursor = opencode_reply_number(reply, "/cursor", -1);
+        }
+        opencode_reply_free(reply);
+    }
+    return strcmp(all, wanted) == 0;
+}
+
 static void terminals(void) {
     OpencodeReply *reply = NULL;
     OpencodePty *pty = NULL, *other = NULL;
     char all[8192] = "";
     const char *type = "";
+    double cursor = 0;
     int ticks = 0;
     CHECK(failed_with(opencode_pty_open(client, "{\"comand\":\"x\"}", &pty, &reply), OPENCODE_STATUS_INVALID_ARGUMENT,
                       &reply, "did you mean 'command'"));
@@ -401,6 +419,14 @@ static void terminals(void) {
     CHECK(opencode_pty_close(other) == OPENCODE_STATUS_OK);
     opencode_pty_free(other);
     CHECK(opencode_pty_open(client, "{\"command\":\"cat\"}", &pty, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_pty_write(pty, "skipped\n", NULL) == OPENCODE_STATUS_OK);
+    CHECK(screen_of(pty, "skipped\r\nskipped\r\n", &cursor));
+    /* Another handle goes on where this one is. */
+    sprintf(all, "{\"cursor\":%d}", (int)cursor);
+    CHECK(opencode_pty_connect(client, opencode_pty_id(pty), all, &other, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_pty_write(other, "more\n", NULL) == OPENCODE_STATUS_OK);
+    CHECK(screen_of(other, "more\r\nmore\r\n", &cursor));
+    opencode_pty_free(other);
     CHECK(opencode_pty_kill(pty, NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_pty_kill(pty, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "PTY"));
     opencode_pty_free(pty);

@@ -111,15 +111,44 @@ static void a_started_server(void) {
     passed++;
 }
 
+/* Whether a server with this end of its address announces itself in the network. */
+static int is_announced(const char *port) {
+    OpencodeReply *reply = NULL;
+    int i, found = 0;
+    if (opencode_discover(2000, &reply) != OPENCODE_STATUS_OK)
+        return 0;
+    for (i = 0; !found; i++) {
+        char at[32];
+        const char *url, *source;
+        sprintf(at, "/%d/url", i);
+        if (!(url = opencode_reply_text(reply, at)))
+            break;
+        sprintf(at, "/%d/source", i);
+        source = opencode_reply_text(reply, at);
+        found = strcmp(source, "mdns") == 0 && strcmp(strrchr(url, ':'), port) == 0;
+    }
+    opencode_reply_free(reply);
+    return found;
+}
+
 static void a_launched_server(void) {
     OpencodeServer *server = NULL;
     OpencodeClient *client = NULL;
     OpencodeReply *reply = NULL;
+    char port[16];
+    int i, found = 0;
     long pid;
-    CHECK(opencode_server_launch("{\"start_timeout_ms\":60000}", &server, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_server_launch("{\"start_timeout_ms\":60000,\"hostname\":\"0.0.0.0\",\"arguments\":[\"--mdns\"]}",
+                                 &server, NULL) == OPENCODE_STATUS_OK);
     CHECK(opencode_server_poll(server) == OPENCODE_SERVER_STATE_STARTING);
     CHECK(failed_with(opencode_server_client(server, &client, &reply), OPENCODE_STATUS_START, &reply, "still starting"));
     CHECK(opencode_server_wait(server, -1) == OPENCODE_SERVER_STATE_READY);
+    CHECK(opencode_server_url(server, &reply) == OPENCODE_STATUS_OK);
+    sprintf(port, "%.10s", strrchr(opencode_reply_text(reply, ""), ':'));
+    opencode_reply_free(reply);
+    for (i = 0; i < 30 && !found; i++)
+        found = is_announced(port);
+    CHECK(found);
     pid = (long)opencode_server_pid(server);
     opencode_server_free(server);
     CHECK(!is_alive(pid));
@@ -147,7 +176,7 @@ static void mistakes(void) {
 static void discovery_and_doctor(void) {
     OpencodeClient *client = NULL;
     OpencodeReply *reply = NULL;
-    CHECK(opencode_discover(10000, &reply) == OPENCODE_STATUS_OK);
+    CHECK(opencode_discover(4000, &reply) == OPENCODE_STATUS_OK);
     CHECK(strcmp(opencode_reply_text(reply, "/0/url"), getenv("OPENCODE_BASE_URL")) == 0);
     CHECK(strcmp(opencode_reply_text(reply, "/0/dialect"), "1.x") == 0);
     CHECK(strcmp(opencode_reply_text(reply, "/0/source"), "environment") == 0);
@@ -166,8 +195,9 @@ static void discovery_and_doctor(void) {
 /* Starts itself as a host, and kills or ends it while a tool of its server runs. */
 static void a_host_that_is_gone(int kills) {
     char file[] = "/tmp/opencode-c-XXXXXX", tool[64], mode[8];
+    char other[64];
     pid_t host;
-    long server, started;
+    long server, started, bash;
     int made = mkstemp(file);
     CHECK(made >= 0);
     close(made);
@@ -181,15 +211,18 @@ static void a_host_that_is_gone(int kills) {
     }
     server = number_in(file);
     started = number_in(tool);
-    CHECK(server > 0 && started > 0);
+    sprintf(other, "%s.bash", tool);
+    bash = number_in(other);
+    CHECK(server > 0 && started > 0 && bash > 0);
     if (kills) {
-        CHECK(is_alive(server) && is_alive(started));
+        CHECK(is_alive(server) && is_alive(started) && is_alive(bash));
         CHECK(kill(host, SIGKILL) == 0);
     }
     waitpid(host, NULL, 0);
-    CHECK(ended(server) && ended(started));
+    CHECK(ended(server) && ended(started) && ended(bash));
     remove(file);
     remove(tool);
+    remove(other);
     passed++;
 }
 
@@ -208,9 +241,9 @@ static int host(const char *file, const char *tool, int waits) {
         return 1;
     sprintf(prompt,
             "{\"permission\":\"once\",\"prompt\":\"wait @@[{\\\"tools\\\":[{\\\"name\\\":\\\"bash\\\",\\\"arguments\\\":{"
-            "\\\"command\\\":\\\"setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321\\\","
+            "\\\"command\\\":\\\"echo $$ > %s.bash; setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321\\\","
             "\\\"description\\\":\\\"Wait\\\"}}]},{\\\"text\\\":\\\"never\\\"}]\"}",
-            tool);
+            tool, tool);
     if (opencode_run_start(client, prompt, &run, NULL))
         return 1;
     out = fopen(file, "w");

@@ -3,7 +3,7 @@
 use opencode_core::{
     AttachOptions, Client, ClientOptions, ErrorKind, Prompt, attach, attach_bytes,
 };
-use opencode_tests::{prompt, shared};
+use opencode_tests::{Directory, prompt, shared};
 use serde_json::{Value, json};
 
 fn client() -> Client {
@@ -31,9 +31,8 @@ fn sent(words: &str) -> String {
 
 #[test]
 fn text_reaches_the_model_as_text() {
-    let folder = shared().server.directory().join("elsewhere");
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("notes.md");
+    let folder = Directory::new("attach").unwrap();
+    let path = folder.path().join("notes.md");
     std::fs::write(&path, "first-line-x1\nsecond-line-x2\nthird-line-x3\n").unwrap();
     let options = AttachOptions::default();
     let all = seen("attach-whole.", vec![attach(&path, &options).unwrap()]);
@@ -63,6 +62,23 @@ fn images_reach_the_model_as_images() {
     let stored =
         reply.messages.iter().any(|message| message.get().contains(part["url"].as_str().unwrap()));
     assert!(stored, "{:?}", reply.messages);
+}
+
+#[test]
+fn agents_and_subtasks_are_parts_of_a_prompt() {
+    let text = prompt("attach-agent.", json!([{ "text": "seen" }]));
+    let json = json!({ "prompt": [text, { "type": "agent", "name": "general" }] });
+    client().ask(Prompt::from_json(&json.to_string()).unwrap()).unwrap();
+    // The server turns it into a request to call that agent.
+    let asked = sent("attach-agent.");
+    assert!(asked.contains("subagent: general"), "{asked}");
+    let task = prompt("attach-subtask.", json!([{ "text": "from-below" }]));
+    let text = prompt("attach-above.", json!([{ "text": "seen" }]));
+    let json = json!({ "prompt": [text, {
+        "type": "subtask", "agent": "general", "description": "d", "prompt": task } ] });
+    let reply = client().ask(Prompt::from_json(&json.to_string()).unwrap()).unwrap();
+    assert_eq!(reply.children.len(), 1, "{reply:?}");
+    assert!(sent("attach-subtask.").contains("from-below"));
 }
 
 /// Why everything that is text is sent as `text/plain`: JSON, XML or SVG under their own names never arrive.

@@ -4,6 +4,7 @@
 mod attach;
 mod calls;
 mod client;
+mod discover;
 mod doctor;
 mod drift;
 mod error;

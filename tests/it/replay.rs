@@ -132,3 +132,60 @@ fn what_is_no_recording_is_told() {
     let error = Replay::start(&path).unwrap_err();
     assert!(error.message().contains("line 2 of"), "{error}");
 }
+
+#[test]
+fn clients_that_write_into_one_file_at_the_same_time_are_kept_apart() {
+    let folder = folder();
+    let path = folder.path().join("tape.jsonl");
+    let clients = [recording(&path), recording(&path)];
+    let title = |client: &Client, title: &str| {
+        let made: Value =
+            client.call("session.create", json!({ "title": title })).unwrap().json().unwrap();
+        made["title"].as_str().unwrap().to_owned()
+    };
+    // The first question of both is on the way before the first answer is there.
+    std::thread::scope(|scope| {
+        for client in &clients {
+            scope.spawn(|| client.call("path.get", ()).unwrap());
+            scope.spawn(|| client.call("app.agents", ()).unwrap());
+        }
+    });
+    assert_eq!(title(&clients[0], "one"), "one");
+    assert_eq!(title(&clients[1], "two"), "two");
+    drop(clients);
+    let replay = Replay::start(&path).unwrap();
+    let client = replaying(&replay);
+    let directory = client.call("path.get", ()).unwrap().json::<Value>().unwrap();
+    assert!(directory["directory"].is_string(), "{directory}");
+    let agents = client.call("app.agents", ()).unwrap().json::<Value>().unwrap();
+    assert!(agents.is_array(), "{agents}");
+    assert_eq!([title(&client, "x"), title(&client, "x")], ["one", "two"]);
+}
+
+#[test]
+fn a_recording_that_ends_in_the_middle_of_a_line_is_played_to_that_point() {
+    let folder = folder();
+    let path = folder.path().join("tape.jsonl");
+    let client = recording(&path);
+    client.call("path.get", ()).unwrap();
+    client.call("app.agents", ()).unwrap();
+    client.close();
+    let whole = std::fs::read(&path).unwrap();
+    // In the middle of a character, too.
+    for cut in [1, 2, whole.len() / 4] {
+        let end = whole.len() - cut;
+        std::fs::write(&path, &whole[..end]).unwrap();
+        let replay = Replay::start(&path).unwrap();
+        replaying(&replay).call("path.get", ()).unwrap();
+        // Another client goes on behind the torn line.
+        let client = recording(&path);
+        client.call("session.list", ()).unwrap();
+        client.close();
+        let replay = Replay::start(&path).unwrap();
+        replaying(&replay).call("session.list", ()).unwrap();
+    }
+    let mut broken = whole.clone();
+    broken.splice(200..210, *b"\n");
+    std::fs::write(&path, broken).unwrap();
+    assert_eq!(Replay::start(&path).unwrap_err().kind(), ErrorKind::Decode);
+}

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Options for the real server in the world of the shared one.
-fn options() -> ServerOptions {
+pub(crate) fn options() -> ServerOptions {
     let server = &shared().server;
     let mut options = ServerOptions::default();
     options.binary = Some(opencode_tests::binary::path().unwrap());

@@ -87,6 +87,22 @@ fn waiting_for_a_request_ends_in_time() {
 }
 
 #[test]
+fn closing_ends_a_wait_without_a_limit() {
+    let client = client(&shared().server.url());
+    let control = client.tui_control();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| control.next(None));
+        // Whether it waits already or will: it is closed until it has ended.
+        eventually("the end of the wait", || {
+            control.close();
+            waiting.is_finished().then_some(())
+        });
+        assert_eq!(waiting.join().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+    });
+    assert_eq!(control.next(Some(Duration::ZERO)).unwrap(), None);
+}
+
+#[test]
 fn no_request_is_lost_between_two_waits() {
     // The real server queues nothing while a terminal is attached from outside.
     let (sender, receiver) = std::sync::mpsc::channel::<Value>();

@@ -89,6 +89,19 @@ fn a_long_session_is_read_page_by_page() {
     assert_eq!(pages, 3, "{:?}", proxy.requests());
 }
 
+/// The server cannot show the first message of such a session.
+#[test]
+fn a_session_that_begins_with_a_format_is_counted() {
+    let client = client(&shared().server.url());
+    let mut made = Prompt::new(prompt("format-usage", json!([{ "text": "x" }])));
+    made.format = Some(json!({ "type": "text" }));
+    let reply = client.ask(made).unwrap();
+    let usage =
+        client.usage(&reply.session_id, &UsageOptions::default(), &CallOptions::default()).unwrap();
+    assert_eq!((usage.count, usage.tokens.input), (1, 10));
+    assert!(is_near(usage.cost, reply.cost) && usage.cost > 0.0);
+}
+
 #[test]
 fn an_unknown_session_is_told() {
     let client = client(&shared().server.url());

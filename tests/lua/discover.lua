@@ -3,7 +3,7 @@ local opencode = require "opencode"
 
 check.test("the server of the environment is found", function()
   local found
-  for _, one in ipairs(opencode.discover(10000)) do
+  for _, one in ipairs(opencode.discover(4000)) do
     if one.source == "environment" then found = one end
   end
   check.equal(found.url, os.getenv "OPENCODE_BASE_URL")

@@ -52,11 +52,18 @@ check.test("a started server answers its client and ends when it is closed", fun
 end)
 
 check.test("a launched server is polled in ticks", function()
-  local server = assert(opencode.Server.launch { start_timeout_ms = 60000 })
+  local server = assert(opencode.Server.launch {
+    start_timeout_ms = 60000, hostname = "0.0.0.0", arguments = { "--mdns" },
+  })
   check.equal(server:poll(), "starting")
   check.fails("start", "still starting", server:client())
   eventually("the server", function() return server:poll() == "ready" end)
   check.equal(assert(server:client()).global_.health().healthy, true)
+  eventually("the announcement in the network", function()
+    for _, found in ipairs(opencode.discover(2000)) do
+      if found.source == "mdns" and found.url:match ":%d+$" == server:url():match ":%d+$" then return found end
+    end
+  end)
   local pid = server:pid()
   server = nil
   -- Garbage ends it in the background.
@@ -86,7 +93,8 @@ check.test("wrong options are raised", function()
   check.raises("with a colon", server.poll)
 end)
 
-check.test("nothing is left of a server whose host was killed", function()
+-- Starts a host and ends it as told; nothing of its server may stay.
+local function end_host(ending)
   local here = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
   local host = here .. "/host/server.lua"
   local file = os.tmpname()
@@ -96,12 +104,26 @@ check.test("nothing is left of a server whose host was killed", function()
   else
     command = arg[-1] .. " " .. host
   end
-  os.execute("TOOL=" .. file .. ".tool " .. command .. " > " .. file .. " 2>&1 & echo $! > " .. file .. ".host")
+  os.execute("END=" .. ending .. " TOOL=" .. file .. ".tool " .. command .. " > " .. file .. " 2>&1 & echo $! > " .. file .. ".host")
   local server = eventually("the server", function() return (read(file) or ""):match "pid (%d+)%." end)
   local tool = eventually("the tool", function() return (read(file .. ".tool") or ""):match "(%d+)\n" end)
-  assert(is_alive(server) and is_alive(tool))
-  os.execute("kill -9 " .. read(file .. ".host"))
+  local bash = assert(read(file .. ".tool.bash")):match "%d+"
+  if ending == "kill" then
+    assert(is_alive(server) and is_alive(tool) and is_alive(bash))
+    os.execute("kill -9 " .. read(file .. ".host"))
+  end
   eventually("the end of the server", function() return not is_alive(server) end)
+  eventually("the end of bash", function() return not is_alive(bash) end)
   eventually("the end of the tool", function() return not is_alive(tool) end)
-  os.execute("rm -f " .. file .. " " .. file .. ".tool " .. file .. ".host")
-end)
+  os.execute("rm -f " .. file .. " " .. file .. ".*")
+end
+
+check.test("nothing is left of a server whose host was killed", function() end_host "kill" end)
+
+-- The end of a state is the same in all versions; two show it.
+if not vim and (jit or _VERSION == "Lua 5.4") then
+  check.test("nothing is left of a server whose host ends or fails", function()
+    end_host "end"
+    end_host "raise"
+  end)
+end

@@ -24,7 +24,7 @@ def python(code: str, **environment: str) -> str:
     return done.stdout
 
 
-FIND = "import json, opencode; print(json.dumps([one.to_dict() for one in opencode.discover(10)]))"
+FIND = "import json, opencode; print(json.dumps([one.to_dict() for one in opencode.discover(4)]))"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def second():
 
 
 def test_the_server_of_the_environment_is_found():
-    found = [one for one in opencode.discover(10) if one.source == "environment"]
+    found = [one for one in opencode.discover(4) if one.source == "environment"]
     assert len(found) == 1
     assert found[0].url == os.environ["OPENCODE_BASE_URL"]
     assert (found[0].version, found[0].dialect, found[0].needs_password) == ("1.18.33", "1.x", True)
@@ -116,3 +116,14 @@ def test_the_command_line():
         [sys.executable, "-m", "opencode", "doctor", "http://127.0.0.1:9"], capture_output=True, text=True
     )
     assert done.returncode == 1 and done.stdout.startswith("fail server")
+
+
+def test_a_doctor_does_not_wait_for_a_server_that_hangs():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        # Five seconds are its own limit; a loaded machine may need more to get a turn.
+        assert opencode.Client(url).doctor().elapsed_ms < 3 * 5000
+        done = subprocess.run(
+            [sys.executable, "-m", "opencode", "doctor", url], capture_output=True, text=True, timeout=120
+        )
+    assert done.returncode == 1 and "does not answer" in done.stdout

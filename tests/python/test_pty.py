@@ -78,5 +78,17 @@ def test_terminals_in_asyncio():
             idle = await client.pty("bash", ["-c", "echo unread; sleep 100"])
             assert (await client.ask("Say pong")).text
             await idle.kill()
+            async with await client.pty("bash", ["--norc", "-c", "read x; stty size; read x"]) as pty:
+                pty.resize(77, 11)
+                other = client.pty_connect(pty.id, cursor=pty.cursor)
+                pty.write("\n")
+                text = ""
+                while "11 77" not in text:
+                    piece = await other.read(30)
+                    assert piece, text
+                    text += piece
+                await other.close()
+                assert any(one["id"] == pty.id for one in (await client.v2.pty.list())["data"])
+                await pty.kill()
 
     asyncio.run(asyncio.wait_for(main(), 60))

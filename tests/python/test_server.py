@@ -17,7 +17,7 @@ HOST = """
 import opencode, os, sys
 server = opencode.Server.start(start_timeout=60)
 print(server.pid, flush=True)
-command = "setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321" % sys.argv[1]
+command = "echo $$ > %s.bash; setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321" % (sys.argv[1], sys.argv[1])
 call = '{"name":"bash","arguments":{"command":"%s","description":"Wait"}}' % command
 client = server.client(permission="once")
 run = client.run('wait @@[{"tools":[%s]},{"text":"never"}]' % call)
@@ -67,13 +67,18 @@ def test_a_started_server_answers_its_client_and_ends_with_its_block():
 
 
 def test_a_launched_server_is_polled():
-    server = opencode.Server.launch(start_timeout=SLOW)
+    server = opencode.Server.launch(start_timeout=SLOW, hostname="0.0.0.0", arguments=["--mdns"])
     assert server.poll() == "starting"
     with pytest.raises(opencode.ServerStartError, match="still starting"):
         server.client()
     assert server.wait(0) == "starting"
     eventually("the server", lambda: server.poll() == "ready")
     assert server.client().global_.health()["healthy"]
+    port = server.url.rpartition(":")[2]
+    eventually(
+        "the announcement in the network",
+        lambda: [one for one in opencode.discover(2) if one.source == "mdns" and one.url.endswith(":" + port)],
+    )
     pid = server.pid
     del server
     gc.collect()
@@ -132,12 +137,30 @@ def test_nothing_is_left_of_a_server_whose_host_is_gone(tmp_path, end):
     )
     server = int(host.stdout.readline())
     started = int(eventually("the tool", lambda: tool.exists() and tool.read_text()))
+    bash = int(pathlib.Path(f"{tool}.bash").read_text())
     if "sleep" in end:
-        assert is_alive(server) and is_alive(started)
+        assert is_alive(server) and is_alive(started) and is_alive(bash)
         host.kill()
     host.wait(SLOW)
     ended(server)
     ended(started)
+    ended(bash)
+
+
+def test_a_host_may_have_closed_its_standard_streams(tmp_path):
+    code = """
+import os, sys
+for stream in (0, 1, 2):
+    os.close(stream)
+import opencode
+server = opencode.Server.start(start_timeout=60)
+healthy = server.client().global_.health()["healthy"]
+state = server.poll()
+server.close()
+open(sys.argv[1], "w").write(f"{healthy} {state} {server.poll()}")
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "seen")], timeout=SLOW)
+    assert (tmp_path / "seen").read_text() == "True ready closed"
 
 
 def test_a_forked_child_leaves_the_server_to_its_parent():

@@ -62,5 +62,14 @@ def test_the_same_in_asyncio():
             assert await control.next(0.02) is None
             await control.respond({"ok": True})
             control.close()
+            # A failure is not repeated for ever.
+            gone = opencode.AsyncClient("http://127.0.0.1:9", max_retries=0)
+            control = gone.tui_control()
+            for _ in range(2):
+                asked = control._question
+                with pytest.raises(opencode.APIConnectionError):
+                    await control.next(30)
+                assert control._question is None and asked is None
+            await gone.close()
 
     asyncio.run(asyncio.wait_for(main(), 60))

@@ -51,7 +51,7 @@ pub use flood::flood;
 pub use model::{Model, prompt};
 pub use opencode_model::http::Request;
 pub use plan::{Asked, End, Plan};
-pub use process::{Signal, is_alive, kill};
+pub use process::{Signal, is_alive, kill, stop};
 pub use proxy::{Counters, Proxy};
 pub use server::Server;
 pub use shared::{Shared, shared};

@@ -46,6 +46,11 @@ pub fn kill(pid: u32) -> bool {
     signal(pid, Signal::Kill)
 }
 
+/// Freezes a process; false when there is none.
+pub fn stop(pid: u32) -> bool {
+    signal(pid, Signal::Stop)
+}
+
 /// Whether a process runs (or is stopped); one that has ended and awaits its parent does not.
 pub fn is_alive(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };

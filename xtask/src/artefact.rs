@@ -57,7 +57,7 @@ pub(crate) const LUAS: &[Lua] = &[
 
 /// The programs of examples/, the same in every language.
 pub(crate) const EXAMPLES: &[&str] =
-    &["ai", "ask", "attach", "events", "permissions", "poll_in_tick", "terminal"];
+    &["ai", "ask", "attach", "events", "permissions", "poll_in_tick", "pty"];
 
 /// Where everything that is built comes together.
 pub(crate) fn dist() -> PathBuf {
@@ -70,11 +70,12 @@ pub(crate) fn dist() -> PathBuf {
 /// # Errors
 /// When they cannot be built.
 pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
-    let features = ["module", "tls", lua.feature].map(|name| format!("opencode-lua/{name}"));
+    let features =
+        ["module", "tls", "mdns", lua.feature].map(|name| format!("opencode-lua/{name}"));
     let mut cargo = cargo("build", profile);
     cargo
         .args(["-p", "opencode-lua", "-p", "opencode-c", "--no-default-features"])
-        .args(["--features", &format!("{},opencode-c/tls", features.join(","))]);
+        .args(["--features", &format!("{},opencode-c/tls,opencode-c/mdns", features.join(","))]);
     let what = format!("build the C library and the Lua module ({})", lua.feature);
     progress::run(&what, &mut cargo)?;
     let built = workspace().join("target").join(profile.folder());

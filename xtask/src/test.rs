@@ -134,7 +134,7 @@ impl Suite {
         if !self.fast {
             let small =
                 ["clippy", "-p", "opencode-core", "-p", "opencode-c", "--no-default-features"];
-            self.cargo("clippy without TLS", &[&small[..], &deny].concat())?;
+            self.cargo("clippy without TLS and mDNS", &[&small[..], &deny].concat())?;
             self.cargo("documentation", &["doc", "--workspace", "--no-deps", "--quiet"])?;
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Suite {
         self.cargo("unit tests", &quick)?;
         if !self.fast {
             self.cargo(
-                "unit tests without TLS",
+                "unit tests without TLS and mDNS",
                 &["test", "-p", "opencode-core", "--no-default-features", "--lib"],
             )?;
             language_server::ensure()?;

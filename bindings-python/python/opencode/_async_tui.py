@@ -22,15 +22,17 @@ class AsyncTuiControl:
 
     async def next(self, timeout: float | None = None) -> dict[str, Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain."""
-        if self._question is None:
-            self._question = self._client.start("tui.control.next")
+        question = self._question = self._question or self._client.start("tui.control.next")
         try:
-            found: dict[str, Any] = await asyncio.wait_for(self._question.result(), timeout)
+            await asyncio.wait_for(self._client._waker.until(question._take), timeout)
         except asyncio.TimeoutError:
-            if self._question.poll() == "pending":
-                return None
-            raise
-        self._question = None
+            pass
+        if question.poll() == "pending":
+            return None
+        if self._question is question:
+            self._question = None
+        # What came, at the last moment too: the server gives it to nobody else.
+        found: dict[str, Any] = await question.result()
         return found
 
     async def respond(self, value: Any) -> None:

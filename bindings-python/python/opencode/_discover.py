@@ -61,7 +61,7 @@ def discover(timeout: float = 2.0) -> list[Found]:
     """Lists the servers that answer; blocks, at most `timeout` seconds, without holding the interpreter.
 
     They come from OPENCODE_BASE_URL, the default port of this machine, the background service of OpenCode 2.x, and
-    mDNS where the package was built for that. `version` and `dialect` are None when only those who know the password
+    mDNS (`opencode serve --mdns`), which is given half of the time. `version` and `dialect` are None when only those who know the password
     are told. With asyncio: `await asyncio.to_thread(opencode.discover)`.
     """
     return [Found(found) for found in _native.discover(timeout)]

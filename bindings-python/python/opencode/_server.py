@@ -91,7 +91,7 @@ class Server(ServerBase):
 
     It ends with everything that it has started when it is closed or garbage collected, when this process exits,
     and when this process is killed. The constructor returns at once, like `launch`; `start` waits until the
-    server answers. May be used from any thread. A forked child leaves it to its parent. Not on Windows.
+    server answers. May be used from any thread. A forked child leaves it to its parent.
 
         with opencode.Server.start() as server:
             print(server.client().ask("Say pong").text)

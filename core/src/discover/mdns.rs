@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 /// The servers share their type with every other web server; their names begin alike.
 const TYPE: &str = "_http._tcp.local.";
 const PREFIX: &str = "opencode-";
+/// How long its thread may take to end; it is woken at once.
+const END: Duration = Duration::from_secs(1);
 
 /// Listens for so long, and offers what is announced. A system without multicast gives nothing.
 pub(super) fn browse(time: Duration, offer: &mut impl FnMut(Candidate)) {
@@ -28,8 +30,10 @@ pub(super) fn browse(time: Duration, offer: &mut impl FnMut(Candidate)) {
             }
         }
     }
-    // Its thread ends soon after; there is nothing to wait for.
-    let _ = daemon.shutdown();
+    // A host may unload this library next: the thread must be gone.
+    if let Ok(ended) = daemon.shutdown() {
+        let _ = ended.recv_timeout(END);
+    }
 }
 
 /// One address per server, or it would be listed once per network. Link-local ones need a zone that no URL has.

@@ -131,20 +131,17 @@ impl Link {
         let mut pause = FIRST_PAUSE;
         let mut down_since: Option<Instant> = None;
         loop {
-            let (mut is_reached, mut was_up) = (false, false);
+            let mut was_up = false;
             let result = self.look().and_then(|end| match end {
                 Some(end) => Ok(Some(end)),
-                None => self.attend(&mut is_reached, &mut was_up).map(|()| None),
+                None => self.attend(&mut was_up).map(|()| None),
             });
             self.publish(None);
             if self.token.is_cancelled() {
                 return self.screen.finish(End::Closed);
             }
-            if is_reached {
-                down_since = None;
-            }
             if was_up {
-                pause = FIRST_PAUSE;
+                (pause, down_since) = (FIRST_PAUSE, None);
             }
             let error = match result {
                 Ok(Some(end)) => return self.screen.finish(end),
@@ -201,14 +198,14 @@ impl Link {
         }
     }
 
-    /// Connects, and reads until the connection ends.
-    fn attend(&self, is_reached: &mut bool, was_up: &mut bool) -> Result<()> {
+    /// Connects, and reads until the connection ends. It was up once the server told the position: what only opens
+    /// connections and passes nothing on is no server.
+    fn attend(&self, was_up: &mut bool) -> Result<()> {
         let asked = match self.is_placed.load(Ordering::Acquire) {
             true => Some(self.screen.received()),
             false => self.options.cursor,
         };
         let websocket = Arc::new(self.open(asked)?);
-        *is_reached = true;
         // What comes before the server tells its position is a replay.
         let mut replay = Some(Vec::new());
         let mut is_asked = false;

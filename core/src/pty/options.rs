@@ -3,10 +3,11 @@
 use crate::error::{Error, Result};
 use crate::options::Take;
 use serde_json::{Map, Value};
+use std::fmt;
 use std::time::Duration;
 
 /// Which program runs in a terminal, and how it is reached. All fields may stay as they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PtyOptions {
     /// The program; the server's shell when absent. Shells get `-l` as their last argument.
@@ -135,6 +136,21 @@ impl PtyOptions {
     }
 }
 
+/// Without the values of variables: they may be secrets.
+impl fmt::Debug for PtyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("PtyOptions")
+            .field("command", &self.command)
+            .field("args", &self.args)
+            .field("cwd", &self.cwd)
+            .field("env", &names)
+            .field("size", &self.size)
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Checks a size.
 ///
 /// # Errors
@@ -178,5 +194,7 @@ mod tests {
         }
         let error = PtyOptions::from_json(r#"{"env":{"KEY":["hunter2"]}}"#).unwrap_err();
         assert!(error.message().contains("KEY") && !error.message().contains("hunter2"));
+        let shown = format!("{:?}", PtyOptions::from_json(r#"{"env":{"KEY":"hunter2"}}"#).unwrap());
+        assert!(shown.contains("KEY") && !shown.contains("hunter2"), "{shown}");
     }
 }

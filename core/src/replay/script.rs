@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -53,12 +53,17 @@ enum Body {
 enum Line {
     Start {},
     Request {
+        /// The client that wrote it; clients may share a file.
+        #[serde(default)]
+        from: String,
         n: u64,
         method: String,
         target: String,
         body: Option<Body>,
     },
     Answer {
+        #[serde(default)]
+        from: String,
         n: u64,
         status: u16,
         headers: HashMap<String, String>,
@@ -84,35 +89,60 @@ impl Script {
                 .with_source(error)
         })?;
         let wrong = |number: usize, why: &dyn std::fmt::Display| {
-            let text =
-                format!("replay: line {} of '{shown}' is not of a recording: {why}", number + 1);
+            let text = format!("replay: line {number} of '{shown}' is not of a recording: {why}");
             Error::new(ErrorKind::Decode, text)
         };
-        let mut lines = Vec::new();
+        let mut reader = BufReader::new(file);
+        let (mut lines, mut bytes) = (Vec::new(), Vec::new());
         let mut part = 0;
-        for (number, line) in BufReader::new(file).lines().enumerate() {
-            let line = line.map_err(|e| wrong(number, &e))?;
-            if line.len() > MAX_LINE {
+        let mut torn = None;
+        for number in 1.. {
+            bytes.clear();
+            let mut limited = (&mut reader).take(MAX_LINE as u64 + 1);
+            if limited.read_until(b'\n', &mut bytes).map_err(|e| wrong(number, &e))? == 0 {
+                break;
+            }
+            if bytes.len() > MAX_LINE {
                 return Err(wrong(number, &"it is too long"));
             }
-            let line: Line = serde_json::from_str(&line).map_err(|e| wrong(number, &e))?;
+            let line: Line = match serde_json::from_slice(&bytes) {
+                Ok(line) => line,
+                // The last one of a client that was killed while it wrote.
+                Err(_) if part > 0 && torn.is_none() && !bytes.ends_with(b"\n") => break,
+                // As above, and another client has written after it.
+                Err(error) if part > 0 && torn.is_none() => {
+                    torn = Some(wrong(number, &error));
+                    continue;
+                }
+                Err(error) => return Err(torn.unwrap_or_else(|| wrong(number, &error))),
+            };
             if matches!(line, Line::Start {}) {
                 // Numbers begin anew with every client that wrote into the file.
                 part += 1;
+                torn = None;
+            }
+            if let Some(error) = torn {
+                return Err(error);
             }
             lines.push((part, line));
         }
-        if part == 0 {
-            return Err(wrong(0, &"it is empty"));
+        match torn {
+            Some(error) => Err(error),
+            None if part == 0 => Err(wrong(1, &"it is empty")),
+            None => Ok(Script::of(lines)),
         }
-        Ok(Script::of(lines))
     }
 
     fn of(lines: Vec<(u32, Line)>) -> Script {
+        // Recordings of older versions name no client: there, each part is one.
+        let key = |from: &str, part: u32, n: u64| match from {
+            "" => (part.to_string(), n),
+            from => (from.to_owned(), n),
+        };
         let answered: HashSet<_> = lines
             .iter()
             .filter_map(|(part, line)| match line {
-                Line::Answer { n, .. } => Some((*part, *n)),
+                Line::Answer { from, n, .. } => Some(key(from, *part, *n)),
                 _ => None,
             })
             .collect();
@@ -123,20 +153,22 @@ impl Script {
         for (part, line) in lines {
             match line {
                 Line::Start {} => {}
-                Line::Request { n, method, target, body } => {
+                Line::Request { from, n, method, target, body } => {
+                    let key = key(&from, part, n);
                     // What got no answer is not asked again by a client whose network is sound.
-                    if answered.contains(&(part, n)) {
+                    if answered.contains(&key) {
                         epoch += u64::from(method != "GET");
                         let path = target.split('?').next().unwrap_or_default();
                         let request = match body {
                             Some(Body::Json(value)) => Some(value),
                             _ => None,
                         };
-                        asked.insert((part, n), (template(&method, path), epoch, request));
+                        asked.insert(key, (template(&method, path), epoch, request));
                     }
                 }
-                Line::Answer { n, status, headers, body } => {
-                    if let Some((template, epoch, request)) = asked.remove(&(part, n)) {
+                Line::Answer { from, n, status, headers, body } => {
+                    let found = asked.remove(&key(&from, part, n));
+                    if let Some((template, epoch, request)) = found {
                         let headers = headers.into_iter().collect();
                         let exchange = Exchange { epoch, request, status, headers, body };
                         script.exchanges.entry(template).or_default().push(exchange);

@@ -5,6 +5,7 @@ use super::output::{Look, Output, gist};
 use super::plan::{Plan, free_port};
 use super::state::Shared;
 use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CallOptions, ClientOptions};
 use std::process::{Child, ExitStatus};
@@ -65,7 +66,13 @@ fn launch(shared: &Arc<Shared>, plan: &Plan) -> Result<Child> {
 
 fn spawn(shared: &Arc<Shared>, plan: &Plan, port: u16) -> Result<Child> {
     let system = |e: std::io::Error| {
-        failed("missing", format!("'{}' cannot be started: {e}", plan.binary.display()))
+        let advice = match e.kind() {
+            std::io::ErrorKind::ArgumentListTooLong => {
+                "; put a large config into a file and name it in environment as OPENCODE_CONFIG"
+            }
+            _ => "",
+        };
+        failed("missing", format!("'{}' cannot be started: {e}{advice}", plan.binary.display()))
             .with_source(e)
     };
     let (reader, writer) = std::io::pipe().map_err(system)?;
@@ -167,7 +174,9 @@ fn with_gist(what: String, output: &str) -> String {
 
 /// What it printed, without its password, whoever made it print that.
 pub(super) fn printed(plan: &Plan, output: &Output) -> String {
-    output.text().replace(&plan.password, "***")
+    let credentials = Credentials::new(plan.options.username.as_str(), plan.password.as_str());
+    let secrets = credentials.secrets();
+    secrets.iter().fold(output.text(), |text, secret| text.replace(secret, "***"))
 }
 
 pub(super) fn failed(code: &str, text: String) -> Error {

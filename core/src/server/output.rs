@@ -20,6 +20,7 @@ struct State {
 #[derive(Default)]
 struct Text {
     bytes: Vec<u8>,
+    is_cut: bool,
     is_over: bool,
 }
 
@@ -49,8 +50,14 @@ impl Output {
         self.0.changed.notify_all();
     }
 
+    /// The text so far, from the beginning of a line when its beginning is gone: half a secret is one, too.
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.lock().bytes).into_owned()
+        let text = self.lock();
+        let begin = match text.is_cut {
+            true => text.bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1),
+            false => 0,
+        };
+        String::from_utf8_lossy(&text.bytes[begin..]).into_owned()
     }
 
     /// Looks for something in the text so far, and again whenever there is more.
@@ -85,6 +92,7 @@ impl Output {
         text.bytes.extend_from_slice(chunk);
         let excess = text.bytes.len().saturating_sub(LIMIT);
         text.bytes.drain(..excess);
+        text.is_cut |= excess > 0;
         self.0.changed.notify_all();
     }
 
@@ -129,6 +137,8 @@ mod tests {
         let text = output.text();
         assert_eq!(text.len(), LIMIT);
         assert!(text.ends_with("xend") && !text.contains("start"));
+        output.add(b" of the secret\nlast line");
+        assert_eq!(output.text(), "last line");
     }
 
     #[test]

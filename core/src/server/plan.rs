@@ -10,6 +10,14 @@ use std::process::{Command, Stdio};
 
 const INSTALL: &str = "install it with `npm install -g opencode-ai`";
 
+/// A process group of its own, and no window of a console beside a host that has none.
+#[cfg(windows)]
+const APART: u32 = 0x0000_0200 | 0x0800_0000;
+
+/// What the program may be called: npm installs a script on Windows.
+const NAMES: &[&str] =
+    if cfg!(windows) { &["opencode.exe", "opencode.cmd"] } else { &["opencode"] };
+
 /// A server that is to be started.
 pub(super) struct Plan {
     pub(super) options: ServerOptions,
@@ -63,9 +71,11 @@ impl Plan {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
-        #[cfg(unix)]
         // Ctrl-C in the host's terminal is for the host.
+        #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        #[cfg(windows)]
+        std::os::windows::process::CommandExt::creation_flags(&mut command, APART);
         Ok(command)
     }
 
@@ -111,9 +121,8 @@ fn find(
             missing(format!("OPENCODE_BIN: there is no file '{}'; {INSTALL}", named.display()))
         });
     }
-    let name = format!("opencode{}", std::env::consts::EXE_SUFFIX);
     std::env::split_paths(&path.unwrap_or_default())
-        .map(|folder| folder.join(&name))
+        .flat_map(|folder| NAMES.iter().map(move |name| folder.join(name)))
         .find(|file| file.is_file())
         .and_then(|file| absolute(&file))
         .ok_or_else(|| {

@@ -108,7 +108,7 @@ impl Shared {
         let State { hold: Some(hold), pid, .. } = &mut *state else { return Err(closed()) };
         let child = spawn();
         if let Ok(child) = &child {
-            hold.name(child.id());
+            hold.take(child);
             *pid = Some(child.id());
         }
         Ok(child)

@@ -150,6 +150,26 @@ fn a_gap_is_told() {
 }
 
 #[test]
+fn a_way_that_opens_and_passes_nothing_on_ends_the_terminal() {
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    // Every connection is made, and breaks before the server has told its position.
+    proxy.hook(|asked| match asked.is("GET */connect*") {
+        true => Plan::pass().cut_answer(4_000, End::Reset),
+        false => Plan::pass(),
+    });
+    let direct = super::client();
+    let pty =
+        direct.pty(script("head -c 100000 /dev/zero | tr '\\0' x; echo END; read x")).unwrap();
+    until(&pty, "END");
+    let mut options = PtyOptions::default();
+    options.server_timeout = Duration::from_millis(300);
+    let client = behind(&proxy);
+    let through = client.pty_connect(pty.id(), options).unwrap();
+    let error = eventually("the end", || through.read(Some(Duration::from_secs(1))).err());
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+}
+
+#[test]
 fn a_server_that_goes_away_ends_the_terminal() {
     let proxy = Proxy::start(&shared().server.url()).unwrap();
     let mut options = script("echo up; read x");

@@ -79,6 +79,17 @@ fn what_ignores_the_polite_signal_is_killed() {
 }
 
 #[test]
+fn a_server_that_hangs_is_ended_all_the_same() {
+    let server = Server::start(options()).unwrap();
+    let pid = server.pid().unwrap();
+    opencode_tests::stop(pid);
+    let found = server.client().unwrap().doctor();
+    assert!(!found.is_ok() && found.to_string().contains("does not answer"), "{found}");
+    server.close();
+    assert!(!is_alive(pid));
+}
+
+#[test]
 fn closing_in_the_middle_of_the_start_leaves_nothing() {
     for _ in 0..5 {
         let server = Server::launch(options()).unwrap();

@@ -6,6 +6,7 @@ use opencode_tests::{Directory, LIMIT, eventually, is_alive, prompt};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 #[test]
@@ -24,8 +25,12 @@ fn a_started_server_answers_its_client_and_nobody_else() {
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     let pid = server.pid().unwrap();
     assert!(is_alive(pid));
+    let secret = &server.environment().unwrap()[2].1;
+    let lines = fs::read_dir("/proc").unwrap().flatten();
+    let mut lines = lines.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    assert!(!lines.any(|line| String::from_utf8_lossy(&line).contains(secret.as_str())));
     server.close();
-    assert!(!is_alive(pid));
+    assert!(!Path::new(&format!("/proc/{pid}")).exists(), "it is a zombie");
     assert_eq!(server.poll(), ServerState::Closed);
     assert_eq!(server.client().unwrap_err().kind(), ErrorKind::Closed);
     server.close();
@@ -88,6 +93,33 @@ fn config_environment_and_arguments_reach_the_server() {
     }
     assert!(!seen.contains("\nLANG="), "{seen}");
     assert!(!format!("{server:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_directory_and_a_config_of_odd_characters_arrive_as_they_are() {
+    const ODD: &str = "a b'\"$(x)`\\;&|<>*?# é😀";
+    let folder = Directory::new("start").unwrap();
+    let directory = folder.path().canonicalize().unwrap().join(ODD);
+    fs::create_dir(&directory).unwrap();
+    let mut options = options();
+    options.directory = Some(directory.clone());
+    options.config = json!({ "username": format!("{ODD}\n\u{1}") }).as_object().cloned();
+    options.password = Some(format!("{ODD}:@/"));
+    let server = Server::start(options).unwrap();
+    let client = server.client().unwrap();
+    let paths = client.call("path.get", ()).unwrap().json::<Value>().unwrap();
+    assert_eq!(paths["directory"].as_str(), directory.to_str());
+    let config = client.call("config.get", ()).unwrap().json::<Value>().unwrap();
+    assert_eq!(config["username"], format!("{ODD}\n\u{1}"));
+}
+
+#[test]
+fn a_config_that_the_system_does_not_pass_on_is_told_where_it_may_go() {
+    let folder = Directory::new("start").unwrap();
+    let mut options = scripted(&folder, "sleep 600");
+    options.config = json!({ "username": "x".repeat(200_000) }).as_object().cloned();
+    let error = Server::start(options).unwrap_err();
+    assert!(error.message().contains("OPENCODE_CONFIG"), "{error}");
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
         case("attach", &["none.txt", &answer], 1, &["! none.txt"]),
         case("attach", &[], 2, &["! usage: "]),
         case("events", &[], 0, &["stream.connected\n", "session.created\n"]),
-        case("terminal", &["echo $((6 * 7)); (exit 3)"], 3, &["42", "[exit code 3]\n"]),
+        case("pty", &["echo $((6 * 7)); (exit 3)"], 3, &["42", "[exit code 3]\n"]),
         case("ai", &[&answer], 0, &["a fine answer\n", "! [session ses_"]),
         // Words need no quotes.
         case("ai", &["--agent", "build", "Two", &answer], 0, &["a fine answer\n"]),

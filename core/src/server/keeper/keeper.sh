@@ -1,19 +1,19 @@
 # Waits until its input ends: the server was closed, or the host is gone. Then ends every process of the
 # server: those whose environment holds the mark, and their descendants. Each line of the input is a process
-# that the host has started; only systems without /proc need it.
+# that the host has started, in place of the one before; only systems without /proc need it.
 trap '' HUP INT TERM
 # What the host left open for its children is not for this one.
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 mark=$1
 root=
-while read -r line; do root="$root $line"; done
+while read -r line; do root=$line; done
 
-# pid, state and parent of every process.
+# pid/parent of every process that lives.
 table() {
   if [ -r /proc/self/stat ]; then
-    cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/^\([0-9]*\) (.*) \([A-Za-z]\) \([0-9]*\) .*/\1 \2 \3/p'
+    cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's,^\([0-9]*\) (.*) [^ZX] \([0-9]*\) .*,\1/\2,p'
   else
-    ps -axo pid=,state=,ppid=
+    ps -axo state=,pid=,ppid= | sed -n 's,^ *[^ ZX][^ ]* *\([0-9]*\) *\([0-9]*\) *$,\1/\2,p'
   fi
 }
 
@@ -28,38 +28,25 @@ marked() {
 # Sets `found` to what runs of the server; `seen` remembers it, for children that lost their parent.
 look() {
   found=' '
-  alive=' '
   for pid in $(marked) $seen; do
     case "$found" in *" $pid "*) ;; *) found="$found$pid " ;; esac
   done
-  set -- $(table)
+  living=$(table)
   grew=1
+  # There may be thousands: each is compared with what was found, and with nothing else.
   while [ $grew = 1 ]; do
     grew=0
-    scan "$@"
-  done
-  running=
-  for pid in $found; do
-    case "$alive" in *" $pid "*) running="$running $pid" ;; esac
+    running=
+    for process in $living; do
+      pid=${process%/*}
+      case "$found" in
+        *" $pid "*) running="$running $pid" ;;
+        *" ${process#*/} "*) found="$found$pid " grew=1 ;;
+      esac
+    done
   done
   found=$running
   seen=$running
-}
-
-scan() {
-  while [ $# -ge 3 ]; do
-    case "$2" in
-      Z* | X*) ;;
-      *)
-        case "$alive" in *" $1 "*) ;; *) alive="$alive$1 " ;; esac
-        case "$found" in
-          *" $1 "*) ;;
-          *" $3 "*) found="$found$1 " grew=1 ;;
-        esac
-        ;;
-    esac
-    shift 3
-  done
 }
 
 # The host may have died between the fork and the start of the server: one empty look proves nothing.

@@ -1,4 +1,4 @@
-"""Types a command into a shell on the server's machine and shows the screen: `python terminal.py COMMAND`.
+"""Types a command into a shell on the server's machine and shows the screen: `python pty.py COMMAND`.
 
 Ends with the exit code of the command.
 """

@@ -1,4 +1,4 @@
-/* Types a command into a shell on the server's machine and shows the screen: `terminal COMMAND`.
+/* Types a command into a shell on the server's machine and shows the screen: `pty COMMAND`.
  * Ends with the exit code of the command. */
 
 #include <opencode.h>

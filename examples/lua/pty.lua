@@ -1,4 +1,4 @@
--- Types a command into a shell on the server's machine and shows the screen: `lua terminal.lua COMMAND`.
+-- Types a command into a shell on the server's machine and shows the screen: `lua pty.lua COMMAND`.
 -- Ends with the exit code of the command.
 
 local opencode = require "opencode"

@@ -1,0 +1,73 @@
+//! The keeper of Unix: a shell, started before the server, whose input is a pipe that only this process holds.
+//!
+//! The kernel closes that pipe whichever way this process ends; the shell then looks for what is left of the server.
+//! A signal on the death of the parent would not do: it fires when the *thread* ends that started the server,
+//! and reaches no grandchild. A copy of this process (a fork without exec) would not do either: it holds every
+//! descriptor and all memory of the host, and may call next to nothing.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::io::{PipeWriter, Write};
+use std::process::{Child, Command, Stdio};
+
+const SCRIPT: &str = include_str!("keeper.sh");
+
+/// The hold on a server: as long as it lives, and this process with it, the server lives.
+pub(in crate::server) struct Hold(PipeWriter);
+
+/// The shell that cleans up when the hold is gone.
+pub(in crate::server) struct Keeper(Child);
+
+impl Hold {
+    /// Takes a process that was started.
+    pub(in crate::server) fn take(&mut self, child: &Child) {
+        // When the shell is gone already, closing the server starts another one.
+        let _ = writeln!(self.0, "{}", child.id());
+    }
+}
+
+impl Keeper {
+    /// Starts the shell for the processes that carry `mark`.
+    pub(in crate::server) fn start(mark: &str) -> Result<(Hold, Keeper)> {
+        // Not the pipe that `Command` makes: in a host that closed its standard streams one end of it becomes such a
+        // stream, and the shell starts without its input. A clone is never one.
+        let pipe = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?)));
+        let (reader, writer) = pipe.map_err(no_shell)?;
+        let child = command(mark).stdin(reader).spawn().map_err(no_shell)?;
+        Ok((Hold(writer), Keeper(child)))
+    }
+
+    /// Ends everything that carries `mark` now. Blocks for as long as that takes.
+    pub(in crate::server) fn sweep(mark: &str) {
+        if let Ok(mut child) = command(mark).stdin(Stdio::null()).spawn() {
+            let _ = child.wait();
+        }
+    }
+
+    /// Waits until the shell has done its work; the hold must be gone.
+    pub(in crate::server) fn wait(mut self) {
+        let _ = self.0.wait();
+    }
+}
+
+fn command(mark: &str) -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", SCRIPT, "opencode-keeper", mark])
+        // Nothing of the host's environment belongs here, least of all its passwords and marks.
+        .env_clear()
+        .env("PATH", format!("/usr/bin:/bin:{path}"))
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    #[cfg(unix)]
+    // Ctrl-C in a terminal, and whoever kills the host's process group, must not reach it.
+    std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    shell
+}
+
+fn no_shell(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Start, format!("server: /bin/sh cannot be started: {error}"))
+        .with_code(Some("missing".to_owned()))
+        .with_source(error)
+}
