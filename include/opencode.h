@@ -229,7 +229,7 @@ typedef struct OpencodeRun OpencodeRun;
  * A server that this program has started. It ends with everything that it has started when it is closed or
  * freed, when this process exits, and when this process is killed. May be used from any thread.
  *
- * Works on Linux; written for macOS too. On Windows starting one fails.
+ * Tested on Linux; written for macOS and Windows, and not run there.
  */
 typedef struct OpencodeServer OpencodeServer;
 
@@ -852,7 +852,7 @@ OpencodeStatus opencode_attach_bytes(const char *name,
 
 /**
  * Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
- * service of OpenCode 2.x, and what announces itself on the local network where the library was built for that.
+ * service of OpenCode 2.x, and what announces itself on the local network (`opencode serve --mdns`).
  * Blocks, at most for timeout_ms.
  *
  * @param timeout_ms  2000 is enough for most networks.

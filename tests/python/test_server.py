@@ -149,11 +149,16 @@ def test_nothing_is_left_of_a_server_whose_host_is_gone(tmp_path, end):
 
 def test_a_host_may_have_closed_its_standard_streams(tmp_path):
     code = """
-import os, sys
+import os, sys, time
 for stream in (0, 1, 2):
     os.close(stream)
 import opencode
 server = opencode.Server.start(start_timeout=60)
+# What daemons do.
+nothing = os.open(os.devnull, os.O_RDWR)
+for stream in (0, 1, 2):
+    os.dup2(nothing, stream)
+time.sleep(1)
 healthy = server.client().global_.health()["healthy"]
 state = server.poll()
 server.close()

@@ -76,6 +76,8 @@ fn spawn(shared: &Arc<Shared>, plan: &Plan, port: u16) -> Result<Child> {
             .with_source(e)
     };
     let (reader, writer) = std::io::pipe().map_err(system)?;
+    // Never a standard stream, as in the keeper.
+    let reader = reader.try_clone().map_err(system)?;
     let mut command = plan.command(port, writer).map_err(system)?;
     let output = shared.output.clone();
     // The writing end goes with the command, so that the reader sees the end of the process.

@@ -29,7 +29,7 @@ impl Keeper {
     /// Starts the shell for the processes that carry `mark`.
     pub(in crate::server) fn start(mark: &str) -> Result<(Hold, Keeper)> {
         // Not the pipe that `Command` makes: in a host that closed its standard streams one end of it becomes such a
-        // stream, and the shell starts without its input. A clone is never one.
+        // stream, and ends when the host opens its own again. A clone is never one.
         let pipe = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?)));
         let (reader, writer) = pipe.map_err(no_shell)?;
         let child = command(mark).stdin(reader).spawn().map_err(no_shell)?;
