@@ -2,8 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{Read, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, Ordering, fence};
-use std::sync::{Mutex, OnceLock, TryLockError};
 
 #[cfg(unix)]
 type Socket = std::os::unix::net::UnixStream;
@@ -16,9 +16,16 @@ type Socket = std::net::TcpStream;
 pub(crate) struct Signal {
     /// Below zero for a moment when a handle is polled before the engine came to count it.
     waiting: AtomicIsize,
-    pair: OnceLock<(Socket, Socket)>,
-    /// Whether the descriptor is readable: one byte is in it, or none.
-    is_raised: Mutex<bool>,
+    first: OnceLock<Box<Pair>>,
+}
+
+/// The ends of a socket. A copy of the process, made by fork, has one of its own: by a common one it would wake the
+/// other up for nothing, and take what wakes it.
+struct Pair {
+    reader: Socket,
+    writer: Socket,
+    owner: u32,
+    next: OnceLock<Box<Pair>>,
 }
 
 impl Signal {
@@ -27,55 +34,54 @@ impl Signal {
     /// # Errors
     /// `internal` when the system gives no descriptor.
     pub(crate) fn descriptor(&self) -> Result<i64> {
-        if self.pair.get().is_none() {
-            let pair = pair().map_err(|e| {
+        loop {
+            if let Some(pair) = self.mine() {
+                return Ok(raw(&pair.reader));
+            }
+            let (reader, writer) = pair().map_err(|e| {
                 Error::new(ErrorKind::Internal, format!("the system gives no descriptor: {e}"))
             })?;
+            let next = OnceLock::new();
+            let made = Box::new(Pair { reader, writer, owner: std::process::id(), next });
+            let mut end = &self.first;
+            while let Some(pair) = end.get() {
+                end = &pair.next;
+            }
             // Whoever was first has made one as good.
-            let _ = self.pair.set(pair);
+            let _ = end.set(made);
             fence(Ordering::SeqCst);
             self.show();
         }
-        Ok(self.pair.get().map_or(-1, |(reader, _)| raw(reader)))
     }
 
     /// One more handle has something new.
     pub(crate) fn add(&self) {
-        self.count(1);
-    }
-
-    /// A handle was polled.
-    pub(crate) fn remove(&self) {
-        self.count(-1);
-    }
-
-    fn count(&self, change: isize) {
-        self.waiting.fetch_add(change, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        if self.pair.get().is_some() {
+        if self.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
+            fence(Ordering::SeqCst);
             self.show();
         }
     }
 
-    /// Makes the descriptor say what the count says. Whoever finds another one at it leaves it to him: he looks
-    /// at the count again when he is done.
+    /// A handle was polled.
+    pub(crate) fn remove(&self) {
+        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            fence(Ordering::SeqCst);
+            self.show();
+        }
+    }
+
+    /// Makes the descriptor say what the count says. Without a lock: who is woken by the byte polls at once, while the
+    /// thread that wrote it may not run again for long. Everybody looks at the count again after what he did, so what
+    /// is done last is right.
     fn show(&self) {
-        let Some((reader, writer)) = self.pair.get() else { return };
+        let Some(pair) = self.mine() else { return };
         loop {
-            let mut is_raised = match self.is_raised.try_lock() {
-                Ok(is_raised) => is_raised,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => return,
-            };
             let is_wanted = self.is_wanted();
-            // Neither end blocks, whatever happened to the socket.
-            if is_wanted && !*is_raised {
-                let _ = (&*writer).write(&[1]);
-            } else if !is_wanted && *is_raised {
-                let _ = (&*reader).read(&mut [0]);
+            if is_wanted {
+                pair.raise();
+            } else {
+                pair.lower();
             }
-            *is_raised = is_wanted;
-            drop(is_raised);
             fence(Ordering::SeqCst);
             if self.is_wanted() == is_wanted {
                 return;
@@ -83,8 +89,31 @@ impl Signal {
         }
     }
 
+    /// The pair of this process.
+    fn mine(&self) -> Option<&Pair> {
+        let mut pair = self.first.get()?;
+        let me = std::process::id();
+        while pair.owner != me {
+            pair = pair.next.get()?;
+        }
+        Some(pair)
+    }
+
     fn is_wanted(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// Neither end blocks, whatever happened to the socket.
+impl Pair {
+    fn raise(&self) {
+        let _ = (&self.writer).write(&[1]);
+    }
+
+    /// There are as many bytes as threads that raised it at the same time.
+    fn lower(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.reader).read(&mut bytes), Ok(64)) {}
     }
 }
 
@@ -124,10 +153,10 @@ mod tests {
 
     fn is_readable(signal: &Signal) -> bool {
         // Looks without taking: a peek is not in the standard library for these sockets.
-        let (reader, writer) = signal.pair.get().unwrap();
-        let found = (&*reader).read(&mut [0]).is_ok();
+        let pair = signal.mine().unwrap();
+        let found = (&pair.reader).read(&mut [0]).is_ok();
         if found {
-            (&*writer).write_all(&[1]).unwrap();
+            pair.raise();
         }
         found
     }
@@ -148,6 +177,19 @@ mod tests {
         assert!(!is_readable(&signal), "polled before it was counted");
         signal.add();
         assert!(is_readable(&signal));
+    }
+
+    #[test]
+    fn who_is_woken_finds_it_quiet_after_a_poll_whatever_the_other_thread_does() {
+        let signal = Signal::default();
+        signal.descriptor().unwrap();
+        // The thread that counts is stopped right behind its write.
+        signal.waiting.fetch_add(1, Ordering::SeqCst);
+        signal.mine().unwrap().raise();
+        signal.remove();
+        assert!(!is_readable(&signal));
+        signal.show();
+        assert!(!is_readable(&signal));
     }
 
     #[test]
