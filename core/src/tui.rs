@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::options::CallOptions;
 use serde_json::json;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Types a prompt into the attached terminals and submits it, in place of what stood there.
@@ -34,7 +34,7 @@ pub(crate) fn prompt(caller: &Caller, text: &str, options: &CallOptions) -> Resu
 /// between calls of [`next`](Self::next), whatever their timeouts. Dropping it ends the question.
 pub struct TuiControl {
     client: Client,
-    question: Mutex<Option<Call>>,
+    question: Mutex<Option<Arc<Call>>>,
 }
 
 impl TuiControl {
@@ -48,13 +48,16 @@ impl TuiControl {
     /// # Errors
     /// Those of a request.
     pub fn next(&self, timeout: Option<Duration>) -> Result<Option<String>> {
-        let mut slot = self.question.lock().unwrap_or_else(PoisonError::into_inner);
-        let question = match &mut *slot {
-            Some(question) => question,
-            none => none.insert(self.client.start("tui.control.next", ())?),
+        let question = match &mut *self.question() {
+            Some(question) => Arc::clone(question),
+            none => {
+                let asked = self.client.start("tui.control.next", ())?;
+                Arc::clone(none.insert(Arc::new(asked)))
+            }
         };
+        // Without the lock: closing ends the waiting.
         let Some(result) = question.wait(timeout) else { return Ok(None) };
-        *slot = None;
+        self.question().take_if(|asked| Arc::ptr_eq(asked, &question));
         result?.text().map(|text| Some(text.to_owned()))
     }
 
@@ -68,12 +71,17 @@ impl TuiControl {
         self.client.call("tui.control.response", json!({ "body": body })).map(drop)
     }
 
-    /// Ends the open question. The next call of [`next`](Self::next) asks again.
+    /// Ends the open question; whoever waits for its answer gets `cancelled`. The next call of
+    /// [`next`](Self::next) asks again.
     pub fn close(&self) {
-        if let Some(question) = self.question.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
+        let question = self.question().take();
+        if let Some(question) = question {
             question.cancel();
         }
+    }
+
+    fn question(&self) -> MutexGuard<'_, Option<Arc<Call>>> {
+        self.question.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
