@@ -8,16 +8,16 @@ local opencode = {}
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
 ---@class opencode.ClientOptions
----@field base_url? string
----@field username? string
+---@field base_url? string ("http://127.0.0.1:4096")
+---@field username? string ("opencode")
 ---@field password? string
----@field directory? string
+---@field directory? string the project that the server works in (its own)
 ---@field workspace? string
----@field headers? table<string, string>
----@field connect_timeout_ms? integer
----@field timeout_ms? integer
----@field max_retries? integer
----@field max_body_bytes? integer
+---@field headers? table<string, string> sent with every request
+---@field connect_timeout_ms? integer (5000)
+---@field timeout_ms? integer for a whole call (60000)
+---@field max_retries? integer how often a read that failed is sent again (2)
+---@field max_body_bytes? integer the longest answer that is taken
 ---@field stall_timeout_ms? integer how long the server's events may be silent (30000)
 ---@field events? boolean false: runs look often in place of listening
 ---@field permission? "reject"|"once"|"always"|"ask"|table[]
@@ -117,27 +117,29 @@ function Client:fd() end
 ---Ends all runs, calls and streams of this side, within a second.
 function Client:close() end
 
+---What a prompt may come with; docs/runs.md tells more.
 ---@class opencode.RunOptions
----@field session? string
----@field title? string
+---@field session? string the session to go on with; without one a new one is made
+---@field title? string of a new session
+---@field files? (string|{ path: string, lines?: string|integer, name?: string, mime?: string })[] local files to attach
 ---@field agent? string
----@field model? string|{ providerID: string, modelID: string }
----@field system? string
+---@field model? string|{ providerID: string, modelID: string } `"provider/model"`
+---@field system? string added to the system prompt
 ---@field tools? table<string, boolean>
 ---@field variant? string
----@field format? table a JSON schema
+---@field format? table a JSON schema; the value is `reply.structured`
 ---@field directory? string
 ---@field message_id? string
----@field permission? "reject"|"once"|"always"|"ask"|table[]
----@field question? "reject"|"first"|"ask"
----@field when_busy? string
----@field deadline_ms? integer
+---@field permission? "reject"|"once"|"always"|"ask"|table[] ("reject")
+---@field question? "reject"|"first"|"ask" ("reject")
+---@field when_busy? "queue"|"refuse"|"send" when somebody else's prompt runs in the session ("queue")
+---@field deadline_ms? integer the longest time from the start, waiting for a turn included
 ---@field max_cost? number
 ---@field max_tokens? integer
----@field max_steps? integer
----@field max_retries? integer
----@field start_timeout_ms? integer
----@field server_timeout_ms? integer
+---@field max_steps? integer messages of the model
+---@field max_retries? integer failures of the provider
+---@field start_timeout_ms? integer until the server shows a sign of the prompt (30000)
+---@field server_timeout_ms? integer how long the server may be out of reach (15000)
 
 ---An operation in the background.
 ---@class opencode.Call
@@ -207,6 +209,7 @@ function Run:wait(timeout_ms) end
 ---@return opencode.RunState
 function Run:cancel(timeout_ms) end
 
+---Where it stands, without taking updates. Never blocks.
 ---@return opencode.RunState
 function Run:state() end
 
@@ -218,15 +221,19 @@ function Run:text() end
 ---@return string
 function Run:why() end
 
+---The session, once it is known.
 ---@return string?
 function Run:session_id() end
 
+---The user message that the prompt becomes.
 ---@return string
 function Run:message_id() end
 
+---The reply once the run is over; of a failed one, as far as it came.
 ---@return opencode.Reply?
 function Run:reply() end
 
+---Why the run failed, once it did.
 ---@return string? message
 ---@return opencode.Error? err
 function Run:error() end
