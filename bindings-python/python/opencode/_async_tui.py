@@ -24,13 +24,17 @@ class AsyncTuiControl:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain."""
         if self._question is None:
             self._question = self._client.start("tui.control.next")
+        question = self._question
         try:
-            found: dict[str, Any] = await asyncio.wait_for(self._question.result(), timeout)
+            found: dict[str, Any] = await asyncio.wait_for(question.result(), timeout)
         except asyncio.TimeoutError:
-            if self._question.poll() == "pending":
+            if question.poll() == "pending":
                 return None
             raise
-        self._question = None
+        finally:
+            # One that failed is asked anew by the next call.
+            if self._question is question and question.poll() == "done":
+                self._question = None
         return found
 
     async def respond(self, value: Any) -> None:
