@@ -142,7 +142,7 @@ impl Suite {
                 "unit tests without TLS",
                 &["test", "-p", "opencode-core", "--no-default-features", "--lib"],
             )?;
-            self.cargo("generators", &["test", "-p", "xtask"])?;
+            self.cargo("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
         }
         Ok(())
     }
@@ -183,6 +183,11 @@ impl Suite {
         lua.env("LUA_CPATH", module.join("?.so")).arg(script);
         stage.run(self, &format!("Lua tests in {host}"), &mut lua)?;
         if host == "luajit" {
+            let mut ffi = Command::new(host);
+            ffi.arg(workspace().join("tests/lua/ffi.lua"));
+            ffi.arg(workspace().join("include/opencode.h"));
+            ffi.arg(artefact::dist().join("c/libopencode.so"));
+            stage.run(self, "the C library in LuaJIT's FFI", &mut ffi)?;
             let mut nvim = Command::new("nvim");
             nvim.env("LUA_CPATH", module.join("?.so"));
             nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
@@ -198,7 +203,8 @@ impl Suite {
             self.headers()?;
             self.exports()?;
         }
-        for name in ["main", "server"] {
+        self.step("a program finds the C library with pkg-config", |_| found_by_pkg_config())?;
+        for name in ["main", "server", "hostile"] {
             let source = workspace().join("tests/c").join(name).with_extension("c");
             let program = artefact::compile(&source, &["-std=c99"])?;
             stage.run(self, &format!("C tests: {name}"), &mut Command::new(&program))?;
@@ -348,6 +354,25 @@ impl Suite {
         }
         Ok(())
     }
+}
+
+/// Compiles an example with nothing but what pkg-config says.
+fn found_by_pkg_config() -> Result<()> {
+    let source = workspace().join("examples/c/ask.c");
+    let folder = artefact::dist().join("c");
+    let output = scratch("pkg-config")?.join("ask");
+    let script =
+        "cc -std=c99 \"$1\" $(pkg-config --cflags --libs opencode) -o \"$2\" && \"$2\" 2>&1";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).args([&source, &output]);
+    shell.env("PKG_CONFIG_PATH", &folder).env("LD_LIBRARY_PATH", &folder);
+    let output = shell.env("OPENCODE_BASE_URL", "ftp://x").output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(1) && printed.contains("base_url") {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(format!("cc with pkg-config: {}\n{printed}{errors}", output.status)))
 }
 
 /// The folder that holds generated programs of a document.
