@@ -1,17 +1,19 @@
 //! Calls: operations in the background.
 
 use crate::client::{OpencodeClient, checked};
-use crate::guard::{borrow, free, guard, hand_out};
+use crate::guard::{borrow, free, guard, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
-use opencode_core::{Call, CallOptions};
+use opencode_core::{Call, CallOptions, Client};
 use std::ffi::c_char;
 use std::time::Duration;
 
 /// An operation in the background. May be used from any thread, by one at a time.
 pub struct OpencodeCall {
     call: Call,
+    /// Keeps the threads alive that work on the call.
+    _client: Client,
 }
 
 /// Starts an operation in the background and returns at once.
@@ -32,13 +34,16 @@ pub unsafe extern "C" fn opencode_call_start(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(error, || {
-            let client = borrow(client, "client")?;
+            let client = &borrow(client, "client")?.client;
             let operation = required(operation, "operation")?;
             let arguments = optional(arguments_json, "arguments_json")?.unwrap_or("");
             let options = optional(options_json, "options_json")?.unwrap_or("");
             let options = CallOptions::from_json(options)?;
-            let made = client.client.start_json(operation, arguments, options)?;
-            hand_out(call, "call", OpencodeCall { call: made })?;
+            if call.is_null() {
+                return Err(null("call"));
+            }
+            let made = client.start_json(operation, arguments, options)?;
+            hand_out(call, "call", OpencodeCall { call: made, _client: client.clone() })?;
             Ok(None)
         })
     }

@@ -84,10 +84,10 @@ fn request(
 ) -> Result<MultiValue> {
     let mut pairs = Vec::new();
     if let Some(query) = query {
-        for pair in query.pairs::<String, String>() {
-            match pair {
-                Ok(pair) => pairs.push(pair),
-                Err(_) => return misuse(lua, "request: query must be a table of texts"),
+        for pair in query.pairs::<Value, Value>() {
+            match text_pair(lua, pair?) {
+                Some(pair) => pairs.push(pair),
+                None => return misuse(lua, "request: query must be a table of texts"),
             }
         }
     }
@@ -97,6 +97,19 @@ fn request(
     };
     let result = client.0.request(&method, &path, &pairs, body.as_deref(), &options);
     answer(lua, result, is_raw)
+}
+
+/// Name and value of a query; numbers and booleans are texts in it.
+fn text_pair(lua: &Lua, (name, value): (Value, Value)) -> Option<(String, String)> {
+    let Value::String(name) = name else { return None };
+    let value = match value {
+        Value::String(text) => text.to_str().ok()?.to_owned(),
+        Value::Integer(_) | Value::Number(_) | Value::Boolean(_) => {
+            encode::encode(lua, &value).ok()?
+        }
+        _ => return None,
+    };
+    Some((name.to_str().ok()?.to_owned(), value))
 }
 
 /// Arguments and options of a call, from tables.

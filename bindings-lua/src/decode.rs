@@ -46,10 +46,8 @@ pub(crate) fn decode(lua: &Lua, json: &[u8]) -> Result<Value> {
     // to be dropped when Lua jumps out of it; the tape lives outside.
     unsafe {
         lua.exec_raw::<Value>(metatable, |state| {
-            if ffi::lua_checkstack(state, deepest * 3 + 8) == 0 {
-                ffi::lua_pushnil(state);
-                return;
-            }
+            // Raises "stack overflow" as any other function does that is called too deep.
+            ffi::luaL_checkstack(state, deepest * 3 + 8, c"an answer of the server".as_ptr());
             let metatable = ffi::lua_gettop(state);
             push(state, items, &mut 0, metatable);
             ffi::lua_remove(state, metatable);

@@ -18,7 +18,7 @@ mod run;
 mod server;
 mod tools;
 
-use mlua::{Lua, Result, Table, Value};
+use mlua::{Lua, LuaString, Result, Table, Value};
 use opencode_core::operation::{self, Kind};
 
 /// Makes the module's table.
@@ -32,6 +32,7 @@ pub fn opencode(lua: &Lua) -> Result<Table> {
     raw.set("null", Value::NULL)?;
     raw.set("array_metatable", decode::array_metatable(lua)?)?;
     raw.set("operations", operations(lua)?)?;
+    raw.set("is_text", lua.create_function(|_, text: LuaString| Ok(text.to_str().is_ok()))?)?;
     client::register(lua, &raw)?;
     call::register(lua, &raw)?;
     drift::register(lua, &raw)?;

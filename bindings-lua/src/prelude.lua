@@ -23,6 +23,29 @@ local function expect(value, kind, what, level)
   end
 end
 
+-- What is handed to the core as text.
+local function expect_text(value, what, level)
+  expect(value, "string", what, level + 1)
+  if not raw.is_text(value) then error(what .. " is not UTF-8", level + 1) end
+end
+
+-- A number of milliseconds, or nil.
+local function expect_time(value, what, level)
+  if value ~= nil then expect(value, "number", what .. ": the time in milliseconds", level + 1) end
+end
+
+local function expect_options(value, what, level)
+  if value ~= nil then expect(value, "table", what .. ": the options", level + 1) end
+end
+
+-- What a method was called on; `run.poll()` in place of `run:poll()` has nothing there.
+local function handle(self, class, method, level)
+  if getmetatable(self) ~= class then
+    error("write " .. class.__name:gsub("^opencode%.", "") .. ":" .. method .. "(...) with a colon", level + 1)
+  end
+  return self.raw
+end
+
 -- Marks a table as a list, so that an empty one is sent as [] and not as {}.
 function opencode.array(list)
   expect(list, "table", "opencode.array: the list", 2)
@@ -31,7 +54,7 @@ end
 
 -- Calls
 
-local Call = {}
+local Call = { __name = "opencode.call" }
 Call.__index = Call
 
 local function settle(self)
@@ -41,12 +64,15 @@ local function settle(self)
 end
 
 function Call:poll()
+  handle(self, Call, "poll", 2)
   if not raw.call_is_done(self.raw) then return "pending" end
   if not self.result then self.result = { settle(self) } end
   return self.result[1], self.result[2], self.result[3]
 end
 
 function Call:wait(timeout_ms)
+  handle(self, Call, "wait", 2)
+  expect_time(timeout_ms, "call:wait", 2)
   local is_ok, a, b, c = raw.call_wait(self.raw, timeout_ms, self.is_raw)
   if is_ok == nil then
     local message = self.operation .. ": no answer within " .. timeout_ms .. " ms; wait again, or cancel it"
@@ -58,25 +84,27 @@ function Call:wait(timeout_ms)
 end
 
 function Call:cancel()
-  raw.call_cancel(self.raw)
+  raw.call_cancel(handle(self, Call, "cancel", 2))
 end
 
 -- Runs
 
-local Run = {}
+local Run = { __name = "opencode.run" }
 Run.__index = Run
 
 -- state, updates: never blocks.
 function Run:poll()
-  local state, updates = raw.run_poll(self.raw)
+  local state, updates = raw.run_poll(handle(self, Run, "poll", 2))
   return state, updates
 end
 
 -- An iterator over all updates; blocks between them.
 function Run:updates()
+  handle(self, Run, "updates", 2)
   local is_over = false
   return function()
     if is_over then return nil end
+    -- Of all that a loop names only this is left to keep the client alive.
     local update = raw.run_wait_update(self.raw)
     is_over = update == nil or update.type == "done" or update.type == "failed"
     return update
@@ -84,39 +112,51 @@ function Run:updates()
 end
 
 function Run:wait(timeout_ms)
+  handle(self, Run, "wait", 2)
+  expect_time(timeout_ms, "run:wait", 2)
   local reply, message, err = finish(2, raw.run_wait(self.raw, timeout_ms))
   return reply, message, err
 end
 
 -- Blocks until the server stopped, at most 10 seconds; run:cancel(0) only asks for it.
-function Run:cancel(timeout_ms) return raw.run_cancel(self.raw, timeout_ms or 10000) end
-function Run:state() return raw.run_state(self.raw) end
-function Run:text() return raw.run_text(self.raw) end
-function Run:why() return raw.run_why(self.raw) end
-function Run:session_id() return raw.run_session(self.raw) end
-function Run:message_id() return raw.run_message(self.raw) end
-function Run:reply() return raw.run_reply(self.raw) end
+function Run:cancel(timeout_ms)
+  handle(self, Run, "cancel", 2)
+  expect_time(timeout_ms, "run:cancel", 2)
+  return raw.run_cancel(self.raw, timeout_ms or 10000)
+end
+
+function Run:state() return raw.run_state(handle(self, Run, "state", 2)) end
+function Run:text() return raw.run_text(handle(self, Run, "text", 2)) end
+function Run:why() return raw.run_why(handle(self, Run, "why", 2)) end
+function Run:session_id() return raw.run_session(handle(self, Run, "session_id", 2)) end
+function Run:message_id() return raw.run_message(handle(self, Run, "message_id", 2)) end
+function Run:reply() return raw.run_reply(handle(self, Run, "reply", 2)) end
 
 function Run:error()
-  local message, err = raw.run_error(self.raw)
+  local message, err = raw.run_error(handle(self, Run, "error", 2))
   return message, err and setmetatable(err, Error)
 end
 
 function Run:reply_permission(id, reply, message)
-  expect(id, "string", "run:reply_permission: the id", 2)
-  expect(reply, "string", "run:reply_permission: the reply", 2)
+  handle(self, Run, "reply_permission", 2)
+  expect_text(id, "run:reply_permission: the id", 2)
+  expect_text(reply, "run:reply_permission: the reply", 2)
+  if message ~= nil then expect_text(message, "run:reply_permission: the message", 2) end
   local is_ok = finish(2, raw.run_reply_permission(self.raw, id, reply, message))
   return is_ok
 end
 
 -- answers: a list of lists of labels or own words; nil dismisses the question.
 function Run:reply_question(id, answers)
-  expect(id, "string", "run:reply_question: the id", 2)
+  handle(self, Run, "reply_question", 2)
+  expect_text(id, "run:reply_question: the id", 2)
   local is_ok = finish(2, raw.run_reply_question(self.raw, id, answers))
   return is_ok
 end
 
 function Run:detach(timeout_ms)
+  handle(self, Run, "detach", 2)
+  expect_time(timeout_ms, "run:detach", 2)
   local ids, message, err = finish(2, raw.run_detach(self.raw, timeout_ms or 60000))
   return ids, message, err
 end
@@ -161,7 +201,7 @@ local function collect(operation, level, ...)
       arguments[name] = setmetatable({}, raw.array_metatable)
     end
   end
-  if options ~= nil then expect(options, "table", operation.name .. ": the options", level + 1) end
+  expect_options(options, operation.name, level + 1)
   return arguments, options
 end
 
@@ -185,6 +225,9 @@ local function bind(client, node)
       local value
       if found.name then
         value = function(...)
+          if rawequal((...), namespace) then
+            error(found.name .. ": write client." .. found.name .. "(...) with a dot: operations are no methods", 2)
+          end
           local arguments, options = collect(found, 2, ...)
           local call_options, is_raw = split(options)
           local a, b, c = finish(2, raw.call(client, found.name, arguments, call_options, is_raw))
@@ -212,8 +255,8 @@ local function prompt_of(prompt, options, what, level)
     error(what .. ": the prompt must be a string or a list of parts, not " .. kind, level + 1)
   end
   local all = {}
+  expect_options(options, what, level + 1)
   if options ~= nil then
-    expect(options, "table", what .. ": the options", level + 1)
     for name, value in pairs(options) do all[name] = value end
   end
   all.prompt = prompt
@@ -228,7 +271,9 @@ end
 
 function Client:call(operation, arguments, options)
   check_self(self, "call", 2)
-  expect(operation, "string", "client:call: the operation", 2)
+  expect_text(operation, "client:call: the operation", 2)
+  if arguments ~= nil then expect(arguments, "table", "client:call: the arguments", 2) end
+  expect_options(options, "client:call", 2)
   local call_options, is_raw = split(options)
   local a, b, c = finish(2, raw.call(self.raw, operation, arguments, call_options, is_raw))
   return a, b, c
@@ -236,7 +281,9 @@ end
 
 function Client:start(operation, arguments, options)
   check_self(self, "start", 2)
-  expect(operation, "string", "client:start: the operation", 2)
+  expect_text(operation, "client:start: the operation", 2)
+  if arguments ~= nil then expect(arguments, "table", "client:start: the arguments", 2) end
+  expect_options(options, "client:start", 2)
   local call_options, is_raw = split(options)
   local call, message, err = finish(2, raw.call_start(self.raw, operation, arguments, call_options))
   if not call then return nil, message, err end
@@ -245,12 +292,14 @@ end
 
 function Client:request(method, path, options)
   check_self(self, "request", 2)
-  expect(method, "string", "client:request: the method", 2)
-  expect(path, "string", "client:request: the path", 2)
+  expect_text(method, "client:request: the method", 2)
+  expect_text(path, "client:request: the path", 2)
+  expect_options(options, "client:request", 2)
   local query, body, rest = nil, nil, {}
   for name, value in pairs(options or {}) do
     if name == "query" then query = value elseif name == "body" then body = value else rest[name] = value end
   end
+  if query ~= nil then expect(query, "table", "client:request: the query", 2) end
   local call_options, is_raw = split(rest)
   local a, b, c = finish(2, raw.request(self.raw, method, path, query, body, call_options, is_raw))
   return a, b, c
@@ -269,8 +318,9 @@ function Client:resume(session, message_id, options)
   if type(session) == "table" then
     session, message_id, options = session.sessionID, session.messageID, message_id
   end
-  expect(session, "string", "client:resume: the session", 2)
-  expect(message_id, "string", "client:resume: the message", 2)
+  expect_text(session, "client:resume: the session", 2)
+  expect_text(message_id, "client:resume: the message", 2)
+  expect_options(options, "client:resume", 2)
   local run, message, err = finish(2, raw.run_resume(self.raw, session, message_id, options))
   if not run then return nil, message, err end
   return setmetatable({ raw = run, client = self }, Run)
@@ -324,7 +374,7 @@ local function client_of(made)
 end
 
 function opencode.client(options)
-  if options ~= nil then expect(options, "table", "opencode.client: the options", 2) end
+  expect_options(options, "opencode.client", 2)
   local made, message, err = finish(2, raw.client_new(options))
   if not made then return nil, message, err end
   return client_of(made)
@@ -332,8 +382,9 @@ end
 
 -- Every other noun has a file of its own.
 local shared = {
-  finish = finish, expect = expect, check_self = check_self, Client = Client, Error = Error, callable = callable,
-  client_of = client_of,
+  finish = finish, expect = expect, expect_text = expect_text, expect_time = expect_time,
+  expect_options = expect_options, handle = handle, check_self = check_self, Client = Client, Error = Error,
+  callable = callable, client_of = client_of,
 }
 for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
 

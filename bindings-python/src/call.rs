@@ -2,6 +2,7 @@
 
 use crate::client::{answer, timeout};
 use crate::error::exception;
+use crate::keep::Keep;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,12 @@ pub(crate) const SLICE: Duration = Duration::from_millis(50);
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Call {
     call: opencode_core::Call,
+    _keep: Keep,
 }
 
 impl Call {
-    pub(crate) fn new(call: opencode_core::Call) -> Self {
-        Call { call }
+    pub(crate) fn new(call: opencode_core::Call, client: &opencode_core::Client) -> Self {
+        Call { call, _keep: Keep::new(client) }
     }
 }
 

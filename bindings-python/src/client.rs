@@ -5,6 +5,7 @@ use crate::decode::decode;
 use crate::encode::encode;
 use crate::error::{exception, misuse};
 use crate::events::EventStream;
+use crate::keep::Keep;
 use crate::pages::Pages;
 use crate::pty::Pty;
 use crate::run::Run;
@@ -21,6 +22,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Client {
     client: opencode_core::Client,
+    _keep: Keep,
+}
+
+impl Client {
+    fn of(client: opencode_core::Client) -> Self {
+        Client { _keep: Keep::new(&client), client }
+    }
 }
 
 #[pymethods]
@@ -29,7 +37,7 @@ impl Client {
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let json = to_json(py, "Client", options)?;
         let client = ClientOptions::from_json(&json).and_then(opencode_core::Client::new);
-        client.map(|client| Client { client }).map_err(|e| exception(py, &e))
+        client.map(Client::of).map_err(|e| exception(py, &e))
     }
 
     #[getter]
@@ -65,7 +73,7 @@ impl Client {
         let arguments = to_json(py, operation, arguments)?;
         let options = call_options(py, operation, options)?;
         let call = self.client.start_json(operation, &arguments, options);
-        call.map(Call::new).map_err(|e| exception(py, &e))
+        call.map(|call| Call::new(call, &self.client)).map_err(|e| exception(py, &e))
     }
 
     /// `content` is the query and the body.
@@ -98,13 +106,13 @@ impl Client {
         let (query, body) = request(py, content)?;
         let options = call_options(py, "request", options)?;
         let call = self.client.start_request(method, path, &query, body.as_deref(), options);
-        call.map(Call::new).map_err(|e| exception(py, &e))
+        call.map(|call| Call::new(call, &self.client)).map_err(|e| exception(py, &e))
     }
 
     fn run(&self, py: Python<'_>, prompt: &Bound<'_, PyDict>) -> PyResult<Run> {
         let json = to_json(py, "run", prompt)?;
         let run = Prompt::from_json(&json).and_then(|prompt| self.client.run(prompt));
-        run.map(Run::new).map_err(|e| exception(py, &e))
+        run.map(|run| Run::new(run, &self.client)).map_err(|e| exception(py, &e))
     }
 
     fn resume(
@@ -117,7 +125,7 @@ impl Client {
         let json = to_json(py, "resume", options)?;
         let run = Prompt::options_from_json(&json)
             .and_then(|prompt| self.client.resume(session, message, prompt));
-        run.map(Run::new).map_err(|e| exception(py, &e))
+        run.map(|run| Run::new(run, &self.client)).map_err(|e| exception(py, &e))
     }
 
     fn pty(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Pty> {
@@ -136,13 +144,13 @@ impl Client {
     ) -> PyResult<Pages> {
         let json = to_json(py, "messages", options)?;
         let options = MessageOptions::from_json(&json).map_err(|e| exception(py, &e))?;
-        Ok(Pages::new(self.client.messages(session, options)))
+        Ok(Pages::new(self.client.messages(session, options), &self.client))
     }
 
     fn sessions(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Pages> {
         let json = to_json(py, "sessions", options)?;
         let options = SessionOptions::from_json(&json).map_err(|e| exception(py, &e))?;
-        Ok(Pages::new(self.client.sessions(options)))
+        Ok(Pages::new(self.client.sessions(options), &self.client))
     }
 
     /// Level, message and seconds since 1970 of the oldest message that was not taken.
@@ -154,7 +162,7 @@ impl Client {
     fn events(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<EventStream> {
         let json = to_json(py, "events", options)?;
         let stream = EventOptions::from_json(&json).and_then(|o| self.client.events(o));
-        stream.map(EventStream::new).map_err(|e| exception(py, &e))
+        stream.map(|stream| EventStream::new(stream, &self.client)).map_err(|e| exception(py, &e))
     }
 
     fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -175,7 +183,7 @@ impl Client {
     }
 
     fn tui_control(&self) -> TuiControl {
-        TuiControl { control: self.client.tui_control() }
+        TuiControl::new(&self.client)
     }
 
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {
@@ -184,14 +192,6 @@ impl Client {
 
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.client.close());
-    }
-}
-
-/// Joining threads must not hold the interpreter: one of them may be waiting for it.
-impl Drop for Client {
-    fn drop(&mut self) {
-        let client = self.client.clone();
-        let _ = Python::try_attach(|py| py.detach(move || drop(client)));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 use std::fmt::Write as _;
 
 const MAX_DEPTH: usize = 100;
@@ -34,9 +35,7 @@ impl Encoder {
         } else if let Ok(flag) = value.cast::<PyBool>() {
             self.out.push_str(if flag.is_true() { "true" } else { "false" });
         } else if let Ok(number) = value.cast::<PyInt>() {
-            // Integers of Python have no bounds, and neither have those of JSON.
-            let text = number.str().map_err(|e| self.wrong(&e.to_string()))?;
-            self.out.push_str(&text.to_cow().map_err(|e| self.wrong(&e.to_string()))?);
+            self.integer(number)?;
         } else if let Ok(number) = value.cast::<PyFloat>() {
             let number = number.value();
             if !number.is_finite() {
@@ -55,11 +54,31 @@ impl Encoder {
         Ok(())
     }
 
-    /// Paths are texts; everything else is a mistake.
+    /// Integers of Python have no bounds, and neither have those of JSON. An `IntEnum` prints its name.
+    fn integer(&mut self, number: &Bound<'_, PyInt>) -> Result<(), String> {
+        let py = number.py();
+        let digits = py.get_type::<PyInt>().call_method1(intern!(py, "__repr__"), (number,));
+        let digits = digits.and_then(|digits| digits.extract::<String>());
+        self.out.push_str(&digits.map_err(|e| self.wrong(&e.to_string()))?);
+        Ok(())
+    }
+
+    /// Paths are texts, and mappings are dicts; everything else is a mistake.
     fn other(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<(), String> {
         let py = value.py();
+        if is_null(value) {
+            self.out.push_str("null");
+            return Ok(());
+        }
         if let Ok(path) = value.call_method0(intern!(py, "__fspath__")) {
             return self.value(&path, depth + 1);
+        }
+        if let Ok(mapping) = value.cast::<PyMapping>() {
+            let dict = PyDict::new(py);
+            return match dict.update(mapping) {
+                Ok(()) => self.dict(&dict, depth),
+                Err(error) => Err(self.wrong(&error.to_string())),
+            };
         }
         let name = value.get_type().name().map_or_else(|_| "object".to_owned(), |n| n.to_string());
         Err(self.wrong(&format!("an object of type {name}")))
@@ -132,4 +151,14 @@ impl Encoder {
         let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
         format!("{place}{what} cannot be sent as JSON")
     }
+}
+
+/// Whether it is `opencode.NULL`.
+fn is_null(value: &Bound<'_, PyAny>) -> bool {
+    static NULL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    let null = NULL.get_or_try_init(py, || {
+        PyResult::Ok(py.import("opencode._client")?.getattr("NULL")?.unbind())
+    });
+    null.is_ok_and(|null| value.is(null))
 }

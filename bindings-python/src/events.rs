@@ -4,23 +4,20 @@ use crate::call::wait;
 use crate::client::timeout;
 use crate::decode::decode;
 use crate::error::exception;
+use crate::keep::Keep;
 use opencode_core::StreamEvent;
 use pyo3::prelude::*;
 
 /// What happens on the server.
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct EventStream {
-    stream: Option<opencode_core::EventStream>,
+    stream: opencode_core::EventStream,
+    _keep: Keep,
 }
 
 impl EventStream {
-    pub(crate) fn new(stream: opencode_core::EventStream) -> Self {
-        EventStream { stream: Some(stream) }
-    }
-
-    fn stream(&self) -> PyResult<&opencode_core::EventStream> {
-        // It is taken when the object ends; nobody can hold it then.
-        self.stream.as_ref().ok_or_else(|| pyo3::exceptions::PyValueError::new_err("closed"))
+    pub(crate) fn new(stream: opencode_core::EventStream, client: &opencode_core::Client) -> Self {
+        EventStream { stream, _keep: Keep::new(client) }
     }
 }
 
@@ -28,7 +25,7 @@ impl EventStream {
 impl EventStream {
     /// The next event when one is there; never blocks.
     fn poll<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = self.stream()?.poll().map_err(|e| exception(py, &e))?;
+        let found = self.stream.poll().map_err(|e| exception(py, &e))?;
         found.map(|event| convert(py, &event)).transpose()
     }
 
@@ -39,33 +36,23 @@ impl EventStream {
         seconds: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let limit = timeout(py, seconds)?;
-        let stream = self.stream()?;
-        let found = wait(py, limit, |slice| stream.next(Some(slice)).transpose())?;
+        let found = wait(py, limit, |slice| self.stream.next(Some(slice)).transpose())?;
         let found = found.transpose().map_err(|e| exception(py, &e))?;
         found.map(|event| convert(py, &event)).transpose()
     }
 
     /// Whether `poll` has something; the descriptor is quiet afterwards until something more comes.
-    fn is_ready(&self) -> PyResult<bool> {
-        Ok(self.stream()?.is_ready())
+    fn is_ready(&self) -> bool {
+        self.stream.is_ready()
     }
 
     #[getter]
-    fn is_over(&self) -> PyResult<bool> {
-        Ok(self.stream()?.is_over())
+    fn is_over(&self) -> bool {
+        self.stream.is_over()
     }
 
-    fn close(&self) -> PyResult<()> {
-        self.stream()?.close();
-        Ok(())
-    }
-}
-
-/// The last handle of a client joins its threads; one of them may be waiting for the interpreter.
-impl Drop for EventStream {
-    fn drop(&mut self) {
-        let stream = self.stream.take();
-        let _ = Python::try_attach(|py| py.detach(move || drop(stream)));
+    fn close(&self) {
+        self.stream.close();
     }
 }
 

@@ -9,13 +9,17 @@ mod drift;
 mod encode;
 mod error;
 mod events;
+mod keep;
 mod pages;
 mod pty;
 mod run;
 mod server;
+mod signature;
 mod tools;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The native half of the package; use `opencode` instead.
 #[pymodule(gil_used = false)]
@@ -39,15 +43,32 @@ mod _native {
     #[pymodule_export]
     use super::server::Server;
     #[pymodule_export]
+    use super::signature::signature;
+    #[pymodule_export]
     use super::tools::{Replay, TuiControl, attach, attach_bytes};
 
-    use super::{Bound, PyModule, PyResult, operations};
+    use super::{Bound, PyModule, PyResult, operations, refuse_other_interpreters};
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        refuse_other_interpreters(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OPERATIONS", operations(module.py())?)
+    }
+}
+
+/// What is kept for good, such as the classes of the errors, belongs to the interpreter that made it. Another one would
+/// mix its objects with those of the first, and leave that with dead ones when it ends.
+fn refuse_other_interpreters(py: Python<'_>) -> PyResult<()> {
+    static OWNER: AtomicUsize = AtomicUsize::new(0);
+    // Every interpreter has one of its own.
+    let mine = py.import("builtins")?.as_ptr() as usize;
+    match OWNER.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire) {
+        Err(owner) if owner != mine => Err(PyImportError::new_err(
+            "opencode is loaded by another interpreter of this process; use it there, or in a process of its own",
+        )),
+        _ => Ok(()),
     }
 }
 

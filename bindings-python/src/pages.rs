@@ -2,6 +2,7 @@
 
 use crate::client::interruptible;
 use crate::decode::decode;
+use crate::keep::Keep;
 use opencode_core::CallOptions;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -10,12 +11,13 @@ use std::sync::{Mutex, PoisonError};
 /// A long list that is fetched page by page.
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Pages {
-    pages: Mutex<Option<opencode_core::Pages<()>>>,
+    pages: Mutex<opencode_core::Pages<()>>,
+    _keep: Keep,
 }
 
 impl Pages {
-    pub(crate) fn new<T>(pages: opencode_core::Pages<T>) -> Self {
-        Pages { pages: Mutex::new(Some(pages.untyped())) }
+    pub(crate) fn new<T>(pages: opencode_core::Pages<T>, client: &opencode_core::Client) -> Self {
+        Pages { pages: Mutex::new(pages.untyped()), _keep: Keep::new(client) }
     }
 }
 
@@ -24,8 +26,7 @@ impl Pages {
     /// The next page; None at the end. Blocks without holding the interpreter.
     fn next_page<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let found = interruptible(py, CallOptions::default(), |options| {
-            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            pages.as_mut().map_or(Ok(None), |pages| pages.next_page(options))
+            self.pages.lock().unwrap_or_else(PoisonError::into_inner).next_page(options)
         })?;
         let Some(page) = found else { return Ok(None) };
         let list = PyList::empty(py);
@@ -37,17 +38,6 @@ impl Pages {
     }
 
     fn is_complete(&self, py: Python<'_>) -> bool {
-        py.detach(|| {
-            let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            pages.as_ref().is_none_or(opencode_core::Pages::is_complete)
-        })
-    }
-}
-
-/// The last handle of a client joins its threads; one of them may be waiting for the interpreter.
-impl Drop for Pages {
-    fn drop(&mut self) {
-        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = Python::try_attach(|py| py.detach(move || drop(pages)));
+        py.detach(|| self.pages.lock().unwrap_or_else(PoisonError::into_inner).is_complete())
     }
 }

@@ -3,6 +3,7 @@
 use crate::call::wait;
 use crate::client::{interruptible, timeout, to_json};
 use crate::error::exception;
+use crate::keep::Keep;
 use opencode_core::{CallOptions, PtyOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -12,7 +13,7 @@ use pyo3::types::PyDict;
 pub(crate) struct Pty {
     pty: opencode_core::Pty,
     /// Keeps the threads alive that type into it.
-    _client: opencode_core::Client,
+    _keep: Keep,
 }
 
 impl Pty {
@@ -24,7 +25,7 @@ impl Pty {
         let json = to_json(py, "pty", options)?;
         let options = PtyOptions::from_json(&json).map_err(|e| exception(py, &e))?;
         let pty = interruptible(py, CallOptions::default(), |call| client.pty_with(options, call))?;
-        Ok(Pty { pty, _client: client.clone() })
+        Ok(Pty { pty, _keep: Keep::new(client) })
     }
 
     pub(crate) fn connect(
@@ -35,7 +36,7 @@ impl Pty {
     ) -> PyResult<Self> {
         let json = to_json(py, "pty_connect", options)?;
         let pty = PtyOptions::from_json(&json).and_then(|options| client.pty_connect(id, options));
-        pty.map(|pty| Pty { pty, _client: client.clone() }).map_err(|e| exception(py, &e))
+        pty.map(|pty| Pty { pty, _keep: Keep::new(client) }).map_err(|e| exception(py, &e))
     }
 }
 

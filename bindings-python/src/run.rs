@@ -4,7 +4,8 @@ use crate::call::wait;
 use crate::client::timeout;
 use crate::decode::decode;
 use crate::error::exception;
-use opencode_core::{PermissionReply, Update};
+use crate::keep::Keep;
+use opencode_core::{ErrorKind, PermissionReply, Update};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use std::time::Duration;
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Run {
     run: opencode_core::Run,
+    _keep: Keep,
 }
 
 impl Run {
-    pub(crate) fn new(run: opencode_core::Run) -> Self {
-        Run { run }
+    pub(crate) fn new(run: opencode_core::Run, client: &opencode_core::Client) -> Self {
+        Run { run, _keep: Keep::new(client) }
     }
 }
 
@@ -91,10 +93,15 @@ impl Run {
         }
     }
 
-    fn detach(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<(String, String)> {
-        let limit = timeout(py, seconds)?.unwrap_or(Duration::MAX);
-        let detached = py.detach(|| self.run.detach(limit)).map_err(|e| exception(py, &e))?;
-        Ok((detached.session_id, detached.message_id))
+    /// Session and message once the prompt is sent; None when it is not in time.
+    fn detach(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<(String, String)>> {
+        let limit = timeout(py, seconds)?;
+        let found = wait(py, limit, |slice| match self.run.detach(slice) {
+            Err(error) if error.kind() == ErrorKind::Timeout && !self.run.state().is_over() => None,
+            result => Some(result),
+        })?;
+        let found = found.transpose().map_err(|e| exception(py, &e))?;
+        Ok(found.map(|detached| (detached.session_id, detached.message_id)))
     }
 
     #[getter]

@@ -3,11 +3,12 @@
 use crate::call::wait;
 use crate::client::{interruptible, timeout, to_json};
 use crate::decode::decode;
-use crate::encode::encode;
-use crate::error::{exception, misuse};
-use opencode_core::{AttachOptions, CallOptions, UsageOptions};
+use crate::error::exception;
+use crate::keep::Keep;
+use opencode_core::{AttachOptions, CallOptions, Error, ErrorKind, UsageOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// A local file as a part of a prompt. Does not hold the interpreter while it is read.
@@ -56,7 +57,17 @@ pub(crate) fn usage<'py>(
 /// The requests of a terminal interface that is controlled by programs.
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct TuiControl {
-    pub(crate) control: opencode_core::TuiControl,
+    control: opencode_core::TuiControl,
+    /// Rises with every `close`: a wait in slices must not ask again behind it.
+    closed: AtomicUsize,
+    _keep: Keep,
+}
+
+impl TuiControl {
+    pub(crate) fn new(client: &opencode_core::Client) -> Self {
+        let control = client.tui_control();
+        TuiControl { control, closed: AtomicUsize::new(0), _keep: Keep::new(client) }
+    }
 }
 
 #[pymethods]
@@ -68,19 +79,23 @@ impl TuiControl {
         seconds: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let limit = timeout(py, seconds)?;
-        let found = wait(py, limit, |slice| self.control.next(Some(slice)).transpose())?;
+        let before = self.closed.load(Ordering::Acquire);
+        let found = wait(py, limit, |slice| {
+            if self.closed.load(Ordering::Acquire) != before {
+                self.control.close();
+                let text = "tui.control.next: cancelled: the control was closed";
+                return Some(Err(Error::new(ErrorKind::Cancelled, text)));
+            }
+            self.control.next(Some(slice)).transpose()
+        })?;
         match found {
             None => Ok(None),
             Some(result) => native(py, &result.map_err(|e| exception(py, &e))?).map(Some),
         }
     }
 
-    fn respond(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let json = encode(value).map_err(|why| misuse(py, format!("respond: {why}")))?;
-        py.detach(|| self.control.respond(&json)).map_err(|e| exception(py, &e))
-    }
-
     fn close(&self, py: Python<'_>) {
+        self.closed.fetch_add(1, Ordering::AcqRel);
         py.detach(|| self.control.close());
     }
 }
@@ -97,8 +112,8 @@ pub(crate) struct Replay {
 impl Replay {
     #[new]
     fn new(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
-        let replay =
-            py.detach(|| opencode_core::Replay::start(path)).map_err(|e| exception(py, &e))?;
+        let replay = py.detach(|| opencode_core::Replay::start(path));
+        let replay = replay.map_err(|e| exception(py, &e))?;
         Ok(Replay { url: replay.url(), replay: Mutex::new(Some(replay)) })
     }
 
@@ -112,6 +127,13 @@ impl Replay {
             let replay = self.replay.lock().unwrap_or_else(PoisonError::into_inner).take();
             drop(replay);
         });
+    }
+}
+
+/// Joining its threads must not hold the interpreter.
+impl Drop for Replay {
+    fn drop(&mut self) {
+        let _ = Python::try_attach(|py| self.close(py));
     }
 }
 

@@ -16,8 +16,16 @@ type Socket = std::net::TcpStream;
 pub(crate) struct Signal {
     /// Below zero for a moment when a handle is polled before the engine came to count it.
     waiting: AtomicIsize,
-    /// The first is readable while bytes are in it. There may be more than one for a moment.
-    pair: OnceLock<(Socket, Socket)>,
+    first: OnceLock<Box<Pair>>,
+}
+
+/// The ends of a socket. A copy of the process, made by fork, has one of its own: by a common one it would wake the
+/// other up for nothing, and take what wakes it.
+struct Pair {
+    reader: Socket,
+    writer: Socket,
+    owner: u32,
+    next: OnceLock<Box<Pair>>,
 }
 
 impl Signal {
@@ -26,20 +34,30 @@ impl Signal {
     /// # Errors
     /// `internal` when the system gives no descriptor.
     pub(crate) fn descriptor(&self) -> Result<i64> {
-        if self.pair.get().is_none() {
-            let pair = pair().map_err(|e| {
+        loop {
+            if let Some(pair) = self.mine() {
+                return Ok(raw(&pair.reader));
+            }
+            let (reader, writer) = pair().map_err(|e| {
                 Error::new(ErrorKind::Internal, format!("the system gives no descriptor: {e}"))
             })?;
+            let next = OnceLock::new();
+            let made = Box::new(Pair { reader, writer, owner: std::process::id(), next });
+            let mut end = &self.first;
+            while let Some(pair) = end.get() {
+                end = &pair.next;
+            }
             // Whoever was first has made one as good.
-            let _ = self.pair.set(pair);
+            let _ = end.set(made);
+            fence(Ordering::SeqCst);
             self.show();
         }
-        Ok(self.pair.get().map_or(-1, |(reader, _)| raw(reader)))
     }
 
     /// One more handle has something new.
     pub(crate) fn add(&self) {
         if self.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
+            fence(Ordering::SeqCst);
             self.show();
         }
     }
@@ -47,27 +65,38 @@ impl Signal {
     /// A handle was polled.
     pub(crate) fn remove(&self) {
         if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            fence(Ordering::SeqCst);
             self.show();
         }
     }
 
-    /// Makes the descriptor say what the count says. Between the two another thread may count too, so each looks
-    /// again after its bytes: whoever is last leaves them as the count wants them, and nobody holds a lock.
+    /// Makes the descriptor say what the count says. Without a lock: who is woken by the byte polls at once, while the
+    /// thread that wrote it may not run again for long. Everybody looks at the count again after what he did, so what
+    /// is done last is right.
     fn show(&self) {
-        fence(Ordering::SeqCst);
-        let Some((reader, writer)) = self.pair.get() else { return };
+        let Some(pair) = self.mine() else { return };
         loop {
             let is_wanted = self.is_wanted();
-            // Neither end blocks, whatever happened to the socket.
             if is_wanted {
-                let _ = (&*writer).write(&[1]);
+                pair.raise();
             } else {
-                empty(reader);
+                pair.lower();
             }
+            fence(Ordering::SeqCst);
             if self.is_wanted() == is_wanted {
                 return;
             }
         }
+    }
+
+    /// The pair of this process.
+    fn mine(&self) -> Option<&Pair> {
+        let mut pair = self.first.get()?;
+        let me = std::process::id();
+        while pair.owner != me {
+            pair = pair.next.get()?;
+        }
+        Some(pair)
     }
 
     fn is_wanted(&self) -> bool {
@@ -76,8 +105,17 @@ impl Signal {
     }
 }
 
-fn empty(mut reader: &Socket) {
-    while reader.read(&mut [0; 64]).is_ok_and(|length| length == 64) {}
+/// Neither end blocks, whatever happened to the socket.
+impl Pair {
+    fn raise(&self) {
+        let _ = (&self.writer).write(&[1]);
+    }
+
+    /// There are as many bytes as threads that raised it at the same time.
+    fn lower(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.reader).read(&mut bytes), Ok(64)) {}
+    }
 }
 
 #[cfg(unix)]
@@ -116,10 +154,10 @@ mod tests {
 
     fn is_readable(signal: &Signal) -> bool {
         // Looks without taking: a peek is not in the standard library for these sockets.
-        let (reader, writer) = signal.pair.get().unwrap();
-        let found = (&*reader).read(&mut [0]).is_ok();
+        let pair = signal.mine().unwrap();
+        let found = (&pair.reader).read(&mut [0]).is_ok();
         if found {
-            (&*writer).write_all(&[1]).unwrap();
+            pair.raise();
         }
         found
     }
@@ -140,6 +178,19 @@ mod tests {
         assert!(!is_readable(&signal), "polled before it was counted");
         signal.add();
         assert!(is_readable(&signal));
+    }
+
+    #[test]
+    fn who_is_woken_finds_it_quiet_after_a_poll_whatever_the_other_thread_does() {
+        let signal = Signal::default();
+        signal.descriptor().unwrap();
+        // The thread that counts is stopped right behind its write.
+        signal.waiting.fetch_add(1, Ordering::SeqCst);
+        signal.mine().unwrap().raise();
+        signal.remove();
+        assert!(!is_readable(&signal));
+        signal.show();
+        assert!(!is_readable(&signal));
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl TuiControl {
         self.client.call("tui.control.response", json!({ "body": body })).map(drop)
     }
 
-    /// Ends the open question, and who waits for it. The next call of [`next`](Self::next) asks again.
+    /// Ends the open question; whoever waits for its answer gets `cancelled`. The next call of
+    /// [`next`](Self::next) asks again.
     pub fn close(&self) {
         let question = self.question().take();
         if let Some(question) = question {

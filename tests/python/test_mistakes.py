@@ -72,7 +72,7 @@ def test_unknown_operation(client):
         (lambda c: c.run("x", sesion="y"), "unknown option 'sesion'"),
         (lambda c: c.run("x", model="gpt"), "provider/model"),
         (lambda c: c.run("x", deadline="soon"), "number of seconds"),
-        (lambda c: c.session.list(timeout=-1), "timeout_ms must be a number"),
+        (lambda c: c.session.list(timeout=-1), "timeout must be a number of seconds"),
     ],
 )
 def test_wrong_arguments(client, call, message):

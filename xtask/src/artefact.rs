@@ -42,17 +42,19 @@ impl Profile {
 /// A version of Lua: the feature that builds for it and the programs that load it.
 pub(crate) struct Lua {
     pub(crate) feature: &'static str,
+    /// Who loads it.
+    pub(crate) title: &'static str,
     pub(crate) hosts: &'static [&'static str],
 }
 
 /// One module serves Lua 5.1 and LuaJIT: both want the same functions of their host.
 pub(crate) const LUAS: &[Lua] = &[
-    Lua { feature: "lua54", hosts: &["lua5.4"] },
-    Lua { feature: "lua51", hosts: &["lua5.1", "luajit"] },
-    Lua { feature: "lua52", hosts: &["lua5.2"] },
-    Lua { feature: "lua53", hosts: &["lua5.3"] },
+    Lua { feature: "lua54", title: "Lua 5.4", hosts: &["lua5.4"] },
+    Lua { feature: "lua51", title: "Lua 5.1 and LuaJIT", hosts: &["lua5.1", "luajit"] },
+    Lua { feature: "lua52", title: "Lua 5.2", hosts: &["lua5.2"] },
+    Lua { feature: "lua53", title: "Lua 5.3", hosts: &["lua5.3"] },
     // Debian has no Lua 5.5 yet: it is built, and nothing here loads it.
-    Lua { feature: "lua55", hosts: &[] },
+    Lua { feature: "lua55", title: "Lua 5.5", hosts: &[] },
 ];
 
 /// The programs of examples/, the same in every language.
@@ -82,6 +84,7 @@ pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
     for name in ["libopencode.so", "libopencode.a"] {
         place(&built.join(name), &dist().join("c").join(name))?;
     }
+    c_package()?;
     let folder = dist().join("lua").join(lua.feature);
     place(&built.join("libopencode_lua.so"), &folder.join("opencode.so"))?;
     Ok(folder)
@@ -101,6 +104,23 @@ pub(crate) fn examples(names: &[&str], profile: Profile) -> Result<PathBuf> {
         place(&built.join(name), &folder.join(name))?;
     }
     Ok(folder)
+}
+
+/// Puts beside the C library what a program needs to be compiled with it: the headers, and a file for pkg-config. The
+/// folder may be moved.
+fn c_package() -> Result<()> {
+    let folder = dist().join("c");
+    for name in ["opencode.h", "opencode_operations.h"] {
+        place(&workspace().join("include").join(name), &folder.join("include").join(name))?;
+    }
+    let description = format!(
+        "prefix=${{pcfiledir}}\nName: opencode\nDescription: Drives an OpenCode server\nVersion: {}\n\
+         Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}} -lopencode\n\
+         Libs.private: -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let path = folder.join("opencode.pc");
+    fs::write(&path, description).map_err(|e| Error::wrap(path.display(), e))
 }
 
 /// Builds the wheel, installs it into a fresh virtual environment with `packages`, and gives that

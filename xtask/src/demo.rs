@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use opencode_model::Model;
 use opencode_tests::binary::workspace;
-use opencode_tests::{Error, Result, Server};
+use opencode_tests::{Error, Result, Server, http};
 
 use crate::artefact::{self, LUAS, Profile};
 use crate::{progress, server, tools};
@@ -21,11 +21,15 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         [] => "Say hello from libopencode".to_owned(),
         words => words.join(" "),
     };
+    let given = env::var("OPENCODE_BASE_URL").ok().filter(|url| !url.is_empty());
+    if let Some(url) = &given {
+        // Before minutes of building.
+        progress::step(&format!("look for {}", shown(url)), |_| look(url))?;
+    }
     tools::ensure(tools::Need::Demo)?;
     let programs = build()?;
-    let given = env::var("OPENCODE_BASE_URL").ok().filter(|url| !url.is_empty());
     let (_running, variables, place) = match given {
-        Some(url) => (None, Vec::new(), format!("the server at {url}")),
+        Some(url) => (None, Vec::new(), format!("the server at {}", shown(&url))),
         None => {
             server::ensure()?;
             let (model, server) =
@@ -61,6 +65,30 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// An address as it may be shown: without user and password.
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// Whether something answers at an address. Whom it lets in, the programs will see.
+fn look(url: &str) -> Result<()> {
+    let url = shown(url);
+    let Some(rest) = url.strip_prefix("http://") else { return Ok(()) };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let has_port = host.rsplit_once(']').map_or(host, |(_, rest)| rest).contains(':');
+    let port = if has_port { "" } else { ":80" };
+    let health = format!("http://{host}{port}{}/global/health", path.trim_end_matches('/'));
+    http::send("GET", &health, &[], None).map(drop).map_err(|error| {
+        Error::new(format!(
+            "OPENCODE_BASE_URL: no server at {url}; start `opencode serve` there, or unset the \
+             variable for a server of the demo's own ({error})"
+        ))
+    })
+}
+
 fn build() -> Result<Vec<(&'static str, Command)>> {
     let examples = workspace().join("examples");
     let profile = Profile::Release;
@@ -72,4 +100,26 @@ fn build() -> Result<Vec<(&'static str, Command)>> {
     let c = Command::new(artefact::compile(&examples.join("c/ask.c"), &["-std=c99"])?);
     let rust = Command::new(artefact::examples(&["ask"], profile)?.join("ask"));
     Ok(vec![("Lua", lua), ("Python", python), ("C", c), ("Rust", rust)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        assert_eq!(shown("http://me:p@ss@host:1/x"), "http://host:1/x");
+        assert_eq!(shown("http://host:1"), "http://host:1");
+    }
+
+    #[test]
+    fn an_address_without_a_server_is_told_before_anything_is_built() {
+        let error = look("http://me:secret@127.0.0.1:9").unwrap_err().to_string();
+        assert!(
+            error.contains("no server at http://127.0.0.1:9; start `opencode serve`"),
+            "{error}"
+        );
+        assert!(!error.contains("secret"), "{error}");
+        assert!(look("https://127.0.0.1:9").is_ok());
+    }
 }

@@ -5,6 +5,7 @@ mod artefact;
 mod codegen;
 mod conformance;
 mod demo;
+mod dist;
 mod language_server;
 mod progress;
 mod readme;
@@ -20,6 +21,7 @@ use opencode_tests::{Error, Result};
 const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
 
   demo [-- PROMPT]  the same streamed prompt from Lua, Python, C and Rust
+  dist            what is shipped: the Lua modules, the wheel, the C library; into target/dist
   test            everything that a change must pass
   test --fast     what answers in about a minute
   conformance     call every operation in every language and rewrite docs/operations.md
@@ -51,6 +53,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match (task, flags.as_slice()) {
         ("demo", ["--", ..]) => demo::run(&rest[1..]),
         ("demo", _) => demo::run(rest),
+        ("dist", []) => dist::run(),
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
         ("conformance", []) => conformance::run(""),

@@ -149,7 +149,7 @@ impl Suite {
                 &["test", "-p", "opencode-core", "--no-default-features", "--lib"],
             )?;
             language_server::ensure()?;
-            self.cargo("generators", &["test", "-p", "xtask"])?;
+            self.cargo("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
         }
         Ok(())
     }
@@ -173,12 +173,13 @@ impl Suite {
         if !self.fast {
             self.headers()?;
             self.exports()?;
+            self.step("a program finds the C library with pkg-config", |_| found_by_pkg_config())?;
             self.types(&python)?;
         }
         let mut jobs: Vec<_> =
             modules.iter().flat_map(|(host, module)| lua_tests(host, module)).collect();
         jobs.push(python_tests(&python));
-        for name in ["main", "server"] {
+        for name in ["main", "server", "hostile"] {
             jobs.extend(c_tests(name, self.fast)?);
         }
         self.side_by_side("the tests in Lua, Python and C", jobs)?;
@@ -336,6 +337,11 @@ fn lua_tests<'a>(host: &str, module: &Path) -> Vec<progress::Job<'a>> {
     lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
     let mut jobs = vec![job(format!("Lua tests in {host}"), lua)];
     if host == "luajit" {
+        let mut ffi = Command::new(host);
+        ffi.arg(workspace().join("tests/lua/ffi.lua"));
+        ffi.arg(workspace().join("include/opencode.h"));
+        ffi.arg(artefact::dist().join("c/libopencode.so"));
+        jobs.push(job("the C library in LuaJIT's FFI".to_owned(), ffi));
         let mut nvim = Command::new("nvim");
         nvim.env("LUA_CPATH", module.join("?.so"));
         nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
@@ -365,6 +371,25 @@ fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
         jobs.push(job(format!("C tests under valgrind: {name}"), valgrind));
     }
     Ok(jobs)
+}
+
+/// Compiles an example with nothing but what pkg-config says.
+fn found_by_pkg_config() -> Result<()> {
+    let source = workspace().join("examples/c/ask.c");
+    let folder = artefact::dist().join("c");
+    let output = scratch("pkg-config")?.join("ask");
+    let script =
+        "cc -std=c99 \"$1\" $(pkg-config --cflags --libs opencode) -o \"$2\" && \"$2\" 2>&1";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).args([&source, &output]);
+    shell.env("PKG_CONFIG_PATH", &folder).env("LD_LIBRARY_PATH", &folder);
+    let output = shell.env("OPENCODE_BASE_URL", "ftp://x").output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(1) && printed.contains("base_url") {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(format!("cc with pkg-config: {}\n{printed}{errors}", output.status)))
 }
 
 /// The folder that holds generated programs of a document.

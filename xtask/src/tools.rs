@@ -38,7 +38,7 @@ const fn tool(
     Tool { command, probe: &[], package, purpose, need }
 }
 
-const TOOLS: [Tool; 19] = [
+const TOOLS: [Tool; 20] = [
     tool("git", "git", "the server reads the project with it", Need::Demo),
     tool("rg", "ripgrep", "the server searches files with it", Need::Demo),
     tool("npm", "npm", "fetches the pinned server", Need::Demo),
@@ -53,6 +53,7 @@ const TOOLS: [Tool; 19] = [
         need: Need::Demo,
     },
     tool("g++", "g++", "compiles the header as C++", Need::Test),
+    tool("pkg-config", "pkg-config", "finds the C library", Need::Test),
     tool("nm", "binutils", "lists the exported symbols", Need::Test),
     tool("lua5.1", "lua5.1", "runs the Lua module", Need::Test),
     tool("lua5.2", "lua5.2", "runs the Lua module", Need::Test),

@@ -1,11 +1,11 @@
 -- Which servers there are, and what is wrong with one: opencode.discover(2000), client:doctor(), opencode.doctor().
 
 local raw, opencode, shared = ...
-local finish, expect, check_self, Client = shared.finish, shared.expect, shared.check_self, shared.Client
+local finish, check_self, Client = shared.finish, shared.check_self, shared.Client
 
 -- Blocks, at most for timeout_ms (2000).
 function opencode.discover(timeout_ms)
-  if timeout_ms ~= nil then expect(timeout_ms, "number", "opencode.discover: the timeout", 2) end
+  shared.expect_time(timeout_ms, "opencode.discover", 2)
   return raw.discover(timeout_ms or 2000)
 end
 
@@ -17,7 +17,7 @@ end
 
 -- For the command line: prints one line per check of the server that opencode.client(options) means.
 function opencode.doctor(options)
-  if options ~= nil then expect(options, "table", "opencode.doctor: the options", 2) end
+  shared.expect_options(options, "opencode.doctor", 2)
   local made, message, err = finish(2, raw.client_new(options))
   if not made then return nil, message, err end
   local found = raw.doctor(made)

@@ -1,18 +1,18 @@
 -- Long lists, page by page, newest first.
 
 local raw, _, shared = ...
-local Client, finish, expect, check_self = shared.Client, shared.finish, shared.expect, shared.check_self
+local Client, finish, handle, check_self = shared.Client, shared.finish, shared.handle, shared.check_self
 
-local Pages = {}
+local Pages = { __name = "opencode.pages" }
 Pages.__index = Pages
 
 -- The next item; nil at the end. Blocks when a page has to be fetched.
 function Pages:next()
-  local item, message, err = finish(2, raw.pages_next(self.raw))
+  local item, message, err = finish(2, raw.pages_next(handle(self, Pages, "next", 2)))
   return item, message, err
 end
 
-function Pages:is_complete() return raw.pages_is_complete(self.raw) end
+function Pages:is_complete() return raw.pages_is_complete(handle(self, Pages, "is_complete", 2)) end
 
 -- In a `for` loop the list is its own iterator. A loop cannot be told of a failure, so that is raised, as io.lines does.
 function Pages:__call()
@@ -23,15 +23,15 @@ end
 
 function Client:messages(session_id, options)
   check_self(self, "messages", 2)
-  expect(session_id, "string", "client:messages: the session", 2)
-  if options ~= nil then expect(options, "table", "client:messages: the options", 2) end
+  shared.expect_text(session_id, "client:messages: the session", 2)
+  shared.expect_options(options, "client:messages", 2)
   local pages = finish(2, raw.messages_open(self.raw, session_id, options))
   return setmetatable({ raw = pages }, Pages)
 end
 
 function Client:sessions(options)
   check_self(self, "sessions", 2)
-  if options ~= nil then expect(options, "table", "client:sessions: the options", 2) end
+  shared.expect_options(options, "client:sessions", 2)
   local pages = finish(2, raw.sessions_open(self.raw, options))
   return setmetatable({ raw = pages }, Pages)
 end

@@ -1,14 +1,13 @@
 -- Servers that the host starts itself: opencode.Server.start { ... } and opencode.Server.launch { ... }.
 
 local raw, opencode, shared = ...
-local Error, finish, expect = shared.Error, shared.finish, shared.expect
+local Error, finish = shared.Error, shared.finish
 
 local Server = {}
+local meta = { __name = "opencode.server", __index = Server }
 
 local function check_self(self, method, level)
-  if type(self) ~= "table" or not rawget(self, "raw") then
-    error("write server:" .. method .. "(...) with a colon", level + 1)
-  end
+  shared.handle(self, meta, method, level + 1)
 end
 
 local function failure(self)
@@ -26,6 +25,7 @@ end
 
 function Server:wait(timeout_ms)
   check_self(self, "wait", 2)
+  shared.expect_time(timeout_ms, "server:wait", 2)
   local state = raw.server_wait(self.raw, timeout_ms)
   if state == "failed" then return state, failure(self) end
   return state
@@ -33,7 +33,7 @@ end
 
 function Server:client(options)
   check_self(self, "client", 2)
-  if options ~= nil then expect(options, "table", "server:client: the options", 2) end
+  shared.expect_options(options, "server:client", 2)
   local made, message, err = finish(2, raw.server_client(self.raw, options))
   if not made then return nil, message, err end
   return shared.client_of(made)
@@ -66,17 +66,14 @@ function Server:close()
   raw.server_close(self.raw)
 end
 
-local meta = {
-  __name = "opencode.server",
-  __index = Server,
-  __close = function(server) server:close() end,
-  __tostring = function(server)
-    return "opencode.Server(" .. (raw.server_url(server.raw) or raw.server_poll(server.raw)) .. ")"
-  end,
-}
+function meta.__close(server) server:close() end
+
+function meta.__tostring(server)
+  return "opencode.Server(" .. (raw.server_url(server.raw) or raw.server_poll(server.raw)) .. ")"
+end
 
 local function make(begin, what, options, level)
-  if options ~= nil then expect(options, "table", what .. ": the options", level + 1) end
+  shared.expect_options(options, what, level + 1)
   local made, message, err = finish(level + 1, begin(options))
   if not made then return nil, message, err end
   return setmetatable({ raw = made }, meta)

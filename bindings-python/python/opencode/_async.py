@@ -8,12 +8,13 @@ import weakref
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
-from ._client import ClientBase, arguments_of, pairs_of, prompt_of
+from ._client import ClientBase, arguments_of, described, pairs_of, prompt_of
 from ._drift import Drift
+from ._errors import APITimeoutError
 from ._options import call_options, options
 from ._events import EventStream
 from ._pages import Pages
-from ._run import Detached, Reply, Run, Update
+from ._run import Detached, Reply, Run, Update, not_finished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,10 +90,14 @@ class AsyncCall:
     def __init__(self, call: Call, client: AsyncClient) -> None:
         self._call = call
         self._client = client
+        self._is_taken = False
         client._waker.add(self)
 
     def _take(self) -> bool:
-        return self._call.poll() == "done" and self._call.wait(0)
+        # Once: every look would read the whole answer again.
+        if not self._is_taken and self._call.poll() == "done":
+            self._is_taken = self._call.wait(0)
+        return self._is_taken
 
     async def result(self) -> Any:
         """The answer of the operation; raises what it raised."""
@@ -205,7 +210,13 @@ class AsyncRun:
 
     async def detach(self) -> Detached:
         """Leaves the run to the server, once its prompt is sent."""
-        return await asyncio.to_thread(self._run.detach, None)
+        while True:
+            try:
+                # In slices: a thread that waits for ever would keep a loop that is over from ending.
+                return await asyncio.to_thread(self._run.detach, 0.5)
+            except APITimeoutError:
+                if self._is_over():
+                    raise
 
 
 class AsyncClient(ClientBase, AsyncOperations):
@@ -312,8 +323,18 @@ class AsyncClient(ClientBase, AsyncOperations):
         return AsyncRun(Run(self._native.run(prompt_of(prompt, given)), self._drain), self)
 
     async def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
-        """Sends a prompt and gives its reply. Cancelling the task leaves the prompt to the server."""
-        return await asyncio.wait_for(self.run(prompt, **given).result(), timeout)
+        """Sends a prompt and gives its reply, waiting at most `timeout` seconds for it.
+
+        Cancelling the task leaves the prompt to the server. Raises what `Client.ask` raises.
+        """
+        run = self.run(prompt, **given)
+        try:
+            return await asyncio.wait_for(run.result(), timeout)
+        except asyncio.TimeoutError as error:
+            # A run may fail in this way by itself.
+            if isinstance(error, APITimeoutError):
+                raise
+            raise not_finished(run._run, timeout) from None
 
     def resume(self, session: str, message: str, **given: Any) -> AsyncRun:
         """Picks up a run that was started elsewhere."""
@@ -417,7 +438,4 @@ class AsyncClient(ClientBase, AsyncOperations):
                 extra_headers=extra_headers,
             )
 
-        operation.__name__ = name.rpartition(".")[2]
-        operation.__qualname__ = name
-        operation.__doc__ = doc
-        return operation
+        return described(operation, name, doc)

@@ -20,6 +20,8 @@ class AsyncPages(Generic[Item]):
     def __init__(self, pages: Pages[Item]) -> None:
         self._pages = pages
         self._page: Iterator[Item] = iter(())
+        # Outlives a task that is cancelled while it waits: its page would be lost.
+        self._fetch: asyncio.Task[list[Item] | None] | None = None
 
     def __aiter__(self) -> AsyncPages[Item]:
         return self
@@ -27,9 +29,15 @@ class AsyncPages(Generic[Item]):
     async def __anext__(self) -> Item:
         for item in self._page:
             return item
+        if self._fetch is None:
+            fetch = asyncio.to_thread(self._pages._native.next_page)
+            self._fetch = asyncio.ensure_future(fetch)
+        fetching = self._fetch
         try:
-            page = await asyncio.to_thread(self._pages._native.next_page)
+            page = await asyncio.shield(fetching)
         finally:
+            if fetching.done() and self._fetch is fetching:
+                self._fetch = None
             if self._pages._drain is not None:
                 self._pages._drain()
         if page is None:

@@ -44,6 +44,10 @@ class _Null:
     def __bool__(self) -> bool:
         return False
 
+    # There is one: a copy of it is itself, in another process too.
+    def __reduce__(self) -> str:
+        return "NULL"
+
 
 NULL: Any = _Null()
 """Sends null where None would mean that nothing was given."""
@@ -76,9 +80,12 @@ class Namespace:
         self._path = path
 
     def __getattr__(self, name: str) -> Any:
-        found = self._node.get(name)
+        # Who copies an object asks one that has no attributes yet.
+        found = None if name.startswith("_") else self._node.get(name)
         if found is None:
-            raise AttributeError(f"there is no operation '{self._path}.{name}'")
+            path = self.__dict__.get("_path", "")
+            # With name and object, Python itself says what was probably meant.
+            raise AttributeError(f"there is no operation '{path}.{name}'", name=name, obj=self)
         if isinstance(found, _Node):
             value: Any = Namespace(self._client, found, f"{self._path}.{name}")
         else:
@@ -88,7 +95,7 @@ class Namespace:
         return value
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._node]
+        return sorted({*super().__dir__(), *self._node})
 
     def __repr__(self) -> str:
         return f"<opencode namespace {self._path}>"
@@ -180,7 +187,8 @@ class ClientBase:
     def __getattr__(self, name: str) -> Any:
         node = _TREE.get(name)
         if node is None:
-            raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
+            text = f"{type(self).__name__} has no attribute '{name}'"
+            raise AttributeError(text, name=name, obj=self)
         if name == "pty":
             from ._pty import PtyNamespace
 
@@ -191,7 +199,7 @@ class ClientBase:
         return value
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *_TREE]
+        return sorted({*super().__dir__(), *_TREE})
 
     def __repr__(self) -> str:
         return f"<opencode.{type(self).__name__} {self._native.base_url}>"
@@ -436,7 +444,7 @@ class Client(ClientBase, Operations):
         """The requests of a terminal interface that is controlled by programs. Touches no network."""
         from ._tui import TuiControl
 
-        return TuiControl(self._native.tui_control())
+        return TuiControl(self._native.tui_control(), self)
 
     def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.
@@ -465,19 +473,35 @@ class Client(ClientBase, Operations):
             settings = call_options(timeout, max_retries, extra_headers)
             return call(name, arguments_of(name, positional, args, given), settings)
 
-        operation.__name__ = name.rpartition(".")[2]
-        operation.__qualname__ = name
-        operation.__doc__ = doc
-        return operation
+        return described(operation, name, doc)
+
+
+def described(operation: Any, name: str, doc: str) -> Any:
+    """Gives the function of an operation its name and what `help` shows."""
+    operation.__name__ = name.rpartition(".")[2]
+    operation.__qualname__ = name
+    operation.__doc__ = f"{doc}\n\n{_native.signature(name)}"
+    return operation
 
 
 def pairs_of(query: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """The query of a request, as texts."""
-    return [(name, str(value)) for name, value in (query or {}).items()]
+    """The query of a request, as texts: what is None is left out, as in an operation."""
+    given = (query or {}).items()
+    return [(name, _text_of(value)) for name, value in given if value is not None]
+
+
+def _text_of(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def prompt_of(prompt: Any, given: dict[str, Any]) -> dict[str, Any]:
     """A prompt with its options, by the core's names."""
     made = options(given)
-    made["prompt"] = prompt if isinstance(prompt, str) else list(prompt)
+    if not isinstance(prompt, str):
+        # A dict or bytes would give a list too, and not one that anybody means.
+        if not isinstance(prompt, (list, tuple)):
+            kind = type(prompt).__name__
+            raise InvalidArgumentError(f"the prompt must be a text or a list of texts and parts, not {kind}")
+        prompt = list(prompt)
+    made["prompt"] = prompt
     return made

@@ -31,10 +31,12 @@ def milliseconds(name: str, value: Any) -> float:
     seconds = getattr(value, "total_seconds", None)
     if seconds is not None:
         value = seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    # No comparison is true of NaN.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
         from ._errors import InvalidArgumentError
 
-        raise InvalidArgumentError(f"{name} must be a number of seconds, not {value!r}")
+        wanted = "a number of seconds that is not negative"
+        raise InvalidArgumentError(f"{name} must be {wanted}, not {value!r}")
     return value * 1000
 
 

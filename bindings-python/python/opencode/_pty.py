@@ -40,7 +40,7 @@ class PtyBase:
     def write(self, text: str) -> None:
         """Types a text. Returns at once: it is sent in the background, in order with what else was typed.
 
-        Raises ClosedError when the terminal is over, LimitError when a megabyte waits to be sent.
+        Raises ClosedError when the terminal is over, RunLimitError when a megabyte waits to be sent.
         """
         self._native.write(text)
 

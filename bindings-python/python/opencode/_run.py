@@ -150,6 +150,17 @@ def update_of(data: dict[str, Any]) -> Update:
     return Update(data)
 
 
+def not_finished(run: Run, timeout: float | None) -> OpencodeError:
+    """The error of who waited in vain."""
+    from ._errors import APITimeoutError
+
+    return APITimeoutError(
+        f"run: not finished within {timeout} s; {run.why()}; wait again, or cancel it",
+        operation="run",
+        sent=True,
+    )
+
+
 class Run:
     """One prompt on its way to its reply. Made by `Client.run`.
 
@@ -196,13 +207,7 @@ class Run:
         Raises why the run failed, and APITimeoutError when it is not over in time: it goes on then.
         """
         if not self.wait(timeout):
-            from ._errors import APITimeoutError
-
-            raise APITimeoutError(
-                f"run: not finished within {timeout} s; {self.why()}; wait again, or cancel it",
-                operation="run",
-                sent=True,
-            )
+            raise not_finished(self, timeout)
         error = self.error
         if error is not None:
             raise error
@@ -267,8 +272,20 @@ class Run:
         self._native.reply_question(id, lists)
 
     def detach(self, timeout: float | None = None) -> Detached:
-        """Leaves the run to the server, once its prompt is sent. Another process can resume it."""
-        return Detached(*self._native.detach(timeout))
+        """Leaves the run to the server, once its prompt is sent. Another process can resume it.
+
+        Blocks until it is sent, at most `timeout` seconds; Ctrl-C ends the waiting. Raises why the run failed, and
+        APITimeoutError when it is not sent in time: it goes on then.
+        """
+        found = self._native.detach(timeout)
+        if found is None:
+            from ._errors import APITimeoutError
+
+            raise APITimeoutError(
+                f"run: not sent within {timeout} s; {self.why()}; detach it again, or cancel it",
+                operation="run",
+            )
+        return Detached(*found)
 
     def __repr__(self) -> str:
         return f"<opencode.Run {self.messageID} {self.state}>"

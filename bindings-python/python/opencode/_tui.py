@@ -8,13 +8,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import _native
+    from ._client import Client
 
 
 class TuiControl:
     """The requests of a terminal interface that is controlled by programs. Made by `Client.tui_control`."""
 
-    def __init__(self, native: _native.TuiControl) -> None:
+    def __init__(self, native: _native.TuiControl, client: Client) -> None:
         self._native = native
+        self._client = client
 
     def next(self, timeout: float | None = None) -> dict[str, Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain.
@@ -24,8 +26,8 @@ class TuiControl:
         return self._native.next(timeout)
 
     def respond(self, value: Any) -> None:
-        """Answers the request that `next` gave, with any JSON value."""
-        self._native.respond(value)
+        """Answers the request that `next` gave, with any JSON value. Blocks for one request; Ctrl-C ends it."""
+        self._client.call("tui.control.response", {"body": value})
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Every request in turn, for ever."""

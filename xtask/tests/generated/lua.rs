@@ -98,6 +98,20 @@ fn a_class_that_takes_no_other_names_lists_all_its_own() {
 }
 
 #[test]
+fn every_function_says_what_it_does() {
+    for file in files() {
+        let text = fs::read_to_string(&file).expect("it can be read");
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("function "))
+        {
+            let mut comment = lines[..at].iter().rev().take_while(|line| line.starts_with("---"));
+            let is_said = comment.any(|line| line.len() > 3 && !line.starts_with("---@"));
+            assert!(is_said, "{}:{}: {line}", file.display(), at + 1);
+        }
+    }
+}
+
+#[test]
 fn every_operation_is_a_field_of_its_namespace() {
     let text = text();
     let spec = fs::read_to_string(root().join("spec/operations.json")).expect("it is there");

@@ -1,0 +1,365 @@
+/* What a program may do wrong, or at the worst moment. Prints a line per test. */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <opencode.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int passed, failed;
+static const char *current;
+
+#define CHECK(condition)                                                                     \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);               \
+            failed++;                                                                        \
+            return;                                                                          \
+        }                                                                                    \
+    } while (0)
+
+#define OK OPENCODE_STATUS_OK
+#define INVALID OPENCODE_STATUS_INVALID_ARGUMENT
+
+/* Refused with one line that names what is wrong. */
+#define REFUSED(call, part)                                                                  \
+    do {                                                                                     \
+        OpencodeReply *reply = NULL;                                                         \
+        OpencodeStatus got = (call);                                                         \
+        const char *message = opencode_reply_message(reply);                                 \
+        int ok = got == INVALID && strstr(message, part) && !strchr(message, '\n');          \
+        if (!ok)                                                                             \
+            printf("FAILED %s: line %d: status %d: %s\n", current, __LINE__, (int)got, message); \
+        opencode_reply_free(reply);                                                          \
+        if (!ok) {                                                                           \
+            failed++;                                                                        \
+            return;                                                                          \
+        }                                                                                    \
+    } while (0)
+
+static OpencodeClient *client;
+
+static void null_everywhere(void) {
+    OpencodeRun *run = NULL;
+    REFUSED(opencode_client_new(NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_client_next_log(NULL, &reply), "client is NULL");
+    REFUSED(opencode_client_fd(NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_client_fd(client, NULL, &reply), "fd is NULL");
+    REFUSED(opencode_call(NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_call(client, NULL, NULL, &reply), "operation is NULL");
+    REFUSED(opencode_call_with(NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_call_start(NULL, NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_call_start(client, "global.health", NULL, NULL, NULL, &reply), "call is NULL");
+    REFUSED(opencode_call_poll(NULL, &reply), "call is NULL");
+    REFUSED(opencode_call_wait(NULL, 0, &reply), "call is NULL");
+    REFUSED(opencode_request(NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_request(client, NULL, NULL, NULL, &reply), "method is NULL");
+    REFUSED(opencode_request(client, "GET", NULL, NULL, &reply), "path is NULL");
+    REFUSED(opencode_ask(NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_ask(client, NULL, &reply), "prompt_json is NULL");
+    REFUSED(opencode_run_start(NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_run_text(NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_run_text(client, NULL, NULL, NULL, &reply), "text is NULL");
+    REFUSED(opencode_run_text(client, "x", NULL, NULL, &reply), "run is NULL");
+    REFUSED(opencode_run_resume(NULL, NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_run_resume(client, NULL, NULL, NULL, NULL, &reply), "session_id is NULL");
+    REFUSED(opencode_run_resume(client, "ses_1", NULL, NULL, NULL, &reply), "message_id is NULL");
+    REFUSED(opencode_run_resume(client, "ses_1", "msg_1", NULL, NULL, &reply), "run is NULL");
+    REFUSED(opencode_run_poll(NULL, 0, &reply), "run is NULL");
+    REFUSED(opencode_run_wait(NULL, 0, &reply), "run is NULL");
+    REFUSED(opencode_run_info(NULL, &reply), "run is NULL");
+    REFUSED(opencode_run_detach(NULL, 0, &reply), "run is NULL");
+    REFUSED(opencode_events_open(NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_events_open(client, NULL, NULL, &reply), "events is NULL");
+    REFUSED(opencode_events_next(NULL, 0, &reply), "events is NULL");
+    REFUSED(opencode_messages_open(NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_messages_open(client, NULL, NULL, NULL, &reply), "session_id is NULL");
+    REFUSED(opencode_messages_open(client, "ses_1", NULL, NULL, &reply), "pages is NULL");
+    REFUSED(opencode_sessions_open(NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_sessions_open(client, NULL, NULL, &reply), "pages is NULL");
+    REFUSED(opencode_pages_next(NULL, &reply), "pages is NULL");
+    REFUSED(opencode_pty_open(NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_pty_connect(client, NULL, NULL, NULL, &reply), "pty_id is NULL");
+    REFUSED(opencode_pty_connect(client, "pty_1", NULL, NULL, &reply), "pty is NULL");
+    REFUSED(opencode_pty_read(NULL, 0, &reply), "pty is NULL");
+    REFUSED(opencode_pty_write(NULL, NULL, &reply), "pty is NULL");
+    REFUSED(opencode_pty_resize(NULL, 0, 0, &reply), "pty is NULL");
+    REFUSED(opencode_pty_kill(NULL, &reply), "pty is NULL");
+    REFUSED(opencode_server_start(NULL, NULL, &reply), "server is NULL");
+    REFUSED(opencode_server_launch(NULL, NULL, &reply), "server is NULL");
+    REFUSED(opencode_server_client(NULL, NULL, &reply), "server is NULL");
+    REFUSED(opencode_server_url(NULL, &reply), "server is NULL");
+    REFUSED(opencode_server_environment(NULL, &reply), "server is NULL");
+    REFUSED(opencode_server_output(NULL, &reply), "server is NULL");
+    REFUSED(opencode_attach(NULL, NULL, &reply), "path is NULL");
+    REFUSED(opencode_attach_bytes(NULL, NULL, 0, NULL, &reply), "name is NULL");
+    REFUSED(opencode_usage(NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_usage(client, NULL, NULL, &reply), "session_id is NULL");
+    REFUSED(opencode_tui_prompt(NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_tui_prompt(client, NULL, &reply), "text is NULL");
+    REFUSED(opencode_tui_control_open(NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_tui_control_open(client, NULL, &reply), "control is NULL");
+    REFUSED(opencode_tui_control_wait(NULL, 0, &reply), "control is NULL");
+    REFUSED(opencode_tui_control_respond(NULL, NULL, &reply), "control is NULL");
+    REFUSED(opencode_replay_start(NULL, NULL, &reply), "path is NULL");
+    REFUSED(opencode_doctor(NULL, &reply), "client is NULL");
+    REFUSED(opencode_drift(NULL, &reply), "client is NULL");
+    CHECK(opencode_client_close(NULL) == INVALID && opencode_call_cancel(NULL) == INVALID);
+    CHECK(opencode_run_cancel(NULL, 0) == INVALID && opencode_run_reply_permission(NULL, NULL, NULL, NULL) == INVALID);
+    CHECK(opencode_run_reply_question(NULL, NULL, NULL) == INVALID && opencode_events_close(NULL) == INVALID);
+    CHECK(opencode_pty_close(NULL) == INVALID && opencode_server_close(NULL) == INVALID);
+    CHECK(opencode_server_poll(NULL) == OPENCODE_SERVER_STATE_CLOSED && opencode_server_pid(NULL) == 0);
+    CHECK(opencode_server_wait(NULL, -1) == OPENCODE_SERVER_STATE_CLOSED);
+    CHECK(opencode_reply_number(NULL, NULL, 7) == 7 && opencode_reply_length(NULL) == 0);
+    CHECK(opencode_reply_status(NULL) == INVALID && opencode_reply_http_status(NULL) == 0);
+    CHECK(*opencode_pty_id(NULL) == 0 && *opencode_replay_url(NULL) == 0);
+    /* An answer that nobody can take is none: the run keeps its updates. */
+    CHECK(opencode_run_text(client, "Say pong", NULL, &run, NULL) == OK);
+    CHECK(opencode_run_poll(run, -1, NULL) == INVALID && opencode_run_wait(run, 60000, NULL) == OK);
+    CHECK(opencode_run_reply_permission(run, NULL, "once", NULL) == INVALID);
+    CHECK(opencode_run_reply_permission(run, "per_1", NULL, NULL) == INVALID);
+    CHECK(opencode_run_reply_permission(run, "per_1", "perhaps", NULL) == INVALID);
+    CHECK(opencode_run_reply_question(run, "que_1", "[1]") == INVALID);
+    opencode_run_free(run);
+    opencode_server_free(NULL);
+    opencode_events_free(NULL);
+    opencode_pages_free(NULL);
+    opencode_replay_free(NULL);
+    passed++;
+}
+
+static void not_utf8_everywhere(void) {
+    const char *bad = "\xff\xfe";
+    OpencodeClient *other = NULL;
+    OpencodeRun *run = NULL;
+    OpencodeCall *call = NULL;
+    OpencodePty *pty = NULL;
+    OpencodePages *pages = NULL;
+    OpencodeEvents *events = NULL;
+    OpencodeReplay *replay = NULL;
+    OpencodeServer *server = NULL;
+    REFUSED(opencode_client_new(bad, &other, &reply), "options_json is not UTF-8");
+    REFUSED(opencode_call(client, bad, NULL, &reply), "operation is not UTF-8");
+    REFUSED(opencode_call(client, "session.get", bad, &reply), "arguments_json is not UTF-8");
+    REFUSED(opencode_call_with(client, "session.get", NULL, bad, &reply), "options_json is not UTF-8");
+    REFUSED(opencode_call_start(client, bad, NULL, NULL, &call, &reply), "operation is not UTF-8");
+    REFUSED(opencode_request(client, bad, "/", NULL, &reply), "method is not UTF-8");
+    REFUSED(opencode_request(client, "GET", bad, NULL, &reply), "path is not UTF-8");
+    REFUSED(opencode_ask(client, bad, &reply), "prompt_json is not UTF-8");
+    REFUSED(opencode_run_text(client, bad, NULL, &run, &reply), "text is not UTF-8");
+    REFUSED(opencode_run_resume(client, bad, "msg_1", NULL, &run, &reply), "session_id is not UTF-8");
+    REFUSED(opencode_messages_open(client, bad, NULL, &pages, &reply), "session_id is not UTF-8");
+    REFUSED(opencode_events_open(client, bad, &events, &reply), "options_json is not UTF-8");
+    REFUSED(opencode_pty_connect(client, bad, NULL, &pty, &reply), "pty_id is not UTF-8");
+    REFUSED(opencode_server_launch(bad, &server, &reply), "options_json is not UTF-8");
+    REFUSED(opencode_attach(bad, NULL, &reply), "path is not UTF-8");
+    REFUSED(opencode_usage(client, bad, NULL, &reply), "session_id is not UTF-8");
+    REFUSED(opencode_tui_prompt(client, bad, &reply), "text is not UTF-8");
+    REFUSED(opencode_replay_start(bad, &replay, &reply), "path is not UTF-8");
+    CHECK(!other && !run && !call && !pty && !pages && !events && !replay && !server);
+    passed++;
+}
+
+static void numbers_beyond_all_bounds(void) {
+    const char *huge[] = {"1e308", "18446744073709551616", "9223372036854775807", "0"};
+    OpencodeReply *reply = NULL;
+    OpencodeRun *run = NULL;
+    OpencodeCall *call = NULL;
+    OpencodeEvents *events = NULL;
+    OpencodeClient *other = NULL;
+    char options[300];
+    size_t i;
+    CHECK(opencode_run_text(client, "Say pong", NULL, &run, NULL) == OK);
+    CHECK(opencode_run_wait(run, INT64_MAX, NULL) == OK && opencode_run_wait(run, INT64_MIN, NULL) == OK);
+    CHECK(opencode_run_cancel(run, INT64_MAX) == OK && opencode_run_cancel(run, INT64_MIN) == OK);
+    CHECK(opencode_run_detach(run, INT64_MAX, NULL) == OK && opencode_run_detach(run, INT64_MIN, NULL) == OK);
+    do {
+        CHECK(opencode_run_poll(run, INT64_MAX, &reply) == OK);
+        opencode_reply_free(reply);
+    } while (reply);
+    opencode_run_free(run);
+    CHECK(opencode_call_start(client, "global.health", NULL, NULL, &call, NULL) == OK);
+    CHECK(opencode_call_wait(call, INT64_MAX, NULL) == OK && opencode_call_wait(call, INT64_MIN, NULL) == OK);
+    opencode_call_free(call);
+    CHECK(opencode_events_open(client, NULL, &events, NULL) == OK);
+    CHECK(opencode_events_next(events, INT64_MAX, &reply) == OK && reply);
+    opencode_reply_free(reply);
+    opencode_events_free(events);
+    for (i = 0; i < sizeof huge / sizeof *huge; i++) {
+        sprintf(options, "{\"connect_timeout_ms\":%s,\"stall_timeout_ms\":%s,\"max_body_bytes\":1e300}", huge[i], huge[i]);
+        CHECK(opencode_client_new(options, &other, NULL) == OK);
+        opencode_client_free(other);
+        sprintf(options, "{\"deadline_ms\":%s,\"start_timeout_ms\":%s,\"server_timeout_ms\":%s}", i < 3 ? huge[i] : "1e9",
+                huge[i], i < 3 ? huge[i] : "1e9");
+        CHECK(opencode_run_text(client, "Say pong", options, &run, NULL) == OK);
+        CHECK(i == 3 || opencode_run_wait(run, 60000, NULL) == OK);
+        opencode_run_free(run);
+        sprintf(options, "{\"timeout_ms\":%s,\"max_retries\":%s}", i < 3 ? huge[i] : "1e9", huge[i]);
+        CHECK(opencode_call_with(client, "global.health", NULL, options, NULL) == OK);
+    }
+    REFUSED(opencode_call_with(client, "global.health", NULL, "{\"timeout_ms\":-1}", &reply), "not negative");
+    REFUSED(opencode_call_with(client, "global.health", NULL, "{\"timeout_ms\":1e999}", &reply), "JSON");
+    passed++;
+}
+
+static void a_text_stays_where_it_is(void) {
+    OpencodeReply *reply = NULL;
+    const char *first, *again;
+    char pointer[40];
+    int i;
+    CHECK(opencode_call(client, "session.create", "{\"title\":\"a\\u0000b\",\"metadata\":{\"n\":[1,2,3]}}", &reply) == OK);
+    first = opencode_reply_text(reply, "/id");
+    for (i = 0; i < 1000; i++) {
+        sprintf(pointer, "/metadata/n/%d", i);
+        opencode_reply_text(reply, pointer);
+    }
+    again = opencode_reply_text(reply, "/id");
+    CHECK(first == again && strncmp(first, "ses_", 4) == 0);
+    /* A text ends at its NUL; all of it is in the JSON. */
+    CHECK(strcmp(opencode_reply_text(reply, "/title"), "a") == 0);
+    CHECK(strstr(opencode_reply_json(reply), "a\\u0000b") != NULL);
+    CHECK(!opencode_reply_text(reply, "no slash") && !opencode_reply_text(reply, "/metadata/n/99999999999999999999"));
+    CHECK(!opencode_reply_text(reply, "\xff") && !opencode_reply_header(reply, "\xff"));
+    CHECK(opencode_reply_number(reply, "/id", 5) == 5);
+    opencode_reply_free(reply);
+    passed++;
+}
+
+static void a_call_outlives_its_client(void) {
+    OpencodeClient *other = NULL;
+    OpencodeCall *call = NULL;
+    OpencodeReply *reply = NULL;
+    OpencodePages *pages = NULL;
+    CHECK(opencode_client_new(NULL, &other, NULL) == OK);
+    CHECK(opencode_call_start(other, "doc.get", NULL, NULL, &call, NULL) == OK);
+    CHECK(opencode_sessions_open(other, NULL, &pages, NULL) == OK);
+    opencode_client_free(other);
+    CHECK(opencode_call_wait(call, 60000, &reply) == OK && opencode_reply_length(reply) > 1000);
+    opencode_reply_free(reply);
+    opencode_call_free(call);
+    CHECK(opencode_pages_next(pages, &reply) == OK);
+    opencode_reply_free(reply);
+    opencode_pages_free(pages);
+    passed++;
+}
+
+struct waiter {
+    OpencodeRun *run;
+    OpencodeCall *call;
+    OpencodeEvents *events;
+    OpencodePty *pty;
+    OpencodeStatus status;
+};
+
+static void *wait_for_run(void *data) {
+    struct waiter *mine = data;
+    mine->status = opencode_run_wait(mine->run, -1, NULL);
+    return NULL;
+}
+
+static void *wait_for_call(void *data) {
+    struct waiter *mine = data;
+    mine->status = opencode_call_wait(mine->call, -1, NULL);
+    return NULL;
+}
+
+static void *wait_for_event(void *data) {
+    struct waiter *mine = data;
+    OpencodeReply *event = NULL;
+    do {
+        opencode_reply_free(event);
+        event = NULL;
+        mine->status = opencode_events_next(mine->events, -1, &event);
+    } while (mine->status == OK);
+    opencode_reply_free(event);
+    return NULL;
+}
+
+static void *read_pty(void *data) {
+    struct waiter *mine = data;
+    OpencodeReply *output = NULL;
+    const char *type = "";
+    while ((mine->status = opencode_pty_read(mine->pty, -1, &output)) == OK && output && strcmp(type, "end")) {
+        type = strcmp(opencode_reply_text(output, "/type"), "end") ? "" : "end";
+        opencode_reply_free(output);
+    }
+    opencode_reply_free(output);
+    return NULL;
+}
+
+static void closing_wakes_everybody(void) {
+    void *(*work[])(void *) = {wait_for_run, wait_for_call, wait_for_event, read_pty};
+    const struct timespec pause = {0, 300000000};
+    OpencodeClient *other = NULL;
+    pthread_t threads[4];
+    struct waiter mine[4];
+    int i;
+    memset(mine, 0, sizeof mine);
+    CHECK(opencode_client_new(NULL, &other, NULL) == OK);
+    CHECK(opencode_run_text(other, "slow @@[{\"text\":\"a b c\",\"first_delay_ms\":60000}]", NULL, &mine[0].run, NULL) == OK);
+    CHECK(opencode_call_start(other, "tui.control.next", NULL, NULL, &mine[1].call, NULL) == OK);
+    CHECK(opencode_events_open(other, NULL, &mine[2].events, NULL) == OK);
+    CHECK(opencode_pty_open(other, "{\"command\":\"cat\"}", &mine[3].pty, NULL) == OK);
+    for (i = 0; i < 4; i++)
+        CHECK(pthread_create(&threads[i], NULL, work[i], &mine[i]) == 0);
+    nanosleep(&pause, NULL);
+    CHECK(opencode_client_close(other) == OK);
+    for (i = 0; i < 4; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(mine[0].status == OPENCODE_STATUS_CLOSED && mine[2].status == OPENCODE_STATUS_CLOSED);
+    CHECK(mine[1].status == OPENCODE_STATUS_CLOSED || mine[1].status == OPENCODE_STATUS_CANCELLED);
+    opencode_client_free(other);
+    opencode_pty_free(mine[3].pty);
+    opencode_events_free(mine[2].events);
+    opencode_call_free(mine[1].call);
+    opencode_run_free(mine[0].run);
+    passed++;
+}
+
+static void *use(void *data) {
+    OpencodeClient *shared = data;
+    OpencodeReply *reply = NULL;
+    OpencodeRun *run = NULL;
+    size_t errors = 0;
+    int i;
+    for (i = 0; i < 5; i++) {
+        errors += opencode_call(shared, "global.health", NULL, &reply) != OK;
+        opencode_reply_free(reply);
+        errors += opencode_run_text(shared, "Say pong", NULL, &run, NULL) != OK;
+        if (i % 2)
+            errors += opencode_run_wait(run, -1, NULL) != OK;
+        opencode_run_free(run);
+    }
+    return (void *)errors;
+}
+
+static void a_client_is_used_by_many_threads(void) {
+    pthread_t threads[8];
+    void *errors = NULL;
+    int i;
+    for (i = 0; i < 8; i++)
+        CHECK(pthread_create(&threads[i], NULL, use, client) == 0);
+    for (i = 0; i < 8; i++)
+        CHECK(pthread_join(threads[i], &errors) == 0 && errors == NULL);
+    passed++;
+}
+
+#define RUN(test) (current = #test, test(), printf("%s\n", #test))
+
+int main(void) {
+    if (opencode_client_new(NULL, &client, NULL))
+        return 1;
+    RUN(null_everywhere);
+    RUN(not_utf8_everywhere);
+    RUN(numbers_beyond_all_bounds);
+    RUN(a_text_stays_where_it_is);
+    RUN(a_call_outlives_its_client);
+    RUN(closing_wakes_everybody);
+    RUN(a_client_is_used_by_many_threads);
+    opencode_client_free(client);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}

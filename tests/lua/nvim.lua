@@ -1,0 +1,49 @@
+-- The loop of an editor: a timer that polls, and the descriptor that says when to.
+
+local check = require "check"
+local opencode = require "opencode"
+local loop = vim.loop
+
+local client = assert(opencode.client())
+local slow = 'editor @@[{"text":"a b c d e f","delay_ms":60}]'
+
+check.test("a timer polls while the editor goes on", function()
+  local run = assert(client:run(slow))
+  local text, ticks, state = "", 0, nil
+  local timer = loop.new_timer()
+  timer:start(0, 5, vim.schedule_wrap(function()
+    ticks = ticks + 1
+    local updates
+    state, updates = run:poll()
+    for _, update in ipairs(updates) do
+      if update.type == "text" then text = text .. update.delta end
+    end
+  end))
+  check.equal(vim.wait(60000, function() return state == "done" or state == "failed" end, 1), true)
+  timer:close()
+  check.equal(state, "done")
+  check.equal(text, "a b c d e f")
+  check.equal(ticks > 20, true, "the editor went on")
+end)
+
+check.test("the descriptor wakes the editor when there is something, and only then", function()
+  local run = assert(client:run(slow))
+  local text, wakes, state = "", 0, nil
+  local poll = loop.new_poll(client:fd())
+  poll:start("r", vim.schedule_wrap(function()
+    wakes = wakes + 1
+    local updates
+    state, updates = run:poll()
+    for _, update in ipairs(updates) do
+      if update.type == "text" then text = text .. update.delta end
+    end
+  end))
+  check.equal(vim.wait(60000, function() return state == "done" or state == "failed" end, 1), true)
+  check.equal(text, "a b c d e f")
+  local until_now = wakes
+  vim.wait(200, function() return false end, 1)
+  poll:stop()
+  poll:close()
+  check.equal(wakes - until_now < 3, true, "quiet when nothing happens")
+  check.equal(until_now < 200, true, "woken by what happens: " .. until_now)
+end)
