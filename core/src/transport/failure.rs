@@ -150,7 +150,7 @@ fn hint(status: u16, headers: &HeaderMap) -> Option<&'static str> {
         ),
         300..=399 => Some("the server redirects elsewhere; set base_url to the final address"),
         407 => Some("the proxy wants a password"),
-        431 => Some("the address is too long"),
+        431 => Some("the address or the headers are too long; shorten the arguments"),
         502..=504 if headers.get("x-powered-by").is_none() => {
             Some("the server, or a proxy before it, is not ready")
         }
