@@ -3,6 +3,7 @@
 //! One JSON object per line: `start`, then `request`, `answer` and `event` in the order in which they happened.
 //! [`Replay`](crate::Replay) plays such a file back.
 
+use crate::base_url::percent_decode;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
@@ -165,10 +166,11 @@ fn is_secret_map(name: &str) -> bool {
     matches!(name.to_ascii_lowercase().as_str(), "env" | "environment" | "headers")
 }
 
-fn target_without_secrets(target: &str) -> String {
+/// A target as it may be shown: the server takes credentials in the query too.
+pub(crate) fn target_without_secrets(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
+        Some((name, _)) if is_secret(&percent_decode(name)) => format!("{name}={HIDDEN}"),
         _ => pair.to_owned(),
     });
     format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
@@ -186,7 +188,7 @@ mod tests {
         let recorder = Recorder::open(&path, Some(&credentials)).unwrap();
         let body = br#"{"apiKey":"k1","key":"k2","deep":[{"clientSecret":"k3","env":{"A":"k4"}}],
             "text":"say hunter2","tokens":{"input":1},"headers":{"x":"k5"}}"#;
-        let number = recorder.request("POST", "/x?auth_token=k6&ticket=k7&a=b", Some(body));
+        let number = recorder.request("POST", "/x?auth%5Ftoken=k6&tick%65t=k7&a=b", Some(body));
         recorder.answer(
             number,
             200,

@@ -18,3 +18,4 @@ mod run;
 mod server;
 mod tui;
 mod usage;
+mod wire;
