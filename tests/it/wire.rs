@@ -78,8 +78,9 @@ fn an_id_is_one_piece_of_the_path_whatever_is_in_it() {
 fn a_directory_and_a_file_may_have_any_name() {
     let client = client(false);
     let folder = Directory::new("names").unwrap();
+    // But a backslash: the server takes it for a slash.
     for name in
-        ["a?b=c&d", "a#b", "100%", "%2F", "a%20b", "a b+c", "ä€😀", "\"'<>\\^`{}|", "a\nb", "*"]
+        ["a?b=c&d", "a#b", "100%", "%2F", "a%20b", "a b+c", "ä€😀", "\"'<>^`{}|", "a\nb", "*"]
     {
         let directory = folder.path().join(name);
         std::fs::create_dir(&directory).unwrap();
