@@ -23,6 +23,10 @@ local function expect(value, kind, what, level)
   end
 end
 
+local function expect_time(timeout_ms, what, level)
+  if timeout_ms ~= nil then expect(timeout_ms, "number", what .. ": the time", level + 1) end
+end
+
 -- Marks a table as a list, so that an empty one is sent as [] and not as {}.
 function opencode.array(list)
   expect(list, "table", "opencode.array: the list", 2)
@@ -47,6 +51,7 @@ function Call:poll()
 end
 
 function Call:wait(timeout_ms)
+  expect_time(timeout_ms, "call:wait", 2)
   local is_ok, a, b, c = raw.call_wait(self.raw, timeout_ms, self.is_raw)
   if is_ok == nil then
     local message = self.operation .. ": no answer within " .. timeout_ms .. " ms; wait again, or cancel it"
@@ -84,12 +89,17 @@ function Run:updates()
 end
 
 function Run:wait(timeout_ms)
+  expect_time(timeout_ms, "run:wait", 2)
   local reply, message, err = finish(2, raw.run_wait(self.raw, timeout_ms))
   return reply, message, err
 end
 
 -- Blocks until the server stopped, at most 10 seconds; run:cancel(0) only asks for it.
-function Run:cancel(timeout_ms) return raw.run_cancel(self.raw, timeout_ms or 10000) end
+function Run:cancel(timeout_ms)
+  expect_time(timeout_ms, "run:cancel", 2)
+  return raw.run_cancel(self.raw, timeout_ms or 10000)
+end
+
 function Run:state() return raw.run_state(self.raw) end
 function Run:text() return raw.run_text(self.raw) end
 function Run:why() return raw.run_why(self.raw) end
@@ -117,6 +127,7 @@ function Run:reply_question(id, answers)
 end
 
 function Run:detach(timeout_ms)
+  expect_time(timeout_ms, "run:detach", 2)
   local ids, message, err = finish(2, raw.run_detach(self.raw, timeout_ms or 60000))
   return ids, message, err
 end
@@ -161,12 +172,12 @@ local function collect(operation, level, ...)
       arguments[name] = setmetatable({}, raw.array_metatable)
     end
   end
-  if options ~= nil then expect(options, "table", operation.name .. ": the options", level + 1) end
   return arguments, options
 end
 
 -- Takes `raw` out of the options: it is about the shape of the result, not about the call.
-local function split(options)
+local function split(options, what, level)
+  if options ~= nil then expect(options, "table", what .. ": the options", level + 1) end
   if options == nil or options.raw == nil then return options, false end
   local rest = {}
   for name, value in pairs(options) do
@@ -186,7 +197,7 @@ local function bind(client, node)
       if found.name then
         value = function(...)
           local arguments, options = collect(found, 2, ...)
-          local call_options, is_raw = split(options)
+          local call_options, is_raw = split(options, found.name, 2)
           local a, b, c = finish(2, raw.call(client, found.name, arguments, call_options, is_raw))
           return a, b, c
         end
@@ -229,7 +240,7 @@ end
 function Client:call(operation, arguments, options)
   check_self(self, "call", 2)
   expect(operation, "string", "client:call: the operation", 2)
-  local call_options, is_raw = split(options)
+  local call_options, is_raw = split(options, "client:call", 2)
   local a, b, c = finish(2, raw.call(self.raw, operation, arguments, call_options, is_raw))
   return a, b, c
 end
@@ -237,7 +248,7 @@ end
 function Client:start(operation, arguments, options)
   check_self(self, "start", 2)
   expect(operation, "string", "client:start: the operation", 2)
-  local call_options, is_raw = split(options)
+  local call_options, is_raw = split(options, "client:start", 2)
   local call, message, err = finish(2, raw.call_start(self.raw, operation, arguments, call_options))
   if not call then return nil, message, err end
   return setmetatable({ raw = call, operation = operation, is_raw = is_raw, client = self }, Call)
@@ -247,11 +258,13 @@ function Client:request(method, path, options)
   check_self(self, "request", 2)
   expect(method, "string", "client:request: the method", 2)
   expect(path, "string", "client:request: the path", 2)
+  if options ~= nil then expect(options, "table", "client:request: the options", 2) end
   local query, body, rest = nil, nil, {}
   for name, value in pairs(options or {}) do
     if name == "query" then query = value elseif name == "body" then body = value else rest[name] = value end
   end
-  local call_options, is_raw = split(rest)
+  if query ~= nil then expect(query, "table", "client:request: the query", 2) end
+  local call_options, is_raw = split(rest, "client:request", 2)
   local a, b, c = finish(2, raw.request(self.raw, method, path, query, body, call_options, is_raw))
   return a, b, c
 end
