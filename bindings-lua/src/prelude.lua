@@ -201,12 +201,12 @@ local function collect(operation, level, ...)
       arguments[name] = setmetatable({}, raw.array_metatable)
     end
   end
-  expect_options(options, operation.name, level + 1)
   return arguments, options
 end
 
 -- Takes `raw` out of the options: it is about the shape of the result, not about the call.
-local function split(options)
+local function split(options, what, level)
+  if options ~= nil then expect(options, "table", what .. ": the options", level + 1) end
   if options == nil or options.raw == nil then return options, false end
   local rest = {}
   for name, value in pairs(options) do
@@ -229,7 +229,7 @@ local function bind(client, node)
             error(found.name .. ": write client." .. found.name .. "(...) with a dot: operations are no methods", 2)
           end
           local arguments, options = collect(found, 2, ...)
-          local call_options, is_raw = split(options)
+          local call_options, is_raw = split(options, found.name, 2)
           local a, b, c = finish(2, raw.call(client, found.name, arguments, call_options, is_raw))
           return a, b, c
         end
@@ -273,8 +273,7 @@ function Client:call(operation, arguments, options)
   check_self(self, "call", 2)
   expect_text(operation, "client:call: the operation", 2)
   if arguments ~= nil then expect(arguments, "table", "client:call: the arguments", 2) end
-  expect_options(options, "client:call", 2)
-  local call_options, is_raw = split(options)
+  local call_options, is_raw = split(options, "client:call", 2)
   local a, b, c = finish(2, raw.call(self.raw, operation, arguments, call_options, is_raw))
   return a, b, c
 end
@@ -283,8 +282,7 @@ function Client:start(operation, arguments, options)
   check_self(self, "start", 2)
   expect_text(operation, "client:start: the operation", 2)
   if arguments ~= nil then expect(arguments, "table", "client:start: the arguments", 2) end
-  expect_options(options, "client:start", 2)
-  local call_options, is_raw = split(options)
+  local call_options, is_raw = split(options, "client:start", 2)
   local call, message, err = finish(2, raw.call_start(self.raw, operation, arguments, call_options))
   if not call then return nil, message, err end
   return setmetatable({ raw = call, operation = operation, is_raw = is_raw, client = self }, Call)
@@ -300,7 +298,7 @@ function Client:request(method, path, options)
     if name == "query" then query = value elseif name == "body" then body = value else rest[name] = value end
   end
   if query ~= nil then expect(query, "table", "client:request: the query", 2) end
-  local call_options, is_raw = split(rest)
+  local call_options, is_raw = split(rest, "client:request", 2)
   local a, b, c = finish(2, raw.request(self.raw, method, path, query, body, call_options, is_raw))
   return a, b, c
 end

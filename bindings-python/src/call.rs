@@ -28,6 +28,12 @@ impl Call {
         self.call.is_done()
     }
 
+    /// Whether the result comes in time. It is looked at, and not decoded.
+    fn settle(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<bool> {
+        let limit = timeout(py, seconds)?;
+        Ok(wait(py, limit, |slice| self.call.wait(Some(slice)))?.is_some())
+    }
+
     /// The result in a tuple when it comes in time, None otherwise; raises what the operation raised.
     fn wait<'py>(
         &self,

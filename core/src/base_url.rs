@@ -3,6 +3,7 @@
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
 /// The address of a server. Never holds user or password: those are taken out while parsing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +42,15 @@ impl BaseUrl {
         if host.is_empty() {
             return Err(wrong("the host is missing"));
         }
-        if uri.query().is_some() {
-            return Err(wrong("a query ('?...') has no place here"));
+        if uri.query().is_some() || full.contains('#') {
+            return Err(wrong("a query ('?...') or fragment ('#...') has no place here"));
         }
-        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        // A password with a slash in it would end the host early, and be sent to somebody else.
+        if uri.path().contains('@') {
+            return Err(wrong("write '/' in a password as %2F, and '@' in a path as %40"));
+        }
+        let default = if is_tls { 443 } else { 80 };
+        let port = port_of(authority, default).ok_or_else(|| wrong("the port is no number"))?;
         let credentials = authority.as_str().rsplit_once('@').map(|(user, _)| {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
             Credentials::new(percent_decode(name), percent_decode(password))
@@ -68,7 +74,8 @@ impl BaseUrl {
     pub(crate) fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         match bare.parse::<std::net::IpAddr>() {
-            Ok(ip) => ip.is_loopback(),
+            // What a server prints that listens everywhere, 0.0.0.0, is reached on this machine too.
+            Ok(ip) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
             Err(_) => bare.eq_ignore_ascii_case("localhost") || bare.ends_with(".localhost"),
         }
     }
@@ -91,6 +98,15 @@ impl BaseUrl {
             }
             Err(_) => false,
         }
+    }
+}
+
+/// The port of an address, or the default without one; `None` for what is no port.
+fn port_of(authority: &Authority, default: u16) -> Option<u16> {
+    let bare = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+    match bare.strip_prefix(authority.host()).unwrap_or_default() {
+        "" | ":" => Some(default),
+        _ => authority.port_u16().filter(|port| *port > 0),
     }
 }
 
@@ -154,17 +170,43 @@ mod tests {
 
     #[test]
     fn wrong_addresses_say_why_and_show_no_password() {
-        for text in ["", "http://", "ftp://h", "http://u:secret@", "http://u:secret@h o", "a b"] {
+        for text in [
+            "",
+            "http://",
+            "ftp://h",
+            "http://u:secret@",
+            "http://u:secret@h o",
+            "a b",
+            "http://u:secret/2@h",
+            "http://u:1/secret@h",
+            "http://u:1#secret@h",
+            "http://u:1?secret@h",
+            "http://u:secret@h:99999",
+            "http://h:port",
+            "http://h:0",
+            "http://[::1",
+            "::1",
+        ] {
             let error = BaseUrl::parse(text).unwrap_err();
             assert!(error.message().contains("http://127.0.0.1:4096"), "{error}");
-            assert!(!error.message().contains("secret"), "{error}");
+            assert!(!error.message().contains("secret"), "{text}: {error}");
         }
         assert!(BaseUrl::parse("http://h/?a=1").is_err());
+        assert_eq!(parse("http://h:/x%40y").as_str(), "http://h:80/x%40y");
+        assert_eq!(parse("https://[2001:db8::1]").as_str(), "https://[2001:db8::1]:443");
     }
 
     #[test]
     fn loopback_is_seen_in_all_its_spellings() {
-        for text in ["127.0.0.1", "127.9.9.9:1", "http://[::1]:2", "LOCALHOST:3", "a.localhost"] {
+        for text in [
+            "127.0.0.1",
+            "127.9.9.9:1",
+            "http://[::1]:2",
+            "http://[::ffff:127.0.0.1]:2",
+            "0.0.0.0:4096",
+            "LOCALHOST:3",
+            "a.localhost",
+        ] {
             assert!(parse(text).is_loopback(), "{text}");
         }
         for text in ["10.0.0.1", "example.com", "localhost.example.com"] {

@@ -9,12 +9,15 @@ use crate::log::Level;
 use crate::operation::route::{Project, Routed, route};
 use crate::operation::{self, AnswerKind, Operation, Pace};
 use crate::options::{CallOptions, ClientOptions};
+use crate::record::query_without_secrets;
 use crate::remedy;
 use crate::retry::RetryPolicy;
 use crate::run::id::random;
 use crate::transport::{Expect, Request, Stream, Transport, WebSocket, header};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+use ureq::http::Method;
+use ureq::http::uri::PathAndQuery;
 
 /// The way in which operations reach one server.
 pub(crate) struct Caller {
@@ -58,7 +61,7 @@ impl Caller {
             let operation = find(name)?;
             let routed = route(operation, arguments, project)?;
             let left = options.timeout.map(|time| time.saturating_sub(began.elapsed()));
-            let limits = Limits { total: left, ..self.limits(operation, options) };
+            let limits = Limits { total: left, ..self.limits(operation.pace, options) };
             self.repeat(operation.name, &routed, options, policy, limits, token)
         };
         remedy::apply(operation.name, arguments, result, &ask, &self.options.log)
@@ -75,7 +78,7 @@ impl Caller {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project_of(options))?;
         let policy = self.retries(operation, options);
-        let limits = self.limits(operation, options);
+        let limits = self.limits(operation.pace, options);
         self.repeat(operation.name, &routed, options, policy, limits, token)
     }
 
@@ -133,10 +136,10 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
-        let is_read = routed.method == ureq::http::Method::GET;
+        let is_read = routed.method == Method::GET;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if is_read { max } else { 0 } };
-        let limits = Limits { total: options.timeout, ..self.options.limits(Pace::Quick) };
+        let limits = self.limits(Pace::Quick, options);
         self.repeat(&name, routed, options, policy, limits, token)
     }
 
@@ -171,8 +174,8 @@ impl Caller {
         }
     }
 
-    fn limits(&self, operation: &Operation, options: &CallOptions) -> Limits {
-        let limits = self.options.limits(operation.pace);
+    fn limits(&self, pace: Pace, options: &CallOptions) -> Limits {
+        let limits = self.options.limits(pace);
         match options.timeout {
             // A caller who names a time means that time, shorter or longer than the usual one.
             Some(time) => Limits { first_byte: None, idle: None, total: Some(time), ..limits },
@@ -237,7 +240,7 @@ impl Caller {
                 Ok(answer) => format!("{}, {} bytes", answer.status(), answer.bytes().len()),
                 Err(error) => format!("{}: {error}", error.kind()),
             };
-            let target = without_secrets(&routed.target);
+            let target = query_without_secrets(&routed.target);
             format!("{} {target} in {:?}: {how}", routed.method, began.elapsed())
         });
         match result {
@@ -286,16 +289,6 @@ fn check_single(operation: &Operation) -> Result<()> {
         .with_operation(operation.name))
 }
 
-/// A target as it may be shown: the server takes credentials in the query too.
-fn without_secrets(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name @ ("auth_token" | "ticket"), _)) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    format!("{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
-}
-
 /// Finds an operation that answers once; streams have their own ways in.
 fn find(name: &str) -> Result<&'static Operation> {
     operation::find(name).ok_or_else(|| {
@@ -305,6 +298,17 @@ fn find(name: &str) -> Result<&'static Operation> {
     })
 }
 
+/// What can be asked for without being an operation.
+const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
 /// Makes a request of method, path and JSON body for what the table does not know.
 pub(crate) fn raw_route(
     method: &str,
@@ -312,11 +316,17 @@ pub(crate) fn raw_route(
     query: &[(String, String)],
     body: Option<&str>,
 ) -> Result<Routed> {
-    let shown = path.to_owned();
-    let method = ureq::http::Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-        .map_err(|_| Error::invalid(format!("request: '{method}' is no HTTP method")))?;
-    let is_clean = path.bytes().all(|b| b.is_ascii_graphic());
-    if !path.starts_with('/') || !is_clean {
+    let method = METHODS
+        .into_iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(method))
+        .ok_or_else(|| Error::invalid(format!("request: '{method}' is no HTTP method")))?;
+    if method == Method::HEAD && body.is_some() {
+        return Err(Error::invalid("request: HEAD takes no body"));
+    }
+    // A '#' and what is behind it would be left out without a word.
+    let is_whole = path.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == path);
+    if !path.starts_with('/') || !path.is_ascii() || !is_whole {
+        let shown = query_without_secrets(path);
         return Err(Error::invalid(format!(
             "request: the path '{shown}' must begin with '/' and be percent-encoded"
         )));

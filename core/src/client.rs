@@ -10,6 +10,8 @@ use crate::event_stream::{EventOptions, EventStream, Resolver};
 use crate::feed::Feed;
 use crate::log::{LogQueue, LogRecord};
 use crate::model::{Message, Session};
+use crate::operation::route::twice;
+use crate::operation::{self, Pace};
 use crate::options::{CallOptions, ClientOptions};
 use crate::pages::{MessageOptions, Pages, SessionOptions};
 use crate::pty::{Pty, PtyOptions, Terminals};
@@ -23,8 +25,11 @@ use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Threads for calls in the background. Each may wait for minutes, but none is needed to make others finish.
+/// Threads for calls in the background that the server answers from what it has.
 const CALL_THREADS: usize = 8;
+/// Threads for those that wait for a model, a program or a person. They are others: what these wait for, such as the
+/// answer to a permission request, may be a call too.
+const SLOW_CALL_THREADS: usize = 8;
 /// Threads for short requests that event streams need. One may wait for a server that is away.
 const CHORE_THREADS: usize = 2;
 
@@ -47,6 +52,7 @@ struct Background {
     engine: Option<Engine>,
     terminals: Option<Arc<Terminals>>,
     calls: Arc<Pool>,
+    slow_calls: Arc<Pool>,
     /// Threads for what event streams have to ask the server.
     chores: Arc<Pool>,
     feed: Arc<Feed>,
@@ -62,6 +68,7 @@ impl Background {
             engine: None,
             terminals: None,
             calls: Arc::new(Pool::new("opencode-call", CALL_THREADS)),
+            slow_calls: Arc::new(Pool::new("opencode-slow", SLOW_CALL_THREADS)),
             feed: Arc::new(Feed::new(Arc::clone(caller), Arc::clone(&chores))),
             resolver: Arc::new(Resolver::new(Arc::clone(caller), Arc::clone(&chores))),
             chores,
@@ -144,7 +151,8 @@ impl Client {
     pub fn start_json(&self, operation: &str, json: &str, options: CallOptions) -> Result<Call> {
         let (caller, name, json) =
             (Arc::clone(&self.0.caller), operation.to_owned(), json.to_owned());
-        self.start_work(operation, move |token| caller.call(&name, &json, &options, token))
+        let pace = operation::find(operation).map_or(Pace::Quick, |operation| operation.pace);
+        self.start_work(operation, pace, move |token| caller.call(&name, &json, &options, token))
     }
 
     /// Does what [`request`](Self::request) does, in the background.
@@ -161,23 +169,32 @@ impl Client {
     ) -> Result<Call> {
         let routed = raw_route(method, path, &scoped(query, &options), body)?;
         let caller = Arc::clone(&self.0.caller);
-        self.start_work("request", move |token| caller.request(&routed, &options, token))
+        let work = move |token: &CancelToken| caller.request(&routed, &options, token);
+        self.start_work("request", Pace::Quick, work)
     }
 
     fn start_work(
         &self,
         operation: &str,
+        pace: Pace,
         work: impl FnOnce(&CancelToken) -> Result<Answer> + Send + 'static,
     ) -> Result<Call> {
         if self.0.caller.is_closed() {
             return Err(closed(operation));
         }
-        let pool = Arc::clone(&self.background().calls);
+        let background = self.background();
+        let pool = match pace {
+            Pace::Slow => &background.slow_calls,
+            Pace::Quick | Pace::Stream => &background.calls,
+        };
+        let pool = Arc::clone(pool);
+        drop(background);
         Call::start(&pool, &self.0.signal, operation, work)
     }
 
     /// Sends a request that the table of operations does not know: a method, a path, query pairs, and a JSON
-    /// body. Blocks until the answer is there.
+    /// body. Blocks until the answer is there. It is sent as it is given: a directory or a workspace of the options is
+    /// added, one of the client is not.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -407,7 +424,8 @@ impl Inner {
                 std::mem::forget(std::mem::replace(&mut *background, fresh));
                 return;
             }
-            let pools = [Arc::clone(&background.calls), Arc::clone(&background.chores)];
+            let pools = [&background.calls, &background.slow_calls, &background.chores];
+            let pools = pools.map(Arc::clone);
             let (engine, terminals) = (background.engine.take(), background.terminals.take());
             (engine, terminals, pools, Arc::clone(&background.feed))
         };
@@ -438,8 +456,9 @@ impl fmt::Debug for Client {
 
 /// The query of a raw request, with the directory and the workspace of its options.
 fn scoped(query: &[(String, String)], options: &CallOptions) -> Vec<(String, String)> {
-    let scope = [("directory", &options.directory), ("workspace", &options.workspace)];
-    let given = scope.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    let directory = options.directory.as_deref().map(twice);
+    let scope = [("directory", directory), ("workspace", options.workspace.clone())];
+    let given = scope.into_iter().filter_map(|(name, value)| Some((name, value?)));
     query.iter().cloned().chain(given.map(|(name, value)| (name.to_owned(), value))).collect()
 }
 

@@ -1,5 +1,6 @@
 //! [`Credentials`]: user and password of a server, which show themselves to nobody.
 
+use crate::error::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
@@ -19,6 +20,27 @@ impl Credentials {
         let username = username.into();
         let username = if username.is_empty() { DEFAULT_USERNAME.to_owned() } else { username };
         Credentials { username, password: password.into() }
+    }
+
+    /// The same with another name or password, where one is given.
+    pub(crate) fn with(mut self, username: Option<&str>, password: Option<&str>) -> Self {
+        if let Some(username) = username.filter(|name| !name.is_empty()) {
+            username.clone_into(&mut self.username);
+        }
+        if let Some(password) = password {
+            password.clone_into(&mut self.password);
+        }
+        self
+    }
+
+    /// Refuses a name that ends at its first colon for every server: the rest would count as the password.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.username.contains(':') {
+            return Err(Error::invalid(
+                "username: a ':' cannot be sent in a name; choose another one",
+            ));
+        }
+        Ok(())
     }
 
     /// The value of the `Authorization` header.

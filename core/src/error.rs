@@ -182,8 +182,15 @@ impl StdError for Error {
     }
 }
 
+/// The longest message; what a server says may be longer, and is in the body.
+const MAX_MESSAGE: usize = 4 << 10;
+
 /// Folds every run of white space and control characters into one space: logs and Lua hosts show one line.
-fn one_line(text: String) -> String {
+fn one_line(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_MESSAGE) {
+        text.truncate(end);
+        text.push_str("...");
+    }
     if !text.contains(|c: char| c.is_control()) {
         return text;
     }
@@ -212,6 +219,7 @@ mod tests {
         let error = Error::invalid("Missing key\n  at [\"parts\"]\r\n");
         assert_eq!(error.message(), "Missing key at [\"parts\"]");
         assert_eq!(error.to_string(), error.message());
+        assert_eq!(Error::invalid("ä".repeat(9_000)).message().chars().count(), MAX_MESSAGE + 3);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The nearest correct spelling of a wrong one.
 
+/// No name is nearly as long, and a very long word would take very long to compare.
+const LONGEST: usize = 200;
+
 /// The answer of the candidate that is nearest to `wrong`, if it is near enough to be meant.
 ///
 /// A candidate is a spelling and the answer it stands for. Case and `_` do not count, so
@@ -8,6 +11,9 @@ pub(crate) fn among<'a>(
     wrong: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Option<&'a str> {
+    if wrong.len() > LONGEST {
+        return None;
+    }
     let wrong = letters(wrong);
     // A third of the word may be wrong; a short one needs at least one letter right.
     let limit = (wrong.len() / 3).max(1);
@@ -76,5 +82,6 @@ mod tests {
         let candidates = || [("ab", "ab"), ("ac", "ac")].into_iter();
         assert_eq!(among("ad", candidates()), Some("ab"));
         assert_eq!(among("xyz", candidates()), None);
+        assert_eq!(among(&"a".repeat(200_000_000), candidates()), None, "and soon");
     }
 }

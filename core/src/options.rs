@@ -35,7 +35,8 @@ pub struct ClientOptions {
     pub headers: Vec<(String, String)>,
     /// Connecting, name lookup and TLS included.
     pub connect_timeout: Duration,
-    /// A whole operation that answers from what the server has. Those that run a model have no limit.
+    /// How long the server may be silent: until an answer begins, and between two pieces of it. The answers of
+    /// operations that run a model may begin at any time. [`CallOptions::timeout`] is the limit of a whole call.
     pub timeout: Duration,
     /// How often a read is repeated when it failed in a way that passes.
     pub max_retries: u32,
@@ -134,6 +135,10 @@ impl ClientOptions {
         let mut options = ClientOptions::from_env();
         let mut take = Take::new("client", json, FIELDS)?;
         if let Some(url) = take.text("base_url")? {
+            // An address that brings its own user is meant with it: the environment speaks of another server.
+            if BaseUrl::parse(&url).is_ok_and(|(_, credentials)| credentials.is_some()) {
+                (options.username, options.password) = (None, None);
+            }
             options.base_url = url;
         }
         options.username = take.text("username")?.or(options.username);
@@ -181,12 +186,18 @@ impl ClientOptions {
     /// Address and credentials, checked.
     pub(crate) fn target(&self) -> Result<(BaseUrl, Option<Credentials>)> {
         let (base, in_url) = BaseUrl::parse(&self.base_url)?;
-        let credentials = match &self.password {
-            Some(password) => {
-                Some(Credentials::new(self.username.clone().unwrap_or_default(), password))
+        let credentials = match (&self.username, &self.password) {
+            (None, None) => in_url,
+            // A name alone says nothing: the server may want no password.
+            (Some(_), None) if in_url.is_none() => None,
+            (username, password) => {
+                let in_url = in_url.unwrap_or_else(|| Credentials::new("", ""));
+                Some(in_url.with(username.as_deref(), password.as_deref()))
             }
-            None => in_url,
         };
+        if let Some(credentials) = &credentials {
+            credentials.check()?;
+        }
         Ok((base, credentials))
     }
 
@@ -220,7 +231,7 @@ impl fmt::Debug for ClientOptions {
 }
 
 /// What one call does differently from its client.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
     /// The whole call, repetitions included.
@@ -253,6 +264,20 @@ impl CallOptions {
             headers: take.headers("headers")?,
             interrupt: None,
         })
+    }
+}
+
+/// Of headers only the names: a value may be a secret.
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("CallOptions")
+            .field("timeout", &self.timeout)
+            .field("directory", &self.directory)
+            .field("workspace", &self.workspace)
+            .field("max_retries", &self.max_retries)
+            .field("headers", &headers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -401,5 +426,34 @@ mod tests {
             ..ClientOptions::default()
         };
         assert!(!format!("{options:?}").contains("hunter2"));
+        let mut call = CallOptions::default();
+        call.headers = vec![("authorization".to_owned(), "hunter2".to_owned())];
+        let shown = format!("{call:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("authorization"), "{shown}");
+    }
+
+    fn header(json: &str) -> Option<String> {
+        let options = ClientOptions::from_json(json).unwrap();
+        options.target().unwrap().1.map(|credentials| credentials.header())
+    }
+
+    #[test]
+    fn what_is_said_of_user_and_password_adds_up() {
+        let pair = |name: &str, word: &str| Some(Credentials::new(name, word).header());
+        for (json, wanted) in [
+            (r#"{"base_url":"http://h"}"#, None),
+            (r#"{"base_url":"http://h","username":"me"}"#, None),
+            (r#"{"base_url":"http://h","password":"x"}"#, pair("opencode", "x")),
+            (r#"{"base_url":"http://me:x@h"}"#, pair("me", "x")),
+            (r#"{"base_url":"http://me@h","password":"y"}"#, pair("me", "y")),
+            (r#"{"base_url":"http://me:x@h","username":"you"}"#, pair("you", "x")),
+            (r#"{"base_url":"http://me:x@h","username":"you","password":"y"}"#, pair("you", "y")),
+            (r#"{"base_url":"http://:x@h"}"#, pair("opencode", "x")),
+        ] {
+            assert_eq!(header(json), wanted, "{json}");
+        }
+        let options = ClientOptions::from_json(r#"{"username":"a:b","password":"x"}"#).unwrap();
+        let error = options.target().unwrap_err();
+        assert!(error.message().contains("username"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 //! One JSON object per line: `start`, then `request`, `answer` and `event` in the order in which they happened.
 //! [`Replay`](crate::Replay) plays such a file back.
 
-use crate::base_url::percent_encode;
+use crate::base_url::{percent_decode, percent_encode};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
@@ -233,10 +233,11 @@ fn without_userinfo(address: &str) -> String {
     }
 }
 
-fn query_without_secrets(address: &str) -> String {
+/// An address or a target as it may be shown: the server takes credentials in the query too.
+pub(crate) fn query_without_secrets(address: &str) -> String {
     let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
+        Some((name, _)) if is_secret(&percent_decode(name)) => format!("{name}={HIDDEN}"),
         _ => pair.to_owned(),
     });
     format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
@@ -256,8 +257,11 @@ mod tests {
             "text":"say hunter2","tokens":{"input":1},"headers":{"x":["k5"]},
             "url":"https://k9:k10@h/mcp?api_key=k11&c=d","apiKeys":["k12"],"secrets":{"A":{"b":"k13"}},
             "environment":"production"}"#;
-        let number =
-            recorder.request("POST", "/x?auth_token=k6&ticket=k7&a=b&pattern=hunter2", Some(body));
+        let number = recorder.request(
+            "POST",
+            "/x?auth%5Ftoken=k6&tick%65t=k7&a=b&pattern=hunter2",
+            Some(body),
+        );
         recorder.answer(
             number,
             200,

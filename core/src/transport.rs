@@ -6,9 +6,11 @@
 mod exchange;
 mod failure;
 mod resolver;
+mod retry_after;
 mod roots;
 mod socket;
 mod stream;
+mod surrogate;
 mod websocket;
 
 use crate::answer::{self, Answer};
@@ -27,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub(crate) use stream::Stream;
 use ureq::Agent;
+use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 pub(crate) use websocket::{Incoming, WebSocket};
@@ -35,6 +38,8 @@ pub(crate) use websocket::{Incoming, WebSocket};
 const MAX_REDIRECTS: usize = 5;
 /// Path and query. The server ends at 16.2 kB with a 431, and the head must fit into the output buffer.
 const MAX_TARGET: usize = 15_500;
+/// The value of one header, for the same reasons.
+const MAX_HEADER: usize = 15_500;
 /// One line of an event stream: a part with an inlined file is one event.
 const MAX_LINE: usize = 128 << 20;
 
@@ -112,13 +117,19 @@ impl Transport {
     /// Sends a request and reads the whole answer. Blocks within the limits, or until cancelled.
     pub(crate) fn send(&self, request: &Request<'_>, token: &CancelToken) -> Result<Answer> {
         let exchange = Exchange::new(token.clone(), request.limits);
+        if request.method != Method::GET {
+            exchange.mark_single();
+        }
         let entered = exchange.enter();
         let recording = self.recorder.as_ref().map(|recorder| {
             let method = request.method.as_str();
             (recorder, recorder.request(method, request.target, request.body))
         });
         let result = self.exchange(request, &exchange).and_then(|(status, headers, body)| {
-            let body = self.read(request, &exchange, &headers, body)?;
+            let mut body = self.read(request, &exchange, &headers, body)?;
+            if answer::content_type(&headers).is_some_and(answer::is_json) {
+                surrogate::replace_lone(&mut body);
+            }
             if let Some((recorder, number)) = recording {
                 recorder.answer(number, status, &recorded(&headers), &body);
             }
@@ -176,14 +187,19 @@ impl Transport {
             exchange.mark_head();
             let (parts, body) = response.into_parts();
             match self.redirect(request, &target, parts.status, &parts.headers) {
-                Some(next) => target = next,
+                Some(next) => {
+                    exchange.mark_hop();
+                    target = next;
+                }
                 None => return Ok((parts.status.as_u16(), parts.headers, body)),
             }
         }
         Err(Error::new(
             ErrorKind::Decode,
             format!("{}: the server redirects in a circle", request.operation),
-        ))
+        )
+        .with_operation(request.operation.to_owned())
+        .with_sent(true))
     }
 
     fn build(
@@ -349,6 +365,9 @@ fn check(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -
     if !(200..300).contains(&status) {
         return Err(failure::from_status(request.operation, status, headers, body));
     }
+    if let Some(coding) = headers.get("content-encoding").filter(|name| *name != "identity") {
+        return Err(encoded(request, status, coding));
+    }
     let kind = answer::content_type(headers);
     let is_html = kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"));
     let is_json = kind.is_some_and(answer::is_json);
@@ -360,6 +379,18 @@ fn check(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -
         Expect::Events => kind.is_some_and(|kind| kind.starts_with("text/event-stream")),
     };
     if fits { Ok(()) } else { Err(unexpected(request, status, headers, body)) }
+}
+
+/// Nobody asked for it, unless by a header of the call.
+fn encoded(request: &Request<'_>, status: u16, coding: &HeaderValue) -> Error {
+    let (operation, coding) = (request.operation, String::from_utf8_lossy(coding.as_bytes()));
+    let text = format!(
+        "{operation}: the answer is compressed ({coding}), which this library does not read; do not ask for it"
+    );
+    Error::new(ErrorKind::Decode, text)
+        .with_operation(operation.to_owned())
+        .with_status(status)
+        .with_sent(true)
 }
 
 /// The server answered 2xx with something else: unknown paths give its web page.
@@ -392,6 +423,16 @@ pub(crate) fn header((name, value): &(String, String)) -> Result<(HeaderName, He
         Error::invalid(format!("headers: {what} '{name}' has a character that HTTP does not allow"))
     };
     let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("the name"))?;
+    if key == CONTENT_LENGTH || key == TRANSFER_ENCODING {
+        return Err(Error::invalid(format!(
+            "headers: '{name}' follows from the body; leave it out"
+        )));
+    }
+    if value.len() > MAX_HEADER {
+        let length = value.len();
+        let text = format!("headers: '{name}' has {length} bytes; a server takes {MAX_HEADER}");
+        return Err(Error::invalid(text));
+    }
     let value = secret(value).map_err(|_| wrong("the value of"))?;
     Ok((key, value))
 }

@@ -6,6 +6,7 @@
 mod client;
 mod crowd;
 mod leaks;
+mod pages;
 mod poll;
 mod process;
 

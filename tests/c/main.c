@@ -95,6 +95,39 @@ static void calls(void) {
     passed++;
 }
 
+/* How many threads this process has. */
+static int threads(void) {
+    char line[200];
+    int count = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Threads: %d", &count) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+static void a_thousand_calls(void) {
+    static OpencodeCall *all[1000];
+    OpencodeClient *other = NULL;
+    OpencodeReply *reply = NULL;
+    int i, most, before = threads();
+    CHECK(opencode_client_new(NULL, &other, NULL) == OPENCODE_STATUS_OK);
+    for (i = 0; i < 1000; i++)
+        CHECK(opencode_call_start(other, "global.health", NULL, NULL, &all[i], NULL) == OPENCODE_STATUS_OK);
+    most = threads();
+    for (i = 0; i < 1000; i++) {
+        CHECK(opencode_call_wait(all[i], 60000, &reply) == OPENCODE_STATUS_OK && is(reply, "/healthy", "true"));
+        opencode_reply_free(reply);
+        opencode_call_free(all[i]);
+    }
+    most = threads() > most ? threads() : most;
+    CHECK(most > before && most - before <= 8);
+    opencode_client_free(other);
+    passed++;
+}
+
 static void runs(void) {
     OpencodeReply *update = NULL, *reply = NULL;
     OpencodeRun *run = NULL;
@@ -515,6 +548,7 @@ int main(void) {
     RUN(operations);
     RUN(drift);
     RUN(calls);
+    RUN(a_thousand_calls);
     RUN(runs);
     RUN(cancel_and_resume);
     RUN(permissions);

@@ -1,5 +1,5 @@
 -- Calls operations from Lua for the conformance run: reads `operation TAB arguments TAB options` per line and
--- prints one JSON object per line.
+-- prints one JSON object per line. With `--raw` it asks for the raw answer, which has the status.
 
 local here = arg[0]:match("^(.*)/[^/]*$")
 package.path = here .. "/?.lua;" .. package.path
@@ -7,6 +7,7 @@ local json = require "json"
 local opencode = require "opencode"
 
 local client = assert(opencode.client())
+local is_raw = arg[1] == "--raw"
 
 -- client.session.update for "session.update"; a segment may be a keyword.
 local function find(name)
@@ -19,15 +20,28 @@ local function find(name)
   return node
 end
 
+-- What an operation gives of its own accord, from its raw answer.
+local function read(raw)
+  -- Nothing is true: `assert` must work.
+  if raw.body == "" then return true end
+  local kind = raw.headers["content-type"] or ""
+  if kind:find("json", 1, true) then return json.decode(raw.body) end
+  return raw.body
+end
+
 for line in io.lines() do
-  local operation, arguments, options = line:match("^(.-)\t(.-)\t(.*)$")
-  local ok, value, message, err = pcall(find(operation), json.decode(arguments), json.decode(options))
+  local operation, arguments, text = line:match("^(.-)\t(.-)\t(.*)$")
+  local options = json.decode(text)
+  if is_raw then options.raw = true end
+  local ok, value, message, err = pcall(find(operation), json.decode(arguments), options)
   local seen
   if not ok then
     -- Misuse is raised with the line of the caller; the kind is that of all misuse.
     seen = { error = { kind = "invalid_argument", message = (value:gsub("^[^:]+:%d+: ", "")) } }
   elseif message then
     seen = { error = err }
+  elseif is_raw then
+    seen = { status = value.status, answer = read(value) }
   else
     seen = { answer = value == nil and opencode.null or value }
   end

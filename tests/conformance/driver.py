@@ -1,7 +1,7 @@
 """Calls operations from Python for the conformance run.
 
 Reads `operation TAB arguments TAB options` per line and prints one JSON object per line. With `--async` it
-uses the client for asyncio.
+uses the client for asyncio, with `--raw` it asks for the raw answer, which has the status.
 """
 
 import asyncio
@@ -10,25 +10,33 @@ import sys
 
 import opencode
 
+RAW = "--raw" in sys.argv
+
 
 def prepare(client, line):
-    """The function of the operation, such as client.session.update, and what it is called with."""
+    """The function that does it, such as client.session.update, and what it is called with."""
     name, arguments, options = line.rstrip("\n").split("\t")
+    arguments, options = json.loads(arguments), json.loads(options)
+    given = {"timeout": options["timeout_ms"] / 1000} if "timeout_ms" in options else {}
+    if RAW:
+        return client.call_raw, {"operation": name, "arguments": arguments} | given
     function = client
     for segment in name.split("."):
         found = getattr(function, segment, None)
         function = getattr(function, segment + "_") if found is None else found
-    given = {key: opencode.NULL if value is None else value for key, value in json.loads(arguments).items()}
-    options = json.loads(options)
-    if "timeout_ms" in options:
-        given["timeout"] = options["timeout_ms"] / 1000
-    return function, given
+    named = {key: opencode.NULL if value is None else value for key, value in arguments.items()}
+    return function, named | given
 
 
 def show(answer):
+    seen = {}
+    if RAW:
+        seen["status"] = answer.status
+        is_json = "json" in answer.headers.get("content-type", "")
+        answer = json.loads(answer.body) if is_json else answer.body or None
     if isinstance(answer, bytes):
         answer = answer.decode()
-    print(json.dumps({"answer": answer}), flush=True)
+    print(json.dumps(seen | {"answer": answer}), flush=True)
 
 
 def show_error(error):

@@ -3,7 +3,7 @@
 
 use crate::client::options;
 use opencode_core::{CallOptions, Client, Error, ErrorKind};
-use opencode_tests::{Server, shared};
+use opencode_tests::{Plan, Proxy, Server, shared};
 use serde_json::{Value, json};
 
 fn client() -> Client {
@@ -173,6 +173,23 @@ fn an_address_that_no_server_takes_is_not_sent() {
     assert!(error.message().starts_with("find.symbols: the address has 200"), "{error}");
     // What just passes gets its answer.
     client().call("find.symbols", json!({"query": "x".repeat(15_000)})).unwrap();
+}
+
+#[test]
+fn an_address_that_grew_beyond_what_the_server_takes() {
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    let client = Client::new(options(&shared().server, &proxy.url())).unwrap();
+    proxy.always("*", Plan::pass().pad_target(18_000));
+    for (operation, arguments) in
+        [("session.list", json!({})), ("session.create", json!({"title": "x"}))]
+    {
+        let error = fails(&client, operation, arguments);
+        is(&error, ErrorKind::BadRequest, 431, None, "the address or the headers are too long");
+        assert_eq!(error.body(), None, "the server says nothing more");
+        assert!(!error.is_retryable());
+    }
+    proxy.pass();
+    client.call("session.create", json!({})).unwrap();
 }
 
 #[test]

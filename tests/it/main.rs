@@ -19,3 +19,4 @@ mod run;
 mod server;
 mod tui;
 mod usage;
+mod wire;

@@ -38,6 +38,25 @@ check.test("calls in the background are polled and waited for", function()
   check.equal((failing:poll()), "failed")
 end)
 
+-- How many threads this process has.
+local function threads()
+  for line in io.lines("/proc/self/status") do
+    local count = line:match("^Threads:%s+(%d+)")
+    if count then return tonumber(count) end
+  end
+end
+
+check.test("a thousand calls share a few threads, and finish", function()
+  local other = assert(opencode.client())
+  local before, calls = threads(), {}
+  for i = 1, 1000 do calls[i] = assert(other:start("global.health")) end
+  local most = threads()
+  for i = 1, 1000 do check.equal(assert(calls[i]:wait(60000)).healthy, true) end
+  most = math.max(most, threads())
+  check.equal(most > before and most - before <= 8, true, most - before .. " threads")
+  other:close()
+end)
+
 check.test("a call that waits for ever is cancelled", function()
   local call = assert(client:start("tui.control.next"))
   check.fails("timeout", "within 50 ms", call:wait(50))

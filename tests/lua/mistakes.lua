@@ -48,6 +48,23 @@ check.test("wrong arguments", function()
   check.raises("with a colon", function() client.run("x") end)
 end)
 
+check.test("wrong options and times", function()
+  for _, f in ipairs {
+    function() client:call("session.list", nil, 5) end,
+    function() client:start("session.list", nil, "x") end,
+    function() client:request("GET", "/path", "x") end,
+    function() client.session.list(nil, true) end,
+  } do
+    check.contains(check.raises("the options must be a table", f), "mistakes.lua:")
+  end
+  check.raises("the query must be a table", function() client:request("GET", "/path", { query = "x" }) end)
+  check.raises("query must be a table of texts", function() client:request("GET", "/path", { query = { a = {} } }) end)
+  check.raises("'BREW' is no HTTP method", function() client:request("BREW", "/path") end)
+  local call = assert(client:start("global.health"))
+  check.contains(check.raises("call:wait: the time must be a number", function() call:wait("soon") end), "mistakes.lua:")
+  check.equal(call:wait(60000).healthy, true)
+end)
+
 check.test("wrong prompts", function()
   check.raises("empty", function() client:run("") end)
   check.raises("must be a string", function() client:run(nil) end)

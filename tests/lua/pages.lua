@@ -39,6 +39,32 @@ check.test("a prompt with a format hides nothing else", function()
   check.equal(messages:is_complete(), false)
 end)
 
+-- Kilobytes of this process.
+local function memory()
+  for line in io.lines("/proc/self/status") do
+    local size = line:match("^VmRSS:%s+(%d+)")
+    if size then return tonumber(size) end
+  end
+end
+
+check.test("a long session takes the memory of a page", function()
+  local id = assert(client.session.create()).id
+  local part = { type = "text", text = ("x"):rep(500000) }
+  for _ = 1, 40 do assert(client.session.prompt(id, { noReply = true, parts = { part } })) end
+  local messages = client:messages(id, { page = 2 })
+  messages:next()
+  collectgarbage()
+  local before, most, count = memory(), 0, 1
+  for _ in messages do
+    count = count + 1
+    collectgarbage()
+    most = math.max(most, memory())
+  end
+  check.equal(count, 40)
+  -- All of them are 20 MB, a page is 1.
+  check.equal(most - before < 10000, true, most - before .. " KB")
+end)
+
 check.test("sessions of all directories are iterated", function()
   local made = assert(client.session.create { title = "from a page" })
   local found
@@ -79,6 +105,7 @@ check.test("messages are logged when asked for, and secrets are not", function()
   local loud = assert(opencode.client { log = "debug", password = secret })
   loud.session.list()
   loud:ask("x")
+  loud:request("GET", "/path", { query = { auth_token = secret } })
   local all = ""
   for _, record in ipairs(loud:log()) do
     check.equal(record.time > 1.7e12, true)
@@ -86,6 +113,7 @@ check.test("messages are logged when asked for, and secrets are not", function()
     all = all .. record.message .. "\n"
   end
   check.contains(all, "GET /session")
+  check.contains(all, "auth_token=***")
   check.equal(all:find(secret, 1, true), nil)
   check.equal(#loud:log(), 0)
   check.raises("error, warn, info, debug", opencode.client, { log = "loud" })

@@ -37,6 +37,14 @@ check.test("whole numbers keep their digits up to 2^53", function()
   check.equal(client.session.get(session.id).metadata.n, 0.1)
 end)
 
+check.test("whole numbers beyond lose no digit", function()
+  -- The server knows no odd ones there: 2^53 + 2 is the first.
+  local session = assert(client.session.create { metadata = { n = 2 ^ 53 + 2 } })
+  local got = client.session.get(session.id).metadata.n
+  check.equal(type(got), math.type and "number" or "string")
+  check.equal(math.type and ("%d"):format(got) or got, "9007199254740994")
+end)
+
 check.test("a session that was read is sent back as it was", function()
   local made = assert(client.session.create { permission = {}, metadata = { none = opencode.array {}, deep = { { none = opencode.array {} } } } })
   local read = client.session.get(made.id)

@@ -1,3 +1,5 @@
+import asyncio
+import os
 import pickle
 import subprocess
 import sys
@@ -40,6 +42,22 @@ def test_values_keep_their_types(client):
     assert isinstance(session["metadata"]["f"], float)
 
 
+@pytest.mark.parametrize("number", [0, -1, 2**31, 2**32 + 1, 2**53 - 1, 2**53, -(2**53)])
+def test_whole_numbers_keep_their_digits(client, number):
+    session = client.session.create(metadata={"n": number})
+    raw = client.call_raw("session.get", {"sessionID": session["id"]})
+    assert b'"n":%d}' % number in raw.body
+    got = client.session.get(session["id"])["metadata"]["n"]
+    assert (got, type(got)) == (number, int)
+
+
+def test_a_session_that_was_read_is_sent_back_as_it_was(client):
+    metadata = {"none": [], "deep": [{"none": []}], "object": {}}
+    read = client.session.get(client.session.create(metadata=metadata)["id"])
+    again = client.session.create(metadata=read["metadata"])
+    assert client.session.get(again["id"])["metadata"] == metadata
+
+
 def test_none_is_nothing_and_NULL_is_null(client):
     assert client.session.create(title=None)["title"].startswith("New session")
     with pytest.raises(opencode.BadRequestError):
@@ -60,6 +78,90 @@ def test_calls_in_the_background(client):
     endless.cancel()
     with pytest.raises(opencode.CancelledError):
         endless.result(5)
+
+
+def test_a_function_of_the_client_is_started_with_what_it_takes(client):
+    session = client.start(client.session.create, title="started", timeout=60).result()
+    assert client.start(client.session.get, session["id"]).result(60)["title"] == "started"
+    failing = client.start(client.session.get, sessionID="ses_none")
+    with pytest.raises(opencode.NotFoundError):
+        failing.result(60)
+    with pytest.raises(opencode.APITimeoutError):
+        client.start(client.tui.control.next, timeout=0.1).result(60)
+    for mistake in (
+        lambda: client.start(opencode.Client().session.get, "ses_1"),
+        lambda: client.start(print, "ses_1"),
+        lambda: client.start(client.session.get, "ses_1", "more"),
+    ):
+        with pytest.raises(opencode.InvalidArgumentError):
+            mistake()
+    with pytest.raises(TypeError):
+        client.start("session.get", sessionID="ses_1")
+
+    async def main():
+        async with opencode.AsyncClient() as other:
+            endless = other.start(other.tui.control.next, timeout=60)
+            assert not await endless.wait(0.05) and endless.poll() == "pending"
+            endless.cancel()
+            assert await endless.wait(60) and endless.poll() == "done"
+            with pytest.raises(opencode.CancelledError):
+                await endless
+            made = await other.start(other.session.create, title="started", timeout=60)
+            assert (await other.start(other.session.get, made["id"]))["title"] == "started"
+
+    asyncio.run(main())
+
+
+def threads():
+    """The names of the library's threads."""
+    found = []
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as file:
+                found.append(file.read().strip())
+        except OSError:
+            continue
+    return [name for name in found if name.startswith("opencode-")]
+
+
+def test_a_thousand_calls_share_a_few_threads_and_all_finish():
+    before = len(threads())
+    with opencode.Client() as client:
+        calls = [client.start("global.health") for _ in range(1000)]
+        most = len(threads())
+        assert all(call.result(60)["healthy"] for call in calls)
+        assert 0 < max(most, len(threads())) - before <= 8, threads()
+
+    async def main():
+        async with opencode.AsyncClient() as other:
+            every = asyncio.gather(*(other.global_.health() for _ in range(1000)))
+            await asyncio.sleep(0)
+            most = len(threads())
+            assert all(health["healthy"] for health in await every)
+            return max(most, len(threads()))
+
+    assert 0 < asyncio.run(main()) - before <= 8, threads()
+
+
+def test_an_answer_is_decoded_once(client, monkeypatch):
+    decoded = []
+    wait = opencode.Call._wait
+
+    def counted(call, timeout):
+        decoded.append(call)
+        return wait(call, timeout)
+
+    monkeypatch.setattr(opencode.Call, "_wait", counted)
+    call = client.start("doc.get")
+    assert call.wait(60) and call.wait(0) and call.result()
+    assert len(decoded) == 1
+
+    async def main():
+        async with opencode.AsyncClient() as other:
+            await asyncio.gather(*(other.doc.get() for _ in range(10)))
+
+    asyncio.run(main())
+    assert len(decoded) == 11
 
 
 def test_a_call_has_its_own_time_limit(client):

@@ -59,6 +59,25 @@ def test_secrets_are_not_logged(caplog):
     assert "aHVudGVyMi12ZXJ5" not in caplog.text, "nor encoded"
 
 
+def test_secrets_are_not_printed():
+    program = """
+import opencode
+with opencode.Client(password="hunter2-very-secret") as client:
+    try:
+        client.request("GET", "/path", query={"auth_token": "hunter2-very-secret"})
+    except opencode.AuthenticationError:
+        pass
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OPENCODE_LOG": "debug"},
+    )
+    assert "GET /path?auth_token=***" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 def test_a_program_may_end_while_messages_come():
     program = """
 import logging, opencode, threading

@@ -1,6 +1,10 @@
 """What one call does differently from its client."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from urllib.parse import quote
 
 import pytest
 
@@ -36,6 +40,41 @@ def test_raw_answers_everywhere(client):
     ):
         assert isinstance(answer, opencode.RawResponse)
         assert (answer.status, b'"healthy":true' in answer.body) == (200, True)
+
+
+def test_an_address_with_a_user_is_meant_with_it():
+    # The environment has the right password, of the server that it names.
+    url = os.environ["OPENCODE_BASE_URL"]
+    with opencode.Client(url.replace("://", "://me:wrong@")) as client:
+        with pytest.raises(opencode.AuthenticationError):
+            client.global_.health()
+    user, password = (os.environ[f"OPENCODE_SERVER_{name}"] for name in ("USERNAME", "PASSWORD"))
+    pair = f"{quote(user, '')}:{quote(password, '')}"
+    with opencode.Client(url.replace("://", f"://{pair}@")) as client:
+        assert client.global_.health()["healthy"]
+        assert password not in repr(client) and client.base_url == url
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_no_proxy_stands_before_this_machine(host):
+    program = "import opencode, sys; print(opencode.Client(sys.argv[1]).global_.health()['healthy'])"
+    url = os.environ["OPENCODE_BASE_URL"].replace("127.0.0.1", host)
+    nobody = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, url],
+        capture_output=True,
+        text=True,
+        env=os.environ | nobody,
+        timeout=60,
+    )
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_a_query_of_ones_own_is_spelled_as_the_server_wants_it(client):
+    made = client.session.create(title="asked for by hand")
+    query = {"search": "asked for by hand", "limit": 1, "roots": True, "start": None}
+    (found,) = client.request("GET", "/session", query=query)
+    assert found["id"] == made["id"]
 
 
 def test_asyncio_has_the_same_options(tmp_path):

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -37,6 +39,29 @@ def test_a_prompt_with_a_format_hides_nothing_else(client):
     messages = client.messages(session)
     assert texts(messages) == ["second"]
     assert not messages.is_complete
+
+
+def test_a_long_session_takes_the_memory_of_a_page(client):
+    session = client.session.create()["id"]
+    for _ in range(40):
+        note(client, session, "x" * 500_000)
+    program = """
+import opencode, resource, sys
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with opencode.Client() as client:
+    messages = client.messages(sys.argv[1], page=2)
+    next(messages)
+    before = peak()
+    count = 1 + sum(1 for _ in messages)
+    print(count, peak() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, session], capture_output=True, text=True, timeout=60
+    )
+    count, kilobytes = map(int, done.stdout.split())
+    assert count == 40
+    # All of them are 20 MB, a page is 1.
+    assert kilobytes < 10_000
 
 
 def test_sessions_of_a_directory(client, tmp_path):

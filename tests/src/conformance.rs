@@ -29,15 +29,19 @@ use fixture::Fixtures;
 pub use page::page;
 use world::World;
 
-/// A language and the program that calls operations in it.
+/// A language and the programs that call operations in it.
 pub struct Language {
     /// As the columns of the table are called.
     pub name: String,
-    /// Reads `operation TAB arguments TAB options` per line, prints one JSON object per line.
-    pub program: Box<dyn Fn() -> Command + Send + Sync>,
+    /// Each reads `operation TAB arguments TAB options` per line, and prints one JSON object per line. Every case runs
+    /// in all of them; the table shows what the last one saw.
+    pub programs: Vec<Program>,
     /// What an operation without an answer gives in this language.
     pub nothing: Value,
 }
+
+/// Makes the command that starts a driver.
+pub type Program = Box<dyn Fn() -> Command + Send + Sync>;
 
 /// What one case showed in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,20 +169,24 @@ impl Suite {
         world: &World,
         prefix: &str,
     ) -> Result<(Vec<Seen>, Vec<String>)> {
-        let mut driver = Driver::start((language.program)(), world)?;
         let (mut seen, mut failures) = (Vec::new(), Vec::new());
-        for case in self.cases.iter().filter(|case| case.operation.starts_with(prefix)) {
-            match case.run(world, &self.fixtures, &mut driver, &language.nothing) {
-                Ok(what) => seen.push(Seen {
-                    operation: case.operation.clone(),
-                    language: language.name.clone(),
-                    what,
-                }),
-                Err(error) => {
-                    failures.push(format!("{}: {}: {error}", language.name, case.title()));
-                    if !driver.is_alive() {
-                        failures.push(format!("{}: the driver ended", language.name));
-                        break;
+        for (number, program) in language.programs.iter().enumerate() {
+            let is_last = number + 1 == language.programs.len();
+            let mut driver = Driver::start(program(), world)?;
+            for case in self.cases.iter().filter(|case| case.operation.starts_with(prefix)) {
+                match case.run(world, &self.fixtures, &mut driver, &language.nothing) {
+                    Ok(what) if is_last => seen.push(Seen {
+                        operation: case.operation.clone(),
+                        language: language.name.clone(),
+                        what,
+                    }),
+                    Ok(_) => {}
+                    Err(error) => {
+                        failures.push(format!("{}: {}: {error}", language.name, case.title()));
+                        if !driver.is_alive() {
+                            failures.push(format!("{}: the driver ended", language.name));
+                            break;
+                        }
                     }
                 }
             }

@@ -39,6 +39,7 @@ impl Asked {
 pub struct Plan {
     pub(crate) refuse: Option<End>,
     pub(crate) delay: Duration,
+    pub(crate) pad: usize,
     pub(crate) request: Flow,
     pub(crate) answer: Flow,
 }
@@ -71,6 +72,14 @@ impl Plan {
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Plan {
         self.delay = delay;
+        self
+    }
+
+    /// Makes path and query longer by so many bytes, with a parameter that means nothing: the server gets an
+    /// address that no client would send.
+    #[must_use]
+    pub fn pad_target(mut self, bytes: usize) -> Plan {
+        self.pad = bytes;
         self
     }
 

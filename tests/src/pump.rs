@@ -117,8 +117,9 @@ fn carry_requests(state: &Arc<State>, link: &Arc<Link>) -> io::Result<Answers> {
     let mut reader = BufReader::with_capacity(CHUNK, &link.client);
     let mut answers = None;
     for request in 0.. {
-        let Ok(Some(head)) = read_head(&mut reader) else { break };
+        let Ok(Some(mut head)) = read_head(&mut reader) else { break };
         let plan = ask(state, link, request, &head);
+        pad_target(&mut head, plan.pad);
         if let Some(end) = plan.refuse {
             state.cuts.fetch_add(1, Ordering::Relaxed);
             link.cut(end);
@@ -209,6 +210,17 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
         }
     }
     Ok(Some(head))
+}
+
+/// Lengthens the address in the first line of a head.
+fn pad_target(head: &mut Vec<u8>, bytes: usize) {
+    let mut spaces = head.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(at, _)| at);
+    let (Some(begin), Some(end)) = (spaces.next(), spaces.next()) else { return };
+    let mark = if head[begin..end].contains(&b'?') { b'&' } else { b'?' };
+    let padding = [mark].into_iter().chain(std::iter::repeat_n(b'x', bytes.saturating_sub(1)));
+    if bytes > 0 {
+        head.splice(end..end, padding);
+    }
 }
 
 fn carry_body(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use opencode_tests::binary::workspace;
-use opencode_tests::conformance::{Language, Suite, page};
+use opencode_tests::conformance::{Language, Program, Suite, page};
 use opencode_tests::{Error, Result};
 use serde_json::{Value, json};
 
@@ -67,33 +67,28 @@ fn see(luas: Luas, python: &Path, prefix: &str) -> Result<Option<String>> {
     let rust = rust()?;
     let c = c(&operations)?;
     let folder = workspace().join("tests/conformance");
-    let program = |program: PathBuf, arguments: Vec<PathBuf>, cpath: Option<PathBuf>| {
-        move || {
-            let mut command = Command::new(&program);
-            command.args(&arguments);
-            if let Some(cpath) = &cpath {
-                command.env("LUA_CPATH", cpath.join("?.so"));
-            }
-            command
-        }
+    let language = |name: &str, nothing: Value, programs: Vec<Program>| Language {
+        name: name.to_owned(),
+        programs,
+        nothing,
     };
-    let language =
-        |name: &str, nothing: Value, program| Language { name: name.to_owned(), program, nothing };
     let mut languages = vec![
-        language("Rust", Value::Null, Box::new(program(rust, vec![], None)) as Box<_>),
-        language("C", Value::Null, Box::new(program(c, vec![], None))),
+        language("Rust", Value::Null, vec![program(rust, &[], None)]),
+        language("C", Value::Null, vec![program(c, &[], None)]),
     ];
-    let script = folder.join("driver.py");
-    for (name, arguments) in [
-        ("Python", vec![script.clone()]),
-        ("Python (asyncio)", vec![script, PathBuf::from("--async")]),
-    ] {
-        let program = program(python.to_owned(), arguments, None);
-        languages.push(language(name, Value::Null, Box::new(program)));
+    let script = folder.join("driver.py").display().to_string();
+    for (name, more) in [("Python", None), ("Python (asyncio)", Some("--async"))] {
+        let modes = [None, Some("--raw")].map(|raw| {
+            let arguments: Vec<&str> = [Some(&*script), more, raw].into_iter().flatten().collect();
+            program(python.to_owned(), &arguments, None)
+        });
+        languages.push(language(name, Value::Null, modes.into()));
     }
+    let script = folder.join("driver.lua").display().to_string();
     for (host, module) in luas.into_iter().filter(|(host, _)| HOSTS.contains(host)) {
-        let program = program(host.into(), vec![folder.join("driver.lua")], Some(module));
-        languages.push(language(host, json!(true), Box::new(program)));
+        let modes = [&[&*script][..], &[&*script, "--raw"]]
+            .map(|arguments| program(host.into(), arguments, Some(module.clone())));
+        languages.push(language(host, json!(true), modes.into()));
     }
     let what = format!("{} cases in {} languages", suite.len(), languages.len());
     let seen = progress::step(&what, |_| suite.run(&languages, prefix))?;
@@ -104,6 +99,18 @@ fn see(luas: Luas, python: &Path, prefix: &str) -> Result<Option<String>> {
         operations.iter().map(|(n, request)| (&**n, &**request)).collect();
     let names: Vec<&str> = languages.iter().map(|language| &*language.name).collect();
     page(&suite, &rows, &names, &seen).map(Some)
+}
+
+fn program(program: PathBuf, arguments: &[&str], cpath: Option<PathBuf>) -> Program {
+    let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+    Box::new(move || {
+        let mut command = Command::new(&program);
+        command.args(&arguments);
+        if let Some(cpath) = &cpath {
+            command.env("LUA_CPATH", cpath.join("?.so"));
+        }
+        command
+    })
 }
 
 fn rust() -> Result<PathBuf> {

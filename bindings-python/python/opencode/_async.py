@@ -8,9 +8,10 @@ import weakref
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
-from ._client import ClientBase, arguments_of, described, pairs_of, prompt_of
+from ._client import ClientBase, arguments_of, function_of, pairs_of, prompt_of
 from ._drift import Drift
 from ._errors import APITimeoutError
+from ._generic import Answer, Generic
 from ._options import call_options, options
 from ._events import EventStream
 from ._pages import Pages
@@ -18,10 +19,11 @@ from ._run import Detached, Reply, Run, Update, not_finished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping
+    from typing import Any, Literal
 
     from ._async_pty import AsyncPty
+    from ._call_types import AsyncStarter
     from ._client import Prompt
     from ._discover import Diagnosis
     from ._errors import OpencodeError
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 else:
     AsyncOperations = object
 
+    class AsyncStarter:
+        """What type checkers know of `start` stands in a stub."""
+
 
 class _Waker:
     """Lets coroutines wait for what only the client's descriptor tells."""
@@ -44,11 +49,11 @@ class _Waker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
         # Everything that can make the descriptor readable: what is not taken would keep it so.
-        self._handles: weakref.WeakSet[AsyncCall | AsyncRun | AsyncEventStream | AsyncPty] = (
+        self._handles: weakref.WeakSet[AsyncCall[Any] | AsyncRun | AsyncEventStream | AsyncPty] = (
             weakref.WeakSet()
         )
 
-    def add(self, handle: AsyncCall | AsyncRun | AsyncEventStream | AsyncPty) -> None:
+    def add(self, handle: AsyncCall[Any] | AsyncRun | AsyncEventStream | AsyncPty) -> None:
         self._handles.add(handle)
 
     async def until(self, is_met: Callable[[], bool]) -> None:
@@ -84,10 +89,10 @@ class _Waker:
         self._loop = None
 
 
-class AsyncCall:
+class AsyncCall(Generic[Answer]):
     """An operation in the background. Made by `AsyncClient.start`; awaiting it gives its answer."""
 
-    def __init__(self, call: Call, client: AsyncClient) -> None:
+    def __init__(self, call: Call[Answer], client: AsyncClient) -> None:
         self._call = call
         self._client = client
         self._is_taken = False
@@ -99,16 +104,24 @@ class AsyncCall:
             self._is_taken = self._call.wait(0)
         return self._is_taken
 
-    async def result(self) -> Any:
+    async def result(self) -> Answer:
         """The answer of the operation; raises what it raised."""
         await self._client._waker.until(self._take)
         return self._call.result(0)
 
-    def __await__(self) -> Any:
+    def __await__(self) -> Generator[Any, Any, Answer]:
         return self.result().__await__()
 
-    def poll(self) -> str:
-        """Whether the result is there."""
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the result is there, at most `timeout` seconds; whether it is."""
+        try:
+            await asyncio.wait_for(self._client._waker.until(self._take), timeout)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    def poll(self) -> Literal["pending", "done"]:
+        """Whether the result is there. Never blocks; awaiting the call then gives it at once."""
         return self._call.poll()
 
     def cancel(self) -> None:
@@ -219,7 +232,7 @@ class AsyncRun:
                     raise
 
 
-class AsyncClient(ClientBase, AsyncOperations):
+class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
     """`Client` for asyncio: operations are awaited, `run` is awaited or iterated.
 
     async with opencode.AsyncClient() as client:
@@ -272,28 +285,23 @@ class AsyncClient(ClientBase, AsyncOperations):
         extra_headers: Mapping[str, str] | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes."""
-        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
-        native = self._native.start(operation, dict(arguments or {}), settings)
-        found = await self._settle(AsyncCall(Call(native, operation, True, self._drain), self))
-        assert isinstance(found, RawResponse)
-        return found
+        call = self.start(
+            operation,
+            arguments,
+            timeout=timeout,
+            directory=directory,
+            workspace=workspace,
+            max_retries=max_retries,
+            extra_headers=extra_headers,
+            raw=True,
+        )
+        return await self._settle(call)
 
-    def start(
-        self,
-        operation: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        directory: str | None = None,
-        workspace: str | None = None,
-        max_retries: int | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-        raw: bool = False,
-    ) -> AsyncCall:
-        """Does an operation in the background and returns at once."""
-        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
-        native = self._native.start(operation, dict(arguments or {}), settings)
-        return AsyncCall(Call(native, operation, raw, self._drain), self)
+    if not TYPE_CHECKING:
+
+        def start(self, operation, *args, **given):
+            """Does an operation in the background and returns at once. Takes what `Client.start` takes."""
+            return AsyncCall(Call(*self._start(operation, args, given), self._drain), self)
 
     async def request(
         self,
@@ -312,7 +320,8 @@ class AsyncClient(ClientBase, AsyncOperations):
         """Sends a request that this version does not know as an operation. Cancelling the task ends it."""
         settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
         native = self._native.start_request(method, path, (pairs_of(query), body), settings)
-        return await self._settle(AsyncCall(Call(native, "request", raw, self._drain), self))
+        call: Call[Any] = Call(native, "request", raw, self._drain)
+        return await self._settle(AsyncCall(call, self))
 
     async def drift(self, *, timeout: float | None = None) -> Drift:
         """Compares what the server says it can do with the operations that this package knows."""
@@ -414,7 +423,7 @@ class AsyncClient(ClientBase, AsyncOperations):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _settle(self, call: AsyncCall) -> Any:
+    async def _settle(self, call: AsyncCall[Answer]) -> Answer:
         try:
             return await call.result()
         except asyncio.CancelledError:
@@ -438,4 +447,4 @@ class AsyncClient(ClientBase, AsyncOperations):
                 extra_headers=extra_headers,
             )
 
-        return described(operation, name, doc)
+        return function_of(self, operation, name, positional, doc)

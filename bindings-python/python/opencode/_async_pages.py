@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, TypeVar
+
+from ._generic import Generic, Item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ._pages import Pages
-
-Item = TypeVar("Item")
 
 
 class AsyncPages(Generic[Item]):

@@ -18,7 +18,7 @@ class AsyncTuiControl:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
         # Stays open between two calls of `next`: the server gives a request to one taker only.
-        self._question: AsyncCall | None = None
+        self._question: AsyncCall[Any] | None = None
 
     async def next(self, timeout: float | None = None) -> dict[str, Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain."""

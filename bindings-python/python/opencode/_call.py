@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._errors import APITimeoutError
+from ._generic import Answer, Generic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from ._log import Drain
 
 
-class Call:
+class Call(Generic[Answer]):
     """An operation in the background. Made by `Client.start`."""
 
     __slots__ = ("_drain", "_native", "_operation", "_raw")
@@ -39,13 +40,12 @@ class Call:
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the result is there, at most `timeout` seconds; whether it is."""
         try:
-            return self._wait(timeout) is not None
-        except Exception:
-            if self._native.is_done():
-                return True
-            raise
+            return self._native.settle(timeout)
+        finally:
+            if self._drain is not None:
+                self._drain()
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> Answer:
         """The answer of the operation, waiting at most `timeout` seconds for it.
 
         Raises what the operation raised, and APITimeoutError when it is not there in time: it goes on then.
@@ -57,7 +57,8 @@ class Call:
                 operation=self._operation,
                 sent=True,
             )
-        return _raw_response(found[0]) if self._raw else found[0]
+        answer: Any = _raw_response(found[0]) if self._raw else found[0]
+        return answer  # type: ignore[no-any-return]
 
     def cancel(self) -> None:
         """Ends the request, whatever it waits for. The server may have done its work all the same."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any, Literal
 
+    from ._call_types import Starter
     from ._discover import Diagnosis
     from ._operations import Operations
     from ._pty import Pty
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     Prompt = str | Sequence[str | Mapping[str, Any]]
 else:
     Operations = object
+
+    class Starter:
+        """What type checkers know of `start` stands in a stub."""
 
 
 class _Null:
@@ -120,6 +124,15 @@ def arguments_of(
     return made
 
 
+def function_of(client: Any, run: Any, name: str, positional: tuple[str, ...], doc: str) -> Any:
+    """Gives the function of an operation what `help` shows and `start` looks for."""
+    run.__name__ = name.rpartition(".")[2]
+    run.__qualname__ = name
+    run.__doc__ = f"{doc}\n\n{_native.signature(name)}"
+    run.operation = (client, name, positional)
+    return run
+
+
 class ClientBase:
     """What blocking and asyncio clients share: options, namespaces, closing."""
 
@@ -177,6 +190,34 @@ class ClientBase:
         if self._drain is not None:
             self._drain()
 
+    def _start(
+        self, operation: Any, args: tuple[Any, ...], given: dict[str, Any]
+    ) -> tuple[_native.Call, str, bool]:
+        """The call, its name, and whether its raw answer is wanted."""
+        if not callable(operation):
+            return self._start_named(operation, *args, **given)
+        client, name, positional = getattr(operation, "operation", (None, "", ()))
+        if client is not self:
+            raise InvalidArgumentError("start: give a function of this client, such as client.session.get")
+        settings = {key: given.pop(key, None) for key in ("timeout", "max_retries", "extra_headers")}
+        arguments = arguments_of(name, positional, args, given)
+        return self._native.start(name, arguments, call_options(**settings)), name, False
+
+    def _start_named(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        raw: bool = False,
+    ) -> tuple[_native.Call, str, bool]:
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        return self._native.start(operation, dict(arguments or {}), settings), operation, raw
+
     # Handles cannot be pickled, settings can: another process gets a client of its own.
     def __getstate__(self) -> dict[str, Any]:
         return {"settings": self._settings}
@@ -217,7 +258,7 @@ class ClientBase:
         return self._native.fd()
 
 
-class Client(ClientBase, Operations):
+class Client(ClientBase, Starter, Operations):
     """A handle to one server. May be used from any thread; making one touches no network.
 
     Without arguments it reads OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME and OPENCODE_SERVER_PASSWORD.
@@ -271,22 +312,15 @@ class Client(ClientBase, Operations):
         finally:
             self._flush()
 
-    def start(
-        self,
-        operation: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        directory: str | None = None,
-        workspace: str | None = None,
-        max_retries: int | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-        raw: bool = False,
-    ) -> Call:
-        """Does an operation in the background and returns at once."""
-        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
-        native = self._native.start(operation, dict(arguments or {}), settings)
-        return Call(native, operation, raw, self._drain)
+    if not TYPE_CHECKING:
+
+        def start(self, operation, *args, **given):
+            """Does an operation in the background and returns at once.
+
+            The operation is a function of this client, such as `client.session.get`, with all that it takes; or it
+            is a name, with the arguments in one dict.
+            """
+            return Call(*self._start(operation, args, given), self._drain)
 
     def request(
         self,
@@ -473,15 +507,7 @@ class Client(ClientBase, Operations):
             settings = call_options(timeout, max_retries, extra_headers)
             return call(name, arguments_of(name, positional, args, given), settings)
 
-        return described(operation, name, doc)
-
-
-def described(operation: Any, name: str, doc: str) -> Any:
-    """Gives the function of an operation its name and what `help` shows."""
-    operation.__name__ = name.rpartition(".")[2]
-    operation.__qualname__ = name
-    operation.__doc__ = f"{doc}\n\n{_native.signature(name)}"
-    return operation
+        return function_of(self, operation, name, positional, doc)
 
 
 def pairs_of(query: Mapping[str, Any] | None) -> list[tuple[str, str]]:

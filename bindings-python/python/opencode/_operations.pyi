@@ -7,8 +7,8 @@ and `workspace`, which come before those of the client.
 """
 
 import builtins
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NoReturn
 
 from . import types as _t
 
@@ -177,7 +177,7 @@ class EventOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Iterator[_t.Event]:
+    ) -> NoReturn:
         """Streams the events of one directory. A wrong directory gives a healthy but silent stream."""
 
 class ExperimentalCapabilitiesOperations:
@@ -549,7 +549,7 @@ class GlobalOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Iterator[_t.GlobalEvent]:
+    ) -> NoReturn:
         """Streams the events of all directories. Durable events come twice: drop those of type sync."""
     def health(
         self,
@@ -920,7 +920,7 @@ class PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> NoReturn:
         """Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay."""
     def connect_token(
         self,
@@ -1641,7 +1641,7 @@ class V2EventOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Iterator[_t.V2Event]:
+    ) -> NoReturn:
         """Streams the events of all locations, in the newer form (`data` in place of `properties`)."""
 
 class V2FsOperations:
@@ -1918,7 +1918,7 @@ class V2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> NoReturn:
         """Opens a terminal as a websocket, like pty.connect."""
     def connect_token(
         self,
@@ -2186,7 +2186,7 @@ class V2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Iterator[_t.SessionDurableEvent]:
+    ) -> NoReturn:
         """Streams the events of one session, first those stored after `after`, then live ones."""
     def get(
         self,
@@ -2660,7 +2660,7 @@ class AsyncDocOperations:
         """Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one."""
 
 class AsyncEventOperations:
-    def subscribe(
+    async def subscribe(
         self,
         *,
         directory: str | None = None,
@@ -2668,7 +2668,7 @@ class AsyncEventOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[_t.Event]:
+    ) -> NoReturn:
         """Streams the events of one directory. A wrong directory gives a healthy but silent stream."""
 
 class AsyncExperimentalCapabilitiesOperations:
@@ -3034,13 +3034,13 @@ class AsyncGlobalOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Aborts all runs and drops all caches, in every directory. The server itself goes on."""
-    def event(
+    async def event(
         self,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[_t.GlobalEvent]:
+    ) -> NoReturn:
         """Streams the events of all directories. Durable events come twice: drop those of type sync."""
     async def health(
         self,
@@ -3411,7 +3411,7 @@ class AsyncPtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> NoReturn:
         """Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay."""
     async def connect_token(
         self,
@@ -4126,13 +4126,13 @@ class AsyncV2CredentialOperations:
         """Renames a stored credential."""
 
 class AsyncV2EventOperations:
-    def subscribe(
+    async def subscribe(
         self,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[_t.V2Event]:
+    ) -> NoReturn:
         """Streams the events of all locations, in the newer form (`data` in place of `properties`)."""
 
 class AsyncV2FsOperations:
@@ -4409,7 +4409,7 @@ class AsyncV2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> NoReturn:
         """Opens a terminal as a websocket, like pty.connect."""
     async def connect_token(
         self,
@@ -4669,7 +4669,7 @@ class AsyncV2SessionOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> _t.V2SessionCreateAnswer:
         """Creates a session. Its directory is the one in `location`; the client's own is not used."""
-    def events(
+    async def events(
         self,
         sessionID: str,
         *,
@@ -4677,7 +4677,7 @@ class AsyncV2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[_t.SessionDurableEvent]:
+    ) -> NoReturn:
         """Streams the events of one session, first those stored after `after`, then live ones."""
     async def get(
         self,

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+from ._generic import Generic, Item
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Generic, TypeVar
 
     from . import _native
     from ._log import Drain
-
-    Item = TypeVar("Item")
-else:
-    Item = object
-
-    class Generic:
-        """Takes the place of typing.Generic: importing `typing` takes longer than all of this package."""
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, _: object) -> type:
-            return cls
 
 
 class Pages(Generic[Item]):

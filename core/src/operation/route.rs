@@ -274,7 +274,8 @@ impl<'a> Route<'a> {
         };
         if let Some((for_directory, for_workspace)) = scope {
             if let Some(directory) = directory.filter(|text| !text.is_empty()) {
-                query.add(for_directory, &directory);
+                let is_twice = operation.scope == Scope::Directory;
+                query.add(for_directory, &if is_twice { twice(&directory) } else { directory });
             }
             if let Some(workspace) = workspace.filter(|text| !text.is_empty()) {
                 query.add(for_workspace, &workspace);
@@ -378,6 +379,11 @@ impl Query {
     }
 }
 
+/// A directory as `?directory=` wants it: the server decodes that value twice.
+pub(crate) fn twice(directory: &str) -> String {
+    directory.replace('%', "%25")
+}
+
 /// A path segment, slashes included; `None` for what a server would take for another path.
 fn encode_path(text: &str) -> Option<String> {
     if matches!(text, "" | "." | "..") {
@@ -449,6 +455,10 @@ mod tests {
         let (line, _) = ok("session.list", r#"{"directory":"/q"}"#);
         assert_eq!(line, "GET /session?directory=%2Fq");
         assert_eq!(ok("session.list", r#"{"directory":null}"#).0, "GET /session");
+        let (line, _) = ok("session.list", r#"{"directory":"/a%20b"}"#);
+        assert_eq!(line, "GET /session?directory=%2Fa%252520b");
+        let (line, _) = ok("v2.agent.list", r#"{"directory":"/a%20b"}"#);
+        assert_eq!(line, "GET /api/agent?location%5Bdirectory%5D=%2Fa%2520b");
         let (line, _) = ok("v2.agent.list", r#"{"directory":"/q"}"#);
         assert_eq!(line, "GET /api/agent?location%5Bdirectory%5D=%2Fq");
     }

@@ -20,9 +20,13 @@ pub(super) struct Exchange {
     pub(super) token: CancelToken,
     pub(super) limits: Limits,
     started: Instant,
+    /// When the way to the server of this hop began.
+    hop: Cell<Instant>,
     /// When bytes of the request were last written.
     sent: Cell<Option<Instant>>,
     has_head: Cell<bool>,
+    /// Whether it cannot be sent again when the connection turns out to be dead.
+    is_single: Cell<bool>,
     /// Whether a read that finds nothing ends at once.
     is_instant: bool,
 }
@@ -42,8 +46,10 @@ impl Exchange {
             token,
             limits,
             started: Instant::now(),
+            hop: Cell::new(Instant::now()),
             sent: Cell::new(None),
             has_head: Cell::new(false),
+            is_single: Cell::new(false),
             is_instant,
         }
     }
@@ -72,13 +78,28 @@ impl Exchange {
         self.sent.get().is_some()
     }
 
+    pub(super) fn mark_single(&self) {
+        self.is_single.set(true);
+    }
+
+    /// Whether a connection must be known to be alive before anything of this is sent over it.
+    pub(super) fn needs_probe(&self) -> bool {
+        self.is_single.get() && !self.is_sent()
+    }
+
+    /// A redirect: everything begins anew but the time for the whole request.
+    pub(super) fn mark_hop(&self) {
+        self.hop.set(Instant::now());
+        self.has_head.set(false);
+    }
+
     pub(super) fn mark_head(&self) {
         self.has_head.set(true);
     }
 
     /// Time left to connect.
     pub(super) fn left_to_connect(&self) -> io::Result<Duration> {
-        let left = self.left(Stage::Connect, Some(self.limits.connect), self.started)?;
+        let left = self.left(Stage::Connect, Some(self.limits.connect), self.hop.get())?;
         Ok(left.unwrap_or(self.limits.connect))
     }
 
@@ -115,7 +136,7 @@ impl Exchange {
         since: Instant,
     ) -> io::Result<Option<Duration>> {
         if self.token.is_cancelled() {
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, Cancelled));
+            return Err(Cancelled.into());
         }
         let left = |limit: Duration, since: Instant| limit.checked_sub(since.elapsed());
         let mut least: Option<Duration> = None;
@@ -172,6 +193,13 @@ impl std::fmt::Display for Cancelled {
 }
 
 impl std::error::Error for Cancelled {}
+
+/// Never of a kind that ureq takes for the end of a body: half an answer would count as a whole one.
+impl From<Cancelled> for io::Error {
+    fn from(cancelled: Cancelled) -> Self {
+        io::Error::other(cancelled)
+    }
+}
 
 #[cfg(test)]
 mod tests {

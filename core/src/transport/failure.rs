@@ -1,11 +1,11 @@
 //! From what went wrong on the wire to an [`Error`] that says what to do.
 
 use super::exchange::{Cancelled, Exchange, Expired};
+use super::retry_after;
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind};
 use serde::Deserialize;
 use std::io;
-use std::time::Duration;
 use ureq::http::HeaderMap;
 
 /// The request did not get a whole answer.
@@ -36,6 +36,13 @@ pub(super) fn from_wire(
             format!("{operation}: no answer from {url} in time ({stage})"),
         )
         .with_retryable(true),
+        // Never its text: it is the whole address, which may hold a secret.
+        ureq::Error::BadUri(_) => {
+            Error::invalid(format!("{operation}: the address cannot be sent; percent-encode it"))
+        }
+        ureq::Error::Protocol(error) if !sent => {
+            Error::invalid(format!("{operation}: the request cannot be sent: {error}"))
+        }
         error => {
             let text = format!("{operation}: the exchange with {url} broke: {error}");
             Error::new(ErrorKind::Connection, text).with_retryable(true).with_source(error)
@@ -119,15 +126,8 @@ pub(super) fn from_status(operation: &str, status: u16, headers: &HeaderMap, bod
         .with_code(words.code)
         .with_body(body)
         .with_retryable(matches!(status, 408 | 429 | 500..))
-        .with_retry_after(retry_after(headers))
+        .with_retry_after(retry_after::read(headers))
         .with_sent(true)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    number("retry-after-ms")
-        .map(Duration::from_millis)
-        .or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
 fn kind_of(status: u16) -> ErrorKind {
@@ -150,7 +150,7 @@ fn hint(status: u16, headers: &HeaderMap) -> Option<&'static str> {
         ),
         300..=399 => Some("the server redirects elsewhere; set base_url to the final address"),
         407 => Some("the proxy wants a password"),
-        431 => Some("the address is too long"),
+        431 => Some("the address or the headers are too long; shorten the arguments"),
         502..=504 if headers.get("x-powered-by").is_none() => {
             Some("the server, or a proxy before it, is not ready")
         }

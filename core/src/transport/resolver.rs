@@ -86,7 +86,7 @@ fn ask(name: &str) -> Result<Vec<SocketAddr>, Error> {
             Err(RecvTimeoutError::Timeout) => {}
         }
         if exchange.as_ref().is_some_and(|exchange| exchange.token.ask()) {
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, Cancelled).into());
+            return Err(io::Error::from(Cancelled).into());
         }
         if Instant::now() >= until {
             let expired = Expired { stage: Stage::Connect, limit };

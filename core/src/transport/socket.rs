@@ -1,6 +1,6 @@
 //! [`SocketConnector`]: TCP for ureq, with our limits, our cancelling and fewer system calls.
 
-use super::exchange::Exchange;
+use super::exchange::{Cancelled, Exchange};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use ureq::unversioned::transport::{
 
 /// One attempt to connect takes no longer, so that a cancel is noticed while a host does not answer.
 const CONNECT_SLICE: Duration = Duration::from_millis(900);
-/// A pooled connection that was used this recently is not probed before the next request.
+/// A pooled connection that was used this recently is not probed before the next request, if that can be repeated.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Opens TCP connections under the limits of the current [`Exchange`].
@@ -102,10 +102,7 @@ impl Socket {
         if let Some(exchange) = &exchange
             && !exchange.token.attach(&self.stream)
         {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                super::exchange::Cancelled,
-            ));
+            return Err(Cancelled.into());
         }
         Ok(exchange)
     }
@@ -181,13 +178,15 @@ impl Transport for Socket {
                     return Ok(n > 0);
                 }
                 Err(error) if is_pause(&error) => ask(exchange.as_deref()),
-                Err(error) => return Err(error.into()),
+                // For ureq a reset is the end of a body like any other, also where bytes are missing.
+                Err(error) => return Err(io::Error::other(error).into()),
             }
         }
     }
 
     fn is_open(&mut self) -> bool {
-        self.last_used.elapsed() < FRESH || is_silent(&self.stream)
+        let needs_probe = Exchange::current().is_some_and(|exchange| exchange.needs_probe());
+        (!needs_probe && self.last_used.elapsed() < FRESH) || is_silent(&self.stream)
     }
 }
 

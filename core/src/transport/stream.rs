@@ -1,7 +1,7 @@
 //! [`Stream`]: an answer that does not end, read line by line.
 
 use super::exchange::Exchange;
-use super::failure;
+use super::{failure, surrogate};
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Recorder;
@@ -62,6 +62,7 @@ impl Stream {
                 while matches!(line.last(), Some(b'\n' | b'\r')) {
                     line.pop();
                 }
+                surrogate::replace_lone(line);
                 if let Some((recorder, target)) = &self.recording {
                     recorder.event(target, line);
                 }

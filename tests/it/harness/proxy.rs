@@ -64,6 +64,18 @@ fn an_answer_is_cut_at_every_byte_in_both_ways() {
 }
 
 #[test]
+fn an_address_is_lengthened_on_its_way() {
+    let fake = echo();
+    let proxy = Proxy::start(&fake.url()).unwrap();
+    proxy.always("*", Plan::pass().pad_target(4));
+    for target in ["/a", "/a?b=c"] {
+        raw(&proxy, target);
+    }
+    let seen: Vec<_> = fake.requests().iter().map(|request| request.line()).collect();
+    assert_eq!(seen, ["GET /a?xxx", "GET /a?b=c&xxx"]);
+}
+
+#[test]
 fn a_request_is_cut_before_the_server_has_it() {
     let fake = echo();
     let proxy = Proxy::start(&fake.url()).unwrap();

@@ -13,7 +13,7 @@ use crate::{Error, LIMIT, Result};
 /// What a call gave in a language.
 #[derive(Debug)]
 pub(super) enum Got {
-    /// Not every language shows the status of a success.
+    /// A decoded answer comes without the status in some languages; the raw one has it in all.
     Success { status: Option<u64>, answer: Value },
     /// The fields of an error.
     Failure(Value),

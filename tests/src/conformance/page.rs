@@ -49,8 +49,9 @@ const BEGINNING: &str = "<!-- Written by `cargo xtask conformance`. Do not edit.
 
 Each operation of the server was called in each language, against the real server, and gave what
 its cases in `spec/cases` say: values too, not only what stands here. A success shows as the HTTP
-status, where a language tells it, and the type of the answer; an error as its kind, the HTTP
-status and the server's own code. Several cases are separated by `;`.
+status and the type of the answer; an error as its kind, the HTTP status and the server's own code.
+Several cases are separated by `;`. In Python and Lua each case ran twice: with the decoded answer
+of the operation's own function, and with the raw answer, which has the status.
 
 ";
 

@@ -48,10 +48,9 @@ impl Flavour {
     }
 
     fn method(self, method: &str, operation: &Operation, text: &mut String) {
-        let is_stream = operation.answer == Answer::Events;
         let keyword = match self {
-            Self::Async if !is_stream => "async def",
-            _ => "def",
+            Self::Async => "async def",
+            Self::Blocking => "def",
         };
         let _ = writeln!(text, "    {keyword} {method}(\n        self,");
         for argument in operation.positional() {
@@ -75,22 +74,19 @@ impl Flavour {
         if operation.is_open() {
             text.push_str("        **fields: Any,\n");
         }
-        let _ = writeln!(text, "    ) -> {}:", self.answer(operation));
+        let _ = writeln!(text, "    ) -> {}:", answer(operation));
         let _ = writeln!(text, "        \"\"\"{}\"\"\"", operation.doc.replace('\\', "\\\\"));
     }
+}
 
-    fn answer(self, operation: &Operation) -> String {
-        let json = || annotation(&operation.answer_type, "_t.", "builtins.");
-        match (operation.answer, self) {
-            (Answer::Json, _) => json(),
-            (Answer::Nothing, _) => "None".to_owned(),
-            (Answer::Text, _) => "str".to_owned(),
-            (Answer::Bytes, _) => "bytes".to_owned(),
-            (Answer::Events, Self::Blocking) => format!("Iterator[{}]", json()),
-            (Answer::Events, Self::Async) => format!("AsyncIterator[{}]", json()),
-            // The package says itself what its terminals are.
-            (Answer::Websocket, _) => "Any".to_owned(),
-        }
+fn answer(operation: &Operation) -> String {
+    match operation.answer {
+        Answer::Json => annotation(&operation.answer_type, "_t.", "builtins."),
+        Answer::Nothing => "None".to_owned(),
+        Answer::Text => "str".to_owned(),
+        Answer::Bytes => "bytes".to_owned(),
+        // Streams have their own ways in, `events` and `pty_connect`; as a call they always raise.
+        Answer::Events | Answer::Websocket => "NoReturn".to_owned(),
     }
 }
 
@@ -122,8 +118,8 @@ and `workspace`, which come before those of the client.
 \"\"\"
 
 import builtins
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NoReturn
 
 from . import types as _t
 ";

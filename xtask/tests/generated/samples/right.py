@@ -1,5 +1,6 @@
+from opencode import AsyncClient, Client, RawResponse
 from opencode import types as t
-from opencode._operations import AsyncOperations, Operations
+from opencode._operations import Operations
 
 
 def right(client: Operations) -> None:
@@ -25,12 +26,28 @@ def right(client: Operations) -> None:
     client.config.update(username="me", brand_new=1)
     client.permission.reply("per_1", reply="once")
     client.worktree.remove(directory="/w")
-    for event in client.event.subscribe():
-        if event["type"] == "session.idle":
-            idle: str = event["properties"]["sessionID"]
-            print(idle)
 
 
-async def right_async(client: AsyncOperations) -> None:
+def right_background(client: Client) -> None:
+    call = client.start(client.session.create, title="x", timeout=3.0)
+    name: str = call.result(10.0)["id"]
+    client.start("session.update", {"sessionID": name, "title": "y"}).wait(1.0)
+    raw: RawResponse = client.start("session.get", {"sessionID": name}, raw=True).result()
+    body: bytes = raw.body
+    status: int = client.call_raw("session.get", {"sessionID": name}).status
+    print(body, status)
+    for message in client.messages(name):
+        print(message["info"]["id"])
+
+
+async def right_async(client: AsyncClient) -> None:
     sessions: list[t.Session] = await client.session.list(limit=3)
     print(sessions)
+    session = await client.start(client.session.get, "ses_1", max_retries=0)
+    title: str = session["title"]
+    health = client.start(client.global_.health)
+    print(title, (await health.result())["version"])
+    raw: RawResponse = await client.call_raw("global.health")
+    print(raw.headers["content-type"])
+    async for message in client.messages("ses_1"):
+        print(message["info"]["id"])
