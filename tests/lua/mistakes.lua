@@ -61,7 +61,7 @@ check.test("wrong options and times", function()
   check.raises("query must be a table of texts", function() client:request("GET", "/path", { query = { a = {} } }) end)
   check.raises("'BREW' is no HTTP method", function() client:request("BREW", "/path") end)
   local call = assert(client:start("global.health"))
-  check.contains(check.raises("call:wait: the time must be a number", function() call:wait("soon") end), "mistakes.lua:")
+  check.contains(check.raises("call:wait: the time in milliseconds must be a number", function() call:wait("soon") end), "mistakes.lua:")
   check.equal(call:wait(60000).healthy, true)
 end)
 
