@@ -81,11 +81,13 @@ end
 
 local setting = read_settings()
 local options, prompt, is_tui = parse(setting)
-local client, _, err = opencode.client {
+-- What is wrong with an option is raised: it is the caller's mistake, and here the user is the caller.
+local is_ok, client, _, err = pcall(opencode.client, {
   base_url = setting "OPENCODE_BASE_URL",
   username = setting "OPENCODE_SERVER_USERNAME",
   password = setting "OPENCODE_SERVER_PASSWORD",
-}
+})
+if not is_ok then return complain(1, "ai: " .. tostring(client)) end
 if not client then return complain(1, "ai: " .. err.message) end
 
 if is_tui then
@@ -97,8 +99,7 @@ if is_tui then
   os.exit(0)
 end
 
--- What is wrong with an option is raised: it is the caller's mistake, and here the user is the caller.
-local is_ok, run
+local run
 is_ok, run, _, err = pcall(client.run, client, prompt, options)
 if not is_ok then return complain(1, "ai: " .. run) end
 if not run then return complain(1, "ai: " .. err.message) end

@@ -162,6 +162,7 @@ impl Programs<'_> {
         check(program()?.arg(&answer), 1, &["! ai: run: ", "! nobody"])?;
         check(program()?.env("AI_AGENT", "build").arg(&answer), 0, &["a fine answer\n"])?;
         check(program()?.args(["--agent", "build"]).arg(&answer), 0, &["a fine answer\n"])?;
+        check(program()?.env("OPENCODE_BASE_URL", "ftp://x").arg("x"), 1, &["! ai: ", "! ftp"])?;
         Ok(())
     }
 
