@@ -1,7 +1,7 @@
 //! The keeper of Windows: a job object that ends its processes when its last handle is closed.
 //!
 //! Only this process holds a handle, and the system closes it whichever way this process ends. What a process of a
-//! job starts belongs to the job too. Written and type-checked; not run by the tests of this project.
+//! job starts belongs to the job too. Written, and not run by the tests of this project.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::os::windows::io::AsRawHandle;
