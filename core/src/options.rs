@@ -426,8 +426,8 @@ mod tests {
             ..ClientOptions::default()
         };
         assert!(!format!("{options:?}").contains("hunter2"));
-        let mut call = CallOptions::default();
-        call.headers = vec![("authorization".to_owned(), "hunter2".to_owned())];
+        let headers = vec![("authorization".to_owned(), "hunter2".to_owned())];
+        let call = CallOptions { headers, ..CallOptions::default() };
         let shown = format!("{call:?}");
         assert!(!shown.contains("hunter2") && shown.contains("authorization"), "{shown}");
     }
