@@ -193,7 +193,7 @@ mod tests {
         }
         assert!(BaseUrl::parse("http://h/?a=1").is_err());
         assert_eq!(parse("http://h:/x%40y").as_str(), "http://h:80/x%40y");
-        assert_eq!(parse("https://[2001:db8::1]").as_str(), "https://[2001:db8::1]:443");
+        assert_eq!(parse("http://[2001:db8::1]").as_str(), "http://[2001:db8::1]:80");
     }
 
     #[test]
