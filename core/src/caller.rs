@@ -94,7 +94,8 @@ impl Caller {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
         let max = if operation.may_repeat { self.options.max_retries } else { 0 };
-        let policy = RetryPolicy { max };
+        // One that ran out of time has taken all the time there is.
+        let policy = RetryPolicy { max, after_timeout: false };
         self.repeat(operation.name, &routed, &CallOptions::default(), policy, limits, token)
     }
 
@@ -138,7 +139,7 @@ impl Caller {
         let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
         let is_read = routed.method == Method::GET;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
-        let policy = RetryPolicy { max: if is_read { max } else { 0 } };
+        let policy = RetryPolicy { max: if is_read { max } else { 0 }, ..RetryPolicy::default() };
         let limits = self.limits(Pace::Quick, options);
         self.repeat(&name, routed, options, policy, limits, token)
     }
@@ -164,7 +165,7 @@ impl Caller {
 
     fn retries(&self, operation: &Operation, options: &CallOptions) -> RetryPolicy {
         let max = options.max_retries.unwrap_or(self.options.max_retries);
-        RetryPolicy { max: if operation.may_repeat { max } else { 0 } }
+        RetryPolicy { max: if operation.may_repeat { max } else { 0 }, ..RetryPolicy::default() }
     }
 
     fn project(&self) -> Project<'_> {

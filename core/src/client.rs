@@ -348,9 +348,6 @@ impl Client {
     }
 
     fn start_run(&self, prompt: Prompt, resume: Option<String>) -> Result<Run> {
-        if self.0.caller.is_closed() {
-            return Err(closed("run"));
-        }
         let options = self.options();
         let setup = Setup {
             permission: prompt.permission.clone().unwrap_or_else(|| options.permission.clone()),
@@ -361,6 +358,10 @@ impl Client {
             resume,
         };
         let mut background = self.background();
+        // Under the lock: what starts after the close would be ended by nobody.
+        if self.0.caller.is_closed() {
+            return Err(closed("run"));
+        }
         let feed = Arc::clone(&background.feed);
         let engine = match &mut background.engine {
             Some(engine) => engine,

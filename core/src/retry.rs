@@ -8,11 +8,13 @@ use std::time::Duration;
 pub(crate) struct RetryPolicy {
     /// Repetitions after the first try.
     pub max: u32,
+    /// Whether one that ran out of time is repeated too.
+    pub after_timeout: bool,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        RetryPolicy { max: 2 }
+        RetryPolicy { max: 2, after_timeout: true }
     }
 }
 
@@ -31,7 +33,8 @@ impl RetryPolicy {
         wish: Option<Duration>,
         chance: u64,
     ) -> Option<Duration> {
-        if tries > self.max || !is_worth_it(error) {
+        let is_timeout = error.kind() == crate::ErrorKind::Timeout;
+        if tries > self.max || !is_worth_it(error) || (is_timeout && !self.after_timeout) {
             return None;
         }
         if let Some(wish) = wish {
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_end() {
-        let policy = RetryPolicy { max: 3 };
+        let policy = RetryPolicy { max: 3, ..RetryPolicy::default() };
         let error = Error::new(ErrorKind::Connection, "x");
         let pause = |tries, chance| policy.pause(&error, tries, None, chance);
         assert_eq!(pause(1, 0), Some(Duration::from_millis(50)));

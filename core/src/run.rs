@@ -3,20 +3,24 @@
 //! [`Run`] is the handle that a host holds. Behind it the engine's threads send the prompt, listen to the
 //! server and decide when the answer is finished; the handle only looks at what they found.
 
+mod ears;
 pub(crate) mod engine;
 pub(crate) mod id;
+mod inbox;
 mod machine;
 mod message;
 mod policy;
 mod prompt;
 mod reply;
+mod request;
 mod state;
 mod transcript;
 mod update;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
-use engine::{Engine, Inbox, Message, RunId};
+use engine::{Engine, RunId};
+use inbox::{Inbox, Message};
 use machine::Machine;
 pub(crate) use machine::Setup;
 use state::RunState;
@@ -169,7 +173,7 @@ impl Run {
     }
 
     /// Leaves the run to the server and gives what [`Client::resume`](crate::Client::resume) needs. Blocks
-    /// until the prompt is sent, at most for `timeout`.
+    /// until the prompt is sent, at most for `timeout`. This handle is over then: it fails with `closed`.
     ///
     /// # Errors
     /// The error of a run that failed; `timeout` when it is not sent in time, and the run goes on.

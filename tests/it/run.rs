@@ -1,26 +1,15 @@
 //! Runs against the real server. Each test stands for a row of what the server was seen to do.
-
-//!
-//! The rules of docs/runs.md, and where they are tested:
-//!
-//! | rule | tests |
-//! |---|---|
-//! | 1 done is done | `ends`, `ask`: every way that the server ends a run, and every finish reason |
-//! | 2 events only wake | [`everywhere`]: with the stream, without, and with one that cannot be trusted; `losses` |
-//! | 3 sent once | `losses`, `chaos` |
-//! | 4 silent failures fail | `ends::an_unknown_model`, `an_unknown_agent`, `losses::a_stream_that_is_refused...` |
-//! | 5 one at a time | `queue` |
-//! | 6 subagents belong to the run | `ask` |
-//! | 7 nobody waits for ever | `ask`, `ends` (limits), `losses` (servers that are killed, hang, are disposed) |
-//! | 8 the text is whole | `text`, `losses`, `chaos` |
-//! | 9 cancel settles | `ends::a_cancel...` |
+//! `tests/promises.md` says which test proves what.
 
 mod ask;
 mod chaos;
 mod ends;
 mod losses;
+mod promises;
 mod queue;
 mod text;
+mod updates;
+mod world;
 
 use crate::client::*;
 use opencode_core::{Client, Prompt, Run, Update};
@@ -55,12 +44,16 @@ fn rough() -> Client {
     static PROXY: OnceLock<Proxy> = OnceLock::new();
     let proxy = PROXY.get_or_init(|| {
         let proxy = Proxy::start(&shared().server.url()).unwrap();
-        let count = AtomicU64::new(0);
-        proxy.hook(move |asked| spoil(asked, &count));
+        spoil_streams(&proxy);
         proxy
     });
     let options = options(&shared().server, &proxy.url());
     Client::new(options).unwrap()
+}
+
+fn spoil_streams(proxy: &Proxy) {
+    let count = AtomicU64::new(0);
+    proxy.hook(move |asked| spoil(asked, &count));
 }
 
 fn spoil(asked: &Asked, count: &AtomicU64) -> Plan {

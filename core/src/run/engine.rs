@@ -1,162 +1,31 @@
-//! [`Engine`]: one thread that steps all runs of a client, a few that do their requests.
+//! [`Engine`]: one thread that steps all runs of a client.
 
-use super::machine::{Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis};
-use super::message::Request;
-use super::policy::PermissionReply;
+use super::ears::Ears;
+use super::inbox::{Inbox, Message};
+use super::machine::{Input, Machine, Millis, Outcome, Output, Sweep, millis, parent_session};
+use super::request::Requests;
 use super::state::{RunState, State};
 use super::update::Update;
-use crate::answer::Answer;
 use crate::caller::{Caller, closed};
-use crate::cancel::CancelToken;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::feed::{Feed, Listener};
-use crate::limits::Limits;
 use crate::log::{Level, Log};
-use crate::operation::Pace;
-use crate::worker::{Pool, join};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use crate::worker::join;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Threads that do the runs' short requests.
-const WORKERS: usize = 4;
-/// Events that may wait for the engine; beyond, the stream is read no further.
-const MAX_EVENTS: usize = 8_192;
-/// A request of a run is short: a server that needs longer is out of order.
-const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 /// Lists of permissions and questions are read again after this time while events tell about them.
 const LISTS_AGE: Millis = 5_000;
+/// Sessions of others whose parents are remembered.
+const MAX_PARENTS: usize = 4_096;
+/// Subagents of subagents that are followed up to a run.
+const MAX_DEPTH: u32 = 8;
 const STACK: usize = 1 << 20;
 
 pub(crate) type RunId = u64;
-
-/// Something for the engine.
-pub(crate) enum Message {
-    Start(RunId, Box<Machine>, Arc<RunState>),
-    Answer(RunId, Ticket, Result<Answer>),
-    Sweep(Option<String>, Result<Sweep>),
-    Event(Arc<Event>),
-    Stream(bool),
-    Settled,
-    Cancel(RunId),
-    Permission(RunId, String, PermissionReply, Option<String>),
-    Question(RunId, String, Option<Value>),
-    Detach(RunId),
-    Close,
-}
-
-/// The engine's letter box.
-#[derive(Default)]
-pub(crate) struct Inbox {
-    state: Mutex<InboxState>,
-    arrived: Condvar,
-    taken: Condvar,
-}
-
-#[derive(Default)]
-struct InboxState {
-    messages: VecDeque<Message>,
-    events: usize,
-}
-
-impl Inbox {
-    pub(crate) fn push(&self, message: Message) {
-        self.state().messages.push_back(message);
-        self.arrived.notify_one();
-    }
-
-    /// Waits while too many events wait, until the token is thrown.
-    fn push_event(&self, event: Arc<Event>, token: &CancelToken) {
-        let mut state = self.state();
-        while state.events >= MAX_EVENTS {
-            if token.is_cancelled() {
-                return;
-            }
-            let waited = self.taken.wait_timeout(state, Duration::from_millis(100));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.events += 1;
-        state.messages.push_back(Message::Event(event));
-        self.arrived.notify_one();
-    }
-
-    fn take(&self, timeout: Option<Duration>) -> VecDeque<Message> {
-        let mut state = self.state();
-        if state.messages.is_empty() {
-            state = match timeout {
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(timeout) => {
-                    let waited = self.arrived.wait_timeout(state, timeout);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        state.events = 0;
-        let messages = std::mem::take(&mut state.messages);
-        drop(state);
-        self.taken.notify_all();
-        messages
-    }
-
-    fn state(&self) -> MutexGuard<'_, InboxState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What of the events the runs hear.
-struct Ears {
-    inbox: Arc<Inbox>,
-    /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
-    tracked: RwLock<HashSet<String>>,
-    is_waiting: AtomicBool,
-}
-
-impl Ears {
-    fn tracked(&self) -> RwLockWriteGuard<'_, HashSet<String>> {
-        self.tracked.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Listener for Ears {
-    fn is_waiting(&self) -> bool {
-        self.is_waiting.load(Ordering::Acquire)
-    }
-
-    fn connected(&self) {
-        self.inbox.push(Message::Stream(true));
-    }
-
-    fn settled(&self) {
-        self.inbox.push(Message::Settled);
-    }
-
-    fn lost(&self, _: &Error) {
-        self.inbox.push(Message::Stream(false));
-    }
-
-    fn closed(&self) {}
-
-    fn event(&self, event: &Arc<Event>, token: &CancelToken) {
-        let is_wanted = match &event.session_id {
-            None => event.kind.starts_with("server."),
-            Some(session) => {
-                let tracked = self.tracked.read().unwrap_or_else(PoisonError::into_inner);
-                // A subagent's session is not known yet when it is created.
-                tracked.contains(session)
-                    || (event.kind == "session.created"
-                        && event.properties.get().contains("\"parentID\""))
-            }
-        };
-        if is_wanted {
-            self.inbox.push_event(Arc::clone(event), token);
-        }
-    }
-}
 
 /// The runs of one client.
 pub(crate) struct Engine {
@@ -180,7 +49,7 @@ impl Engine {
             .spawn(move || work.run())
             .map_err(|e| {
                 let text = format!("the system gives no thread: {e}");
-                Error::new(crate::ErrorKind::Internal, text)
+                Error::new(ErrorKind::Internal, text)
             })?;
         Ok(Engine { inbox, began, thread: Mutex::new(Some(thread)) })
     }
@@ -215,7 +84,7 @@ struct Work {
     caller: Arc<Caller>,
     inbox: Arc<Inbox>,
     began: Instant,
-    pool: Pool,
+    requests: Requests,
     runs: HashMap<RunId, Slot>,
     /// When runs want to be woken up.
     alarms: BTreeSet<(Millis, RunId)>,
@@ -224,6 +93,8 @@ struct Work {
     /// Runs of a session in the order of their turns; the first one has it.
     turns: HashMap<String, VecDeque<RunId>>,
     sweeps: HashMap<Option<String>, Sweeper>,
+    /// Whose subagents the sessions are that asked for something and belong to no run.
+    parents: HashMap<String, Option<String>>,
     ears: Arc<Ears>,
     feed: Arc<Feed>,
     is_stream_up: bool,
@@ -233,7 +104,6 @@ struct Slot {
     machine: Box<Machine>,
     state: Arc<RunState>,
     alarm: Option<Millis>,
-    directory: Option<String>,
     tracks: Vec<String>,
     queue: Option<String>,
 }
@@ -244,28 +114,40 @@ struct Sweeper {
     is_busy: bool,
     /// Somebody asked while a sweep was under way: that one may have been taken too early.
     is_wanted: bool,
+    wants_lists: bool,
     lists_read: Option<Millis>,
     waiting: HashSet<RunId>,
 }
 
+impl Sweeper {
+    /// Begins a sweep, and says whether it reads the lists too: without events they are the only news of
+    /// permissions and questions.
+    fn begin(&mut self, now: Millis) -> bool {
+        self.is_busy = true;
+        let is_old = self.lists_read.is_none_or(|read| now >= read + LISTS_AGE);
+        let with_lists = std::mem::take(&mut self.wants_lists) || is_old;
+        if with_lists {
+            self.lists_read = Some(now);
+        }
+        with_lists
+    }
+}
+
 impl Work {
     fn new(caller: Arc<Caller>, feed: Arc<Feed>, inbox: Arc<Inbox>, began: Instant) -> Self {
-        let ears = Arc::new(Ears {
-            inbox: Arc::clone(&inbox),
-            tracked: RwLock::default(),
-            is_waiting: AtomicBool::new(false),
-        });
+        let ears = Arc::new(Ears::new(Arc::clone(&inbox)));
         feed.add(Arc::clone(&ears) as Arc<dyn Listener>);
         Work {
+            requests: Requests::new(Arc::clone(&caller), Arc::clone(&inbox), began),
             caller,
             inbox,
             began,
-            pool: Pool::new("opencode-request", WORKERS),
             runs: HashMap::new(),
             alarms: BTreeSet::new(),
             sessions: HashMap::new(),
             turns: HashMap::new(),
             sweeps: HashMap::new(),
+            parents: HashMap::new(),
             ears,
             feed,
             is_stream_up: false,
@@ -329,19 +211,19 @@ impl Work {
             Message::Question(id, request, answers) => {
                 self.step(id, Input::Question { id: request, answers });
             }
-            Message::Detach(id) => self.remove(id),
+            Message::Parent(session, parent) => self.on_parent(session, parent),
+            Message::Detach(id) => self.detach(id),
             Message::Close => {}
         }
     }
 
     fn start(&mut self, id: RunId, machine: Box<Machine>, state: Arc<RunState>) {
         if machine.wants_events() {
-            self.ears.is_waiting.store(true, Ordering::Release);
+            self.ears.set_waiting(true);
             // Without the thread the runs go on without events.
             let _ = self.feed.start();
         }
-        let slot =
-            Slot { machine, state, alarm: None, directory: None, tracks: Vec::new(), queue: None };
+        let slot = Slot { machine, state, alarm: None, tracks: Vec::new(), queue: None };
         self.runs.insert(id, slot);
         let now = self.now();
         if let Some(slot) = self.runs.get_mut(&id) {
@@ -375,7 +257,7 @@ impl Work {
                 Output::Track(session) => {
                     slot.tracks.push(session.clone());
                     self.sessions.entry(session.clone()).or_default().push(id);
-                    self.ears.tracked().insert(session);
+                    self.ears.track(session);
                 }
                 Output::Queue(session) => {
                     slot.queue = Some(session.clone());
@@ -387,25 +269,18 @@ impl Work {
                     }
                 }
                 Output::Ask(ticket, operation, arguments) => {
-                    ask(&self.pool, &self.caller, &self.inbox, id, ticket, operation, arguments);
+                    self.requests.ask(id, ticket, operation, arguments);
                 }
-                Output::Sweep(directory) => {
-                    slot.directory.clone_from(&directory);
+                Output::Sweep { directory, with_lists } => {
                     let sweeper = self.sweeps.entry(directory.clone()).or_default();
                     sweeper.waiting.insert(id);
                     if sweeper.is_busy {
                         sweeper.is_wanted = true;
+                        sweeper.wants_lists |= with_lists;
                     } else {
-                        let now = millis(self.began.elapsed());
-                        // Without events the lists are the only news of permissions and questions.
-                        let is_old = sweeper.lists_read.is_none_or(|read| now >= read + LISTS_AGE);
-                        let with_lists = !self.is_stream_up || is_old;
-                        sweeper.is_busy = true;
-                        if with_lists {
-                            sweeper.lists_read = Some(now);
-                        }
-                        let (caller, inbox) = (&self.caller, &self.inbox);
-                        sweep(&self.pool, caller, inbox, self.began, directory, with_lists);
+                        sweeper.wants_lists |= with_lists || !self.is_stream_up;
+                        let with_lists = sweeper.begin(millis(self.began.elapsed()));
+                        self.requests.sweep(directory, with_lists);
                     }
                 }
             }
@@ -432,13 +307,20 @@ impl Work {
             None => self.runs.keys().copied().collect(),
             Some(session) => match self.sessions.get(session) {
                 Some(ids) => ids.clone(),
-                // A session that nobody tracks may be the child of one that somebody does.
-                None if event.kind == "session.created" => self.runs.keys().copied().collect(),
-                None => Vec::new(),
+                // A session that nobody tracks yet is the child of one that somebody does.
+                None => {
+                    let parent = parent_session(event);
+                    parent.and_then(|p| self.sessions.get(&p)).cloned().unwrap_or_default()
+                }
             },
         };
         for id in ids {
             self.step(id, Input::Event(event));
+        }
+        if let Some(session) = &event.session_id
+            && !self.sessions.contains_key(session)
+        {
+            self.ears.forget(session);
         }
     }
 
@@ -466,15 +348,92 @@ impl Work {
         if is_wanted {
             // Those who asked too late for this one are served by the next.
             sweeper.waiting.clone_from(&waiting);
-            sweeper.is_busy = true;
-            let with_lists = !self.is_stream_up || sweeper.lists_read.is_none();
-            sweep(&self.pool, &self.caller, &self.inbox, self.began, directory, with_lists);
+            sweeper.wants_lists |= !self.is_stream_up;
+            let with_lists = sweeper.begin(millis(self.began.elapsed()));
+            self.requests.sweep(directory, with_lists);
+        }
+        if let Ok(sweep) = &result {
+            self.look_for_kin(sweep);
         }
         for id in waiting {
             match &result {
                 Ok(sweep) => self.step(id, Input::Sweep(sweep)),
                 Err(error) => self.step(id, Input::SweepFailed(error)),
             }
+        }
+    }
+
+    /// A session that asked for something and belongs to no run may be that of a subagent's subagent, of which
+    /// only events tell.
+    fn look_for_kin(&mut self, sweep: &Sweep) {
+        let mut requests = sweep.permissions.iter().chain(&sweep.questions).peekable();
+        if requests.peek().is_none() || !self.runs.values().any(|slot| slot.tracks.len() > 1) {
+            return;
+        }
+        for request in requests {
+            self.look_up(&request.session_id, MAX_DEPTH);
+        }
+    }
+
+    /// Follows a session up to one that a run tracks.
+    fn look_up(&mut self, session: &str, depth: u32) {
+        if self.sessions.contains_key(session) || depth == 0 {
+            return;
+        }
+        match self.parents.get(session).cloned() {
+            Some(Some(parent)) if self.sessions.contains_key(&parent) => {
+                self.adopt(session, &parent);
+            }
+            Some(Some(parent)) => self.look_up(&parent, depth - 1),
+            // It was asked for, or has none.
+            Some(None) => {}
+            None => {
+                if self.parents.len() >= MAX_PARENTS {
+                    self.parents.clear();
+                }
+                self.parents.insert(session.to_owned(), None);
+                self.requests.parent(session.to_owned());
+            }
+        }
+    }
+
+    fn on_parent(&mut self, session: String, parent: Result<Option<String>>) {
+        match parent {
+            Ok(Some(parent)) => {
+                self.parents.insert(session.clone(), Some(parent));
+                self.look_up(&session, MAX_DEPTH);
+            }
+            Ok(None) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // Asked again when it is listed again.
+            Err(_) => drop(self.parents.remove(&session)),
+        }
+    }
+
+    /// Gives a session to the runs of its parent, and with it the sessions below it.
+    fn adopt(&mut self, session: &str, parent: &str) {
+        for id in self.sessions.get(parent).cloned().unwrap_or_default() {
+            self.step(id, Input::Child { session, parent });
+        }
+        if !self.sessions.contains_key(session) {
+            return;
+        }
+        self.parents.remove(session);
+        let is_below = |(child, parent): (&String, &Option<String>)| {
+            (parent.as_deref() == Some(session)).then(|| child.clone())
+        };
+        let below: Vec<String> = self.parents.iter().filter_map(is_below).collect();
+        for child in below {
+            self.adopt(&child, session);
+        }
+    }
+
+    /// Leaves a run to the server: it is over on this side.
+    fn detach(&mut self, id: RunId) {
+        if let Some(slot) = self.runs.get_mut(&id) {
+            let text = "run: detached; client.resume picks it up";
+            end(slot, Error::new(ErrorKind::Closed, text).with_operation("run").with_sent(true));
+            self.remove(id);
         }
     }
 
@@ -489,7 +448,7 @@ impl Work {
                 ids.retain(|other| *other != id);
                 if ids.is_empty() {
                     self.sessions.remove(session);
-                    self.ears.tracked().remove(session);
+                    self.ears.forget(session);
                 }
             }
         }
@@ -497,7 +456,11 @@ impl Work {
             sweeper.waiting.remove(&id);
         }
         if self.runs.is_empty() {
-            self.ears.is_waiting.store(false, Ordering::Release);
+            self.ears.set_waiting(false);
+            self.parents.clear();
+        }
+        if self.runs.is_empty() || self.sweeps.len() > 2 * self.runs.len() + 16 {
+            // Each run may look at a directory of its own.
             self.sweeps.retain(|_, sweeper| sweeper.is_busy);
         }
         let Some(session) = slot.queue else { return };
@@ -514,13 +477,9 @@ impl Work {
     }
 
     fn close(&mut self) {
-        self.pool.close();
-        for slot in std::mem::take(&mut self.runs).into_values() {
-            let error = closed("run");
-            let reply = Arc::new(slot.machine.partial_reply());
-            let outcome = Outcome { reply, error: Some(error.clone()) };
-            let mut slot = slot;
-            publish(&mut slot, vec![Update::Failed(error)], Some(outcome));
+        self.requests.close();
+        for mut slot in std::mem::take(&mut self.runs).into_values() {
+            end(&mut slot, closed("run"));
         }
         // What was started and not seen yet ends like the others.
         for message in self.inbox.take(Some(Duration::ZERO)) {
@@ -551,6 +510,13 @@ fn log(log: &Log, machine: &Machine, updates: &[Update]) {
     }
 }
 
+/// Ends a run on this side.
+fn end(slot: &mut Slot, error: Error) {
+    let reply = Arc::new(slot.machine.partial_reply());
+    let outcome = Outcome { reply, error: Some(error.clone()) };
+    publish(slot, vec![Update::Failed(error)], Some(outcome));
+}
+
 /// Shows the host what a step brought.
 fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
     let machine = &slot.machine;
@@ -579,79 +545,4 @@ fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
         }
         (state, updates)
     });
-}
-
-fn limits(caller: &Caller) -> Limits {
-    let options = caller.options().limits(Pace::Quick);
-    let cap = |limit: Option<Duration>| Some(limit.unwrap_or(REQUEST_LIMIT).min(REQUEST_LIMIT));
-    Limits { first_byte: cap(options.first_byte), idle: cap(options.idle), ..options }
-}
-
-fn ask(
-    pool: &Pool,
-    caller: &Arc<Caller>,
-    inbox: &Arc<Inbox>,
-    id: RunId,
-    ticket: Ticket,
-    operation: &'static str,
-    arguments: String,
-) {
-    let (caller, inbox) = (Arc::clone(caller), Arc::clone(inbox));
-    let token = CancelToken::default();
-    let (mine, back, on_failure) = (token.clone(), ticket.clone(), Arc::clone(&inbox));
-    let job = move || {
-        let result = caller.ask(operation, &arguments, limits(&caller), &mine);
-        inbox.push(Message::Answer(id, ticket, result));
-    };
-    if let Err(error) = pool.submit(token, job) {
-        on_failure.push(Message::Answer(id, back, Err(error)));
-    }
-}
-
-fn sweep(
-    pool: &Pool,
-    caller: &Arc<Caller>,
-    inbox: &Arc<Inbox>,
-    began: Instant,
-    directory: Option<String>,
-    with_lists: bool,
-) {
-    let (caller, inbox) = (Arc::clone(caller), Arc::clone(inbox));
-    let token = CancelToken::default();
-    let (mine, back, on_failure) = (token.clone(), directory.clone(), Arc::clone(&inbox));
-    let job = move || {
-        let result =
-            look(&caller, directory.as_deref(), millis(began.elapsed()), with_lists, &mine);
-        inbox.push(Message::Sweep(directory, result));
-    };
-    if let Err(error) = pool.submit(token, job) {
-        on_failure.push(Message::Sweep(back, Err(error)));
-    }
-}
-
-/// Reads what a directory looks like.
-fn look(
-    caller: &Caller,
-    directory: Option<&str>,
-    started: Millis,
-    with_lists: bool,
-    token: &CancelToken,
-) -> Result<Sweep> {
-    let arguments = match directory {
-        Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
-        None => String::new(),
-    };
-    let get = |operation| caller.ask(operation, &arguments, limits(caller), token);
-    let status = get("session.status")?.json()?;
-    let requests = |answer: Answer| -> Result<Vec<Arc<Request>>> {
-        let raws: Vec<Box<RawValue>> = answer.json()?;
-        // A request of a shape that is not known cannot be answered; it must not stop the others.
-        Ok(raws.into_iter().filter_map(|raw| Request::read(raw).ok()).map(Arc::new).collect())
-    };
-    let (permissions, questions) = if with_lists {
-        (requests(get("permission.list")?)?, requests(get("question.list")?)?)
-    } else {
-        (Vec::new(), Vec::new())
-    };
-    Ok(Sweep { started, status, permissions, questions, has_lists: with_lists })
 }

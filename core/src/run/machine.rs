@@ -8,12 +8,18 @@
 //! the session status of the session's directory and its messages.
 
 mod ask;
+mod family;
 mod finish;
 mod open;
+#[cfg(test)]
+mod scenes;
 mod send;
 #[cfg(test)]
 mod simulation;
 mod watch;
+mod why;
+
+pub(crate) use family::parent_session;
 
 use super::message::{Info, Message, Request, Status};
 use super::policy::{PermissionPolicy, QuestionPolicy};
@@ -43,6 +49,8 @@ const ABORT_GRACE: Millis = 1_500;
 const SETTLE_LIMIT: Millis = 10_000;
 const START_TIMEOUT: Millis = 30_000;
 const SERVER_TIMEOUT: Millis = 15_000;
+/// What the reply still needs is waited for no longer than this; the answer itself is there.
+const COLLECT_LIMIT: Millis = 10_000;
 
 /// What a run is made from.
 #[derive(Debug, Clone)]
@@ -72,6 +80,8 @@ pub(crate) enum Input<'a> {
     Sweep(&'a Sweep),
     /// The directory could not be looked at.
     SweepFailed(&'a Error),
+    /// A subagent of a subagent, of which perhaps no event told.
+    Child { session: &'a str, parent: &'a str },
     /// It is this run's turn in its session.
     Turn,
     /// The host wants the run to end.
@@ -101,8 +111,8 @@ pub(crate) struct Sweep {
 pub(crate) enum Output {
     /// A request: an operation with its arguments, a JSON object.
     Ask(Ticket, &'static str, String),
-    /// A fresh look at a directory.
-    Sweep(Option<String>),
+    /// A fresh look at a directory; `with_lists`: at its permissions and questions too, however fresh the last look.
+    Sweep { directory: Option<String>, with_lists: bool },
     /// Events of this session from now on.
     Track(String),
     /// A turn in this session.
@@ -177,6 +187,8 @@ struct Check {
     has_begun: bool,
     /// Whether the session was idle, once known.
     is_idle: Option<bool>,
+    /// Whether the messages are to be read although the session works.
+    needs_messages: bool,
 }
 
 /// A permission or question that is open.
@@ -186,10 +198,26 @@ struct Open {
     is_question: bool,
     /// Handed to the host and not answered by it yet.
     waits_for_host: bool,
-    /// The answer that is on its way, for the record.
+    /// What is answered, kept until the server has it.
+    verdict: Option<ask::Verdict>,
+    /// The answer's word, for the record.
     reply: String,
     by: &'static str,
     seen: Millis,
+    /// How often the answer did not get through, and when it is given again.
+    failures: u32,
+    retry_at: Option<Millis>,
+    /// The answer may be there although the server did not say so.
+    may_be_there: bool,
+}
+
+/// What the events say went wrong.
+#[derive(Debug)]
+struct Trouble {
+    error: Value,
+    at: Millis,
+    /// The server had this run's prompt by then. If not, it may be the echo of the prompt before.
+    is_own: bool,
 }
 
 /// Without events nothing would tell that agent or model are unknown: they are looked up before the send.
@@ -247,6 +275,8 @@ pub(crate) struct Machine {
     chain: HashSet<String>,
     /// User messages of others that came later.
     strangers: HashMap<String, f64>,
+    /// User messages that were looked up because the events spoke of an answer to them.
+    looked_up: HashSet<String>,
     /// The strangers' prompts that were answered, in the order of the answers.
     answered_strangers: Vec<String>,
     /// The newest answer in the session is to a prompt of somebody else that came later.
@@ -261,26 +291,40 @@ pub(crate) struct Machine {
     /// The server was seen to work since the prompt was sent.
     was_busy: bool,
     busy_tool: Option<String>,
-    last_error: Option<Value>,
+    /// What was told of each tool part: its newest form.
+    tools: HashMap<String, u64>,
+    /// What was told of the agent's list, and of the files that were changed.
+    todos: Option<Value>,
+    diff: Option<Arc<serde_json::value::RawValue>>,
+    last_error: Option<Trouble>,
     idle_since: Option<Millis>,
     /// How often the changed files were asked for.
     diff_asks: u32,
     check: Option<Check>,
     check_again: bool,
+    /// The next look reads the messages and the lists of requests, whatever the events tell.
+    needs_messages: bool,
+    needs_lists: bool,
     next_check: Millis,
     interval: Millis,
     collection: u32,
+    /// Pages read for the collection.
+    pages: u32,
     /// Whether messages are read one by one.
     reads_singly: bool,
     collected: Vec<Message>,
     first_token: Option<Millis>,
 
     requests: BTreeMap<String, Open>,
+    /// Requests of the session, asked by a message that is not known yet.
+    unclaimed: Vec<(Arc<Request>, bool)>,
     handled: HashSet<String>,
     decisions: Vec<DecisionRecord>,
 
     ending: Option<Ending>,
     verdict: Option<Option<Error>>,
+    /// Since when the reply is being gathered.
+    collecting: Option<Millis>,
     files: Option<Arc<serde_json::value::RawValue>>,
     why: String,
 }
@@ -325,6 +369,7 @@ impl Machine {
             user_seen: false,
             chain: HashSet::from([message_id.clone()]),
             strangers: HashMap::new(),
+            looked_up: HashSet::new(),
             answered_strangers: Vec::new(),
             stranger_works: false,
             assistants: Vec::new(),
@@ -336,22 +381,30 @@ impl Machine {
             status: None,
             was_busy: false,
             busy_tool: None,
+            tools: HashMap::new(),
+            todos: None,
+            diff: None,
             last_error: None,
             idle_since: None,
             diff_asks: 0,
             check: None,
             check_again: false,
+            needs_messages: false,
+            needs_lists: false,
             next_check: now,
             interval: 100,
             collection: 0,
+            pages: 0,
             reads_singly: false,
             collected: Vec::new(),
             first_token: None,
             requests: BTreeMap::new(),
+            unclaimed: Vec::new(),
             handled: HashSet::new(),
             decisions: Vec::new(),
             ending: None,
             verdict: None,
+            collecting: None,
             files: None,
             why: String::new(),
             message_id,
@@ -375,17 +428,19 @@ impl Machine {
         match input {
             Input::Event(event) => self.on_event(event),
             Input::Stream(is_up) => self.on_stream(is_up),
-            Input::Settled if self.phase == Phase::Running => self.check_now(),
+            Input::Settled => self.on_settled(),
             Input::Answer(ticket, result) => self.on_answer(ticket, result),
             Input::Sweep(sweep) => self.on_sweep(sweep),
             Input::SweepFailed(error) => self.on_sweep_failed(error),
+            // The run's own tools tell of its own: the session may have others, of runs before.
+            Input::Child { session, parent } if self.is_child(parent) => self.add_child(session),
             Input::Turn => self.on_turn(),
             Input::Cancel => self.end(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
             Input::Permission { id, reply, message } => {
                 self.on_host_permission(&id, reply, message)
             }
             Input::Question { id, answers } => self.on_host_question(&id, answers),
-            Input::Time | Input::Settled => {}
+            Input::Time | Input::Child { .. } => {}
         }
         if self.phase != Phase::Over {
             self.on_time();
@@ -402,7 +457,7 @@ impl Machine {
 
     /// When it wants to be stepped with [`Input::Time`] at the latest.
     pub(crate) fn wake_at(&self) -> Option<Millis> {
-        let mut times: Vec<Millis> = Vec::with_capacity(6);
+        let mut times: Vec<Millis> = Vec::with_capacity(8);
         match self.phase {
             Phase::Over => return None,
             Phase::Opening | Phase::Preparing
@@ -420,12 +475,15 @@ impl Machine {
         {
             times.push(self.started.saturating_add(millis(deadline)));
         }
-        if let Some(ending) = &self.ending {
-            times.push(ending.since + SETTLE_LIMIT);
+        match (self.collecting, &self.ending) {
+            (Some(since), _) => times.push(since + COLLECT_LIMIT),
+            (None, Some(ending)) => times.push(ending.since + SETTLE_LIMIT),
+            (None, None) => {}
         }
         if let Some(since) = self.unreachable_since {
-            times.push(since + self.server_timeout());
+            times.push(since.saturating_add(self.server_timeout()));
         }
+        times.extend(self.requests.values().filter_map(|open| open.retry_at));
         times.into_iter().min()
     }
 
@@ -501,6 +559,14 @@ impl Machine {
         }
     }
 
+    /// Between the connection and now events may have been missed: of messages, and of what was asked.
+    fn on_settled(&mut self) {
+        (self.needs_messages, self.needs_lists) = (true, true);
+        if self.phase == Phase::Running {
+            self.check_now();
+        }
+    }
+
     /// Everything that happens because time passed.
     fn on_time(&mut self) {
         let limits = self.setup.prompt.limits;
@@ -511,20 +577,24 @@ impl Machine {
             let text = format!("the run took longer than {} ms", deadline.as_millis());
             self.end_at("deadline_ms", &text);
         }
-        if let Some(ending) = &self.ending
-            && self.phase != Phase::Over
+        if self.phase == Phase::Over {
+            return;
+        }
+        if let Some(since) = self.collecting {
+            if self.now >= since + COLLECT_LIMIT {
+                return self.finish();
+            }
+        } else if let Some(ending) = &self.ending
             && self.now >= ending.since + SETTLE_LIMIT
         {
-            self.over_unsettled();
-            return;
+            return self.over_unsettled();
         }
         if let Some(since) = self.unreachable_since
-            && self.now >= since + self.server_timeout()
-            && !matches!(self.phase, Phase::Over)
+            && self.now >= since.saturating_add(self.server_timeout())
         {
-            self.over_unreachable();
-            return;
+            return self.over_unreachable();
         }
+        self.repeat_replies();
         if self.retry_at.is_some_and(|at| self.now >= at) {
             self.retry_at = None;
             self.retry();
@@ -582,77 +652,6 @@ impl Machine {
 
     fn start_timeout(&self) -> Millis {
         self.setup.prompt.limits.start_timeout.map_or(START_TIMEOUT, millis)
-    }
-
-    fn is_mine(&self, session: &str) -> bool {
-        self.session.as_deref() == Some(session)
-    }
-
-    fn is_child(&self, session: &str) -> bool {
-        self.children.iter().any(|child| child == session)
-    }
-
-    fn add_child(&mut self, session: &str) {
-        if !self.is_mine(session) && !self.is_child(session) {
-            self.children.push(session.to_owned());
-            self.out.push(Output::Track(session.to_owned()));
-        }
-    }
-
-    /// Says in one line why the run is not moving, when that changed.
-    fn explain(&mut self) {
-        let why = self.reason();
-        if why != self.why {
-            self.why.clone_from(&why);
-            self.update(Update::Status { why });
-        }
-    }
-
-    fn reason(&self) -> String {
-        if let Some(error) = &self.last_failure {
-            return format!("the server does not answer: {error}");
-        }
-        if let Some(ending) = &self.ending {
-            return format!("ending the run: {}", ending.error);
-        }
-        match self.phase {
-            Phase::Opening => "opening the session".to_owned(),
-            Phase::Queued => {
-                "waiting for its turn: another prompt of this client runs in the session".to_owned()
-            }
-            Phase::Preparing if self.status.as_ref().is_some_and(|s| *s != Status::Idle) => {
-                "waiting for its turn: the session is busy with somebody else's prompt".to_owned()
-            }
-            Phase::Preparing => "preparing to send".to_owned(),
-            Phase::Sending => "sending the prompt".to_owned(),
-            Phase::Verifying => "looking whether the prompt arrived".to_owned(),
-            Phase::Collecting => "gathering the reply".to_owned(),
-            Phase::Over => String::new(),
-            Phase::Running => self.running_reason(),
-        }
-    }
-
-    fn running_reason(&self) -> String {
-        if let Some(open) = self.requests.values().find(|open| open.waits_for_host) {
-            let Request { id, permission, patterns, .. } = &*open.request;
-            return if open.is_question {
-                format!("waiting for an answer to question {id}")
-            } else {
-                format!("waiting for permission {id}: {permission} {}", patterns.join(", "))
-            };
-        }
-        let how =
-            if self.is_stream_up || !self.setup.events { "" } else { "; the event stream is lost" };
-        match (&self.status, &self.busy_tool) {
-            (Some(Status::Retry { attempt, message, .. }), _) => {
-                format!("the provider failed (retry {attempt}): {message}{how}")
-            }
-            (_, Some(tool)) => format!("the tool {tool} is running{how}"),
-            (Some(Status::Idle) | None, None) if self.assistants.is_empty() => {
-                format!("sent; the server has not begun yet{how}")
-            }
-            _ => format!("the model is working{how}"),
-        }
     }
 }
 

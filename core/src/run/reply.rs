@@ -59,7 +59,7 @@ pub struct DecisionRecord {
     pub permission: String,
     /// What it was asked for, such as the command.
     pub patterns: Vec<String>,
-    /// `once`, `always`, `reject` or `answer`.
+    /// `once`, `always`, `reject` or `answer`; `gone` when it was open no more and nobody told why.
     pub reply: String,
     /// `policy`, `host`, or `other` when somebody else answered.
     pub by: &'static str,

@@ -3,6 +3,7 @@
 use super::reply::Reply;
 use crate::error::Error;
 use serde_json::value::RawValue;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// One thing that happened. Raw values are the server's own objects, every field included.
@@ -123,14 +124,34 @@ impl Update {
 /// a later form of the same thing takes the place of the earlier one.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    updates: Vec<Update>,
+    updates: VecDeque<Update>,
+    /// The number of the oldest one; the others count on from it.
+    first: usize,
+    /// The numbers of those that a later form may replace.
+    places: HashMap<Thing, usize>,
 }
+
+/// What an update is about, when only its newest form counts.
+type Thing = (&'static str, Option<String>);
 
 impl Queue {
     pub(crate) fn push(&mut self, update: Update) {
-        if !self.merge(&update) {
-            self.updates.push(update);
+        if let Update::Text(new) | Update::Reasoning(new) = &update {
+            if new.replaces {
+                self.drop_kind(update.kind());
+            } else if self.append(update.kind(), new) {
+                return;
+            }
         }
+        if let Some(thing) = thing(&update) {
+            let next = self.first + self.updates.len();
+            let place = *self.places.entry(thing).or_insert(next);
+            if let Some(old) = self.updates.get_mut(place - self.first) {
+                *old = update;
+                return;
+            }
+        }
+        self.updates.push_back(update);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -138,64 +159,53 @@ impl Queue {
     }
 
     pub(crate) fn take(&mut self) -> Vec<Update> {
-        std::mem::take(&mut self.updates)
+        self.places.clear();
+        std::mem::take(&mut self.updates).into()
     }
 
     /// Takes the oldest one.
     pub(crate) fn pop(&mut self) -> Option<Update> {
-        (!self.updates.is_empty()).then(|| self.updates.remove(0))
+        let update = self.updates.pop_front()?;
+        if let Some(thing) = thing(&update) {
+            self.places.remove(&thing);
+        }
+        self.first += 1;
+        Some(update)
     }
 
-    fn merge(&mut self, update: &Update) -> bool {
-        let mut waiting = self.updates.iter_mut().rev();
-        match update {
-            Update::Text(new) | Update::Reasoning(new) => {
-                if new.replaces {
-                    // What was not shown yet need not be shown and then taken back.
-                    let kind = update.kind();
-                    self.updates.retain(|old| old.kind() != kind);
-                    return false;
+    /// Adds a piece of text to the one that waits last.
+    fn append(&mut self, kind: &str, new: &TextUpdate) -> bool {
+        match self.updates.back_mut() {
+            Some(last) if last.kind() == kind => match last {
+                Update::Text(old) | Update::Reasoning(old) if old.part_id == new.part_id => {
+                    old.delta.push_str(&new.delta);
+                    true
                 }
-                match waiting.next() {
-                    Some(old) if old.kind() == update.kind() => match old {
-                        Update::Text(old) | Update::Reasoning(old)
-                            if old.part_id == new.part_id =>
-                        {
-                            old.delta.push_str(&new.delta);
-                            true
-                        }
-                        _ => false,
-                    },
-                    _ => false,
-                }
-            }
-            Update::Tool(_) | Update::Message(_) => {
-                let id = |raw: &RawValue| id_of(raw.get());
-                let same = |old: &&mut Update| match (&**old, update) {
-                    (Update::Tool(old), Update::Tool(new))
-                    | (Update::Message(old), Update::Message(new)) => id(old) == id(new),
-                    _ => false,
-                };
-                match waiting.find(same) {
-                    Some(old) => {
-                        *old = update.clone();
-                        true
-                    }
-                    None => false,
-                }
-            }
-            Update::Status { .. } | Update::Retry { .. } | Update::Todo(_) | Update::Diff(_) => {
-                match waiting.find(|old| old.kind() == update.kind()) {
-                    Some(old) => {
-                        *old = update.clone();
-                        true
-                    }
-                    None => false,
-                }
-            }
+                _ => false,
+            },
             _ => false,
         }
     }
+
+    /// What was not shown yet need not be shown and then taken back.
+    fn drop_kind(&mut self, kind: &str) {
+        let before = self.updates.len();
+        self.updates.retain(|old| old.kind() != kind);
+        if self.updates.len() < before {
+            let things = self.updates.iter().enumerate();
+            self.places =
+                things.filter_map(|(at, update)| Some((thing(update)?, self.first + at))).collect();
+        }
+    }
+}
+
+fn thing(update: &Update) -> Option<Thing> {
+    let id = match update {
+        Update::Tool(raw) | Update::Message(raw) => Some(id_of(raw.get())?),
+        Update::Status { .. } | Update::Retry { .. } | Update::Todo(_) | Update::Diff(_) => None,
+        _ => return None,
+    };
+    Some((update.kind(), id))
 }
 
 fn id_of(json: &str) -> Option<String> {
@@ -243,6 +253,37 @@ mod tests {
         let updates = queue.take();
         assert_eq!(updates.len(), 1);
         assert!(matches!(&updates[0], Update::Text(t) if t.delta == "right!" && t.replaces));
+    }
+
+    #[test]
+    fn what_was_taken_is_not_changed_any_more() {
+        let tool = |text: &str| Update::Tool(raw(text));
+        let mut queue = Queue::default();
+        queue.push(text("p", "wrong", false));
+        queue.push(tool(r#"{"id":"a","n":1}"#));
+        queue.push(tool(r#"{"id":"b","n":1}"#));
+        queue.push(text("p", "right", true));
+        queue.push(tool(r#"{"id":"b","n":2}"#));
+        let first = queue.pop().unwrap().to_json();
+        assert!(first.contains(r#""id":"a""#), "{first}");
+        queue.push(tool(r#"{"id":"a","n":2}"#));
+        queue.push(tool(r#"{"id":"b","n":3}"#));
+        let rest: Vec<String> = std::iter::from_fn(|| queue.pop()).map(|u| u.to_json()).collect();
+        assert_eq!(rest.len(), 3, "{rest:?}");
+        assert!(rest[0].contains(r#""id":"b","n":3"#), "{rest:?}");
+        assert!(rest[1].contains("right") && rest[2].contains(r#""id":"a","n":2"#), "{rest:?}");
+        assert!(queue.is_empty() && queue.places.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_never_looks_makes_no_update_dearer_than_another() {
+        let mut queue = Queue::default();
+        for i in 0..20_000 {
+            queue.push(Update::Tool(raw(&format!(r#"{{"id":"{i}"}}"#))));
+        }
+        assert_eq!((queue.updates.len(), queue.places.len()), (20_000, 20_000));
+        while queue.pop().is_some() {}
+        assert!(queue.places.is_empty());
     }
 
     #[test]

@@ -1,28 +1,21 @@
 //! Permissions and questions: of the run, of its subagents, by policy and by the host.
 
+use super::world::World;
 use super::*;
-use opencode_core::{PermissionPolicy, PermissionReply, QuestionPolicy, State};
-use opencode_tests::Model;
+use opencode_core::{ErrorKind, PermissionPolicy, PermissionReply, QuestionPolicy, State};
 
-/// A server where bash has to be asked for.
-struct World {
-    server: Server,
-    _model: Model,
+/// A server where bash has to be asked for; one for all of these tests: a start costs seconds.
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let task = json!({ "permission": { "task": "allow" } });
+        let config = json!({ "permission": { "bash": "ask" }, "agent": { "general": task } });
+        World::start(|server| server.config(config))
+    })
 }
 
-impl World {
-    fn start() -> World {
-        let model = Model::start(0).unwrap();
-        let config = json!({ "permission": { "bash": "ask" } });
-        let server = Server::builder(&model.url()).config(config).start().unwrap();
-        World { server, _model: model }
-    }
-
-    fn client(&self, events: bool) -> Client {
-        let mut options = options(&self.server, &self.server.url());
-        options.events = events;
-        Client::new(options).unwrap()
-    }
+fn everywhere(test: impl Fn(Client)) {
+    world().everywhere(test);
 }
 
 fn policy(value: Value) -> Option<PermissionPolicy> {
@@ -30,163 +23,333 @@ fn policy(value: Value) -> Option<PermissionPolicy> {
 }
 
 #[test]
-fn permissions_and_questions() {
-    // One server for all: a start costs seconds.
-    let world = World::start();
+fn a_permission_is_rejected_by_default() {
+    everywhere(|client| {
+        let run =
+            client.run(scripted("try", json!([bash("echo 1"), { "text": "without" }]))).unwrap();
+        let reply = reply(&run);
+        assert_eq!(reply.text, "without", "the agent goes on");
+        let decision = &reply.decisions[0];
+        assert_eq!((decision.permission.as_str(), decision.reply.as_str()), ("bash", "reject"));
+        assert_eq!(
+            (decision.by, decision.patterns.as_slice()),
+            ("policy", &["echo 1".to_owned()][..])
+        );
+    });
+}
+
+#[test]
+fn a_permission_may_be_given_by_a_policy() {
+    everywhere(|client| {
+        let mut prompt = scripted("do", json!([bash("echo 2"), { "text": "did" }]));
+        prompt.permission = policy(json!("once"));
+        let reply = reply(&client.run(prompt).unwrap());
+        assert_eq!(reply.text, "did");
+        assert!(
+            reply.messages.iter().any(|m| m.get().contains("\"output\":\"2\\n")),
+            "the tool ran"
+        );
+    });
+}
+
+#[test]
+fn a_policy_of_the_client_holds_where_the_run_has_none() {
     for events in [true, false] {
-        let client = world.client(events);
-        rejected_by_default(&client);
-        allowed_by_policy(&client);
-        decided_by_rules(&client);
-        asked_of_the_host(&client);
-        answered_by_somebody_else(&client);
-        of_a_subagent(&client);
-        questions(&client);
-        left_by_an_abort(&client);
+        let mut options = options(&world().server, &world().server.url());
+        options.events = events;
+        options.permission = policy(json!("once")).unwrap();
+        let client = Client::new(options).unwrap();
+        let prompt = || scripted("client's", json!([bash("echo 15"), { "text": "end" }]));
+        let mut own = prompt();
+        own.permission = policy(json!("reject"));
+        for (prompt, word) in [(prompt(), "once"), (own, "reject")] {
+            let reply = reply(&client.run(prompt).unwrap());
+            assert_eq!(reply.decisions[0].reply, word);
+        }
     }
-    always_lasts(&world.client(true));
 }
 
-fn rejected_by_default(client: &Client) {
-    let run = client.run(scripted("try", json!([bash("echo 1"), { "text": "without" }]))).unwrap();
-    let reply = reply(&run);
-    assert_eq!(reply.text, "without", "the agent goes on");
-    let decision = &reply.decisions[0];
-    assert_eq!((decision.permission.as_str(), decision.reply.as_str()), ("bash", "reject"));
-    assert_eq!((decision.by, decision.patterns.as_slice()), ("policy", &["echo 1".to_owned()][..]));
+#[test]
+fn the_first_rule_that_fits_decides() {
+    everywhere(|client| {
+        let rules = json!([
+            { "permission": "bash", "pattern": "rm *", "reply": "reject" },
+            { "permission": "bash", "reply": "once" },
+        ]);
+        let steps = json!([bash("rm nothing"), bash("echo 3"), { "text": "end" }]);
+        let mut prompt = scripted("rules", steps);
+        prompt.permission = policy(rules);
+        let reply = reply(&client.run(prompt).unwrap());
+        let replies: Vec<_> = reply.decisions.iter().map(|d| d.reply.as_str()).collect();
+        assert_eq!(replies, ["reject", "once"]);
+    });
 }
 
-fn allowed_by_policy(client: &Client) {
-    let mut prompt = scripted("do", json!([bash("echo 2"), { "text": "did" }]));
-    prompt.permission = policy(json!("once"));
-    let reply = reply(&client.run(prompt).unwrap());
-    assert_eq!(reply.text, "did");
-    assert!(reply.messages.iter().any(|m| m.get().contains("\"output\":\"2\\n")), "the tool ran");
+#[test]
+fn a_permission_may_be_asked_of_the_host() {
+    everywhere(|client| {
+        let mut prompt = scripted("ask", json!([bash("echo 4"), { "text": "asked" }]));
+        prompt.permission = policy(json!("ask"));
+        let run = client.run(prompt).unwrap();
+        let Update::Permission { id, request } =
+            until(&run, |update| matches!(update, Update::Permission { .. }))
+        else {
+            unreachable!()
+        };
+        assert!(request.get().contains("echo 4"));
+        assert_eq!(run.state(), State::Waiting);
+        assert!(run.why().contains("waiting for permission") && run.why().contains("echo 4"));
+        // An answer to something else does nothing.
+        run.reply_permission("per_none", PermissionReply::Once, None);
+        run.reply_permission(&id, PermissionReply::Reject, Some("use another tool"));
+        let reply = reply(&run);
+        assert_eq!(reply.text, "asked");
+        assert_eq!((reply.decisions[0].by, reply.decisions[0].reply.as_str()), ("host", "reject"));
+        assert!(reply.messages.iter().any(|m| m.get().contains("use another tool")));
+    });
 }
 
-fn decided_by_rules(client: &Client) {
-    let rules = json!([
-        { "permission": "bash", "pattern": "rm *", "reply": "reject" },
-        { "permission": "bash", "reply": "once" },
-    ]);
-    let steps = json!([bash("rm nothing"), bash("echo 3"), { "text": "end" }]);
-    let mut prompt = scripted("rules", steps);
-    prompt.permission = policy(rules);
-    let reply = reply(&client.run(prompt).unwrap());
-    let replies: Vec<_> = reply.decisions.iter().map(|d| d.reply.as_str()).collect();
-    assert_eq!(replies, ["reject", "once"]);
+#[test]
+fn a_permission_may_be_answered_by_somebody_else() {
+    everywhere(|client| {
+        let mut prompt = scripted("other", json!([bash("echo 5"), { "text": "thanks" }]));
+        prompt.permission = policy(json!("ask"));
+        let run = client.run(prompt).unwrap();
+        let Update::Permission { id, .. } =
+            until(&run, |update| matches!(update, Update::Permission { .. }))
+        else {
+            unreachable!()
+        };
+        let answer =
+            json!({ "sessionID": run.session_id(), "permissionID": id, "response": "once" });
+        client.call("permission.respond", answer).unwrap();
+        let reply = reply(&run);
+        assert_eq!((reply.text.as_str(), reply.decisions[0].by), ("thanks", "other"));
+    });
 }
 
-fn asked_of_the_host(client: &Client) {
-    let mut prompt = scripted("ask", json!([bash("echo 4"), { "text": "asked" }]));
-    prompt.permission = policy(json!("ask"));
-    let run = client.run(prompt).unwrap();
-    let Update::Permission { id, request } =
-        until(&run, |update| matches!(update, Update::Permission { .. }))
-    else {
-        unreachable!()
-    };
-    assert!(request.get().contains("echo 4"));
-    assert_eq!(run.state(), State::Waiting);
-    assert!(run.why().contains("waiting for permission") && run.why().contains("echo 4"));
-    // An answer to something else does nothing.
-    run.reply_permission("per_none", PermissionReply::Once, None);
-    run.reply_permission(&id, PermissionReply::Reject, Some("use another tool"));
-    let reply = reply(&run);
-    assert_eq!(reply.text, "asked");
-    assert_eq!((reply.decisions[0].by, reply.decisions[0].reply.as_str()), ("host", "reject"));
-    assert!(reply.messages.iter().any(|m| m.get().contains("use another tool")));
+#[test]
+fn a_permission_of_a_subagent_is_the_runs() {
+    everywhere(|client| {
+        let child =
+            opencode_tests::prompt("child", json!([bash("echo 6"), { "text": "child done" }]));
+        let task = tool(
+            "task",
+            json!({ "description": "d", "prompt": child, "subagent_type": "general" }),
+        );
+        let mut prompt = scripted("parent", json!([task, { "text": "parent done" }]));
+        prompt.permission = policy(json!("once"));
+        let run = client.run(prompt).unwrap();
+        let reply = reply(&run);
+        assert_eq!(reply.text, "parent done");
+        assert_eq!(reply.children.len(), 1);
+        assert_eq!(reply.decisions.len(), 1);
+        assert_eq!(reply.decisions[0].session_id, reply.children[0]);
+        // Two messages each, and what the subagent used is counted.
+        assert_eq!(reply.tokens.input, 40);
+        let session: Value = client
+            .call("session.get", json!({ "sessionID": reply.session_id }))
+            .unwrap()
+            .json()
+            .unwrap();
+        assert!(reply.cost > session["cost"].as_f64().unwrap());
+    });
 }
 
-fn answered_by_somebody_else(client: &Client) {
-    let mut prompt = scripted("other", json!([bash("echo 5"), { "text": "thanks" }]));
-    prompt.permission = policy(json!("ask"));
-    let run = client.run(prompt).unwrap();
-    let Update::Permission { id, .. } =
-        until(&run, |update| matches!(update, Update::Permission { .. }))
-    else {
-        unreachable!()
-    };
-    let answer = json!({ "sessionID": run.session_id(), "permissionID": id, "response": "once" });
-    client.call("permission.respond", answer).unwrap();
-    let reply = reply(&run);
-    assert_eq!((reply.text.as_str(), reply.decisions[0].by), ("thanks", "other"));
+#[test]
+fn questions_are_dismissed_answered_or_asked() {
+    everywhere(|client| {
+        let question = tool(
+            "question",
+            json!({ "questions": [{
+                "question": "Which?", "header": "Pick",
+                "options": [{ "label": "A", "description": "a" }, { "label": "B", "description": "b" }],
+            }]}),
+        );
+        let prompt = |policy| {
+            let mut prompt = scripted("question", json!([question, { "text": "chosen" }]));
+            prompt.question = Some(policy);
+            prompt
+        };
+        // A dismissed question ends the agent's turn.
+        let rejected = reply(&client.run(prompt(QuestionPolicy::Reject)).unwrap());
+        assert_eq!(rejected.decisions[0].permission, "question");
+        assert_eq!(rejected.finish.as_deref(), Some("tool-calls"));
+        let first = reply(&client.run(prompt(QuestionPolicy::First)).unwrap());
+        assert_eq!(first.text, "chosen");
+        assert!(first.messages.iter().any(|m| m.get().contains("\\\"Which?\\\"=\\\"A\\\"")));
+        let run = client.run(prompt(QuestionPolicy::Ask)).unwrap();
+        let Update::Question { id, .. } =
+            until(&run, |update| matches!(update, Update::Question { .. }))
+        else {
+            unreachable!()
+        };
+        assert_eq!(run.state(), State::Waiting);
+        run.reply_question(&id, &[vec!["my own".to_owned()]]);
+        let own = reply(&run);
+        assert!(own.messages.iter().any(|m| m.get().contains("my own")));
+        assert_eq!(own.decisions[0].reply, "answer");
+    });
 }
 
-fn of_a_subagent(client: &Client) {
-    let child = opencode_tests::prompt("child", json!([bash("echo 6"), { "text": "child done" }]));
-    let task =
-        tool("task", json!({ "description": "d", "prompt": child, "subagent_type": "general" }));
-    let mut prompt = scripted("parent", json!([task, { "text": "parent done" }]));
-    prompt.permission = policy(json!("once"));
-    let run = client.run(prompt).unwrap();
-    let reply = reply(&run);
-    assert_eq!(reply.text, "parent done");
-    assert_eq!(reply.children.len(), 1);
-    assert_eq!(reply.decisions.len(), 1);
-    assert_eq!(reply.decisions[0].session_id, reply.children[0]);
-    // Two messages each, and what the subagent used is counted.
-    assert_eq!(reply.tokens.input, 40);
-    let session: Value = client
-        .call("session.get", json!({ "sessionID": reply.session_id }))
-        .unwrap()
-        .json()
-        .unwrap();
-    assert!(reply.cost > session["cost"].as_f64().unwrap());
+#[test]
+fn what_an_abort_leaves_open_is_not_the_next_runs() {
+    everywhere(|client| {
+        // The server keeps listing the request of an aborted run: the next run must not take it for its own.
+        let mut prompt = scripted("leave", json!([bash("echo 7"), { "text": "x" }]));
+        prompt.permission = policy(json!("ask"));
+        let run = client.run(prompt).unwrap();
+        until(&run, |update| matches!(update, Update::Permission { .. }));
+        run.cancel(LIMIT);
+        let mut next = scripted("next", json!([bash("echo 8"), { "text": "fine" }]));
+        next.session = run.session_id();
+        let reply = reply(&client.run(next).unwrap());
+        assert_eq!(reply.text, "fine");
+        assert_eq!(reply.decisions.len(), 1, "{:?}", reply.decisions);
+        assert_eq!(reply.decisions[0].patterns, ["echo 8"]);
+    });
 }
 
-fn questions(client: &Client) {
-    let question = tool(
-        "question",
-        json!({ "questions": [{
-            "question": "Which?", "header": "Pick",
-            "options": [{ "label": "A", "description": "a" }, { "label": "B", "description": "b" }],
-        }]}),
-    );
-    let prompt = |policy| {
-        let mut prompt = scripted("question", json!([question, { "text": "chosen" }]));
-        prompt.question = Some(policy);
-        prompt
-    };
-    // A dismissed question ends the agent's turn.
-    let rejected = reply(&client.run(prompt(QuestionPolicy::Reject)).unwrap());
-    assert_eq!(rejected.decisions[0].permission, "question");
-    assert_eq!(rejected.finish.as_deref(), Some("tool-calls"));
-    let first = reply(&client.run(prompt(QuestionPolicy::First)).unwrap());
-    assert_eq!(first.text, "chosen");
-    assert!(first.messages.iter().any(|m| m.get().contains("\\\"Which?\\\"=\\\"A\\\"")));
-    let run = client.run(prompt(QuestionPolicy::Ask)).unwrap();
-    let Update::Question { id, .. } =
-        until(&run, |update| matches!(update, Update::Question { .. }))
-    else {
-        unreachable!()
-    };
-    assert_eq!(run.state(), State::Waiting);
-    run.reply_question(&id, &[vec!["my own".to_owned()]]);
-    let own = reply(&run);
-    assert!(own.messages.iter().any(|m| m.get().contains("my own")));
-    assert_eq!(own.decisions[0].reply, "answer");
+#[test]
+fn always_lasts() {
+    let commands = std::cell::RefCell::new(["uname", "date", "hostname"].into_iter());
+    everywhere(|client| {
+        // The server remembers what is allowed for ever: each way asks for something else.
+        let command = commands.borrow_mut().next().unwrap();
+        let steps = json!([bash(command), bash(command), { "text": "end" }]);
+        let mut prompt = scripted("always", steps);
+        prompt.permission = policy(json!("always"));
+        let first = reply(&client.run(prompt).unwrap());
+        let replies: Vec<_> = first.decisions.iter().map(|d| (d.reply.as_str(), d.by)).collect();
+        assert_eq!(replies, [("always", "policy")], "the second is covered by the first");
+        // In every session of the directory, and with every policy.
+        let steps = json!([bash(command), { "text": "end" }]);
+        let next = reply(&client.run(scripted("after always", steps)).unwrap());
+        assert_eq!(next.decisions, []);
+        assert_eq!(next.text, "end");
+    });
 }
 
-fn left_by_an_abort(client: &Client) {
-    // The server keeps listing the request of an aborted run: the next run must not take it for its own.
-    let mut prompt = scripted("leave", json!([bash("echo 7"), { "text": "x" }]));
-    prompt.permission = policy(json!("ask"));
-    let run = client.run(prompt).unwrap();
-    until(&run, |update| matches!(update, Update::Permission { .. }));
-    run.cancel(LIMIT);
-    let mut next = scripted("next", json!([bash("echo 8"), { "text": "fine" }]));
-    next.session = run.session_id();
-    let reply = reply(&client.run(next).unwrap());
-    assert_eq!(reply.text, "fine");
-    assert_eq!(reply.decisions.len(), 1, "{:?}", reply.decisions);
-    assert_eq!(reply.decisions[0].patterns, ["echo 8"]);
+#[test]
+fn a_permission_that_nobody_answers_is_shown_until_the_deadline() {
+    everywhere(|client| {
+        let mut prompt = scripted("nobody", json!([bash("echo 9"), { "text": "never" }]));
+        prompt.permission = policy(json!("ask"));
+        prompt.limits.deadline = Some(Duration::from_secs(5));
+        let run = client.run(prompt).unwrap();
+        let Update::Permission { id, .. } =
+            until(&run, |update| matches!(update, Update::Permission { .. }))
+        else {
+            unreachable!()
+        };
+        let why = run.why();
+        assert!(why.contains(&id) && why.contains("bash echo 9"), "{why}");
+        assert_eq!(run.state(), State::Waiting);
+        let error = error(&run);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("deadline_ms")));
+        let status: Value = client.call("session.status", ()).unwrap().json().unwrap();
+        assert!(status[&run.session_id().unwrap()].is_null(), "{status}");
+    });
 }
 
-fn always_lasts(client: &Client) {
-    let steps = json!([bash("uname -a"), bash("uname -s"), { "text": "end" }]);
-    let mut prompt = scripted("always", steps);
-    prompt.permission = policy(json!("always"));
-    let reply = reply(&client.run(prompt).unwrap());
-    assert_eq!(reply.decisions.len(), 1, "the second is covered by the first");
+#[test]
+fn all_permissions_of_one_step_are_decided() {
+    everywhere(|client| {
+        let call = |command| bash(command)["tools"][0].clone();
+        let both = json!({ "tools": [call("echo 10"), call("echo 11")] });
+        let prompt = || scripted("both", json!([both, { "text": "end" }]));
+        for (word, text) in [("once", "end"), ("reject", "end")] {
+            let mut prompt = prompt();
+            prompt.permission = policy(json!(word));
+            let reply = reply(&client.run(prompt).unwrap());
+            let decisions: Vec<_> =
+                reply.decisions.iter().map(|d| (d.reply.as_str(), d.by)).collect();
+            assert_eq!(decisions, [(word, "policy"); 2]);
+            assert_eq!(reply.text, text);
+        }
+    });
+}
+
+#[test]
+fn a_file_outside_of_the_project_is_asked_for() {
+    everywhere(|client| {
+        let read = tool("read", json!({ "filePath": "/etc/hostname" }));
+        let reply = reply(&client.run(scripted("read", json!([read, { "text": "no" }]))).unwrap());
+        assert_eq!(reply.decisions[0].permission, "external_directory");
+        assert_eq!(reply.text, "no");
+    });
+}
+
+#[test]
+fn a_run_that_waits_for_a_permission_is_picked_up() {
+    everywhere(|client| {
+        let mut prompt = scripted("far", json!([bash("echo 12"), { "text": "went on" }]));
+        prompt.permission = policy(json!("ask"));
+        let run = client.run(prompt).unwrap();
+        until(&run, |update| matches!(update, Update::Permission { .. }));
+        let ids = run.detach(LIMIT).unwrap();
+        let mut options = Prompt::default();
+        options.permission = policy(json!("once"));
+        let resumed = client.resume(&ids.session_id, &ids.message_id, options).unwrap();
+        let reply = reply(&resumed);
+        assert_eq!(reply.text, "went on");
+        assert_eq!((reply.decisions[0].reply.as_str(), reply.decisions[0].by), ("once", "policy"));
+    });
+}
+
+#[test]
+fn a_permission_of_a_subagents_subagent_is_the_runs() {
+    everywhere(|client| {
+        let task = |prompt: String| {
+            tool(
+                "task",
+                json!({ "description": "d", "prompt": prompt, "subagent_type": "general" }),
+            )
+        };
+        let deep =
+            opencode_tests::prompt("deep", json!([bash("echo 13"), { "text": "deep done" }]));
+        let child = opencode_tests::prompt("child", json!([task(deep), { "text": "child done" }]));
+        let mut prompt = scripted("parent", json!([task(child), { "text": "parent done" }]));
+        prompt.permission = policy(json!("once"));
+        let reply = reply(&client.run(prompt).unwrap());
+        assert_eq!(reply.text, "parent done");
+        assert_eq!(reply.children.len(), 2);
+        assert_eq!(reply.decisions.len(), 1);
+        assert_eq!(reply.decisions[0].session_id, reply.children[1]);
+    });
+}
+
+#[test]
+fn answers_get_through_a_network_that_loses_them() {
+    let proxy = Proxy::start(&world().server.url()).unwrap();
+    let count = AtomicU64::new(0);
+    proxy.hook(move |asked| {
+        let is_answer = asked.is("POST */permission*") || asked.is("POST */question*");
+        match count.fetch_add(u64::from(is_answer), Ordering::Relaxed) % 3 {
+            0 if is_answer => Plan::pass().cut_answer(0, End::Reset),
+            1 if is_answer => Plan::refuse(End::Close),
+            _ => Plan::pass(),
+        }
+    });
+    for events in [true, false] {
+        let client = world().behind(&proxy.url(), events);
+        for n in 0..3 {
+            let mut prompt = scripted("lost", json!([bash("echo 14"), { "text": "heard" }]));
+            prompt.permission = policy(json!("ask"));
+            let run = client.run(prompt).unwrap();
+            let Update::Permission { id, .. } =
+                until(&run, |update| matches!(update, Update::Permission { .. }))
+            else {
+                unreachable!()
+            };
+            run.reply_permission(&id, PermissionReply::Once, None);
+            let asked = run.updates().filter(|u| matches!(u, Update::Permission { .. })).count();
+            assert_eq!(asked, 0, "the host is asked once, {events} {n}");
+            let reply = reply(&run);
+            assert_eq!(reply.text, "heard");
+            let decisions: Vec<_> =
+                reply.decisions.iter().map(|d| (d.reply.as_str(), d.by)).collect();
+            assert_eq!(decisions, [("once", "host")], "{events} {n}");
+        }
+    }
 }

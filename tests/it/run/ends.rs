@@ -69,6 +69,28 @@ fn a_provider_that_fails_and_recovers() {
 }
 
 #[test]
+fn a_provider_that_stumbles() {
+    everywhere(|client| {
+        let stumbles = [
+            json!({ "status": 500, "headers": { "retry-after-ms": "200" } }),
+            json!({ "reset": true }),
+            json!({ "text": "x", "error": { "message": "overloaded" } }),
+        ];
+        let runs: Vec<Run> = (stumbles.into_iter())
+            .map(|mut step| {
+                step["times"] = 1.into();
+                step["then"] = json!({ "text": "ok" });
+                client.run(scripted("stumbles", json!([step]))).unwrap()
+            })
+            .collect();
+        for run in runs {
+            assert_eq!(shown(run.updates()), "ok");
+            assert_eq!(reply(&run).text, "ok");
+        }
+    });
+}
+
+#[test]
 fn a_stream_of_rubbish() {
     everywhere(|client| {
         let run =
@@ -104,7 +126,7 @@ fn a_loop_without_an_end() {
         let run = client.run(prompt).unwrap();
         let error = error(&run);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_steps")));
-        assert!(error.message().contains("max_steps"), "{error}");
+        assert!(error.message().contains("max_steps") && error.message().contains("3"), "{error}");
         assert_idle(&client, &run);
     });
 }
@@ -124,20 +146,26 @@ fn a_deadline() {
 
 #[test]
 fn limits_of_cost_and_tokens() {
-    let client = client(true);
-    let mut first = bash("true");
-    first["usage"] = json!({ "input": 1_000_000, "output": 10 });
-    let steps = json!([first, { "text": "never", "first_delay_ms": 3000 }]);
-    let mut prompt = scripted("dear", steps.clone());
-    prompt.limits.max_cost = Some(0.5);
-    let run = client.run(prompt).unwrap();
-    assert_eq!(error(&run).code(), Some("max_cost"));
-    assert!(run.reply().unwrap().cost > 0.5);
-    let mut prompt = scripted("long", steps);
-    prompt.limits.max_tokens = Some(1000);
-    let run = client.run(prompt).unwrap();
-    assert_eq!(error(&run).code(), Some("max_tokens"));
-    assert_idle(&client, &run);
+    everywhere(|client| {
+        let mut first = bash("true");
+        first["usage"] = json!({ "input": 1_000_000, "output": 10 });
+        let steps = json!([first, { "text": "never", "first_delay_ms": 6000 }]);
+        let mut prompt = scripted("dear", steps.clone());
+        prompt.limits.max_cost = Some(0.5);
+        let dear = client.run(prompt).unwrap();
+        let mut prompt = scripted("long", steps);
+        prompt.limits.max_tokens = Some(1000);
+        let long = client.run(prompt).unwrap();
+        let error = self::error(&dear);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_cost")));
+        assert!(error.message().contains("max_cost") && error.message().contains("0.5"), "{error}");
+        assert!(dear.reply().unwrap().cost > 0.5);
+        let error = self::error(&long);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_tokens")));
+        assert!(error.message().contains("1000010") && error.message().contains("1000"), "{error}");
+        assert_idle(&client, &dear);
+        assert_idle(&client, &long);
+    });
 }
 
 #[test]
@@ -147,7 +175,9 @@ fn a_limit_of_retries() {
         let mut prompt = scripted("500", steps);
         prompt.limits.max_retries = Some(1);
         let run = client.run(prompt).unwrap();
-        assert_eq!(error(&run).code(), Some("max_retries"));
+        let error = error(&run);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_retries")));
+        assert!(error.message().contains("after 1 retries"), "{error}");
         assert_idle(&client, &run);
     });
 }
@@ -184,10 +214,44 @@ fn a_cancel_at_any_time() {
 
 #[test]
 fn a_cancel_after_the_end() {
-    let client = client(true);
-    let run = client.run("Say pong").unwrap();
-    reply(&run);
-    assert_eq!(run.cancel(LIMIT), State::Done);
+    everywhere(|client| {
+        let run = client.run("Say pong").unwrap();
+        reply(&run);
+        assert_eq!(run.cancel(LIMIT), State::Done);
+    });
+}
+
+#[test]
+fn a_cancel_leaves_the_next_prompt_alone() {
+    everywhere(|client| {
+        let other = super::client(true);
+        for delay in [0, 20, 60, 120] {
+            let run = client.run(scripted("first", json!([{ "text": "short" }]))).unwrap();
+            until(&run, |update| matches!(update, Update::Message(_)));
+            // It waits for its turn, and has it as soon as the first one is answered.
+            let steps = json!([{ "text": "a b c d", "delay_ms": 100 }]);
+            let mut next = scripted("second", steps);
+            next.session = run.session_id();
+            let next = other.run(next).unwrap();
+            std::thread::sleep(Duration::from_millis(delay));
+            run.cancel(LIMIT);
+            assert_eq!(reply(&next).text, "a b c d", "{delay} ms");
+        }
+    });
+}
+
+#[test]
+fn a_directory_that_was_never_used() {
+    everywhere(|client| {
+        // The first prompt of a directory starts an instance: the session is busy half a second after the send.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("cold-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let directory = shared().server.directory().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        let mut prompt = scripted("cold", json!([{ "text": "warm" }]));
+        prompt.directory = Some(directory.display().to_string());
+        assert_eq!(reply(&client.run(prompt).unwrap()).text, "warm");
+    });
 }
 
 #[test]
@@ -264,15 +328,17 @@ fn a_context_that_overflows() {
 
 #[test]
 fn a_busy_session_may_be_refused() {
-    let client = client(true);
-    let other = super::client(true);
-    let slow = other.run(scripted("slow", json!([{ "text": "a b c", "delay_ms": 500 }]))).unwrap();
-    until(&slow, |update| matches!(update, Update::Message(_)));
-    let mut prompt = Prompt::new("x");
-    prompt.session = slow.session_id();
-    prompt.when_busy = WhenBusy::Refuse;
-    assert_eq!(error(&client.run(prompt).unwrap()).kind(), ErrorKind::Conflict);
-    reply(&slow);
+    everywhere(|client| {
+        let other = super::client(true);
+        let steps = json!([{ "text": "a b c", "delay_ms": 500 }]);
+        let slow = other.run(scripted("slow", steps)).unwrap();
+        until(&slow, |update| matches!(update, Update::Message(_)));
+        let mut prompt = Prompt::new("x");
+        prompt.session = slow.session_id();
+        prompt.when_busy = WhenBusy::Refuse;
+        assert_eq!(error(&client.run(prompt).unwrap()).kind(), ErrorKind::Conflict);
+        assert_eq!(reply(&slow).text, "a b c");
+    });
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What networks and servers do: nothing is lost, nothing is done twice, nothing hangs.
 
+use super::world::World;
 use super::*;
 use opencode_core::{ErrorKind, State};
-use opencode_tests::Model;
+use opencode_tests::{Model, eventually};
 use std::time::Instant;
 
 fn behind(proxy: &Proxy, events: bool) -> Client {
@@ -140,41 +141,36 @@ fn every_request_may_fail_now_and_then() {
     }
 }
 
+fn slow(words: &str, server_timeout: u64) -> Prompt {
+    let steps = json!([{ "text": "a b c d e f g h i j k l", "delay_ms": 500 }]);
+    let mut prompt = scripted(words, steps);
+    prompt.limits.server_timeout = Some(Duration::from_secs(server_timeout));
+    prompt
+}
+
 #[test]
 fn a_server_that_is_killed_ends_the_run() {
-    let model = Model::start(0).unwrap();
-    let server = Server::builder(&model.url()).persistent().start().unwrap();
-    for events in [true, false] {
-        let mut options = options(&server, &server.url());
-        options.events = events;
-        let client = Client::new(options).unwrap();
-        let slow = || {
-            let steps = json!([{ "text": "a b c d e f g h i j k l", "delay_ms": 500 }]);
-            let mut prompt = scripted("killed", steps);
-            prompt.limits.server_timeout = Some(Duration::from_secs(1));
-            prompt
-        };
+    let world = World::start(|server| server.persistent());
+    world.everywhere(|client| {
         // Killed, and it stays away.
-        let run = client.run(slow()).unwrap();
+        let run = client.run(slow("killed", 1)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
-        server.kill();
+        world.server.kill();
         let error = self::error(&run);
         assert_eq!(error.kind(), ErrorKind::Connection);
         assert!(error.message().contains("out of reach"), "{error}");
-        server.restart().unwrap();
+        world.server.restart().unwrap();
         // Killed, and back before the run gives up.
-        let mut prompt = slow();
-        prompt.limits.server_timeout = Some(Duration::from_secs(60));
-        let run = client.run(prompt).unwrap();
+        let run = client.run(slow("killed", 60)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
-        server.restart().unwrap();
+        world.server.restart().unwrap();
         let error = self::error(&run);
         assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
         // The session works on.
         let mut next = scripted("after", json!([{ "text": "alive" }]));
         next.session = run.session_id();
         assert_eq!(reply(&client.run(next).unwrap()).text, "alive");
-    }
+    });
 }
 
 #[test]
@@ -206,13 +202,77 @@ fn a_server_that_hangs_ends_the_run_and_close_stays_quick() {
 
 #[test]
 fn an_instance_that_is_disposed_ends_the_run() {
-    let model = Model::start(0).unwrap();
-    let server = Server::builder(&model.url()).start().unwrap();
-    let client = Client::new(options(&server, &server.url())).unwrap();
-    let steps = json!([{ "text": "a b c d e f g h i j k l", "delay_ms": 500 }]);
-    let run = client.run(scripted("disposed", steps)).unwrap();
-    until(&run, |update| matches!(update, Update::Message(_)));
-    client.call("instance.dispose", ()).unwrap();
-    let error = error(&run);
-    assert!(matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Interrupted), "{error}");
+    let world = World::start(|server| server);
+    world.everywhere(|client| {
+        let run = client.run(slow("disposed", 15)).unwrap();
+        until(&run, |update| matches!(update, Update::Message(_)));
+        client.call("instance.dispose", ()).unwrap();
+        let error = error(&run);
+        let kinds = [ErrorKind::Cancelled, ErrorKind::Interrupted];
+        assert!(kinds.contains(&error.kind()), "{error}");
+    });
+}
+
+#[test]
+fn a_thousand_runs_do_not_wait_for_a_server_that_hangs_one_after_the_other() {
+    let world = World::start(|server| server);
+    let mut options = options(&world.server, &world.server.url());
+    options.timeout = Duration::from_secs(1);
+    let client = Client::new(options).unwrap();
+    let directory = world.server.directory().display().to_string();
+    client.call("session.list", ()).unwrap();
+    world.server.stop();
+    let began = Instant::now();
+    let runs: Vec<Run> = (0..1_000)
+        .map(|_| {
+            let mut prompt = slow("never", 2);
+            prompt.directory = Some(directory.clone());
+            client.run(prompt).unwrap()
+        })
+        .collect();
+    for run in &runs {
+        let error = error(run);
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    }
+    // Four at a time, a second each, they would take minutes.
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    world.server.cont();
+}
+
+#[test]
+fn a_client_is_closed_in_a_second_wherever_its_run_stands() {
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    for (events, pattern) in [
+        (true, "GET /global/event*"),
+        (true, "POST /session*"),
+        (true, "POST */prompt_async*"),
+        (false, "GET /session/status*"),
+        (false, "GET */message?*"),
+        (true, "GET */message?*"),
+        (true, "POST */abort*"),
+    ] {
+        let seen = std::sync::Arc::new(AtomicU64::new(0));
+        let counter = std::sync::Arc::clone(&seen);
+        proxy.hook(move |asked| {
+            if !asked.is(pattern) {
+                return Plan::pass();
+            }
+            counter.fetch_add(1, Ordering::Relaxed);
+            Plan::pass().stall_request(0, Duration::MAX)
+        });
+        let client = behind(&proxy, events);
+        let steps = json!([{ "text": "a b c d", "delay_ms": 100 }]);
+        let run = client.run(scripted("stalls", steps)).unwrap();
+        if pattern.contains("abort") {
+            until(&run, |update| matches!(update, Update::Message(_)));
+            run.cancel(Duration::ZERO);
+        }
+        eventually("the request that hangs", || (seen.load(Ordering::Relaxed) > 0).then_some(()));
+        let began = Instant::now();
+        client.close();
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(1), "{pattern}: {took:?}");
+        assert_eq!(error(&run).kind(), ErrorKind::Closed, "{pattern}");
+    }
 }

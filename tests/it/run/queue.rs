@@ -26,17 +26,60 @@ fn prompts_of_one_client_wait_for_their_turn() {
 
 #[test]
 fn a_run_that_waits_for_its_turn_says_so_and_can_be_cancelled() {
-    let client = client(true);
-    let first =
-        client.run(scripted("slow", json!([{ "text": "a b c d", "delay_ms": 500 }]))).unwrap();
-    until(&first, |update| matches!(update, Update::Message(_)));
-    let mut prompt = Prompt::new("x");
-    prompt.session = first.session_id();
-    let second = client.run(prompt).unwrap();
-    until(&second, |u| matches!(u, Update::Status { why } if why.contains("waiting for its turn")));
-    second.cancel(LIMIT);
-    assert_eq!(error(&second).kind(), ErrorKind::Cancelled);
-    assert_eq!(reply(&first).text, "a b c d", "the other one is not touched");
+    everywhere(|client| {
+        let steps = json!([{ "text": "a b c d", "delay_ms": 500 }]);
+        let first = client.run(scripted("slow", steps)).unwrap();
+        until(&first, |update| matches!(update, Update::Message(_)));
+        let mut prompt = Prompt::new("x");
+        prompt.session = first.session_id();
+        let second = client.run(prompt.clone()).unwrap();
+        let waits = |u: &Update| matches!(u, Update::Status { why } if why.contains("its turn"));
+        until(&second, waits);
+        // The turn of one that leaves goes to the next.
+        let third = client.run(prompt).unwrap();
+        second.cancel(LIMIT);
+        assert_eq!(error(&second).kind(), ErrorKind::Cancelled);
+        assert_eq!(reply(&first).text, "a b c d", "the other one is not touched");
+        assert!(!reply(&third).text.is_empty());
+    });
+}
+
+#[test]
+fn a_prompt_that_fails_does_not_fail_the_next() {
+    everywhere(|client| {
+        let first = reply(&client.run("Say pong").unwrap());
+        for n in 0..5 {
+            // Its errors come with the events, one after the other, and the next one is sent meanwhile.
+            let mut wrong = Prompt::new("x");
+            wrong.session = Some(first.session_id.clone());
+            wrong.model = Some(opencode_core::Model {
+                provider_id: "local".to_owned(),
+                model_id: "nope".to_owned(),
+            });
+            let mut right = scripted("right", json!([{ "text": format!("answer {n}") }]));
+            right.session = Some(first.session_id.clone());
+            let (wrong, right) = (client.run(wrong).unwrap(), client.run(right).unwrap());
+            assert_eq!(error(&wrong).kind(), ErrorKind::Agent);
+            assert_eq!(reply(&right).text, format!("answer {n}"));
+        }
+    });
+}
+
+#[test]
+fn a_prompt_in_a_tool_loop_takes_the_answer() {
+    everywhere(|client| {
+        let first = client.run(scripted("A", json!([bash("sleep 2"), { "text": "A" }]))).unwrap();
+        until(&first, |update| matches!(update, Update::Tool(_)));
+        let other = super::client(true);
+        let mut prompt = scripted("B", json!([{ "text": "answer B" }]));
+        prompt.session = first.session_id();
+        prompt.when_busy = WhenBusy::Send;
+        let second = other.run(prompt).unwrap();
+        assert_eq!(reply(&second).text, "answer B");
+        let error = error(&first);
+        assert_eq!(error.kind(), ErrorKind::Superseded);
+        assert!(error.message().contains(&second.message_id()), "{error}");
+    });
 }
 
 #[test]
@@ -95,6 +138,8 @@ fn a_run_is_picked_up_by_another_client() {
         let resumed = other.resume(&ids.session_id, &ids.message_id, Prompt::default()).unwrap();
         assert_eq!(shown(resumed.updates()), "one two three");
         assert_eq!(reply(&resumed).text, "one two three");
+        let left = error(&run);
+        assert_eq!(left.kind(), ErrorKind::Closed, "this handle is over: {left}");
         // A finished one gives its reply at once.
         let again = other.resume(&ids.session_id, &ids.message_id, Prompt::default()).unwrap();
         assert_eq!(reply(&again).text, "one two three");
@@ -107,8 +152,10 @@ fn a_run_is_picked_up_by_another_client() {
 
 #[test]
 fn a_long_run_is_read_back_to_its_prompt() {
-    // More steps than fit on one page of messages.
-    let client = client(false);
+    everywhere(a_long_run);
+}
+
+fn a_long_run(client: Client) {
     let mut steps = vec![tool("todowrite", json!({ "todos": [] })); 6];
     steps.push(json!({ "text": "at last" }));
     let first = client.run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();

@@ -4,14 +4,16 @@ use super::*;
 
 #[test]
 fn deltas_add_up_to_the_reply() {
-    let client = client(true);
-    let text = "one \"two\"\nthrée €😀 four";
-    let run = client.run(scripted("text", json!([{ "text": text, "chunk": 2 }]))).unwrap();
-    assert_eq!(shown(run.updates()), text);
-    let reply = reply(&run);
-    assert_eq!((reply.text.as_str(), reply.transcript.as_str()), (text, text));
-    assert_eq!(run.text(), text);
-    assert!(reply.time.first_token_ms.is_some());
+    everywhere(|client| {
+        let text = "one \"two\"\nthrée €😀 four";
+        let run = client.run(scripted("text", json!([{ "text": text, "chunk": 2 }]))).unwrap();
+        assert_eq!(shown(run.updates()), text);
+        let reply = reply(&run);
+        assert_eq!((reply.text.as_str(), reply.transcript.as_str()), (text, text));
+        assert_eq!(run.text(), text);
+        let (time, first) = (reply.time, reply.time.first_token_ms.unwrap());
+        assert!(time.queued_ms <= time.total_ms && first <= time.total_ms, "{time:?}");
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Permissions and questions: those of the run and of its subagents, answered once, by somebody.
 
+use super::open::is_transient;
 use super::*;
 use crate::run::policy::{Decision, PermissionReply};
 use serde::Deserialize;
@@ -8,6 +9,11 @@ use serde_json::json;
 /// What a rejected tool tells the model, so that it goes on and says what it could not do.
 const REJECTION: &str =
     "Nobody is here to allow this. Go on without it, and say what you could not do.";
+/// The pause before an answer that the server does not take is given again.
+const REFUSED_PAUSE: Millis = 2_000;
+
+/// The reply to what is not there any more, when nobody told what it was.
+const GONE: &str = "gone";
 
 impl Machine {
     /// Events about requests: asked, replied, rejected.
@@ -46,8 +52,8 @@ impl Machine {
         let mut listed = HashSet::new();
         for (requests, is_question) in [(&sweep.permissions, false), (&sweep.questions, true)] {
             for request in requests {
-                listed.insert(request.id.clone());
                 if self.is_mine(&request.session_id) || self.is_child(&request.session_id) {
+                    listed.insert(request.id.as_str());
                     self.on_asked(Arc::clone(request), is_question);
                 }
             }
@@ -57,17 +63,17 @@ impl Machine {
         }
         // What is no longer listed was answered by somebody else, or went away with its session.
         let gone = |(id, open): (&String, &Open)| {
-            (open.waits_for_host && !listed.contains(id) && open.seen < sweep.started)
+            (open.waits_for_host && !listed.contains(id.as_str()) && open.seen < sweep.started)
                 .then(|| id.clone())
         };
         let gone: Vec<String> = self.requests.iter().filter_map(gone).collect();
         for id in gone {
-            self.on_closed(&id, "gone");
+            self.on_closed(&id, GONE);
         }
     }
 
     fn on_asked(&mut self, request: Arc<Request>, is_question: bool) {
-        if self.phase != Phase::Running
+        if !matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running)
             || self.ending.is_some()
             || self.requests.contains_key(&request.id)
             || self.handled.contains(&request.id)
@@ -75,16 +81,15 @@ impl Machine {
         {
             return;
         }
-        // A list keeps the requests of runs that were aborted: only a tool of this run asks for it.
-        if self.is_mine(&request.session_id)
-            && let Some(message) = &request.message_id
-            && !self.assistants.iter().any(|info| info.id == *message)
-        {
-            if !self.is_stream_up {
+        if !self.can_claim(&request) {
+            if self.unclaimed.iter().any(|(known, _)| known.id == request.id) {
                 return;
             }
-            // The event may be ahead of its message only after a gap: the next look will tell.
-            self.next_check = self.next_check.min(self.now + 100);
+            self.unclaimed.push((request, is_question));
+            if self.phase == Phase::Running {
+                // Events were missed, or it is somebody else's: the messages will tell.
+                self.want_messages();
+            }
             return;
         }
         let decision = if is_question {
@@ -111,22 +116,51 @@ impl Machine {
                 request: Arc::clone(&request),
                 is_question,
                 waits_for_host: decision.is_none(),
+                verdict: None,
                 reply: String::new(),
                 by: "policy",
                 seen: self.now,
+                failures: 0,
+                retry_at: None,
+                may_be_there: false,
             },
         );
         match decision {
             Some(verdict) => self.answer(&id, verdict),
-            None => {
-                let raw: Arc<_> = Arc::from(request.raw.clone());
-                self.update(if is_question {
-                    Update::Question { id, request: raw }
-                } else {
-                    Update::Permission { id, request: raw }
-                });
-            }
+            None => self.ask_host(&id),
         }
+    }
+
+    /// Only a tool of this run asks for what belongs to it: a list keeps the requests of runs that were aborted.
+    fn can_claim(&self, request: &Request) -> bool {
+        let is_known = |message: &String| self.assistants.iter().any(|info| info.id == *message);
+        self.phase == Phase::Running
+            && (!self.is_mine(&request.session_id)
+                || request.message_id.as_ref().is_none_or(is_known))
+    }
+
+    /// Looks again at what was asked by messages that were not known.
+    pub(super) fn claim(&mut self) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        let all = std::mem::take(&mut self.unclaimed);
+        let (mine, others) = all.into_iter().partition(|(request, _)| self.can_claim(request));
+        self.unclaimed = others;
+        for (request, is_question) in mine {
+            self.on_asked(request, is_question);
+        }
+    }
+
+    fn ask_host(&mut self, id: &str) {
+        let Some(open) = self.requests.get(id) else { return };
+        let (id, request) = (id.to_owned(), Arc::from(open.request.raw.clone()));
+        let is_question = open.is_question;
+        self.update(if is_question {
+            Update::Question { id, request }
+        } else {
+            Update::Permission { id, request }
+        });
     }
 
     pub(super) fn on_host_permission(
@@ -160,10 +194,23 @@ impl Machine {
 
     fn answer(&mut self, id: &str, verdict: Verdict) {
         let Some(open) = self.requests.get_mut(id) else { return };
+        open.reply = match &verdict {
+            Verdict::Permission(reply, _) => reply.as_str(),
+            Verdict::Answers(Some(_)) => "answer",
+            Verdict::Answers(None) => "reject",
+        }
+        .to_owned();
+        open.verdict = Some(verdict);
+        self.give(id);
+    }
+
+    /// Gives the answer to a request, for the first time or again.
+    fn give(&mut self, id: &str) {
+        let Some(open) = self.requests.get(id) else { return };
+        let Some(verdict) = open.verdict.clone() else { return };
         let session = open.request.session_id.clone();
         match verdict {
             Verdict::Permission(reply, message) => {
-                open.reply = reply.as_str().to_owned();
                 if reply == PermissionReply::Reject {
                     // A bare rejection would end the agent's turn; only this operation takes a message.
                     let by_policy = (open.by == "policy").then(|| REJECTION.to_owned());
@@ -178,7 +225,6 @@ impl Machine {
                 }
             }
             Verdict::Answers(answers) => {
-                open.reply = if answers.is_some() { "answer" } else { "reject" }.to_owned();
                 let mut arguments = json!({ "requestID": id });
                 self.add_directory(&mut arguments);
                 let operation = match answers {
@@ -213,29 +259,55 @@ impl Machine {
             }
             Err(error) => error,
         };
-        match (&ticket, error.kind()) {
-            (Ticket::Permission(_), ErrorKind::NotFound) => {
-                // A subagent may work in another directory than the run.
-                if let Some(open) = self.requests.get(id) {
-                    let session = open.request.session_id.clone();
-                    let ticket = Ticket::PermissionFallback(id.clone());
-                    self.respond(ticket, &session, id, PermissionReply::Reject);
-                }
-            }
-            // Somebody else was faster, or it went away: either way nobody waits for it.
-            (_, ErrorKind::NotFound) => self.decided(id),
-            _ => {
-                // Listed still, so the next look finds it and it is answered again.
-                let open = self.requests.remove(id);
-                if let Some(open) = open
-                    && open.by == "host"
-                {
-                    // The host's word is not lost: it is asked again.
-                    self.requests.insert(id.clone(), Open { waits_for_host: true, ..open });
-                }
-                self.next_check = self.next_check.min(self.now + 500);
-            }
+        let now = self.now;
+        let Some(open) = self.requests.get_mut(id) else { return };
+        if is_transient(&error) || error.status().is_some_and(|status| status >= 500) {
+            // Whether it arrived is not known: given again it is taken, or it is not found any more.
+            open.may_be_there |= error.is_sent();
+            open.failures += 1;
+            open.retry_at = Some(now + (100 << open.failures.min(4)));
+        } else if matches!(ticket, Ticket::Permission(_)) {
+            // A subagent may work in another directory than the run, and older servers know only this way.
+            let session = open.request.session_id.clone();
+            let ticket = Ticket::PermissionFallback(id.clone());
+            self.respond(ticket, &session, id, PermissionReply::Reject);
+        } else if error.kind() == ErrorKind::NotFound {
+            self.was_gone(id);
+        } else if open.by == "host" {
+            // The server does not take this answer: the host has to give another.
+            open.waits_for_host = true;
+            self.ask_host(id);
+        } else {
+            open.retry_at = Some(now + REFUSED_PAUSE);
         }
+    }
+
+    /// Gives the answers again that did not get through.
+    pub(super) fn repeat_replies(&mut self) {
+        let now = self.now;
+        let due: Vec<String> = (self.requests.iter_mut())
+            .filter(|(_, open)| open.retry_at.is_some_and(|at| now >= at))
+            .map(|(id, open)| {
+                open.retry_at = None;
+                id.clone()
+            })
+            .collect();
+        for id in due {
+            self.give(&id);
+        }
+    }
+
+    /// It is not there any more: decided by an earlier try, or by somebody else. Either way nobody waits for it.
+    fn was_gone(&mut self, id: &str) {
+        let Some(open) = self.requests.get_mut(id) else { return };
+        let session = &open.request.session_id;
+        // With one rejection the server rejects all else that is open in the session.
+        let goes_along = open.reply == "reject"
+            && self.decisions.iter().any(|d| d.session_id == *session && d.reply == "reject");
+        if !open.may_be_there && !goes_along && open.by != "other" {
+            (open.by, open.reply) = ("other", GONE.to_owned());
+        }
+        self.decided(id);
     }
 
     fn decided(&mut self, id: &str) {
@@ -245,11 +317,26 @@ impl Machine {
     }
 
     fn on_closed(&mut self, id: &str, reply: &str) {
+        self.unclaimed.retain(|(request, _)| request.id != id);
         let Some(open) = self.requests.get_mut(id) else { return };
+        if open.reply == reply {
+            // Most likely the echo of the answer that is on its way.
+            open.may_be_there = true;
+            return;
+        }
+        (open.by, open.reply) = ("other", reply.to_owned());
+        // What is on its way is waited for, though it comes too late.
         if open.waits_for_host {
-            open.by = "other";
-            reply.clone_into(&mut open.reply);
             self.decided(id);
+        }
+    }
+
+    /// What was answered last, and the server did not confirm before the run was over.
+    pub(super) fn record_rest(&mut self) {
+        for (id, open) in std::mem::take(&mut self.requests) {
+            if !open.waits_for_host && !open.reply.is_empty() {
+                self.record(&id, open);
+            }
         }
     }
 
@@ -269,7 +356,8 @@ impl Machine {
 }
 
 /// What is answered.
-enum Verdict {
+#[derive(Debug, Clone)]
+pub(super) enum Verdict {
     Permission(PermissionReply, Option<String>),
     Answers(Option<Value>),
 }

@@ -16,6 +16,9 @@ const MAX_DIFF_ASKS: u32 = 10;
 const DIFF_PAUSE: Millis = 250;
 /// How long a session stays idle after an abort until that is believed.
 const STAYS_IDLE: Millis = 250;
+/// An error that came before the prompt was seen to be stored is this prompt's when nothing began for this long.
+const ECHO_PAUSE: Millis = 1_000;
+const STORED_ECHO_PAUSE: Millis = 5_000;
 
 impl Machine {
     /// The session is idle and its messages are known back to the run's own prompt.
@@ -56,8 +59,13 @@ impl Machine {
         if !self.answered_strangers.is_empty() {
             return self.conclude(Some(self.superseded()));
         }
-        if let Some(error) = &self.last_error {
-            let (code, words) = failure(error);
+        // Before the prompt was stored it may be what the prompt before failed with; of a prompt that is stored by
+        // now that is likely.
+        let pause = if self.user_seen { STORED_ECHO_PAUSE } else { ECHO_PAUSE };
+        if let Some(trouble) = &self.last_error
+            && (trouble.is_own || self.now >= trouble.at + pause)
+        {
+            let (code, words) = failure(&trouble.error);
             let text = format!("run: {code}: {words}");
             let error = Error::new(ErrorKind::Agent, text).with_code(Some(code));
             return self.conclude(Some(error));
@@ -65,7 +73,7 @@ impl Machine {
         let since = *self.idle_since.get_or_insert(self.now);
         let sent = self.sent.unwrap_or(self.now);
         let was_working = self.was_busy && self.now >= since + DEAD_AFTER;
-        if was_working || self.now >= sent + self.start_timeout() {
+        if was_working || self.now >= sent.saturating_add(self.start_timeout()) {
             let text = format!(
                 "run: the server took the prompt and then did nothing for {} ms; probably agent or model are wrong, or a plugin hangs",
                 self.now - sent
@@ -185,6 +193,7 @@ impl Machine {
     /// The outcome is known; what the reply still needs is gathered.
     pub(super) fn conclude(&mut self, error: Option<Error>) {
         self.phase = Phase::Collecting;
+        (self.collecting, self.unreachable_since) = (Some(self.now), None);
         self.check = None;
         self.verdict = Some(error);
         self.collect();
@@ -239,7 +248,9 @@ impl Machine {
                         self.retry_at = Some(self.now + DIFF_PAUSE);
                         return;
                     }
-                    self.files = Some(Arc::from(raw));
+                    let raw = Arc::from(raw);
+                    self.tell_diff(&raw);
+                    self.files = Some(raw);
                 }
             }
             _ => {}
@@ -254,7 +265,7 @@ impl Machine {
         self.messages.iter().flat_map(|m| &m.parts).any(|part| part.kind == "patch")
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         let mut error = self.verdict.take().flatten();
         let newest = self.messages.iter().rev().find(|m| m.info.is_assistant());
         if error.is_none()
@@ -302,7 +313,7 @@ impl Machine {
     pub(super) fn over(&mut self, error: Option<Error>) {
         self.phase = Phase::Over;
         self.why.clear();
-        self.requests.clear();
+        self.record_rest();
         let error =
             error.map(|e| if e.operation().is_empty() { e.with_operation("run") } else { e });
         let reply = Arc::new(self.reply());

@@ -105,7 +105,8 @@ impl Machine {
             self.prepared();
         } else if !self.has_baseline {
             self.sweep_asked = Some(self.now);
-            self.out.push(Output::Sweep(self.directory.clone()));
+            // With the lists: what is open now is not this run's.
+            self.out.push(Output::Sweep { directory: self.directory.clone(), with_lists: true });
         } else {
             self.prepared();
         }
@@ -118,7 +119,7 @@ impl Machine {
             // Another run's look, taken before this one asked.
             return;
         }
-        self.sweep_asked = None;
+        (self.sweep_asked, self.retry_at) = (None, None);
         self.reachable();
         let status = sweep.status.get(&session).cloned().unwrap_or(Status::Idle);
         let requests = sweep.permissions.iter().chain(&sweep.questions);
@@ -146,7 +147,7 @@ impl Machine {
     }
 
     pub(super) fn on_prepared(&mut self, ticket: Ticket, result: Result<Answer>) {
-        if self.phase == Phase::Running {
+        if self.phase == Phase::Running && ticket != Ticket::Baseline {
             return self.on_names_of_a_silent_run(&ticket, result);
         }
         if self.phase != Phase::Preparing {
@@ -226,8 +227,11 @@ impl Machine {
 
     /// Nothing came of the prompt, and the event that would say why may have been lost.
     fn on_names_of_a_silent_run(&mut self, ticket: &Ticket, result: Result<Answer>) {
-        // What cannot be asked now is asked at the next look.
-        let Ok(answer) = result else { return };
+        let Ok(answer) = result else {
+            // What cannot be asked now is asked at the next look.
+            self.has_wondered = false;
+            return;
+        };
         match self.check_names(ticket, &answer) {
             Err(error) if self.assistants.is_empty() => self.conclude(Some(error)),
             _ => {

@@ -69,6 +69,13 @@ impl Machine {
 
     pub(super) fn on_verified(&mut self, result: Result<Answer>) {
         let error = match result {
+            Ok(answer) if self.setup.resume.is_some() && is_answer(&answer) => {
+                let text = format!(
+                    "resume: message {} is no prompt but an answer; give the messageID of the run",
+                    self.message_id
+                );
+                return self.over(Some(Error::new(ErrorKind::NotFound, text)));
+            }
             Ok(_) => {
                 self.user_seen = true;
                 return self.accepted();
@@ -88,15 +95,16 @@ impl Machine {
             };
         }
         self.reachable();
-        if self.setup.resume.is_some() {
-            let session = self.session.as_deref().unwrap_or_default();
-            let text = format!("resume: session {session} has no message {}", self.message_id);
-            return self.over(Some(Error::new(ErrorKind::NotFound, text)));
-        }
+        // Also one that is picked up may have been sent a moment ago.
         self.verify_tries += 1;
         if self.verify_tries < VERIFY_TRIES {
             self.retry_at = Some(self.now + VERIFY_PAUSE * Millis::from(self.verify_tries));
             return;
+        }
+        if self.setup.resume.is_some() {
+            let session = self.session.as_deref().unwrap_or_default();
+            let text = format!("resume: session {session} has no message {}", self.message_id);
+            return self.over(Some(Error::new(ErrorKind::NotFound, text)));
         }
         match (&self.ending, &self.send_error) {
             (Some(ending), _) => self.over(Some(ending.error.clone())),
@@ -116,11 +124,22 @@ impl Machine {
         if !self.was_busy {
             self.status = None;
         }
-        let is_ahead = !self.assistants.is_empty();
+        if self.setup.resume.is_some() {
+            // What it did and asked before is in no event.
+            (self.needs_messages, self.needs_lists) = (true, true);
+        }
+        self.claim();
+        let is_ahead = !self.assistants.is_empty() || !self.unclaimed.is_empty();
+        self.needs_messages |= !self.unclaimed.is_empty();
         if is_ahead || self.ending.is_some() || self.setup.resume.is_some() {
             self.check_now();
         } else {
             self.plan_check();
         }
     }
+}
+
+/// Whether a message is the model's.
+fn is_answer(answer: &Answer) -> bool {
+    answer.json::<Value>().is_ok_and(|message| message["info"]["role"] == "assistant")
 }

@@ -13,6 +13,8 @@ use std::collections::VecDeque;
 use ureq::http::{HeaderMap, HeaderValue};
 
 const SESSION: &str = "ses_1";
+/// Steps of the machine that a run makes at least, on average.
+const STEPS: u64 = 30;
 
 /// What the server does for a prompt, one small step at a time.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ enum Step {
     Part(usize),
     Delta(usize, &'static str),
     EndPart(usize),
+    /// A tool wants something, and nothing goes on before it is answered.
+    Ask,
     Complete(usize, &'static str),
     Idle,
 }
@@ -35,6 +39,9 @@ fn script() -> Vec<Step> {
         steps.push(Step::Part(i));
         steps.extend(texts.into_iter().filter(|t| !t.is_empty()).map(|t| Step::Delta(i, t)));
         steps.push(Step::EndPart(i));
+        if i == 0 {
+            steps.push(Step::Ask);
+        }
         steps.push(Step::Complete(i, if i == 2 { "stop" } else { "tool-calls" }));
     }
     steps.push(Step::Idle);
@@ -49,6 +56,8 @@ struct Server {
     messages: Vec<Value>,
     is_busy: bool,
     is_aborted: bool,
+    permission: Option<Value>,
+    answers: u32,
     clock: u64,
     events: VecDeque<Event>,
 }
@@ -93,6 +102,9 @@ impl Server {
                     self.emit("message.updated", json!({ "info": info }));
                 }
             }
+            return;
+        }
+        if self.permission.is_some() {
             return;
         }
         let Some(step) = self.work.pop_front() else { return };
@@ -143,6 +155,14 @@ impl Server {
                 part["time"]["end"] = 2.into();
                 let part = self.part(i);
                 self.emit("message.part.updated", json!({ "part": part }));
+            }
+            Step::Ask => {
+                let permission = json!({
+                    "id": "per_1", "sessionID": SESSION, "permission": "bash", "patterns": ["ls"],
+                    "tool": { "messageID": "msg_a0", "callID": "c" },
+                });
+                self.permission = Some(permission.clone());
+                self.emit("permission.asked", permission);
             }
             Step::Complete(i, finish) => {
                 let now = self.tick();
@@ -204,8 +224,21 @@ impl Server {
                 let page = json!(self.messages[start..end]);
                 Ok(made(operation, &page, (start > 0).then(|| start.to_string())))
             }
+            "permission.reply" | "permission.respond" => match self.permission.take() {
+                Some(_) => {
+                    self.answers += 1;
+                    self.emit(
+                        "permission.replied",
+                        json!({ "requestID": "per_1", "reply": "reject" }),
+                    );
+                    ok(json!(true))
+                }
+                None => Err(Error::new(ErrorKind::NotFound, "no permission").with_status(404)),
+            },
             "session.abort" => {
                 self.is_aborted = self.is_busy;
+                // The real one goes on listing it, and nobody may answer it.
+                self.permission = None;
                 ok(json!(true))
             }
             other => panic!("unexpected operation {other}"),
@@ -240,6 +273,10 @@ struct World {
     flights: Vec<Flight>,
     now: Millis,
     is_up: bool,
+    /// The server tells everything that happens: a moment later than it says so.
+    is_settled: bool,
+    /// Inputs so far.
+    steps: u64,
     shown: String,
     outcome: Option<Outcome>,
 }
@@ -260,6 +297,8 @@ impl World {
             flights: Vec::new(),
             now: 0,
             is_up: false,
+            is_settled: false,
+            steps: 0,
             shown: String::new(),
             outcome: None,
         };
@@ -269,6 +308,7 @@ impl World {
     }
 
     fn input(&mut self, input: Input<'_>) {
+        self.steps += 1;
         self.machine.step(self.now, input);
         self.collect();
     }
@@ -282,7 +322,7 @@ impl World {
                     let arguments = serde_json::from_str(&arguments).unwrap();
                     self.flights.push(Flight::Request(ticket, operation, arguments));
                 }
-                Output::Sweep(_) => self.flights.push(Flight::Sweep),
+                Output::Sweep { .. } => self.flights.push(Flight::Sweep),
                 Output::Queue(_) => {
                     self.machine.step(self.now, Input::Turn);
                     outputs.extend(self.machine.take_outputs());
@@ -319,6 +359,11 @@ impl World {
                 Fate::Arrives => {
                     let mut sweep =
                         Sweep { started: self.now, has_lists: true, ..Sweep::default() };
+                    let read = |value: &Value| {
+                        let raw = serde_json::value::RawValue::from_string(value.to_string());
+                        Arc::new(Request::read(raw.unwrap()).unwrap())
+                    };
+                    sweep.permissions.extend(self.server.permission.as_ref().map(read));
                     if self.server.is_busy {
                         sweep.status.insert(SESSION.to_owned(), Status::Busy);
                     }
@@ -348,6 +393,13 @@ impl World {
             self.server.events.clear();
             return;
         }
+        if !self.is_settled {
+            self.server.events.pop_front();
+            if how % 4 == 0 {
+                self.become_settled();
+            }
+            return;
+        }
         match how % 8 {
             // Lost without notice.
             0 => drop(self.server.events.pop_front()),
@@ -367,8 +419,13 @@ impl World {
         }
     }
 
+    fn become_settled(&mut self) {
+        self.is_settled = true;
+        self.input(Input::Settled);
+    }
+
     fn cut_or_connect(&mut self) {
-        self.is_up = !self.is_up;
+        (self.is_up, self.is_settled) = (!self.is_up, false);
         self.server.events.clear();
         self.input(Input::Stream(self.is_up));
     }
@@ -398,6 +455,9 @@ impl World {
 
     /// From here on nothing is lost; the run must come to its end.
     fn settle(&mut self) {
+        if self.is_up && !self.is_settled {
+            self.become_settled();
+        }
         for _ in 0..10_000 {
             if self.outcome.is_some() {
                 return;
@@ -440,6 +500,10 @@ fn check(world: &World) -> std::result::Result<(), TestCaseError> {
             prop_assert_eq!(outcome.reply.messages.len(), 4);
             prop_assert_eq!(outcome.reply.tokens.output, 6);
             prop_assert!(!world.server.is_busy, "done while the server still works");
+            prop_assert_eq!(world.server.answers, 1);
+            let decisions = outcome.reply.decisions.iter();
+            let decisions: Vec<_> = decisions.map(|d| (d.reply.as_str(), d.by)).collect();
+            prop_assert_eq!(decisions, [("reject", "policy")]);
         }
         Some(error) => {
             // Chance may keep the server out of reach for longer than the run waits.
@@ -454,23 +518,35 @@ fn check(world: &World) -> std::result::Result<(), TestCaseError> {
     Ok(())
 }
 
-/// More of them with PROPTEST_CASES.
-fn cases() -> ProptestConfig {
+/// Plays a scene many times, more with PROPTEST_CASES: with 100,000 a test makes millions of steps.
+fn play<S: Strategy>(
+    strategy: S,
+    scene: impl Fn(S::Value) -> std::result::Result<u64, TestCaseError>,
+) {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig {
+    let cases = cases.unwrap_or(3_000);
+    let config = ProptestConfig {
         max_shrink_iters: 20_000,
-        ..ProptestConfig::with_cases(cases.unwrap_or(3_000))
+        source_file: Some(file!()),
+        ..ProptestConfig::with_cases(cases)
+    };
+    let steps = std::cell::Cell::new(0);
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let played = runner.run(&strategy, |values| {
+        steps.set(steps.get() + scene(values)?);
+        Ok(())
+    });
+    if let Err(error) = played {
+        panic!("{error}");
     }
+    let (made, wanted) = (steps.get(), STEPS * u64::from(cases));
+    assert!(made >= wanted, "{made} steps in {cases} runs: too few to have seen much");
 }
 
-proptest! {
-    #![proptest_config(cases())]
-
-    #[test]
-    fn every_order_and_loss_gives_one_answer(
-        decisions in proptest::collection::vec(any::<u8>(), 0..300),
-        events in any::<bool>(),
-    ) {
+#[test]
+fn every_order_and_loss_gives_one_answer() {
+    let decisions = proptest::collection::vec(any::<u8>(), 0..300);
+    play((decisions, any::<bool>()), |(decisions, events)| {
         let mut world = World::new(events);
         for byte in decisions {
             if world.outcome.is_some() {
@@ -480,14 +556,14 @@ proptest! {
         }
         world.settle();
         check(&world)?;
-    }
+        Ok(world.steps)
+    });
+}
 
-    #[test]
-    fn a_cancel_at_any_moment_settles(
-        before in proptest::collection::vec(any::<u8>(), 0..150),
-        after in proptest::collection::vec(any::<u8>(), 0..150),
-        events in any::<bool>(),
-    ) {
+#[test]
+fn a_cancel_at_any_moment_settles() {
+    let decisions = || proptest::collection::vec(any::<u8>(), 0..150);
+    play((decisions(), decisions(), any::<bool>()), |(before, after, events)| {
         let mut world = World::new(events);
         for byte in before {
             world.chance(byte, events);
@@ -509,7 +585,8 @@ proptest! {
             }
         }
         prop_assert!(world.server.prompts_run <= 1);
-    }
+        Ok(world.steps)
+    });
 }
 
 #[test]

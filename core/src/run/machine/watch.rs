@@ -8,9 +8,12 @@ use crate::run::update::TextUpdate;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Messages read at once on the way back to the run's own prompt.
 const PAGE: usize = 50;
+/// Pages read at most in one look at a session that works.
+const BUSY_PAGES: u32 = 8;
 
 impl Machine {
     pub(super) fn on_event(&mut self, event: &Event) {
@@ -24,11 +27,8 @@ impl Machine {
             self.on_own_event(event);
         } else if self.is_child(session) {
             self.on_child_event(session, event);
-        } else if let Some(parent) = parent_session(event)
-            && (self.is_mine(&parent) || self.is_child(&parent))
-            && self.sent.is_some()
-        {
-            self.add_child(session);
+        } else {
+            self.on_created(session, event);
         }
     }
 
@@ -40,6 +40,8 @@ impl Machine {
                 Phase::Preparing if self.retry_at.is_some() => self.retry_at = Some(self.now),
                 _ => {}
             },
+            // The answer is there; what cannot be gathered any more is left out.
+            "session.deleted" if self.phase == Phase::Collecting => {}
             "session.deleted" => {
                 let session = event.session_id.as_deref().unwrap_or_default();
                 let text = format!("run: session {session} was deleted while the prompt ran");
@@ -68,8 +70,11 @@ impl Machine {
                     error: Option<Value>,
                 }
                 if let Ok(Shape { error: Some(error) }) = read(event) {
+                    let is_own = self.user_seen;
                     // The first one is the cause, and the one without a stack trace.
-                    self.last_error.get_or_insert(error);
+                    if self.last_error.as_ref().is_none_or(|known| is_own && !known.is_own) {
+                        self.last_error = Some(Trouble { error, at: self.now, is_own });
+                    }
                     if is_running {
                         self.check_now();
                     }
@@ -92,33 +97,12 @@ impl Machine {
             }
             "todo.updated" if is_running => {
                 if let Some(raw) = field(event, "todos") {
-                    self.update(Update::Todo(raw));
+                    self.tell_todos(raw);
                 }
             }
             "session.diff" if is_running => {
-                if let Some(raw) = field(event, "diff").filter(|raw| raw.get() != "[]") {
-                    self.update(Update::Diff(raw));
-                }
-            }
-            _ => self.on_request_event(event),
-        }
-    }
-
-    fn on_child_event(&mut self, session: &str, event: &Event) {
-        match event.kind.as_str() {
-            "message.updated" => {
-                if let Some(info) = read_info(event).filter(Info::is_assistant) {
-                    let messages = self.child_messages.entry(session.to_owned()).or_default();
-                    messages.insert(info.id.clone(), info);
-                    self.check_limits();
-                }
-            }
-            "message.part.updated" => {
-                if let Some(part) = read_part(event).filter(|part| part.tool.is_some()) {
-                    if let Some(child) = part.child.clone() {
-                        self.add_child(&child);
-                    }
-                    self.update(Update::Tool(Arc::from(part.raw)));
+                if let Some(raw) = field(event, "diff") {
+                    self.tell_diff(&raw);
                 }
             }
             _ => self.on_request_event(event),
@@ -127,11 +111,20 @@ impl Machine {
 
     fn on_message_event(&mut self, event: &Event) {
         let Some(info) = read_info(event) else { return };
+        let is_running = self.phase == Phase::Running;
         if !info.is_assistant() {
             self.user_seen |= info.id == self.message_id;
             return;
         }
-        if !info.parent_id.as_ref().is_some_and(|parent| self.chain.contains(parent)) {
+        let parent = info.parent_id.as_deref().unwrap_or_default();
+        if !self.chain.contains(parent) {
+            // Somebody else's, or the run goes on behind a message that the server put in.
+            if is_running
+                && !self.strangers.contains_key(parent)
+                && self.looked_up.insert(parent.to_owned())
+            {
+                self.want_messages();
+            }
             return;
         }
         let is_end = info.is_completed() && info.finish.as_deref() != Some("tool-calls");
@@ -139,7 +132,7 @@ impl Machine {
             self.update(Update::Message(raw));
         }
         self.upsert(info);
-        if is_end && self.phase == Phase::Running {
+        if is_end && is_running {
             // The session is idle 20 to 60 ms from now, and its event will say so; this is the safety net.
             self.next_check = self.next_check.min(self.now + 250);
         }
@@ -183,7 +176,14 @@ impl Machine {
             } else if self.busy_tool.as_ref() == Some(tool) {
                 self.busy_tool = None;
             }
-            if is_live || !self.is_stream_up {
+            if tool == "todowrite" && !is_busy && !is_live {
+                // Its event may have been lost, or there are none.
+                if let Some(todos) = todos(&part) {
+                    self.tell_todos(todos);
+                }
+            }
+            let form = fingerprint(part.raw.get());
+            if self.tools.insert(part.id, form) != Some(form) {
                 self.update(Update::Tool(Arc::from(part.raw)));
             }
             return;
@@ -200,6 +200,22 @@ impl Machine {
             let text = part.text.as_deref().unwrap_or_default();
             self.transcript.whole(channel, &part.message_id, &part.id, text, is_ended, &mut pieces);
             self.show(pieces);
+        }
+    }
+
+    fn tell_todos(&mut self, raw: Arc<RawValue>) {
+        let todos = serde_json::from_str::<Value>(raw.get()).ok();
+        if todos.is_some() && todos != self.todos {
+            self.todos = todos;
+            self.update(Update::Todo(raw));
+        }
+    }
+
+    /// Tells which files were changed, when that is something new.
+    pub(super) fn tell_diff(&mut self, raw: &Arc<RawValue>) {
+        if raw.get() != "[]" && self.diff.as_ref().is_none_or(|told| told.get() != raw.get()) {
+            self.diff = Some(Arc::clone(raw));
+            self.update(Update::Diff(Arc::clone(raw)));
         }
     }
 
@@ -233,6 +249,7 @@ impl Machine {
                 (self.interval, self.idle_since) = (100, None);
                 let at = self.assistants.partition_point(|k| k.time.created <= info.time.created);
                 self.assistants.insert(at, info);
+                self.claim();
             }
         }
         self.check_limits();
@@ -256,7 +273,7 @@ impl Machine {
         self.status = Some(status);
     }
 
-    fn check_limits(&mut self) {
+    pub(super) fn check_limits(&mut self) {
         let limits = self.setup.prompt.limits;
         if self.ending.is_some() || self.phase != Phase::Running {
             return;
@@ -286,8 +303,20 @@ impl Machine {
             started: self.now,
             has_begun: self.was_busy || !self.assistants.is_empty(),
             is_idle: None,
+            needs_messages: std::mem::take(&mut self.needs_messages),
         });
-        self.out.push(Output::Sweep(self.directory.clone()));
+        let (directory, with_lists) =
+            (self.directory.clone(), std::mem::take(&mut self.needs_lists));
+        self.out.push(Output::Sweep { directory, with_lists });
+    }
+
+    /// Looks at the messages too, although the events seem to tell all.
+    pub(super) fn want_messages(&mut self) {
+        self.needs_messages = true;
+        // A look that does not know the status yet will read them itself.
+        if self.check.is_none_or(|check| check.is_idle.is_some()) {
+            self.check_now();
+        }
     }
 
     pub(super) fn on_sweep(&mut self, sweep: &Sweep) {
@@ -315,14 +344,14 @@ impl Machine {
         if self.phase != Phase::Running {
             return;
         }
-        self.check = Some(Check { is_idle: Some(is_idle), ..check });
+        let needs_messages = check.needs_messages || std::mem::take(&mut self.needs_messages);
+        self.check = Some(Check { is_idle: Some(is_idle), needs_messages, ..check });
         // A busy session needs no look at its messages while events tell about them.
-        if !is_idle && self.is_stream_up && self.ending.is_none() {
+        if !is_idle && self.is_stream_up && self.ending.is_none() && !needs_messages {
             self.end_check();
             return;
         }
-        self.collection += 1;
-        self.collected.clear();
+        self.start_collection();
         let limit = if is_idle { (2 + self.assistants.len()).min(PAGE) } else { 3 };
         self.ask_messages(limit, None);
     }
@@ -334,10 +363,15 @@ impl Machine {
             return true;
         }
         self.reads_singly = true;
-        self.collection += 1;
-        self.collected.clear();
+        self.start_collection();
         self.ask_messages(1, None);
         false
+    }
+
+    fn start_collection(&mut self) {
+        self.collection += 1;
+        self.pages = 0;
+        self.collected.clear();
     }
 
     fn ask_messages(&mut self, limit: usize, before: Option<&str>) {
@@ -357,7 +391,7 @@ impl Machine {
     }
 
     fn check_failed(&mut self, error: Error) {
-        self.check = None;
+        self.needs_messages |= self.check.take().is_some_and(|check| check.needs_messages);
         // A wrong password stays wrong; all else may pass.
         match error.kind() {
             ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::Closed => {
@@ -396,15 +430,19 @@ impl Machine {
         self.reachable();
         messages.append(&mut self.collected);
         self.collected = messages;
-        if is_idle {
-            let is_start = |m: &Message| {
-                m.info.id == self.message_id || Some(&m.info.id) == self.baseline.as_ref()
-            };
-            let has_start = self.collected.iter().any(is_start);
-            if let (false, Some(cursor)) = (has_start, answer.header("x-next-cursor")) {
-                let cursor = cursor.to_owned();
-                return self.ask_messages(PAGE, Some(&cursor));
-            }
+        self.pages += 1;
+        // To the prompt, when it is to be judged; else only to what is known already.
+        let is_start = |m: &Message| {
+            m.info.id == self.message_id
+                || Some(&m.info.id) == self.baseline.as_ref()
+                || (!is_idle && self.is_known(&m.info.id))
+        };
+        let has_start = self.collected.iter().any(is_start);
+        if (is_idle || self.pages < BUSY_PAGES)
+            && let (false, Some(cursor)) = (has_start, answer.header("x-next-cursor"))
+        {
+            let cursor = cursor.to_owned();
+            return self.ask_messages(PAGE, Some(&cursor));
         }
         self.collected_all(check, is_idle, false);
     }
@@ -428,6 +466,10 @@ impl Machine {
         }
     }
 
+    fn is_known(&self, message: &str) -> bool {
+        self.chain.contains(message) || self.assistants.iter().any(|info| info.id == message)
+    }
+
     /// Takes messages in. `is_whole`: they reach back to the run's own prompt, and the session is idle.
     fn absorb(&mut self, messages: Vec<Message>, is_whole: bool, is_cut: bool) {
         let mut is_after = is_cut;
@@ -436,6 +478,8 @@ impl Machine {
             self.answered_strangers.clear();
         }
         let was_seen = self.user_seen || !self.assistants.is_empty();
+        // Whether an answer of this run is complete, and the newest there is.
+        let mut is_complete = false;
         self.stranger_works = false;
         for message in messages {
             let info = &message.info;
@@ -445,21 +489,26 @@ impl Machine {
                 continue;
             }
             if !info.is_assistant() {
+                is_after |= self.chain.contains(&info.id);
                 if is_after && message.is_inserted() {
                     self.chain.insert(info.id.clone());
                     mine.push(message);
                 } else if is_after && info.role == "user" {
                     self.strangers.insert(info.id.clone(), info.time.created);
+                    // What comes next is an answer to this one, whoever was answered so far.
+                    self.stranger_works |= is_complete;
                 }
                 continue;
             }
             let parent = info.parent_id.clone().unwrap_or_default();
             let is_mine = self.chain.contains(&parent);
             self.stranger_works = !is_mine && (was_seen || is_after);
+            is_complete = is_mine && info.is_completed();
             if is_mine {
+                is_after = true;
                 self.absorb_answer(&message, is_whole);
                 mine.push(message);
-            } else if self.strangers.contains_key(&parent) {
+            } else if is_whole && self.strangers.contains_key(&parent) {
                 self.answered_strangers.push(parent);
             }
         }
@@ -477,7 +526,7 @@ impl Machine {
         let known = self.assistants.iter().find(|known| known.id == message.info.id);
         let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
         self.upsert(message.info.clone());
-        if is_news && !self.is_stream_up {
+        if is_news {
             #[derive(Deserialize)]
             struct Shape {
                 info: Box<RawValue>,
@@ -518,11 +567,36 @@ impl Machine {
     }
 }
 
+/// The list that the agent wrote.
+fn todos(part: &Part) -> Option<Arc<RawValue>> {
+    #[derive(Deserialize)]
+    struct Shape {
+        state: State,
+    }
+    #[derive(Deserialize)]
+    struct State {
+        input: Input,
+    }
+    #[derive(Deserialize)]
+    struct Input {
+        todos: Box<RawValue>,
+    }
+    let shape = serde_json::from_str::<Shape>(part.raw.get());
+    shape.ok().map(|shape| Arc::from(shape.state.input.todos))
+}
+
+/// Tells one form of a part from another.
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 fn read<'a, T: Deserialize<'a>>(event: &'a Event) -> serde_json::Result<T> {
     serde_json::from_str(event.properties.get())
 }
 
-fn read_info(event: &Event) -> Option<Info> {
+pub(super) fn read_info(event: &Event) -> Option<Info> {
     #[derive(Deserialize)]
     struct Shape {
         info: Info,
@@ -530,28 +604,12 @@ fn read_info(event: &Event) -> Option<Info> {
     read::<Shape>(event).ok().map(|shape| shape.info)
 }
 
-fn read_part(event: &Event) -> Option<Part> {
+pub(super) fn read_part(event: &Event) -> Option<Part> {
     #[derive(Deserialize)]
     struct Shape {
         part: Box<RawValue>,
     }
     read::<Shape>(event).ok().and_then(|shape| Part::read(shape.part).ok())
-}
-
-fn parent_session(event: &Event) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Shape {
-        info: Session,
-    }
-    #[derive(Deserialize)]
-    struct Session {
-        #[serde(rename = "parentID")]
-        parent_id: String,
-    }
-    if !matches!(event.kind.as_str(), "session.created" | "session.updated") {
-        return None;
-    }
-    read::<Shape>(event).ok().map(|shape| shape.info.parent_id)
 }
 
 fn field(event: &Event, name: &str) -> Option<Arc<RawValue>> {

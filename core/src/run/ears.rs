@@ -1,0 +1,92 @@
+//! [`Ears`]: which of the server's events the runs of a client hear.
+
+use super::inbox::{Inbox, Message};
+use super::machine::parent_session;
+use crate::cancel::CancelToken;
+use crate::error::Error;
+use crate::event::Event;
+use crate::feed::Listener;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// What of the events the runs hear.
+pub(super) struct Ears {
+    inbox: Arc<Inbox>,
+    /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
+    tracked: RwLock<HashSet<String>>,
+    is_waiting: AtomicBool,
+}
+
+impl Ears {
+    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+        Ears { inbox, tracked: RwLock::default(), is_waiting: AtomicBool::new(false) }
+    }
+
+    /// Whether there are runs that need events.
+    pub(super) fn set_waiting(&self, is_waiting: bool) {
+        self.is_waiting.store(is_waiting, Ordering::Release);
+    }
+
+    pub(super) fn track(&self, session: String) {
+        self.write().insert(session);
+    }
+
+    pub(super) fn forget(&self, session: &str) {
+        self.write().remove(session);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashSet<String>> {
+        self.tracked.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashSet<String>> {
+        self.tracked.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A subagent's session is heard from its first event on: what it asks at once must not be missed. The engine
+    /// forgets it when no run takes it.
+    fn is_subagent(&self, session: &str, event: &Event) -> bool {
+        let is_new =
+            event.kind == "session.created" && event.properties.get().contains("\"parentID\"");
+        let is_ours =
+            is_new && parent_session(event).is_some_and(|parent| self.read().contains(&parent));
+        if is_ours {
+            self.track(session.to_owned());
+        }
+        is_ours
+    }
+}
+
+impl Listener for Ears {
+    fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Ordering::Acquire)
+    }
+
+    fn connected(&self) {
+        self.inbox.push(Message::Stream(true));
+    }
+
+    fn settled(&self) {
+        self.inbox.push(Message::Settled);
+    }
+
+    fn lost(&self, _: &Error) {
+        self.inbox.push(Message::Stream(false));
+    }
+
+    fn closed(&self) {}
+
+    fn event(&self, event: &Arc<Event>, token: &CancelToken) {
+        let is_wanted = match &event.session_id {
+            None => event.kind.starts_with("server."),
+            Some(session) => {
+                let is_tracked = self.read().contains(session);
+                is_tracked || self.is_subagent(session, event)
+            }
+        };
+        if is_wanted {
+            self.inbox.push_event(Arc::clone(event), token);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! [`Inbox`]: what the engine is told, in the order in which it came.
+
+use super::engine::RunId;
+use super::machine::{Machine, Sweep, Ticket};
+use super::policy::PermissionReply;
+use super::state::RunState;
+use crate::answer::Answer;
+use crate::cancel::CancelToken;
+use crate::error::Result;
+use crate::event::Event;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Events that may wait for the engine; beyond, the stream is read no further.
+const MAX_EVENTS: usize = 8_192;
+
+/// Something for the engine.
+pub(crate) enum Message {
+    Start(RunId, Box<Machine>, Arc<RunState>),
+    Answer(RunId, Ticket, Result<Answer>),
+    Sweep(Option<String>, Result<Sweep>),
+    /// The parent of a session, when it has one.
+    Parent(String, Result<Option<String>>),
+    Event(Arc<Event>),
+    Stream(bool),
+    Settled,
+    Cancel(RunId),
+    Permission(RunId, String, PermissionReply, Option<String>),
+    Question(RunId, String, Option<Value>),
+    Detach(RunId),
+    Close,
+}
+
+/// The engine's letter box.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    state: Mutex<InboxState>,
+    arrived: Condvar,
+    taken: Condvar,
+}
+
+#[derive(Default)]
+struct InboxState {
+    messages: VecDeque<Message>,
+    events: usize,
+}
+
+impl Inbox {
+    pub(crate) fn push(&self, message: Message) {
+        self.state().messages.push_back(message);
+        self.arrived.notify_one();
+    }
+
+    /// Waits while too many events wait, until the token is thrown.
+    pub(super) fn push_event(&self, event: Arc<Event>, token: &CancelToken) {
+        let mut state = self.state();
+        while state.events >= MAX_EVENTS {
+            if token.is_cancelled() {
+                return;
+            }
+            let waited = self.taken.wait_timeout(state, Duration::from_millis(100));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.events += 1;
+        state.messages.push_back(Message::Event(event));
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn take(&self, timeout: Option<Duration>) -> VecDeque<Message> {
+        let mut state = self.state();
+        if state.messages.is_empty() {
+            state = match timeout {
+                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(timeout) => {
+                    let waited = self.arrived.wait_timeout(state, timeout);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        state.events = 0;
+        let messages = std::mem::take(&mut state.messages);
+        drop(state);
+        self.taken.notify_all();
+        messages
+    }
+
+    fn state(&self) -> MutexGuard<'_, InboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

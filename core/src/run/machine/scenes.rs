@@ -1,0 +1,557 @@
+//! Scenes: exact orders of inputs that a run has to get right, told one by one. What chance finds is in `simulation`.
+
+use super::*;
+use crate::run::policy::{Decision, PermissionReply};
+use serde_json::{Value, json};
+use ureq::http::{HeaderMap, HeaderValue};
+
+const MINE: &str = "ses_1";
+
+/// A run with its requests in the hands of the test.
+struct Scene {
+    machine: Machine,
+    now: Millis,
+    asked: Vec<(Ticket, &'static str, Value)>,
+    sweeps: usize,
+    updates: Vec<Update>,
+    outcome: Option<Outcome>,
+    events: u64,
+}
+
+fn setup() -> Setup {
+    Setup {
+        prompt: Prompt { session: Some(MINE.to_owned()), ..Prompt::new("hi") },
+        permission: PermissionPolicy::default(),
+        question: QuestionPolicy::default(),
+        directory: Some("/p".to_owned()),
+        events: true,
+        resume: None,
+    }
+}
+
+fn ask() -> Setup {
+    Setup { permission: PermissionPolicy::always(Decision::Ask), ..setup() }
+}
+
+impl Scene {
+    fn new(setup: Setup) -> Self {
+        let mut scene = Scene {
+            machine: Machine::new(setup, 0),
+            now: 0,
+            asked: Vec::new(),
+            sweeps: 0,
+            updates: Vec::new(),
+            outcome: None,
+            events: 0,
+        };
+        scene.machine.start(0);
+        scene.collect();
+        scene
+    }
+
+    /// As far as the send.
+    fn sending(setup: Setup) -> Self {
+        let is_up = setup.events;
+        let mut scene = Scene::new(setup);
+        if is_up {
+            scene.input(Input::Stream(true));
+        }
+        scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+        scene.sweep(&[], &[]);
+        scene.ok("session.messages", json!([]));
+        scene
+    }
+
+    /// The server has the prompt and works on it, as its status says.
+    fn running(setup: Setup) -> Self {
+        let mut scene = Scene::sending(setup);
+        scene.ok("session.prompt_async", Value::Null);
+        scene.wait(600);
+        scene.sweep(&[MINE], &[]);
+        if scene.wants("session.messages") {
+            let user = scene.user();
+            scene.ok("session.messages", json!([user]));
+        }
+        scene
+    }
+
+    /// A run that is picked up from another process.
+    fn resumed(setup: Setup) -> Self {
+        let mut scene = Scene::new(Setup { resume: Some("msg_far".to_owned()), ..setup });
+        scene.input(Input::Stream(true));
+        scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+        scene
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.machine.step(self.now, input);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        let mut outputs = std::collections::VecDeque::from(self.machine.take_outputs());
+        while let Some(output) = outputs.pop_front() {
+            match output {
+                Output::Ask(ticket, operation, arguments) => {
+                    self.asked.push((ticket, operation, serde_json::from_str(&arguments).unwrap()));
+                }
+                Output::Sweep { .. } => self.sweeps += 1,
+                Output::Queue(_) => {
+                    self.machine.step(self.now, Input::Turn);
+                    outputs.extend(self.machine.take_outputs());
+                }
+                Output::Update(update) => self.updates.push(update),
+                Output::Over(outcome) => self.outcome = Some(outcome),
+                Output::Track(_) => {}
+            }
+        }
+    }
+
+    fn wants(&self, operation: &str) -> bool {
+        self.asked.iter().any(|(_, name, _)| *name == operation)
+    }
+
+    /// Takes the oldest request of an operation.
+    fn take(&mut self, operation: &str) -> (Ticket, Value) {
+        let at = self.asked.iter().position(|(_, name, _)| *name == operation);
+        let at = at.unwrap_or_else(|| panic!("{operation} was not asked; {}", self.machine.why()));
+        let (ticket, _, arguments) = self.asked.remove(at);
+        (ticket, arguments)
+    }
+
+    fn ok(&mut self, operation: &str, value: Value) -> Value {
+        self.page(operation, value, None)
+    }
+
+    fn page(&mut self, operation: &str, value: Value, cursor: Option<&str>) -> Value {
+        let (ticket, arguments) = self.take(operation);
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        if let Some(cursor) = cursor {
+            headers.insert("x-next-cursor", HeaderValue::from_str(cursor).unwrap());
+        }
+        let body = if value.is_null() { Vec::new() } else { value.to_string().into_bytes() };
+        let status = if value.is_null() { 204 } else { 200 };
+        let answer = Answer::new(operation, status, headers, body);
+        self.input(Input::Answer(ticket, Ok(answer)));
+        arguments
+    }
+
+    fn fails(&mut self, operation: &str, error: Error) -> Value {
+        let (ticket, arguments) = self.take(operation);
+        self.input(Input::Answer(ticket, Err(error)));
+        arguments
+    }
+
+    /// Answers a look: which sessions are busy, and what is listed as a permission.
+    fn sweep(&mut self, busy: &[&str], permissions: &[Value]) {
+        assert!(self.sweeps > 0, "nobody looked; {}", self.machine.why());
+        self.sweeps = 0;
+        let mut sweep = Sweep { started: self.now, has_lists: true, ..Sweep::default() };
+        for session in busy {
+            sweep.status.insert((*session).to_owned(), Status::Busy);
+        }
+        let read = |value: &Value| {
+            let raw = serde_json::value::RawValue::from_string(value.to_string()).unwrap();
+            Arc::new(Request::read(raw).unwrap())
+        };
+        sweep.permissions = permissions.iter().map(read).collect();
+        self.input(Input::Sweep(&sweep));
+    }
+
+    fn event(&mut self, kind: &str, mut properties: Value) {
+        self.events += 1;
+        if properties["sessionID"].is_null() {
+            properties["sessionID"] = MINE.into();
+        }
+        let data = json!({
+            "id": format!("evt_{:012x}000", self.events), "type": kind, "properties": properties,
+        });
+        let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
+        self.input(Input::Event(&event));
+    }
+
+    fn wait(&mut self, time: Millis) {
+        self.now += time;
+        self.input(Input::Time);
+    }
+
+    fn user(&self) -> Value {
+        message(self.machine.message_id(), "user", None)
+    }
+
+    /// An answer to this run's prompt.
+    fn answer(&self, id: &str, finish: Option<&str>) -> Value {
+        let mut message = message(id, "assistant", Some(self.machine.message_id()));
+        if let Some(finish) = finish {
+            message["info"]["finish"] = finish.into();
+            message["info"]["time"]["completed"] = 2.into();
+        }
+        message
+    }
+
+    fn error(&self) -> Option<&Error> {
+        self.outcome.as_ref().expect("it is over").error.as_ref()
+    }
+}
+
+fn message(id: &str, role: &str, parent: Option<&str>) -> Value {
+    let mut info = json!({ "id": id, "role": role, "sessionID": MINE, "time": { "created": 1 } });
+    if let Some(parent) = parent {
+        info["parentID"] = parent.into();
+    }
+    let part = json!({ "id": format!("prt_{id}"), "messageID": id, "type": "text", "text": id });
+    json!({ "info": info, "parts": [part] })
+}
+
+fn permission(id: &str, session: &str, message: &str) -> Value {
+    json!({
+        "id": id, "sessionID": session, "permission": "bash", "patterns": ["ls"],
+        "metadata": {}, "always": [], "tool": { "messageID": message, "callID": "c" },
+    })
+}
+
+fn status(status: u16, kind: ErrorKind) -> Error {
+    Error::new(kind, "no").with_status(status).with_sent(true)
+}
+
+fn broken() -> Error {
+    Error::new(ErrorKind::Connection, "the connection broke").with_sent(true)
+}
+
+#[test]
+fn a_permission_whose_message_was_never_heard_of_is_answered() {
+    let mut scene = Scene::running(setup());
+    scene.wait(10_000);
+    scene.sweep(&[MINE], &[permission("per_1", MINE, "msg_a")]);
+    let (user, answer) = (scene.user(), scene.answer("msg_a", None));
+    scene.ok("session.messages", json!([user, answer]));
+    assert_eq!(scene.take("permission.reply").1["requestID"], "per_1");
+}
+
+#[test]
+fn a_permission_that_was_open_before_a_run_is_picked_up_is_answered() {
+    let mut scene = Scene::resumed(setup());
+    let user = scene.user();
+    scene.ok("session.message", user.clone());
+    scene.sweep(&[MINE], &[permission("per_1", MINE, "msg_a")]);
+    let answer = scene.answer("msg_a", None);
+    scene.ok("session.messages", json!([user, answer]));
+    assert!(scene.wants("permission.reply"));
+}
+
+#[test]
+fn a_permission_after_a_compaction_is_answered() {
+    let mut scene = Scene::running(setup());
+    let mut go_on = message("msg_go", "user", None);
+    go_on["parts"][0]["synthetic"] = true.into();
+    let mut compaction = message("msg_compact", "user", None);
+    compaction["parts"][0] = json!({ "type": "compaction", "auto": true, "id": "p" });
+    let answers = [
+        message("msg_summary", "assistant", Some("msg_compact")),
+        go_on,
+        message("msg_late", "assistant", Some("msg_go")),
+    ];
+    scene.event("message.updated", json!({ "info": answers[2]["info"] }));
+    scene.event("permission.asked", permission("per_1", MINE, "msg_late"));
+    scene.sweep(&[MINE], &[]);
+    // The newest messages do not reach back to the run's own prompt.
+    scene.page("session.messages", json!(answers), Some("more"));
+    let own = [scene.user(), scene.answer("msg_a", Some("tool-calls")), compaction];
+    assert_eq!(scene.ok("session.messages", json!(own))["before"], "more");
+    assert!(scene.wants("permission.reply"), "{}", scene.machine.why());
+}
+
+#[test]
+fn a_permission_asked_before_the_send_was_confirmed_is_answered() {
+    let mut scene = Scene::sending(setup());
+    let (user, answer) = (scene.user(), scene.answer("msg_a", None));
+    scene.event("message.updated", json!({ "info": user["info"] }));
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    scene.event("permission.asked", permission("per_1", MINE, "msg_a"));
+    scene.ok("session.prompt_async", Value::Null);
+    assert!(scene.wants("permission.reply"));
+}
+
+#[test]
+fn a_permission_of_a_subagent_of_a_subagent_is_found_without_events() {
+    let mut scene = Scene::running(Setup { events: false, ..setup() });
+    let (user, mut answer) = (scene.user(), scene.answer("msg_a", None));
+    answer["parts"] = json!([{
+        "id": "prt_t", "messageID": "msg_a", "type": "tool", "tool": "task",
+        "state": { "status": "running", "metadata": { "sessionId": "ses_child" } },
+    }]);
+    scene.wait(1_000);
+    scene.sweep(&[MINE], &[]);
+    scene.ok("session.messages", json!([user, answer]));
+    // One that was at work before it was heard of may have asked already.
+    scene.sweep(&[MINE], &[]);
+    let (user, answer) = (scene.user(), scene.answer("msg_a", None));
+    scene.ok("session.messages", json!([user, answer]));
+    // Who is whose is asked by the engine.
+    scene.input(Input::Child { session: "ses_stale", parent: MINE });
+    assert_eq!(scene.sweeps, 0);
+    scene.input(Input::Child { session: "ses_deep", parent: "ses_child" });
+    scene.sweep(&[MINE], &[permission("per_1", "ses_deep", "msg_x")]);
+    assert!(scene.wants("permission.reply"));
+}
+
+/// A run whose policy is `ask`, with a permission open.
+fn asking() -> Scene {
+    let mut scene = Scene::running(ask());
+    let answer = scene.answer("msg_a", None);
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    scene.event("permission.asked", permission("per_1", MINE, "msg_a"));
+    assert!(scene.machine.waits_for_host());
+    scene
+}
+
+fn host(reply: PermissionReply) -> Input<'static> {
+    Input::Permission { id: "per_1".to_owned(), reply, message: None }
+}
+
+/// The server ends its work with this finish reason.
+fn finish(scene: &mut Scene) {
+    scene.event("session.idle", json!({}));
+    scene.sweep(&[], &[]);
+    let (user, answer) = (scene.user(), scene.answer("msg_a", Some("stop")));
+    scene.ok("session.messages", json!([user, answer]));
+}
+
+fn decision(scene: &Scene) -> (&str, &str) {
+    let decisions = &scene.outcome.as_ref().expect("it is over").reply.decisions;
+    assert_eq!(decisions.len(), 1, "{decisions:?}");
+    (&decisions[0].reply, decisions[0].by)
+}
+
+#[test]
+fn the_hosts_answer_is_given_again_when_it_was_lost() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Once));
+    scene.fails("permission.respond", broken());
+    assert!(!scene.machine.waits_for_host(), "the host has said its word");
+    scene.wait(2_000);
+    // It had arrived the first time.
+    scene.fails("permission.respond", status(404, ErrorKind::NotFound));
+    finish(&mut scene);
+    assert_eq!(decision(&scene), ("once", "host"));
+}
+
+#[test]
+fn an_answer_that_somebody_else_gave_before_is_not_the_hosts() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Once));
+    let replied = json!({ "requestID": "per_1", "reply": "reject" });
+    scene.event("permission.replied", replied);
+    scene.fails("permission.respond", status(404, ErrorKind::NotFound));
+    finish(&mut scene);
+    assert_eq!(decision(&scene), ("reject", "other"));
+}
+
+#[test]
+fn an_answer_whose_echo_comes_first_is_the_hosts() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Once));
+    scene.event("permission.replied", json!({ "requestID": "per_1", "reply": "once" }));
+    scene.ok("permission.respond", json!(true));
+    finish(&mut scene);
+    assert_eq!(decision(&scene), ("once", "host"));
+}
+
+#[test]
+fn a_decision_that_is_on_its_way_at_the_end_is_in_the_reply() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Once));
+    finish(&mut scene);
+    assert_eq!(decision(&scene), ("once", "host"));
+}
+
+#[test]
+fn an_answer_that_the_server_refuses_is_asked_for_again() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Once));
+    scene.fails("permission.respond", status(400, ErrorKind::BadRequest));
+    assert!(scene.machine.waits_for_host());
+    let asked = |update: &&Update| matches!(update, Update::Permission { .. });
+    assert_eq!(scene.updates.iter().filter(asked).count(), 2, "the host hears of it");
+}
+
+#[test]
+fn a_cancel_does_not_hit_a_prompt_that_is_not_answered_yet() {
+    let mut scene = Scene::running(setup());
+    scene.input(Input::Cancel);
+    scene.sweep(&[MINE], &[]);
+    let mut later = message("msg_other", "user", None);
+    later["info"]["time"]["created"] = 3.into();
+    let messages = [scene.user(), scene.answer("msg_a", Some("stop")), later];
+    scene.ok("session.messages", json!(messages));
+    assert!(!scene.wants("session.abort"));
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn an_error_of_the_prompt_before_is_not_this_ones() {
+    let mut scene = Scene::sending(setup());
+    let error = json!({ "error": { "name": "UnknownError", "data": { "message": "old" } } });
+    scene.event("session.error", error);
+    scene.ok("session.prompt_async", Value::Null);
+    scene.wait(600);
+    scene.sweep(&[], &[]);
+    let user = scene.user();
+    scene.ok("session.messages", json!([user]));
+    assert!(scene.outcome.is_none(), "the server has not begun yet");
+    scene.event("session.status", json!({ "status": { "type": "busy" } }));
+    let answer = scene.answer("msg_a", None);
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    finish(&mut scene);
+    assert!(scene.error().is_none());
+}
+
+#[test]
+fn an_error_of_this_prompt_ends_it_in_the_servers_words() {
+    for is_stored in [true, false] {
+        let mut scene = Scene::sending(setup());
+        scene.ok("session.prompt_async", Value::Null);
+        let user = scene.user();
+        if is_stored {
+            scene.event("message.updated", json!({ "info": user["info"] }));
+        }
+        let error = json!({ "error": { "name": "UnknownError", "data": { "message": "new" } } });
+        scene.event("session.error", error);
+        while scene.outcome.is_none() {
+            assert!(scene.now < 3_000, "it takes too long");
+            if scene.sweeps > 0 {
+                scene.sweep(&[], &[]);
+                scene.ok("session.messages", json!([]));
+            }
+            scene.wait(100);
+        }
+        assert!(scene.error().unwrap().message().contains("new"));
+    }
+}
+
+#[test]
+fn a_session_that_is_deleted_while_the_reply_is_gathered_loses_no_answer() {
+    let mut scene = Scene::running(setup());
+    let mut answer = scene.answer("msg_a", Some("stop"));
+    answer["parts"] = json!([{ "id": "p", "messageID": "msg_a", "type": "patch" }]);
+    let user = scene.user();
+    scene.event("session.idle", json!({}));
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([user, answer]));
+    scene.event("session.deleted", json!({}));
+    scene.fails("session.diff", status(404, ErrorKind::NotFound));
+    assert!(scene.error().is_none());
+}
+
+#[test]
+fn what_cannot_be_gathered_does_not_hold_the_answer() {
+    let mut scene = Scene::running(setup());
+    let mut answer = scene.answer("msg_a", Some("stop"));
+    answer["parts"] = json!([{ "id": "p", "messageID": "msg_a", "type": "patch" }]);
+    let user = scene.user();
+    scene.event("session.idle", json!({}));
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([user, answer]));
+    // The list of files never comes.
+    while scene.outcome.is_none() {
+        let at = scene.machine.wake_at().expect("it sleeps for ever");
+        scene.now = scene.now.max(at);
+        scene.input(Input::Time);
+    }
+    assert!(scene.error().is_none());
+}
+
+#[test]
+fn a_late_look_before_the_send_is_not_taken_for_another() {
+    let mut prompt = setup().prompt;
+    prompt.model = Some(crate::run::prompt::Model {
+        provider_id: "local".to_owned(),
+        model_id: "test".to_owned(),
+    });
+    let mut scene = Scene::new(Setup { prompt, ..setup() });
+    scene.input(Input::Stream(true));
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    // One look fails while the next one is under way.
+    scene.input(Input::SweepFailed(&broken()));
+    scene.sweep(&[], &[]);
+    scene.wait(300);
+    if scene.sweeps > 0 {
+        scene.sweep(&[], &[]);
+    }
+    scene.ok("session.messages", json!([]));
+    scene.ok("session.prompt_async", Value::Null);
+    if scene.wants("session.messages") {
+        scene.ok("session.messages", json!([]));
+    }
+    assert!(scene.outcome.is_none(), "{:?}", scene.outcome);
+}
+
+#[test]
+fn a_run_that_is_picked_up_before_the_server_stored_it_is_found() {
+    let mut scene = Scene::resumed(setup());
+    scene.fails("session.message", status(404, ErrorKind::NotFound));
+    scene.wait(1_000);
+    let user = scene.user();
+    scene.ok("session.message", user);
+    assert!(scene.outcome.is_none());
+}
+
+#[test]
+fn a_run_that_is_not_there_is_not_waited_for() {
+    let mut scene = Scene::resumed(setup());
+    while scene.outcome.is_none() {
+        scene.fails("session.message", status(404, ErrorKind::NotFound));
+        scene.wait(1_000);
+    }
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::NotFound);
+    let mut scene = Scene::resumed(setup());
+    let answer = message("msg_far", "assistant", Some("msg_x"));
+    scene.ok("session.message", answer);
+    assert!(scene.error().unwrap().message().contains("no prompt"), "{:?}", scene.error());
+}
+
+#[test]
+fn names_that_could_not_be_looked_up_are_looked_up_again() {
+    let prompt = Prompt { agent: Some("nobody".to_owned()), ..setup().prompt };
+    let mut scene = Scene::sending(Setup { prompt, ..setup() });
+    scene.ok("session.prompt_async", Value::Null);
+    let mut is_first = true;
+    while scene.outcome.is_none() {
+        assert!(scene.now < 20_000, "{}", scene.machine.why());
+        scene.wait(500);
+        if scene.sweeps > 0 {
+            scene.sweep(&[], &[]);
+            scene.ok("session.messages", json!([]));
+        }
+        if scene.wants("app.agents") {
+            if std::mem::take(&mut is_first) {
+                scene.fails("app.agents", broken());
+            } else {
+                scene.ok("app.agents", json!([{ "name": "build" }]));
+            }
+        }
+    }
+    assert!(scene.error().unwrap().message().contains("nobody"), "{:?}", scene.error());
+}
+
+#[test]
+fn bounds_that_are_as_long_as_can_be_do_not_overflow() {
+    let mut prompt = setup().prompt;
+    prompt.limits.server_timeout = Some(std::time::Duration::MAX);
+    prompt.limits.start_timeout = Some(std::time::Duration::MAX);
+    prompt.limits.deadline = Some(std::time::Duration::MAX);
+    let mut scene = Scene::new(Setup { prompt, ..setup() });
+    scene.input(Input::Stream(true));
+    scene.now = 1_000;
+    scene.fails("session.get", broken());
+    scene.wait(100_000);
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([]));
+    scene.ok("session.prompt_async", Value::Null);
+    scene.wait(100_000);
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([]));
+    assert!(scene.outcome.is_none(), "{:?}", scene.outcome);
+}
