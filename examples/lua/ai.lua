@@ -82,12 +82,12 @@ end
 local setting = read_settings()
 local options, prompt, is_tui = parse(setting)
 -- What is wrong with an option is raised: it is the caller's mistake, and here the user is the caller.
-local is_ok, client, _, err = pcall(opencode.client, {
+local is_made, client, _, err = pcall(opencode.client, {
   base_url = setting "OPENCODE_BASE_URL",
   username = setting "OPENCODE_SERVER_USERNAME",
   password = setting "OPENCODE_SERVER_PASSWORD",
 })
-if not is_ok then return complain(1, "ai: " .. tostring(client)) end
+if not is_made then return complain(1, "ai: " .. tostring(client)) end
 if not client then return complain(1, "ai: " .. err.message) end
 
 if is_tui then
@@ -99,10 +99,11 @@ if is_tui then
   os.exit(0)
 end
 
-local run
+local is_ok, run
 is_ok, run, _, err = pcall(client.run, client, prompt, options)
 if not is_ok then return complain(1, "ai: " .. run) end
 if not run then return complain(1, "ai: " .. err.message) end
+---@cast run opencode.Run
 
 local result
 is_ok, result = pcall(show, run)

@@ -4,6 +4,7 @@ use crate::alone;
 use crate::client::*;
 use crate::process::threads;
 use opencode_core::{Client, Run, State};
+use opencode_tests::{Model, Server};
 use serde_json::json;
 
 #[test]
@@ -37,4 +38,12 @@ fn a_thousand_runs_share_a_few_threads_and_all_finish() {
     }
     // One that decides, one that listens, four that ask, and two that look again after the stream was lost.
     assert!(seen.len() <= 8, "one run needs {few:?}, a thousand {seen:?}");
+}
+
+/// A server that takes no snapshot of its project at every step: thousands of prompts take half the time.
+fn quick_server() -> (Server, Model) {
+    let model = Model::start(0).unwrap();
+    let config = json!({ "snapshot": false });
+    let server = Server::builder(&model.url()).config(config).start().unwrap();
+    (server, model)
 }

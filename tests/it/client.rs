@@ -1,8 +1,8 @@
 //! What tests of clients and runs have in common.
 
 use opencode_core::{ClientOptions, Prompt, Reply, Run};
-use opencode_tests::{LIMIT, Model, Server};
-use serde_json::{Value, json};
+use opencode_tests::{LIMIT, Server};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Client options for a server, or for something that stands before it.
@@ -24,12 +24,4 @@ pub(crate) fn scripted(words: &str, steps: Value) -> Prompt {
 /// Waits for the reply; a run that hangs fails the test.
 pub(crate) fn reply(run: &Run) -> Arc<Reply> {
     run.wait(Some(LIMIT)).unwrap_or_else(|error| panic!("{error}; {}", run.why()))
-}
-
-/// A server that takes no snapshot of its project at every step: thousands of prompts take half the time.
-pub(crate) fn quick_server() -> (Server, Model) {
-    let model = Model::start(0).unwrap();
-    let config = json!({ "snapshot": false });
-    let server = Server::builder(&model.url()).config(config).start().unwrap();
-    (server, model)
 }

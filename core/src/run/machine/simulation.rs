@@ -395,7 +395,7 @@ impl World {
         }
         if !self.is_settled {
             self.server.events.pop_front();
-            if how % 4 == 0 {
+            if how.is_multiple_of(4) {
                 self.become_settled();
             }
             return;
