@@ -58,6 +58,11 @@ fn a_prompt_that_fails_does_not_fail_the_next() {
             });
             let mut right = scripted("right", json!([{ "text": format!("answer {n}") }]));
             right.session = Some(first.session_id.clone());
+            // Else it would be answered by the model of the message before.
+            right.model = Some(opencode_core::Model {
+                provider_id: "local".to_owned(),
+                model_id: "test".to_owned(),
+            });
             let (wrong, right) = (client.run(wrong).unwrap(), client.run(right).unwrap());
             assert_eq!(error(&wrong).kind(), ErrorKind::Agent);
             assert_eq!(reply(&right).text, format!("answer {n}"));

@@ -16,10 +16,7 @@ const MAX_DIFF_ASKS: u32 = 10;
 const DIFF_PAUSE: Millis = 250;
 /// How long a session stays idle after an abort until that is believed.
 const STAYS_IDLE: Millis = 250;
-/// The server tells an error twice, and the second time may come after the next prompt is stored: an error is this
-/// prompt's when nothing began for this long.
-const OWN_PAUSE: Millis = 750;
-/// The same for one that came before the prompt was seen to be stored.
+/// An error that came before the prompt was seen to be stored is this prompt's when nothing began for this long.
 const ECHO_PAUSE: Millis = 1_000;
 const STORED_ECHO_PAUSE: Millis = 5_000;
 
@@ -62,16 +59,11 @@ impl Machine {
         if !self.answered_strangers.is_empty() {
             return self.conclude(Some(self.superseded()));
         }
-        // It may be what the prompt before failed with, if there was one; where it came before this one was stored
-        // and this one is stored by now that is likely.
-        let pause = |trouble: &Trouble| match (trouble.is_own, self.user_seen) {
-            _ if self.setup.prompt.session.is_none() => 0,
-            (true, _) => OWN_PAUSE,
-            (false, true) => STORED_ECHO_PAUSE,
-            (false, false) => ECHO_PAUSE,
-        };
+        // Before the prompt was stored it may be what the prompt before failed with; of a prompt that is stored by
+        // now that is likely.
+        let pause = if self.user_seen { STORED_ECHO_PAUSE } else { ECHO_PAUSE };
         if let Some(trouble) = &self.last_error
-            && self.now >= trouble.at + pause(trouble)
+            && (trouble.is_own || self.now >= trouble.at + pause)
         {
             let (code, words) = failure(&trouble.error);
             let text = format!("run: {code}: {words}");
