@@ -195,7 +195,7 @@ static void discovery_and_doctor(void) {
 /* Starts itself as a host, and kills or ends it while a tool of its server runs. */
 static void a_host_that_is_gone(int kills) {
     char file[] = "/tmp/opencode-c-XXXXXX", tool[64], mode[8];
-    char other[64];
+    char other[72];
     pid_t host;
     long server, started, bash;
     int made = mkstemp(file);
@@ -211,7 +211,7 @@ static void a_host_that_is_gone(int kills) {
     }
     server = number_in(file);
     started = number_in(tool);
-    sprintf(other, "%s.bash", tool);
+    snprintf(other, sizeof other, "%s.bash", tool);
     bash = number_in(other);
     CHECK(server > 0 && started > 0 && bash > 0);
     if (kills) {
