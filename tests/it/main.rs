@@ -10,6 +10,7 @@ mod drift;
 mod error;
 mod events;
 mod harness;
+mod mistakes;
 mod model;
 mod pages;
 mod pty;
