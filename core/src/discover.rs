@@ -22,6 +22,10 @@ const MOST: usize = 64;
 /// Longer than anybody waits, and short enough for the clock.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// How long is listened to the network at most: whoever is there answers within a second or two.
+#[cfg(feature = "mdns")]
+const LISTEN: Duration = Duration::from_secs(5);
+
 /// Where an address came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -85,8 +89,8 @@ impl Found {
 /// service only to the service.
 ///
 /// # Blocking
-/// At most for `timeout`, whatever the servers and the network do. With mDNS always for half of it: nobody
-/// knows how many will answer.
+/// At most for `timeout`, whatever the servers and the network do. With mDNS always for half of it, at most five
+/// seconds: nobody knows how many will answer.
 pub fn discover(timeout: Duration) -> Vec<Found> {
     let until = Instant::now() + timeout.min(LONGEST);
     let (sender, receiver) = mpsc::channel();
@@ -117,7 +121,7 @@ pub fn discover(timeout: Duration) -> Vec<Found> {
         };
         candidate::known().into_iter().for_each(&mut offer);
         #[cfg(feature = "mdns")]
-        mdns::browse(timeout.min(LONGEST) / 2, &mut offer);
+        mdns::browse((timeout / 2).min(LISTEN), &mut offer);
         drop(sender);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
