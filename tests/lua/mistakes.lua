@@ -74,8 +74,8 @@ check.test("wrong prompts", function()
 end)
 
 check.test("unknown model and agent", function()
-  check.fails("agent", "Model not found: no/such", client:ask("x", { model = "no/such" }))
-  check.fails("agent", 'Agent not found: "nobody"', client:ask("x", { agent = "nobody" }))
+  check.fails("agent", "no/such", client:ask("x", { model = "no/such" }))
+  check.fails("agent", "nobody", client:ask("x", { agent = "nobody" }))
 end)
 
 check.test("a server that goes away ends the run", function()

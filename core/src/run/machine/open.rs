@@ -263,8 +263,11 @@ fn check_model(model: &Model, config: &Value) -> Result<()> {
     let ids = |list: &mut dyn Iterator<Item = &str>| list.collect::<Vec<_>>().join(", ");
     let Some(provider) = providers.iter().find(|p| p["id"] == *model.provider_id) else {
         let known = ids(&mut providers.iter().filter_map(|p| p["id"].as_str()));
-        let text =
-            format!("run: provider '{}' is not known; there are: {known}", model.provider_id);
+        let text = format!(
+            "run: model '{provider}/{}': provider '{provider}' is not known; there are: {known}",
+            model.model_id,
+            provider = model.provider_id,
+        );
         return Err(Error::new(ErrorKind::Agent, text));
     };
     if provider["models"].get(&model.model_id).is_some() {
@@ -275,8 +278,11 @@ fn check_model(model: &Model, config: &Value) -> Result<()> {
         &model.model_id,
         models.iter().flat_map(|models| models.keys().map(String::as_str)),
     );
-    let text =
-        format!("run: provider '{}' has no model '{}'{near}", model.provider_id, model.model_id);
+    let text = format!(
+        "run: model '{provider}/{name}': provider '{provider}' has no model '{name}'{near}",
+        provider = model.provider_id,
+        name = model.model_id,
+    );
     Err(Error::new(ErrorKind::Agent, text))
 }
 
