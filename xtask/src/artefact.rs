@@ -172,7 +172,8 @@ pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
         .arg("-L")
         .arg(&library)
         .arg("-lopencode")
-        .arg(format!("-Wl,-rpath,{}", library.display()));
+        // Stronger than LD_LIBRARY_PATH, in which cargo puts the folder of its own debug build.
+        .args(["-Wl,--disable-new-dtags", &format!("-Wl,-rpath,{}", library.display())]);
     progress::run(&format!("compile {}", source.display()), &mut gcc)?;
     Ok(program)
 }
