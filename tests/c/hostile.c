@@ -2,24 +2,14 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include "check.h"
+
 #include <opencode.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static int passed, failed;
-static const char *current;
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);               \
-            failed++;                                                                        \
-            return;                                                                          \
-        }                                                                                    \
-    } while (0)
 
 #define OK OPENCODE_STATUS_OK
 #define INVALID OPENCODE_STATUS_INVALID_ARGUMENT
@@ -346,8 +336,6 @@ static void a_client_is_used_by_many_threads(void) {
         CHECK(pthread_join(threads[i], &errors) == 0 && errors == NULL);
     passed++;
 }
-
-#define RUN(test) (current = #test, test(), printf("%s\n", #test))
 
 int main(void) {
     if (opencode_client_new(NULL, &client, NULL))

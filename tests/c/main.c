@@ -1,21 +1,11 @@
 /* The C library in the hands of a C program, against a real server. Prints a line per test. */
 
+#include "check.h"
+
 #include <opencode_operations.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int passed, failed;
-static const char *current;
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);               \
-            failed++;                                                                        \
-            return;                                                                          \
-        }                                                                                    \
-    } while (0)
 
 static OpencodeClient *client;
 
@@ -539,8 +529,6 @@ static void any_order(void) {
     opencode_call_free(call);
     passed++;
 }
-
-#define RUN(test) (current = #test, test(), printf("%s\n", #test))
 
 int main(void) {
     if (opencode_abi_version() != OPENCODE_ABI_VERSION || opencode_client_new(NULL, &client, NULL))

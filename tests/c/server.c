@@ -2,6 +2,8 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include "check.h"
+
 #include <opencode.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,18 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int passed, failed;
-static const char *current;
 static const char *self;
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);               \
-            failed++;                                                                        \
-            return;                                                                          \
-        }                                                                                    \
-    } while (0)
 
 static int has(const char *text, const char *part) { return text && strstr(text, part) != NULL; }
 
@@ -255,8 +246,6 @@ static int host(const char *file, const char *tool, int waits) {
         rest();
     return 0;
 }
-
-#define RUN(test) (current = #test, test(), printf("%s\n", #test), fflush(stdout))
 
 int main(int count, char **arguments) {
     if (count == 4)
