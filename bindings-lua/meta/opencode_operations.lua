@@ -1324,7 +1324,7 @@
 ---Says that the server is up, and its version. Needs the password too, when one is set.
 ---@field health fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.GlobalHealthAnswer?, string?, opencode.Error?
 ---Installs another release of the server. Fails where the way it was installed is not known.
----@field upgrade fun(arguments: opencode.GlobalUpgradeArguments, options?: opencode.CallOptions): (opencode.types.GlobalUpgradeAnswer1|opencode.types.GlobalUpgradeAnswer2)?, string?, opencode.Error?
+---@field upgrade fun(arguments: opencode.GlobalUpgradeArguments, options?: opencode.CallOptions): opencode.types.GlobalUpgradeAnswer1|opencode.types.GlobalUpgradeAnswer2|nil, string?, opencode.Error?
 
 ---@class opencode.InstanceOperations
 ---Aborts the runs of one directory and drops its caches. The server itself goes on.

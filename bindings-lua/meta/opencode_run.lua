@@ -46,7 +46,7 @@
 ---@field max_steps? integer messages of the model
 ---@field max_retries? integer repetitions after failures of the provider
 ---@field start_timeout_ms? integer how long the server may show no sign of the prompt (30000)
----@field server_timeout_ms? integer how long the server may be out of reach (15000)
+---@field server_timeout_ms? integer how long the server may be out of reach (15000; 5000 for a server that never answered this client)
 
 ---`waiting` is a permission or question that only you can answer.
 ---@alias opencode.RunState "pending"|"waiting"|"done"|"failed"

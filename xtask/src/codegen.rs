@@ -52,8 +52,8 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
         ("core/src/error/kind.rs".to_owned(), rust_kind::file(&errors)),
         (format!("{python}/_errors.py"), python_errors::file(&errors)),
         (format!("{python}/_operations.pyi"), python_operations::file(&table)),
-        (format!("{python}/types.pyi"), python_types::stub(&table.types)),
-        (format!("{python}/types.py"), python_types::module(&table.types)),
+        (format!("{python}/types.pyi"), python_types::stub(&table)),
+        (format!("{python}/types.py"), python_types::module(&table)),
         (
             "bindings-lua/meta/opencode_operations.lua".to_owned(),
             lua_operations::file(&table, &errors),

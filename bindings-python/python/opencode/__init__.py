@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import types as types
     from ._async import AsyncCall, AsyncClient, AsyncRun
     from ._async_pty import AsyncPty
     from ._async_server import AsyncServer
@@ -102,8 +103,10 @@ def __getattr__(name: str) -> Any:
 
         return getattr(_async, name)
     module = _LATER.get(name)
-    if module is not None:
+    if module is not None or name == "types":
         from importlib import import_module
 
+        if module is None:
+            return import_module(".types", __name__)
         return getattr(import_module(module, __name__), name)
     raise AttributeError(f"module 'opencode' has no attribute '{name}'")

@@ -4,6 +4,7 @@
 Fields have the server's spelling. A newer server may send more fields and more members of a union.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
@@ -5775,3 +5776,1286 @@ class WorktreeReadyDurable(TypedDict):
     aggregateID: str
     seq: int
     version: int
+
+class AppAgentsArguments(TypedDict):
+    """The arguments of `app.agents`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class AppLogArguments(TypedDict):
+    """The arguments of `app.log`."""
+    level: Literal["debug", "info", "error", "warn"]
+    message: str
+    service: str
+    extra: NotRequired[Mapping[str, Any]]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class AppSkillsArguments(TypedDict):
+    """The arguments of `app.skills`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class AuthRemoveArguments(TypedDict):
+    """The arguments of `auth.remove`."""
+    providerID: str
+
+class AuthSetArguments(TypedDict):
+    """The arguments of `auth.set`. The server takes more fields than these."""
+    providerID: str
+    type: Literal["oauth", "api", "wellknown"]
+    access: NotRequired[str]
+    accountId: NotRequired[str]
+    enterpriseUrl: NotRequired[str]
+    expires: NotRequired[int]
+    key: NotRequired[str]
+    metadata: NotRequired[Mapping[str, str]]
+    refresh: NotRequired[str]
+    token: NotRequired[str]
+
+class CommandListArguments(TypedDict):
+    """The arguments of `command.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ConfigGetArguments(TypedDict):
+    """The arguments of `config.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ConfigProvidersArguments(TypedDict):
+    """The arguments of `config.providers`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+ConfigUpdateArguments = TypedDict(
+    "ConfigUpdateArguments",
+    {
+        "$schema": NotRequired[str],
+        "agent": NotRequired[Mapping[str, AgentConfig]],
+        "attachment": NotRequired[AttachmentConfig],
+        "autoshare": NotRequired[bool],
+        "autoupdate": NotRequired[Literal["notify"] | bool],
+        "command": NotRequired[Mapping[str, ConfigUpdateCommandValue]],
+        "compaction": NotRequired[ConfigUpdateCompaction],
+        "default_agent": NotRequired[str],
+        "disabled_providers": NotRequired[list[str] | tuple[str, ...]],
+        "enabled_providers": NotRequired[list[str] | tuple[str, ...]],
+        "enterprise": NotRequired[ConfigUpdateEnterprise],
+        "experimental": NotRequired[ConfigUpdateExperimental],
+        "formatter": NotRequired[bool | dict[str, ConfigUpdateFormatterValue]],
+        "instructions": NotRequired[list[str] | tuple[str, ...]],
+        "layout": NotRequired[LayoutConfig],
+        "logLevel": NotRequired[LogLevel],
+        "lsp": NotRequired[bool | dict[str, ConfigUpdateLspValue1 | ConfigUpdateLspValue2]],
+        "mcp": NotRequired[Mapping[str, McpLocalConfig | McpRemoteConfig | ConfigUpdateMcpValue]],
+        "mode": NotRequired[Mapping[str, AgentConfig]],
+        "model": NotRequired[str],
+        "permission": NotRequired[PermissionConfig],
+        "plugin": NotRequired[Sequence[str | list[str | dict[str, Any]]]],
+        "provider": NotRequired[Mapping[str, ProviderConfig]],
+        "reference": NotRequired[Mapping[str, str | ConfigV2ReferenceGit | ConfigV2ReferenceLocal]],
+        "references": NotRequired[Mapping[str, str | ConfigV2ReferenceGit | ConfigV2ReferenceLocal]],
+        "server": NotRequired[ServerConfig],
+        "share": NotRequired[Literal["manual", "auto", "disabled"]],
+        "shell": NotRequired[str],
+        "skills": NotRequired[ConfigUpdateSkills],
+        "small_model": NotRequired[str],
+        "snapshot": NotRequired[bool],
+        "subagent_depth": NotRequired[int],
+        "tool_output": NotRequired[ConfigUpdateToolOutput],
+        "tools": NotRequired[Mapping[str, bool]],
+        "username": NotRequired[str],
+        "watcher": NotRequired[ConfigUpdateWatcher],
+        "directory": NotRequired[str],
+        "workspace": NotRequired[str],
+    },
+)
+"""The arguments of `config.update`. The server takes more fields than these."""
+
+class DocGetArguments(TypedDict):
+    """The arguments of `doc.get`."""
+
+class EventSubscribeArguments(TypedDict):
+    """The arguments of `event.subscribe`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalCapabilitiesGetArguments(TypedDict):
+    """The arguments of `experimental.capabilities.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalConsoleGetArguments(TypedDict):
+    """The arguments of `experimental.console.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalConsoleListOrgsArguments(TypedDict):
+    """The arguments of `experimental.console.list_orgs`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalConsoleSwitchOrgArguments(TypedDict):
+    """The arguments of `experimental.console.switch_org`."""
+    accountID: str
+    orgID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalControlPlaneMoveSessionArguments(TypedDict):
+    """The arguments of `experimental.control_plane.move_session`."""
+    destination: MoveSessionDestination
+    sessionID: str
+    moveChanges: NotRequired[bool]
+
+class ExperimentalProjectCopyGenerateNameArguments(TypedDict):
+    """The arguments of `experimental.project_copy.generate_name`."""
+    projectID: str
+    context: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalResourceListArguments(TypedDict):
+    """The arguments of `experimental.resource.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalSessionBackgroundArguments(TypedDict):
+    """The arguments of `experimental.session.background`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalSessionListArguments(TypedDict):
+    """The arguments of `experimental.session.list`."""
+    roots: NotRequired[bool]
+    start: NotRequired[float]
+    cursor: NotRequired[float]
+    search: NotRequired[str]
+    limit: NotRequired[float]
+    archived: NotRequired[bool]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceAdapterListArguments(TypedDict):
+    """The arguments of `experimental.workspace.adapter.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceCreateArguments(TypedDict):
+    """The arguments of `experimental.workspace.create`."""
+    type: str
+    branch: NotRequired[str | None]
+    extra: NotRequired[Any]
+    id: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceListArguments(TypedDict):
+    """The arguments of `experimental.workspace.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceRemoveArguments(TypedDict):
+    """The arguments of `experimental.workspace.remove`."""
+    id: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceStatusArguments(TypedDict):
+    """The arguments of `experimental.workspace.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceSyncListArguments(TypedDict):
+    """The arguments of `experimental.workspace.sync_list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ExperimentalWorkspaceWarpArguments(TypedDict):
+    """The arguments of `experimental.workspace.warp`."""
+    id: str | None
+    sessionID: str
+    copyChanges: NotRequired[bool]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FileListArguments(TypedDict):
+    """The arguments of `file.list`."""
+    path: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FileReadArguments(TypedDict):
+    """The arguments of `file.read`."""
+    path: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FileStatusArguments(TypedDict):
+    """The arguments of `file.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FindFilesArguments(TypedDict):
+    """The arguments of `find.files`."""
+    query: str
+    dirs: NotRequired[bool]
+    type: NotRequired[Literal["file", "directory"]]
+    limit: NotRequired[int]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FindSymbolsArguments(TypedDict):
+    """The arguments of `find.symbols`."""
+    query: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FindTextArguments(TypedDict):
+    """The arguments of `find.text`."""
+    pattern: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class FormatterStatusArguments(TypedDict):
+    """The arguments of `formatter.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class GlobalConfigGetArguments(TypedDict):
+    """The arguments of `global.config.get`."""
+
+GlobalConfigUpdateArguments = TypedDict(
+    "GlobalConfigUpdateArguments",
+    {
+        "$schema": NotRequired[str],
+        "agent": NotRequired[Mapping[str, AgentConfig]],
+        "attachment": NotRequired[AttachmentConfig],
+        "autoshare": NotRequired[bool],
+        "autoupdate": NotRequired[Literal["notify"] | bool],
+        "command": NotRequired[Mapping[str, GlobalConfigUpdateCommandValue]],
+        "compaction": NotRequired[GlobalConfigUpdateCompaction],
+        "default_agent": NotRequired[str],
+        "disabled_providers": NotRequired[list[str] | tuple[str, ...]],
+        "enabled_providers": NotRequired[list[str] | tuple[str, ...]],
+        "enterprise": NotRequired[GlobalConfigUpdateEnterprise],
+        "experimental": NotRequired[GlobalConfigUpdateExperimental],
+        "formatter": NotRequired[bool | dict[str, GlobalConfigUpdateFormatterValue]],
+        "instructions": NotRequired[list[str] | tuple[str, ...]],
+        "layout": NotRequired[LayoutConfig],
+        "logLevel": NotRequired[LogLevel],
+        "lsp": NotRequired[bool | dict[str, GlobalConfigUpdateLspValue1 | GlobalConfigUpdateLspValue2]],
+        "mcp": NotRequired[Mapping[str, McpLocalConfig | McpRemoteConfig | GlobalConfigUpdateMcpValue]],
+        "mode": NotRequired[Mapping[str, AgentConfig]],
+        "model": NotRequired[str],
+        "permission": NotRequired[PermissionConfig],
+        "plugin": NotRequired[Sequence[str | list[str | dict[str, Any]]]],
+        "provider": NotRequired[Mapping[str, ProviderConfig]],
+        "reference": NotRequired[Mapping[str, str | ConfigV2ReferenceGit | ConfigV2ReferenceLocal]],
+        "references": NotRequired[Mapping[str, str | ConfigV2ReferenceGit | ConfigV2ReferenceLocal]],
+        "server": NotRequired[ServerConfig],
+        "share": NotRequired[Literal["manual", "auto", "disabled"]],
+        "shell": NotRequired[str],
+        "skills": NotRequired[GlobalConfigUpdateSkills],
+        "small_model": NotRequired[str],
+        "snapshot": NotRequired[bool],
+        "subagent_depth": NotRequired[int],
+        "tool_output": NotRequired[GlobalConfigUpdateToolOutput],
+        "tools": NotRequired[Mapping[str, bool]],
+        "username": NotRequired[str],
+        "watcher": NotRequired[GlobalConfigUpdateWatcher],
+    },
+)
+"""The arguments of `global.config.update`. The server takes more fields than these."""
+
+class GlobalDisposeArguments(TypedDict):
+    """The arguments of `global.dispose`."""
+
+class GlobalEventArguments(TypedDict):
+    """The arguments of `global.event`."""
+
+class GlobalHealthArguments(TypedDict):
+    """The arguments of `global.health`."""
+
+class GlobalUpgradeArguments(TypedDict):
+    """The arguments of `global.upgrade`."""
+    target: str
+
+class InstanceDisposeArguments(TypedDict):
+    """The arguments of `instance.dispose`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class LspStatusArguments(TypedDict):
+    """The arguments of `lsp.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpAddArguments(TypedDict):
+    """The arguments of `mcp.add`."""
+    config: McpLocalConfig | McpRemoteConfig
+    name: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpAuthAuthenticateArguments(TypedDict):
+    """The arguments of `mcp.auth.authenticate`."""
+    name: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpAuthCallbackArguments(TypedDict):
+    """The arguments of `mcp.auth.callback`."""
+    name: str
+    code: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpAuthRemoveArguments(TypedDict):
+    """The arguments of `mcp.auth.remove`."""
+    name: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpAuthStartArguments(TypedDict):
+    """The arguments of `mcp.auth.start`."""
+    name: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpConnectArguments(TypedDict):
+    """The arguments of `mcp.connect`."""
+    name: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpDisconnectArguments(TypedDict):
+    """The arguments of `mcp.disconnect`."""
+    name: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class McpStatusArguments(TypedDict):
+    """The arguments of `mcp.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PartDeleteArguments(TypedDict):
+    """The arguments of `part.delete`."""
+    sessionID: str
+    messageID: str
+    partID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PartUpdateArguments(TypedDict):
+    """The arguments of `part.update`. The server takes more fields than these."""
+    sessionID: str
+    messageID: str
+    partID: str
+    type: Literal["text", "subtask", "reasoning", "file", "tool", "step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction"]
+    agent: NotRequired[str]
+    attempt: NotRequired[int]
+    auto: NotRequired[bool]
+    callID: NotRequired[str]
+    command: NotRequired[str]
+    cost: NotRequired[float]
+    description: NotRequired[str]
+    error: NotRequired[APIError]
+    filename: NotRequired[str]
+    files: NotRequired[list[str] | tuple[str, ...]]
+    hash: NotRequired[str]
+    ignored: NotRequired[bool]
+    metadata: NotRequired[Mapping[str, Any]]
+    mime: NotRequired[str]
+    model: NotRequired[PartUpdateModel]
+    name: NotRequired[str]
+    overflow: NotRequired[bool]
+    prompt: NotRequired[str]
+    reason: NotRequired[str]
+    snapshot: NotRequired[str]
+    source: NotRequired[FilePartSource | PartUpdateSource]
+    state: NotRequired[ToolState]
+    synthetic: NotRequired[bool]
+    tail_start_id: NotRequired[str]
+    text: NotRequired[str]
+    time: NotRequired[PartUpdateTime1 | PartUpdateTime2]
+    tokens: NotRequired[PartUpdateTokens]
+    tool: NotRequired[str]
+    url: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PathGetArguments(TypedDict):
+    """The arguments of `path.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PermissionListArguments(TypedDict):
+    """The arguments of `permission.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PermissionReplyArguments(TypedDict):
+    """The arguments of `permission.reply`."""
+    requestID: str
+    reply: Literal["once", "always", "reject", "allow", "deny"]
+    message: NotRequired[str]
+    remember: NotRequired[bool]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PermissionRespondArguments(TypedDict):
+    """The arguments of `permission.respond`."""
+    sessionID: str
+    permissionID: str
+    response: Literal["once", "always", "reject", "allow", "deny"]
+    remember: NotRequired[bool]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProjectCurrentArguments(TypedDict):
+    """The arguments of `project.current`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProjectDirectoriesArguments(TypedDict):
+    """The arguments of `project.directories`."""
+    projectID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProjectInitGitArguments(TypedDict):
+    """The arguments of `project.init_git`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProjectListArguments(TypedDict):
+    """The arguments of `project.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProjectUpdateArguments(TypedDict):
+    """The arguments of `project.update`."""
+    projectID: str
+    commands: NotRequired[ProjectCommands]
+    icon: NotRequired[ProjectIcon]
+    name: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProviderAuthArguments(TypedDict):
+    """The arguments of `provider.auth`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProviderListArguments(TypedDict):
+    """The arguments of `provider.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProviderOauthAuthorizeArguments(TypedDict):
+    """The arguments of `provider.oauth.authorize`."""
+    providerID: str
+    method: float
+    inputs: NotRequired[Mapping[str, str]]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ProviderOauthCallbackArguments(TypedDict):
+    """The arguments of `provider.oauth.callback`."""
+    providerID: str
+    method: float
+    code: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyConnectArguments(TypedDict):
+    """The arguments of `pty.connect`."""
+    ptyID: str
+    cursor: NotRequired[int]
+    ticket: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyConnectTokenArguments(TypedDict):
+    """The arguments of `pty.connect_token`."""
+    ptyID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyCreateArguments(TypedDict):
+    """The arguments of `pty.create`."""
+    args: NotRequired[list[str] | tuple[str, ...]]
+    command: NotRequired[str]
+    cwd: NotRequired[str]
+    env: NotRequired[Mapping[str, str]]
+    title: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyGetArguments(TypedDict):
+    """The arguments of `pty.get`."""
+    ptyID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyListArguments(TypedDict):
+    """The arguments of `pty.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyRemoveArguments(TypedDict):
+    """The arguments of `pty.remove`."""
+    ptyID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyShellsArguments(TypedDict):
+    """The arguments of `pty.shells`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class PtyUpdateArguments(TypedDict):
+    """The arguments of `pty.update`."""
+    ptyID: str
+    size: NotRequired[PtyUpdateSize]
+    title: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class QuestionListArguments(TypedDict):
+    """The arguments of `question.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class QuestionRejectArguments(TypedDict):
+    """The arguments of `question.reject`."""
+    requestID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class QuestionReplyArguments(TypedDict):
+    """The arguments of `question.reply`."""
+    requestID: str
+    answers: Sequence[QuestionAnswer]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionAbortArguments(TypedDict):
+    """The arguments of `session.abort`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionChildrenArguments(TypedDict):
+    """The arguments of `session.children`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionCommandArguments(TypedDict):
+    """The arguments of `session.command`."""
+    sessionID: str
+    arguments: str
+    command: str
+    agent: NotRequired[str]
+    messageID: NotRequired[str]
+    model: NotRequired[str]
+    parts: NotRequired[Sequence[FilePartInput]]
+    variant: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionCreateArguments(TypedDict):
+    """The arguments of `session.create`."""
+    agent: NotRequired[str]
+    metadata: NotRequired[Mapping[str, Any]]
+    model: NotRequired[str | SessionCreateModel]
+    parentID: NotRequired[str]
+    permission: NotRequired[PermissionRuleset]
+    title: NotRequired[str]
+    workspaceID: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionDeleteArguments(TypedDict):
+    """The arguments of `session.delete`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionDeleteMessageArguments(TypedDict):
+    """The arguments of `session.delete_message`."""
+    sessionID: str
+    messageID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionDiffArguments(TypedDict):
+    """The arguments of `session.diff`."""
+    sessionID: str
+    messageID: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionForkArguments(TypedDict):
+    """The arguments of `session.fork`."""
+    sessionID: str
+    messageID: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionGetArguments(TypedDict):
+    """The arguments of `session.get`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionInitArguments(TypedDict):
+    """The arguments of `session.init`."""
+    sessionID: str
+    messageID: str
+    modelID: NotRequired[str]
+    providerID: NotRequired[str]
+    model: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionListArguments(TypedDict):
+    """The arguments of `session.list`."""
+    scope: NotRequired[Literal["project"]]
+    path: NotRequired[str]
+    roots: NotRequired[bool]
+    start: NotRequired[float]
+    search: NotRequired[str]
+    limit: NotRequired[float]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionMessageArguments(TypedDict):
+    """The arguments of `session.message`."""
+    sessionID: str
+    messageID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionMessagesArguments(TypedDict):
+    """The arguments of `session.messages`."""
+    sessionID: str
+    limit: NotRequired[int]
+    before: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionPromptArguments(TypedDict):
+    """The arguments of `session.prompt`."""
+    sessionID: str
+    parts: Sequence[TextPartInput | FilePartInput | AgentPartInput | SubtaskPartInput]
+    agent: NotRequired[str]
+    format: NotRequired[OutputFormat]
+    messageID: NotRequired[str]
+    model: NotRequired[str | SessionPromptModel]
+    noReply: NotRequired[bool]
+    system: NotRequired[str]
+    tools: NotRequired[Mapping[str, bool]]
+    variant: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionPromptAsyncArguments(TypedDict):
+    """The arguments of `session.prompt_async`."""
+    sessionID: str
+    parts: Sequence[TextPartInput | FilePartInput | AgentPartInput | SubtaskPartInput]
+    agent: NotRequired[str]
+    format: NotRequired[OutputFormat]
+    messageID: NotRequired[str]
+    model: NotRequired[str | SessionPromptAsyncModel]
+    noReply: NotRequired[bool]
+    system: NotRequired[str]
+    tools: NotRequired[Mapping[str, bool]]
+    variant: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionRevertArguments(TypedDict):
+    """The arguments of `session.revert`."""
+    sessionID: str
+    messageID: str
+    partID: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionShareArguments(TypedDict):
+    """The arguments of `session.share`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionShellArguments(TypedDict):
+    """The arguments of `session.shell`."""
+    sessionID: str
+    agent: str
+    command: str
+    messageID: NotRequired[str]
+    model: NotRequired[str | SessionShellModel]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionStatusArguments(TypedDict):
+    """The arguments of `session.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionSummarizeArguments(TypedDict):
+    """The arguments of `session.summarize`."""
+    sessionID: str
+    modelID: NotRequired[str]
+    providerID: NotRequired[str]
+    auto: NotRequired[bool]
+    model: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionTodoArguments(TypedDict):
+    """The arguments of `session.todo`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionUnrevertArguments(TypedDict):
+    """The arguments of `session.unrevert`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionUnshareArguments(TypedDict):
+    """The arguments of `session.unshare`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SessionUpdateArguments(TypedDict):
+    """The arguments of `session.update`."""
+    sessionID: str
+    metadata: NotRequired[Mapping[str, Any]]
+    permission: NotRequired[PermissionRuleset]
+    time: NotRequired[SessionUpdateTime]
+    title: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SyncHistoryListArguments(TypedDict):
+    """The arguments of `sync.history.list`. The server takes more fields than these."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SyncReplayArguments(TypedDict):
+    """The arguments of `sync.replay`."""
+    directory: str
+    events: Sequence[SyncReplayEventsItem]
+    workspace: NotRequired[str]
+
+class SyncStartArguments(TypedDict):
+    """The arguments of `sync.start`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class SyncStealArguments(TypedDict):
+    """The arguments of `sync.steal`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ToolIdsArguments(TypedDict):
+    """The arguments of `tool.ids`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class ToolListArguments(TypedDict):
+    """The arguments of `tool.list`."""
+    provider: str
+    model: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiAppendPromptArguments(TypedDict):
+    """The arguments of `tui.append_prompt`."""
+    text: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiClearPromptArguments(TypedDict):
+    """The arguments of `tui.clear_prompt`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiControlNextArguments(TypedDict):
+    """The arguments of `tui.control.next`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiControlResponseArguments(TypedDict):
+    """The arguments of `tui.control.response`. The server takes more fields than these."""
+    body: NotRequired[Any]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiExecuteCommandArguments(TypedDict):
+    """The arguments of `tui.execute_command`."""
+    command: Literal["session_new", "session_share", "session_interrupt", "session_compact", "messages_page_up", "messages_page_down", "messages_line_up", "messages_line_down", "messages_half_page_up", "messages_half_page_down", "messages_first", "messages_last", "agent_cycle"]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiOpenHelpArguments(TypedDict):
+    """The arguments of `tui.open_help`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiOpenModelsArguments(TypedDict):
+    """The arguments of `tui.open_models`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiOpenSessionsArguments(TypedDict):
+    """The arguments of `tui.open_sessions`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiOpenThemesArguments(TypedDict):
+    """The arguments of `tui.open_themes`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiPublishArguments(TypedDict):
+    """The arguments of `tui.publish`. The server takes more fields than these."""
+    properties: TuiPublishProperties1 | TuiPublishProperties2 | TuiPublishProperties3 | TuiPublishProperties4
+    type: Literal["tui.prompt.append", "tui.command.execute", "tui.toast.show", "tui.session.select"]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiSelectSessionArguments(TypedDict):
+    """The arguments of `tui.select_session`."""
+    sessionID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiShowToastArguments(TypedDict):
+    """The arguments of `tui.show_toast`."""
+    message: str
+    variant: Literal["info", "success", "warning", "error"]
+    duration: NotRequired[int]
+    title: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class TuiSubmitPromptArguments(TypedDict):
+    """The arguments of `tui.submit_prompt`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2AgentListArguments(TypedDict):
+    """The arguments of `v2.agent.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2CommandListArguments(TypedDict):
+    """The arguments of `v2.command.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2CredentialRemoveArguments(TypedDict):
+    """The arguments of `v2.credential.remove`."""
+    credentialID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2CredentialUpdateArguments(TypedDict):
+    """The arguments of `v2.credential.update`."""
+    credentialID: str
+    label: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2EventSubscribeArguments(TypedDict):
+    """The arguments of `v2.event.subscribe`."""
+
+class V2FsFindArguments(TypedDict):
+    """The arguments of `v2.fs.find`."""
+    query: str
+    type: NotRequired[Literal["file", "directory"]]
+    limit: NotRequired[int]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2FsListArguments(TypedDict):
+    """The arguments of `v2.fs.list`."""
+    path: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2FsReadArguments(TypedDict):
+    """The arguments of `v2.fs.read`."""
+    path: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2HealthGetArguments(TypedDict):
+    """The arguments of `v2.health.get`."""
+
+class V2IntegrationAttemptCancelArguments(TypedDict):
+    """The arguments of `v2.integration.attempt.cancel`."""
+    attemptID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationAttemptCompleteArguments(TypedDict):
+    """The arguments of `v2.integration.attempt.complete`."""
+    attemptID: str
+    code: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationAttemptStatusArguments(TypedDict):
+    """The arguments of `v2.integration.attempt.status`."""
+    attemptID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationConnectKeyArguments(TypedDict):
+    """The arguments of `v2.integration.connect.key`."""
+    integrationID: str
+    key: str
+    label: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationConnectOauthArguments(TypedDict):
+    """The arguments of `v2.integration.connect.oauth`."""
+    integrationID: str
+    inputs: Mapping[str, str]
+    methodID: str
+    label: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationGetArguments(TypedDict):
+    """The arguments of `v2.integration.get`."""
+    integrationID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationListArguments(TypedDict):
+    """The arguments of `v2.integration.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2LocationGetArguments(TypedDict):
+    """The arguments of `v2.location.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ModelListArguments(TypedDict):
+    """The arguments of `v2.model.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PermissionRequestListArguments(TypedDict):
+    """The arguments of `v2.permission.request.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PermissionSavedListArguments(TypedDict):
+    """The arguments of `v2.permission.saved.list`."""
+    projectID: NotRequired[str]
+
+class V2PermissionSavedRemoveArguments(TypedDict):
+    """The arguments of `v2.permission.saved.remove`."""
+    id: str
+
+class V2ProjectCopyCreateArguments(TypedDict):
+    """The arguments of `v2.project_copy.create`."""
+    projectID: str
+    directory: str
+    strategy: str
+    name: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ProjectCopyRefreshArguments(TypedDict):
+    """The arguments of `v2.project_copy.refresh`."""
+    projectID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ProjectCopyRemoveArguments(TypedDict):
+    """The arguments of `v2.project_copy.remove`."""
+    projectID: str
+    directory: str
+    force: bool
+    workspace: NotRequired[str]
+
+class V2ProviderGetArguments(TypedDict):
+    """The arguments of `v2.provider.get`."""
+    providerID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ProviderListArguments(TypedDict):
+    """The arguments of `v2.provider.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyConnectArguments(TypedDict):
+    """The arguments of `v2.pty.connect`."""
+    ptyID: str
+    cursor: NotRequired[int]
+    ticket: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyConnectTokenArguments(TypedDict):
+    """The arguments of `v2.pty.connect_token`."""
+    ptyID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyCreateArguments(TypedDict):
+    """The arguments of `v2.pty.create`."""
+    args: NotRequired[list[str] | tuple[str, ...]]
+    command: NotRequired[str]
+    cwd: NotRequired[str]
+    env: NotRequired[Mapping[str, str]]
+    title: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyGetArguments(TypedDict):
+    """The arguments of `v2.pty.get`."""
+    ptyID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyListArguments(TypedDict):
+    """The arguments of `v2.pty.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyRemoveArguments(TypedDict):
+    """The arguments of `v2.pty.remove`."""
+    ptyID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PtyUpdateArguments(TypedDict):
+    """The arguments of `v2.pty.update`."""
+    ptyID: str
+    size: NotRequired[V2PtyUpdateSize]
+    title: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2QuestionRequestListArguments(TypedDict):
+    """The arguments of `v2.question.request.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ReferenceListArguments(TypedDict):
+    """The arguments of `v2.reference.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2SessionActiveArguments(TypedDict):
+    """The arguments of `v2.session.active`."""
+
+class V2SessionCompactArguments(TypedDict):
+    """The arguments of `v2.session.compact`."""
+    sessionID: str
+
+class V2SessionContextArguments(TypedDict):
+    """The arguments of `v2.session.context`."""
+    sessionID: str
+
+class V2SessionCreateArguments(TypedDict):
+    """The arguments of `v2.session.create`."""
+    agent: NotRequired[str]
+    id: NotRequired[str]
+    location: NotRequired[LocationRef]
+    model: NotRequired[str | ModelRef]
+
+class V2SessionEventsArguments(TypedDict):
+    """The arguments of `v2.session.events`."""
+    sessionID: str
+    after: NotRequired[int]
+
+class V2SessionGetArguments(TypedDict):
+    """The arguments of `v2.session.get`."""
+    sessionID: str
+
+class V2SessionHistoryArguments(TypedDict):
+    """The arguments of `v2.session.history`."""
+    sessionID: str
+    limit: NotRequired[int]
+    after: NotRequired[int]
+
+class V2SessionInterruptArguments(TypedDict):
+    """The arguments of `v2.session.interrupt`."""
+    sessionID: str
+
+class V2SessionListArguments(TypedDict):
+    """The arguments of `v2.session.list`."""
+    limit: NotRequired[float]
+    order: NotRequired[Literal["asc", "desc"]]
+    search: NotRequired[str]
+    project: NotRequired[str]
+    subpath: NotRequired[str]
+    cursor: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2SessionMessageArguments(TypedDict):
+    """The arguments of `v2.session.message`."""
+    sessionID: str
+    messageID: str
+
+class V2SessionMessagesArguments(TypedDict):
+    """The arguments of `v2.session.messages`."""
+    sessionID: str
+    limit: NotRequired[float]
+    order: NotRequired[Literal["asc", "desc"]]
+    cursor: NotRequired[str]
+
+class V2SessionPermissionCreateArguments(TypedDict):
+    """The arguments of `v2.session.permission.create`."""
+    sessionID: str
+    action: str
+    resources: list[str] | tuple[str, ...]
+    agent: NotRequired[str]
+    id: NotRequired[str]
+    metadata: NotRequired[Mapping[str, Any]]
+    save: NotRequired[list[str] | tuple[str, ...]]
+    source: NotRequired[PermissionV2Source]
+
+class V2SessionPermissionGetArguments(TypedDict):
+    """The arguments of `v2.session.permission.get`."""
+    sessionID: str
+    requestID: str
+
+class V2SessionPermissionListArguments(TypedDict):
+    """The arguments of `v2.session.permission.list`."""
+    sessionID: str
+
+class V2SessionPermissionReplyArguments(TypedDict):
+    """The arguments of `v2.session.permission.reply`."""
+    sessionID: str
+    requestID: str
+    reply: Literal["once", "always", "reject", "allow", "deny"]
+    message: NotRequired[str]
+    remember: NotRequired[bool]
+
+class V2SessionPromptArguments(TypedDict):
+    """The arguments of `v2.session.prompt`."""
+    sessionID: str
+    prompt: PromptInput
+    delivery: NotRequired[Literal["steer", "queue"]]
+    id: NotRequired[str]
+    resume: NotRequired[bool]
+
+class V2SessionQuestionListArguments(TypedDict):
+    """The arguments of `v2.session.question.list`."""
+    sessionID: str
+
+class V2SessionQuestionRejectArguments(TypedDict):
+    """The arguments of `v2.session.question.reject`."""
+    sessionID: str
+    requestID: str
+
+class V2SessionQuestionReplyArguments(TypedDict):
+    """The arguments of `v2.session.question.reply`."""
+    sessionID: str
+    requestID: str
+    answers: Sequence[QuestionV2Answer]
+
+class V2SessionRevertClearArguments(TypedDict):
+    """The arguments of `v2.session.revert.clear`."""
+    sessionID: str
+
+class V2SessionRevertCommitArguments(TypedDict):
+    """The arguments of `v2.session.revert.commit`."""
+    sessionID: str
+
+class V2SessionRevertStageArguments(TypedDict):
+    """The arguments of `v2.session.revert.stage`."""
+    sessionID: str
+    messageID: str
+    files: NotRequired[bool]
+
+class V2SessionSwitchAgentArguments(TypedDict):
+    """The arguments of `v2.session.switch_agent`."""
+    sessionID: str
+    agent: str
+
+class V2SessionSwitchModelArguments(TypedDict):
+    """The arguments of `v2.session.switch_model`."""
+    sessionID: str
+    model: str | ModelRef
+
+class V2SessionWaitArguments(TypedDict):
+    """The arguments of `v2.session.wait`."""
+    sessionID: str
+
+class V2SkillListArguments(TypedDict):
+    """The arguments of `v2.skill.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class VcsApplyArguments(TypedDict):
+    """The arguments of `vcs.apply`."""
+    patch: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class VcsDiffArguments(TypedDict):
+    """The arguments of `vcs.diff`."""
+    mode: Literal["git", "branch"]
+    context: NotRequired[int]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class VcsDiffRawArguments(TypedDict):
+    """The arguments of `vcs.diff_raw`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class VcsGetArguments(TypedDict):
+    """The arguments of `vcs.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class VcsStatusArguments(TypedDict):
+    """The arguments of `vcs.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class WorktreeCreateArguments(TypedDict):
+    """The arguments of `worktree.create`."""
+    name: NotRequired[str]
+    startCommand: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class WorktreeListArguments(TypedDict):
+    """The arguments of `worktree.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class WorktreeRemoveArguments(TypedDict):
+    """The arguments of `worktree.remove`."""
+    directory: str
+    workspace: NotRequired[str]
+
+class WorktreeResetArguments(TypedDict):
+    """The arguments of `worktree.reset`."""
+    directory: str
+    workspace: NotRequired[str]

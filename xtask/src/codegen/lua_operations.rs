@@ -138,7 +138,8 @@ fn parameter(argument: &Argument) -> String {
 fn answer(operation: &Operation) -> String {
     let value = match operation.answer {
         Answer::Json => match annotation(&operation.answer_type) {
-            union if union.contains('|') => format!("({union})?"),
+            // Not `(a|b)?`: in a list of results lua-language-server takes the parentheses for those of the list.
+            union if union.contains('|') => format!("{union}|nil"),
             single => format!("{single}?"),
         },
         Answer::Nothing => "true?".to_owned(),

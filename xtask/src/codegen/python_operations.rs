@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use super::NOTICE;
-use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
-use super::python_types::annotation;
+use super::model::{Answer, Operation, Scope, Table};
+use super::python_types::{annotation, taken};
 use super::tree::Space;
-use super::types::Type;
 use crate::spec::name;
 
 pub(super) fn file(table: &Table) -> String {
@@ -54,13 +53,23 @@ impl Flavour {
         };
         let _ = writeln!(text, "    {keyword} {method}(\n        self,");
         for argument in operation.positional() {
-            let _ = writeln!(text, "        {}: {},", argument.name, taken(argument));
+            let _ = writeln!(
+                text,
+                "        {}: {},",
+                argument.name,
+                taken(argument, "_t.", "builtins.")
+            );
         }
         text.push_str("        *,\n");
         for argument in operation.named().filter(|argument| argument.is_identifier()) {
             let needed = argument.required && !operation.model_stands_for(argument);
             let default = if needed { "" } else { " = ..." };
-            let _ = writeln!(text, "        {}: {}{default},", argument.name, taken(argument));
+            let _ = writeln!(
+                text,
+                "        {}: {}{default},",
+                argument.name,
+                taken(argument, "_t.", "builtins.")
+            );
         }
         for option in ["directory", "workspace"] {
             let is_argument = operation.arguments.iter().any(|a| a.name == option);
@@ -87,25 +96,6 @@ fn answer(operation: &Operation) -> String {
         Answer::Bytes => "bytes".to_owned(),
         // Streams have their own ways in, `events` and `pty_connect`; as a call they always raise.
         Answer::Events | Answer::Websocket => "NoReturn".to_owned(),
-    }
-}
-
-/// What an argument accepts: more than the server, where that does no harm.
-fn taken(argument: &Argument) -> String {
-    let plain = |shape: &Type| annotation(shape, "_t.", "builtins.");
-    let taken = match &argument.shape {
-        // A text is a sequence of texts too, and never what was meant.
-        Type::Array(items) if **items == Type::String => {
-            "builtins.list[str] | builtins.tuple[str, ...]".to_owned()
-        }
-        Type::Array(items) => format!("Sequence[{}]", plain(items)),
-        Type::Map(values) => format!("Mapping[str, {}]", plain(values)),
-        other => plain(other),
-    };
-    match argument.model {
-        Some(ModelShape::Object | ModelShape::Reference) => format!("str | {taken}"),
-        Some(ModelShape::Text | ModelShape::Fields) => "str".to_owned(),
-        None => taken,
     }
 }
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::NOTICE;
-use super::types::{Declaration, Field, Type, Types};
+use super::model::{Argument, ModelShape, Operation, Scope, Table};
+use super::types::{Declaration, Field, Type};
 use crate::spec::name;
 
 /// Names that the stub itself uses: a field of that name would hide them inside a class.
@@ -18,41 +19,56 @@ const USED: &[&str] = &[
     "dict",
     "Any",
     "Literal",
+    "Mapping",
     "NotRequired",
+    "Sequence",
+    "tuple",
     "TypeAlias",
     "TypedDict",
 ];
 
 /// What type checkers read.
-pub(super) fn stub(types: &Types) -> String {
+pub(super) fn stub(table: &Table) -> String {
     let mut text = format!("# {NOTICE}\n{DESCRIPTION}\n\n{STUB_IMPORTS}");
-    for (name, declaration) in &types.declarations {
+    for (name, declaration) in &table.types.declarations {
         text.push('\n');
         match declaration {
             Declaration::Object(fields) => object(name, fields, &mut text),
             Declaration::Alias(shape) => alias(name, shape, &mut text),
         }
     }
+    for operation in &table.operations {
+        arguments(operation, &mut text);
+    }
     text
 }
 
 /// What runs. The types only matter to type checkers, so importing them costs nothing: an object is
 /// a `dict`, all else is `Any`.
-pub(super) fn module(types: &Types) -> String {
+pub(super) fn module(table: &Table) -> String {
     let mut text = format!(
         "# {NOTICE}\n{DESCRIPTION}\n\n{MODULE_IMPORTS}\n\n_OBJECTS = frozenset(\n    \"\"\"\n"
     );
+    let types = &table.types.declarations;
     let is_object = |declaration: &&Declaration| matches!(declaration, Declaration::Object(_));
-    for (name, _) in types.declarations.iter().filter(|(_, declaration)| is_object(declaration)) {
+    for (name, _) in types.iter().filter(|(_, declaration)| is_object(declaration)) {
         let _ = writeln!(text, "    {name}");
     }
+    for operation in &table.operations {
+        let _ = writeln!(text, "    {}", arguments_of(operation));
+    }
     text.push_str("    \"\"\".split()\n)\n\n_OTHERS = frozenset(\n    \"\"\"\n");
-    for (name, _) in types.declarations.iter().filter(|(_, declaration)| !is_object(declaration)) {
+    for (name, _) in types.iter().filter(|(_, declaration)| !is_object(declaration)) {
         let _ = writeln!(text, "    {name}");
     }
     text.push_str("    \"\"\".split()\n)\n");
     text.push_str(MODULE_REST);
     text
+}
+
+/// The name of the type that all arguments of an operation make together.
+pub(super) fn arguments_of(operation: &Operation) -> String {
+    format!("{}Arguments", name::pascal(&operation.name))
 }
 
 /// A type as an annotation. `space` stands before the names of declarations, `builtins` before
@@ -74,6 +90,25 @@ pub(super) fn annotation(shape: &Type, space: &str, builtins: &str) -> String {
     }
 }
 
+/// What an argument accepts: more than the server, where that does no harm.
+pub(super) fn taken(argument: &Argument, space: &str, builtins: &str) -> String {
+    let plain = |shape: &Type| annotation(shape, space, builtins);
+    let taken = match &argument.shape {
+        // A text is a sequence of texts too, and never what was meant.
+        Type::Array(items) if **items == Type::String => {
+            format!("{builtins}list[str] | {builtins}tuple[str, ...]")
+        }
+        Type::Array(items) => format!("Sequence[{}]", plain(items)),
+        Type::Map(values) => format!("Mapping[str, {}]", plain(values)),
+        other => plain(other),
+    };
+    match argument.model {
+        Some(ModelShape::Object | ModelShape::Reference) => format!("str | {taken}"),
+        Some(ModelShape::Text | ModelShape::Fields) => "str".to_owned(),
+        None => taken,
+    }
+}
+
 fn literal(values: &[Value]) -> String {
     if values.iter().any(Value::is_f64) {
         return "float".to_owned();
@@ -90,30 +125,67 @@ fn literal(values: &[Value]) -> String {
     format!("Literal[{}]", values.join(", "))
 }
 
+/// All arguments of an operation in one dict: for `**` and for calls by name.
+fn arguments(operation: &Operation, text: &mut String) {
+    let name = arguments_of(operation);
+    let mut fields: Vec<(&str, String)> = operation
+        .arguments
+        .iter()
+        .map(|argument| {
+            let needed = argument.required && !operation.model_stands_for(argument);
+            (argument.name.as_str(), optional(taken(argument, "", ""), needed))
+        })
+        .collect();
+    for option in ["directory", "workspace"] {
+        let is_argument = operation.arguments.iter().any(|a| a.name == option);
+        if !is_argument && operation.scope != Scope::None {
+            fields.push((option, optional("str".to_owned(), false)));
+        }
+    }
+    text.push('\n');
+    let mut doc = format!("The arguments of `{}`.", operation.name);
+    if operation.is_open() {
+        doc.push_str(" The server takes more fields than these.");
+    }
+    typed_dict(&name, Some(&doc), &fields, text);
+}
+
 fn object(name: &str, fields: &[Field], text: &mut String) {
-    let is_plain = |field: &Field| {
-        let is_word = field.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        is_word
-            && name::attribute(&field.name) == field.name
-            && !USED.contains(&field.name.as_str())
+    let fields: Vec<(&str, String)> = fields
+        .iter()
+        .map(|f| (f.name.as_str(), optional(annotation(&f.shape, "", ""), f.required)))
+        .collect();
+    typed_dict(name, None, &fields, text);
+}
+
+/// A class, or a call where a name of a field cannot stand in a class.
+fn typed_dict(name: &str, doc: Option<&str>, fields: &[(&str, String)], text: &mut String) {
+    let is_plain = |field: &str| {
+        let is_word = field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_word && name::attribute(field) == field && !USED.contains(&field)
     };
-    if fields.iter().all(is_plain) {
+    if fields.iter().all(|(field, _)| is_plain(field)) {
         let _ = writeln!(text, "class {name}(TypedDict):");
-        for field in fields {
-            let _ = writeln!(text, "    {}: {}", field.name, field_annotation(field));
+        if let Some(doc) = doc {
+            let _ = writeln!(text, "    \"\"\"{doc}\"\"\"");
+        }
+        for (field, shape) in fields {
+            let _ = writeln!(text, "    {field}: {shape}");
         }
         return;
     }
     let _ = writeln!(text, "{name} = TypedDict(\n    \"{name}\",\n    {{");
-    for field in fields {
-        let _ = writeln!(text, "        {:?}: {},", field.name, field_annotation(field));
+    for (field, shape) in fields {
+        let _ = writeln!(text, "        {field:?}: {shape},");
     }
     text.push_str("    },\n)\n");
+    if let Some(doc) = doc {
+        let _ = writeln!(text, "\"\"\"{doc}\"\"\"");
+    }
 }
 
-fn field_annotation(field: &Field) -> String {
-    let shape = annotation(&field.shape, "", "");
-    if field.required { shape } else { format!("NotRequired[{shape}]") }
+fn optional(shape: String, required: bool) -> String {
+    if required { shape } else { format!("NotRequired[{shape}]") }
 }
 
 fn alias(name: &str, shape: &Type, text: &mut String) {
@@ -139,6 +211,7 @@ Fields have the server's spelling. A newer server may send more fields and more 
 \"\"\"";
 
 const STUB_IMPORTS: &str = "\
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict

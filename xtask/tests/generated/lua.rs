@@ -35,6 +35,14 @@ fn the_language_server_would_load_them() {
     }
 }
 
+/// It takes the parentheses of `fun(): (a|b)?, c` for those of the whole list, and then shows no documentation.
+#[test]
+fn no_result_of_several_is_in_parentheses() {
+    let text = text();
+    let results = text.split("): ").skip(1);
+    assert_eq!(results.filter(|result| result.starts_with('(')).count(), 0);
+}
+
 #[test]
 fn every_class_that_is_named_is_declared() {
     let text = text();

@@ -28,6 +28,19 @@ def right(client: Operations) -> None:
     client.worktree.remove(directory="/w")
 
 
+def right_arguments(client: Client) -> None:
+    given: t.SessionUpdateArguments = {"sessionID": "ses_1", "title": "y", "directory": "/tmp"}
+    client.session.update(**given)
+    client.session.update(**given, timeout=3.0)
+    client.call("session.update", given)
+    title: str = client.start(client.session.update, **given).result()["title"]
+    client.start("session.update", t.SessionUpdateArguments(sessionID="ses_1", title=title))
+    prompt: t.SessionPromptArguments = {"sessionID": "ses_1", "parts": [{"type": "text", "text": "hi"}], "model": "a/b"}
+    client.session.prompt(**prompt)
+    health: t.GlobalHealthArguments = {}
+    client.global_.health(**health)
+
+
 def right_background(client: Client) -> None:
     call = client.start(client.session.create, title="x", timeout=3.0)
     name: str = call.result(10.0)["id"]

@@ -1,5 +1,6 @@
 # Every line with `# wrong` must be an error, and no other line.
 from opencode import AsyncClient, Client
+from opencode import types as t
 from opencode._operations import Operations
 
 
@@ -15,6 +16,16 @@ def wrong(client: Operations) -> None:
     client.session.get("ses_1")["titel"]  # wrong
     client.session.get("ses_1", timeout="soon")  # wrong
     client.config.update(brand_new=1)
+
+
+def wrong_arguments(client: Client) -> None:
+    first: t.SessionUpdateArguments = {"sessionID": "ses_1", "titel": "y"}  # wrong
+    second: t.SessionUpdateArguments = {"sessionID": "ses_1", "title": 1}  # wrong
+    third: t.SessionUpdateArguments = {"title": "y"}  # wrong
+    t.SessionUpdateArguments(sessionID="ses_1", titel="y")  # wrong
+    fourth: t.SessionPromptArguments = {"sessionID": "ses_1", "parts": [{"type": "text", "txet": "hi"}]}  # wrong
+    client.session.get(**t.SessionUpdateArguments(sessionID="ses_1", title="y"))  # wrong
+    print(first, second, third, fourth)
 
 
 def wrong_background(client: Client) -> None:
