@@ -354,6 +354,7 @@ impl Client {
             question: prompt.question.unwrap_or(options.question),
             directory: prompt.directory.clone().or_else(|| options.directory.clone()),
             events: options.events,
+            is_known: self.0.caller.transport().has_answered(),
             prompt,
             resume,
         };

@@ -25,6 +25,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub(crate) use stream::Stream;
@@ -82,6 +83,7 @@ pub(crate) struct Transport {
     /// The agent and the process that made it: a pooled socket must not be shared across a fork.
     agent: Mutex<(u32, Agent)>,
     recorder: Option<Arc<Recorder>>,
+    has_answered: AtomicBool,
 }
 
 impl Transport {
@@ -103,7 +105,8 @@ impl Transport {
             Some(path) => Some(Arc::new(Recorder::open(path, credentials)?)),
             None => None,
         };
-        Ok(Transport { base, authorization, headers, roots, agent, recorder })
+        let has_answered = AtomicBool::new(false);
+        Ok(Transport { base, authorization, headers, roots, agent, recorder, has_answered })
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -112,6 +115,11 @@ impl Transport {
 
     pub(crate) fn has_credentials(&self) -> bool {
         self.authorization.is_some()
+    }
+
+    /// Whether anything ever answered there.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
     }
 
     /// Sends a request and reads the whole answer. Blocks within the limits, or until cancelled.
@@ -185,6 +193,7 @@ impl Transport {
                 .and_then(|built| run(&agent, built, request.body))
                 .map_err(|e| failure::from_wire(e, request.operation, &self.base, exchange))?;
             exchange.mark_head();
+            self.has_answered.store(true, Ordering::Relaxed);
             let (parts, body) = response.into_parts();
             match self.redirect(request, &target, parts.status, &parts.headers) {
                 Some(next) => {

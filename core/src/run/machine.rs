@@ -49,6 +49,8 @@ const ABORT_GRACE: Millis = 1_500;
 const SETTLE_LIMIT: Millis = 10_000;
 const START_TIMEOUT: Millis = 30_000;
 const SERVER_TIMEOUT: Millis = 15_000;
+/// The same for a server that never answered: it may be starting, and most likely there is none.
+const STRANGER_TIMEOUT: Millis = 5_000;
 /// What the reply still needs is waited for no longer than this; the answer itself is there.
 const COLLECT_LIMIT: Millis = 10_000;
 
@@ -61,6 +63,8 @@ pub(crate) struct Setup {
     pub directory: Option<String>,
     /// Whether an event stream is to be used at all.
     pub events: bool,
+    /// Whether the server ever answered this client.
+    pub is_known: bool,
     /// The user message to pick up, in the prompt's session, instead of sending.
     pub resume: Option<String>,
 }
@@ -641,13 +645,15 @@ impl Machine {
     }
 
     fn reachable(&mut self) {
+        self.setup.is_known = true;
         self.failures = 0;
         self.unreachable_since = None;
         self.last_failure = None;
     }
 
     fn server_timeout(&self) -> Millis {
-        self.setup.prompt.limits.server_timeout.map_or(SERVER_TIMEOUT, millis)
+        let usual = if self.setup.is_known { SERVER_TIMEOUT } else { STRANGER_TIMEOUT };
+        self.setup.prompt.limits.server_timeout.map_or(usual, millis)
     }
 
     fn start_timeout(&self) -> Millis {

@@ -60,7 +60,8 @@ pub struct RunLimits {
     pub max_retries: Option<u32>,
     /// How long after sending a prompt the server may show no sign of it; 30 s when absent.
     pub start_timeout: Option<Duration>,
-    /// How long the server may be out of reach during the run; 15 s when absent.
+    /// How long the server may be out of reach during the run. When absent 15 s, and 5 s as long as it never
+    /// answered this client.
     pub server_timeout: Option<Duration>,
 }
 

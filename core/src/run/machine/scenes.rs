@@ -25,6 +25,7 @@ fn setup() -> Setup {
         question: QuestionPolicy::default(),
         directory: Some("/p".to_owned()),
         events: true,
+        is_known: true,
         resume: None,
     }
 }
@@ -533,6 +534,61 @@ fn names_that_could_not_be_looked_up_are_looked_up_again() {
         }
     }
     assert!(scene.error().unwrap().message().contains("nobody"), "{:?}", scene.error());
+}
+
+#[test]
+fn a_wrong_name_is_told_also_when_the_server_seemed_to_work_on_it() {
+    let model = crate::Model { provider_id: "local".to_owned(), model_id: "nope".to_owned() };
+    let prompt = Prompt { model: Some(model), ..setup().prompt };
+    let mut scene = Scene::sending(Setup { prompt, ..setup() });
+    scene.ok("session.prompt_async", Value::Null);
+    let mut busy = vec![MINE];
+    while scene.outcome.is_none() {
+        assert!(scene.now < 20_000, "{}", scene.machine.why());
+        scene.wait(1_000);
+        if scene.sweeps > 0 {
+            scene.sweep(&std::mem::take(&mut busy), &[]);
+            // The event that says what is wrong is lost with the stream.
+            scene.input(Input::Stream(false));
+        }
+        if scene.wants("session.messages") {
+            scene.ok("session.messages", json!([]));
+        }
+        // Slow to answer, while it is looked at again and again.
+        if scene.now >= 8_000 && scene.wants("config.providers") {
+            let providers = json!([{ "id": "local", "models": { "test": {} } }]);
+            scene.ok("config.providers", json!({ "providers": providers }));
+        }
+    }
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::Agent, "{:?}", scene.error());
+    assert!(scene.error().unwrap().message().contains("nope"), "{:?}", scene.error());
+}
+
+#[test]
+fn a_server_that_never_answered_is_not_waited_for_as_long_as_one_that_did() {
+    let patience = |is_known: bool, answers: bool| {
+        let mut scene = Scene::new(Setup { is_known, ..setup() });
+        scene.input(Input::Stream(true));
+        if answers {
+            scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+            scene.sweep(&[], &[]);
+        }
+        let wanted = if answers { "session.messages" } else { "session.get" };
+        while scene.outcome.is_none() {
+            if scene.wants(wanted) {
+                scene.fails(wanted, broken());
+            }
+            scene.wait(100);
+        }
+        assert_eq!(scene.error().unwrap().kind(), ErrorKind::Connection);
+        scene.now
+    };
+    for (is_known, answers, least) in
+        [(false, false, 5_000), (true, false, 15_000), (false, true, 15_000)]
+    {
+        let waited = patience(is_known, answers);
+        assert!((least..least + 1_000).contains(&waited), "{is_known} {answers}: {waited}");
+    }
 }
 
 #[test]

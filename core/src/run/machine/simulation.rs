@@ -289,6 +289,7 @@ impl World {
             question: QuestionPolicy::default(),
             directory: None,
             events,
+            is_known: true,
             resume: None,
         };
         let mut world = World {
