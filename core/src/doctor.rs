@@ -163,10 +163,21 @@ fn unreachable_server(error: &Error, url: &str, has_password: bool) -> Vec<Check
         )],
         _ => vec![fail(
             "server",
-            error.message().to_owned(),
+            if is_refused(error) {
+                format!("no server listens at {url}")
+            } else {
+                error.message().to_owned()
+            },
             "start one with `opencode serve`, or let the program start its own (Server.start)",
         )],
     }
+}
+
+/// Whether the system said so: the message of such an error gives the same advice.
+fn is_refused(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|source| source.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 fn password(caller: &Caller, has_password: bool) -> Check {

@@ -164,8 +164,12 @@ impl fmt::Display for Error {
     }
 }
 
+/// `{:?}` is the one line too: it is what a `main` that fails prints. `{:#?}` shows the fields.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return f.write_str(&self.0.message);
+        }
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
@@ -219,6 +223,8 @@ mod tests {
         let error = Error::invalid("Missing key\n  at [\"parts\"]\r\n");
         assert_eq!(error.message(), "Missing key at [\"parts\"]");
         assert_eq!(error.to_string(), error.message());
+        assert_eq!(format!("{error:?}"), error.message());
+        assert!(format!("{error:#?}").contains("kind: InvalidArgument"), "{error:#?}");
         assert_eq!(Error::invalid("ä".repeat(9_000)).message().chars().count(), MAX_MESSAGE + 3);
     }
 

@@ -5,7 +5,7 @@ use crate::run::client;
 use opencode_core::{CallOptions, Client, ClientOptions, Error, ErrorKind, Interrupt};
 use opencode_tests::{Answer, Directory, Fake, Model, Server, shared};
 use serde_json::{Value, json};
-use std::io::{BufReader, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -327,6 +327,28 @@ fn an_answer_that_is_not_what_its_head_says_is_an_error() {
             .unwrap();
     let error = fails(&to(&flood.url()), "path.get", json!({}));
     assert_eq!(error.kind(), ErrorKind::Connection, "a head without an end: {error}");
+}
+
+#[test]
+fn a_server_that_refuses_a_body_before_it_is_whole_says_why() {
+    for answer in [&b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n"[..], b""] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 1000]).unwrap();
+            // What was not read makes the system tell the other side that its bytes are not wanted.
+            stream.write_all(answer).unwrap();
+        });
+        let log = json!({"level": "info", "service": "x", "message": "m".repeat(20 << 20)});
+        let error = fails(&to(&url), "app.log", log);
+        server.join().unwrap();
+        match answer {
+            b"" => assert_eq!(error.kind(), ErrorKind::Connection, "{error}"),
+            _ => assert_eq!(error.status(), Some(413), "{error}"),
+        }
+        assert!(error.is_sent());
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ def test_mistakes_with_terminals(client):
     with pytest.raises(opencode.InvalidArgumentError, match="0 columns"):
         client.pty("cat").resize(0, 1)
     with pytest.raises(opencode.NotFoundError, match="pty_nobody"):
-        client.pty_connect("pty_nobody").read()
+        client.pty_connect("pty_nobody", server_timeout=600).read()
     with pytest.raises(opencode.InternalServerError):
         client.pty("no-such-program")
     assert isinstance(client.pty.list(), list)

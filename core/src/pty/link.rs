@@ -193,7 +193,8 @@ impl Link {
             // The older dialect forgets a terminal as soon as its program ends.
             (Some(Dialect::Old), _) => Ok(Some(End::Exited(None))),
             (Some(Dialect::New), _) => Ok(Some(End::Removed)),
-            (None, Some(error)) => Err(error),
+            // It never was: waiting brings nothing.
+            (None, Some(error)) => Ok(Some(End::Failed(error))),
             (None, None) => Ok(None),
         }
     }

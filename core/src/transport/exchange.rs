@@ -36,7 +36,7 @@ impl Exchange {
         Rc::new(Exchange::begin(token, limits, false))
     }
 
-    /// One whose reads take what is there and never wait.
+    /// One whose reads take what is there and never wait; the head of the answer came long ago.
     pub(super) fn instant(token: CancelToken, limits: Limits) -> Rc<Self> {
         Rc::new(Exchange::begin(token, limits, true))
     }
@@ -48,7 +48,7 @@ impl Exchange {
             started: Instant::now(),
             hop: Cell::new(Instant::now()),
             sent: Cell::new(None),
-            has_head: Cell::new(false),
+            has_head: Cell::new(is_instant),
             is_single: Cell::new(false),
             is_instant,
         }
@@ -95,6 +95,11 @@ impl Exchange {
 
     pub(super) fn mark_head(&self) {
         self.has_head.set(true);
+    }
+
+    /// Whether the server has yet to say what it thinks of the request.
+    pub(super) fn awaits_head(&self) -> bool {
+        !self.has_head.get()
     }
 
     /// Time left to connect.

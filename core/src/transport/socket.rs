@@ -40,6 +40,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
             buffers,
             read_slice: None,
             write_slice: None,
+            refusal: None,
             last_used: Instant::now(),
         })))
     }
@@ -92,6 +93,8 @@ pub(super) struct Socket {
     buffers: LazyBuffers,
     read_slice: Option<Duration>,
     write_slice: Option<Duration>,
+    /// Why the server takes no more of the request. It may have said why itself before it stopped reading.
+    refusal: Option<io::Error>,
     last_used: Instant,
 }
 
@@ -127,7 +130,7 @@ impl Transport for Socket {
         let exchange = self.exchange()?;
         let mut since = Instant::now();
         let mut written = 0;
-        while written < amount {
+        while written < amount && self.refusal.is_none() {
             if let Some(exchange) = &exchange {
                 let wanted = exchange.slice(exchange.left_to_write(since)?);
                 if wanted != self.write_slice {
@@ -144,6 +147,10 @@ impl Transport for Socket {
                     since = Instant::now();
                 }
                 Err(error) if is_pause(&error) => ask(exchange.as_deref()),
+                // Kept until it is known whether an answer came: it says more than a broken pipe.
+                Err(error) if exchange.as_ref().is_some_and(|e| e.awaits_head()) => {
+                    self.refusal = Some(error);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -173,19 +180,30 @@ impl Transport for Socket {
                         // A socket that was shut down by a cancel reads like one that the server closed.
                         exchange.left_to_read(since)?;
                     }
+                    if n == 0
+                        && let Some(refusal) = self.refusal.take()
+                    {
+                        return Err(refusal.into());
+                    }
                     self.buffers.input_appended(n);
                     self.last_used = Instant::now();
                     return Ok(n > 0);
                 }
                 Err(error) if is_pause(&error) => ask(exchange.as_deref()),
                 // For ureq a reset is the end of a body like any other, also where bytes are missing.
-                Err(error) => return Err(io::Error::other(error).into()),
+                Err(error) => {
+                    let error = self.refusal.take().unwrap_or(error);
+                    return Err(io::Error::other(error).into());
+                }
             }
         }
     }
 
     fn is_open(&mut self) -> bool {
         let needs_probe = Exchange::current().is_some_and(|exchange| exchange.needs_probe());
+        if self.refusal.is_some() {
+            return false;
+        }
         (!needs_probe && self.last_used.elapsed() < FRESH) || is_silent(&self.stream)
     }
 }

@@ -226,7 +226,9 @@ impl WebSocket {
 
     fn write(&self, message: Message) -> Result<()> {
         let mut stream = self.stream();
-        let _entered = Exchange::new(self.token.clone(), self.limits).enter();
+        let exchange = Exchange::new(self.token.clone(), self.limits);
+        exchange.mark_head();
+        let _entered = exchange.enter();
         stream.send(message).map_err(|e| self.failed(e))
     }
 

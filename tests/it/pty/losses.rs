@@ -57,10 +57,12 @@ fn a_shell_goes_on_after_a_cut() {
     let pty = client.pty(options).unwrap();
     until(&pty, "> ");
     for n in 0..5 {
+        // Typed while there can be no connection: it waits for the next one.
+        proxy.down().unwrap();
         proxy.cut_all(if n % 2 == 0 { End::Reset } else { End::Close });
-        // Typed while there is no connection: it waits for the next one.
         eventually("the loss to be noticed", || (proxy.counters().open == 0).then_some(()));
         pty.write(&format!("echo $(({n} + 100))\n")).unwrap();
+        proxy.up().unwrap();
         let shown = until(&pty, &format!("\r{}\r\n", n + 100));
         assert_eq!(shown.matches(&format!("echo $(({n}")).count(), 1, "{shown:?}");
     }

@@ -135,7 +135,10 @@ fn killing_ends_the_program() {
 fn mistakes_are_named() {
     let client = client();
     let connect = |id: &str, options| client.pty_connect(id, options);
-    let missing = connect("pty_nobody", PtyOptions::default()).unwrap();
+    // Not waited for, as a server out of reach is.
+    let mut patient = PtyOptions::default();
+    patient.server_timeout = LIMIT * 10;
+    let missing = connect("pty_nobody", patient).unwrap();
     let error = missing.read(Some(LIMIT)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains("pty_nobody"), "{error}");
