@@ -1,5 +1,7 @@
 /* The C library in the hands of a C program, against a real server. Prints a line per test. */
 
+#define _POSIX_C_SOURCE 200809L
+
 #include "check.h"
 
 #include <opencode_operations.h>
@@ -8,6 +10,7 @@
 #include <string.h>
 
 static OpencodeClient *client;
+static const char *self;
 
 /* Whether a value of a reply is this text. */
 static int is(const OpencodeReply *reply, const char *pointer, const char *wanted) {
@@ -353,6 +356,7 @@ static void logs(void) {
     CHECK(opencode_client_new("{\"log\":\"debug\",\"password\":\"hunter2-secret\"}", &loud, NULL) ==
           OPENCODE_STATUS_OK);
     CHECK(opencode_session_list(loud, NULL, NULL) == OPENCODE_STATUS_UNAUTHORIZED);
+    CHECK(opencode_request(loud, "GET", "/session?auth_token=hunter2", NULL, NULL) == OPENCODE_STATUS_UNAUTHORIZED);
     while (opencode_client_next_log(loud, &record) == OPENCODE_STATUS_OK && record) {
         CHECK(is(record, "/level", "debug") && has(opencode_reply_text(record, "/message"), "GET /session"));
         CHECK(opencode_reply_number(record, "/time", 0) > 1.7e12);
@@ -366,6 +370,39 @@ static void logs(void) {
                       &reply, "error, warn, info, debug"));
     CHECK(opencode_client_next_log(NULL, &reply) == OPENCODE_STATUS_INVALID_ARGUMENT);
     opencode_reply_free(reply);
+    passed++;
+}
+
+/* Says things to the server that belong in no log. */
+static int speak(void) {
+    OpencodeClient *one = NULL;
+    if (opencode_client_new("{\"headers\":{\"x-key\":\"hunter2-secret\"}}", &one, NULL))
+        return 1;
+    opencode_request(one, "GET", "/path?auth_token=hunter2-secret", NULL, NULL);
+    opencode_global_health(one, NULL, NULL);
+    opencode_client_free(one);
+    return 0;
+}
+
+static void logs_of_the_environment(void) {
+    static char all[20000];
+    char command[1000];
+    const char *password = getenv("OPENCODE_SERVER_PASSWORD");
+    int quiet;
+    for (quiet = 0; quiet < 2; quiet++) {
+        FILE *pipe;
+        CHECK(strlen(self) < 900);
+        sprintf(command, "OPENCODE_LOG=%s '%s' speak 2>&1", quiet ? "" : "debug", self);
+        pipe = popen(command, "r");
+        CHECK(pipe);
+        all[fread(all, 1, sizeof all - 1, pipe)] = 0;
+        CHECK(pclose(pipe) == 0);
+        if (quiet)
+            CHECK(!*all);
+        else
+            CHECK(has(all, "opencode debug") && has(all, "GET /path?auth_token=***") && has(all, "GET /global/health"));
+        CHECK(!has(all, "hunter2") && !(password && *password && has(all, password)));
+    }
     passed++;
 }
 
@@ -530,7 +567,10 @@ static void any_order(void) {
     passed++;
 }
 
-int main(void) {
+int main(int count, char **words) {
+    if (count > 1)
+        return speak();
+    self = words[0];
     if (opencode_abi_version() != OPENCODE_ABI_VERSION || opencode_client_new(NULL, &client, NULL))
         return 1;
     RUN(operations);
@@ -545,6 +585,7 @@ int main(void) {
     RUN(pages);
     RUN(options_of_a_call);
     RUN(logs);
+    RUN(logs_of_the_environment);
     RUN(a_server_that_goes_away);
     RUN(terminals);
     RUN(tools);

@@ -46,6 +46,14 @@ function check.test(name, f)
   end
 end
 
+-- The command that runs a program of the folder `host` in an interpreter like this one.
+function check.host(program)
+  local path = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$" .. "/host/" .. program
+  local vim = rawget(_G, "vim")
+  if not vim then return arg[-1] .. " " .. path end
+  return vim.v.progpath .. " --headless -u NONE -i NONE -c 'luafile " .. path .. "' -c qa"
+end
+
 function check.done()
   print(check.passed .. " passed, " .. check.failed .. " failed")
   -- Hosts such as nvim take no exit code from a script that ends.

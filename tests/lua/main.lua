@@ -4,8 +4,9 @@ local here = (arg and arg[0] or debug.getinfo(1, "S").source:sub(2)):match("^(.*
 package.path = here .. "/?.lua;" .. package.path
 
 local check = require "check"
-for _, name in ipairs { "client", "values", "run", "events", "pages", "pty", "tools", "mistakes", "hostile", "server", "discover", "drift" } do
-  require(name)
-end
+local names = { "client", "values", "run", "events", "pages", "pty", "tools", "mistakes", "hostile", "server", "discover", "drift" }
+-- A program in a shell may name those that it wants.
+if arg and arg[1] then names = arg end
+for _, name in ipairs(names) do require(name) end
 if rawget(_G, "vim") then require "nvim" end
 check.done()

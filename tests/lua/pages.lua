@@ -118,3 +118,21 @@ check.test("messages are logged when asked for, and secrets are not", function()
   check.equal(#loud:log(), 0)
   check.raises("error, warn, info, debug", opencode.client, { log = "loud" })
 end)
+
+check.test("messages are printed when the environment asks for them, and secrets are not", function()
+  local host = check.host("logged.lua")
+  local function printed(level)
+    local pipe = assert(io.popen("OPENCODE_LOG=" .. level .. " " .. host .. " 2>&1"))
+    local text = pipe:read "*a"
+    pipe:close()
+    return text
+  end
+  check.equal(printed "", "")
+  local all = printed "debug"
+  check.contains(all, "opencode debug")
+  check.contains(all, "GET /path?auth_token=***")
+  check.contains(all, "GET /global/health")
+  for _, secret in ipairs { "hunter2", os.getenv "OPENCODE_SERVER_PASSWORD" } do
+    check.equal(all:find(secret, 1, true), nil)
+  end
+end)

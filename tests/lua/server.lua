@@ -95,15 +95,8 @@ end)
 
 -- Starts a host and ends it as told; nothing of its server may stay.
 local function end_host(ending)
-  local here = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
-  local host = here .. "/host/server.lua"
   local file = os.tmpname()
-  local command
-  if vim then
-    command = vim.v.progpath .. " --headless -u NONE -i NONE -c 'luafile " .. host .. "'"
-  else
-    command = arg[-1] .. " " .. host
-  end
+  local command = check.host "server.lua"
   os.execute("END=" .. ending .. " TOOL=" .. file .. ".tool " .. command .. " > " .. file .. " 2>&1 & echo $! > " .. file .. ".host")
   local server = eventually("the server", function() return (read(file) or ""):match "pid (%d+)%." end)
   local tool = eventually("the tool", function() return (read(file .. ".tool") or ""):match "(%d+)\n" end)
