@@ -161,6 +161,7 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
 pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     let library = dist().join("c");
     let program = program(source);
+    crate::test::scratch("c")?;
     let mut gcc = Command::new("gcc");
     gcc.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-g"])
         .args(flags)
@@ -178,9 +179,9 @@ pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Where [`compile`] puts the program of a source.
+/// Where [`compile`] puts the program of a source: not beside what is shipped.
 pub(crate) fn program(source: &Path) -> PathBuf {
-    dist().join("c").join(source.file_stem().unwrap_or_default())
+    workspace().join("target/scratch/c").join(source.file_stem().unwrap_or_default())
 }
 
 /// A virtual environment below `target/` with some packages in it; gives its Python.

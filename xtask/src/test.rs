@@ -261,13 +261,15 @@ impl Suite {
         ];
         // The installed package is what the examples are checked against.
         let mut mypy = Command::new(python);
-        mypy.args(["-m", "mypy", "--strict"]).arg(&sources[0]).current_dir(artefact::dist());
+        mypy.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(scratch("mypy")?);
+        mypy.arg(&sources[0]).current_dir(artefact::dist());
         self.command("mypy on the examples", &mut mypy)?;
         let mut pyright = Command::new(python);
         pyright.args(["-m", "pyright", "--pythonpath"]).arg(python).arg(&sources[0]);
         self.command("pyright on the examples", pyright.current_dir(artefact::dist()))?;
         let mut check = Command::new(python);
-        check.args(["-m", "mypy", "--strict"]).arg(&sources[1]);
+        check.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(scratch("mypy")?);
+        check.arg(&sources[1]);
         self.command(
             "mypy on the package",
             check.current_dir(workspace().join("bindings-python/python")),
