@@ -1,9 +1,11 @@
-/* What the tests in C say: a line per test, and how many passed. */
+/* What the tests in C share: a line per test, how many passed, and what a failure looks like. */
 
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <opencode.h>
 #include <stdio.h>
+#include <string.h>
 
 static int passed, failed;
 static const char *current;
@@ -20,5 +22,18 @@ static const char *current;
 
 /* Flushed at once: a test may fork, and a copy must not print it again. */
 #define RUN(test) (current = #test, test(), printf("%s\n", #test), fflush(stdout))
+
+static inline int has(const char *text, const char *part) { return text && strstr(text, part) != NULL; }
+
+/* Whether a call failed with a status and one line that has a part; frees the reply. */
+static inline int failed_with(OpencodeStatus got, OpencodeStatus wanted, OpencodeReply **from, const char *part) {
+    OpencodeReply *reply = *from;
+    const char *message = opencode_reply_message(reply);
+    int ok = got == wanted && opencode_reply_status(reply) == wanted && has(message, part) && !strchr(message, '\n');
+    if (!ok)
+        printf("status %d: %s\n", (int)got, message);
+    opencode_reply_free(reply);
+    return ok;
+}
 
 #endif

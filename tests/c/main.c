@@ -18,19 +18,6 @@ static int is(const OpencodeReply *reply, const char *pointer, const char *wante
     return got && strcmp(got, wanted) == 0;
 }
 
-static int has(const char *text, const char *part) { return text && strstr(text, part) != NULL; }
-
-/* Whether a call failed with a status and one line that has a part; frees the reply. */
-static int failed_with(OpencodeStatus got, OpencodeStatus wanted, OpencodeReply **from, const char *part) {
-    OpencodeReply *reply = *from;
-    const char *message = opencode_reply_message(reply);
-    int ok = got == wanted && opencode_reply_status(reply) == wanted && has(message, part) && !strchr(message, '\n');
-    if (!ok)
-        printf("status %d: %s\n", (int)got, message);
-    opencode_reply_free(reply);
-    return ok;
-}
-
 static void operations(void) {
     OpencodeReply *reply = NULL;
     char arguments[200];

@@ -16,19 +16,6 @@
 
 static const char *self;
 
-static int has(const char *text, const char *part) { return text && strstr(text, part) != NULL; }
-
-/* Whether a call failed with a status and one line that has a part; frees the reply. */
-static int failed_with(OpencodeStatus got, OpencodeStatus wanted, OpencodeReply **from, const char *part) {
-    OpencodeReply *reply = *from;
-    const char *message = opencode_reply_message(reply);
-    int ok = got == wanted && has(message, part) && !strchr(message, '\n');
-    if (!ok)
-        printf("status %d: %s\n", (int)got, message);
-    opencode_reply_free(reply);
-    return ok;
-}
-
 static void rest(void) {
     struct timespec time = {0, 20000000};
     nanosleep(&time, NULL);
