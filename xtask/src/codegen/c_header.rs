@@ -34,7 +34,7 @@ fn function(operation: &Operation, types: &Types, text: &mut String) {
     let longest = operation.arguments.iter().map(|argument| argument.name.len()).max();
     for argument in &operation.arguments {
         let width = longest.unwrap_or_default();
-        let required = argument.required && !operation.model_stands_for(argument);
+        let required = operation.needs(argument);
         let mark = if required { ", required" } else { "" };
         let _ = writeln!(text, " *   {:width$}  {}{mark}", argument.name, kind(argument));
     }

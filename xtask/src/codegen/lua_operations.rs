@@ -75,7 +75,7 @@ fn arguments(operation: &Operation, ids: Ids, text: &mut String) {
     };
     let _ = writeln!(text, "\n---@class {}{above}", class(operation, ids));
     for argument in arguments {
-        let required = argument.required && !operation.model_stands_for(argument);
+        let required = operation.needs(argument);
         let line = Field { name: argument.name.clone(), shape: argument.shape.clone(), required };
         let _ = match argument.model {
             Some(ModelShape::Object | ModelShape::Reference) => {
@@ -111,9 +111,7 @@ fn namespace(space: &Space<'_>, text: &mut String) {
 /// The ids are given by position, or in the table like all else.
 fn function(operation: &Operation) -> String {
     let mut parameters: Vec<String> = operation.positional().map(parameter).collect();
-    let is_needed =
-        |argument: &Argument| argument.required && !operation.model_stands_for(argument);
-    let mark = if operation.named().any(is_needed) { "" } else { "?" };
+    let mark = if operation.named().any(|argument| operation.needs(argument)) { "" } else { "?" };
     let has_ids = !parameters.is_empty();
     let table = match has_arguments(operation) {
         true => class(operation, Ids::ByPosition),

@@ -209,8 +209,21 @@ impl Operation {
         self.arguments.iter().filter(|argument| !argument.is_positional())
     }
 
+    /// Whether a call without this argument is refused.
+    pub(super) fn needs(&self, argument: &Argument) -> bool {
+        argument.required && !self.model_stands_for(argument)
+    }
+
+    /// What says where the operation looks, beside its arguments.
+    pub(super) fn scope_options(&self) -> impl Iterator<Item = &'static str> {
+        let is_free = |option: &&str| {
+            self.scope != Scope::None && self.arguments.iter().all(|a| a.name != *option)
+        };
+        ["directory", "workspace"].into_iter().filter(is_free)
+    }
+
     /// Whether this argument may be left out because `model` can stand for it.
-    pub(super) fn model_stands_for(&self, argument: &Argument) -> bool {
+    fn model_stands_for(&self, argument: &Argument) -> bool {
         matches!(argument.name.as_str(), "providerID" | "modelID")
             && self.arguments.iter().any(|a| a.model == Some(ModelShape::Fields))
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::NOTICE;
-use super::model::{Answer, Operation, Scope, Table};
+use super::model::{Answer, Operation, Table};
 use super::python_types::{annotation, taken};
 use super::tree::Space;
 use crate::spec::name;
@@ -62,8 +62,7 @@ impl Flavour {
         }
         text.push_str("        *,\n");
         for argument in operation.named().filter(|argument| argument.is_identifier()) {
-            let needed = argument.required && !operation.model_stands_for(argument);
-            let default = if needed { "" } else { " = ..." };
+            let default = if operation.needs(argument) { "" } else { " = ..." };
             let _ = writeln!(
                 text,
                 "        {}: {}{default},",
@@ -71,11 +70,8 @@ impl Flavour {
                 taken(argument, "_t.", "builtins.")
             );
         }
-        for option in ["directory", "workspace"] {
-            let is_argument = operation.arguments.iter().any(|a| a.name == option);
-            if !is_argument && operation.scope != Scope::None {
-                let _ = writeln!(text, "        {option}: str | None = None,");
-            }
+        for option in operation.scope_options() {
+            let _ = writeln!(text, "        {option}: str | None = None,");
         }
         text.push_str("        timeout: float | None = None,\n");
         text.push_str("        max_retries: int | None = None,\n");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::NOTICE;
-use super::model::{Argument, ModelShape, Operation, Scope, Table};
+use super::model::{Argument, ModelShape, Operation, Table};
 use super::types::{Declaration, Field, Type};
 use crate::spec::name;
 
@@ -67,7 +67,7 @@ pub(super) fn module(table: &Table) -> String {
 }
 
 /// The name of the type that all arguments of an operation make together.
-pub(super) fn arguments_of(operation: &Operation) -> String {
+fn arguments_of(operation: &Operation) -> String {
     format!("{}Arguments", name::pascal(&operation.name))
 }
 
@@ -132,16 +132,11 @@ fn arguments(operation: &Operation, text: &mut String) {
         .arguments
         .iter()
         .map(|argument| {
-            let needed = argument.required && !operation.model_stands_for(argument);
-            (argument.name.as_str(), optional(taken(argument, "", ""), needed))
+            (argument.name.as_str(), optional(taken(argument, "", ""), operation.needs(argument)))
         })
         .collect();
-    for option in ["directory", "workspace"] {
-        let is_argument = operation.arguments.iter().any(|a| a.name == option);
-        if !is_argument && operation.scope != Scope::None {
-            fields.push((option, optional("str".to_owned(), false)));
-        }
-    }
+    let options = operation.scope_options();
+    fields.extend(options.map(|option| (option, optional("str".to_owned(), false))));
     text.push('\n');
     let mut doc = format!("The arguments of `{}`.", operation.name);
     if operation.is_open() {
