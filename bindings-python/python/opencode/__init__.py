@@ -102,11 +102,10 @@ def __getattr__(name: str) -> Any:
         from . import _async
 
         return getattr(_async, name)
-    module = _LATER.get(name)
-    if module is not None or name == "types":
+    module = ".types" if name == "types" else _LATER.get(name)
+    if module is not None:
         from importlib import import_module
 
-        if module is None:
-            return import_module(".types", __name__)
-        return getattr(import_module(module, __name__), name)
+        found = import_module(module, __name__)
+        return found if name == "types" else getattr(found, name)
     raise AttributeError(f"module 'opencode' has no attribute '{name}'")

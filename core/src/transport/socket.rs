@@ -201,10 +201,8 @@ impl Transport for Socket {
 
     fn is_open(&mut self) -> bool {
         let needs_probe = Exchange::current().is_some_and(|exchange| exchange.needs_probe());
-        if self.refusal.is_some() {
-            return false;
-        }
-        (!needs_probe && self.last_used.elapsed() < FRESH) || is_silent(&self.stream)
+        let is_fresh = !needs_probe && self.last_used.elapsed() < FRESH;
+        self.refusal.is_none() && (is_fresh || is_silent(&self.stream))
     }
 }
 

@@ -72,15 +72,15 @@ impl Machine {
         }
         let since = *self.idle_since.get_or_insert(self.now);
         let sent = self.sent.unwrap_or(self.now);
-        let was_working = self.was_busy && self.now >= since + DEAD_AFTER;
-        if (was_working || self.now >= sent + SILENT_AFTER)
+        let has_stopped = self.was_busy && self.now >= since + DEAD_AFTER;
+        if (has_stopped || self.now >= sent + SILENT_AFTER)
             && !std::mem::replace(&mut self.has_wondered, true)
         {
             self.ask_names();
         }
         // A name that is wrong is a better reason.
-        let was_working = was_working && self.names == Names::Known;
-        if was_working || self.now >= sent.saturating_add(self.start_timeout()) {
+        let is_dead = has_stopped && self.names == Names::Known;
+        if is_dead || self.now >= sent.saturating_add(self.start_timeout()) {
             let text = format!(
                 "run: the server took the prompt and then did nothing for {} ms; probably agent or model are wrong, or a plugin hangs",
                 self.now - sent
