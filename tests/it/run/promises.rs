@@ -7,13 +7,37 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Where a module of tests may lie.
+/// All files below a folder.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = entries.map(|entry| entry.path()).map(|path| match path.is_dir() {
+        true => files_below(&path),
+        false => vec![path],
+    });
+    below.flatten().collect()
+}
+
+/// The files that a name stands for: a module in Rust, or a file of another language with its ending.
 fn places(module: &str) -> Vec<PathBuf> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let run = tests.join("../core/src/run");
-    let places = ["it/run", "it", "it/events", "alone"].map(|place| tests.join(place));
-    let places = places.into_iter().chain([run.clone(), run.join("machine")]);
-    places.map(|place| place.join(format!("{module}.rs"))).collect()
+    let name = match module.contains('.') {
+        true => module.to_owned(),
+        false => format!("{module}.rs"),
+    };
+    let folders = ["../core/src", "../xtask", "../bindings-c/src", "../bindings-lua/src"];
+    let folders = folders.into_iter().chain(["it", "alone", "src", "lua", "python", "c"]);
+    let all = folders.flat_map(|folder| files_below(&tests.join(folder)));
+    all.filter(|path| path.file_name().is_some_and(|file| *file == *name)).collect()
+}
+
+/// What stands in a file where a test begins: its function, or in Lua its title.
+fn beginning(module: &str, test: &str) -> String {
+    match module.rsplit_once('.').map_or("rs", |(_, ending)| ending) {
+        "rs" => format!("fn {test}()"),
+        "py" => format!("def {test}("),
+        "lua" => format!("\"{test}\""),
+        _ => test.to_owned(),
+    }
 }
 
 fn map() -> String {
@@ -33,8 +57,8 @@ fn every_test_that_is_named_is_there() {
         if (module.as_str(), test.as_str()) == ("module", "test") {
             continue;
         }
-        let name = format!("fn {test}()");
-        let is_there = places(&module).iter().any(|place| read(place).contains(&name));
+        let beginning = beginning(&module, &test);
+        let is_there = places(&module).iter().any(|place| read(place).contains(&beginning));
         assert!(is_there, "{module}::{test} is in promises.md, and nowhere else");
     }
 }
