@@ -1,5 +1,6 @@
 //! [`Answer`]: what a server said: status, headers and bytes.
 
+use crate::depth::check_depth;
 use crate::error::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -78,6 +79,19 @@ impl Answer {
             return Ok(());
         }
         self.json::<serde::de::IgnoredAny>().map(drop)
+    }
+
+    /// Refuses a JSON body that no host could take: it is nested too deep.
+    pub(crate) fn check_depth(&self) -> Result<()> {
+        if !self.is_json() {
+            return Ok(());
+        }
+        check_depth(&self.0.operation, &self.0.body).map_err(|error| {
+            error
+                .with_operation(self.0.operation.clone())
+                .with_status(self.0.status)
+                .with_sent(true)
+        })
     }
 
     /// Whether the body says that it is JSON.

@@ -64,7 +64,9 @@ impl Caller {
             let limits = Limits { total: left, ..self.limits(operation.pace, options) };
             self.repeat(operation.name, &routed, options, policy, limits, token)
         };
-        remedy::apply(operation.name, arguments, result, &ask, &self.options.log)
+        let answer = remedy::apply(operation.name, arguments, result, &ask, &self.options.log)?;
+        answer.check_depth()?;
+        Ok(answer)
     }
 
     /// Does an operation as [`call`](Self::call) does, and leaves what the server answers as it is.
@@ -141,7 +143,9 @@ impl Caller {
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if is_read { max } else { 0 }, ..RetryPolicy::default() };
         let limits = self.limits(Pace::Quick, options);
-        self.repeat(&name, routed, options, policy, limits, token)
+        let answer = self.repeat(&name, routed, options, policy, limits, token)?;
+        answer.check_depth()?;
+        Ok(answer)
     }
 
     /// Refuses all further work and ends what is under way.

@@ -396,7 +396,9 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer> {
         let token = CancelToken::with_interrupt(options.interrupt.clone());
-        self.0.caller.plain(operation, json, options, &token)
+        let answer = self.0.caller.plain(operation, json, options, &token)?;
+        answer.check_depth()?;
+        Ok(answer)
     }
 
     pub(crate) fn signal(&self) -> &Arc<Signal> {

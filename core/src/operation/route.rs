@@ -4,6 +4,7 @@ use super::{
     AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Place, Scope, Turn,
 };
 use crate::base_url::percent_encode;
+use crate::depth::{check_given, json_depth};
 use crate::error::{Error, Result};
 use crate::run::Model;
 use crate::transport::Expect;
@@ -38,6 +39,7 @@ pub(crate) fn route(
     arguments: &str,
     project: Project<'_>,
 ) -> Result<Routed> {
+    check_given(operation.name, arguments).map_err(|e| e.with_operation(operation.name))?;
     let fields = match arguments.trim() {
         "" | "null" => Fields(Vec::new()),
         text => serde_json::from_str::<Fields<'_>>(text).map_err(|e| {
@@ -233,7 +235,11 @@ impl<'a> Route<'a> {
             Kind::Any => (true, ""),
         };
         if !fits {
-            return Err(self.wrong(argument.name, what, &parse(raw)));
+            let text = raw.get();
+            return Err(match json_depth(text.as_bytes()) {
+                0..=16 => self.wrong(argument.name, what, &parse(raw)),
+                _ => self.wrong(argument.name, what, &Value::from(text)),
+            });
         }
         let Value::String(text) = (if first == b'"' { parse(raw) } else { Value::Null }) else {
             return Ok(());
@@ -409,6 +415,10 @@ fn object(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Vec<u8> {
 }
 
 fn parse(raw: &RawValue) -> Value {
+    // Whoever asks wants a text, a number or a small object. A deep one would need a stack as deep.
+    if json_depth(raw.get().as_bytes()) > 16 {
+        return Value::Null;
+    }
     // A raw value is valid JSON by construction.
     serde_json::from_str(raw.get()).unwrap_or(Value::Null)
 }
@@ -520,6 +530,17 @@ mod tests {
         assert!(
             error("find.files", &format!(r#"{{"query":"{}"}}"#, "x".repeat(5000))).contains("5000")
         );
+    }
+
+    #[test]
+    fn deep_arguments_are_passed_on_and_deeper_ones_are_refused() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let deep = nested(990);
+        let (_, body) = ok("config.update", &format!(r#"{{"new":{deep}}}"#));
+        assert_eq!(body, format!(r#"{{"new":{deep}}}"#));
+        assert!(error("session.get", &format!(r#"{{"sessionID":{deep}}}"#)).contains("a text"));
+        let text = error("config.update", &format!(r#"{{"new":{}}}"#, nested(1_200)));
+        assert_eq!(text, "config.update: the JSON is nested 1201 levels deep; the limit is 1000");
     }
 
     #[test]
