@@ -59,6 +59,19 @@ impl Event {
             #[serde(rename = "sessionID", default)]
             session_id: Option<String>,
         }
+        // Servers up to 1.3.2 name the session of a message, a part or a session in these only.
+        #[derive(Deserialize)]
+        struct Older {
+            #[serde(alias = "part")]
+            info: Inner,
+        }
+        #[derive(Deserialize)]
+        struct Inner {
+            #[serde(rename = "sessionID", default)]
+            session_id: Option<String>,
+            #[serde(default)]
+            id: Option<String>,
+        }
         let envelope: Envelope<'_> = serde_json::from_slice(data)?;
         let (id, kind, properties, directory) = match envelope.payload {
             Some(payload) if payload.kind == "sync" => return Ok(None),
@@ -73,6 +86,10 @@ impl Event {
         let text = properties.map_or("{}", RawValue::get);
         let session_id =
             serde_json::from_str::<Session>(text).ok().and_then(|session| session.session_id);
+        let session_id = session_id.or_else(|| {
+            let inner = serde_json::from_str::<Older>(text).ok()?.info;
+            inner.session_id.or(inner.id.filter(|_| kind.starts_with("session.")))
+        });
         let properties = Arc::from(RawValue::from_string(text.to_owned())?);
         Ok(Some(Event { id: id.unwrap_or_default(), kind, directory, session_id, properties }))
     }
@@ -115,6 +132,16 @@ mod tests {
             assert_eq!(event.session_id.as_deref(), Some("s"));
         }
         assert_eq!(global.unwrap().directory.as_deref(), Some("/p"));
+    }
+
+    #[test]
+    fn older_servers_name_the_session_inside() {
+        for old in ["info", "part"] {
+            let data = format!(r#"{{"type":"x","properties":{{"{old}":{{"sessionID":"s"}}}}}}"#);
+            assert_eq!(read(&data).unwrap().session_id.as_deref(), Some("s"));
+        }
+        let old = read(r#"{"type":"session.created","properties":{"info":{"id":"s"}}}"#);
+        assert_eq!(old.unwrap().session_id.as_deref(), Some("s"));
     }
 
     #[test]

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 const LINGER: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A connection that lived this many times as long as the pause before it was a good one.
+const GOOD_LIFE: u32 = 10;
 /// Ids of events remembered, to drop those that come twice.
 const REMEMBERED: usize = 4_096;
 const STACK: usize = 1 << 20;
@@ -171,8 +173,8 @@ impl Shared {
         let mut seen = Seen::default();
         let mut rest = Rest::default();
         loop {
-            let mut was_up = false;
-            let result = self.read(&mut seen, &mut rest, &mut was_up);
+            let mut up_since = None;
+            let result = self.read(&mut seen, &mut rest, &mut up_since);
             if self.token.is_cancelled() || matches!(result, Ok(End::Rest)) {
                 return;
             }
@@ -181,7 +183,8 @@ impl Shared {
             if self.rests(&mut rest) {
                 return;
             }
-            if was_up {
+            // One that ends as soon as it was made, again and again, is made ever less often.
+            if up_since.is_some_and(|since: Instant| since.elapsed() >= pause * GOOD_LIFE) {
                 pause = FIRST_PAUSE;
             }
             if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Unsupported) {
@@ -195,35 +198,25 @@ impl Shared {
         }
     }
 
-    fn read(self: &Arc<Self>, seen: &mut Seen, rest: &mut Rest, was_up: &mut bool) -> Result<End> {
+    fn read(
+        self: &Arc<Self>,
+        seen: &mut Seen,
+        rest: &mut Rest,
+        up_since: &mut Option<Instant>,
+    ) -> Result<End> {
         let options = self.caller.options();
         let silence = Some(options.stall_timeout);
         let limits = Limits { first_byte: silence, idle: silence, ..options.limits(Pace::Stream) };
         let mut stream = self.caller.open("global.event", "", limits, &self.token)?;
-        let (mut line, mut data) = (Vec::new(), Vec::new());
-        while stream.next_line(&mut line)? {
-            if let Some(rest) = line.strip_prefix(b"data:") {
-                if !data.is_empty() {
-                    data.push(b'\n');
-                }
-                data.extend_from_slice(rest.strip_prefix(b" ").unwrap_or(rest));
-                continue;
-            }
-            if !line.is_empty() || data.is_empty() {
-                continue;
-            }
-            let event = Event::read(&data).map_err(|e| {
+        while let Some(data) = stream.next_event()? {
+            let event = Event::read(data).map_err(|e| {
                 let text = format!("global.event: an event cannot be read: {e}");
                 Error::new(ErrorKind::Decode, text)
             });
-            data.clear();
-            // One long line must not cost its memory for ever.
-            data.shrink_to(1 << 20);
-            line.shrink_to(1 << 20);
             let Some(event) = event? else { continue };
             match event.kind.as_str() {
                 "server.connected" => {
-                    *was_up = true;
+                    *up_since = Some(Instant::now());
                     self.connected();
                 }
                 // Comes every 10 seconds and says only that the connection is alive.

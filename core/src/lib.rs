@@ -35,6 +35,7 @@ mod run;
 mod schema;
 mod server;
 mod signal;
+mod sse;
 mod transport;
 mod tui;
 mod usage;

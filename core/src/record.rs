@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// The longest body, or line of a stream, that is kept. Of a longer one only the length is.
+/// The longest body, or event of a stream, that is kept. Of a longer one only the length is.
 pub(crate) const MAX_BODY: usize = 1 << 20;
 /// The longest recording; what comes after it is not kept.
 const MAX_FILE: u64 = 256 << 20;
@@ -97,9 +97,8 @@ impl Recorder {
         }));
     }
 
-    /// Notes a line of an event stream.
-    pub(crate) fn event(&self, target: &str, line: &[u8]) {
-        let Some(data) = line.strip_prefix(b"data:") else { return };
+    /// Notes the data of an event.
+    pub(crate) fn event(&self, target: &str, data: &[u8]) {
         self.line(json!({
             "type": "event", "at": self.at(),
             "target": self.target(target), "body": self.body(data.trim_ascii()),
@@ -268,7 +267,7 @@ mod tests {
             &[("content-type", "text/plain")],
             b"me is hunter2, bWU6aHVudGVyMg==",
         );
-        recorder.event("/event", br#"data: {"access_token":"k8","delta":"hello"}"#);
+        recorder.event("/event", br#"{"access_token":"k8","delta":"hello"}"#);
         recorder.answer(number, 200, &[], &vec![b'x'; MAX_BODY + 1]);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();

@@ -27,7 +27,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 pub(crate) use stream::Stream;
 use ureq::Agent;
 use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -41,8 +41,11 @@ const MAX_REDIRECTS: usize = 5;
 const MAX_TARGET: usize = 15_500;
 /// The value of one header, for the same reasons.
 const MAX_HEADER: usize = 15_500;
-/// One line of an event stream: a part with an inlined file is one event.
-const MAX_LINE: usize = 128 << 20;
+/// One event of a stream: a part with an inlined file is one.
+const MAX_EVENT: usize = 128 << 20;
+/// What is read of an answer in place of an event stream, and for how long: it may have no end either.
+const MAX_REFUSAL: usize = 64 << 10;
+const REFUSAL_TIME: Duration = Duration::from_secs(5);
 
 /// What a success must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,13 +152,17 @@ impl Transport {
         result
     }
 
-    /// Sends a request and gives the answer as a stream of lines.
+    /// Sends a request and gives the answer as a stream of events.
     pub(crate) fn open(&self, request: &Request<'_>, token: &CancelToken) -> Result<Stream> {
         let exchange = Exchange::new(token.clone(), request.limits);
         let _entered = exchange.enter();
         let (status, headers, body) = self.exchange(request, &exchange)?;
         if check(request, status, &headers, &[]).is_err() {
-            let bytes = self.read(request, &exchange, &headers, body)?;
+            let bytes = match status {
+                // Something else than events, which may come for ever: its kind says enough.
+                200..300 => Vec::new(),
+                _ => beginning(body),
+            };
             check(request, status, &headers, &bytes)?;
             return Err(unexpected(request, status, &headers, &bytes));
         }
@@ -164,7 +171,7 @@ impl Transport {
             .as_ref()
             .map(|recorder| (Arc::clone(recorder), request.target.to_owned()));
         let exchange = Rc::clone(&exchange);
-        Ok(Stream::new(body, exchange, request.operation, &self.base, MAX_LINE, recording))
+        Ok(Stream::new(body, exchange, request.operation, &self.base, MAX_EVENT, recording))
     }
 
     /// Throws all pooled connections away and refuses new requests.
@@ -359,8 +366,30 @@ fn run(
 ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
     match body {
         Some(body) => agent.run(request.map(|()| body)),
+        // No body would go out in chunks, which strict proxies refuse: its length is told.
+        None if has_body(request.method()) => agent.run(request.map(|()| &[][..])),
         None => agent.run(request),
     }
+}
+
+/// Whether requests of a method are expected to have a body.
+fn has_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// The beginning of a body that nobody needs to the end.
+fn beginning(body: ureq::Body) -> Vec<u8> {
+    let (mut bytes, mut reader) = (Vec::new(), body.into_reader());
+    let began = Instant::now();
+    let mut piece = [0; 4 << 10];
+    while bytes.len() < MAX_REFUSAL && began.elapsed() < REFUSAL_TIME {
+        match reader.read(&mut piece) {
+            Ok(n @ 1..) => bytes.extend_from_slice(piece.get(..n).unwrap_or_default()),
+            // What came is what there is to show.
+            _ => break,
+        }
+    }
+    bytes
 }
 
 /// The headers that a replay needs.
@@ -385,7 +414,7 @@ fn check(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -
         Expect::Nothing => status == 204 || body.is_empty() || is_json,
         Expect::Text => !is_html,
         Expect::Anything => true,
-        Expect::Events => kind.is_some_and(|kind| kind.starts_with("text/event-stream")),
+        Expect::Events => kind.is_some_and(answer::is_event_stream),
     };
     if fits { Ok(()) } else { Err(unexpected(request, status, headers, body)) }
 }
@@ -415,6 +444,9 @@ fn unexpected(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u
                 request.method
             ),
         )
+    } else if request.expect == Expect::Events {
+        let text = format!("{operation}: {status} with {kind} where an event stream was expected");
+        Error::new(ErrorKind::Decode, text)
     } else if body.is_empty() {
         Error::new(ErrorKind::Decode, format!("{operation}: {status} with an empty answer"))
     } else {

@@ -141,13 +141,7 @@ impl<'a> Examiner<'a> {
             Limits { connect: left, total: Some(left), idle: Some(left), ..Limits::default() };
         let token = CancelToken::default();
         let mut stream = self.caller.open("event.subscribe", "", limits, &token)?;
-        let mut line = Vec::new();
-        while stream.next_line(&mut line)? {
-            if line.starts_with(b"data:") {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(stream.next_event()?.is_some())
     }
 
     fn json(&self, operation: &'static str, arguments: &str) -> Result<Value> {

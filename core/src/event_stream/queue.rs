@@ -249,7 +249,10 @@ impl Listener for Queue {
         !self.is_over()
     }
 
-    fn connected(&self) {}
+    /// The server greeted: should the connection end before anything else comes, that is another gap.
+    fn connected(&self) {
+        self.change(|inner| inner.is_gap_told = false);
+    }
 
     fn settled(&self) {
         self.change(|inner| inner.is_up = true);
@@ -387,6 +390,10 @@ mod tests {
         queue.settled();
         queue.lost(&error);
         assert_eq!(kinds(&queue), ["stream.gap", "stream.connected", "stream.gap"]);
+        queue.connected();
+        queue.lost(&error);
+        queue.lost(&error);
+        assert_eq!(kinds(&queue), ["stream.gap"], "it greeted and was gone");
         queue.lost(&Error::new(ErrorKind::Unauthorized, "401"));
         assert_eq!(queue.poll().unwrap_err().kind(), ErrorKind::Unauthorized);
         assert_eq!(queue.wait(None).unwrap_err().kind(), ErrorKind::Unauthorized);

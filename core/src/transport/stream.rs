@@ -1,11 +1,12 @@
-//! [`Stream`]: an answer that does not end, read line by line.
+//! [`Stream`]: an answer that does not end, read event by event.
 
 use super::exchange::Exchange;
 use super::{failure, surrogate};
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Recorder;
-use std::io::{BufRead, BufReader, Read};
+use crate::sse::{Frames, TooLong};
+use std::io::{BufRead, BufReader, ErrorKind as Io};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ pub(crate) struct Stream {
     exchange: Rc<Exchange>,
     operation: String,
     base: BaseUrl,
-    max_line: usize,
+    max_event: usize,
+    frames: Frames,
     recording: Option<(Arc<Recorder>, String)>,
 }
 
@@ -25,7 +27,7 @@ impl Stream {
         exchange: Rc<Exchange>,
         operation: &str,
         base: &BaseUrl,
-        max_line: usize,
+        max_event: usize,
         recording: Option<(Arc<Recorder>, String)>,
     ) -> Self {
         Stream {
@@ -33,43 +35,48 @@ impl Stream {
             exchange,
             operation: operation.to_owned(),
             base: base.clone(),
-            max_line,
+            max_event,
+            frames: Frames::new(max_event),
             recording,
         }
     }
 
-    /// Reads the next line into `line`, without its end; false at the end of the stream.
+    /// The data of the next event; `None` at the end of the stream.
     ///
     /// # Errors
     /// `timeout` when nothing came for the idle limit, `connection` when it broke, `cancelled`, and `decode`
-    /// for a line beyond the limit.
-    pub(crate) fn next_line(&mut self, line: &mut Vec<u8>) -> Result<bool> {
+    /// for an event beyond the limit.
+    pub(crate) fn next_event(&mut self) -> Result<Option<&[u8]>> {
         let _entered = self.exchange.enter();
-        line.clear();
-        // Never `read_line`: it would lose the line when a read ends inside a character.
-        let mut limited = (&mut self.reader).take(self.max_line as u64 + 1);
-        match limited.read_until(b'\n', line) {
-            Ok(0) => Ok(false),
-            Ok(_) if line.len() > self.max_line => Err(Error::new(
-                ErrorKind::Decode,
-                format!(
-                    "{}: a line of the stream is longer than {} bytes",
-                    self.operation, self.max_line
-                ),
-            )
-            .with_operation(self.operation.clone())),
-            Ok(_) => {
-                while matches!(line.last(), Some(b'\n' | b'\r')) {
-                    line.pop();
+        loop {
+            let (taken, is_whole) = match self.reader.fill_buf() {
+                Ok([]) => return Ok(None),
+                Ok(bytes) => match self.frames.take(bytes) {
+                    Ok(taken) => taken,
+                    Err(TooLong) => return Err(self.too_long()),
+                },
+                Err(error) if error.kind() == Io::Interrupted => continue,
+                Err(error) => {
+                    return Err(failure::from_io(error, &self.operation, &self.base, true));
                 }
-                surrogate::replace_lone(line);
-                if let Some((recorder, target)) = &self.recording {
-                    recorder.event(target, line);
-                }
-                Ok(true)
+            };
+            self.reader.consume(taken);
+            if is_whole {
+                break;
             }
-            Err(error) => Err(failure::from_io(error, &self.operation, &self.base, true)),
         }
+        let data = self.frames.data();
+        surrogate::replace_lone(data);
+        if let Some((recorder, target)) = &self.recording {
+            recorder.event(target, data);
+        }
+        Ok(Some(data))
+    }
+
+    fn too_long(&self) -> Error {
+        let (operation, max) = (&self.operation, self.max_event);
+        let text = format!("{operation}: an event of the stream is longer than {max} bytes");
+        Error::new(ErrorKind::Decode, text).with_operation(operation.clone()).with_sent(true)
     }
 }
 

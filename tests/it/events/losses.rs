@@ -33,6 +33,17 @@ fn hello() -> Value {
     json!({ "payload": { "id": "evt_0", "type": "server.connected", "properties": {} } })
 }
 
+/// The next gap, whether the stream counted as connected before it or not.
+fn gap_after_greeting(stream: &EventStream) -> opencode_core::Error {
+    loop {
+        match next(stream) {
+            StreamEvent::Gap(error) => return error,
+            StreamEvent::Connected => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 fn gap(stream: &EventStream) -> opencode_core::Error {
     loop {
         match next(stream) {
@@ -238,6 +249,83 @@ fn a_client_is_closed_in_the_middle_of_a_flood() {
     let took = began.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(stream.next(None).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn a_content_type_is_read_as_the_standard_says() {
+    let head = |kind: &str| format!("HTTP/1.1 200 OK\r\n{kind}connection: close\r\n\r\n");
+    let with = |head: String| {
+        serve(move || {
+            let answer = Answer::silence().send(head.clone()).event(&hello());
+            answer.event(&event("evt_1", "a.b")).pause(Duration::MAX)
+        })
+    };
+    for kind in [
+        "text/event-stream",
+        "text/event-stream; charset=utf-8",
+        "text/event-stream ;charset=UTF-8",
+        "Text/Event-Stream",
+        "TEXT/EVENT-STREAM; charset=UTF-8",
+    ] {
+        let server = with(head(&format!("content-type: {kind}\r\n")));
+        let stream = fake(&server.url()).events(global()).unwrap();
+        connected(&stream);
+        assert_eq!(next(&stream).kind(), "a.b", "{kind}");
+    }
+    // Something else that has no end: it is told at once, and what it is.
+    for kind in ["application/json", "text/plain; charset=utf-8", "text/event-streams", ""] {
+        let line =
+            if kind.is_empty() { String::new() } else { format!("content-type: {kind}\r\n") };
+        let server = with(head(&line));
+        let stream = fake(&server.url()).events(global()).unwrap();
+        let error = gap(&stream);
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        let named = if kind.is_empty() { "no content type" } else { kind };
+        assert!(error.message().contains(&format!("200 with {named} where")), "{error}");
+    }
+    let failing = "HTTP/1.1 500 X\r\ncontent-type: text/plain\r\n\r\nout of order";
+    let server = serve(move || {
+        let answer = Answer::silence().send(failing).repeat("x".repeat(1_000), 1_000);
+        answer.pause(Duration::MAX)
+    });
+    let stream = fake(&server.url()).events(global()).unwrap();
+    let error = gap(&stream);
+    assert!(error.message().contains("500: out of order"), "{error}");
+    assert!(error.body().is_some_and(|body| body.starts_with("out of order")));
+}
+
+#[test]
+fn a_stream_that_ends_as_soon_as_it_began_is_made_ever_less_often() {
+    for events in ["", "data: {no json}\n\n"] {
+        let server = serve(move || Answer::events().event(&hello()).send(events).close());
+        let stream = fake(&server.url()).events(global()).unwrap();
+        gap(&stream);
+        let began = Instant::now();
+        for _ in 0..4 {
+            gap(&stream);
+        }
+        // Pauses of 0.1, 0.2, 0.4 and 0.8 s.
+        assert!(began.elapsed() > Duration::from_millis(1_400), "{:?}", began.elapsed());
+        assert!(server.connections() < 12, "{}", server.connections());
+    }
+}
+
+#[test]
+fn an_event_without_an_end_is_a_gap() {
+    let connections = AtomicUsize::new(0);
+    let server = serve(move || {
+        let answer = Answer::events().event(&hello());
+        match connections.fetch_add(1, Ordering::SeqCst) {
+            0 => answer.repeat(format!("data: {}\n", "x".repeat(1 << 16)), u64::MAX),
+            _ => answer.event(&event("evt_1", "a.b")).pause(Duration::MAX),
+        }
+    });
+    let stream = fake(&server.url()).events(global()).unwrap();
+    let error = gap_after_greeting(&stream);
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.message().contains("longer than"), "{error}");
+    connected(&stream);
+    assert_eq!(next(&stream).kind(), "a.b");
 }
 
 #[test]
