@@ -547,7 +547,8 @@ OpencodeStatus opencode_run_cancel(const OpencodeRun *run,
 
 /**
  * What is known of the run: an object with state, why (one line: why is it not moving), text (so far), sessionID,
- * messageID, reply and error (null until it is over; a failed run has both).
+ * messageID (null until the prompt is sent, unless message_id gave it), reply and error (null until it is over; a failed
+ * run has both).
  */
 OpencodeStatus opencode_run_info(const OpencodeRun *run,
                                  OpencodeReply **reply);

@@ -205,7 +205,8 @@ pub unsafe extern "C" fn opencode_run_cancel(
 }
 
 /// What is known of the run: an object with state, why (one line: why is it not moving), text (so far), sessionID,
-/// messageID, reply and error (null until it is over; a failed run has both).
+/// messageID (null until the prompt is sent, unless message_id gave it), reply and error (null until it is over; a failed
+/// run has both).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_info(
     run: *const OpencodeRun,

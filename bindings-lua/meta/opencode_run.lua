@@ -198,8 +198,8 @@ function Run:why() end
 ---@return string?
 function Run:session_id() end
 
----The message that the prompt becomes.
----@return string
+---The message that the prompt becomes; nil until the prompt is sent, unless you gave its id.
+---@return string?
 function Run:message_id() end
 
 ---The reply once the run is over; of a failed one, as far as it came.

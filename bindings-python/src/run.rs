@@ -120,7 +120,7 @@ impl Run {
     }
 
     #[getter]
-    fn message_id(&self) -> String {
+    fn message_id(&self) -> Option<String> {
         self.run.message_id()
     }
 

@@ -148,9 +148,10 @@ impl Run {
         self.state.read().session.clone()
     }
 
-    /// The user message that the prompt becomes.
-    pub fn message_id(&self) -> String {
-        self.state.read().message_id.clone()
+    /// The user message that the prompt becomes. Its id is chosen when the prompt is sent, so it is `None` while
+    /// the run waits for that; one that [`Prompt::message_id`] gives is there from the start.
+    pub fn message_id(&self) -> Option<String> {
+        Some(self.state.read().message_id.clone()).filter(|id| !id.is_empty())
     }
 
     /// Answers a permission that came as an update. `message` tells the agent why it was rejected. Returns at
@@ -213,12 +214,13 @@ impl Run {
                 outcome.error.as_ref().map_or_else(|| "null".to_owned(), Error::to_json),
             ),
         };
+        let message_id = Some(&inner.message_id).filter(|id| !id.is_empty());
         let head = serde_json::json!({
             "state": self.state().as_str(),
             "why": inner.why,
             "text": inner.text,
             "sessionID": inner.session,
-            "messageID": inner.message_id,
+            "messageID": message_id,
         })
         .to_string();
         format!(r#"{},"reply":{reply},"error":{error}}}"#, head.strip_suffix('}').unwrap_or(&head))

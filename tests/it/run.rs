@@ -91,6 +91,11 @@ fn error(run: &Run) -> opencode_core::Error {
     }
 }
 
+/// The user message of a run that was sent.
+fn message_id(run: &Run) -> String {
+    run.message_id().expect("it was sent")
+}
+
 /// Takes updates until one is wanted.
 fn until(run: &Run, mut wanted: impl FnMut(&Update) -> bool) -> Update {
     for update in run.updates() {

@@ -205,8 +205,8 @@ class AsyncRun:
         return self._run.sessionID
 
     @property
-    def messageID(self) -> str:
-        """The user message that the prompt becomes."""
+    def messageID(self) -> str | None:
+        """The user message that the prompt becomes; None until the prompt is sent, unless you gave its id."""
         return self._run.messageID
 
     def why(self) -> str:

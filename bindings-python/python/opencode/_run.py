@@ -249,8 +249,8 @@ class Run:
         return self._native.session_id
 
     @property
-    def messageID(self) -> str:
-        """The user message that the prompt becomes."""
+    def messageID(self) -> str | None:
+        """The user message that the prompt becomes; None until the prompt is sent, unless you gave its id."""
         return self._native.message_id
 
     def why(self) -> str:
@@ -288,4 +288,4 @@ class Run:
         return Detached(*found)
 
     def __repr__(self) -> str:
-        return f"<opencode.Run {self.messageID} {self.state}>"
+        return f"<opencode.Run {self.messageID or '(not sent)'} {self.state}>"

@@ -506,7 +506,16 @@ fn log(log: &Log, machine: &Machine, updates: &[Update]) {
             Update::Failed(error) => (Level::Error, format!("failed: {}: {error}", error.kind())),
             _ => continue,
         };
-        log.write(level, || format!("run {}: {text}", machine.message_id()));
+        log.write(level, || format!("run {}: {text}", name(machine)));
+    }
+}
+
+/// What a run is called in the log: before it is sent it has no message.
+fn name(machine: &Machine) -> String {
+    match (machine.message_id(), machine.session()) {
+        ("", Some(session)) => format!("to {session}"),
+        ("", None) => "in a new session".to_owned(),
+        (message, _) => message.to_owned(),
     }
 }
 
@@ -528,6 +537,9 @@ fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
                 }
                 inner.text.push_str(&text.delta);
             }
+        }
+        if inner.message_id.is_empty() {
+            machine.message_id().clone_into(&mut inner.message_id);
         }
         inner.session = machine.session().map(str::to_owned).or(inner.session.take());
         if inner.why != machine.why() {

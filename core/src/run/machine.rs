@@ -241,7 +241,10 @@ pub(crate) struct Machine {
     started: Millis,
 
     message_id: String,
+    /// The mark of a session that this run made.
     nonce: String,
+    /// Whether it is this run's turn in its session.
+    has_turn: bool,
     session: Option<String>,
     directory: Option<String>,
     is_stream_up: bool,
@@ -336,17 +339,16 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine that stands at its beginning; [`start`](Self::start) sets it off.
     pub(crate) fn new(setup: Setup, now: Millis) -> Self {
-        let message_id = setup
-            .resume
-            .clone()
-            .or_else(|| setup.prompt.message_id.clone())
-            .unwrap_or_else(|| super::id::new("msg"));
+        // Without one that is given it is chosen when the prompt is sent.
+        let given = setup.resume.as_ref().or(setup.prompt.message_id.as_ref());
+        let message_id = given.cloned().unwrap_or_default();
         Machine {
             phase: Phase::Opening,
             out: Vec::new(),
             now,
             started: now,
-            nonce: message_id.clone(),
+            nonce: super::id::new("run"),
+            has_turn: false,
             session: setup.prompt.session.clone(),
             directory: setup.directory.clone(),
             is_stream_up: false,
@@ -371,7 +373,7 @@ impl Machine {
             send_tries: 0,
             verify_tries: 0,
             user_seen: false,
-            chain: HashSet::from([message_id.clone()]),
+            chain: given.cloned().into_iter().collect(),
             strangers: HashMap::new(),
             looked_up: HashSet::new(),
             answered_strangers: Vec::new(),
@@ -419,6 +421,12 @@ impl Machine {
     /// The first step.
     pub(crate) fn start(&mut self, now: Millis) {
         self.now = now;
+        if self.setup.resume.is_none()
+            && let Some(session) = self.session.clone()
+        {
+            // Before any request: answers come in any order, and calls have one.
+            self.out.push(Output::Queue(session));
+        }
         self.open();
         self.explain();
     }
@@ -496,7 +504,7 @@ impl Machine {
         self.session.as_deref()
     }
 
-    /// The user message.
+    /// The user message; empty until it is chosen.
     pub(crate) fn message_id(&self) -> &str {
         &self.message_id
     }

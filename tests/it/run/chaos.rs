@@ -166,7 +166,7 @@ fn assert_once(client: &Client, session: &str, runs: &[Run]) {
     let messages = client.call("session.messages", json!({ "sessionID": session })).unwrap();
     let messages: Vec<Value> = messages.json().unwrap();
     for run in runs {
-        let id = run.message_id();
+        let id = message_id(run);
         let user = messages.iter().filter(|m| m["info"]["id"] == id).collect::<Vec<_>>();
         assert_eq!(user.len(), 1, "{id}");
         assert_eq!(user[0]["parts"].as_array().unwrap().len(), 1, "{id} was appended to");

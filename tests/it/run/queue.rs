@@ -25,6 +25,42 @@ fn prompts_of_one_client_wait_for_their_turn() {
 }
 
 #[test]
+fn prompts_of_one_client_reach_the_agent_in_the_order_of_the_calls() {
+    let server = &shared().server;
+    let proxy = Proxy::start(&server.url()).unwrap();
+    let client = Client::new(options(server, &proxy.url())).unwrap();
+    let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
+    // The session of the first prompt is looked up last.
+    proxy.once("GET */session/ses_*", Plan::pass().delay(Duration::from_millis(700)));
+    let start = |n: usize| {
+        let mut prompt = scripted(&format!("number {n}"), json!([{ "text": "x" }]));
+        prompt.session = Some(session.clone());
+        client.run(prompt).unwrap()
+    };
+    let runs = (0..4).map(start).collect::<Vec<_>>();
+    assert_eq!(runs[3].message_id(), None, "it waits for its turn");
+    runs.iter().for_each(|run| drop(reply(run)));
+    let messages = client.call("session.messages", json!({ "sessionID": session })).unwrap();
+    let messages: Vec<Value> = messages.json().unwrap();
+    let users = messages.iter().filter(|m| m["info"]["role"] == "user").skip(1);
+    let ids: Vec<_> = users.map(|m| m["info"]["id"].as_str().map(str::to_owned)).collect();
+    assert_eq!(ids, runs.iter().map(Run::message_id).collect::<Vec<_>>());
+    let answer = |run: &Run| {
+        let user = run.message_id();
+        let mut answers =
+            messages.iter().filter(|m| m["info"]["parentID"].as_str() == user.as_deref());
+        answers.next().and_then(|m| m["info"]["id"].as_str().map(str::to_owned))
+    };
+    for pair in runs.windows(2) {
+        let before = answer(&pair[0]);
+        assert!(
+            before.is_some() && before < pair[1].message_id(),
+            "servers up to 1.18.17 sort by id"
+        );
+    }
+}
+
+#[test]
 fn a_run_that_waits_for_its_turn_says_so_and_can_be_cancelled() {
     everywhere(|client| {
         let steps = json!([{ "text": "a b c d", "delay_ms": 500 }]);
@@ -83,7 +119,7 @@ fn a_prompt_in_a_tool_loop_takes_the_answer() {
         assert_eq!(reply(&second).text, "answer B");
         let error = error(&first);
         assert_eq!(error.kind(), ErrorKind::Superseded);
-        assert!(error.message().contains(&second.message_id()), "{error}");
+        assert!(error.message().contains(&message_id(&second)), "{error}");
     });
 }
 
@@ -120,7 +156,7 @@ fn a_prompt_that_the_server_merges_into_anothers_is_superseded() {
         );
         let words = opencode_tests::prompt("C", json!([{ "text": "answer C" }]));
         let third = json!({
-            "sessionID": first.session_id(), "messageID": format!("{}third", first.message_id()),
+            "sessionID": first.session_id(), "messageID": format!("{}third", message_id(&first)),
             "parts": [{ "type": "text", "text": words }],
         });
         let third_id = third["messageID"].as_str().unwrap_or_default().to_owned();

@@ -79,6 +79,7 @@ impl Machine {
         if session.directory.is_some() {
             self.directory = session.directory;
         }
+        let is_given = self.session.is_some();
         self.session = Some(session.id.clone());
         self.out.push(Output::Track(session.id.clone()));
         if self.setup.resume.is_some() {
@@ -86,10 +87,15 @@ impl Machine {
             return;
         }
         self.phase = Phase::Queued;
-        self.out.push(Output::Queue(session.id));
+        if !is_given {
+            self.out.push(Output::Queue(session.id));
+        } else if self.has_turn {
+            self.on_turn();
+        }
     }
 
     pub(super) fn on_turn(&mut self) {
+        self.has_turn = true;
         if self.phase == Phase::Queued {
             self.phase = Phase::Preparing;
             self.prepare();

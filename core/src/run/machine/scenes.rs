@@ -1,5 +1,7 @@
 //! Scenes: exact orders of inputs that a run has to get right, told one by one. What chance finds is in `simulation`.
 
+mod sending;
+
 use super::*;
 use crate::run::policy::{Decision, PermissionReply};
 use serde_json::{Value, json};
@@ -13,6 +15,9 @@ struct Scene {
     now: Millis,
     asked: Vec<(Ticket, &'static str, Value)>,
     sweeps: usize,
+    /// How often a turn was asked for, and whether the test gives it.
+    turns: usize,
+    holds_turns: bool,
     updates: Vec<Update>,
     outcome: Option<Outcome>,
     events: u64,
@@ -36,11 +41,18 @@ fn ask() -> Setup {
 
 impl Scene {
     fn new(setup: Setup) -> Self {
+        Scene::begin(setup, false)
+    }
+
+    /// `holds_turns`: turns are given by the test.
+    fn begin(setup: Setup, holds_turns: bool) -> Self {
         let mut scene = Scene {
             machine: Machine::new(setup, 0),
             now: 0,
             asked: Vec::new(),
             sweeps: 0,
+            turns: 0,
+            holds_turns,
             updates: Vec::new(),
             outcome: None,
             events: 0,
@@ -98,6 +110,10 @@ impl Scene {
                 }
                 Output::Sweep { .. } => self.sweeps += 1,
                 Output::Queue(_) => {
+                    self.turns += 1;
+                    if self.holds_turns {
+                        continue;
+                    }
                     self.machine.step(self.now, Input::Turn);
                     outputs.extend(self.machine.take_outputs());
                 }

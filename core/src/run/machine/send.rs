@@ -14,6 +14,11 @@ impl Machine {
         self.phase = Phase::Sending;
         self.send_tries += 1;
         self.verify_tries = 0;
+        if self.message_id.is_empty() {
+            // Not before: servers up to 1.18.17 take a prompt for answered whose id is older than the newest answer's.
+            self.message_id = crate::run::id::new("msg");
+            self.chain.insert(self.message_id.clone());
+        }
         let prompt = &self.setup.prompt;
         // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
         for part in &mut self.parts {

@@ -1,0 +1,68 @@
+//! Scenes of the way to the server: the turn in a session, the session itself, the send.
+
+use super::*;
+
+/// A run in a session that is given, behind another one of the same client.
+fn queued(setup: Setup) -> Scene {
+    let mut scene = Scene::begin(setup, true);
+    scene.input(Input::Stream(true));
+    scene
+}
+
+#[test]
+fn the_turn_in_a_session_that_is_given_is_taken_before_any_answer() {
+    let mut scene = queued(setup());
+    assert_eq!(scene.turns, 1, "the order of the answers would be the order of the prompts");
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    assert_eq!((scene.turns, scene.sweeps), (1, 0), "{}", scene.machine.why());
+    assert!(scene.machine.why().contains("its turn"), "{}", scene.machine.why());
+    scene.input(Input::Turn);
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([]));
+    scene.ok("session.prompt_async", Value::Null);
+    assert!(scene.machine.is_sent());
+}
+
+#[test]
+fn a_turn_that_comes_before_the_session_is_known_is_kept() {
+    let mut scene = queued(setup());
+    scene.input(Input::Turn);
+    assert_eq!(scene.sweeps, 0);
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([]));
+    assert!(scene.wants("session.prompt_async"));
+}
+
+#[test]
+fn the_message_id_is_chosen_when_the_prompt_is_sent_and_then_kept() {
+    let mut scene = queued(setup());
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    assert_eq!(scene.machine.message_id(), "");
+    // The answer to the prompt before gets its id while this one waits.
+    let before = crate::run::id::new("msg");
+    scene.input(Input::Turn);
+    scene.sweep(&[MINE], &[]);
+    assert_eq!(scene.machine.message_id(), "", "somebody else's prompt is waited for");
+    scene.wait(1_000);
+    scene.sweep(&[], &[]);
+    scene.ok("session.messages", json!([]));
+    let mine = scene.machine.message_id().to_owned();
+    assert!(mine > before, "{mine} {before}");
+    // The answer to the send is lost, and so was the prompt.
+    assert_eq!(scene.fails("session.prompt_async", broken())["messageID"], *mine);
+    while !scene.wants("session.prompt_async") {
+        scene.fails("session.message", status(404, ErrorKind::NotFound));
+        scene.wait(1_000);
+    }
+    assert_eq!(scene.ok("session.prompt_async", Value::Null)["messageID"], *mine);
+    assert_eq!(scene.machine.message_id(), mine);
+}
+
+#[test]
+fn a_message_id_that_is_given_is_there_from_the_start() {
+    let prompt = Prompt { message_id: Some("msg_own".to_owned()), ..setup().prompt };
+    let mut scene = Scene::sending(Setup { prompt, ..setup() });
+    assert_eq!(scene.machine.message_id(), "msg_own");
+    assert_eq!(scene.ok("session.prompt_async", Value::Null)["messageID"], "msg_own");
+}
