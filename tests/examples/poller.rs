@@ -4,8 +4,9 @@
 //! of system calls.
 #![expect(clippy::print_stdout, reason = "its output is its result")]
 
+use mimalloc::MiMalloc;
 use opencode_core::{Client, Result, Update};
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,18 +18,18 @@ thread_local! {
 /// Counts what each thread asks for.
 struct Counting;
 
-// SAFETY: everything is passed on to the system's allocator; the counter neither allocates nor unwinds.
+// SAFETY: everything is passed on to an allocator that keeps the contract; the counter neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // Gone while its thread ends.
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
+        // SAFETY: the caller's promises are the inner allocator's.
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: as above; the pointer came from `alloc`.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { MiMalloc.dealloc(pointer, layout) }
     }
 }
 

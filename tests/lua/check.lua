@@ -34,6 +34,14 @@ function check.fails(kind, part, value, message, err)
   return err
 end
 
+-- How often this thread has slept so far: the system counts it, also while other programs keep the machine busy.
+function check.sleeps()
+  local file = assert(io.open("/proc/thread-self/status"))
+  local text = file:read "*a"
+  file:close()
+  return tonumber(text:match "\nvoluntary_ctxt_switches:%s+(%d+)")
+end
+
 function check.test(name, f)
   local trace
   local ok = xpcall(f, function(message) trace = debug.traceback(tostring(message), 2) end)

@@ -1,5 +1,7 @@
 import asyncio
+import re
 import select
+from pathlib import Path
 
 import pytest
 from conftest import scripted
@@ -19,9 +21,16 @@ def test_a_prompt_gets_its_answer(client):
         reply.nonsense
 
 
+def sleeps():
+    """How often this thread has slept so far, as the system counts it."""
+    status = Path("/proc/thread-self/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)[1])
+
+
 def test_polling_never_waits_and_sees_every_piece(client):
     run = client.run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":250}]'), title="tick")
     text, pieces, ticks, state = "", 0, 0, "pending"
+    before = sleeps()
     while state == "pending":
         state, updates = run.poll()
         ticks += 1
@@ -29,9 +38,11 @@ def test_polling_never_waits_and_sees_every_piece(client):
             if update.type == "text":
                 text += update.delta
                 pieces += 1
+    slept = sleeps() - before
     assert (state, text) == ("done", "1 2 3 4 5 6")
     assert run.text == text == run.reply.text
     assert pieces > 1 and ticks > 1000
+    assert slept * 20 <= ticks, f"{ticks} ticks slept {slept} times"
     assert client.session.get(run.sessionID)["title"] == "tick"
 
 

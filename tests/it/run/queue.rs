@@ -213,30 +213,14 @@ fn a_long_run(client: Client) {
 }
 
 #[test]
-fn many_runs_share_a_few_threads() {
+fn many_runs_at_once_get_their_own_answers() {
     let client = client(true);
     let runs: Vec<Run> = (0..30)
         .map(|i| client.run(scripted("n", json!([{ "text": format!("answer {i}") }]))).unwrap())
         .collect();
-    let threads = own_threads();
-    assert!(threads <= 6, "{threads} threads for 30 runs");
     let sessions: HashSet<_> = runs.iter().map(|run| reply(run).session_id.clone()).collect();
     assert_eq!(sessions.len(), 30);
     for (i, run) in runs.iter().enumerate() {
         assert_eq!(reply(run).text, format!("answer {i}"));
     }
-}
-
-/// Threads that the library started, of all clients in this process: other tests run beside this one, so
-/// only those of the newest kind are counted by name.
-fn own_threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let mut kinds: HashSet<String> = HashSet::new();
-    for task in tasks {
-        let name = std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default();
-        if name.starts_with("opencode-") {
-            kinds.insert(name);
-        }
-    }
-    kinds.len()
 }

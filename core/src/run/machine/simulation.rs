@@ -15,6 +15,9 @@ use ureq::http::{HeaderMap, HeaderValue};
 const SESSION: &str = "ses_1";
 /// Steps of the machine that a run makes at least, on average.
 const STEPS: u64 = 30;
+/// Of a hundred runs under chance, so many get their answer at least: others meet a server that is out of reach for
+/// longer than they wait.
+const ANSWERED: u64 = 95;
 
 /// What the server does for a prompt, one small step at a time.
 #[derive(Debug, Clone)]
@@ -519,11 +522,26 @@ fn check(world: &World) -> std::result::Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Plays a scene many times, more with PROPTEST_CASES: with 100,000 a test makes millions of steps.
+/// What a case came to.
+struct Played {
+    steps: u64,
+    is_answered: bool,
+}
+
+impl World {
+    fn played(&self) -> Played {
+        let outcome = self.outcome.as_ref();
+        let is_answered = outcome.is_some_and(|outcome| outcome.error.is_none());
+        Played { steps: self.steps, is_answered }
+    }
+}
+
+/// Plays a scene many times, more with PROPTEST_CASES: with 100,000 a test makes millions of steps. Gives how many
+/// of a hundred runs were answered.
 fn play<S: Strategy>(
     strategy: S,
-    scene: impl Fn(S::Value) -> std::result::Result<u64, TestCaseError>,
-) {
+    scene: impl Fn(S::Value) -> std::result::Result<Played, TestCaseError>,
+) -> u64 {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let cases = cases.unwrap_or(3_000);
     let config = ProptestConfig {
@@ -531,10 +549,12 @@ fn play<S: Strategy>(
         source_file: Some(file!()),
         ..ProptestConfig::with_cases(cases)
     };
-    let steps = std::cell::Cell::new(0);
+    let (steps, answered) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let played = runner.run(&strategy, |values| {
-        steps.set(steps.get() + scene(values)?);
+        let case = scene(values)?;
+        steps.set(steps.get() + case.steps);
+        answered.set(answered.get() + u64::from(case.is_answered));
         Ok(())
     });
     if let Err(error) = played {
@@ -542,12 +562,13 @@ fn play<S: Strategy>(
     }
     let (made, wanted) = (steps.get(), STEPS * u64::from(cases));
     assert!(made >= wanted, "{made} steps in {cases} runs: too few to have seen much");
+    answered.get() * 100 / u64::from(cases)
 }
 
 #[test]
 fn every_order_and_loss_gives_one_answer() {
     let decisions = proptest::collection::vec(any::<u8>(), 0..300);
-    play((decisions, any::<bool>()), |(decisions, events)| {
+    let answered = play((decisions, any::<bool>()), |(decisions, events)| {
         let mut world = World::new(events);
         for byte in decisions {
             if world.outcome.is_some() {
@@ -555,10 +576,14 @@ fn every_order_and_loss_gives_one_answer() {
             }
             world.chance(byte, events);
         }
+        let was_alive = world.outcome.is_none();
         world.settle();
         check(&world)?;
-        Ok(world.steps)
+        let played = world.played();
+        prop_assert!(!was_alive || played.is_answered, "alive, then not answered");
+        Ok(played)
     });
+    assert!(answered >= ANSWERED, "{answered} of a hundred runs were answered");
 }
 
 #[test]
@@ -586,7 +611,7 @@ fn a_cancel_at_any_moment_settles() {
             }
         }
         prop_assert!(world.server.prompts_run <= 1);
-        Ok(world.steps)
+        Ok(world.played())
     });
 }
 
