@@ -2,6 +2,7 @@
 
 use crate::depth::check_depth;
 use crate::error::{Error, ErrorKind, Result};
+use crate::redact::Redactor;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
@@ -17,26 +18,39 @@ struct Inner {
     headers: HeaderMap,
     body: Vec<u8>,
     is_json: bool,
+    /// What an error that shows the body must not show.
+    redactor: Arc<Redactor>,
 }
 
 impl Answer {
     pub(crate) fn new(operation: &str, status: u16, headers: HeaderMap, body: Vec<u8>) -> Self {
         let is_json = content_type(&headers).is_some_and(is_json);
-        Answer(Arc::new(Inner { operation: operation.to_owned(), status, headers, body, is_json }))
+        let (operation, redactor) = (operation.to_owned(), Arc::default());
+        Answer(Arc::new(Inner { operation, status, headers, body, is_json, redactor }))
+    }
+
+    /// The same answer, whose errors show none of these secrets.
+    pub(crate) fn guarded(mut self, redactor: Arc<Redactor>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.redactor = redactor;
+        }
+        self
     }
 
     /// The same answer with another JSON body.
     pub(crate) fn with_body(&self, body: Vec<u8>) -> Self {
         let mut headers = self.0.headers.clone();
         headers.remove("content-length");
-        Answer::new(&self.0.operation, self.0.status, headers, body)
+        let answer = Answer::new(&self.0.operation, self.0.status, headers, body);
+        answer.guarded(Arc::clone(&self.0.redactor))
     }
 
     /// The same answer without one of its headers.
     pub(crate) fn without(&self, header: &str) -> Self {
         let mut headers = self.0.headers.clone();
         headers.remove(header);
-        Answer::new(&self.0.operation, self.0.status, headers, self.0.body.clone())
+        let answer = Answer::new(&self.0.operation, self.0.status, headers, self.0.body.clone());
+        answer.guarded(Arc::clone(&self.0.redactor))
     }
 
     /// The HTTP status, 200 to 299.
@@ -117,14 +131,16 @@ impl Answer {
 
     /// The error for a body that is not what the protocol says.
     pub fn decode_error(&self, what: &str, why: &dyn fmt::Display) -> Error {
-        Error::new(
-            ErrorKind::Decode,
-            format!("{}: the server's answer {what}: {why}", self.0.operation),
-        )
-        .with_operation(self.0.operation.clone())
-        .with_status(self.0.status)
-        .with_body(&self.0.body)
-        .with_sent(true)
+        let redactor = &self.0.redactor;
+        // What is wrong may be quoted.
+        let why = why.to_string();
+        let why = redactor.text(&why);
+        let text = format!("{}: the server's answer {what}: {why}", self.0.operation);
+        Error::new(ErrorKind::Decode, text)
+            .with_operation(self.0.operation.clone())
+            .with_status(self.0.status)
+            .with_body(&redactor.body(&self.0.body))
+            .with_sent(true)
     }
 }
 

@@ -20,10 +20,12 @@ impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<(BaseUrl, Option<Credentials>)> {
         let text = text.trim();
         let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        // An address that cannot be read may still hold a password: it is shown without the part before '@'.
-        let shown = match full.rsplit_once('@') {
-            Some((_, host)) => host.to_owned(),
-            None => full.clone(),
+        // An address that cannot be read may still hold a password or a token: it is shown without the part before
+        // '@', and without what stands behind '?' or '#'.
+        let shown = full.rsplit_once('@').map_or(full.as_str(), |(_, host)| host);
+        let shown = match shown.find(['?', '#']) {
+            Some(end) => format!("{}...", shown.get(..=end).unwrap_or_default()),
+            None => shown.to_owned(),
         };
         let wrong = |why: &str| {
             Error::invalid(format!(
@@ -183,6 +185,9 @@ mod tests {
             "http://u:1?secret@h",
             "http://u:secret@h:99999",
             "http://h:port",
+            "http://h/?token=secret",
+            "http://h/x#secret",
+            "http://h o/?token=secret",
             "http://h:0",
             "http://[::1",
             "::1",

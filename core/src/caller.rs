@@ -9,7 +9,7 @@ use crate::log::Level;
 use crate::operation::route::{Project, Routed, route};
 use crate::operation::{self, AnswerKind, Operation, Pace};
 use crate::options::{CallOptions, ClientOptions};
-use crate::record::query_without_secrets;
+use crate::redact;
 use crate::remedy;
 use crate::retry::RetryPolicy;
 use crate::run::id::random;
@@ -245,7 +245,7 @@ impl Caller {
                 Ok(answer) => format!("{}, {} bytes", answer.status(), answer.bytes().len()),
                 Err(error) => format!("{}: {error}", error.kind()),
             };
-            let target = query_without_secrets(&routed.target);
+            let target = redact::address(&routed.target);
             format!("{} {target} in {:?}: {how}", routed.method, began.elapsed())
         });
         match result {
@@ -331,7 +331,7 @@ pub(crate) fn raw_route(
     // A '#' and what is behind it would be left out without a word.
     let is_whole = path.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == path);
     if !path.starts_with('/') || !path.is_ascii() || !is_whole {
-        let shown = query_without_secrets(path);
+        let shown = redact::address(path);
         return Err(Error::invalid(format!(
             "request: the path '{shown}' must begin with '/' and be percent-encoded"
         )));

@@ -28,6 +28,7 @@ mod options;
 mod pages;
 mod pty;
 mod record;
+mod redact;
 mod remedy;
 mod replay;
 mod retry;

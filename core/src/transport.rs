@@ -20,7 +20,9 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::record::Recorder;
+use crate::redact::Redactor;
 use exchange::Exchange;
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -28,6 +30,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use stream::Recording;
 pub(crate) use stream::Stream;
 use ureq::Agent;
 use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -86,6 +89,7 @@ pub(crate) struct Transport {
     /// The agent and the process that made it: a pooled socket must not be shared across a fork.
     agent: Mutex<(u32, Agent)>,
     recorder: Option<Arc<Recorder>>,
+    redactor: Arc<Redactor>,
     has_answered: AtomicBool,
 }
 
@@ -101,15 +105,25 @@ impl Transport {
             Some(credentials) => Some(secret(&credentials.header())?),
             None => None,
         };
+        let redactor = Arc::new(Redactor::new(credentials, headers));
         let headers = headers.iter().map(header).collect::<Result<_>>()?;
         let roots = roots::Roots::read(ca_file)?;
         let agent = Mutex::new((std::process::id(), new_agent(&base, &roots)));
         let recorder = match record {
-            Some(path) => Some(Arc::new(Recorder::open(path, credentials)?)),
+            Some(path) => Some(Arc::new(Recorder::open(path)?)),
             None => None,
         };
         let has_answered = AtomicBool::new(false);
-        Ok(Transport { base, authorization, headers, roots, agent, recorder, has_answered })
+        Ok(Transport {
+            base,
+            authorization,
+            headers,
+            roots,
+            agent,
+            recorder,
+            redactor,
+            has_answered,
+        })
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -134,7 +148,8 @@ impl Transport {
         let entered = exchange.enter();
         let recording = self.recorder.as_ref().map(|recorder| {
             let method = request.method.as_str();
-            (recorder, recorder.request(method, request.target, request.body))
+            let redactor = self.redactor.with(request.headers);
+            (recorder, recorder.request(method, request.target, request.body, &redactor))
         });
         let result = self.exchange(request, &exchange).and_then(|(status, headers, body)| {
             let mut body = self.read(request, &exchange, &headers, body)?;
@@ -142,10 +157,12 @@ impl Transport {
                 surrogate::replace_lone(&mut body);
             }
             if let Some((recorder, number)) = recording {
-                recorder.answer(number, status, &recorded(&headers), &body);
+                let redactor = self.redactor.with(request.headers);
+                recorder.answer(number, status, &recorded(&headers), &body, &redactor);
             }
-            check(request, status, &headers, &body)?;
-            Ok(Answer::new(request.operation, status, headers, body))
+            self.check(request, status, &headers, &body)?;
+            let redactor = self.redactor_of(request);
+            Ok(Answer::new(request.operation, status, headers, body).guarded(redactor))
         });
         drop(entered);
         token.detach();
@@ -163,13 +180,14 @@ impl Transport {
                 200..300 => Vec::new(),
                 _ => beginning(body),
             };
-            check(request, status, &headers, &bytes)?;
+            self.check(request, status, &headers, &bytes)?;
             return Err(unexpected(request, status, &headers, &bytes));
         }
-        let recording = self
-            .recorder
-            .as_ref()
-            .map(|recorder| (Arc::clone(recorder), request.target.to_owned()));
+        let recording = self.recorder.as_ref().map(|recorder| Recording {
+            recorder: Arc::clone(recorder),
+            target: request.target.to_owned(),
+            redactor: self.redactor_of(request),
+        });
         let exchange = Rc::clone(&exchange);
         Ok(Stream::new(body, exchange, request.operation, &self.base, MAX_EVENT, recording))
     }
@@ -309,6 +327,31 @@ impl Transport {
             Ok(_) if bytes.len() as u64 > limit => Err(too_long()),
             Ok(_) => Ok(bytes),
             Err(e) => Err(failure::from_io(e, request.operation, &self.base, exchange.is_sent())),
+        }
+    }
+
+    /// Checks that the answer is a success of the kind that was asked for. A page that repeats the request shows no
+    /// secret of it.
+    fn check(
+        &self,
+        request: &Request<'_>,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<()> {
+        check(request, status, headers, body).or_else(|error| {
+            match self.redactor.with(request.headers).body(body) {
+                Cow::Borrowed(_) => Err(error),
+                Cow::Owned(body) => check(request, status, headers, &body),
+            }
+        })
+    }
+
+    /// Knows the secrets of a request.
+    fn redactor_of(&self, request: &Request<'_>) -> Arc<Redactor> {
+        match self.redactor.with(request.headers) {
+            Cow::Borrowed(_) => Arc::clone(&self.redactor),
+            Cow::Owned(redactor) => Arc::new(redactor),
         }
     }
 

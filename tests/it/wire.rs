@@ -2,7 +2,7 @@
 
 use crate::client::options;
 use crate::run::client;
-use opencode_core::{CallOptions, Client, ClientOptions, Error, ErrorKind, Interrupt};
+use opencode_core::{CallOptions, Client, ClientOptions, Error, ErrorKind, Interrupt, Level, Log};
 use opencode_tests::{Answer, Directory, Fake, Model, Server, shared};
 use serde_json::{Value, json};
 use std::io::{BufReader, Read as _, Write as _};
@@ -119,6 +119,74 @@ fn a_request_without_a_body_says_so() {
         assert_eq!(request.header("transfer-encoding"), None, "{request:?}");
         let length = if request.method == "DELETE" { None } else { Some("0") };
         assert_eq!(request.header("content-length"), length, "{request:?}");
+    }
+}
+
+#[test]
+fn a_server_that_repeats_the_request_shows_no_secret() {
+    /// What a client sends, in each of the forms in which it may come back.
+    const SECRETS: [&str; 5] =
+        ["hunter2\"pass", "b3BlbmNvZGU6aHVudGVyMiJwYXNz", "own-token-1", "call-token-2", "tok3n"];
+    let fake = Fake::start(|request| {
+        let said = format!("{} {} {:?}", request.method, request.target, request.headers);
+        // The headers of one call are the secrets of that call.
+        let own: Vec<&str> = SECRETS.into_iter().filter(|s| !s.starts_with("call")).collect();
+        let words = format!("{said} {}", own.join(" "));
+        match request.path() {
+            "/session" => Answer::json(400, &json!({"name": "Echo", "data": {"message": words}})),
+            "/path" => Answer::body(500, "text/plain", words),
+            "/config" => Answer::body(200, "text/html", format!("<html>{words}")),
+            "/agent" => Answer::json(200, &json!({ "echo": words })),
+            "/command" => Answer::json(200, &json!([])),
+            _ => Answer::body(418, "text/plain", words),
+        }
+    })
+    .unwrap();
+    let folder = Directory::new("echo").unwrap();
+    let record = folder.path().join("tape.jsonl");
+    let lines: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let sink = Arc::clone(&lines);
+    let mut options = ClientOptions::default();
+    options.base_url = fake.url();
+    options.password = Some(SECRETS[0].to_owned());
+    let own = [("X-Own", SECRETS[2]), ("Cookie", "a=b; session=tok3n")];
+    options.headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    options.record = Some(record.clone());
+    options.log = Log::new(Level::Debug, move |_, text| sink.lock().unwrap().push(text.to_owned()));
+    options.max_retries = 0;
+    let client = Client::new(options).unwrap();
+    let mut call = CallOptions::default();
+    call.headers = vec![("Authorization".to_owned(), format!("Bearer {}", SECRETS[3]))];
+    let mut shown = Vec::new();
+    let mut note = |error: Error| {
+        shown.push(format!("{error} {} {error:#?}", error.to_json()));
+    };
+    for operation in ["session.list", "path.get", "config.get"] {
+        note(client.call_json(operation, "", &call).unwrap_err());
+    }
+    let agents = client.call_json("app.agents", "", &call).unwrap();
+    assert!(agents.text().unwrap().contains(SECRETS[2]), "an answer is the host's own");
+    note(agents.json::<Vec<Value>>().unwrap_err());
+    note(agents.json::<std::collections::HashMap<String, u8>>().unwrap_err());
+    note(client.request("GET", "/x?code=tok3n", &[], None, &call).unwrap_err());
+    note(client.run("hello").unwrap().wait(Some(Duration::from_secs(60))).unwrap_err());
+    let stream = client.events(Default::default()).unwrap();
+    while let Ok(Some(event)) = stream.next(Some(Duration::from_secs(60))) {
+        if let opencode_core::StreamEvent::Gap(error) = event {
+            note(error);
+            break;
+        }
+    }
+    client.close();
+    assert!(shown[0].contains("***") && shown[0].contains("Echo"), "{}", shown[0]);
+    let record = std::fs::read_to_string(record).unwrap();
+    let log = lines.lock().unwrap().join("\n");
+    assert!(log.contains("code=***") && record.contains("code=***"), "{log}");
+    let escaped = SECRETS[0].replace('"', "\\\"");
+    for (place, text) in [("errors", shown.join("\n")), ("log", log), ("record", record)] {
+        for secret in SECRETS.into_iter().chain([escaped.as_str()]) {
+            assert!(!text.contains(secret), "{secret} in the {place}: {text}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CallOptions, ClientOptions};
+use crate::redact::Redactor;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::thread;
@@ -177,8 +178,7 @@ fn with_gist(what: String, output: &str) -> String {
 /// What it printed, without its password, whoever made it print that.
 pub(super) fn printed(plan: &Plan, output: &Output) -> String {
     let credentials = Credentials::new(plan.options.username.as_str(), plan.password.as_str());
-    let secrets = credentials.secrets();
-    secrets.iter().fold(output.text(), |text, secret| text.replace(secret, "***"))
+    Redactor::new(Some(&credentials), &[]).text(&output.text()).into_owned()
 }
 
 pub(super) fn failed(code: &str, text: String) -> Error {

@@ -5,6 +5,7 @@ use super::{failure, surrogate};
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Recorder;
+use crate::redact::Redactor;
 use crate::sse::{Frames, TooLong};
 use std::io::{BufRead, BufReader, ErrorKind as Io};
 use std::rc::Rc;
@@ -18,7 +19,14 @@ pub(crate) struct Stream {
     base: BaseUrl,
     max_event: usize,
     frames: Frames,
-    recording: Option<(Arc<Recorder>, String)>,
+    recording: Option<Recording>,
+}
+
+/// Where the events are written to.
+pub(super) struct Recording {
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) target: String,
+    pub(super) redactor: Arc<Redactor>,
 }
 
 impl Stream {
@@ -28,7 +36,7 @@ impl Stream {
         operation: &str,
         base: &BaseUrl,
         max_event: usize,
-        recording: Option<(Arc<Recorder>, String)>,
+        recording: Option<Recording>,
     ) -> Self {
         Stream {
             reader: BufReader::with_capacity(64 << 10, body.into_reader()),
@@ -67,8 +75,8 @@ impl Stream {
         }
         let data = self.frames.data();
         surrogate::replace_lone(data);
-        if let Some((recorder, target)) = &self.recording {
-            recorder.event(target, data);
+        if let Some(Recording { recorder, target, redactor }) = &self.recording {
+            recorder.event(target, data, redactor);
         }
         Ok(Some(data))
     }

@@ -146,6 +146,8 @@ impl Transport {
                 let (parts, body) = response.into_parts();
                 let status = parts.status.as_u16();
                 let body = body.unwrap_or_default();
+                let redactor = self.redactor_of(request);
+                let body = redactor.body(&body);
                 if (200..300).contains(&status) {
                     return super::unexpected(request, status, &parts.headers, &body);
                 }
