@@ -7,6 +7,7 @@ mod ends;
 mod losses;
 mod promises;
 mod queue;
+mod stops;
 mod text;
 mod updates;
 mod world;

@@ -16,6 +16,7 @@ mod scenes;
 mod send;
 #[cfg(test)]
 mod simulation;
+mod stopped;
 mod watch;
 mod why;
 
@@ -39,7 +40,7 @@ pub(crate) type Millis = u64;
 
 /// How long a run waits for the event stream before it goes on without.
 const STREAM_PATIENCE: Millis = 3_000;
-/// A message that is neither completed nor being worked on for this long is dead.
+/// A session that is idle without an answer stays so for this long until its end is believed.
 const DEAD_AFTER: Millis = 2_000;
 /// A prompt of which nothing came for this long is looked into: are agent and model known?
 const SILENT_AFTER: Millis = 2_000;
@@ -146,6 +147,8 @@ pub(crate) enum Ticket {
     Question(String),
     Child(String),
     Diff,
+    /// Whether the session's directory is there.
+    Place,
 }
 
 /// How a run ended.
@@ -213,15 +216,6 @@ struct Open {
     retry_at: Option<Millis>,
     /// The answer may be there although the server did not say so.
     may_be_there: bool,
-}
-
-/// What the events say went wrong.
-#[derive(Debug)]
-struct Trouble {
-    error: Value,
-    at: Millis,
-    /// The server had this run's prompt by then. If not, it may be the echo of the prompt before.
-    is_own: bool,
 }
 
 /// Without events nothing would tell that agent or model are unknown: they are looked up before the send.
@@ -303,7 +297,10 @@ pub(crate) struct Machine {
     /// What was told of the agent's list, and of the files that were changed.
     todos: Option<Value>,
     diff: Option<Arc<serde_json::value::RawValue>>,
-    last_error: Option<Trouble>,
+    last_error: Option<stopped::Trouble>,
+    place: stopped::Place,
+    /// The server disposed the instance that the prompt ran in.
+    is_disposed: bool,
     idle_since: Option<Millis>,
     /// How often the changed files were asked for.
     diff_asks: u32,
@@ -391,6 +388,8 @@ impl Machine {
             todos: None,
             diff: None,
             last_error: None,
+            place: stopped::Place::Unknown,
+            is_disposed: false,
             idle_since: None,
             diff_asks: 0,
             check: None,
@@ -554,6 +553,7 @@ impl Machine {
             Ticket::Permission(_) | Ticket::PermissionFallback(_) | Ticket::Question(_) => {
                 self.on_replied(ticket, result);
             }
+            Ticket::Place => self.on_place(&result),
             Ticket::Child(_) | Ticket::Diff => {
                 self.on_collected(ticket, result);
             }

@@ -1,7 +1,7 @@
 //! Judging, ending and settling: the ways out of a run.
 
 use super::*;
-use crate::run::message::{Part, Tokens, failure};
+use crate::run::message::{Part, Tokens};
 use crate::run::reply::Timings;
 use crate::run::transcript::Channel;
 use serde::Deserialize;
@@ -29,30 +29,37 @@ impl Machine {
             return self.judge_ending(&ending, newest.as_ref());
         }
         match newest {
-            Some(info) if info.is_completed() => {
-                let overtaken = info.finish.as_deref() == Some("tool-calls")
-                    && info.structured.is_none()
-                    && self.answered_strangers.iter().any(|parent| {
-                        let came = self.strangers.get(parent).copied().unwrap_or(f64::MAX);
-                        came < info.time.completed.unwrap_or(0.0)
-                    });
-                let error = if overtaken { Some(self.superseded()) } else { own_error(&info) };
-                self.conclude(error);
+            Some(info) if info.is_completed() && self.is_overtaken(&info) => {
+                self.conclude(Some(self.superseded()));
             }
-            Some(_) => {
-                let since = *self.idle_since.get_or_insert(self.now);
-                if self.now >= since + DEAD_AFTER {
-                    let text = "run: the server stopped working on the prompt before it was answered: it was killed, restarted or disposed; send it again";
-                    self.conclude(Some(
-                        Error::new(ErrorKind::Interrupted, text).with_retryable(true),
-                    ));
-                } else {
-                    self.end_check();
-                    self.next_check = self.next_check.min(self.now + 300);
-                }
-            }
+            Some(info) if info.is_completed() && self.is_end(&info) => self.judge_end(&info),
+            Some(info) => self.judge_stopped(&info),
             None => self.judge_unanswered(),
         }
+    }
+
+    /// Whether a prompt of somebody else came before this answer and took the next one.
+    fn is_overtaken(&self, info: &Info) -> bool {
+        is_between_steps(info)
+            && self.answered_strangers.iter().any(|parent| {
+                let came = self.strangers.get(parent).copied().unwrap_or(f64::MAX);
+                came < info.time.completed.unwrap_or(0.0)
+            })
+    }
+
+    /// The newest answer is the last one.
+    fn judge_end(&mut self, info: &Info) {
+        let error = self.own_error(info);
+        if error.as_ref().is_some_and(|e| e.kind() == ErrorKind::Cancelled) && self.is_stream_up {
+            // Why it was aborted is told a moment later.
+            let since = *self.idle_since.get_or_insert(self.now);
+            if self.now < since + STAYS_IDLE {
+                self.end_check();
+                self.next_check = self.next_check.min(self.now + STAYS_IDLE);
+                return;
+            }
+        }
+        self.conclude(error);
     }
 
     fn judge_unanswered(&mut self) {
@@ -65,9 +72,7 @@ impl Machine {
         if let Some(trouble) = &self.last_error
             && (trouble.is_own || self.now >= trouble.at + pause)
         {
-            let (code, words) = failure(&trouble.error);
-            let text = format!("run: {code}: {words}");
-            let error = Error::new(ErrorKind::Agent, text).with_code(Some(code));
+            let error = self.told(&trouble.error);
             return self.conclude(Some(error));
         }
         let since = *self.idle_since.get_or_insert(self.now);
@@ -121,7 +126,7 @@ impl Machine {
                 let error = if was_aborted && !is_whole {
                     Some(ending.error.clone())
                 } else {
-                    own_error(info)
+                    self.own_error(info)
                 };
                 self.conclude(error);
             }
@@ -184,6 +189,29 @@ impl Machine {
             Err(error) if error.kind() == ErrorKind::NotFound => self.over(Some(error)),
             _ => self.check_now(),
         }
+    }
+
+    /// The error that the server wrote into the message.
+    fn own_error(&self, info: &Info) -> Option<Error> {
+        if info.error.is_none() && info.finish.is_none() {
+            // What an abort leaves behind while the provider is being retried.
+            let text = "run: the server ended the prompt without an answer; send it again";
+            return Some(Error::new(ErrorKind::Interrupted, text).with_retryable(true));
+        }
+        let (code, words) = info.failure()?;
+        let body = info.error.as_ref().map(Value::to_string).unwrap_or_default();
+        if code == "MessageAbortedError" {
+            return Some(self.aborted(&code).with_body(body.as_bytes()));
+        }
+        let data = info.error.as_ref().map(|error| &error["data"]);
+        let is_retryable = data.is_some_and(|data| data["isRetryable"] == true);
+        Some(
+            Error::new(ErrorKind::Agent, format!("run: {code}: {words}"))
+                .with_code(Some(code))
+                .with_body(body.as_bytes())
+                .with_retryable(is_retryable)
+                .with_sent(true),
+        )
     }
 
     fn superseded(&self) -> Error {
@@ -400,31 +428,6 @@ fn is_between_steps(info: &Info) -> bool {
     info.finish.as_deref() == Some("tool-calls")
         && info.error.is_none()
         && info.structured.is_none()
-}
-
-/// The error that the server wrote into the message.
-fn own_error(info: &Info) -> Option<Error> {
-    if info.error.is_none() && info.finish.is_none() {
-        // What an abort leaves behind while the provider is being retried.
-        let text = "run: the server ended the prompt without an answer; send it again";
-        return Some(Error::new(ErrorKind::Interrupted, text).with_retryable(true));
-    }
-    let (code, words) = info.failure()?;
-    let (kind, text) = if code == "MessageAbortedError" {
-        (ErrorKind::Cancelled, "run: the prompt was aborted on the server".to_owned())
-    } else {
-        (ErrorKind::Agent, format!("run: {code}: {words}"))
-    };
-    let data = info.error.as_ref().map(|error| &error["data"]);
-    let is_retryable = data.is_some_and(|data| data["isRetryable"] == true);
-    let body = info.error.as_ref().map(Value::to_string).unwrap_or_default();
-    Some(
-        Error::new(kind, text)
-            .with_code(Some(code))
-            .with_body(body.as_bytes())
-            .with_retryable(is_retryable)
-            .with_sent(true),
-    )
 }
 
 fn check_structured(value: Option<&Value>, schema: &Value) -> Option<Error> {

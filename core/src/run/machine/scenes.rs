@@ -1,6 +1,7 @@
 //! Scenes: exact orders of inputs that a run has to get right, told one by one. What chance finds is in `simulation`.
 
 mod sending;
+mod stops;
 
 use super::*;
 use crate::run::policy::{Decision, PermissionReply};

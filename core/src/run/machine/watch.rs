@@ -18,8 +18,8 @@ const BUSY_PAGES: u32 = 8;
 impl Machine {
     pub(super) fn on_event(&mut self, event: &Event) {
         let Some(session) = event.session_id.as_deref() else {
-            if event.kind == "server.instance.disposed" && self.phase == Phase::Running {
-                self.check_now();
+            if event.kind == "server.instance.disposed" {
+                self.on_disposed(event);
             }
             return;
         };
@@ -70,11 +70,7 @@ impl Machine {
                     error: Option<Value>,
                 }
                 if let Ok(Shape { error: Some(error) }) = read(event) {
-                    let is_own = self.user_seen;
-                    // The first one is the cause, and the one without a stack trace.
-                    if self.last_error.as_ref().is_none_or(|known| is_own && !known.is_own) {
-                        self.last_error = Some(Trouble { error, at: self.now, is_own });
-                    }
+                    self.on_trouble(error);
                     if is_running {
                         self.check_now();
                     }

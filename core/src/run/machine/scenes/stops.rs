@@ -1,0 +1,169 @@
+//! Scenes of servers that stop before there is an answer.
+
+use super::*;
+
+/// An answer that calls a tool, which ended like this.
+fn step(scene: &Scene, state: Value) -> Value {
+    let mut answer = scene.answer("msg_a", Some("tool-calls"));
+    answer["parts"] = json!([
+        { "id": "prt_1", "messageID": "msg_a", "type": "text", "text": "let me look" },
+        { "id": "prt_2", "messageID": "msg_a", "type": "tool", "tool": "bash", "state": state },
+    ]);
+    answer
+}
+
+fn failed(words: &str) -> Value {
+    json!({ "status": "error", "error": words })
+}
+
+/// Shows the run an idle session with this newest answer until the run is over, or ten seconds passed.
+fn rest(scene: &mut Scene, answer: &Value) {
+    let end = scene.now + 10_000;
+    while scene.outcome.is_none() && scene.now < end {
+        if scene.sweeps > 0 {
+            scene.sweep(&[], &[]);
+        }
+        if scene.wants("session.messages") {
+            let user = scene.user();
+            scene.ok("session.messages", json!([user, answer]));
+        }
+        for list in ["file.list", "session.diff"] {
+            if scene.wants(list) {
+                scene.ok(list, json!([]));
+            }
+        }
+        scene.wait(100);
+    }
+}
+
+#[test]
+fn a_server_that_was_killed_between_two_steps_gave_no_answer() {
+    let feedback = "The user rejected permission to use this specific tool call with the following feedback: no";
+    for events in [true, false] {
+        for state in [
+            json!({ "status": "completed", "output": "" }),
+            failed("File not found: x"),
+            failed(feedback),
+        ] {
+            let mut scene = Scene::running(Setup { events, ..setup() });
+            let answer = step(&scene, state);
+            scene.event("session.idle", json!({}));
+            rest(&mut scene, &answer);
+            let error = scene.error().expect("no answer was ever made");
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+            assert!(error.is_retryable() && error.is_sent());
+        }
+    }
+}
+
+#[test]
+fn a_step_that_a_person_refused_and_a_value_are_ends() {
+    for words in [
+        "The user rejected permission to use this specific tool call.",
+        "The user dismissed this question",
+    ] {
+        let mut scene = Scene::running(setup());
+        let answer = step(&scene, failed(words));
+        scene.event("session.idle", json!({}));
+        rest(&mut scene, &answer);
+        assert!(scene.error().is_none(), "{words}: {:?}", scene.error());
+    }
+    let mut scene = Scene::running(setup());
+    let mut answer = step(&scene, json!({ "status": "completed" }));
+    answer["info"]["structured"] = json!({ "n": 1 });
+    scene.event("session.idle", json!({}));
+    rest(&mut scene, &answer);
+    assert!(scene.error().is_none());
+}
+
+#[test]
+fn a_step_that_the_host_refused_in_a_server_of_other_words_is_an_end() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Reject));
+    scene.ok("permission.reply", json!(true));
+    let answer = step(&scene, failed("verboten"));
+    scene.event("session.idle", json!({}));
+    rest(&mut scene, &answer);
+    assert!(scene.error().is_none(), "{:?}", scene.error());
+}
+
+#[test]
+fn what_the_server_says_after_the_end_is_the_reason() {
+    let mut scene = Scene::running(setup());
+    let answer = scene.answer("msg_a", None);
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    scene.event("session.idle", json!({}));
+    scene.sweep(&[], &[]);
+    let user = scene.user();
+    scene.ok("session.messages", json!([user, answer]));
+    scene.wait(1_500);
+    assert!(scene.outcome.is_none(), "the reason may come late");
+    let words = "PlatformError: NotFound: FileSystem.realPath (/p)\n    at hw (/x.js:71)";
+    let error = json!({ "error": { "name": "UnknownError", "data": { "message": words } } });
+    scene.event("session.error", error);
+    rest(&mut scene, &answer);
+    let error = scene.error().unwrap();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let text = "run: UnknownError: PlatformError: NotFound: FileSystem.realPath (/p); the session's directory /p is gone";
+    assert_eq!(error.message(), text);
+}
+
+#[test]
+fn an_error_of_an_earlier_step_is_not_why_the_server_stopped() {
+    let mut scene = Scene::running(setup());
+    let answer = scene.answer("msg_a", None);
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    let error = json!({ "error": { "name": "ContextOverflowError", "data": { "message": "x" } } });
+    scene.event("session.error", error);
+    if scene.sweeps > 0 {
+        scene.sweep(&[MINE], &[]);
+    }
+    scene.wait(60_000);
+    scene.input(Input::Stream(false));
+    rest(&mut scene, &answer);
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::Interrupted);
+}
+
+#[test]
+fn a_directory_that_is_gone_is_told_without_events() {
+    for (status_of_it, kind) in [(500, ErrorKind::NotFound), (502, ErrorKind::Interrupted)] {
+        let mut scene = Scene::running(Setup { events: false, ..setup() });
+        let answer = scene.answer("msg_a", None);
+        while !scene.wants("file.list") {
+            scene.wait(100);
+            if scene.sweeps > 0 {
+                scene.sweep(&[], &[]);
+                let user = scene.user();
+                scene.ok("session.messages", json!([user, answer]));
+            }
+            assert!(scene.now < 20_000 && scene.outcome.is_none());
+        }
+        let arguments = scene.fails("file.list", status(status_of_it, ErrorKind::Server));
+        assert_eq!(arguments["directory"], "/p");
+        rest(&mut scene, &answer);
+        assert_eq!(scene.error().unwrap().kind(), kind);
+    }
+}
+
+#[test]
+fn an_instance_that_somebody_disposed_is_no_cancel_of_the_host() {
+    let mut scene = Scene::running(setup());
+    let mut answer = scene.answer("msg_a", None);
+    answer["info"]["time"]["completed"] = 2.into();
+    answer["info"]["error"] =
+        json!({ "name": "MessageAbortedError", "data": { "message": "Aborted" } });
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    scene.event("session.idle", json!({}));
+    scene.sweep(&[], &[]);
+    let user = scene.user();
+    scene.ok("session.messages", json!([user, answer]));
+    let disposed = json!({
+        "id": "", "type": "server.instance.disposed", "properties": { "directory": "/p" },
+    });
+    let event = Event::read(disposed.to_string().as_bytes()).unwrap().unwrap();
+    scene.input(Input::Event(&event));
+    rest(&mut scene, &answer);
+    let error = scene.error().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+    assert!(error.message().contains("/p") && error.is_retryable(), "{error}");
+}
