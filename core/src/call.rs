@@ -4,43 +4,54 @@ use crate::answer::Answer;
 use crate::caller::closed;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mailbox::{Content, Face, Mailbox};
 use crate::signal::Signal;
 use crate::worker::Pool;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// An operation that runs in the background. Dropping it cancels nothing: the request goes its way.
-pub struct Call {
-    shared: Arc<Shared>,
+pub struct Call<T = Answer> {
+    shared: Arc<Shared<T>>,
     token: CancelToken,
 }
 
-struct Shared {
+struct Shared<T> {
     operation: String,
-    is_done: AtomicBool,
-    result: Mutex<Option<Result<Answer>>>,
-    woken: Condvar,
-    signal: Arc<Signal>,
-    /// Whether the signal counts this call as having something new.
-    is_counted: AtomicBool,
+    mailbox: Mailbox<Cell<T>>,
 }
 
-impl Call {
+struct Cell<T> {
+    result: Option<Result<T>>,
+    is_taken: bool,
+}
+
+impl<T> Content for Cell<T> {
+    fn face(&self) -> Face {
+        let is_over = self.result.is_some();
+        Face { state: 0, is_over, has_news: is_over && !self.is_taken }
+    }
+}
+
+impl<T: Clone> Cell<T> {
+    fn take(&mut self) -> Option<Result<T>> {
+        self.is_taken = self.result.is_some();
+        self.result.clone()
+    }
+}
+
+impl<T: Clone + Send + 'static> Call<T> {
     pub(crate) fn start(
         pool: &Pool,
         signal: &Arc<Signal>,
         operation: &str,
-        work: impl FnOnce(&CancelToken) -> Result<Answer> + Send + 'static,
-    ) -> Result<Call> {
+        work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
+    ) -> Result<Self> {
+        let cell = Cell { result: None, is_taken: false };
         let shared = Arc::new(Shared {
             operation: operation.to_owned(),
-            is_done: AtomicBool::new(false),
-            result: Mutex::new(None),
-            woken: Condvar::new(),
-            signal: Arc::clone(signal),
-            is_counted: AtomicBool::new(false),
+            mailbox: Mailbox::new(cell, Some(Arc::clone(signal))),
         });
         let token = CancelToken::default();
         let completion = Completion(Arc::clone(&shared));
@@ -58,38 +69,17 @@ impl Call {
 
     /// Whether the answer, or the error, is there. Makes no system call.
     pub fn is_done(&self) -> bool {
-        self.shared.is_done.load(Ordering::Acquire)
+        self.shared.mailbox.face().is_over
     }
 
     /// The result, once it is there; the same one every time. Never blocks.
-    pub fn poll(&self) -> Option<Result<Answer>> {
-        if !self.is_done() {
-            return None;
-        }
-        self.shared.seen();
-        self.shared.result().clone()
+    pub fn poll(&self) -> Option<Result<T>> {
+        self.shared.mailbox.try_take(Cell::take).flatten()
     }
 
     /// Blocks until the result is there, at most for `timeout`; `None` when it is not.
-    pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Answer>> {
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut result = self.shared.result();
-        while result.is_none() {
-            result = match until {
-                None => self.shared.woken.wait(result).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    let waited = self.shared.woken.wait_timeout(result, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        let result = result.clone();
-        self.shared.seen();
-        result
+    pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<T>> {
+        self.shared.mailbox.wait(timeout, Cell::take)
     }
 
     /// Ends the request, whatever it waits for. The result is then an error of kind `cancelled`, unless the
@@ -101,51 +91,32 @@ impl Call {
     }
 }
 
-impl fmt::Debug for Call {
+impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("operation", &self.shared.operation)
-            .field("is_done", &self.is_done())
+            .field("is_done", &self.shared.mailbox.face().is_over)
             .finish()
     }
 }
 
-impl Shared {
-    fn result(&self) -> MutexGuard<'_, Option<Result<Answer>>> {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl<T> Shared<T> {
     /// The first result counts.
-    fn complete(&self, result: Result<Answer>) {
-        let mut slot = self.result();
-        if slot.is_some() {
-            return;
-        }
-        *slot = Some(result);
-        self.is_counted.store(true, Ordering::Release);
-        self.is_done.store(true, Ordering::Release);
-        drop(slot);
-        self.signal.add();
-        self.woken.notify_all();
-    }
-
-    fn seen(&self) {
-        if self.is_counted.swap(false, Ordering::AcqRel) {
-            self.signal.remove();
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.seen();
+    fn complete(&self, result: Result<T>) {
+        self.mailbox.write(|cell| {
+            let is_first = cell.result.is_none();
+            if is_first {
+                cell.result = Some(result);
+            }
+            is_first
+        });
     }
 }
 
 /// Tells the call that nobody will work on it any more.
-struct Completion(Arc<Shared>);
+struct Completion<T>(Arc<Shared<T>>);
 
-impl Drop for Completion {
+impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
         self.0.complete(Err(closed(&self.0.operation)));
     }

@@ -1,9 +1,9 @@
 //! [`Log`]: what the library does, for those who want to see it. Off by default; secrets never come here.
 
+use crate::mailbox::{Content, Face, Mailbox};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How much a message matters.
@@ -115,16 +115,25 @@ impl LogRecord {
 }
 
 /// Messages that wait for a host that fetches them. Bounded: the oldest make room.
-#[derive(Default)]
-pub(crate) struct LogQueue {
-    has_records: AtomicBool,
-    state: Mutex<QueueState>,
-}
+pub(crate) struct LogQueue(Mailbox<Records>);
 
 #[derive(Default)]
-struct QueueState {
-    records: VecDeque<LogRecord>,
+struct Records {
+    waiting: VecDeque<LogRecord>,
     dropped: u64,
+}
+
+impl Content for Records {
+    fn face(&self) -> Face {
+        let has_news = !self.waiting.is_empty() || self.dropped > 0;
+        Face { state: 0, is_over: false, has_news }
+    }
+}
+
+impl Default for LogQueue {
+    fn default() -> Self {
+        LogQueue(Mailbox::new(Records::default(), None))
+    }
 }
 
 impl LogQueue {
@@ -144,29 +153,28 @@ impl LogQueue {
             end -= 1;
         }
         let record = LogRecord::now(level, text[..end].to_owned());
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.records.len() == Self::MAX_RECORDS {
-            state.records.pop_front();
-            state.dropped += 1;
-        }
-        state.records.push_back(record);
-        self.has_records.store(true, Ordering::Release);
+        self.0.write(|records| {
+            if records.waiting.len() == Self::MAX_RECORDS {
+                records.waiting.pop_front();
+                records.dropped += 1;
+            }
+            records.waiting.push_back(record);
+            true
+        });
     }
 
     /// The oldest message that was not taken. Without one, one load.
     pub(crate) fn pop(&self) -> Option<LogRecord> {
-        if !self.has_records.load(Ordering::Acquire) {
+        if !self.0.face().has_news {
             return None;
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.dropped > 0 {
-            let dropped = std::mem::take(&mut state.dropped);
-            let text = format!("{dropped} messages were dropped: nobody took them");
-            return Some(LogRecord::now(Level::Warn, text));
-        }
-        let record = state.records.pop_front();
-        self.has_records.store(!state.records.is_empty(), Ordering::Release);
-        record
+        self.0.edit(|records| match std::mem::take(&mut records.dropped) {
+            0 => records.waiting.pop_front(),
+            dropped => {
+                let text = format!("{dropped} messages were dropped: nobody took them");
+                Some(LogRecord::now(Level::Warn, text))
+            }
+        })
     }
 }
 

@@ -25,9 +25,9 @@ use machine::Machine;
 pub(crate) use machine::Setup;
 use state::RunState;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use message::{CacheTokens, Tokens};
 pub use policy::{Decision, PermissionPolicy, PermissionReply, PermissionRule, QuestionPolicy};
@@ -68,30 +68,44 @@ impl Run {
         Ok(Run { id, state, inbox: Arc::clone(engine.inbox()) })
     }
 
-    /// The state, and everything that happened since the last poll. Never blocks; with nothing new it makes
-    /// no system call and no allocation.
+    /// The state, and everything that happened since the last poll: both as they were at one moment, so that `done`
+    /// and `failed` come with the last update and never before it. Never blocks; with nothing new it makes no system
+    /// call and no allocation.
     pub fn poll(&self) -> (State, Vec<Update>) {
         self.state.poll()
     }
 
-    /// The state, and the oldest update that was not taken yet. Never blocks.
+    /// The state, and the oldest update that was not taken yet. `done` and `failed` come with the last one. Never
+    /// blocks.
     pub fn poll_one(&self) -> (State, Option<Update>) {
         self.state.poll_one()
     }
 
-    /// The state without taking updates. Never blocks.
+    /// The state without taking updates: a run that is done may have some left. Never blocks.
     pub fn state(&self) -> State {
         self.state.state()
+    }
+
+    /// Whether the run is over and its last update was taken: no poll will give one any more. Never blocks.
+    pub fn is_drained(&self) -> bool {
+        self.state.is_drained()
+    }
+
+    /// Whether a poll would give an update. The client's descriptor is quiet afterwards until there is more: for event
+    /// loops that note who is ready and read later. Never blocks.
+    pub fn is_ready(&self) -> bool {
+        self.state.is_ready()
     }
 
     /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
     /// a timeout it waits as long as it takes.
     pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {
-        self.block(timeout, |inner, state| match state.pop(inner) {
-            Some(update) => Some(Some(update)),
-            None => inner.outcome.is_some().then_some(None),
-        })
-        .flatten()
+        self.state
+            .wait(timeout, |inner| match inner.pop() {
+                Some(update) => Some(Some(update)),
+                None => inner.outcome.is_some().then_some(None),
+            })
+            .flatten()
     }
 
     /// Every update in turn; blocks between them, and ends after the last one.
@@ -179,9 +193,9 @@ impl Run {
     /// # Errors
     /// The error of a run that failed; `timeout` when it is not sent in time, and the run goes on.
     pub fn detach(&self, timeout: Duration) -> Result<Detached> {
-        let is_sent = self.block(Some(timeout), |inner, _| {
-            (inner.is_sent || inner.outcome.is_some()).then_some(())
-        });
+        let is_sent = self
+            .state
+            .wait(Some(timeout), |inner| (inner.is_sent || inner.outcome.is_some()).then_some(()));
         let inner = self.state.read();
         if let Some(error) = inner.outcome.as_ref().and_then(|outcome| outcome.error.clone()) {
             return Err(error);
@@ -207,13 +221,6 @@ impl Run {
     /// What is known of the run as one JSON object: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
         let inner = self.state.read();
-        let (reply, error) = match &inner.outcome {
-            None => ("null".to_owned(), "null".to_owned()),
-            Some(outcome) => (
-                outcome.reply.to_json(),
-                outcome.error.as_ref().map_or_else(|| "null".to_owned(), Error::to_json),
-            ),
-        };
         let message_id = Some(&inner.message_id).filter(|id| !id.is_empty());
         let head = serde_json::json!({
             "state": self.state().as_str(),
@@ -221,8 +228,17 @@ impl Run {
             "text": inner.text,
             "sessionID": inner.session,
             "messageID": message_id,
-        })
-        .to_string();
+        });
+        let (reply, error) = match &inner.outcome {
+            None => (None, None),
+            Some(outcome) => (Some(Arc::clone(&outcome.reply)), outcome.error.clone()),
+        };
+        // A long reply takes a while to write: nobody must wait for that.
+        drop(inner);
+        let null = || "null".to_owned();
+        let reply = reply.map_or_else(null, |reply| reply.to_json());
+        let error = error.map_or_else(null, |error| error.to_json());
+        let head = head.to_string();
         format!(r#"{},"reply":{reply},"error":{error}}}"#, head.strip_suffix('}').unwrap_or(&head))
     }
 
@@ -238,33 +254,7 @@ impl Run {
 
     /// Blocks until the run is over, at most for `timeout`; whether it is.
     pub fn is_over_within(&self, timeout: Option<Duration>) -> bool {
-        self.block(timeout, |inner, _| inner.outcome.is_some().then_some(())).is_some()
-    }
-
-    /// Blocks until `look` finds something, at most for `timeout`.
-    fn block<T>(
-        &self,
-        timeout: Option<Duration>,
-        look: impl Fn(&mut state::Inner, &RunState) -> Option<T>,
-    ) -> Option<T> {
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut inner = self.state.read();
-        loop {
-            if let Some(found) = look(&mut inner, &self.state) {
-                return Some(found);
-            }
-            inner = match until {
-                None => self.state.woken().wait(inner).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    let waited = self.state.woken().wait_timeout(inner, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
+        self.state.wait(timeout, |inner| inner.outcome.is_some().then_some(())).is_some()
     }
 }
 

@@ -148,6 +148,10 @@ impl Suite {
                 "unit tests without TLS and mDNS",
                 &["test", "-p", "opencode-core", "--no-default-features", "--lib"],
             )?;
+            self.cargo(
+                "the mailbox in every order of its threads",
+                &["test", "-p", "opencode-loom"],
+            )?;
             language_server::ensure()?;
             self.cargo("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
         }

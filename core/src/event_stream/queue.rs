@@ -5,29 +5,22 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::feed::Listener;
+use crate::mailbox::{Content, Face, Mailbox};
 use crate::signal::Signal;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Text of events that is kept for a slow reader.
 const MAX_BYTES: usize = 32 << 20;
 
 /// Between the feed and one reader.
-pub(crate) struct Queue {
-    /// There is something to take. Read without the lock, so that a tick without news costs nothing.
-    has_news: AtomicBool,
-    is_over: AtomicBool,
-    inner: Mutex<Inner>,
-    woken: Condvar,
-    signal: Arc<Signal>,
-    max_events: usize,
-}
+pub(crate) struct Queue(Mailbox<Inner>);
 
 struct Inner {
     events: VecDeque<StreamEvent>,
     bytes: usize,
+    max_events: usize,
     /// Dropped in front of `events`.
     dropped: u64,
     filter: Filter,
@@ -38,8 +31,6 @@ struct Inner {
     is_gap_told: bool,
     over: Option<Error>,
     is_over_told: bool,
-    /// Whether the signal counts this stream as having something new.
-    is_counted: bool,
 }
 
 enum Filter {
@@ -49,15 +40,24 @@ enum Filter {
     Directory(String),
 }
 
-impl Inner {
-    fn has_news(&self) -> bool {
-        !self.events.is_empty() || self.dropped > 0 || (self.over.is_some() && !self.is_over_told)
+impl Content for Inner {
+    fn face(&self) -> Face {
+        let has_event = !self.events.is_empty() || self.dropped > 0;
+        Face {
+            state: 0,
+            is_over: self.over.is_some(),
+            has_news: has_event || (self.over.is_some() && !self.is_over_told),
+        }
     }
+}
 
-    fn push(&mut self, event: StreamEvent, max_events: usize) {
+impl Inner {
+    fn push(&mut self, event: StreamEvent) {
         self.bytes += size(&event);
         self.events.push_back(event);
-        while self.events.len() > max_events || (self.bytes > MAX_BYTES && self.events.len() > 1) {
+        while self.events.len() > self.max_events
+            || (self.bytes > MAX_BYTES && self.events.len() > 1)
+        {
             if let Some(old) = self.events.pop_front() {
                 self.bytes -= size(&old);
                 self.dropped += 1;
@@ -89,76 +89,58 @@ impl Inner {
         }
     }
 
-    fn settle(&mut self, max_events: usize) {
+    /// Tells the reader that nothing is missed from here on; whether there was something to tell.
+    fn settle(&mut self) -> bool {
         let is_connected = self.is_up && !matches!(self.filter, Filter::Unresolved);
-        if is_connected && !self.is_connected && self.over.is_none() {
-            self.push(StreamEvent::Connected, max_events);
+        let is_new = is_connected && !self.is_connected && self.over.is_none();
+        if is_new {
+            self.push(StreamEvent::Connected);
             self.is_gap_told = false;
         }
         self.is_connected = is_connected;
+        is_new
+    }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        self.over.is_none()
+            && match &self.filter {
+                Filter::All => true,
+                Filter::Unresolved => false,
+                Filter::Directory(directory) => event.directory.as_ref() == Some(directory),
+            }
     }
 }
 
 impl Queue {
     pub(crate) fn new(needs_directory: bool, max_events: usize, signal: Arc<Signal>) -> Self {
         let filter = if needs_directory { Filter::Unresolved } else { Filter::All };
-        Queue {
-            has_news: AtomicBool::new(false),
-            is_over: AtomicBool::new(false),
-            inner: Mutex::new(Inner {
-                events: VecDeque::new(),
-                bytes: 0,
-                dropped: 0,
-                filter,
-                is_up: false,
-                is_connected: false,
-                is_gap_told: false,
-                over: None,
-                is_over_told: false,
-                is_counted: false,
-            }),
-            woken: Condvar::new(),
-            signal,
+        let inner = Inner {
+            events: VecDeque::new(),
+            bytes: 0,
             max_events,
-        }
+            dropped: 0,
+            filter,
+            is_up: false,
+            is_connected: false,
+            is_gap_told: false,
+            over: None,
+            is_over_told: false,
+        };
+        Queue(Mailbox::new(inner, Some(signal)))
     }
 
-    /// The reader's side: without news two loads; with news it never waits for the feed, and rather leaves
-    /// it for the next time.
+    /// The reader's side: without news one load; with news it never waits for the feed, and rather leaves it for the
+    /// next time.
     pub(super) fn poll(&self) -> Result<Option<StreamEvent>> {
-        if !self.has_news.load(Ordering::Acquire) && !self.is_over() {
-            return Ok(None);
-        }
-        match self.inner.try_lock() {
-            Ok(mut inner) => self.take(&mut inner),
-            Err(TryLockError::Poisoned(poisoned)) => self.take(&mut poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => Ok(None),
-        }
+        self.0.try_take(Inner::take).unwrap_or(Ok(None))
     }
 
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<StreamEvent>> {
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut inner = self.lock();
-        loop {
-            if let Some(event) = self.take(&mut inner)? {
-                return Ok(Some(event));
-            }
-            inner = match until {
-                None => self.woken.wait(inner).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Ok(None);
-                    }
-                    let waited = self.woken.wait_timeout(inner, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
+        self.0.wait(timeout, |inner| inner.take().transpose()).transpose()
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
+        self.0.face().is_over
     }
 
     /// The server's name of the directory is known.
@@ -167,6 +149,7 @@ impl Queue {
             if matches!(inner.filter, Filter::Unresolved) {
                 inner.filter = Filter::Directory(directory);
             }
+            false
         });
     }
 
@@ -183,64 +166,24 @@ impl Queue {
     fn end(&self, error: Error) {
         let is_closed = error.kind() == ErrorKind::Closed;
         self.change(|inner| {
-            self.is_over.store(true, Ordering::Release);
             inner.over.get_or_insert(error);
             if is_closed {
                 (inner.events, inner.bytes, inner.dropped) = (VecDeque::new(), 0, 0);
                 // Who closed it knows: nobody has to be woken to be told.
                 inner.is_over_told = true;
             }
+            !is_closed
         });
-    }
-
-    fn take(&self, inner: &mut Inner) -> Result<Option<StreamEvent>> {
-        let taken = inner.take();
-        if !inner.has_news() {
-            self.has_news.store(false, Ordering::Release);
-            self.uncount(inner);
-        }
-        taken
-    }
-
-    fn uncount(&self, inner: &mut Inner) {
-        if std::mem::take(&mut inner.is_counted) {
-            self.signal.remove();
-        }
     }
 
     /// Whether there is something to take; the signal forgets it until something more comes.
     pub(super) fn is_ready(&self) -> bool {
-        let mut inner = self.lock();
-        self.uncount(&mut inner);
-        inner.has_news() || inner.over.is_some()
+        self.0.is_ready() || self.is_over()
     }
 
-    /// The feed's side.
-    fn change(&self, change: impl FnOnce(&mut Inner)) {
-        // Spins instead of sleeping on the lock: a host that finds a sleeper has to wake it by a system call.
-        let mut inner = loop {
-            match self.inner.try_lock() {
-                Ok(inner) => break inner,
-                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        };
-        change(&mut inner);
-        inner.settle(self.max_events);
-        let has_news = inner.has_news();
-        self.has_news.store(has_news, Ordering::Release);
-        let was_counted = std::mem::replace(&mut inner.is_counted, has_news);
-        drop(inner);
-        match (was_counted, has_news) {
-            (false, true) => self.signal.add(),
-            (true, false) => self.signal.remove(),
-            _ => {}
-        }
-        self.woken.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The feed's side. `change` says whether it brought something to take.
+    fn change(&self, change: impl FnOnce(&mut Inner) -> bool) {
+        self.0.write(|inner| change(inner) | inner.settle());
     }
 }
 
@@ -251,16 +194,22 @@ impl Listener for Queue {
 
     /// The server greeted: should the connection end before anything else comes, that is another gap.
     fn connected(&self) {
-        self.change(|inner| inner.is_gap_told = false);
+        self.change(|inner| {
+            inner.is_gap_told = false;
+            false
+        });
     }
 
     fn settled(&self) {
-        self.change(|inner| inner.is_up = true);
+        self.change(|inner| {
+            inner.is_up = true;
+            false
+        });
     }
 
     fn lost(&self, error: &Error) {
         let was_up = {
-            let inner = self.lock();
+            let inner = self.0.read();
             inner.is_up || inner.is_connected
         };
         let is_final = match error.kind() {
@@ -274,9 +223,11 @@ impl Listener for Queue {
         }
         self.change(|inner| {
             inner.is_up = false;
-            if !std::mem::replace(&mut inner.is_gap_told, true) && inner.over.is_none() {
-                inner.push(StreamEvent::Gap(error.clone()), self.max_events);
+            let is_new = !std::mem::replace(&mut inner.is_gap_told, true) && inner.over.is_none();
+            if is_new {
+                inner.push(StreamEvent::Gap(error.clone()));
             }
+            is_new
         });
     }
 
@@ -285,29 +236,13 @@ impl Listener for Queue {
     }
 
     fn event(&self, event: &Arc<Event>, _: &CancelToken) {
-        let is_wanted = {
-            let inner = self.lock();
-            inner.over.is_none()
-                && match &inner.filter {
-                    Filter::All => true,
-                    Filter::Unresolved => false,
-                    Filter::Directory(directory) => event.directory.as_ref() == Some(directory),
-                }
-        };
-        if is_wanted {
-            self.change(|inner| {
-                inner.push(StreamEvent::Server(Arc::clone(event)), self.max_events);
-            });
-        }
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut inner.is_counted) {
-            self.signal.remove();
-        }
+        self.0.write(|inner| {
+            let is_wanted = inner.is_wanted(event);
+            if is_wanted {
+                inner.push(StreamEvent::Server(Arc::clone(event)));
+            }
+            is_wanted
+        });
     }
 }
 
@@ -364,7 +299,7 @@ mod tests {
             tell(&queue, &i.to_string(), "/p", 1 << 20);
         }
         assert_eq!(kinds(&queue)[..2], ["lagged 9", "9"]);
-        assert_eq!(queue.lock().bytes, 0);
+        assert_eq!(queue.0.read().bytes, 0);
         tell(&queue, "huge", "/p", 40 << 20);
         assert_eq!(kinds(&queue), ["huge"], "one is kept whatever its size");
     }

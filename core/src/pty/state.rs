@@ -1,10 +1,11 @@
 //! [`Screen`]: what a terminal printed and nobody has read yet, and what waits to be typed into it.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mailbox::{Content, Face, Mailbox};
 use crate::signal::Signal;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of output kept for a reader who takes his time; then the connection is not read any more.
 pub(super) const MAX_OUTPUT: usize = 1 << 20;
@@ -32,12 +33,7 @@ pub(super) enum End {
 }
 
 /// The state that the host and the terminal's thread share.
-pub(super) struct Screen {
-    inner: Mutex<Inner>,
-    /// Rung when there is output, room for output, or an end.
-    changed: Condvar,
-    signal: Arc<Signal>,
-}
+pub(super) struct Screen(Mailbox<Inner>);
 
 struct Inner {
     output: String,
@@ -52,233 +48,198 @@ struct Inner {
     /// Whether a thread is busy with the input.
     is_sending: bool,
     end: Option<End>,
-    /// Whether the signal counts this terminal as having something new.
-    is_counted: bool,
+    is_end_told: bool,
+}
+
+impl Content for Inner {
+    fn face(&self) -> Face {
+        let is_over = self.end.is_some();
+        Face {
+            state: 0,
+            is_over,
+            has_news: !self.output.is_empty() || (is_over && !self.is_end_told),
+        }
+    }
+}
+
+impl Inner {
+    /// All output, or the end once there is none; `None` when there is neither.
+    fn take(&mut self) -> Option<Result<Option<String>>> {
+        if !self.output.is_empty() {
+            let text = std::mem::take(&mut self.output);
+            self.cursor += utf16_len(&text);
+            return Some(Ok(Some(text)));
+        }
+        let end = self.end.as_ref()?;
+        self.is_end_told = true;
+        Some(match end {
+            End::Failed(error) => Err(error.clone()),
+            _ => Ok(None),
+        })
+    }
 }
 
 impl Screen {
     pub(super) fn new(cursor: i64, signal: Arc<Signal>) -> Self {
-        Screen {
-            inner: Mutex::new(Inner {
-                output: String::new(),
-                cursor,
-                has_gap: false,
-                is_suspect: false,
-                input: VecDeque::new(),
-                input_bytes: 0,
-                is_sending: false,
-                end: None,
-                is_counted: false,
-            }),
-            changed: Condvar::new(),
-            signal,
-        }
+        let inner = Inner {
+            output: String::new(),
+            cursor,
+            has_gap: false,
+            is_suspect: false,
+            input: VecDeque::new(),
+            input_bytes: 0,
+            is_sending: false,
+            end: None,
+            is_end_told: false,
+        };
+        Screen(Mailbox::new(inner, Some(signal)))
     }
 
     /// The host takes all output; `""` when none came in time, `None` after the end.
     pub(super) fn read(&self, timeout: Option<Duration>) -> Result<Option<String>> {
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut inner = self.inner();
-        loop {
-            if !inner.output.is_empty() {
-                let text = std::mem::take(&mut inner.output);
-                inner.cursor += utf16_len(&text);
-                if inner.end.is_none() {
-                    self.seen(&mut inner);
-                }
-                drop(inner);
-                self.changed.notify_all();
-                return Ok(Some(text));
-            }
-            match inner.end.clone() {
-                Some(End::Failed(error)) => {
-                    self.seen(&mut inner);
-                    return Err(error);
-                }
-                Some(_) => {
-                    self.seen(&mut inner);
-                    return Ok(None);
-                }
-                None => {}
-            }
-            inner = match until {
-                None if timeout.is_none() => {
-                    self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner)
-                }
-                until => {
-                    let left = until
-                        .map_or(Duration::MAX, |u| u.saturating_duration_since(Instant::now()));
-                    if left.is_zero() {
-                        return Ok(Some(String::new()));
-                    }
-                    let waited = self.changed.wait_timeout(inner, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
+        let taken = match timeout {
+            Some(Duration::ZERO) => self.0.try_take(Inner::take).flatten(),
+            timeout => self.0.wait(timeout, Inner::take),
+        };
+        taken.unwrap_or_else(|| Ok(Some(String::new())))
     }
 
     /// Whether a read would give something; what is there counts as seen.
     pub(super) fn look(&self) -> bool {
-        let mut inner = self.inner();
-        self.seen(&mut inner);
-        !inner.output.is_empty() || inner.end.is_some()
+        self.0.is_ready() || self.0.face().is_over
     }
 
     /// The thread adds output, and waits while nobody reads; false when the terminal was closed.
     pub(super) fn push(&self, text: &str) -> bool {
-        let mut inner = self.inner();
-        while inner.output.len() >= MAX_OUTPUT && inner.end.is_none() {
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
-        if inner.end.is_some() {
-            return false;
-        }
-        inner.output.push_str(text);
-        self.ring(inner);
-        true
+        // Nobody else adds any.
+        self.0.wait(None, |inner| {
+            (inner.output.len() < MAX_OUTPUT || inner.end.is_some()).then_some(())
+        });
+        self.0.write(|inner| {
+            let is_open = inner.end.is_none();
+            if is_open {
+                inner.output.push_str(text);
+            }
+            is_open
+        })
     }
 
     /// Notes where the output goes on; `is_gap` when what lies between was lost.
     pub(super) fn move_to(&self, position: i64, is_gap: bool) {
-        let mut inner = self.inner();
-        inner.cursor = position - utf16_len(&inner.output);
-        inner.has_gap |= is_gap;
+        self.0.edit(|inner| {
+            inner.cursor = position - utf16_len(&inner.output);
+            inner.has_gap |= is_gap;
+        });
     }
 
     /// The connection broke: should the program end before there is a new one, its last words are lost.
     pub(super) fn suspect(&self) {
-        self.inner().is_suspect = true;
+        self.0.edit(|inner| inner.is_suspect = true);
     }
 
     pub(super) fn trust(&self) {
-        self.inner().is_suspect = false;
+        self.0.edit(|inner| inner.is_suspect = false);
     }
 
     /// The first end counts.
     pub(super) fn finish(&self, end: End) {
-        let mut inner = self.inner();
-        if inner.end.is_some() {
-            return;
-        }
-        inner.has_gap |= inner.is_suspect && matches!(end, End::Exited(_));
-        inner.end = Some(end);
-        inner.input.clear();
-        self.ring(inner);
+        self.0.write(|inner| {
+            let is_first = inner.end.is_none();
+            if is_first {
+                inner.has_gap |= inner.is_suspect && matches!(end, End::Exited(_));
+                inner.end = Some(end);
+                inner.input.clear();
+            }
+            is_first
+        });
     }
 
     /// Takes input; true when nobody is busy with the input yet, and the caller must see to it.
     pub(super) fn enter(&self, input: Input) -> Result<bool> {
-        let mut inner = self.inner();
-        match &inner.end {
-            None => {}
-            Some(End::Failed(error)) => return Err(error.clone()),
-            Some(end) => {
-                let why = match end {
-                    End::Closed => "it was closed on this side",
-                    _ => "its program has ended",
-                };
-                let text = format!("pty: the terminal takes no input: {why}");
-                return Err(Error::new(ErrorKind::Closed, text));
+        self.0.edit(|inner| {
+            match &inner.end {
+                None => {}
+                Some(End::Failed(error)) => return Err(error.clone()),
+                Some(end) => {
+                    let why = match end {
+                        End::Closed => "it was closed on this side",
+                        _ => "its program has ended",
+                    };
+                    let text = format!("pty: the terminal takes no input: {why}");
+                    return Err(Error::new(ErrorKind::Closed, text));
+                }
             }
-        }
-        let bytes = match &input {
-            Input::Text(text) => text.len(),
-            Input::Size(..) => 0,
-        };
-        if inner.input_bytes + bytes > MAX_INPUT {
-            let text = format!(
-                "pty: {} bytes wait to be typed and {MAX_INPUT} is the limit; write this again later",
-                inner.input_bytes
-            );
-            return Err(Error::new(ErrorKind::Limit, text).with_retryable(true));
-        }
-        inner.input_bytes += bytes;
-        match (inner.input.back_mut(), input) {
-            (Some(Input::Text(before)), Input::Text(text)) => before.push_str(&text),
-            (Some(Input::Size(cols, rows)), Input::Size(c, r)) => (*cols, *rows) = (c, r),
-            (_, input) => inner.input.push_back(input),
-        }
-        Ok(!std::mem::replace(&mut inner.is_sending, true))
+            let bytes = match &input {
+                Input::Text(text) => text.len(),
+                Input::Size(..) => 0,
+            };
+            if inner.input_bytes + bytes > MAX_INPUT {
+                let text = format!(
+                    "pty: {} bytes wait to be typed and {MAX_INPUT} is the limit; write this again later",
+                    inner.input_bytes
+                );
+                return Err(Error::new(ErrorKind::Limit, text).with_retryable(true));
+            }
+            inner.input_bytes += bytes;
+            match (inner.input.back_mut(), input) {
+                (Some(Input::Text(before)), Input::Text(text)) => before.push_str(&text),
+                (Some(Input::Size(cols, rows)), Input::Size(c, r)) => (*cols, *rows) = (c, r),
+                (_, input) => inner.input.push_back(input),
+            }
+            Ok(!std::mem::replace(&mut inner.is_sending, true))
+        })
     }
 
     /// The next input to be sent; `None` ends the caller's duty.
     pub(super) fn next_input(&self) -> Option<Input> {
-        let mut inner = self.inner();
-        let next = inner.input.pop_front();
-        match &next {
-            Some(Input::Text(text)) => inner.input_bytes -= text.len(),
-            Some(Input::Size(..)) => {}
-            None => inner.is_sending = false,
-        }
-        next
+        self.0.edit(|inner| {
+            let next = inner.input.pop_front();
+            match &next {
+                Some(Input::Text(text)) => inner.input_bytes -= text.len(),
+                Some(Input::Size(..)) => {}
+                None => inner.is_sending = false,
+            }
+            next
+        })
     }
 
     /// Leaves the input for later: there is no connection.
     pub(super) fn pause_input(&self) {
-        self.inner().is_sending = false;
+        self.0.edit(|inner| inner.is_sending = false);
     }
 
     /// Whether input waits that nobody is busy with; the caller must see to it.
     pub(super) fn claim_input(&self) -> bool {
-        let mut inner = self.inner();
-        let is_waiting = !inner.is_sending && !inner.input.is_empty();
-        inner.is_sending |= is_waiting;
-        is_waiting
+        self.0.edit(|inner| {
+            let is_waiting = !inner.is_sending && !inner.input.is_empty();
+            inner.is_sending |= is_waiting;
+            is_waiting
+        })
     }
 
     pub(super) fn end(&self) -> Option<End> {
-        self.inner().end.clone()
+        self.0.read().end.clone()
     }
 
     /// Whether the end has come and everything before it was read.
     pub(super) fn is_over(&self) -> bool {
-        let inner = self.inner();
+        let inner = self.0.read();
         inner.end.is_some() && inner.output.is_empty()
     }
 
     /// Where the next read begins.
     pub(super) fn cursor(&self) -> i64 {
-        self.inner().cursor
+        self.0.read().cursor
     }
 
     /// Where the output that was received ends.
     pub(super) fn received(&self) -> i64 {
-        let inner = self.inner();
+        let inner = self.0.read();
         inner.cursor + utf16_len(&inner.output)
     }
 
     pub(super) fn has_gap(&self) -> bool {
-        self.inner().has_gap
-    }
-
-    fn ring(&self, mut inner: MutexGuard<'_, Inner>) {
-        let is_first = !std::mem::replace(&mut inner.is_counted, true);
-        drop(inner);
-        if is_first {
-            // After the lock is free: a host that is woken must find something to take.
-            self.signal.add();
-        }
-        self.changed.notify_all();
-    }
-
-    fn seen(&self, inner: &mut Inner) {
-        if std::mem::replace(&mut inner.is_counted, false) {
-            self.signal.remove();
-        }
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if inner.is_counted {
-            self.signal.remove();
-        }
+        self.0.read().has_gap
     }
 }
 

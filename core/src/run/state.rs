@@ -2,14 +2,16 @@
 
 use super::machine::Outcome;
 use super::update::{Queue, Update};
+use crate::mailbox::{Content, Face, Mailbox, Reading};
 use crate::signal::Signal;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Where a run stands, for the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum State {
     /// Being sent, queued or running.
+    #[default]
     Pending,
     /// A permission or question is open, and only the host can answer it.
     Waiting,
@@ -46,22 +48,14 @@ impl State {
 }
 
 /// Shared between one run's handle and the engine.
-pub(crate) struct RunState {
-    state: AtomicU8,
-    /// Rises with every update.
-    version: AtomicU64,
-    seen: AtomicU64,
-    inner: Mutex<Inner>,
-    woken: Condvar,
-    signal: Arc<Signal>,
-    is_counted: AtomicBool,
-    /// Nobody holds the handle any more: updates would be kept for nobody.
-    is_abandoned: AtomicBool,
-}
+pub(crate) struct RunState(Mailbox<Inner>);
 
 #[derive(Default)]
 pub(crate) struct Inner {
     queue: Queue,
+    state: State,
+    /// Nobody holds the handle any more: updates would be kept for nobody.
+    is_abandoned: bool,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) text: String,
     pub(crate) why: String,
@@ -70,129 +64,94 @@ pub(crate) struct Inner {
     pub(crate) is_sent: bool,
 }
 
+impl Inner {
+    /// Takes the oldest update.
+    pub(crate) fn pop(&mut self) -> Option<Update> {
+        self.queue.pop()
+    }
+}
+
+impl Content for Inner {
+    fn face(&self) -> Face {
+        Face {
+            state: self.state as u8,
+            is_over: self.state.is_over(),
+            has_news: !self.queue.is_empty(),
+        }
+    }
+}
+
 impl RunState {
     pub(crate) fn new(message_id: String, signal: Arc<Signal>) -> Self {
-        RunState {
-            state: AtomicU8::new(0),
-            version: AtomicU64::new(0),
-            seen: AtomicU64::new(0),
-            inner: Mutex::new(Inner { message_id, ..Inner::default() }),
-            woken: Condvar::new(),
-            signal,
-            is_counted: AtomicBool::new(false),
-            is_abandoned: AtomicBool::new(false),
-        }
+        let inner = Inner { message_id, ..Inner::default() };
+        RunState(Mailbox::new(inner, Some(signal)))
     }
 
     pub(crate) fn state(&self) -> State {
-        State::from_u8(self.state.load(Ordering::Acquire))
+        State::from_u8(self.0.face().state)
     }
 
-    /// The host's side: everything new. With nothing new this is two loads and no system call; with something
-    /// new it never waits for the engine, and rather leaves it for the next time.
+    /// Whether the run is over and its last update was taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        let face = self.0.face();
+        face.is_over && !face.has_news
+    }
+
+    /// The host's side: everything new, and where the run stands with it.
     pub(crate) fn poll(&self) -> (State, Vec<Update>) {
-        let version = self.version.load(Ordering::Acquire);
-        if version == self.seen.load(Ordering::Relaxed) {
-            return (self.state(), Vec::new());
-        }
-        let mut inner = match self.inner.try_lock() {
-            Ok(inner) => inner,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return (State::Pending, Vec::new()),
-        };
-        let updates = inner.queue.take();
-        self.mark_seen();
-        (self.state(), updates)
+        let (state, updates) = self.0.poll(|inner| inner.queue.take());
+        (State::from_u8(state), updates.unwrap_or_default())
     }
 
     /// The oldest update, for hosts that take one at a time.
     pub(crate) fn poll_one(&self) -> (State, Option<Update>) {
-        let version = self.version.load(Ordering::Acquire);
-        if version == self.seen.load(Ordering::Relaxed) {
-            return (self.state(), None);
-        }
-        let mut inner = match self.inner.try_lock() {
-            Ok(inner) => inner,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return (State::Pending, None),
-        };
-        let update = self.pop(&mut inner);
-        (self.state(), update)
+        let (state, update) = self.0.poll(Inner::pop);
+        (State::from_u8(state), update.flatten())
     }
 
-    /// Takes the oldest update under the lock that the caller holds.
-    pub(crate) fn pop(&self, inner: &mut Inner) -> Option<Update> {
-        let update = inner.queue.pop();
-        if inner.queue.is_empty() {
-            self.mark_seen();
-        }
-        update
-    }
-
-    fn mark_seen(&self) {
-        // Read under the lock: the engine raises it under the lock too.
-        self.seen.store(self.version.load(Ordering::Acquire), Ordering::Relaxed);
-        if self.is_counted.swap(false, Ordering::AcqRel) {
-            self.signal.remove();
-        }
+    /// Whether a poll would give something; the signal forgets it until more comes.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.is_ready()
     }
 
     /// What there is to know, for the host. Blocks for as long as the engine needs to note an update.
-    pub(crate) fn read(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn read(&self) -> Reading<'_, Inner> {
+        self.0.read()
     }
 
-    pub(crate) fn woken(&self) -> &Condvar {
-        &self.woken
+    /// Blocks until `look` finds something, at most for `timeout`.
+    pub(crate) fn wait<T>(
+        &self,
+        timeout: Option<Duration>,
+        look: impl FnMut(&mut Inner) -> Option<T>,
+    ) -> Option<T> {
+        self.0.wait(timeout, look)
     }
 
     pub(crate) fn abandon(&self) {
-        self.is_abandoned.store(true, Ordering::Release);
-        let mut inner = self.read();
-        let _ = inner.queue.take();
-        self.mark_seen();
+        let left = self.0.edit(|inner| {
+            inner.is_abandoned = true;
+            inner.queue.take()
+        });
+        drop(left);
     }
 
     /// The engine's side: notes what a step brought.
     pub(crate) fn write(&self, change: impl FnOnce(&mut Inner) -> (State, Vec<Update>)) {
-        // Spins instead of sleeping on the lock: a host that finds a sleeper has to wake it by a system call.
-        let mut inner = loop {
-            match self.inner.try_lock() {
-                Ok(inner) => break inner,
-                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        };
-        let (state, updates) = change(&mut inner);
-        let has_news = !updates.is_empty() && !self.is_abandoned.load(Ordering::Acquire);
-        for update in updates.into_iter().filter(|_| has_news) {
-            inner.queue.push(update);
-        }
-        self.state.store(state as u8, Ordering::Release);
-        let is_first = has_news && !self.is_counted.swap(true, Ordering::AcqRel);
-        if has_news {
-            self.version.fetch_add(1, Ordering::Release);
-        }
-        drop(inner);
-        if is_first {
-            // After the lock is free: a host that is woken must find something to take.
-            self.signal.add();
-        }
-        self.woken.notify_all();
-    }
-}
-
-impl Drop for RunState {
-    fn drop(&mut self) {
-        if self.is_counted.swap(false, Ordering::AcqRel) {
-            self.signal.remove();
-        }
+        self.0.write(|inner| {
+            let (state, updates) = change(inner);
+            inner.state = state;
+            let has_news = !updates.is_empty() && !inner.is_abandoned;
+            updates.into_iter().filter(|_| has_news).for_each(|update| inner.queue.push(update));
+            has_news
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
 
     fn status(why: &str) -> Update {
         Update::Status { why: why.to_owned() }
@@ -209,17 +168,18 @@ mod tests {
         assert_eq!(state.state(), State::Waiting);
     }
 
+    fn text(part: &str) -> Update {
+        Update::Text(super::super::update::TextUpdate {
+            delta: "x".to_owned(),
+            replaces: false,
+            message_id: "m".to_owned(),
+            part_id: part.to_owned(),
+        })
+    }
+
     #[test]
     fn one_at_a_time_gives_them_all() {
         let state = RunState::new("msg_1".to_owned(), Arc::default());
-        let text = |part: &str| {
-            Update::Text(super::super::update::TextUpdate {
-                delta: "x".to_owned(),
-                replaces: false,
-                message_id: "m".to_owned(),
-                part_id: part.to_owned(),
-            })
-        };
         state.write(|_| (State::Pending, vec![text("a"), text("b"), status("c")]));
         let mut count = 0;
         while state.poll_one().1.is_some() {
@@ -234,5 +194,41 @@ mod tests {
         state.abandon();
         state.write(|_| (State::Pending, vec![status("a")]));
         assert!(state.poll().1.is_empty());
+    }
+
+    /// A host's loop against an engine that ends the run at any moment of it.
+    #[test]
+    fn the_loop_of_the_readme_gets_everything_ten_thousand_times() {
+        let (start, started) = mpsc::channel::<(u32, Arc<RunState>)>();
+        let engine = std::thread::spawn(move || {
+            for (i, run) in started {
+                (0..i % 61 * 7).for_each(|_| std::hint::spin_loop());
+                run.write(|_| (State::Waiting, vec![status("a")]));
+                run.write(|_| (State::Done, vec![text("b"), text("c")]));
+            }
+        });
+        for i in 0..10_000 {
+            let run = Arc::new(RunState::new("msg_1".to_owned(), Arc::default()));
+            start.send((i, Arc::clone(&run))).unwrap();
+            let mut got = Vec::new();
+            loop {
+                let (state, updates) = match i % 2 {
+                    0 => run.poll(),
+                    _ => {
+                        let (state, update) = run.poll_one();
+                        (state, update.into_iter().collect())
+                    }
+                };
+                got.extend(updates.iter().map(Update::kind));
+                if state.is_over() {
+                    break;
+                }
+            }
+            assert_eq!(got, ["status", "text", "text"], "loop {i}");
+            let (state, rest) = run.poll();
+            assert_eq!((state, rest.len()), (State::Done, 0), "loop {i}");
+        }
+        drop(start);
+        engine.join().unwrap();
     }
 }

@@ -25,7 +25,7 @@ fn places(module: &str) -> Vec<PathBuf> {
         false => format!("{module}.rs"),
     };
     let folders = ["../core/src", "../xtask", "../bindings-c/src", "../bindings-lua/src"];
-    let folders = folders.into_iter().chain(["it", "alone", "src", "lua", "python", "c"]);
+    let folders = folders.into_iter().chain(["it", "alone", "src", "loom", "lua", "python", "c"]);
     let all = folders.flat_map(|folder| files_below(&tests.join(folder)));
     all.filter(|path| path.file_name().is_some_and(|file| *file == *name)).collect()
 }
