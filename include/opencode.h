@@ -31,6 +31,7 @@
  * - Texts are UTF-8 and end with NUL. Those that go in are used during the call only; those that come out belong
  *   to the reply that gave them.
  * - What is handed out is freed once, with the function named like its type. Handles may be freed in any order.
+ *   A function that fails writes NULL where it would have handed one out.
  * - Every function may be called from any thread. A reply belongs to one thread at a time.
  * - Times are in milliseconds. A function that can block says so; all others return at once.
  * - Nothing is thrown, nothing is printed, no callback is called.
@@ -78,6 +79,10 @@ typedef enum {
      * A server could not be started; `code` says why: missing, exited, timeout, port or platform.
      */
     OPENCODE_STATUS_START = 13,
+    /**
+     * The system of this program gives no more descriptors or threads; close what is not needed, or raise the limit.
+     */
+    OPENCODE_STATUS_EXHAUSTED = 14,
     /**
      * 400, 422 and all other statuses of 4xx without a kind of their own.
      */
@@ -287,7 +292,7 @@ void opencode_client_free(OpencodeClient *client);
  * A descriptor that is readable while any run or call of the client has something new; polling them clears it.
  * For select, poll, epoll and event loops. It belongs to the client: watch it, and do nothing else with it.
  *
- * @param fd  Receives the descriptor; on Windows, a socket.
+ * @param fd  Receives the descriptor; on Windows, a socket. -1 on failure.
  */
 OpencodeStatus opencode_client_fd(const OpencodeClient *client,
                                   int64_t *fd,
@@ -639,7 +644,8 @@ OpencodeStatus opencode_pty_read(const OpencodePty *pty,
  *
  * @param text   May hold control characters; "\x03" is Ctrl-C.
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
- * @return CLOSED when the terminal is over, LIMIT when a megabyte waits to be sent: write it again later.
+ * @return CLOSED when the terminal is over, LIMIT when a megabyte waits to be sent: write it again later. One text
+ *         may be longer: it is sent in parts.
  */
 OpencodeStatus opencode_pty_write(const OpencodePty *pty,
                                   const char *text,

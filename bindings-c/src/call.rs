@@ -1,7 +1,7 @@
 //! Calls: operations in the background.
 
 use crate::client::{OpencodeClient, checked};
-use crate::guard::{borrow, free, guard, hand_out, null};
+use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn opencode_call_start(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(call, error, || {
             let client = &borrow(client, "client")?.client;
             let operation = required(operation, "operation")?;
             let arguments = optional(arguments_json, "arguments_json")?.unwrap_or("");

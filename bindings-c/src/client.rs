@@ -1,6 +1,6 @@
 //! Clients: handles to one server.
 
-use crate::guard::{borrow, free, guard, hand_out};
+use crate::guard::{borrow, free, guard, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn opencode_client_new(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(client, error, || {
             let options = optional(options_json, "options_json")?.unwrap_or("");
             let made = Client::new(ClientOptions::from_json(options)?)?;
             hand_out(client, "client", OpencodeClient { client: made })?;
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn opencode_client_free(client: *mut OpencodeClient) {
 /// A descriptor that is readable while any run or call of the client has something new; polling them clears it.
 /// For select, poll, epoll and event loops. It belongs to the client: watch it, and do nothing else with it.
 ///
-/// @param fd  Receives the descriptor; on Windows, a socket.
+/// @param fd  Receives the descriptor; on Windows, a socket. -1 on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_client_fd(
     client: *const OpencodeClient,
@@ -75,9 +75,13 @@ pub unsafe extern "C" fn opencode_client_fd(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
+        let mut fd = fd.as_mut();
+        if let Some(fd) = fd.as_deref_mut() {
+            *fd = -1;
+        }
         guard(error, || {
             let found = borrow(client, "client")?.client.fd()?;
-            match fd.as_mut() {
+            match fd {
                 Some(fd) => *fd = found,
                 None => return Err(crate::guard::null("fd")),
             }

@@ -2,7 +2,7 @@
 
 use crate::call::timeout;
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, free, guard, hand_out, null};
+use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::optional;
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn opencode_events_open(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(events, error, || {
             let client = &borrow(client, "client")?.client;
             let options = optional(options_json, "options_json")?.unwrap_or("");
             if events.is_null() {

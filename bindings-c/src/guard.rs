@@ -27,6 +27,24 @@ pub(crate) unsafe fn guard(
     status
 }
 
+/// As [`guard`], for a function that hands a handle out too: on failure `*out` is NULL, so that a program that uses its
+/// variable again never frees the old one twice.
+///
+/// # Safety
+/// As [`guard`]; `out` is NULL or points to writable memory for one pointer.
+pub(crate) unsafe fn guard_out<T>(
+    out: *mut *mut T,
+    reply: *mut *mut OpencodeReply,
+    work: impl FnOnce() -> Result<Option<OpencodeReply>>,
+) -> OpencodeStatus {
+    // SAFETY: the caller promises that an out that is not NULL can be written.
+    if let Some(out) = unsafe { out.as_mut() } {
+        *out = std::ptr::null_mut();
+    }
+    // SAFETY: the same promise is passed on.
+    unsafe { guard(reply, work) }
+}
+
 /// Does the work of a function that gives a plain value; `otherwise` when it panics.
 pub(crate) fn shield<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(otherwise)

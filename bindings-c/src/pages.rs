@@ -1,7 +1,7 @@
 //! Long lists, page by page.
 
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, free, guard, hand_out, null, shield};
+use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn opencode_messages_open(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(pages, error, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
             let options = optional(options_json, "options_json")?.unwrap_or("");
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn opencode_sessions_open(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(pages, error, || {
             let client = &borrow(client, "client")?.client;
             let options = optional(options_json, "options_json")?.unwrap_or("");
             let made = client.sessions(SessionOptions::from_json(options)?);

@@ -2,7 +2,7 @@
 
 use crate::call::timeout;
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, free, guard, hand_out, null};
+use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn opencode_pty_open(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(pty, error, || {
             let client = &borrow(client, "client")?.client;
             let options =
                 PtyOptions::from_json(optional(options_json, "options_json")?.unwrap_or(""))?;
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn opencode_pty_connect(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(pty, error, || {
             let client = &borrow(client, "client")?.client;
             let id = required(pty_id, "pty_id")?;
             let options =
@@ -114,7 +114,8 @@ pub unsafe extern "C" fn opencode_pty_read(
 ///
 /// @param text   May hold control characters; "\x03" is Ctrl-C.
 /// @param error  NULL, or receives the reply of a failure, and NULL on success.
-/// @return CLOSED when the terminal is over, LIMIT when a megabyte waits to be sent: write it again later.
+/// @return CLOSED when the terminal is over, LIMIT when a megabyte waits to be sent: write it again later. One text
+///         may be longer: it is sent in parts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_pty_write(
     pty: *const OpencodePty,

@@ -1,6 +1,6 @@
 //! Replays: recordings that answer in place of a server.
 
-use crate::guard::{free, guard, hand_out};
+use crate::guard::{free, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::required;
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn opencode_replay_start(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(replay, error, || {
             let made = Replay::start(required(path, "path")?)?;
             let url = CString::new(made.url())
                 .map_err(|_| Error::new(ErrorKind::Internal, "replay: its address holds a NUL"))?;

@@ -2,7 +2,7 @@
 
 use crate::call::timeout;
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, free, guard, hand_out, null, shield};
+use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn opencode_run_start(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
             let prompt = Prompt::from_json(required(prompt_json, "prompt_json")?)?;
             if run.is_null() {
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn opencode_run_text(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
             let options = optional(options_json, "options_json")?.unwrap_or("");
             let prompt = Prompt::with_options(required(text, "text")?, options)?;
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn opencode_run_resume(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
             let message = required(message_id, "message_id")?;

@@ -2,7 +2,7 @@
 
 use crate::call::timeout;
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, guard, hand_out, shield};
+use crate::guard::{borrow, guard, guard_out, hand_out, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::optional;
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn opencode_server_client_with(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(client, error, || {
             let server = &borrow(server, "server")?.server;
             let options = optional(options_json, "options_json")?.unwrap_or("");
             let made = server.client_with(ClientOptions::from_json(options)?)?;
@@ -222,7 +222,7 @@ unsafe fn begin(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(server, error, || {
             if server.is_null() {
                 return Err(crate::guard::null("server"));
             }

@@ -22,6 +22,8 @@ pub enum OpencodeStatus {
     Cancelled = 12,
     /// A server could not be started; `code` says why: missing, exited, timeout, port or platform.
     Start = 13,
+    /// The system of this program gives no more descriptors or threads; close what is not needed, or raise the limit.
+    Exhausted = 14,
     /// 400, 422 and all other statuses of 4xx without a kind of their own.
     BadRequest = 20,
     /// 401: user name or password is missing or wrong.
@@ -62,6 +64,7 @@ impl OpencodeStatus {
             ErrorKind::Timeout => Self::Timeout,
             ErrorKind::Cancelled => Self::Cancelled,
             ErrorKind::Start => Self::Start,
+            ErrorKind::Exhausted => Self::Exhausted,
             ErrorKind::BadRequest => Self::BadRequest,
             ErrorKind::Unauthorized => Self::Unauthorized,
             ErrorKind::Forbidden => Self::Forbidden,

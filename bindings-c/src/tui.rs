@@ -2,7 +2,7 @@
 
 use crate::call::timeout;
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, free, guard, hand_out};
+use crate::guard::{borrow, free, guard, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::required;
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn opencode_tui_control_open(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(error, || {
+        guard_out(control, error, || {
             let made = borrow(client, "client")?.client.tui_control();
             hand_out(control, "control", OpencodeTuiControl { control: made })?;
             Ok(None)

@@ -137,7 +137,7 @@ impl Client {
     /// Does an operation in the background.
     ///
     /// # Errors
-    /// `closed`, `internal` when the system gives no thread. What is wrong with the arguments shows in the
+    /// `closed`, `exhausted` when the system gives no thread. What is wrong with the arguments shows in the
     /// call's result.
     pub fn start(&self, operation: &str, arguments: impl Serialize) -> Result<Call> {
         let json = to_json(operation, &arguments)?;
@@ -309,7 +309,7 @@ impl Client {
     /// is made in the background, and made again whenever it breaks.
     ///
     /// # Errors
-    /// `closed`, and `internal` when the system gives no thread. All else shows in the stream.
+    /// `closed`, and `exhausted` when the system gives no thread. All else shows in the stream.
     pub fn events(&self, options: EventOptions) -> Result<EventStream> {
         EventStream::open(self, options)
     }
@@ -336,7 +336,7 @@ impl Client {
     /// it. It belongs to the client: watch it, and do nothing else with it.
     ///
     /// # Errors
-    /// `internal` when the system gives no descriptor.
+    /// `exhausted` when the system gives no descriptor.
     pub fn fd(&self) -> Result<i64> {
         self.0.signal.descriptor()
     }

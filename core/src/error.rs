@@ -5,6 +5,7 @@ mod kind;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,14 @@ impl Error {
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Error::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// The system of this program gives no more of something: a descriptor, a thread.
+    pub(crate) fn exhausted(what: &str, error: io::Error) -> Self {
+        let advice = "close what is not needed, or raise the limit of the process (ulimit)";
+        Error::new(ErrorKind::Exhausted, format!("the system gives no {what}: {error}; {advice}"))
+            .with_retryable(true)
+            .with_source(error)
     }
 
     /// The kind, to be matched on.
@@ -184,6 +193,13 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_ref().map(|s| s.as_ref() as &(dyn StdError + 'static))
     }
+}
+
+/// Whether an error says that this process, or its system, has no more descriptors.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    // EMFILE and ENFILE; WSAEMFILE.
+    let codes: &[i32] = if cfg!(windows) { &[10_024] } else { &[24, 23] };
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 /// The longest message; what a server says may be longer, and is in the body.

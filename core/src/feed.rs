@@ -119,7 +119,7 @@ impl Feed {
     /// Makes sure that somebody reads, when a listener waits. Never blocks on the network.
     ///
     /// # Errors
-    /// `internal` when the system gives no thread.
+    /// `exhausted` when the system gives no thread.
     pub(crate) fn start(&self) -> Result<()> {
         let mut state = self.0.state();
         if state.is_running || state.is_closed {
@@ -130,10 +130,7 @@ impl Feed {
             .name("opencode-events".to_owned())
             .stack_size(STACK)
             .spawn(move || shared.run())
-            .map_err(|e| {
-                let text = format!("the system gives no thread: {e}");
-                Error::new(ErrorKind::Internal, text).with_source(e)
-            })?;
+            .map_err(|e| Error::exhausted("thread", e))?;
         state.threads.retain(|thread| !thread.is_finished());
         state.threads.push(thread);
         state.is_running = true;

@@ -132,10 +132,7 @@ impl Terminals {
             .name("opencode-pty".to_owned())
             .stack_size(STACK)
             .spawn(move || mine.link.run())
-            .map_err(|error| {
-                let text = format!("the system gives no thread: {error}");
-                Error::new(ErrorKind::Internal, text).with_source(error)
-            })?;
+            .map_err(|e| Error::exhausted("thread", e))?;
         *shared.thread() = Some(thread);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|shared| shared.strong_count() > 0);
@@ -197,7 +194,8 @@ impl Pty {
     /// Types a text. Returns at once: it is sent in the background, in order with what else was typed.
     ///
     /// # Errors
-    /// `closed` when the terminal is over, `limit` when a megabyte waits to be sent: write it again later.
+    /// `closed` when the terminal is over, `limit` when a megabyte waits to be sent: write it again later. One text
+    /// may be longer: it is sent in parts.
     pub fn write(&self, text: &str) -> Result<()> {
         if text.is_empty() {
             return Ok(());

@@ -3,7 +3,7 @@
 mod script;
 mod wire;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::worker::join;
 use script::{Script, Stage};
 use std::fmt;
@@ -42,14 +42,11 @@ impl Replay {
     /// Starts to play a file that was written with `record`.
     ///
     /// # Errors
-    /// `not_found` when there is no such file, `decode` when it is no recording, `internal` when the system gives
+    /// `not_found` when there is no such file, `decode` when it is no recording, `exhausted` when the system gives
     /// no port or thread.
     pub fn start(path: impl AsRef<Path>) -> Result<Replay> {
         let script = Script::read(path.as_ref())?;
-        let failed = |error: std::io::Error| {
-            let text = format!("replay: the system gives no port or thread: {error}");
-            Error::new(ErrorKind::Internal, text).with_source(error)
-        };
+        let failed = |error: std::io::Error| Error::exhausted("port or thread", error);
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared {

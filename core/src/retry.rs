@@ -48,10 +48,10 @@ impl RetryPolicy {
 }
 
 fn is_worth_it(error: &Error) -> bool {
-    use crate::ErrorKind::{Connection, Timeout};
+    use crate::ErrorKind::{Connection, Exhausted, Timeout};
     match error.status() {
         Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
-        None => matches!(error.kind(), Connection | Timeout),
+        None => matches!(error.kind(), Connection | Timeout | Exhausted),
     }
 }
 

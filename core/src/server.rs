@@ -11,7 +11,7 @@ pub use options::ServerOptions;
 pub use state::ServerState;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::options::{CallOptions, ClientOptions};
 use keeper::{Keeper, random};
 use launch::{client_options, failed, printed};
@@ -78,9 +78,7 @@ impl Server {
         let thread = thread::Builder::new()
             .name("opencode-server".to_owned())
             .spawn(move || launch::run(&mine, &work))
-            .map_err(|e| {
-                Error::new(ErrorKind::Internal, format!("the system gives no thread: {e}"))
-            })?;
+            .map_err(|e| Error::exhausted("thread", e))?;
         let owner = std::process::id();
         Ok(Server { shared, plan, thread: Mutex::new(Some(thread)), owner })
     }

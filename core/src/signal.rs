@@ -1,6 +1,6 @@
 //! [`Signal`]: a descriptor that is readable while something waits to be polled.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, Ordering, fence};
@@ -32,15 +32,13 @@ impl Signal {
     /// The descriptor to be watched for reading. It belongs to the signal: never read, write or close it.
     ///
     /// # Errors
-    /// `internal` when the system gives no descriptor.
+    /// `exhausted` when the system gives no descriptor.
     pub(crate) fn descriptor(&self) -> Result<i64> {
         loop {
             if let Some(pair) = self.mine() {
                 return Ok(raw(&pair.reader));
             }
-            let (reader, writer) = pair().map_err(|e| {
-                Error::new(ErrorKind::Internal, format!("the system gives no descriptor: {e}"))
-            })?;
+            let (reader, writer) = pair().map_err(|e| Error::exhausted("descriptor", e))?;
             let next = OnceLock::new();
             let made = Box::new(Pair { reader, writer, owner: std::process::id(), next });
             let mut end = &self.first;

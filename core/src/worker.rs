@@ -40,7 +40,7 @@ impl Pool {
     /// Does a job as soon as a thread is free. The token is thrown when the pool closes.
     ///
     /// # Errors
-    /// `closed` after [`close`](Self::close); `internal` when the system gives no thread.
+    /// `closed` after [`close`](Self::close); `exhausted` when the system gives no thread.
     pub(crate) fn submit(
         &self,
         token: CancelToken,
@@ -64,8 +64,7 @@ impl Pool {
                 Err(_) if !state.threads.is_empty() => {}
                 Err(error) => {
                     state.jobs.pop_back();
-                    let text = format!("the system gives no thread: {error}");
-                    return Err(Error::new(ErrorKind::Internal, text).with_source(error));
+                    return Err(Error::exhausted("thread", error));
                 }
             }
         }

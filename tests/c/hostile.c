@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define OK OPENCODE_STATUS_OK
 #define INVALID OPENCODE_STATUS_INVALID_ARGUMENT
@@ -337,11 +339,82 @@ static void a_client_is_used_by_many_threads(void) {
     passed++;
 }
 
+/* A handle is NULL after a failure, whatever stood there: who frees it in a loop frees nothing twice. */
+static void failures_leave_null(void) {
+    void *const old = &failed;
+    OpencodeClient *other = old;
+    OpencodeCall *call = old;
+    OpencodeRun *run = old;
+    OpencodeEvents *events = old;
+    OpencodePages *pages = old;
+    OpencodePty *pty = old;
+    OpencodeReplay *replay = old;
+    OpencodeServer *server = old;
+    OpencodeTuiControl *control = old;
+    int64_t fd = 7;
+    CHECK(opencode_client_new("{\"nonsense\":1}", &other, NULL) == INVALID && !other);
+    CHECK(opencode_call_start(client, "global.health", NULL, "{\"x\":1}", &call, NULL) == INVALID && !call);
+    CHECK(opencode_run_start(client, "{\"agnt\":1}", &run, NULL) == INVALID && !run);
+    run = old;
+    CHECK(opencode_run_text(client, "x", "{\"agnt\":1}", &run, NULL) == INVALID && !run);
+    run = old;
+    CHECK(opencode_run_resume(client, "", "", NULL, &run, NULL) == INVALID && !run);
+    CHECK(opencode_events_open(client, "{\"x\":1}", &events, NULL) == INVALID && !events);
+    CHECK(opencode_messages_open(client, "ses_1", "{\"x\":1}", &pages, NULL) == INVALID && !pages);
+    pages = old;
+    CHECK(opencode_sessions_open(client, "{\"x\":1}", &pages, NULL) == INVALID && !pages);
+    CHECK(opencode_pty_open(client, "{\"x\":1}", &pty, NULL) == INVALID && !pty);
+    pty = old;
+    CHECK(opencode_pty_connect(client, "no id", NULL, &pty, NULL) == INVALID && !pty);
+    CHECK(opencode_replay_start("/no/such/file", &replay, NULL) == OPENCODE_STATUS_NOT_FOUND && !replay);
+    CHECK(opencode_server_start("{\"x\":1}", &server, NULL) == INVALID && !server);
+    server = old;
+    CHECK(opencode_server_launch("{\"binary\":\"/no/such/file\"}", &server, NULL) == OPENCODE_STATUS_START && !server);
+    CHECK(opencode_server_client(NULL, &other, NULL) == INVALID && !other);
+    other = old;
+    CHECK(opencode_server_client_with(NULL, NULL, &other, NULL) == INVALID && !other);
+    CHECK(opencode_tui_control_open(NULL, &control, NULL) == INVALID && !control);
+    CHECK(opencode_client_fd(NULL, &fd, NULL) == INVALID && fd == -1);
+    passed++;
+}
+
+/* A process that has no more descriptors is no bug of the library. */
+static void out_of_descriptors(void) {
+    enum { MANY = 1000 };
+    static int taken[MANY];
+    struct rlimit before, few;
+    OpencodeClient *other = NULL;
+    OpencodeReply *reply = NULL;
+    OpencodeStatus fd, call;
+    int64_t found = 0;
+    int count = 0;
+    CHECK(opencode_client_new("{\"max_retries\":0}", &other, NULL) == OK);
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    few = before;
+    few.rlim_cur = 200;
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    while (count < MANY && (taken[count] = dup(0)) >= 0)
+        count++;
+    fd = opencode_client_fd(other, &found, NULL);
+    call = opencode_call(other, "global.health", NULL, &reply);
+    while (count > 0)
+        close(taken[--count]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(fd == OPENCODE_STATUS_EXHAUSTED && found == -1);
+    CHECK(failed_with(call, OPENCODE_STATUS_EXHAUSTED, &reply, "descriptor"));
+    CHECK(opencode_client_fd(other, &found, NULL) == OK && found >= 0);
+    CHECK(opencode_call(other, "global.health", NULL, NULL) == OK);
+    opencode_client_free(other);
+    passed++;
+}
+
 int main(void) {
     if (opencode_client_new(NULL, &client, NULL))
         return 1;
     RUN(null_everywhere);
     RUN(not_utf8_everywhere);
+    RUN(failures_leave_null);
+    RUN(out_of_descriptors);
     RUN(numbers_beyond_all_bounds);
     RUN(a_text_stays_where_it_is);
     RUN(a_call_outlives_its_client);

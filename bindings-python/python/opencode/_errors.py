@@ -95,6 +95,12 @@ class ServerStartError(OpencodeError):
     kind: str = "start"
 
 
+class ResourceExhaustedError(OpencodeError):
+    """The system of this program gives no more descriptors or threads; close what is not needed, or raise the limit."""
+
+    kind: str = "exhausted"
+
+
 class BadRequestError(APIStatusError):
     """400, 422 and all other statuses of 4xx without a kind of their own."""
 
@@ -192,6 +198,7 @@ BY_KIND: dict[str, type[OpencodeError]] = {
     "timeout": APITimeoutError,
     "cancelled": CancelledError,
     "start": ServerStartError,
+    "exhausted": ResourceExhaustedError,
     "bad_request": BadRequestError,
     "unauthorized": AuthenticationError,
     "forbidden": PermissionDeniedError,
@@ -226,6 +233,7 @@ __all__ = [
     "NotFoundError",
     "OpencodeError",
     "PermissionDeniedError",
+    "ResourceExhaustedError",
     "RunError",
     "RunInterruptedError",
     "RunLimitError",

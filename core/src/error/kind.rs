@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Cancelled = 12,
     /// A server could not be started; `code` says why: missing, exited, timeout, port or platform.
     Start = 13,
+    /// The system of this program gives no more descriptors or threads; close what is not needed, or raise the limit.
+    Exhausted = 14,
     /// 400, 422 and all other statuses of 4xx without a kind of their own.
     BadRequest = 20,
     /// 401: user name or password is missing or wrong.
@@ -59,6 +61,7 @@ impl ErrorKind {
         Self::Timeout,
         Self::Cancelled,
         Self::Start,
+        Self::Exhausted,
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -84,6 +87,7 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
             Self::Start => "start",
+            Self::Exhausted => "exhausted",
             Self::BadRequest => "bad_request",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",

@@ -173,7 +173,8 @@ impl Screen {
                 Input::Text(text) => text.len(),
                 Input::Size(..) => 0,
             };
-            if inner.input_bytes + bytes > MAX_INPUT {
+            // One text of any length is taken while nothing waits: it could never be typed otherwise.
+            if inner.input_bytes > 0 && inner.input_bytes + bytes > MAX_INPUT {
                 let text = format!(
                     "pty: {} bytes wait to be typed and {MAX_INPUT} is the limit; write this again later",
                     inner.input_bytes
@@ -280,6 +281,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_any_length_is_taken_while_nothing_waits() {
+        let screen = Screen::new(0, Arc::default());
+        let text = |length: usize| Input::Text("x".repeat(length));
+        assert!(screen.enter(text(3 * MAX_INPUT)).unwrap());
+        assert_eq!(screen.enter(text(1)).unwrap_err().kind(), ErrorKind::Limit);
+        assert!(
+            matches!(screen.next_input(), Some(Input::Text(text)) if text.len() == 3 * MAX_INPUT)
+        );
+        screen.enter(text(MAX_INPUT)).unwrap();
+        assert_eq!(screen.enter(text(1)).unwrap_err().kind(), ErrorKind::Limit);
+    }
+
+    #[test]
     fn a_slow_reader_holds_the_writer_back() {
         let screen = Arc::new(Screen::new(0, Arc::default()));
         let pushed = Arc::clone(&screen);
@@ -305,7 +319,8 @@ mod tests {
         assert_eq!(screen.next_input(), Some(Input::Size(2, 2)));
         assert_eq!(screen.next_input(), None);
         assert!(!screen.claim_input());
-        let much = "x".repeat(MAX_INPUT + 1);
+        screen.enter(Input::Text("a".to_owned())).unwrap();
+        let much = "x".repeat(MAX_INPUT);
         assert_eq!(screen.enter(Input::Text(much)).unwrap_err().kind(), ErrorKind::Limit);
     }
 }

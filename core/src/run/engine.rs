@@ -38,7 +38,7 @@ impl Engine {
     /// Starts the engine's thread; everything else starts when it is needed.
     ///
     /// # Errors
-    /// `internal` when the system gives no thread.
+    /// `exhausted` when the system gives no thread.
     pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
@@ -47,10 +47,7 @@ impl Engine {
             .name("opencode-runs".to_owned())
             .stack_size(STACK)
             .spawn(move || work.run())
-            .map_err(|e| {
-                let text = format!("the system gives no thread: {e}");
-                Error::new(ErrorKind::Internal, text)
-            })?;
+            .map_err(|e| Error::exhausted("thread", e))?;
         Ok(Engine { inbox, began, thread: Mutex::new(Some(thread)) })
     }
 

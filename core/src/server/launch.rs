@@ -6,7 +6,7 @@ use super::plan::{Plan, free_port};
 use super::state::Shared;
 use crate::client::Client;
 use crate::credentials::Credentials;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, is_out_of_descriptors};
 use crate::options::{CallOptions, ClientOptions};
 use crate::redact::Redactor;
 use std::process::{Child, ExitStatus};
@@ -67,6 +67,9 @@ fn launch(shared: &Arc<Shared>, plan: &Plan) -> Result<Child> {
 
 fn spawn(shared: &Arc<Shared>, plan: &Plan, port: u16) -> Result<Child> {
     let system = |e: std::io::Error| {
+        if is_out_of_descriptors(&e) {
+            return Error::exhausted("descriptor", e);
+        }
         let advice = match e.kind() {
             std::io::ErrorKind::ArgumentListTooLong => {
                 "; put a large config into a file and name it in environment as OPENCODE_CONFIG"
@@ -87,7 +90,7 @@ fn spawn(shared: &Arc<Shared>, plan: &Plan, port: u16) -> Result<Child> {
     thread::Builder::new()
         .name("opencode-output".to_owned())
         .spawn(move || output.drain(reader))
-        .map_err(system)?;
+        .map_err(|e| Error::exhausted("thread", e))?;
     Ok(child)
 }
 

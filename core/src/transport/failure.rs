@@ -1,9 +1,10 @@
 //! From what went wrong on the wire to an [`Error`] that says what to do.
 
 use super::exchange::{Cancelled, Exchange, Expired};
+use super::resolver::NoThread;
 use super::retry_after;
 use crate::base_url::BaseUrl;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_out_of_descriptors};
 use serde::Deserialize;
 use std::io;
 use ureq::http::HeaderMap;
@@ -64,6 +65,9 @@ pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: b
             stage.describe()
         );
         Error::new(ErrorKind::Timeout, text).with_retryable(true)
+    } else if let Some(NoThread(why)) = inner.and_then(|e| e.downcast_ref::<NoThread>()) {
+        let error = Error::exhausted("thread", io::Error::new(why.kind(), why.to_string()));
+        Error::new(error.kind(), format!("{operation}: {error}")).with_retryable(true)
     } else {
         match error.kind() {
             // ureq wraps its own errors, and ours inside them, when a body is read.
@@ -83,6 +87,11 @@ pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: b
             )
             .with_retryable(true)
             .with_source(error),
+            _ if is_out_of_descriptors(&error) => {
+                let error = Error::exhausted("descriptor", error);
+                let text = format!("{operation}: {error}");
+                Error::new(error.kind(), text).with_retryable(true).with_source(error)
+            }
             _ => return broken(operation, url, sent, error),
         }
     };

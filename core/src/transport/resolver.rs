@@ -3,6 +3,7 @@
 use super::exchange::{Cancelled, Exchange, Expired};
 use crate::limits::Stage;
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -67,15 +68,28 @@ impl CachingResolver {
     }
 }
 
+/// The system gives no thread to look a name up on.
+#[derive(Debug)]
+pub(super) struct NoThread(pub(super) io::Error);
+
+impl fmt::Display for NoThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system gives no thread: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoThread {}
+
 /// Asks the operating system, on a thread of its own: the call cannot be interrupted and may take a minute.
 fn ask(name: &str) -> Result<Vec<SocketAddr>, Error> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let wanted = name.to_owned();
-    std::thread::Builder::new().name("opencode-resolve".into()).spawn(move || {
+    let thread = std::thread::Builder::new().name("opencode-resolve".into()).spawn(move || {
         let found = wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
         // Nobody waits any more when the limit was reached.
         let _ = sender.send(found);
-    })?;
+    });
+    thread.map_err(|e| io::Error::other(NoThread(e)))?;
     let exchange = Exchange::current();
     let limit = exchange.as_ref().map_or(LIFETIME, |exchange| exchange.limits.connect);
     let until = Instant::now() + limit;

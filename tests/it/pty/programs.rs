@@ -118,6 +118,21 @@ fn terminals_of_the_older_kind_are_reached_too() {
 }
 
 #[test]
+fn a_text_of_more_than_a_megabyte_is_typed_in_parts() {
+    const LENGTH: usize = (1 << 20) + 100_000;
+    let client = client();
+    let pty = client
+        .pty(script(&format!(
+            "stty raw -echo; printf ready; head -c {LENGTH} | md5sum; printf end"
+        )))
+        .unwrap();
+    until(&pty, "ready");
+    pty.write(&"0123456789".repeat(LENGTH / 10 + 1)[..LENGTH]).unwrap();
+    let printed = until(&pty, "end");
+    assert!(printed.contains("2cc302ced520f77124e3ff0b47ad1bf1"), "{printed}");
+}
+
+#[test]
 fn killing_ends_the_program() {
     let client = client();
     let pty = client.pty(script("echo up; sleep 1000")).unwrap();

@@ -5,7 +5,7 @@
 //! and reaches no grandchild. A copy of this process (a fork without exec) would not do either: it holds every
 //! descriptor and all memory of the host, and may call next to nothing.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, is_out_of_descriptors};
 use std::io::{PipeWriter, Write};
 use std::process::{Child, Command, Stdio};
 
@@ -67,6 +67,9 @@ fn command(mark: &str) -> Command {
 }
 
 fn no_shell(error: std::io::Error) -> Error {
+    if is_out_of_descriptors(&error) {
+        return Error::exhausted("descriptor", error);
+    }
     Error::new(ErrorKind::Start, format!("server: /bin/sh cannot be started: {error}"))
         .with_code(Some("missing".to_owned()))
         .with_source(error)
