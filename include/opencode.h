@@ -278,13 +278,17 @@ OpencodeStatus opencode_client_new(const char *options_json,
 
 /**
  * Ends all runs and calls of this side, joins all threads and closes all connections, within a second whatever the
- * network does. The server goes on with prompts that were sent. The client stays a valid handle; everything but
- * opencode_client_free() fails with CLOSED.
+ * network does. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
+ * The client stays a valid handle; everything but opencode_client_free() fails with CLOSED.
+ *
+ * @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
+ *         client is closed all the same.
  */
 OpencodeStatus opencode_client_close(const OpencodeClient *client);
 
 /**
- * Frees a client. NULL is fine. Without runs or calls that are alive it closes too.
+ * Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
+ * sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it.
  */
 void opencode_client_free(OpencodeClient *client);
 

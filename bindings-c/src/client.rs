@@ -43,20 +43,23 @@ pub unsafe extern "C" fn opencode_client_new(
 }
 
 /// Ends all runs and calls of this side, joins all threads and closes all connections, within a second whatever the
-/// network does. The server goes on with prompts that were sent. The client stays a valid handle; everything but
-/// opencode_client_free() fails with CLOSED.
+/// network does. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
+/// The client stays a valid handle; everything but opencode_client_free() fails with CLOSED.
+///
+/// @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
+///         client is closed all the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_client_close(client: *const OpencodeClient) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(std::ptr::null_mut(), || {
-            borrow(client, "client")?.client.close();
-            Ok(None)
+            borrow(client, "client")?.client.close().map_or(Ok(None), Err)
         })
     }
 }
 
-/// Frees a client. NULL is fine. Without runs or calls that are alive it closes too.
+/// Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
+/// sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_client_free(client: *mut OpencodeClient) {
     // SAFETY: the header's first page states what pointers must be.

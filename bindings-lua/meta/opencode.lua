@@ -122,6 +122,9 @@ function Client:pty_connect(id, options) end
 function Client:fd() end
 
 ---Ends all runs, calls and streams of this side, within a second.
+---@return true? is_closed nil when prompts were lost that could not be sent within a second; it is closed all the same
+---@return string? message
+---@return opencode.Error? err
 function Client:close() end
 
 ---An operation in the background.

@@ -30,8 +30,10 @@ fn new(lua: &Lua, options: Value) -> Result<MultiValue> {
 }
 
 fn close(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
-    client.0.close();
-    success(lua, true)
+    match client.0.close() {
+        None => success(lua, true),
+        Some(lost) => failure(lua, &lost),
+    }
 }
 
 fn fd(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {

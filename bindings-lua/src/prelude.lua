@@ -347,9 +347,11 @@ function Client:fd()
   return fd, message, err
 end
 
+-- Prompts that are not sent yet get a second; nil, message, err when some were lost all the same.
 function Client:close()
   check_self(self, "close", 2)
-  raw.client_close(self.raw)
+  local is_ok, message, err = finish(2, raw.client_close(self.raw))
+  return is_ok, message, err
 end
 
 local function client_of(made)
@@ -366,7 +368,10 @@ local function client_of(made)
       end
       return value
     end,
-    __close = function(client) client:close() end,
+    __close = function(client)
+      local is_ok, message = client:close()
+      if not is_ok and warn then warn(message) end
+    end,
     __tostring = function(client) return "opencode.client(" .. client.base_url .. ")" end,
   })
 end

@@ -190,9 +190,17 @@ impl Client {
         self.client.fd().map_err(|e| exception(py, &e))
     }
 
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| self.client.close());
+    /// What was lost, when a prompt could not be sent in time.
+    fn close(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| self.client.close()).map(|lost| lost.message().to_owned())
     }
+}
+
+/// How many prompts of this process are not sent when the time is up.
+#[pyfunction]
+pub(crate) fn wait_until_sent(py: Python<'_>, seconds: f64) -> usize {
+    let limit = self::seconds(seconds).unwrap_or_default();
+    py.detach(|| opencode_core::wait_until_sent(limit))
 }
 
 pub(crate) fn to_json(py: Python<'_>, what: &str, dict: &Bound<'_, PyDict>) -> PyResult<String> {

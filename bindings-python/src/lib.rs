@@ -27,7 +27,7 @@ mod _native {
     #[pymodule_export]
     use super::call::Call;
     #[pymodule_export]
-    use super::client::Client;
+    use super::client::{Client, wait_until_sent};
     #[pymodule_export]
     use super::discover::discover;
     #[pymodule_export]

@@ -23,6 +23,8 @@ use ureq::http::uri::PathAndQuery;
 pub(crate) struct Caller {
     transport: Transport,
     options: ClientOptions,
+    /// Nothing begins any more; prompts that are not sent yet have a moment left.
+    is_closing: AtomicBool,
     is_closed: AtomicBool,
 }
 
@@ -32,7 +34,8 @@ impl Caller {
         let (ca_file, record) = (options.ca_file.as_deref(), options.record.as_deref());
         let credentials = credentials.as_ref();
         let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
-        Ok(Caller { transport, options, is_closed: AtomicBool::new(false) })
+        let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Caller { transport, options, is_closing, is_closed })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -79,6 +82,7 @@ impl Caller {
     ) -> Result<Answer> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project_of(options))?;
+        self.check_begin(operation.name)?;
         let policy = self.retries(operation, options);
         let limits = self.limits(operation.pace, options);
         self.repeat(operation.name, &routed, options, policy, limits, token)
@@ -126,7 +130,7 @@ impl Caller {
     ) -> Result<WebSocket> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
-        self.check_open(operation.name)?;
+        self.check_begin(operation.name)?;
         let request = request(operation.name, &routed, &[], limits);
         self.transport.websocket(&request, is_authorized, token)
     }
@@ -139,6 +143,7 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
+        self.check_begin(&name)?;
         let is_read = routed.method == Method::GET;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if is_read { max } else { 0 }, ..RetryPolicy::default() };
@@ -148,13 +153,25 @@ impl Caller {
         Ok(answer)
     }
 
+    /// Refuses whatever the host begins from now on.
+    pub(crate) fn refuse(&self) {
+        self.is_closing.store(true, Ordering::Release);
+    }
+
     /// Refuses all further work and ends what is under way.
     pub(crate) fn close(&self) {
+        self.refuse();
         self.is_closed.store(true, Ordering::Release);
         self.transport.close();
     }
 
+    /// Whether it was closed, as the host sees it.
     pub(crate) fn is_closed(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing goes out any more.
+    fn is_shut(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
     }
 
@@ -250,14 +267,24 @@ impl Caller {
         });
         match result {
             // What looks like a broken connection is our own doing.
-            Err(error) if self.is_closed() && error.status().is_none() => Err(closed(name)),
+            Err(error)
+                if error.status().is_none()
+                    && (self.is_shut() || self.is_closed() && token.is_cancelled()) =>
+            {
+                Err(closed(name))
+            }
             Err(error) => Err(explain(error, &routed.target, &self.transport, limits.total, token)),
             answer => answer,
         }
     }
 
-    fn check_open(&self, name: &str) -> Result<()> {
+    /// What the host begins.
+    fn check_begin(&self, name: &str) -> Result<()> {
         if self.is_closed() { Err(closed(name)) } else { Ok(()) }
+    }
+
+    fn check_open(&self, name: &str) -> Result<()> {
+        if self.is_shut() { Err(closed(name)) } else { Ok(()) }
     }
 }
 

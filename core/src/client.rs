@@ -44,6 +44,7 @@ struct Inner {
     signal: Arc<Signal>,
     logs: Arc<LogQueue>,
     background: Mutex<Background>,
+    closing: Mutex<()>,
 }
 
 /// The threads, and the process that they live in: after a fork the child has none of them.
@@ -94,6 +95,7 @@ impl Client {
             signal: Arc::default(),
             logs,
             background: Mutex::new(background),
+            closing: Mutex::default(),
         })))
     }
 
@@ -342,9 +344,17 @@ impl Client {
     }
 
     /// Ends all runs and calls of this side, joins all threads and closes all connections, within a second
-    /// whatever the network does. The server goes on with prompts that were sent.
-    pub fn close(&self) {
-        self.0.close();
+    /// whatever the network does. The server goes on with prompts that were sent. Prompts that are not sent yet get
+    /// a second before that; the error, of kind `timeout`, names those that were lost all the same. The last handle
+    /// that is dropped closes too, and tells what was lost in the log only.
+    pub fn close(&self) -> Option<Error> {
+        self.0.close()
+    }
+
+    /// Drops this handle. When it was the last one, that closes the client, and gives what [`close`](Self::close)
+    /// gives.
+    pub fn release(self) -> Option<Error> {
+        Arc::into_inner(self.0).and_then(|inner| inner.close())
     }
 
     fn start_run(&self, prompt: Prompt, resume: Option<String>) -> Result<Run> {
@@ -418,31 +428,43 @@ impl Client {
 }
 
 impl Inner {
-    fn close(&self) {
-        self.caller.close();
+    /// Whether this is a fork of the process that has the threads. It forgets them: a drop would wait for them.
+    fn is_elsewhere(&self) -> bool {
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_elsewhere = background.pid != std::process::id();
+        if is_elsewhere {
+            let fresh = Background::new(&self.caller);
+            std::mem::forget(std::mem::replace(&mut *background, fresh));
+        }
+        is_elsewhere
+    }
+
+    fn close(&self) -> Option<Error> {
+        self.caller.refuse();
+        if self.is_elsewhere() {
+            self.caller.close();
+            return None;
+        }
+        // Whoever closes at the same time waits for the same end.
+        let _closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
         let (engine, terminals, pools, feed) = {
             let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-            if background.pid != std::process::id() {
-                // Its threads stayed with the parent: a drop would wait for them too.
-                let fresh = Background::new(&self.caller);
-                std::mem::forget(std::mem::replace(&mut *background, fresh));
-                return;
-            }
             let pools = [&background.calls, &background.slow_calls, &background.chores];
             let pools = pools.map(Arc::clone);
             let (engine, terminals) = (background.engine.take(), background.terminals.take());
             (engine, terminals, pools, Arc::clone(&background.feed))
         };
         feed.close();
-        if let Some(engine) = engine {
-            engine.close();
-        }
         for pool in pools {
             pool.close();
         }
         if let Some(terminals) = terminals {
             terminals.close();
         }
+        // Last, for prompts that are not sent yet get a moment. Also in a drop: nobody else would send them.
+        let lost = engine.and_then(|engine| engine.close());
+        self.caller.close();
+        lost
     }
 }
 

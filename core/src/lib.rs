@@ -65,7 +65,7 @@ pub use replay::Replay;
 pub use run::{
     CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
     PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,
-    Tokens, Update, WhenBusy,
+    Tokens, Update, WhenBusy, wait_until_sent,
 };
 pub use server::{Server, ServerOptions, ServerState};
 pub use tui::TuiControl;

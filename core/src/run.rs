@@ -15,6 +15,7 @@ mod reply;
 mod request;
 mod state;
 mod transcript;
+mod unsent;
 mod update;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -34,6 +35,7 @@ pub use policy::{Decision, PermissionPolicy, PermissionReply, PermissionRule, Qu
 pub use prompt::{Model, Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
+pub use unsent::wait_until_sent;
 pub use update::{TextUpdate, Update};
 
 /// One prompt on its way to its reply.
@@ -61,10 +63,11 @@ impl Run {
         if setup.resume.is_none() {
             setup.prompt.check()?;
         }
+        let pending = setup.resume.is_none().then(|| engine.unsent().add());
         let machine = Machine::new(setup, engine.now());
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
-        engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state)));
+        engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state), pending));
         Ok(Run { id, state, inbox: Arc::clone(engine.inbox()) })
     }
 

@@ -552,6 +552,55 @@ static void replays(void) {
     passed++;
 }
 
+/* Starts a run with a client of its own, leaves at once, and looks whether its prompt comes. */
+static int is_sent(int closes, int attempt) {
+    OpencodeReply *reply = NULL;
+    OpencodeClient *other = NULL;
+    OpencodeRun *run = NULL;
+    char prompt[80], search[80], arguments[128];
+    sprintf(prompt, "{\"prompt\":\"hello\",\"title\":\"left by C %d %d\"}", closes, attempt);
+    sprintf(search, "{\"search\":\"left by C %d %d\"}", closes, attempt);
+    if (opencode_client_new(NULL, &other, NULL) || opencode_run_start(other, prompt, &run, NULL))
+        return 0;
+    opencode_run_free(run);
+    if (closes)
+        opencode_client_close(other);
+    opencode_client_free(other);
+    if (opencode_call(client, "session.list", search, &reply) || !opencode_reply_text(reply, "/0/id"))
+        return opencode_reply_free(reply), 0;
+    sprintf(arguments, "{\"sessionID\":\"%s\"}", opencode_reply_text(reply, "/0/id"));
+    opencode_reply_free(reply);
+    for (int tries = 0; tries < 100; tries++) {
+        opencode_call(client, "session.messages", arguments, &reply);
+        int is_there = opencode_reply_text(reply, "/0/info/id") != NULL;
+        opencode_reply_free(reply);
+        if (is_there)
+            return 1;
+        nanosleep(&(struct timespec){0, 20000000}, NULL);
+    }
+    return 0;
+}
+
+static void started_and_left(void) {
+    OpencodeReply *reply = NULL;
+    /* A machine that has much to do may need longer than the second that there is. */
+    for (int closes = 0; closes < 2; closes++) {
+        int attempt = 0;
+        while (!is_sent(closes, attempt))
+            CHECK(++attempt < 5);
+    }
+    OpencodeClient *lost = NULL;
+    OpencodeRun *run = NULL;
+    CHECK(opencode_client_new("{\"base_url\":\"http://127.0.0.1:9\"}", &lost, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_start(lost, "{\"prompt\":\"x\"}", &run, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_client_close(lost) == OPENCODE_STATUS_TIMEOUT);
+    CHECK(failed_with(opencode_run_wait(run, -1, &reply), OPENCODE_STATUS_CLOSED, &reply, "before the prompt was sent"));
+    CHECK(opencode_client_close(lost) == OPENCODE_STATUS_OK);
+    opencode_run_free(run);
+    opencode_client_free(lost);
+    passed++;
+}
+
 static void any_order(void) {
     OpencodeClient *other = NULL;
     OpencodeRun *run = NULL;
@@ -594,6 +643,7 @@ int main(int count, char **words) {
     RUN(terminals);
     RUN(tools);
     RUN(replays);
+    RUN(started_and_left);
     RUN(any_order);
     opencode_client_free(client);
     printf("%d passed, %d failed\n", passed, failed);

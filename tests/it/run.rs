@@ -4,6 +4,7 @@
 mod ask;
 mod chaos;
 mod ends;
+mod leaving;
 mod losses;
 mod promises;
 mod queue;

@@ -107,6 +107,42 @@ end)
 
 -- A host ends a script that runs for too long, and `lua` one that gets Ctrl-C, by a hook that raises an error. It may
 -- come in the middle of a call; swallowed there, the script would go on, with values that are missing.
+-- Starts a run with a client of its own and gives neither away.
+local function start_and_leave(title, closes)
+  local other = assert(opencode.client())
+  assert(other:run("hello", { title = title }))
+  return not closes or other:close()
+end
+
+check.test("a prompt that is started and left is sent", function()
+  for _, closes in ipairs { true, false } do
+    local title
+    -- A machine that has much to do may need longer than the second that there is; then it is told.
+    for n = 1, 5 do
+      title = "left by Lua " .. tostring(closes) .. n
+      if start_and_leave(title, closes) then break end
+    end
+    collectgarbage()
+    collectgarbage()
+    local sessions = assert(client.session.list { search = title })
+    check.equal(#sessions > 0, true, "the session was made")
+    local until_ = os.time() + 30
+    while #assert(client.session.messages(sessions[1].id)) == 0 do
+      check.equal(os.time() < until_, true, "it was never sent")
+    end
+  end
+end)
+
+check.test("what a close loses is told", function()
+  local other = assert(opencode.client { base_url = "http://127.0.0.1:9" })
+  local run = assert(other:run("x"))
+  check.fails("timeout", "1 prompt was not sent", other:close())
+  local _, err = run:error()
+  check.equal(err.kind, "closed")
+  check.equal(err.sent, false)
+  check.equal(other:close(), true)
+end)
+
 -- Lua 5.1 to 5.3 and LuaJIT run hooks inside the binding's own protected calls too, where it cannot be handed on.
 local hands_on = _VERSION ~= "Lua 5.1" and _VERSION ~= "Lua 5.2" and _VERSION ~= "Lua 5.3"
 if hands_on then check.test("an error of a hook is never swallowed", function()

@@ -8,7 +8,7 @@ import weakref
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
-from ._client import ClientBase, arguments_of, function_of, pairs_of, prompt_of
+from ._client import ClientBase, arguments_of, function_of, pairs_of, prompt_of, tell
 from ._drift import Drift
 from ._errors import APITimeoutError
 from ._generic import Answer, Generic
@@ -410,12 +410,16 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
         return Diagnosis(await asyncio.to_thread(self._native.doctor))
 
     async def close(self) -> None:
-        """Ends all runs, calls and streams of this side and joins all threads, within a second."""
-        await asyncio.to_thread(self._native.close)
+        """Ends all runs, calls and streams of this side and joins all threads, within a second.
+
+        Prompts that are not sent yet get a second before that; what is lost all the same is a RuntimeWarning.
+        """
+        lost = await asyncio.to_thread(self._native.close)
         # Who waits for what will not come any more is told.
         self._waker.look()
         self._waker.unwatch()
         self._flush()
+        tell(lost)
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import sys
+import warnings
+
 from . import _native
 from ._call import Call, RawResponse
 from ._drift import Drift
@@ -483,10 +487,12 @@ class Client(ClientBase, Starter, Operations):
     def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.
 
-        The server goes on with prompts that were sent.
+        The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that; what
+        is lost all the same is a RuntimeWarning.
         """
-        self._native.close()
+        lost = self._native.close()
         self._flush()
+        tell(lost)
 
     def __enter__(self) -> Client:
         return self
@@ -508,6 +514,27 @@ class Client(ClientBase, Starter, Operations):
             return call(name, arguments_of(name, positional, args, given), settings)
 
         return function_of(self, operation, name, positional, doc)
+
+
+def tell(lost: str | None) -> None:
+    """Warns of prompts that were lost, at the line outside of this package that closed."""
+    if lost is not None:
+        frame, level = sys._getframe(1), 2
+        while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+            frame, level = frame.f_back, level + 1
+        warnings.warn(lost, RuntimeWarning, stacklevel=level)
+
+
+def _at_exit() -> None:
+    # A client that nobody closes is not closed here either: what else runs at the exit may need it.
+    count = _native.wait_until_sent(1.0)
+    if count:
+        what = "1 prompt was" if count == 1 else f"{count} prompts were"
+        text = f"{what} not sent before the program ended; wait for a run or detach it before the end"
+        warnings.warn(text, RuntimeWarning, stacklevel=1)
+
+
+atexit.register(_at_exit)
 
 
 def pairs_of(query: Mapping[str, Any] | None) -> list[tuple[str, str]]:

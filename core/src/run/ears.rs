@@ -75,7 +75,10 @@ impl Listener for Ears {
         self.inbox.push(Message::Stream(false));
     }
 
-    fn closed(&self) {}
+    /// From now on looks are the only news.
+    fn closed(&self) {
+        self.inbox.push(Message::Stream(false));
+    }
 
     fn event(&self, event: &Arc<Event>, token: &CancelToken) {
         let is_wanted = match &event.session_id {

@@ -2,9 +2,12 @@
 
 use super::ears::Ears;
 use super::inbox::{Inbox, Message};
-use super::machine::{Input, Machine, Millis, Outcome, Output, Sweep, millis, parent_session};
+use super::machine::{
+    Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis, parent_session,
+};
 use super::request::Requests;
 use super::state::{RunState, State};
+use super::unsent::{Pending, Unsent};
 use super::update::Update;
 use crate::caller::{Caller, closed};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +33,7 @@ pub(crate) type RunId = u64;
 /// The runs of one client.
 pub(crate) struct Engine {
     inbox: Arc<Inbox>,
+    unsent: Arc<Unsent>,
     began: Instant,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -42,17 +46,22 @@ impl Engine {
     pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
-        let work = Work::new(caller, feed, Arc::clone(&inbox), began);
+        let unsent = Unsent::new(Arc::clone(&inbox));
+        let work = Work::new(caller, feed, Arc::clone(&inbox), Arc::clone(&unsent), began);
         let thread = thread::Builder::new()
             .name("opencode-runs".to_owned())
             .stack_size(STACK)
             .spawn(move || work.run())
             .map_err(|e| Error::exhausted("thread", e))?;
-        Ok(Engine { inbox, began, thread: Mutex::new(Some(thread)) })
+        Ok(Engine { inbox, unsent, began, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    pub(crate) fn unsent(&self) -> &Arc<Unsent> {
+        &self.unsent
     }
 
     /// The engine's clock.
@@ -60,13 +69,16 @@ impl Engine {
         millis(self.began.elapsed())
     }
 
-    /// Ends all runs of this side and joins all threads; the server goes on with its prompts.
-    pub(crate) fn close(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            self.inbox.push(Message::Close);
-            join(vec![thread]);
+    /// Gives prompts that are not sent yet a moment, ends all runs of this side and joins all threads; the server
+    /// goes on with its prompts. The error names what was not sent.
+    pub(crate) fn close(&self) -> Option<Error> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        if thread.thread().id() != thread::current().id() {
+            self.unsent.wait_a_moment();
         }
+        self.inbox.push(Message::Close);
+        join(vec![thread]);
+        self.unsent.loss()
     }
 }
 
@@ -80,6 +92,7 @@ impl Drop for Engine {
 struct Work {
     caller: Arc<Caller>,
     inbox: Arc<Inbox>,
+    unsent: Arc<Unsent>,
     began: Instant,
     requests: Requests,
     runs: HashMap<RunId, Slot>,
@@ -102,6 +115,8 @@ struct Slot {
     state: Arc<RunState>,
     alarm: Option<Millis>,
     tracks: Vec<String>,
+    /// Until the prompt is sent.
+    pending: Option<Pending>,
     queue: Option<String>,
 }
 
@@ -131,13 +146,20 @@ impl Sweeper {
 }
 
 impl Work {
-    fn new(caller: Arc<Caller>, feed: Arc<Feed>, inbox: Arc<Inbox>, began: Instant) -> Self {
+    fn new(
+        caller: Arc<Caller>,
+        feed: Arc<Feed>,
+        inbox: Arc<Inbox>,
+        unsent: Arc<Unsent>,
+        began: Instant,
+    ) -> Self {
         let ears = Arc::new(Ears::new(Arc::clone(&inbox)));
         feed.add(Arc::clone(&ears) as Arc<dyn Listener>);
         Work {
             requests: Requests::new(Arc::clone(&caller), Arc::clone(&inbox), began),
             caller,
             inbox,
+            unsent,
             began,
             runs: HashMap::new(),
             alarms: BTreeSet::new(),
@@ -190,7 +212,11 @@ impl Work {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Start(id, machine, state) => self.start(id, machine, state),
+            Message::Start(id, machine, state, pending) => {
+                let slot =
+                    Slot { machine, state, alarm: None, tracks: Vec::new(), pending, queue: None };
+                self.start(id, slot);
+            }
             Message::Answer(id, ticket, result) => self.step(id, Input::Answer(ticket, result)),
             Message::Event(event) => self.on_event(&event),
             Message::Stream(is_up) => self.on_stream(is_up),
@@ -210,17 +236,22 @@ impl Work {
             }
             Message::Parent(session, parent) => self.on_parent(session, parent),
             Message::Detach(id) => self.detach(id),
+            Message::Leave => {
+                let is_unsent = |(id, slot): (&RunId, &Slot)| slot.pending.is_some().then_some(*id);
+                for id in self.runs.iter().filter_map(is_unsent).collect::<Vec<_>>() {
+                    self.step(id, Input::Leave);
+                }
+            }
             Message::Close => {}
         }
     }
 
-    fn start(&mut self, id: RunId, machine: Box<Machine>, state: Arc<RunState>) {
-        if machine.wants_events() {
+    fn start(&mut self, id: RunId, slot: Slot) {
+        if slot.machine.wants_events() {
             self.ears.set_waiting(true);
             // Without the thread the runs go on without events.
             let _ = self.feed.start();
         }
-        let slot = Slot { machine, state, alarm: None, tracks: Vec::new(), queue: None };
         self.runs.insert(id, slot);
         let now = self.now();
         if let Some(slot) = self.runs.get_mut(&id) {
@@ -285,6 +316,9 @@ impl Work {
         let Some(slot) = self.runs.get_mut(&id) else { return };
         log(&self.caller.options().log, &slot.machine, &updates);
         publish(slot, updates, outcome.clone());
+        if slot.machine.is_sent() {
+            slot.pending = None;
+        }
         if outcome.is_some() {
             self.remove(id);
         } else {
@@ -475,19 +509,37 @@ impl Work {
 
     fn close(&mut self) {
         self.requests.close();
-        for mut slot in std::mem::take(&mut self.runs).into_values() {
-            end(&mut slot, closed("run"));
-        }
-        // What was started and not seen yet ends like the others.
+        let mut slots = Vec::new();
         for message in self.inbox.take(Some(Duration::ZERO)) {
-            if let Message::Start(_, machine, state) = message {
-                let error = closed("run");
-                let reply = Arc::new(machine.partial_reply());
-                state.write(|inner| {
-                    inner.outcome = Some(Outcome { reply, error: Some(error.clone()) });
-                    (State::Failed, vec![Update::Failed(error)])
-                });
+            match message {
+                // What was sent in the last moment is sent.
+                Message::Answer(id, Ticket::Send, result @ Ok(_)) => {
+                    self.step(id, Input::Answer(Ticket::Send, result));
+                }
+                // What was started and not seen yet ends like the others.
+                Message::Start(_, machine, state, pending) => slots.push(Slot {
+                    machine,
+                    state,
+                    alarm: None,
+                    tracks: Vec::new(),
+                    pending,
+                    queue: None,
+                }),
+                _ => {}
             }
+        }
+        slots.extend(std::mem::take(&mut self.runs).into_values());
+        for mut slot in slots {
+            if slot.pending.is_some() {
+                let what = format!("run {}: {}", name(&slot.machine), slot.machine.why());
+                self.caller
+                    .options()
+                    .log
+                    .write(Level::Warn, || format!("lost at the close: {what}"));
+                self.unsent.lose(what);
+            }
+            let error = closed_at(&slot.machine);
+            end(&mut slot, error);
         }
     }
 }
@@ -514,6 +566,18 @@ fn name(machine: &Machine) -> String {
         ("", None) => "in a new session".to_owned(),
         (message, _) => message.to_owned(),
     }
+}
+
+/// What a run fails with when its client is closed: was its prompt sent?
+fn closed_at(machine: &Machine) -> Error {
+    let text = if machine.is_sent() {
+        return closed("run").with_sent(true);
+    } else if machine.may_be_sent() {
+        "run: the client was closed while the prompt was being sent: it may have arrived; look before you send it again"
+    } else {
+        "run: the client was closed before the prompt was sent; send it again with a new client"
+    };
+    Error::new(ErrorKind::Closed, text).with_operation("run").with_sent(machine.may_be_sent())
 }
 
 /// Ends a run on this side.

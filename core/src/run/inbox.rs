@@ -4,6 +4,7 @@ use super::engine::RunId;
 use super::machine::{Machine, Sweep, Ticket};
 use super::policy::PermissionReply;
 use super::state::RunState;
+use super::unsent::Pending;
 use crate::answer::Answer;
 use crate::cancel::CancelToken;
 use crate::error::Result;
@@ -18,7 +19,8 @@ const MAX_EVENTS: usize = 8_192;
 
 /// Something for the engine.
 pub(crate) enum Message {
-    Start(RunId, Box<Machine>, Arc<RunState>),
+    /// A run, and that its prompt is not sent yet.
+    Start(RunId, Box<Machine>, Arc<RunState>, Option<Pending>),
     Answer(RunId, Ticket, Result<Answer>),
     Sweep(Option<String>, Result<Sweep>),
     /// The parent of a session, when it has one.
@@ -30,6 +32,8 @@ pub(crate) enum Message {
     Permission(RunId, String, PermissionReply, Option<String>),
     Question(RunId, String, Option<Value>),
     Detach(RunId),
+    /// The host leaves: what is not sent yet is to be sent soon.
+    Leave,
     Close,
 }
 

@@ -89,6 +89,8 @@ pub(crate) enum Input<'a> {
     Child { session: &'a str, parent: &'a str },
     /// It is this run's turn in its session.
     Turn,
+    /// The host leaves: nobody will listen, and what is not sent soon is lost.
+    Leave,
     /// The host wants the run to end.
     Cancel,
     /// The host answered a permission.
@@ -446,6 +448,7 @@ impl Machine {
             // The run's own tools tell of its own: the session may have others, of runs before.
             Input::Child { session, parent } if self.is_child(parent) => self.add_child(session),
             Input::Turn => self.on_turn(),
+            Input::Leave => self.on_leave(),
             Input::Cancel => self.end(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
             Input::Permission { id, reply, message } => {
                 self.on_host_permission(&id, reply, message)
@@ -521,6 +524,11 @@ impl Machine {
     /// Whether the server has the prompt.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent.is_some()
+    }
+
+    /// Whether the server may have the prompt.
+    pub(crate) fn may_be_sent(&self) -> bool {
+        self.send_tries > 0
     }
 
     pub(crate) fn wants_events(&self) -> bool {

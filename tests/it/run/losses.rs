@@ -194,7 +194,8 @@ fn a_server_that_hangs_ends_the_run_and_close_stays_quick() {
     let began = Instant::now();
     client.close();
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // A second for the prompt that is not sent yet, and a moment for the end.
+    assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(waiting.state(), State::Failed);
     assert!(forever.is_done());
     server.cont();
@@ -272,7 +273,9 @@ fn a_client_is_closed_in_a_second_wherever_its_run_stands() {
         let began = Instant::now();
         client.close();
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(1), "{pattern}: {took:?}");
+        // A prompt that is not sent yet gets a second.
+        let limit = if pattern.contains("abort") { 1 } else { 2 };
+        assert!(took < Duration::from_secs(limit), "{pattern}: {took:?}");
         assert_eq!(error(&run).kind(), ErrorKind::Closed, "{pattern}");
     }
 }

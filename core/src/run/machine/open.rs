@@ -102,6 +102,13 @@ impl Machine {
         }
     }
 
+    /// Sends without what only serves to listen.
+    pub(super) fn on_leave(&mut self) {
+        self.goes_without_stream = true;
+        self.names = Names::Known;
+        self.prepared();
+    }
+
     /// Looks at the session: is it idle, what is listed already, what is its newest message?
     pub(super) fn prepare(&mut self) {
         if self.is_new_session {

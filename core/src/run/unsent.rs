@@ -1,0 +1,166 @@
+//! [`Unsent`]: prompts that are not sent yet. Whoever closes a client, or ends the program, gives them a moment.
+
+use super::inbox::{Inbox, Message};
+use crate::error::{Error, ErrorKind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
+
+/// How long a close waits for prompts that are not sent yet.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The engines of this process, for its end.
+static ENGINES: Mutex<Vec<Weak<Unsent>>> = Mutex::new(Vec::new());
+
+/// The prompts of one engine that are not sent yet.
+pub(crate) struct Unsent {
+    /// After a fork the prompts are the parent's.
+    pid: u32,
+    inbox: Arc<Inbox>,
+    state: Mutex<State>,
+    fell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    count: usize,
+    /// They were waited for in vain: nobody does that twice.
+    is_given_up: bool,
+    /// What was lost in the end, one line for each prompt.
+    lost: Vec<String>,
+}
+
+/// One prompt that is not sent yet; it counts until it is dropped.
+pub(crate) struct Pending(Arc<Unsent>);
+
+impl Unsent {
+    pub(super) fn new(inbox: Arc<Inbox>) -> Arc<Self> {
+        let (pid, state) = (std::process::id(), Mutex::default());
+        let unsent = Arc::new(Unsent { pid, inbox, state, fell: Condvar::new() });
+        if let Some(mut engines) = engines(after(PATIENCE)) {
+            engines.retain(|engine| engine.strong_count() > 0);
+            engines.push(Arc::downgrade(&unsent));
+        }
+        unsent
+    }
+
+    pub(super) fn add(self: &Arc<Self>) -> Pending {
+        let mut state = self.state();
+        state.count += 1;
+        state.is_given_up = false;
+        drop(state);
+        Pending(Arc::clone(self))
+    }
+
+    /// Blocks until all are sent or over, for a moment at most.
+    pub(super) fn wait_a_moment(&self) {
+        self.wait(after(PATIENCE));
+    }
+
+    /// Blocks until all are sent or over, at most to `until`; how many are neither.
+    fn wait(&self, until: Instant) -> usize {
+        let mut state = self.state();
+        if state.count == 0 || state.is_given_up || self.pid != std::process::id() {
+            return 0;
+        }
+        drop(state);
+        self.inbox.push(Message::Leave);
+        state = self.state();
+        while state.count > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.is_given_up = true;
+                break;
+            }
+            let waited = self.fell.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.count
+    }
+
+    /// Notes a prompt that will not be sent any more.
+    pub(super) fn lose(&self, what: String) {
+        self.state().lost.push(what);
+    }
+
+    /// What to tell whoever closed, when something was lost.
+    pub(super) fn loss(&self) -> Option<Error> {
+        let lost = std::mem::take(&mut self.state().lost);
+        let first = lost.first()?;
+        let what = match lost.len() {
+            1 => "1 prompt was".to_owned(),
+            count => format!("{count} prompts were"),
+        };
+        let text = format!(
+            "close: {what} not sent within {} ms and will not be: {first}; wait for a run or detach it before closing",
+            PATIENCE.as_millis()
+        );
+        Some(Error::new(ErrorKind::Timeout, text).with_operation("close"))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.count = state.count.saturating_sub(1);
+        self.0.fell.notify_all();
+    }
+}
+
+/// Blocks until all prompts that this process started are sent or over, at most for `limit`; how many are neither, and
+/// will be lost when the program ends now. For the end of a program whose clients nobody closes.
+pub fn wait_until_sent(limit: Duration) -> usize {
+    let until = after(limit);
+    let all = engines(until).map(|engines| engines.clone()).unwrap_or_default();
+    all.iter().filter_map(Weak::upgrade).map(|unsent| unsent.wait(until)).sum()
+}
+
+fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or(now)
+}
+
+/// Never waits for ever: a fork may have left the lock to a thread that the child does not have.
+fn engines(until: Instant) -> Option<MutexGuard<'static, Vec<Weak<Unsent>>>> {
+    loop {
+        match ENGINES.try_lock() {
+            Ok(engines) => return Some(engines),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_twice_for_what_is_not_sent() {
+        let unsent = Unsent::new(Arc::default());
+        let soon = || after(Duration::from_millis(20));
+        assert_eq!(unsent.wait(soon()), 0);
+        let pending = unsent.add();
+        assert_eq!(unsent.wait(soon()), 1);
+        let far = after(Duration::from_secs(600));
+        unsent.wait(far);
+        drop(pending);
+        assert!(Instant::now() < far);
+        assert!(unsent.loss().is_none());
+        unsent.lose("run to ses_1: why".to_owned());
+        assert!(unsent.loss().is_some_and(|error| error.message().contains("1 prompt was")));
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_the_last_one_is_sent() {
+        let unsent = Unsent::new(Arc::default());
+        let pending = (unsent.add(), unsent.add());
+        let sender = std::thread::spawn(move || drop(pending));
+        assert_eq!(unsent.wait(after(Duration::from_secs(600))), 0);
+        sender.join().unwrap();
+    }
+}
