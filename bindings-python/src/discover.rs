@@ -37,9 +37,9 @@ fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> PyResult<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new().name("opencode-aside".to_owned());
     // Nobody listens any more after a Ctrl-C.
-    thread.spawn(move || drop(sender.send(work()))).map_err(|e| lost(py, &e))?;
+    opencode_core::aside(work, move |done| drop(sender.send(done)))
+        .map_err(|e| exception(py, &e))?;
     let receiver = Mutex::new(receiver);
     let done = wait(py, None, |slice| {
         let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +50,7 @@ fn aside<T: Send + 'static>(
         }
     })?;
     match done {
-        Some(Ok(found)) => Ok(found),
+        Some(Ok(found)) => found.map_err(|e| exception(py, &e)),
         Some(Err(error)) => Err(lost(py, &error)),
         None => Err(lost(py, &"it never ended")),
     }

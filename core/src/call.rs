@@ -6,6 +6,7 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mailbox::{Content, Face, Mailbox};
 use crate::signal::Signal;
+use crate::thread::caught;
 use crate::worker::Pool;
 use std::fmt;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ impl<T: Clone + Send + 'static> Call<T> {
             let result = if mine.is_cancelled() {
                 Err(cancelled(&completion.0.operation))
             } else {
-                work(&mine)
+                caught(|| work(&mine)).and_then(|result| result)
             };
             completion.0.complete(result);
         })?;
@@ -125,4 +126,18 @@ impl<T> Drop for Completion<T> {
 fn cancelled(operation: &str) -> Error {
     Error::new(ErrorKind::Cancelled, format!("{operation}: cancelled"))
         .with_operation(operation.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_panics_is_over() {
+        let pool = Pool::new("test", 1);
+        let work = |_: &CancelToken| -> Result<()> { std::panic::panic_any("by the test") };
+        let call = Call::start(&pool, &Arc::default(), "session.list", work).unwrap();
+        let error = call.wait(Some(Duration::from_secs(60))).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+    }
 }

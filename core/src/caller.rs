@@ -9,10 +9,10 @@ use crate::log::Level;
 use crate::operation::route::{Project, Routed, route};
 use crate::operation::{self, AnswerKind, Operation, Pace};
 use crate::options::{CallOptions, ClientOptions};
+use crate::random;
 use crate::redact;
 use crate::remedy;
 use crate::retry::RetryPolicy;
-use crate::run::id::random;
 use crate::transport::{Expect, Request, Stream, Transport, WebSocket, header};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -229,7 +229,8 @@ impl Caller {
             };
             tries += 1;
             left = total.map(|total| total.saturating_sub(began.elapsed()));
-            let Some(pause) = policy.pause(&error, tries, error.retry_after(), random()) else {
+            let Some(pause) = policy.pause(&error, tries, error.retry_after(), random::number())
+            else {
                 return Err(error);
             };
             if left.is_some_and(|left| left <= pause) || !token.sleep(pause) {

@@ -1,5 +1,6 @@
 //! [`CancelToken`]: ends a blocking request from another thread, at once.
 
+use crate::limits::after;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -109,7 +110,7 @@ impl CancelToken {
 
     /// Sleeps; false when it was cut short by a cancel.
     pub(crate) fn sleep(&self, time: Duration) -> bool {
-        let until = Instant::now() + time;
+        let until = after(time);
         loop {
             if self.ask() {
                 return false;

@@ -8,6 +8,8 @@ use crate::cancel::CancelToken;
 use crate::credentials::Credentials;
 use crate::dialect::{Dialect, Identity, identify};
 use crate::error::ErrorKind;
+use crate::limits::after;
+use crate::thread::start_scoped;
 use crate::transport::Transport;
 use candidate::Candidate;
 use std::sync::mpsc::{self, Receiver};
@@ -92,7 +94,7 @@ impl Found {
 /// At most for `timeout`, whatever the servers and the network do. With mDNS always for half of it, at most five
 /// seconds: nobody knows how many will answer.
 pub fn discover(timeout: Duration) -> Vec<Found> {
-    let until = Instant::now() + timeout.min(LONGEST);
+    let until = after(timeout.min(LONGEST));
     let (sender, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
     let found = Mutex::new(Vec::new());
@@ -106,9 +108,7 @@ pub fn discover(timeout: Duration) -> Vec<Found> {
                 }
             };
             // With fewer threads it finds less, that is all.
-            let _ = thread::Builder::new()
-                .name("opencode-discover".to_owned())
-                .spawn_scoped(scope, work);
+            let _ = start_scoped(scope, "opencode-discover", work);
         }
         let mut seen = Vec::new();
         let mut offer = |candidate: Candidate| {

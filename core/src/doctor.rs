@@ -6,6 +6,8 @@ use crate::caller::Caller;
 use crate::cancel::CancelToken;
 use crate::dialect::{Dialect, Identity, identify};
 use crate::error::{Error, ErrorKind};
+use crate::limits::after;
+use crate::thread::start_scoped;
 use check::Examiner;
 use serde_json::json;
 use std::fmt;
@@ -112,7 +114,7 @@ impl Check {
 /// Does all checks within the budget.
 pub(crate) fn examine(caller: &Arc<Caller>) -> Diagnosis {
     let began = Instant::now();
-    let until = began + BUDGET;
+    let until = after(BUDGET);
     let mut checks = Vec::new();
     let identity = identify(caller.transport(), FIRST, &CancelToken::default());
     let url = caller.transport().base().as_str();
@@ -223,12 +225,10 @@ fn others(caller: &Arc<Caller>, until: Instant) -> Vec<Check> {
         let examiner = &examiner;
         let started: Vec<_> = CHECKS
             .into_iter()
-            .map(|check| {
-                let name = "opencode-doctor".to_owned();
-                thread::Builder::new().name(name).spawn_scoped(scope, move || check(examiner))
-            })
+            .map(|check| start_scoped(scope, "opencode-doctor", move || check(examiner)))
             .collect();
         // A system that gives no thread, and a bug of ours, cost one line each.
-        started.into_iter().flatten().filter_map(|thread| thread.join().ok()).collect()
+        let joined = started.into_iter().flatten().filter_map(|thread| thread.join().ok());
+        joined.flatten().collect()
     })
 }

@@ -14,10 +14,11 @@ use crate::event::Event;
 use crate::limits::Limits;
 use crate::log::Level;
 use crate::operation::Pace;
+use crate::thread;
 use crate::worker::{Pool, join};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The connection is closed when nobody needed it for this long.
@@ -28,7 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const GOOD_LIFE: u32 = 10;
 /// Ids of events remembered, to drop those that come twice.
 const REMEMBERED: usize = 4_096;
-const STACK: usize = 1 << 20;
 /// What it takes before a silent connection counts as settled. Measured: the greeting is 10 to 50 ms early, and up to
 /// three requests of others are answered in that time.
 const SETTLE_PAUSE: Duration = Duration::from_millis(300);
@@ -125,12 +125,9 @@ impl Feed {
         if state.is_running || state.is_closed {
             return Ok(());
         }
-        let shared = Arc::clone(&self.0);
-        let thread = thread::Builder::new()
-            .name("opencode-events".to_owned())
-            .stack_size(STACK)
-            .spawn(move || shared.run())
-            .map_err(|e| Error::exhausted("thread", e))?;
+        let (shared, fallen) = (Arc::clone(&self.0), Arc::clone(&self.0));
+        let work = move || shared.run();
+        let thread = thread::start("opencode-events", work, move |error| fallen.fall(&error))?;
         state.threads.retain(|thread| !thread.is_finished());
         state.threads.push(thread);
         state.is_running = true;
@@ -285,6 +282,12 @@ impl Shared {
         for (_, listener) in state.listeners.iter() {
             listener.lost(error);
         }
+    }
+
+    /// The thread has panicked: the next who needs events starts another.
+    fn fall(&self, error: &Error) {
+        self.lost(error);
+        self.state().is_running = false;
     }
 
     /// Whether nobody needed events for a while. Then this thread has to end: the next one who does starts

@@ -1,6 +1,8 @@
 //! A blocking client for OpenCode servers that never freezes its host.
 
 #![deny(unsafe_code)]
+#![warn(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::arithmetic_side_effects))]
 
 mod answer;
 mod attach;
@@ -19,15 +21,18 @@ mod error;
 mod event;
 mod event_stream;
 mod feed;
+mod json;
 mod limits;
 mod log;
 mod mailbox;
+mod mask;
 pub mod model;
 mod nearest;
 pub mod operation;
 mod options;
 mod pages;
 mod pty;
+mod random;
 mod record;
 mod redact;
 mod remedy;
@@ -39,6 +44,7 @@ mod server;
 mod signal;
 mod sse;
 mod sync;
+mod thread;
 mod transport;
 mod tui;
 mod usage;
@@ -68,5 +74,7 @@ pub use run::{
     Tokens, Update, WhenBusy, wait_until_sent,
 };
 pub use server::{Server, ServerOptions, ServerState};
+#[doc(hidden)]
+pub use thread::aside;
 pub use tui::TuiControl;
 pub use usage::{Share, Usage, UsageOptions};

@@ -1,6 +1,15 @@
 //! [`Limits`]: how long each stage of a request may take, and how much may come back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// No limit is longer: a clock counts no further than a few centuries.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// The moment so long from now, however long that is.
+pub(crate) fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time.min(LONGEST)).unwrap_or(now)
+}
 
 /// The limits of one request. A stage without a limit waits until it is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,5 +59,17 @@ impl Stage {
             Stage::Body => "reading the answer",
             Stage::Total => "doing the whole request",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_time_has_a_moment_after_it() {
+        let now = Instant::now();
+        assert!(after(Duration::MAX) > after(Duration::from_secs(86_400)));
+        assert!(after(Duration::ZERO) >= now);
     }
 }

@@ -1,6 +1,7 @@
 //! [`Log`]: what the library does, for those who want to see it. Off by default; secrets never come here.
 
 use crate::mailbox::{Content, Face, Mailbox};
+use crate::thread::caught;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -82,7 +83,9 @@ impl Log {
         if let Some((least, sink)) = &self.0
             && level <= *least
         {
-            sink(level, &text());
+            let text = text();
+            // The host's function must not end what the message is about.
+            let _ = caught(|| sink(level, &text));
         }
     }
 }
@@ -178,17 +181,22 @@ impl LogQueue {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the environment asked for it")]
+/// One line to standard error, in one piece. Whoever closed it, or filled its disk, wants no more of it.
 fn to_stderr(level: Level, text: &str) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = now.as_secs() % 86_400;
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-    eprintln!(
-        "{hours:02}:{minutes:02}:{:02}.{:03} opencode {:5} {text}",
+    let line = format!(
+        "{hours:02}:{minutes:02}:{:02}.{:03} opencode {:5} {text}\n",
         seconds % 60,
         now.subsec_millis(),
         level.as_str()
     );
+    // Without the lock of the standard library: a copy of this process, made by fork, may have it for ever.
+    #[cfg(unix)]
+    let _ = nix::unistd::write(std::io::stderr(), line.as_bytes());
+    #[cfg(not(unix))]
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }
 
 impl fmt::Debug for Log {
@@ -215,6 +223,12 @@ mod tests {
         assert_eq!(*lines.lock().unwrap(), ["error a", "warn b"]);
         assert_eq!(Level::parse("DEBUG"), Some(Level::Debug));
         assert_eq!(Level::parse("loud"), None);
+    }
+
+    #[test]
+    fn a_sink_that_panics_ends_nothing() {
+        let log = Log::new(Level::Info, |_, _| std::panic::panic_any("by the test"));
+        log.write(Level::Info, || "a".to_owned());
     }
 
     #[test]

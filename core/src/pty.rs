@@ -9,6 +9,7 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::CallOptions;
 use crate::signal::Signal;
+use crate::thread::{self, caught};
 use crate::worker::{Pool, join};
 use link::{Dialect, Info, Link};
 pub use options::PtyOptions;
@@ -16,13 +17,11 @@ use serde_json::{Map, json};
 use state::{End, Input, Screen};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Threads that type into the terminals of a client, started when there is something to type.
 const WRITERS: usize = 4;
-/// Room for a TLS handshake.
-const STACK: usize = 512 << 10;
 
 /// A program in a terminal on the server's machine.
 ///
@@ -127,12 +126,9 @@ impl Terminals {
         if let Some((cols, rows)) = size {
             shared.enter(Input::Size(cols, rows))?;
         }
-        let mine = Arc::clone(&shared);
-        let thread = thread::Builder::new()
-            .name("opencode-pty".to_owned())
-            .stack_size(STACK)
-            .spawn(move || mine.link.run())
-            .map_err(|e| Error::exhausted("thread", e))?;
+        let (mine, fallen) = (Arc::clone(&shared), Arc::clone(&shared));
+        let fall = move |error| fallen.link.screen.finish(End::Failed(error));
+        let thread = thread::start("opencode-pty", move || mine.link.run(), fall)?;
         *shared.thread() = Some(thread);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|shared| shared.strong_count() > 0);
@@ -156,7 +152,11 @@ fn wake(shared: &Weak<Shared>, writers: &Weak<Pool>) {
     let (Some(shared), Some(writers)) = (shared.upgrade(), writers.upgrade()) else { return };
     let token = shared.link.writer.clone();
     // Refused only when the client is closed, and then nobody waits for it.
-    let _ = writers.submit(token, move || shared.link.write());
+    let _ = writers.submit(token, move || {
+        if let Err(error) = caught(|| shared.link.write()) {
+            shared.link.screen.finish(End::Failed(error));
+        }
+    });
 }
 
 impl Pty {

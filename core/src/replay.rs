@@ -4,6 +4,7 @@ mod script;
 mod wire;
 
 use crate::error::{Error, Result};
+use crate::thread;
 use crate::worker::join;
 use script::{Script, Stage};
 use std::fmt;
@@ -11,7 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often a thread looks whether it shall end.
@@ -38,6 +39,15 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// A connection that is counted for as long as this lives.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Replay {
     /// Starts to play a file that was written with `record`.
     ///
@@ -56,10 +66,7 @@ impl Replay {
             threads: Mutex::default(),
         });
         let mine = Arc::clone(&shared);
-        let acceptor = thread::Builder::new()
-            .name("opencode-replay".to_owned())
-            .spawn(move || mine.accept(&listener))
-            .map_err(failed)?;
+        let acceptor = thread::start("opencode-replay", move || mine.accept(&listener), drop)?;
         Ok(Replay { address, shared, acceptor: Some(acceptor) })
     }
 
@@ -102,20 +109,17 @@ impl Shared {
             }
             let Ok(stream) = stream else {
                 // The system gives no descriptor now.
-                thread::sleep(SLICE);
+                std::thread::park_timeout(SLICE);
                 continue;
             };
             if self.open.load(Ordering::Acquire) >= MAX_CONNECTIONS {
                 continue;
             }
             self.open.fetch_add(1, Ordering::AcqRel);
-            let mine = Arc::clone(self);
-            let thread =
-                thread::Builder::new().name("opencode-replay".to_owned()).spawn(move || {
-                    // A client that goes away is no failure of ours.
-                    let _ = mine.serve(&stream);
-                    mine.open.fetch_sub(1, Ordering::AcqRel);
-                });
+            let mine = Open(Arc::clone(self));
+            // A client that goes away is no failure of ours.
+            let work = move || drop(mine.0.serve(&stream));
+            let thread = thread::start("opencode-replay", work, drop);
             let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
             threads.retain(|thread| !thread.is_finished());
             threads.extend(thread);
@@ -144,7 +148,7 @@ impl Shared {
         while !self.is_closed() {
             match self.stage.next_event(&request.path, SLICE) {
                 Some((pause, event)) => {
-                    thread::park_timeout(pause);
+                    std::thread::park_timeout(pause);
                     wire::event(stream, &event)?;
                 }
                 None if last.elapsed() >= HEARTBEAT => {

@@ -13,13 +13,14 @@ pub use state::ServerState;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::options::{CallOptions, ClientOptions};
+use crate::thread;
 use keeper::{Keeper, random};
 use launch::{client_options, failed, printed};
 use plan::Plan;
 use state::{Shared, closed};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long running sessions may take to stop when the server is closed.
@@ -74,11 +75,9 @@ impl Server {
         };
         let plan = Arc::new(Plan::new(options, password, random(16)?)?);
         let shared = Arc::new(Shared::default());
-        let (mine, work) = (Arc::clone(&shared), Arc::clone(&plan));
-        let thread = thread::Builder::new()
-            .name("opencode-server".to_owned())
-            .spawn(move || launch::run(&mine, &work))
-            .map_err(|e| Error::exhausted("thread", e))?;
+        let (mine, fallen, work) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&plan));
+        let work = move || launch::run(&mine, &work);
+        let thread = thread::start("opencode-server", work, move |error| fallen.fall(error))?;
         let owner = std::process::id();
         Ok(Server { shared, plan, thread: Mutex::new(Some(thread)), owner })
     }

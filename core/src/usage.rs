@@ -3,6 +3,7 @@
 use crate::caller::Caller;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
+use crate::json::put;
 use crate::options::{CallOptions, Take};
 use crate::run::Tokens;
 use serde::{Deserialize, Serialize};
@@ -164,7 +165,7 @@ pub(crate) fn usage(
     let token = CancelToken::with_interrupt(call.interrupt.clone());
     let ask = |operation: &str, mut arguments: serde_json::Value| {
         if let Some(directory) = &options.directory {
-            arguments["directory"] = json!(directory);
+            put(&mut arguments, "directory", json!(directory));
         }
         caller.call(operation, &arguments.to_string(), call, &token)
     };
@@ -177,7 +178,7 @@ pub(crate) fn usage(
         loop {
             let mut arguments = json!({ "sessionID": session, "limit": PAGE });
             if let Some(before) = &before {
-                arguments["before"] = json!(before);
+                put(&mut arguments, "before", json!(before));
             }
             let answer = ask("session.messages", arguments)?;
             for row in answer.json::<Vec<Row>>()? {

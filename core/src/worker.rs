@@ -2,12 +2,10 @@
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::thread::{caught, start};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
-
-/// Room for a TLS handshake and for parsing deeply nested JSON.
-const STACK: usize = 1 << 20;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -54,17 +52,14 @@ impl Pool {
         state.jobs.push_back((token, Box::new(work)));
         if state.idle < state.jobs.len() && state.threads.len() < shared.max {
             let worker = Arc::clone(shared);
-            let thread = thread::Builder::new()
-                .name(shared.name.to_owned())
-                .stack_size(STACK)
-                .spawn(move || worker.work());
-            match thread {
+            // A job that panics tells its owner itself.
+            match start(shared.name, move || worker.work(), drop) {
                 Ok(thread) => state.threads.push(thread),
                 // The threads that there are will come to it.
                 Err(_) if !state.threads.is_empty() => {}
                 Err(error) => {
                     state.jobs.pop_back();
-                    return Err(Error::exhausted("thread", error));
+                    return Err(error);
                 }
             }
         }
@@ -126,7 +121,7 @@ impl Shared {
             state.running.insert(key, token);
             drop(state);
             // A panic in one job must not take the thread from the others.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let _ = caught(work);
             state = self.state();
             state.running.remove(&key);
         }

@@ -9,6 +9,7 @@ mod leaks;
 mod pages;
 mod poll;
 mod process;
+mod signals;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

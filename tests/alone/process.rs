@@ -23,3 +23,20 @@ pub(crate) fn memory() -> u64 {
     let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
 }
+
+/// The threads of this process by name.
+pub(crate) fn tasks() -> Vec<(String, u32)> {
+    let all = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let named = all.filter_map(|task| {
+        let name = fs::read_to_string(task.path().join("comm")).ok()?;
+        Some((name.trim().to_owned(), task.file_name().to_str()?.parse().ok()?))
+    });
+    named.collect()
+}
+
+/// The signals that a thread or a process blocks, a bit for each; `None` when it is gone.
+pub(crate) fn blocked(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}

@@ -18,6 +18,7 @@ mod replay;
 mod retry;
 mod run;
 mod server;
+mod threads;
 mod tui;
 mod usage;
 mod wire;

@@ -6,6 +6,7 @@ import datetime
 import enum
 import gc
 import http
+import os
 import pickle
 import socket
 import subprocess
@@ -452,3 +453,41 @@ def test_every_public_name_is_documented():
         if not operation.__doc__ or "(" not in operation.__doc__:
             missing.append(path)
     assert missing == []
+
+
+def test_a_log_to_a_closed_stderr_ends_nothing():
+    program = """if True:
+        import os, opencode, sys
+        r, w = os.pipe()
+        os.close(r)
+        os.dup2(w, 2)
+        with opencode.Client() as client:
+            print(client.ask("hello").text, flush=True)
+    """
+    environment = os.environ | {"OPENCODE_LOG": "debug"}
+    arguments = [sys.executable, "-c", program]
+    ended = subprocess.run(
+        arguments, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=True
+    )
+    assert ended.stdout.strip()
+
+
+def test_forked_children_choose_different_ids():
+    program = """if True:
+        import os, opencode
+        client = opencode.Client("http://127.0.0.1:1", events=False)
+        client.run("made before the fork")
+        for _ in range(4):
+            r, w = os.pipe()
+            if os.fork() == 0:
+                os.write(w, client.run("x").message_id[16:].encode())
+                os._exit(0)
+            print(os.read(r, 100).decode(), flush=True)
+            os.wait()
+    """
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        stdout=subprocess.PIPE, text=True, timeout=60, check=True,
+    )
+    ids = said.stdout.split()
+    assert len(set(ids)) == 4, ids

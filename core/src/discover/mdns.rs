@@ -2,6 +2,8 @@
 
 use super::Source;
 use super::candidate::Candidate;
+use crate::limits::after;
+use crate::mask::Blocked;
 use mdns_sd::{ScopedIp, ServiceDaemon, ServiceEvent};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -14,8 +16,11 @@ const END: Duration = Duration::from_secs(1);
 
 /// Listens for so long, and offers what is announced. A system without multicast gives nothing.
 pub(super) fn browse(time: Duration, offer: &mut impl FnMut(Candidate)) {
-    let until = Instant::now() + time;
-    let Ok(daemon) = ServiceDaemon::new() else { return };
+    let until = after(time);
+    let blocked = Blocked::begin();
+    let daemon = ServiceDaemon::new();
+    drop(blocked);
+    let Ok(daemon) = daemon else { return };
     if let Ok(events) = daemon.browse(TYPE) {
         loop {
             let left = until.saturating_duration_since(Instant::now());

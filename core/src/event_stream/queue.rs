@@ -214,6 +214,8 @@ impl Listener for Queue {
         };
         let is_final = match error.kind() {
             ErrorKind::Unauthorized | ErrorKind::Forbidden => true,
+            // The thread that read them is gone.
+            ErrorKind::Internal => true,
             // A server that had events and has none now is being replaced.
             ErrorKind::Unsupported => !was_up,
             _ => false,

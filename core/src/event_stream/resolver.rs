@@ -6,8 +6,9 @@
 use super::queue::Queue;
 use crate::caller::Caller;
 use crate::cancel::CancelToken;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::operation::Pace;
+use crate::thread::caught;
 use crate::worker::Pool;
 use serde::Deserialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,12 +45,22 @@ impl Resolver {
         drop(state);
         let (me, token) = (Arc::clone(self), CancelToken::default());
         let mine = token.clone();
-        if let Err(error) = self.pool.submit(token, move || me.work(&mine)) {
-            let mut state = self.state();
-            state.is_busy = false;
-            for (queue, _) in state.asked.drain(..) {
-                queue.fail(&error);
+        let work = move || {
+            if let Err(error) = caught(|| me.work(&mine)) {
+                me.fall(&error);
             }
+        };
+        if let Err(error) = self.pool.submit(token, work) {
+            self.fall(&error);
+        }
+    }
+
+    /// Nobody asks for the directories any more.
+    fn fall(&self, error: &Error) {
+        let mut state = self.state();
+        state.is_busy = false;
+        for (queue, _) in state.asked.drain(..) {
+            queue.fail(error);
         }
     }
 

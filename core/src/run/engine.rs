@@ -14,10 +14,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::feed::{Feed, Listener};
 use crate::log::{Level, Log};
+use crate::thread::{self, caught};
 use crate::worker::join;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Lists of permissions and questions are read again after this time while events tell about them.
@@ -26,7 +27,6 @@ const LISTS_AGE: Millis = 5_000;
 const MAX_PARENTS: usize = 4_096;
 /// Subagents of subagents that are followed up to a run.
 const MAX_DEPTH: u32 = 8;
-const STACK: usize = 1 << 20;
 
 pub(crate) type RunId = u64;
 
@@ -48,11 +48,7 @@ impl Engine {
         let began = Instant::now();
         let unsent = Unsent::new(Arc::clone(&inbox));
         let work = Work::new(caller, feed, Arc::clone(&inbox), Arc::clone(&unsent), began);
-        let thread = thread::Builder::new()
-            .name("opencode-runs".to_owned())
-            .stack_size(STACK)
-            .spawn(move || work.run())
-            .map_err(|e| Error::exhausted("thread", e))?;
+        let thread = thread::start("opencode-runs", move || work.run(), drop)?;
         Ok(Engine { inbox, unsent, began, thread: Mutex::new(Some(thread)) })
     }
 
@@ -73,7 +69,7 @@ impl Engine {
     /// goes on with its prompts. The error names what was not sent.
     pub(crate) fn close(&self) -> Option<Error> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        if thread.thread().id() != thread::current().id() {
+        if thread.thread().id() != std::thread::current().id() {
             self.unsent.wait_a_moment();
         }
         self.inbox.push(Message::Close);
@@ -108,6 +104,9 @@ struct Work {
     ears: Arc<Ears>,
     feed: Arc<Feed>,
     is_stream_up: bool,
+    /// What was taken from the inbox and not handled yet.
+    messages: VecDeque<Message>,
+    is_closed: bool,
 }
 
 struct Slot {
@@ -170,6 +169,8 @@ impl Work {
             ears,
             feed,
             is_stream_up: false,
+            messages: VecDeque::new(),
+            is_closed: false,
         }
     }
 
@@ -178,17 +179,42 @@ impl Work {
     }
 
     fn run(mut self) {
-        loop {
+        while !self.is_closed {
+            if let Err(error) = caught(|| self.round()) {
+                self.fall(&error);
+            }
+        }
+    }
+
+    fn round(&mut self) {
+        if self.messages.is_empty() {
             let timeout =
                 self.next_alarm().map(|at| Duration::from_millis(at.saturating_sub(self.now())));
-            for message in self.inbox.take(timeout) {
-                if matches!(message, Message::Close) {
-                    self.close();
-                    return;
-                }
-                self.handle(message);
+            self.messages = self.inbox.take(timeout);
+        }
+        while let Some(message) = self.messages.pop_front() {
+            if matches!(message, Message::Close) {
+                self.is_closed = true;
+                self.close();
+                return;
             }
-            self.ring();
+            self.handle(message);
+        }
+        self.ring();
+    }
+
+    /// A panic outside of a single run's step: nobody knows what became of the others.
+    fn fall(&mut self, error: &Error) {
+        self.alarms.clear();
+        self.turns.clear();
+        self.sweeps.clear();
+        self.parents.clear();
+        for session in std::mem::take(&mut self.sessions).into_keys() {
+            self.ears.forget(&session);
+        }
+        self.ears.set_waiting(false);
+        for mut slot in std::mem::take(&mut self.runs).into_values() {
+            end(&mut slot, error.clone());
         }
     }
 
@@ -243,32 +269,42 @@ impl Work {
                 }
             }
             Message::Close => {}
+            #[cfg(test)]
+            Message::Panic(Some(id)) => self.attempt(id, |_| std::panic::panic_any("by the test")),
+            #[cfg(test)]
+            Message::Panic(None) => std::panic::panic_any("by the test"),
         }
     }
 
     fn start(&mut self, id: RunId, slot: Slot) {
-        if slot.machine.wants_events() {
+        let wants_events = slot.machine.wants_events();
+        self.runs.insert(id, slot);
+        if wants_events {
             self.ears.set_waiting(true);
             // Without the thread the runs go on without events.
             let _ = self.feed.start();
         }
-        self.runs.insert(id, slot);
         let now = self.now();
-        if let Some(slot) = self.runs.get_mut(&id) {
-            slot.machine.start(now);
-        }
+        self.attempt(id, |machine| machine.start(now));
         if self.is_stream_up {
             self.step(id, Input::Stream(true));
-        } else {
-            self.settle(id);
         }
     }
 
     fn step(&mut self, id: RunId, input: Input<'_>) {
         let now = self.now();
-        if let Some(slot) = self.runs.get_mut(&id) {
-            slot.machine.step(now, input);
-            self.settle(id);
+        self.attempt(id, |machine| machine.step(now, input));
+    }
+
+    /// Does something with a run's machine. A run whose own step panics fails alone.
+    fn attempt(&mut self, id: RunId, work: impl FnOnce(&mut Machine)) {
+        let Some(slot) = self.runs.get_mut(&id) else { return };
+        match caught(|| work(&mut slot.machine)) {
+            Ok(()) => self.settle(id),
+            Err(error) => {
+                end(slot, error.with_operation("run"));
+                self.remove(id);
+            }
         }
     }
 
@@ -510,7 +546,8 @@ impl Work {
     fn close(&mut self) {
         self.requests.close();
         let mut slots = Vec::new();
-        for message in self.inbox.take(Some(Duration::ZERO)) {
+        let later = self.inbox.take(Some(Duration::ZERO));
+        for message in std::mem::take(&mut self.messages).into_iter().chain(later) {
             match message {
                 // What was sent in the last moment is sent.
                 Message::Answer(id, Ticket::Send, result @ Ok(_)) => {
@@ -582,7 +619,7 @@ fn closed_at(machine: &Machine) -> Error {
 
 /// Ends a run on this side.
 fn end(slot: &mut Slot, error: Error) {
-    let reply = Arc::new(slot.machine.partial_reply());
+    let reply = Arc::new(caught(|| slot.machine.partial_reply()).unwrap_or_default());
     let outcome = Outcome { reply, error: Some(error.clone()) };
     publish(slot, vec![Update::Failed(error)], Some(outcome));
 }
@@ -618,4 +655,50 @@ fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
         }
         (state, updates)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::options::ClientOptions;
+    use crate::run::{Prompt, Run};
+
+    /// A client of nobody: its runs wait.
+    fn client() -> Client {
+        let base_url = "http://127.0.0.1:1".to_owned();
+        Client::new(ClientOptions { base_url, events: false, ..ClientOptions::default() }).unwrap()
+    }
+
+    fn started(client: &Client) -> Run {
+        client.run(Prompt::new("x")).unwrap()
+    }
+
+    fn failure(run: &Run) -> Error {
+        run.wait(Some(Duration::from_secs(60))).unwrap_err()
+    }
+
+    #[test]
+    fn a_run_that_panics_fails_alone() {
+        let client = client();
+        let (bad, good) = (started(&client), started(&client));
+        bad.inbox.push(Message::Panic(Some(bad.id)));
+        let error = failure(&bad);
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.message().contains("by the test"), "{error}");
+        assert_eq!(failure(&good).kind(), ErrorKind::Connection);
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_leaves_nobody_waiting() {
+        let client = client();
+        let runs = [started(&client), started(&client)];
+        runs[0].inbox.push(Message::Panic(None));
+        let later = started(&client);
+        for run in &runs {
+            assert_eq!(failure(run).kind(), ErrorKind::Internal);
+        }
+        assert_eq!(failure(&later).kind(), ErrorKind::Connection, "the thread goes on");
+        client.close();
+    }
 }

@@ -1,6 +1,6 @@
 //! Message and part ids in the server's own form, chosen here so that a send can be repeated safely.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use crate::random;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,18 +17,12 @@ pub(crate) fn new(prefix: &str) -> String {
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(stamp.max(last + 1)))
         .map_or(stamp, |last| stamp.max(last + 1));
     let mut id = format!("{prefix}_{:012x}", time & 0xffff_ffff_ffff);
-    let mut bits = u128::from(random()) << 64 | u128::from(random());
+    let mut bits = u128::from(random::number()) << 64 | u128::from(random::number());
     for _ in 0..14 {
         id.push(char::from(BASE62[(bits % 62) as usize]));
         bits /= 62;
     }
     id
-}
-
-/// 64 bits that no other process or thread is likely to draw; not for secrets.
-pub(crate) fn random() -> u64 {
-    // The standard library seeds every hasher from the operating system's random source.
-    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ pub(crate) enum Message {
     /// The host leaves: what is not sent yet is to be sent soon.
     Leave,
     Close,
+    /// In the step of a run, or outside of any.
+    #[cfg(test)]
+    Panic(Option<RunId>),
 }
 
 /// The engine's letter box.

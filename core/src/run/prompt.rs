@@ -257,6 +257,12 @@ impl Prompt {
 
     /// Checks what can be checked without a server.
     pub(crate) fn check(&self) -> Result<()> {
+        if let Some(part) = self.parts.iter().find(|part| !part.is_object()) {
+            let text = format!(
+                "run: the part {part} is no object; a text is {{\"type\": \"text\", \"text\": ...}}"
+            );
+            return Err(Error::invalid(text));
+        }
         let is_blank = |part: &Value| {
             part["type"] == "text"
                 && part["text"].as_str().is_none_or(|text| text.trim().is_empty())
@@ -334,6 +340,14 @@ mod tests {
             Ok(()) => panic!("{json} was taken"),
             Err(error) => error.message().to_owned(),
         }
+    }
+
+    #[test]
+    fn a_part_that_is_no_object_is_refused() {
+        let mut prompt = Prompt::new("x");
+        prompt.parts.push(json!(7));
+        let error = prompt.check().unwrap_err();
+        assert!(error.message().contains("the part 7 is no object"), "{error}");
     }
 
     #[test]

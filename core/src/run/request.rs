@@ -10,6 +10,7 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::operation::Pace;
+use crate::thread::caught;
 use crate::worker::Pool;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -102,7 +103,7 @@ impl Requests {
         let job = move || {
             let result = match shared.silence_since(asked) {
                 Some(error) => Err(error),
-                None => work(&shared, &mine),
+                None => caught(|| work(&shared, &mine)).and_then(|result| result),
             };
             shared.inbox.push(tell(result));
         };

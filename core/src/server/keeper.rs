@@ -17,11 +17,10 @@ pub(super) const VARIABLE: &str = "LIBOPENCODE_SERVER";
 
 /// So many random bytes of the operating system, in hexadecimal.
 pub(super) fn random(bytes: usize) -> Result<String> {
-    let mut buffer = vec![0; bytes];
-    getrandom::fill(&mut buffer).map_err(|e| {
+    let bytes = crate::random::bytes(bytes).map_err(|e| {
         Error::new(ErrorKind::Start, format!("server: the system gives no random bytes: {e}"))
     })?;
-    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

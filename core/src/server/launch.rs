@@ -7,11 +7,12 @@ use super::state::Shared;
 use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result, is_out_of_descriptors};
+use crate::limits::after;
 use crate::options::{CallOptions, ClientOptions};
 use crate::redact::Redactor;
+use crate::thread;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Free ports tried before the blame is passed on.
@@ -42,7 +43,7 @@ pub(super) fn run(shared: &Arc<Shared>, plan: &Plan) {
 }
 
 fn launch(shared: &Arc<Shared>, plan: &Plan) -> Result<Child> {
-    let until = Instant::now() + plan.options.start_timeout;
+    let until = after(plan.options.start_timeout);
     let mut tries = 0;
     loop {
         tries += 1;
@@ -87,10 +88,8 @@ fn spawn(shared: &Arc<Shared>, plan: &Plan, port: u16) -> Result<Child> {
     // The writing end goes with the command, so that the reader sees the end of the process.
     let child = shared.start(move || command.spawn())?.map_err(system)?;
     output.begin();
-    thread::Builder::new()
-        .name("opencode-output".to_owned())
-        .spawn(move || output.drain(reader))
-        .map_err(|e| Error::exhausted("thread", e))?;
+    let fallen = output.clone();
+    thread::start("opencode-output", move || output.drain(reader), move |_| fallen.end())?;
     Ok(child)
 }
 

@@ -1,5 +1,6 @@
 //! [`Output`]: what a child process prints, kept bounded.
 
+use crate::limits::after;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,6 +47,11 @@ impl Output {
         while let Ok(count @ 1..) = pipe.read(&mut chunk) {
             self.add(&chunk[..count]);
         }
+        self.end();
+    }
+
+    /// Nothing more will be read.
+    pub(super) fn end(&self) {
         self.lock().is_over = true;
         self.0.changed.notify_all();
     }
@@ -80,7 +86,7 @@ impl Output {
 
     /// Waits for the last of it.
     pub(super) fn finish(&self, limit: Duration) {
-        self.look::<()>(Instant::now() + limit, |_| None);
+        self.look::<()>(after(limit), |_| None);
     }
 
     fn wait<'a>(&self, text: MutexGuard<'a, Text>, time: Duration) -> MutexGuard<'a, Text> {

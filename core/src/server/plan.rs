@@ -3,6 +3,7 @@
 use super::keeper::VARIABLE;
 use super::options::{ServerOptions, invalid};
 use crate::error::{Error, ErrorKind, Result};
+use crate::mask::clear_in;
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -76,6 +77,7 @@ impl Plan {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         #[cfg(windows)]
         std::os::windows::process::CommandExt::creation_flags(&mut command, APART);
+        clear_in(&mut command);
         Ok(command)
     }
 

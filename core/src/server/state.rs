@@ -160,6 +160,13 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// The thread of the server has panicked: what it had started ends with the hold.
+    pub(super) fn fall(&self, error: Error) {
+        self.fail(error);
+        self.let_go();
+        self.leave();
+    }
+
     fn close(&self, mut state: MutexGuard<'_, State>) {
         state.is_closing = true;
         state.hold = None;

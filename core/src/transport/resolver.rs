@@ -1,7 +1,8 @@
 //! [`CachingResolver`]: looks a host name up once, not on every request.
 
 use super::exchange::{Cancelled, Exchange, Expired};
-use crate::limits::Stage;
+use crate::limits::{Stage, after};
+use crate::thread;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -84,15 +85,15 @@ impl std::error::Error for NoThread {}
 fn ask(name: &str) -> Result<Vec<SocketAddr>, Error> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let wanted = name.to_owned();
-    let thread = std::thread::Builder::new().name("opencode-resolve".into()).spawn(move || {
+    let work = move || {
         let found = wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
         // Nobody waits any more when the limit was reached.
         let _ = sender.send(found);
-    });
-    thread.map_err(|e| io::Error::other(NoThread(e)))?;
+    };
+    thread::begin("opencode-resolve", work, drop).map_err(|e| io::Error::other(NoThread(e)))?;
     let exchange = Exchange::current();
     let limit = exchange.as_ref().map_or(LIFETIME, |exchange| exchange.limits.connect);
-    let until = Instant::now() + limit;
+    let until = after(limit);
     loop {
         match receiver.recv_timeout(Duration::from_millis(50)) {
             Ok(Ok(addresses)) => return Ok(addresses),

@@ -2,6 +2,7 @@
 
 use super::open::is_transient;
 use super::*;
+use crate::json::put;
 use crate::run::policy::{Decision, PermissionReply};
 use serde::Deserialize;
 use serde_json::json;
@@ -216,7 +217,7 @@ impl Machine {
                     let by_policy = (open.by == "policy").then(|| REJECTION.to_owned());
                     let mut arguments = json!({ "requestID": id, "reply": "reject" });
                     if let Some(message) = message.or(by_policy) {
-                        arguments["message"] = message.into();
+                        put(&mut arguments, "message", message);
                     }
                     self.add_directory(&mut arguments);
                     self.ask(Ticket::Permission(id.to_owned()), "permission.reply", arguments);
@@ -229,7 +230,7 @@ impl Machine {
                 self.add_directory(&mut arguments);
                 let operation = match answers {
                     Some(answers) => {
-                        arguments["answers"] = answers;
+                        put(&mut arguments, "answers", answers);
                         "question.reply"
                     }
                     None => "question.reject",

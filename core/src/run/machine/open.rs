@@ -1,6 +1,7 @@
 //! Getting a session, a turn in it, and a look at it before the prompt is sent.
 
 use super::*;
+use crate::json::put;
 use crate::run::prompt::{Model, WhenBusy};
 use serde::Deserialize;
 use serde_json::json;
@@ -33,7 +34,7 @@ impl Machine {
                 // The mark lets a session be found again when the answer to its creation is lost.
                 let mut arguments = json!({ "metadata": { "libopencode": self.nonce } });
                 if let Some(title) = &self.setup.prompt.title {
-                    arguments["title"] = title.as_str().into();
+                    put(&mut arguments, "title", title.as_str());
                 }
                 self.add_directory(&mut arguments);
                 self.ask(Ticket::Create, "session.create", arguments);
@@ -255,7 +256,7 @@ impl Machine {
 
     pub(super) fn add_directory(&self, arguments: &mut Value) {
         if let Some(directory) = &self.directory {
-            arguments["directory"] = directory.as_str().into();
+            put(arguments, "directory", directory.as_str());
         }
     }
 }

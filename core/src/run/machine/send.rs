@@ -2,6 +2,7 @@
 
 use super::open::is_transient;
 use super::*;
+use crate::json::put;
 use serde_json::json;
 
 /// Looks for the message before it is sent again: the server stores it a moment after it took the request.
@@ -23,7 +24,7 @@ impl Machine {
         // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
         for part in &mut self.parts {
             if part.get("id").is_none() {
-                part["id"] = crate::run::id::new("prt").into();
+                put(part, "id", crate::run::id::new("prt"));
             }
         }
         let mut arguments = json!({
@@ -41,7 +42,7 @@ impl Machine {
         ];
         for (name, value) in fields {
             if let Some(value) = value {
-                arguments[name] = value;
+                put(&mut arguments, name, value);
             }
         }
         self.ask(Ticket::Send, "session.prompt_async", arguments);

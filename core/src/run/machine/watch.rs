@@ -2,6 +2,7 @@
 
 use super::open::is_transient;
 use super::*;
+use crate::json::put;
 use crate::run::message::Part;
 use crate::run::transcript::{Channel, Piece};
 use crate::run::update::TextUpdate;
@@ -374,7 +375,7 @@ impl Machine {
         let limit = if self.reads_singly { 1 } else { limit };
         let mut arguments = json!({ "sessionID": self.session, "limit": limit });
         if let Some(before) = before {
-            arguments["before"] = before.into();
+            put(&mut arguments, "before", before);
         }
         self.ask(Ticket::Messages(self.collection), "session.messages", arguments);
     }

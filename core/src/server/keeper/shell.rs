@@ -6,6 +6,7 @@
 //! descriptor and all memory of the host, and may call next to nothing.
 
 use crate::error::{Error, ErrorKind, Result, is_out_of_descriptors};
+use crate::mask::clear_in;
 use std::io::{PipeWriter, Write};
 use std::process::{Child, Command, Stdio};
 
@@ -63,6 +64,7 @@ fn command(mark: &str) -> Command {
     #[cfg(unix)]
     // Ctrl-C in a terminal, and whoever kills the host's process group, must not reach it.
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    clear_in(&mut shell);
     shell
 }
 
