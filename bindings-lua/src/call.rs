@@ -1,55 +1,43 @@
 //! Calls in the background.
 
-use crate::client::{RawClient, answer, prepare};
-use crate::outcome::{failure, outcome, success};
-use mlua::{Lua, MultiValue, Result, Table, UserData, UserDataRef, Value};
-use opencode_core::Call;
-use std::time::Duration;
+use crate::bridge::{Arguments, Done, Function, handle};
+use crate::client::{answer, prepare, shape_of_call};
+use crate::results::Results;
+use opencode_core::{Call, Client};
 
-struct RawCall(Call);
+handle!(Call, "call");
 
-impl UserData for RawCall {}
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function { name: "call_start", body: start, shape: shape_of_call },
+    Function::new("call_is_done", is_done),
+    Function::new("call_wait", wait),
+    Function::new("call_cancel", cancel),
+];
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("call_start", lua.create_function(start)?)?;
-    raw.set(
-        "call_is_done",
-        lua.create_function(|_, call: UserDataRef<RawCall>| Ok(call.0.is_done()))?,
-    )?;
-    raw.set("call_wait", lua.create_function(wait)?)?;
-    raw.set("call_cancel", lua.create_function(cancel)?)
+fn start(given: &Arguments, results: &mut Results) -> Done {
+    let (client, operation) = (given.handle::<Client>(0)?, given.text(1)?);
+    match prepare(given, operation, 2) {
+        Ok((arguments, options)) => results.made(client.start_json(operation, &arguments, options)),
+        Err(error) => results.failure(&error),
+    }
+    Ok(())
 }
 
-fn start(
-    lua: &Lua,
-    (client, operation, arguments, options): (UserDataRef<RawClient>, String, Value, Value),
-) -> Result<MultiValue> {
-    match prepare(lua, &operation, &arguments, &options) {
-        Ok((arguments, options)) => {
-            let call = client.0.start_json(&operation, &arguments, options);
-            outcome(lua, call, |lua, call| lua.create_userdata(RawCall(call)).map(Value::UserData))
-        }
-        Err(error) => failure(lua, &error),
-    }
+fn is_done(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<Call>(0)?.is_done());
+    Ok(())
 }
 
 /// The result when it comes in time: `true, value` or `false, ...`; nothing otherwise.
-fn wait(
-    lua: &Lua,
-    (call, timeout, is_raw): (UserDataRef<RawCall>, Option<f64>, bool),
-) -> Result<MultiValue> {
-    match call.0.wait(timeout.map(milliseconds)) {
-        Some(result) => answer(lua, result, is_raw),
-        None => Ok(MultiValue::new()),
+fn wait(given: &Arguments, results: &mut Results) -> Done {
+    if let Some(result) = given.handle::<Call>(0)?.wait(given.time(1)) {
+        answer(results, result, given.flag(2));
     }
+    Ok(())
 }
 
-fn cancel(lua: &Lua, call: UserDataRef<RawCall>) -> Result<MultiValue> {
-    call.0.cancel();
-    success(lua, true)
-}
-
-/// A time of Lua. Negative and absurd ones are brought within bounds.
-pub(crate) fn milliseconds(time: f64) -> Duration {
-    Duration::from_millis(time.clamp(0.0, 3.2e12) as u64)
+fn cancel(given: &Arguments, results: &mut Results) -> Done {
+    given.handle::<Call>(0)?.cancel();
+    results.done(Ok(()));
+    Ok(())
 }

@@ -1,171 +1,175 @@
 //! Clients and blocking calls.
 
-use crate::outcome::{failure, misuse, outcome, success};
-use crate::{decode, encode};
-use mlua::{Lua, MultiValue, Result, Table, UserData, UserDataRef, Value};
+use crate::bridge::{Arguments, Done, Function, Misuse, handle};
+use crate::results::Results;
+use crate::shape::Shape;
+use crate::shapes;
+use opencode_core::operation;
 use opencode_core::{Answer, CallOptions, Client, ClientOptions, Error, ErrorKind};
+use serde_json::{Map, Value, json};
 
-/// A client in the hands of Lua.
-pub(crate) struct RawClient(pub(crate) Client);
+handle!(Client, "client");
 
-impl UserData for RawClient {}
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function::new("is_text", is_text),
+    Function::new("operations", operations),
+    Function { name: "client_new", body: new, shape: |_, _| &shapes::CLIENT },
+    Function::new("client_close", close),
+    Function::new("client_fd", fd),
+    Function::new("client_log", log),
+    Function::new("client_url", url),
+    Function { name: "call", body: call, shape: shape_of_call },
+    Function::new("request", request),
+];
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("client_new", lua.create_function(new)?)?;
-    raw.set("client_close", lua.create_function(close)?)?;
-    raw.set("client_fd", lua.create_function(fd)?)?;
-    raw.set("client_log", lua.create_function(log)?)?;
-    raw.set("client_url", lua.create_function(url)?)?;
-    raw.set("call", lua.create_function(call)?)?;
-    raw.set("request", lua.create_function(request)?)
+fn is_text(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.text(0).is_ok());
+    Ok(())
 }
 
-fn new(lua: &Lua, options: Value) -> Result<MultiValue> {
-    let json = match json(lua, &options) {
-        Ok(json) => json,
-        Err(why) => return misuse(lua, format!("client: {why}")),
-    };
-    let client = ClientOptions::from_json(&json).and_then(Client::new);
-    outcome(lua, client, |lua, client| lua.create_userdata(RawClient(client)).map(Value::UserData))
+/// What the prelude needs to build the namespaces: path of attributes, name and positional arguments.
+fn operations(_: &Arguments, results: &mut Results) -> Done {
+    let all: Vec<Value> = operation::all()
+        .iter()
+        .map(|operation| {
+            let path: Vec<&str> = operation.name.split('.').map(operation::attribute).collect();
+            let positional: Vec<&str> = operation.positional().map(|a| a.name).collect();
+            json!({ "name": operation.name, "path": path, "positional": positional })
+        })
+        .collect();
+    results.json(Value::Array(all).to_string()).map_err(Misuse::from)
 }
 
-fn close(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
-    match client.0.close() {
-        None => success(lua, true),
-        Some(lost) => failure(lua, &lost),
+fn new(given: &Arguments, results: &mut Results) -> Done {
+    match given.json(0) {
+        Ok(json) => results.made(ClientOptions::from_json(&json).and_then(Client::new)),
+        Err(why) => results.misuse(format!("client: {why}")),
     }
+    Ok(())
 }
 
-fn fd(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
-    outcome(lua, client.0.fd(), |_, fd| Ok(Value::Integer(fd as _)))
+/// What a close loses is a failure; the client is closed all the same.
+fn close(given: &Arguments, results: &mut Results) -> Done {
+    let lost = given.handle::<Client>(0)?.close();
+    results.done(lost.map_or(Ok(()), Err));
+    Ok(())
+}
+
+fn fd(given: &Arguments, results: &mut Results) -> Done {
+    results.outcome(given.handle::<Client>(0)?.fd(), |results, fd| {
+        results.integer(fd);
+        Ok(())
+    });
+    Ok(())
 }
 
 /// A list of what was logged since the last time.
-fn log(lua: &Lua, client: UserDataRef<RawClient>) -> Result<Table> {
-    let list = lua.create_table()?;
-    while let Some(record) = client.0.next_log() {
-        list.push(decode::decode(lua, record.to_json().as_bytes())?)?;
+fn log(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    let records: Vec<String> =
+        std::iter::from_fn(|| client.next_log()).map(|record| record.to_json()).collect();
+    results.list(records.len());
+    for record in records {
+        results.json(record).map_err(Misuse::from)?;
     }
-    Ok(list)
+    Ok(())
 }
 
-fn url(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
-    success(lua, client.0.base_url())
+fn url(given: &Arguments, results: &mut Results) -> Done {
+    results.text(given.handle::<Client>(0)?.base_url());
+    Ok(())
 }
 
-fn call(
-    lua: &Lua,
-    (client, operation, arguments, options, is_raw): (
-        UserDataRef<RawClient>,
-        String,
-        Value,
-        Value,
-        bool,
-    ),
-) -> Result<MultiValue> {
-    match prepare(lua, &operation, &arguments, &options) {
+/// Of a call with client, operation, arguments, options.
+pub(crate) fn shape_of_call(given: &Arguments, at: usize) -> &'static Shape {
+    let operation = given.text(1).ok().and_then(operation::find);
+    match (at, operation) {
+        (2, Some(operation)) => shapes::arguments(operation.name),
+        _ => &Shape::Any,
+    }
+}
+
+fn call(given: &Arguments, results: &mut Results) -> Done {
+    let (client, operation) = (given.handle::<Client>(0)?, given.text(1)?);
+    match prepare(given, operation, 2) {
         Ok((arguments, options)) => {
-            let result = client.0.call_json(&operation, &arguments, &options);
-            answer(lua, result, is_raw)
+            answer(results, client.call_json(operation, &arguments, &options), given.flag(4));
         }
-        Err(error) => failure(lua, &error),
+        Err(error) => results.failure(&error),
     }
+    Ok(())
 }
 
-fn request(
-    lua: &Lua,
-    (client, method, path, query, body, options, is_raw): (
-        UserDataRef<RawClient>,
-        String,
-        String,
-        Option<Table>,
-        Value,
-        Value,
-        bool,
-    ),
-) -> Result<MultiValue> {
-    let mut pairs = Vec::new();
-    if let Some(query) = query {
-        for pair in query.pairs::<Value, Value>() {
-            match text_pair(lua, pair?) {
-                Some(pair) => pairs.push(pair),
-                None => return misuse(lua, "request: query must be a table of texts"),
-            }
+fn request(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    let (method, path) = (given.text(1)?, given.text(2)?);
+    let Some(pairs) = given.json(3).ok().and_then(|json| text_pairs(&json)) else {
+        results.misuse("request: query must be a table of texts");
+        return Ok(());
+    };
+    let (body, options) = match prepare(given, "request", 4) {
+        Ok((text, options)) => ((!given.is_nil(4)).then_some(text), options),
+        Err(error) => {
+            results.failure(&error);
+            return Ok(());
         }
+    };
+    let result = client.request(method, path, &pairs, body.as_deref(), &options);
+    answer(results, result, given.flag(6));
+    Ok(())
+}
+
+/// Names and values of a query; numbers and booleans are texts in it.
+fn text_pairs(json: &str) -> Option<Vec<(String, String)>> {
+    if json.is_empty() || json == "[]" {
+        return Some(Vec::new());
     }
-    let (body, options) = match prepare(lua, "request", &body, &options) {
-        Ok((text, options)) => ((!body.is_nil()).then_some(text), options),
-        Err(error) => return failure(lua, &error),
-    };
-    let result = client.0.request(&method, &path, &pairs, body.as_deref(), &options);
-    answer(lua, result, is_raw)
+    let fields: Map<String, Value> = serde_json::from_str(json).ok()?;
+    fields
+        .into_iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => Some((name, text)),
+            Value::Number(_) | Value::Bool(_) => Some((name, value.to_string())),
+            _ => None,
+        })
+        .collect()
 }
 
-/// Name and value of a query; numbers and booleans are texts in it.
-fn text_pair(lua: &Lua, (name, value): (Value, Value)) -> Option<(String, String)> {
-    let Value::String(name) = name else { return None };
-    let value = match value {
-        Value::String(text) => text.to_str().ok()?.to_owned(),
-        Value::Integer(_) | Value::Number(_) | Value::Boolean(_) => {
-            encode::encode(lua, &value).ok()?
-        }
-        _ => return None,
-    };
-    Some((name.to_str().ok()?.to_owned(), value))
-}
-
-/// Arguments and options of a call, from tables.
+/// Arguments and options of a call, from the table at a place and the one behind it.
 pub(crate) fn prepare(
-    lua: &Lua,
+    given: &Arguments,
     operation: &str,
-    arguments: &Value,
-    options: &Value,
+    at: usize,
 ) -> opencode_core::Result<(String, CallOptions)> {
     let wrong = |why: String| Error::new(ErrorKind::InvalidArgument, format!("{operation}: {why}"));
-    let arguments = json(lua, arguments).map_err(wrong)?;
-    let options = json(lua, options).map_err(wrong)?;
+    let arguments = given.json(at).map_err(wrong)?;
+    let options = given.json(at + 1).map_err(wrong)?;
     Ok((arguments, CallOptions::from_json(&options)?))
 }
 
-/// JSON of an optional table; `""` for nil.
-pub(crate) fn json(lua: &Lua, value: &Value) -> std::result::Result<String, String> {
-    if value.is_nil() { Ok(String::new()) } else { encode::encode(lua, value) }
-}
-
 /// What a call gives: the decoded body; with `is_raw` status, headers and bytes as they came.
-pub(crate) fn answer(
-    lua: &Lua,
-    result: opencode_core::Result<Answer>,
-    is_raw: bool,
-) -> Result<MultiValue> {
-    let answer = match result {
-        Ok(answer) => answer,
-        Err(error) => return failure(lua, &error),
-    };
-    if is_raw {
-        let table = lua.create_table()?;
-        table.set("status", answer.status())?;
-        let headers = lua.create_table()?;
-        for (name, value) in answer.headers() {
-            headers.set(name, value.as_ref())?;
+pub(crate) fn answer(results: &mut Results, result: opencode_core::Result<Answer>, is_raw: bool) {
+    results.outcome(result, |results, answer| {
+        if is_raw {
+            results.object(3);
+            results.word("status");
+            results.integer(i64::from(answer.status()));
+            results.word("headers");
+            results.object(answer.headers().count());
+            for (name, value) in answer.headers() {
+                results.text(name);
+                results.text(value.into_owned());
+            }
+            results.word("body");
+            results.raw(answer);
+        } else if answer.bytes().is_empty() {
+            // An operation that answers nothing succeeded: that is true, so that `assert` works.
+            results.boolean(true);
+        } else if answer.is_json() {
+            results.answer(answer)?;
+        } else {
+            results.raw(answer);
         }
-        table.set("headers", headers)?;
-        table.set("body", lua.create_string(answer.bytes())?)?;
-        return success(lua, table);
-    }
-    if answer.bytes().is_empty() {
-        // An operation that answers nothing succeeded: that is true, so that `assert` works.
-        return success(lua, true);
-    }
-    if !answer.is_json() {
-        return success(lua, lua.create_string(answer.bytes())?);
-    }
-    match decode::decode(lua, answer.bytes()) {
-        Ok(value) if value == Value::NULL => success(lua, Value::Nil),
-        Ok(value) => success(lua, value),
-        Err(mlua::Error::SyntaxError { message: why, .. }) => {
-            failure(lua, &answer.decode_error("is no JSON", &why))
-        }
-        Err(error) => Err(error),
-    }
+        Ok(())
+    });
 }

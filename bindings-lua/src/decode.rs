@@ -1,25 +1,25 @@
-//! JSON to Lua values in one pass, without a tree in between.
-//!
-//! The text is parsed into a flat tape that borrows from it; then one protected section pushes the tape with
-//! Lua's own functions. Nothing in that section has a destructor, so a jump out of it (out of memory) leaks
-//! nothing.
+//! JSON to tokens: one loop, whatever the depth, so that a thread with a small stack reads what any other does.
 
-use mlua::{Lua, Result, Table, Value, ffi};
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use std::borrow::Cow;
-use std::ffi::{c_char, c_int};
+use crate::tape::{Piece, Token};
 
-const ARRAY_KEY: &str = "opencode.array";
+/// How deep documents may be nested, in both directions.
+pub(crate) const MAX_DEPTH: usize = 1000;
 
-/// The metatable that marks lists, so that an empty one stays a list when it is sent back.
-pub(crate) fn array_metatable(lua: &Lua) -> Result<Table> {
-    if let Some(known) = lua.named_registry_value::<Option<Table>>(ARRAY_KEY)? {
-        return Ok(known);
-    }
-    let made = lua.create_table()?;
-    made.set("__name", ARRAY_KEY)?;
-    lua.set_named_registry_value(ARRAY_KEY, &made)?;
-    Ok(made)
+/// Why a document cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// It is no JSON: what is wrong, and at which byte.
+    NoJson(String),
+    /// It is nested deeper than [`MAX_DEPTH`].
+    TooDeep,
+}
+
+/// A document that was read.
+pub(crate) struct Document {
+    pub(crate) tokens: Vec<Token>,
+    /// The texts that had escapes, without them, one behind the other.
+    pub(crate) unescaped: String,
+    pub(crate) deepest: usize,
 }
 
 /// Whether the script may read it as a number without losing digits.
@@ -28,262 +28,217 @@ fn is_exact(number: i64) -> bool {
         || number.unsigned_abs() <= 1 << 53
 }
 
-/// One JSON document as a Lua value. `null` is nil, in a list [`Value::NULL`]; integers that a number of this
-/// Lua cannot hold are strings.
-///
-/// # Errors
-/// `SyntaxError` with a one-line text when it is no JSON, or nested deeper than 128 levels. All others are Lua's
-/// own, such as that of a hook that ends the script: hand them on.
-pub(crate) fn decode(lua: &Lua, json: &[u8]) -> Result<Value> {
-    let mut tape = Tape { items: Vec::with_capacity(json.len() / 16), depth: 0, deepest: 0 };
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    Item(&mut tape).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(
-        |e| mlua::Error::SyntaxError { message: e.to_string(), incomplete_input: e.is_eof() },
-    )?;
-    let metatable = array_metatable(lua)?;
-    let (items, deepest) = (tape.items.as_slice(), tape.deepest);
-    // SAFETY: the closure only pushes onto the stack, checks for room first, and owns nothing that would have
-    // to be dropped when Lua jumps out of it; the tape lives outside.
-    unsafe {
-        lua.exec_raw::<Value>(metatable, |state| {
-            // Raises "stack overflow" as any other function does that is called too deep.
-            ffi::luaL_checkstack(state, deepest * 3 + 8, c"an answer of the server".as_ptr());
-            let metatable = ffi::lua_gettop(state);
-            push(state, items, &mut 0, metatable);
-            ffi::lua_remove(state, metatable);
-        })
-    }
+/// One JSON document. A `null` is no field, and keeps its place in a list; integers that a number of this Lua cannot
+/// hold are texts. `source` is the number that the document will have on the tape; the next one is that of the
+/// texts without escapes.
+pub(crate) fn parse(json: &[u8], source: usize) -> Result<Document, Wrong> {
+    let json = std::str::from_utf8(json)
+        .map_err(|e| Wrong::NoJson(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+    let tokens = Vec::with_capacity(json.len() / 16);
+    let done = Document { tokens, unescaped: String::new(), deepest: 0 };
+    let mut reader = Reader { json, at: 0, source, levels: Vec::new(), done };
+    reader.document()?;
+    Ok(reader.done)
 }
 
-enum Token<'a> {
-    Null,
-    Boolean(bool),
-    Integer(i64),
-    Number(f64),
-    String(Cow<'a, str>),
-    /// A list and its length; its items follow.
-    Array(c_int),
-    /// An object and its length; keys and values follow in turn.
-    Object(c_int),
+/// A container that is being read.
+struct Level {
+    /// The place of its token.
+    token: usize,
+    length: usize,
+    is_object: bool,
 }
 
-/// # Safety
-/// Runs in a protected call with room on the stack for the depth of the tape. Owns nothing that needs dropping.
-unsafe fn push(state: *mut ffi::lua_State, tape: &[Token<'_>], at: &mut usize, metatable: c_int) {
-    let Some(token) = tape.get(*at) else { return };
-    *at += 1;
-    // SAFETY: the caller has made room; every function below only pushes or sets fields of tables made here.
-    unsafe {
-        match token {
-            Token::Null => ffi::lua_pushlightuserdata(state, std::ptr::null_mut()),
-            Token::Boolean(value) => ffi::lua_pushboolean(state, c_int::from(*value)),
-            Token::Integer(value) => push_integer(state, *value),
-            Token::Number(value) => ffi::lua_pushnumber(state, *value),
-            Token::String(text) => push_text(state, text),
-            Token::Array(length) => {
-                ffi::lua_createtable(state, *length, 0);
-                for index in 1..=*length {
-                    push(state, tape, at, metatable);
-                    ffi::lua_rawseti(state, -2, index as _);
-                }
-                ffi::lua_pushvalue(state, metatable);
-                ffi::lua_setmetatable(state, -2);
+struct Reader<'a> {
+    json: &'a str,
+    at: usize,
+    source: usize,
+    levels: Vec<Level>,
+    done: Document,
+}
+
+impl Reader<'_> {
+    fn document(&mut self) -> Result<(), Wrong> {
+        loop {
+            let is_open = self.value()?;
+            if is_open {
+                continue;
             }
-            Token::Object(length) => {
-                ffi::lua_createtable(state, 0, *length);
-                for _ in 0..*length {
-                    push(state, tape, at, metatable);
-                    if matches!(tape.get(*at), Some(Token::Null)) {
-                        // A field that is nil is no field.
-                        *at += 1;
-                        ffi::lua_pop(state, 1);
-                        continue;
-                    }
-                    push(state, tape, at, metatable);
-                    ffi::lua_rawset(state, -3);
+            // A value is complete, and with it perhaps what holds it.
+            while self.close()? {}
+            if self.levels.is_empty() {
+                return match self.peek() {
+                    None => Ok(()),
+                    Some(_) => Err(self.wrong("something behind the end")),
+                };
+            }
+        }
+    }
+
+    /// Reads a value; true when it is a container with something in it.
+    fn value(&mut self) -> Result<bool, Wrong> {
+        match self.peek() {
+            Some(b'{') => return self.open(b'}'),
+            Some(b'[') => return self.open(b']'),
+            Some(b'"') => {
+                let text = self.text()?;
+                self.done.tokens.push(Token::Text(text));
+            }
+            Some(b't') => self.word("true", Token::Boolean(true))?,
+            Some(b'f') => self.word("false", Token::Boolean(false))?,
+            Some(b'n') => {
+                self.word("null", Token::Null)?;
+                if let Some(level) = self.levels.last_mut().filter(|level| level.is_object) {
+                    // A field that is nil is no field: neither its key nor its value.
+                    level.length -= 1;
+                    self.done.tokens.truncate(self.done.tokens.len().saturating_sub(2));
                 }
             }
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => return Err(self.wrong("no value")),
+        }
+        Ok(false)
+    }
+
+    fn open(&mut self, end: u8) -> Result<bool, Wrong> {
+        self.at += 1;
+        if self.levels.len() >= MAX_DEPTH {
+            return Err(Wrong::TooDeep);
+        }
+        let is_object = end == b'}';
+        let token = self.done.tokens.len();
+        self.done.tokens.push(if is_object { Token::Object(0) } else { Token::List(0) });
+        self.done.deepest = self.done.deepest.max(self.levels.len() + 1);
+        if self.peek() == Some(end) {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.levels.push(Level { token, length: 1, is_object });
+        if is_object {
+            self.key()?;
+        }
+        Ok(true)
+    }
+
+    /// What stands behind a value: true when it ended the container, which is a complete value now.
+    fn close(&mut self) -> Result<bool, Wrong> {
+        let next = self.peek();
+        let Some(level) = self.levels.last_mut() else { return Ok(false) };
+        match (next, level.is_object) {
+            (Some(b','), is_object) => {
+                level.length += 1;
+                self.at += 1;
+                if is_object {
+                    self.key()?;
+                }
+                Ok(false)
+            }
+            (Some(b'}'), true) | (Some(b']'), false) => {
+                let token = match level.is_object {
+                    true => Token::Object(level.length),
+                    false => Token::List(level.length),
+                };
+                if let Some(slot) = self.done.tokens.get_mut(level.token) {
+                    *slot = token;
+                }
+                self.levels.pop();
+                self.at += 1;
+                Ok(true)
+            }
+            _ => Err(self.wrong("neither a comma nor an end")),
         }
     }
-}
 
-/// # Safety
-/// As [`push`].
-unsafe fn push_integer(state: *mut ffi::lua_State, value: i64) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
-        ffi::lua_pushinteger(state, value);
-        #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
-        ffi::lua_pushnumber(state, value as f64);
-    }
-}
-
-/// # Safety
-/// As [`push`].
-unsafe fn push_text(state: *mut ffi::lua_State, text: &str) {
-    // SAFETY: the text lives on the tape, outside of the protected section; Lua copies it.
-    unsafe {
-        ffi::lua_pushlstring(state, text.as_ptr().cast::<c_char>(), text.len());
-    }
-}
-
-struct Tape<'a> {
-    items: Vec<Token<'a>>,
-    depth: c_int,
-    deepest: c_int,
-}
-
-impl Tape<'_> {
-    fn open(&mut self, token: Token<'static>) -> usize {
-        self.items.push(token);
-        self.depth += 1;
-        self.deepest = self.deepest.max(self.depth);
-        self.items.len() - 1
-    }
-
-    fn close(&mut self, at: usize, token: Token<'static>) {
-        self.depth -= 1;
-        if let Some(slot) = self.items.get_mut(at) {
-            *slot = token;
+    fn key(&mut self) -> Result<(), Wrong> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("no key"));
         }
-    }
-}
-
-struct Item<'t, 'a>(&'t mut Tape<'a>);
-
-impl<'de> DeserializeSeed<'de> for Item<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> std::result::Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Item<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        self.0.items.push(Token::Null);
+        let key = self.text()?;
+        self.done.tokens.push(Token::Text(key));
+        if self.peek() != Some(b':') {
+            return Err(self.wrong("no colon"));
+        }
+        self.at += 1;
         Ok(())
     }
 
-    fn visit_bool<E>(self, value: bool) -> std::result::Result<(), E> {
-        self.0.items.push(Token::Boolean(value));
+    fn word(&mut self, word: &str, token: Token) -> Result<(), Wrong> {
+        if !self.rest().starts_with(word.as_bytes()) {
+            return Err(self.wrong("no value"));
+        }
+        self.at += word.len();
+        self.done.tokens.push(token);
         Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> std::result::Result<(), E> {
-        self.0.items.push(if is_exact(value) {
-            Token::Integer(value)
-        } else {
-            Token::String(Cow::Owned(value.to_string()))
-        });
+    fn text(&mut self) -> Result<Piece, Wrong> {
+        let begin = self.at;
+        let mut end = begin + 1;
+        let mut has_escapes = false;
+        loop {
+            match self.json.as_bytes().get(end) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    end += 2;
+                }
+                Some(0..=0x1f) | None => {
+                    self.at = end.min(self.json.len());
+                    return Err(self.wrong("a text without an end"));
+                }
+                Some(_) => end += 1,
+            }
+        }
+        self.at = end + 1;
+        if !has_escapes {
+            return Ok(Piece { source: self.source, start: begin + 1, length: end - begin - 1 });
+        }
+        let quoted = self.json.get(begin..=end).unwrap_or_default();
+        let text: String = serde_json::from_str(quoted)
+            .map_err(|_| Wrong::NoJson(format!("a wrong escape in the text at byte {begin}")))?;
+        let start = self.done.unescaped.len();
+        self.done.unescaped.push_str(&text);
+        Ok(Piece { source: self.source + 1, start, length: text.len() })
+    }
+
+    fn number(&mut self) -> Result<(), Wrong> {
+        let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = self.rest().iter().take_while(|b| is_part(b)).count();
+        let text = self.json.get(self.at..self.at + length).unwrap_or_default();
+        let token = match serde_json::from_str::<serde_json::Number>(text) {
+            Err(_) => return Err(self.wrong("a wrong number")),
+            Ok(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) if is_exact(whole) => Token::Integer(whole),
+                (None, Some(float)) if !number.is_u64() => Token::Number(float),
+                _ => {
+                    // Digits are never lost silently: the text of it is a piece of the document.
+                    Token::Text(Piece { source: self.source, start: self.at, length })
+                }
+            },
+        };
+        self.at += length;
+        self.done.tokens.push(token);
         Ok(())
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> std::result::Result<(), E> {
-        match i64::try_from(value) {
-            Ok(value) => self.visit_i64(value),
-            Err(_) => {
-                self.0.items.push(Token::String(Cow::Owned(value.to_string())));
-                Ok(())
+    fn rest(&self) -> &[u8] {
+        self.json.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// The next byte that is no space.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.json.as_bytes().get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other.copied(),
             }
         }
     }
 
-    fn visit_f64<E>(self, value: f64) -> std::result::Result<(), E> {
-        self.0.items.push(Token::Number(value));
-        Ok(())
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'de str) -> std::result::Result<(), E> {
-        self.0.items.push(Token::String(Cow::Borrowed(value)));
-        Ok(())
-    }
-
-    fn visit_str<E>(self, value: &str) -> std::result::Result<(), E> {
-        self.0.items.push(Token::String(Cow::Owned(value.to_owned())));
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<(), A::Error> {
-        let at = self.0.open(Token::Array(0));
-        let mut length = 0;
-        while items.next_element_seed(Item(self.0))?.is_some() {
-            length += 1;
+    fn wrong(&self, what: &str) -> Wrong {
+        match self.at < self.json.len() {
+            true => Wrong::NoJson(format!("{what} at byte {}", self.at)),
+            false => Wrong::NoJson("it ends too early".to_owned()),
         }
-        self.0.close(at, Token::Array(length));
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> std::result::Result<(), A::Error> {
-        let at = self.0.open(Token::Object(0));
-        let mut length = 0;
-        while fields.next_key_seed(Item(self.0))?.is_some() {
-            fields.next_value_seed(Item(self.0))?;
-            length += 1;
-        }
-        self.0.close(at, Token::Object(length));
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn eval(json: &str, expression: &str) -> String {
-        let lua = Lua::new();
-        let value = decode(&lua, json.as_bytes()).unwrap();
-        lua.globals().set("v", value).unwrap();
-        lua.globals().set("null", Value::NULL).unwrap();
-        lua.load(format!("return tostring({expression})")).eval().unwrap()
-    }
-
-    #[test]
-    fn values_keep_their_types() {
-        assert_eq!(eval("[1,2.5,\"x\",true]", "v[1] + v[2]"), "3.5");
-        assert_eq!(eval("{\"a\":{\"b\":[]}}", "#v.a.b"), "0");
-        assert_eq!(eval("\"\\u00e4\\u0000b\"", "#v"), "4");
-        assert_eq!(eval("1795217121941", "v"), "1795217121941");
-    }
-
-    #[test]
-    fn null_is_no_field_and_keeps_its_place_in_a_list() {
-        assert_eq!(eval("{\"a\":null,\"b\":1}", "v.a == nil and v.b == 1"), "true");
-        assert_eq!(eval("[null,1]", "v[1] == null and #v == 2"), "true");
-    }
-
-    #[test]
-    fn digits_are_never_lost_silently() {
-        assert_eq!(eval("18446744073709551615", "v"), "18446744073709551615");
-        assert_eq!(eval("9007199254740993", "v"), "9007199254740993");
-    }
-
-    #[test]
-    fn what_is_no_json_is_an_error() {
-        let lua = Lua::new();
-        for json in ["", "{", "[1,]", "{}x", &"[".repeat(200)] {
-            assert!(decode(&lua, json.as_bytes()).is_err(), "{json}");
-        }
-    }
-
-    #[test]
-    fn an_error_of_a_hook_is_handed_on() {
-        let lua = Lua::new();
-        array_metatable(&lua).unwrap();
-        let every_call = mlua::HookTriggers::new().on_calls();
-        lua.set_hook(every_call, |_, _| Err(mlua::Error::runtime("the host says stop"))).unwrap();
-        let error = decode(&lua, b"[1]").unwrap_err();
-        lua.remove_hook();
-        assert!(error.to_string().contains("the host says stop"), "{error}");
     }
 }

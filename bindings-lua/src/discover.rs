@@ -1,28 +1,22 @@
 //! Which servers there are, and what is wrong with one.
 
-use crate::call::milliseconds;
-use crate::client::RawClient;
-use crate::decode;
-use mlua::{Lua, Result, Table, UserDataRef, Value};
+use crate::bridge::{Arguments, Done, Function, Misuse};
+use crate::results::Results;
+use opencode_core::Client;
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("discover", lua.create_function(discover)?)?;
-    raw.set("doctor", lua.create_function(doctor)?)
-}
+pub(crate) static FUNCTIONS: &[Function] =
+    &[Function::new("discover", discover), Function::new("doctor", doctor)];
 
-fn discover(lua: &Lua, timeout: f64) -> Result<Table> {
-    let list = lua.create_table()?;
-    for found in opencode_core::discover(milliseconds(timeout)) {
-        list.push(native(lua, &found.to_json())?)?;
+fn discover(given: &Arguments, results: &mut Results) -> Done {
+    let all = opencode_core::discover(given.time(0).unwrap_or_default());
+    results.list(all.len());
+    for found in all {
+        results.json(found.to_json()).map_err(Misuse::from)?;
     }
-    Ok(list)
+    Ok(())
 }
 
-fn doctor(lua: &Lua, client: UserDataRef<RawClient>) -> Result<Value> {
-    native(lua, &client.0.doctor().to_json())
-}
-
-/// JSON that the core made.
-fn native(lua: &Lua, json: &str) -> Result<Value> {
-    decode::decode(lua, json.as_bytes()).map_err(mlua::Error::runtime)
+fn doctor(given: &Arguments, results: &mut Results) -> Done {
+    let found = given.handle::<Client>(0)?.doctor();
+    results.json(found.to_json()).map_err(Misuse::from)
 }

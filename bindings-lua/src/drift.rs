@@ -1,16 +1,13 @@
 //! Drift: how a running server differs from the operations that this library knows.
 
-use crate::client::RawClient;
-use crate::decode;
-use crate::outcome::outcome;
-use mlua::{Lua, MultiValue, Result, Table, UserDataRef};
+use crate::bridge::{Arguments, Done, Function};
+use crate::results::Results;
+use opencode_core::Client;
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("drift", lua.create_function(drift)?)
-}
+pub(crate) static FUNCTIONS: &[Function] = &[Function::new("drift", drift)];
 
-fn drift(lua: &Lua, client: UserDataRef<RawClient>) -> Result<MultiValue> {
-    outcome(lua, client.0.drift(), |lua, drift| {
-        decode::decode(lua, drift.to_json().as_bytes()).map_err(mlua::Error::external)
-    })
+fn drift(given: &Arguments, results: &mut Results) -> Done {
+    let found = given.handle::<Client>(0)?.drift();
+    results.outcome(found, |results, drift| results.json(drift.to_json()));
+    Ok(())
 }

@@ -1,52 +1,53 @@
 //! Event streams.
 
-use crate::call::milliseconds;
-use crate::client::{RawClient, json};
-use crate::decode;
-use crate::outcome::{misuse, outcome, runtime};
-use mlua::{Lua, MultiValue, Result, Table, UserData, UserDataRef, Value};
-use opencode_core::{EventOptions, EventStream, StreamEvent};
+use crate::bridge::{Arguments, Done, Function, handle};
+use crate::results::Results;
+use opencode_core::{Client, EventOptions, EventStream};
 use std::time::Duration;
 
-struct RawEvents(EventStream);
+handle!(EventStream, "stream");
 
-impl UserData for RawEvents {}
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function::new("events_open", open),
+    Function::new("events_next", next),
+    Function::new("events_is_over", is_over),
+    Function::new("events_close", close),
+];
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("events_open", lua.create_function(open)?)?;
-    raw.set("events_next", lua.create_function(next)?)?;
-    raw.set("events_is_over", lua.create_function(is_over)?)?;
-    raw.set("events_close", lua.create_function(close)?)
-}
-
-fn open(lua: &Lua, (client, options): (UserDataRef<RawClient>, Value)) -> Result<MultiValue> {
-    let json = match json(lua, &options) {
-        Ok(json) => json,
-        Err(why) => return misuse(lua, format!("events: {why}")),
-    };
-    let stream = EventOptions::from_json(&json).and_then(|options| client.0.events(options));
-    outcome(lua, stream, |lua, stream| lua.create_userdata(RawEvents(stream)).map(Value::UserData))
-}
-
-/// `true, event`, or `true, nil` when none came in time.
-fn next(lua: &Lua, (stream, timeout): (UserDataRef<RawEvents>, Option<f64>)) -> Result<MultiValue> {
-    let found = match timeout.map(milliseconds) {
-        Some(Duration::ZERO) => stream.0.poll(),
-        limit => stream.0.next(limit),
-    };
-    runtime(lua, found, |lua, event| event.map_or(Ok(Value::Nil), |event| convert(lua, &event)))
-}
-
-fn is_over(_: &Lua, stream: UserDataRef<RawEvents>) -> Result<bool> {
-    Ok(stream.0.is_over())
-}
-
-fn close(_: &Lua, stream: UserDataRef<RawEvents>) -> Result<()> {
-    stream.0.close();
+fn open(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    match given.json(1) {
+        Ok(json) => {
+            results.made(EventOptions::from_json(&json).and_then(|options| client.events(options)))
+        }
+        Err(why) => results.misuse(format!("events: {why}")),
+    }
     Ok(())
 }
 
-/// An event as a table; its JSON cannot be wrong.
-fn convert(lua: &Lua, event: &StreamEvent) -> Result<Value> {
-    decode::decode(lua, event.to_json().as_bytes())
+/// `true, event`, or `true, nil` when none came in time.
+fn next(given: &Arguments, results: &mut Results) -> Done {
+    let stream = given.handle::<EventStream>(0)?;
+    let found = match given.time(1) {
+        Some(Duration::ZERO) => stream.poll(),
+        limit => stream.next(limit),
+    };
+    results.runtime(found, |results, event| match event {
+        Some(event) => results.json(event.to_json()),
+        None => {
+            results.nil();
+            Ok(())
+        }
+    });
+    Ok(())
+}
+
+fn is_over(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<EventStream>(0)?.is_over());
+    Ok(())
+}
+
+fn close(given: &Arguments, _: &mut Results) -> Done {
+    given.handle::<EventStream>(0)?.close();
+    Ok(())
 }

@@ -1,58 +1,67 @@
 //! Long lists, page by page.
 
-use crate::client::{RawClient, json};
-use crate::decode;
-use crate::outcome::{misuse, outcome};
-use mlua::{Lua, MultiValue, Result, Table, UserData, UserDataRef, UserDataRefMut, Value};
-use opencode_core::{CallOptions, MessageOptions, Pages, SessionOptions};
+use crate::bridge::{Arguments, Done, Function, Misuse, handle};
+use crate::results::Results;
+use opencode_core::{CallOptions, Client, MessageOptions, Pages, SessionOptions};
+use std::cell::RefCell;
 
-struct RawPages(Pages<()>);
+struct RawPages(RefCell<Pages<()>>);
 
-impl UserData for RawPages {}
+handle!(RawPages, "pages");
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("messages_open", lua.create_function(messages)?)?;
-    raw.set("sessions_open", lua.create_function(sessions)?)?;
-    raw.set("pages_next", lua.create_function(next)?)?;
-    raw.set("pages_is_complete", lua.create_function(is_complete)?)
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function::new("messages_open", messages),
+    Function::new("sessions_open", sessions),
+    Function::new("pages_next", next),
+    Function::new("pages_is_complete", is_complete),
+];
+
+fn messages(given: &Arguments, results: &mut Results) -> Done {
+    let (client, session) = (given.handle::<Client>(0)?, given.text(1)?);
+    match given.json(2) {
+        Ok(json) => hand_out(
+            results,
+            MessageOptions::from_json(&json)
+                .map(|options| client.messages(session, options).untyped()),
+        ),
+        Err(why) => results.misuse(format!("messages: {why}")),
+    }
+    Ok(())
 }
 
-fn messages(
-    lua: &Lua,
-    (client, session, options): (UserDataRef<RawClient>, String, Value),
-) -> Result<MultiValue> {
-    let json = match json(lua, &options) {
-        Ok(json) => json,
-        Err(why) => return misuse(lua, format!("messages: {why}")),
-    };
-    let pages = MessageOptions::from_json(&json)
-        .map(|options| client.0.messages(&session, options).untyped());
-    hand_out(lua, pages)
+fn sessions(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    match given.json(1) {
+        Ok(json) => hand_out(
+            results,
+            SessionOptions::from_json(&json).map(|options| client.sessions(options).untyped()),
+        ),
+        Err(why) => results.misuse(format!("sessions: {why}")),
+    }
+    Ok(())
 }
 
-fn sessions(lua: &Lua, (client, options): (UserDataRef<RawClient>, Value)) -> Result<MultiValue> {
-    let json = match json(lua, &options) {
-        Ok(json) => json,
-        Err(why) => return misuse(lua, format!("sessions: {why}")),
-    };
-    let pages =
-        SessionOptions::from_json(&json).map(|options| client.0.sessions(options).untyped());
-    hand_out(lua, pages)
-}
-
-fn hand_out(lua: &Lua, pages: opencode_core::Result<Pages<()>>) -> Result<MultiValue> {
-    outcome(lua, pages, |lua, pages| lua.create_userdata(RawPages(pages)).map(Value::UserData))
+fn hand_out(results: &mut Results, pages: opencode_core::Result<Pages<()>>) {
+    results.made(pages.map(|pages| RawPages(RefCell::new(pages))));
 }
 
 /// `true, item`, or `true, nil` at the end.
-fn next(lua: &Lua, mut pages: UserDataRefMut<RawPages>) -> Result<MultiValue> {
-    let found = pages.0.next_json(&CallOptions::default());
-    outcome(lua, found, |lua, item| {
-        // The server's answer was checked when the page was read.
-        item.map_or(Ok(Value::Nil), |json| decode::decode(lua, json.get().as_bytes()))
-    })
+fn next(given: &Arguments, results: &mut Results) -> Done {
+    let pages = given.handle::<RawPages>(0)?;
+    let mut pages =
+        pages.0.try_borrow_mut().map_err(|_| Misuse::new("the list is being read already"))?;
+    results.outcome(pages.next_json(&CallOptions::default()), |results, item| match item {
+        Some(json) => results.json(json.get()),
+        None => {
+            results.nil();
+            Ok(())
+        }
+    });
+    Ok(())
 }
 
-fn is_complete(_: &Lua, pages: UserDataRef<RawPages>) -> Result<bool> {
-    Ok(pages.0.is_complete())
+fn is_complete(given: &Arguments, results: &mut Results) -> Done {
+    let pages = given.handle::<RawPages>(0)?;
+    results.boolean(pages.0.try_borrow().is_ok_and(|pages| pages.is_complete()));
+    Ok(())
 }

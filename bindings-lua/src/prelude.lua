@@ -31,7 +31,11 @@ end
 
 -- A number of milliseconds, or nil.
 local function expect_time(value, what, level)
-  if value ~= nil then expect(value, "number", what .. ": the time in milliseconds", level + 1) end
+  if value == nil then return end
+  expect(value, "number", what .. ": the time in milliseconds", level + 1)
+  if not (value >= 0) then
+    error(what .. ": the time in milliseconds must be a number from 0 on, not " .. tostring(value), level + 1)
+  end
 end
 
 local function expect_options(value, what, level)
@@ -130,7 +134,11 @@ function Run:text() return raw.run_text(handle(self, Run, "text", 2)) end
 function Run:why() return raw.run_why(handle(self, Run, "why", 2)) end
 function Run:session_id() return raw.run_session(handle(self, Run, "session_id", 2)) end
 function Run:message_id() return raw.run_message(handle(self, Run, "message_id", 2)) end
-function Run:reply() return raw.run_reply(handle(self, Run, "reply", 2)) end
+
+function Run:reply()
+  local reply, message, err = finish(2, raw.run_reply(handle(self, Run, "reply", 2)))
+  return reply, message, err
+end
 
 function Run:error()
   local message, err = raw.run_error(handle(self, Run, "error", 2))
@@ -164,13 +172,13 @@ end
 -- Namespaces: client.session.update and all others, found when they are first used.
 
 local tree = {}
-for _, operation in ipairs(raw.operations) do
-  local node = tree
-  for i = 1, #operation - 1 do
-    node[operation[i]] = node[operation[i]] or {}
-    node = node[operation[i]]
+for _, operation in ipairs(raw.operations()) do
+  local node, path = tree, operation.path
+  for i = 1, #path - 1 do
+    node[path[i]] = node[path[i]] or {}
+    node = node[path[i]]
   end
-  node[operation[#operation]] = operation
+  node[path[#path]] = operation
 end
 
 -- Splits `("ses_1", { title = "x" }, { timeout_ms = 5 })` into arguments and options.
@@ -192,13 +200,6 @@ local function collect(operation, level, ...)
         error(operation.name .. ": the argument '" .. tostring(name) .. "' is given twice", level + 1)
       end
       arguments[name] = value
-    end
-  end
-  -- An empty table is an object by itself; where the server wants a list it is one.
-  for _, name in ipairs(operation.arrays) do
-    local value = arguments[name]
-    if type(value) == "table" and next(value) == nil then
-      arguments[name] = setmetatable({}, raw.array_metatable)
     end
   end
   return arguments, options
@@ -355,7 +356,7 @@ function Client:close()
 end
 
 local function client_of(made)
-  local _, url = raw.client_url(made)
+  local url = raw.client_url(made)
   local root = bind(made, tree)
   return setmetatable({ raw = made, base_url = url }, {
     __name = "opencode.client",

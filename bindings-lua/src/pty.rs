@@ -1,91 +1,106 @@
 //! Terminals.
 
-use crate::call::milliseconds;
-use crate::client::{RawClient, json};
-use crate::outcome::{failure, misuse, outcome, success};
-use mlua::{Lua, LuaString, MultiValue, Result, Table, UserData, UserDataRef, Value};
-use opencode_core::{CallOptions, Pty, PtyOptions};
+use crate::bridge::{Arguments, Done, Function, handle};
+use crate::results::Results;
+use crate::shapes;
+use opencode_core::{CallOptions, Client, Pty, PtyOptions};
 
-struct RawPty(Pty);
+handle!(Pty, "pty");
 
-impl UserData for RawPty {}
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function { name: "pty_open", body: open, shape: |_, _| &shapes::PTY },
+    Function { name: "pty_connect", body: connect, shape: |_, _| &shapes::PTY },
+    Function::new("pty_read", read),
+    Function::new("pty_write", write),
+    Function::new("pty_resize", resize),
+    Function::new("pty_kill", kill),
+    Function::new("pty_close", close),
+    Function::new("pty_id", id),
+    Function::new("pty_cursor", cursor),
+    Function::new("pty_is_over", is_over),
+    Function::new("pty_is_complete", is_complete),
+    Function::new("pty_exit_code", exit_code),
+];
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("pty_open", lua.create_function(open)?)?;
-    raw.set("pty_connect", lua.create_function(connect)?)?;
-    raw.set("pty_read", lua.create_function(read)?)?;
-    raw.set("pty_write", lua.create_function(write)?)?;
-    raw.set("pty_resize", lua.create_function(resize)?)?;
-    raw.set("pty_kill", lua.create_function(kill)?)?;
-    raw.set(
-        "pty_close",
-        lua.create_function(|_, pty: UserDataRef<RawPty>| {
-            pty.0.close();
-            Ok(())
-        })?,
-    )?;
-    raw.set(
-        "pty_id",
-        lua.create_function(|_, pty: UserDataRef<RawPty>| Ok(pty.0.id().to_owned()))?,
-    )?;
-    raw.set("pty_cursor", lua.create_function(|_, pty: UserDataRef<RawPty>| Ok(pty.0.cursor()))?)?;
-    raw.set(
-        "pty_is_over",
-        lua.create_function(|_, pty: UserDataRef<RawPty>| Ok(pty.0.is_over()))?,
-    )?;
-    raw.set(
-        "pty_is_complete",
-        lua.create_function(|_, pty: UserDataRef<RawPty>| Ok(pty.0.is_complete()))?,
-    )?;
-    raw.set(
-        "pty_exit_code",
-        lua.create_function(|_, pty: UserDataRef<RawPty>| Ok(pty.0.exit_code()))?,
-    )
+fn open(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    match given.json(1) {
+        Ok(json) => {
+            results.made(PtyOptions::from_json(&json).and_then(|options| client.pty(options)));
+        }
+        Err(why) => results.misuse(format!("pty: {why}")),
+    }
+    Ok(())
 }
 
-fn open(lua: &Lua, (client, options): (UserDataRef<RawClient>, Value)) -> Result<MultiValue> {
-    let options = match json(lua, &options) {
-        Ok(json) => PtyOptions::from_json(&json),
-        Err(why) => return misuse(lua, format!("pty: {why}")),
-    };
-    hand_out(lua, options.and_then(|options| client.0.pty(options)))
-}
-
-fn connect(
-    lua: &Lua,
-    (client, id, options): (UserDataRef<RawClient>, String, Value),
-) -> Result<MultiValue> {
-    let options = match json(lua, &options) {
-        Ok(json) => PtyOptions::from_json(&json),
-        Err(why) => return misuse(lua, format!("pty_connect: {why}")),
-    };
-    hand_out(lua, options.and_then(|options| client.0.pty_connect(&id, options)))
-}
-
-fn hand_out(lua: &Lua, pty: opencode_core::Result<Pty>) -> Result<MultiValue> {
-    outcome(lua, pty, |lua, pty| lua.create_userdata(RawPty(pty)).map(Value::UserData))
+fn connect(given: &Arguments, results: &mut Results) -> Done {
+    let (client, id) = (given.handle::<Client>(0)?, given.text(1)?);
+    match given.json(2) {
+        Ok(json) => results
+            .made(PtyOptions::from_json(&json).and_then(|options| client.pty_connect(id, options))),
+        Err(why) => results.misuse(format!("pty_connect: {why}")),
+    }
+    Ok(())
 }
 
 /// `true, text`: "" when nothing came in time, nil at the end.
-fn read(lua: &Lua, (pty, timeout): (UserDataRef<RawPty>, Option<f64>)) -> Result<MultiValue> {
-    match pty.0.read(timeout.map(milliseconds)) {
-        Ok(text) => success(lua, text.map(|text| lua.create_string(text)).transpose()?),
-        Err(error) => failure(lua, &error),
-    }
+fn read(given: &Arguments, results: &mut Results) -> Done {
+    let text = given.handle::<Pty>(0)?.read(given.time(1));
+    results.outcome(text, |results, text| {
+        results.optional_text(text);
+        Ok(())
+    });
+    Ok(())
 }
 
-fn write(lua: &Lua, (pty, text): (UserDataRef<RawPty>, LuaString)) -> Result<MultiValue> {
-    match text.to_str() {
-        Ok(text) => outcome(lua, pty.0.write(&text), |_, ()| Ok(Value::Boolean(true))),
-        Err(_) => misuse(lua, "pty:write: the text is not UTF-8"),
-    }
+fn write(given: &Arguments, results: &mut Results) -> Done {
+    let pty = given.handle::<Pty>(0)?;
+    results.done(pty.write(given.text(1)?));
+    Ok(())
 }
 
-fn resize(lua: &Lua, (pty, cols, rows): (UserDataRef<RawPty>, f64, f64)) -> Result<MultiValue> {
+fn resize(given: &Arguments, results: &mut Results) -> Done {
+    let pty = given.handle::<Pty>(0)?;
+    let (cols, rows) = (given.number(1).unwrap_or_default(), given.number(2).unwrap_or_default());
     // Numbers beyond these are refused as a size by the core.
-    outcome(lua, pty.0.resize(cols as u32, rows as u32), |_, ()| Ok(Value::Boolean(true)))
+    results.done(pty.resize(cols as u32, rows as u32));
+    Ok(())
 }
 
-fn kill(lua: &Lua, pty: UserDataRef<RawPty>) -> Result<MultiValue> {
-    outcome(lua, pty.0.kill(&CallOptions::default()), |_, ()| Ok(Value::Boolean(true)))
+fn kill(given: &Arguments, results: &mut Results) -> Done {
+    results.done(given.handle::<Pty>(0)?.kill(&CallOptions::default()));
+    Ok(())
+}
+
+fn close(given: &Arguments, _: &mut Results) -> Done {
+    given.handle::<Pty>(0)?.close();
+    Ok(())
+}
+
+fn id(given: &Arguments, results: &mut Results) -> Done {
+    results.text(given.handle::<Pty>(0)?.id());
+    Ok(())
+}
+
+fn cursor(given: &Arguments, results: &mut Results) -> Done {
+    results.integer(given.handle::<Pty>(0)?.cursor());
+    Ok(())
+}
+
+fn is_over(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<Pty>(0)?.is_over());
+    Ok(())
+}
+
+fn is_complete(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<Pty>(0)?.is_complete());
+    Ok(())
+}
+
+fn exit_code(given: &Arguments, results: &mut Results) -> Done {
+    match given.handle::<Pty>(0)?.exit_code() {
+        Some(code) => results.integer(code),
+        None => results.nil(),
+    }
+    Ok(())
 }

@@ -1,156 +1,196 @@
 //! Runs.
 
-use crate::call::milliseconds;
-use crate::client::{RawClient, json};
-use crate::decode;
-use crate::outcome::{describe, failure, misuse, outcome, success};
-use mlua::{Lua, MultiValue, Result, Table, UserData, UserDataRef, Value};
-use opencode_core::{Error, PermissionReply, Prompt, Run, Update};
+use crate::bridge::{Arguments, Done, Function, handle};
+use crate::results::{Results, line};
+use crate::shapes;
+use opencode_core::{Client, Error, PermissionReply, Prompt, Result, Run, Update};
 
-struct RawRun(Run);
+handle!(Run, "run");
 
-impl UserData for RawRun {}
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function { name: "run_start", body: start, shape: |_, _| &shapes::RUN },
+    Function { name: "run_resume", body: resume, shape: |_, _| &shapes::RUN },
+    Function::new("run_poll", poll),
+    Function::new("run_wait_update", wait_update),
+    Function::new("run_wait", wait),
+    Function::new("run_cancel", cancel),
+    Function::new("run_state", state),
+    Function::new("run_text", text),
+    Function::new("run_why", why),
+    Function::new("run_session", session),
+    Function::new("run_message", message),
+    Function::new("run_reply", reply),
+    Function::new("run_error", error),
+    Function::new("run_reply_permission", reply_permission),
+    Function { name: "run_reply_question", body: reply_question, shape: |_, _| &shapes::ANSWERS },
+    Function::new("run_detach", detach),
+];
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("run_start", lua.create_function(start)?)?;
-    raw.set("run_resume", lua.create_function(resume)?)?;
-    raw.set("run_poll", lua.create_function(poll)?)?;
-    raw.set("run_wait_update", lua.create_function(wait_update)?)?;
-    raw.set("run_wait", lua.create_function(wait)?)?;
-    raw.set("run_cancel", lua.create_function(cancel)?)?;
-    raw.set(
-        "run_state",
-        lua.create_function(|_, run: UserDataRef<RawRun>| Ok(run.0.state().as_str()))?,
-    )?;
-    raw.set("run_text", lua.create_function(|_, run: UserDataRef<RawRun>| Ok(run.0.text()))?)?;
-    raw.set("run_why", lua.create_function(|_, run: UserDataRef<RawRun>| Ok(run.0.why()))?)?;
-    raw.set(
-        "run_session",
-        lua.create_function(|_, run: UserDataRef<RawRun>| Ok(run.0.session_id()))?,
-    )?;
-    raw.set(
-        "run_message",
-        lua.create_function(|_, run: UserDataRef<RawRun>| Ok(run.0.message_id()))?,
-    )?;
-    raw.set("run_reply", lua.create_function(reply)?)?;
-    raw.set("run_error", lua.create_function(error)?)?;
-    raw.set("run_reply_permission", lua.create_function(reply_permission)?)?;
-    raw.set("run_reply_question", lua.create_function(reply_question)?)?;
-    raw.set("run_detach", lua.create_function(detach)?)
-}
-
-fn start(lua: &Lua, (client, prompt): (UserDataRef<RawClient>, Value)) -> Result<MultiValue> {
-    let run = match json(lua, &prompt) {
-        Ok(json) => Prompt::from_json(&json).and_then(|prompt| client.0.run(prompt)),
-        Err(why) => return misuse(lua, format!("run: {why}")),
-    };
-    outcome(lua, run, |lua, run| lua.create_userdata(RawRun(run)).map(Value::UserData))
-}
-
-fn resume(
-    lua: &Lua,
-    (client, session, message, options): (UserDataRef<RawClient>, String, String, Value),
-) -> Result<MultiValue> {
-    let run = match json(lua, &options) {
-        Ok(json) => Prompt::options_from_json(&json)
-            .and_then(|prompt| client.0.resume(&session, &message, prompt)),
-        Err(why) => return misuse(lua, format!("resume: {why}")),
-    };
-    outcome(lua, run, |lua, run| lua.create_userdata(RawRun(run)).map(Value::UserData))
-}
-
-/// `state, updates`: the hot path of a tick, without the usual wrapping.
-fn poll(lua: &Lua, run: UserDataRef<RawRun>) -> Result<(&'static str, Table)> {
-    let (state, updates) = run.0.poll();
-    let table = lua.create_table_with_capacity(updates.len(), 0)?;
-    for update in &updates {
-        table.push(convert(lua, update)?)?;
+fn start(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    match given.json(1) {
+        Ok(json) => results.made(Prompt::from_json(&json).and_then(|prompt| client.run(prompt))),
+        Err(why) => results.misuse(format!("run: {why}")),
     }
-    Ok((state.as_str(), table))
+    Ok(())
+}
+
+fn resume(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    let (session, message) = (given.text(1)?, given.text(2)?);
+    match given.json(3) {
+        Ok(json) => results.made(
+            Prompt::options_from_json(&json)
+                .and_then(|prompt| client.resume(session, message, prompt)),
+        ),
+        Err(why) => results.misuse(format!("resume: {why}")),
+    }
+    Ok(())
+}
+
+/// `state, updates`: the hot path of a tick.
+fn poll(given: &Arguments, results: &mut Results) -> Done {
+    let (state, updates) = given.handle::<Run>(0)?.poll();
+    results.word(state.as_str());
+    results.list(updates.len());
+    for update in &updates {
+        convert(results, update);
+    }
+    Ok(())
 }
 
 /// The next update when one comes in time; nothing otherwise.
-fn wait_update(lua: &Lua, (run, timeout): (UserDataRef<RawRun>, Option<f64>)) -> Result<Value> {
-    match run.0.next_update(timeout.map(milliseconds)) {
-        Some(update) => convert(lua, &update),
-        None => Ok(Value::Nil),
+fn wait_update(given: &Arguments, results: &mut Results) -> Done {
+    if let Some(update) = given.handle::<Run>(0)?.next_update(given.time(1)) {
+        convert(results, &update);
     }
+    Ok(())
 }
 
-fn convert(lua: &Lua, update: &Update) -> Result<Value> {
-    let value = native(lua, &update.to_json())?;
-    if let (Value::Table(table), Update::Failed(error)) = (&value, update) {
-        // Errors of updates print like all others.
-        let (message, _) = describe(lua, error)?;
-        table.set("message", message)?;
-    }
-    Ok(value)
-}
-
-fn wait(lua: &Lua, (run, timeout): (UserDataRef<RawRun>, Option<f64>)) -> Result<MultiValue> {
-    let reply = run.0.wait(timeout.map(milliseconds));
-    outcome(lua, reply, |lua, reply| native(lua, &reply.to_json()))
-}
-
-fn cancel(_: &Lua, (run, timeout): (UserDataRef<RawRun>, f64)) -> Result<&'static str> {
-    Ok(run.0.cancel(milliseconds(timeout)).as_str())
-}
-
-fn reply(lua: &Lua, run: UserDataRef<RawRun>) -> Result<Value> {
-    run.0.reply().map_or(Ok(Value::Nil), |reply| native(lua, &reply.to_json()))
-}
-
-fn error(lua: &Lua, run: UserDataRef<RawRun>) -> Result<(Option<String>, Value)> {
-    match run.0.error() {
-        Some(error) => describe(lua, &error).map(|(message, table)| (Some(message), table)),
-        None => Ok((None, Value::Nil)),
-    }
-}
-
-fn reply_permission(
-    lua: &Lua,
-    (run, id, reply, message): (UserDataRef<RawRun>, String, String, Option<String>),
-) -> Result<MultiValue> {
-    match PermissionReply::parse(&reply) {
-        Ok(reply) => {
-            run.0.reply_permission(&id, reply, message.as_deref());
-            success(lua, true)
+fn convert(results: &mut Results, update: &Update) {
+    if let Update::Failed(error) = update {
+        failed(results, error);
+    } else if let Err(error) = results.json(update.to_json()) {
+        // What cannot be read is told in its place: a script that counts on the last update gets one.
+        if matches!(update, Update::Done(_)) {
+            failed(results, &error);
+        } else {
+            results.object(2);
+            results.word("type");
+            results.word("status");
+            results.word("why");
+            results.text(format!("{} was left out: {}", update.kind(), error.message()));
         }
-        Err(error) => failure(lua, &error),
     }
 }
 
-fn reply_question(
-    lua: &Lua,
-    (run, id, answers): (UserDataRef<RawRun>, String, Value),
-) -> Result<MultiValue> {
-    if answers.is_nil() {
-        run.0.reject_question(&id);
-        return success(lua, true);
+/// Errors of updates print like all others.
+fn failed(results: &mut Results, error: &Error) {
+    results.object(3);
+    results.word("type");
+    results.word("failed");
+    results.word("message");
+    results.text(line(error));
+    results.word("error");
+    if results.json(error.to_json()).is_err() {
+        results.object(0);
     }
-    let lists = json(lua, &answers).and_then(|json| {
+}
+
+fn wait(given: &Arguments, results: &mut Results) -> Done {
+    let reply = given.handle::<Run>(0)?.wait(given.time(1));
+    results.outcome(reply, |results, reply| results.json(reply.to_json()));
+    Ok(())
+}
+
+fn cancel(given: &Arguments, results: &mut Results) -> Done {
+    let run = given.handle::<Run>(0)?;
+    results.word(run.cancel(given.time(1).unwrap_or_default()).as_str());
+    Ok(())
+}
+
+fn state(given: &Arguments, results: &mut Results) -> Done {
+    results.word(given.handle::<Run>(0)?.state().as_str());
+    Ok(())
+}
+
+fn text(given: &Arguments, results: &mut Results) -> Done {
+    results.text(given.handle::<Run>(0)?.text());
+    Ok(())
+}
+
+fn why(given: &Arguments, results: &mut Results) -> Done {
+    results.text(given.handle::<Run>(0)?.why());
+    Ok(())
+}
+
+fn session(given: &Arguments, results: &mut Results) -> Done {
+    results.optional_text(given.handle::<Run>(0)?.session_id());
+    Ok(())
+}
+
+fn message(given: &Arguments, results: &mut Results) -> Done {
+    results.optional_text(given.handle::<Run>(0)?.message_id());
+    Ok(())
+}
+
+/// `true, reply`: nil as long as there is none.
+fn reply(given: &Arguments, results: &mut Results) -> Done {
+    let reply: Result<_> = Ok(given.handle::<Run>(0)?.reply());
+    results.outcome(reply, |results, reply| match reply {
+        Some(reply) => results.json(reply.to_json()),
+        None => {
+            results.nil();
+            Ok(())
+        }
+    });
+    Ok(())
+}
+
+/// Message and table of why it failed; nothing otherwise.
+fn error(given: &Arguments, results: &mut Results) -> Done {
+    if let Some(error) = given.handle::<Run>(0)?.error() {
+        results.describe(&error);
+    }
+    Ok(())
+}
+
+fn reply_permission(given: &Arguments, results: &mut Results) -> Done {
+    let (run, id, message) = (given.handle::<Run>(0)?, given.text(1)?, given.optional_text(3)?);
+    let reply = PermissionReply::parse(given.text(2)?);
+    results.done(reply.map(|reply| run.reply_permission(id, reply, message)));
+    Ok(())
+}
+
+fn reply_question(given: &Arguments, results: &mut Results) -> Done {
+    let (run, id) = (given.handle::<Run>(0)?, given.text(1)?);
+    if given.is_nil(2) {
+        run.reject_question(id);
+        results.done(Ok(()));
+        return Ok(());
+    }
+    let lists = given.json(2).and_then(|json| {
         serde_json::from_str::<Vec<Vec<String>>>(&json).map_err(|e| e.to_string())
     });
     match lists {
         Ok(lists) => {
-            run.0.reply_question(&id, &lists);
-            success(lua, true)
+            run.reply_question(id, &lists);
+            results.done(Ok(()));
         }
-        Err(why) => misuse(lua, format!("answers must be a list of lists of texts: {why}")),
+        Err(why) => results.misuse(format!("answers must be a list of lists of texts: {why}")),
     }
+    Ok(())
 }
 
-fn detach(lua: &Lua, (run, timeout): (UserDataRef<RawRun>, f64)) -> Result<MultiValue> {
-    let detached: std::result::Result<_, Error> = run.0.detach(milliseconds(timeout));
-    outcome(lua, detached, |lua, detached| {
-        let table = lua.create_table()?;
-        table.set("sessionID", detached.session_id)?;
-        table.set("messageID", detached.message_id)?;
-        Ok(Value::Table(table))
-    })
-}
-
-/// JSON that the core made; it cannot be wrong.
-fn native(lua: &Lua, json: &str) -> Result<Value> {
-    decode::decode(lua, json.as_bytes())
+fn detach(given: &Arguments, results: &mut Results) -> Done {
+    let detached = given.handle::<Run>(0)?.detach(given.time(1).unwrap_or_default());
+    results.outcome(detached, |results, detached| {
+        results.object(2);
+        results.word("sessionID");
+        results.text(detached.session_id);
+        results.word("messageID");
+        results.text(detached.message_id);
+        Ok(())
+    });
+    Ok(())
 }

@@ -1,85 +1,107 @@
 //! Servers that the host starts itself.
 
-use crate::call::milliseconds;
-use crate::client::{RawClient, json};
-use crate::outcome::{describe, failure, misuse, outcome, success};
-use mlua::{Lua, MultiValue, Result, Table, UserData, UserDataRef, Value};
+use crate::bridge::{Arguments, Done, Function, handle};
+use crate::results::Results;
+use crate::shapes;
 use opencode_core::{ClientOptions, Server, ServerOptions};
 
-struct RawServer(Server);
+handle!(Server, "server");
 
-impl UserData for RawServer {}
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function { name: "server_start", body: start, shape: |_, _| &shapes::SERVER },
+    Function { name: "server_launch", body: launch, shape: |_, _| &shapes::SERVER },
+    Function::new("server_poll", poll),
+    Function::new("server_wait", wait),
+    Function::new("server_error", error),
+    Function { name: "server_client", body: client, shape: |_, _| &shapes::CLIENT },
+    Function::new("server_url", url),
+    Function::new("server_pid", pid),
+    Function::new("server_environment", environment),
+    Function::new("server_output", output),
+    Function::new("server_close", close),
+];
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("server_start", lua.create_function(|lua, o: Value| make(lua, &o, Server::start))?)?;
-    raw.set("server_launch", lua.create_function(|lua, o: Value| make(lua, &o, Server::launch))?)?;
-    raw.set(
-        "server_poll",
-        lua.create_function(|_, server: UserDataRef<RawServer>| Ok(server.0.poll().as_str()))?,
-    )?;
-    raw.set("server_wait", lua.create_function(wait)?)?;
-    raw.set("server_error", lua.create_function(error)?)?;
-    raw.set("server_client", lua.create_function(client)?)?;
-    raw.set("server_url", lua.create_function(url)?)?;
-    raw.set(
-        "server_pid",
-        lua.create_function(|_, server: UserDataRef<RawServer>| Ok(server.0.pid()))?,
-    )?;
-    raw.set("server_environment", lua.create_function(environment)?)?;
-    raw.set(
-        "server_output",
-        lua.create_function(|_, server: UserDataRef<RawServer>| Ok(server.0.output()))?,
-    )?;
-    raw.set("server_close", lua.create_function(close)?)
+fn start(given: &Arguments, results: &mut Results) -> Done {
+    make(given, results, Server::start);
+    Ok(())
+}
+
+fn launch(given: &Arguments, results: &mut Results) -> Done {
+    make(given, results, Server::launch);
+    Ok(())
 }
 
 fn make(
-    lua: &Lua,
-    options: &Value,
+    given: &Arguments,
+    results: &mut Results,
     begin: impl FnOnce(ServerOptions) -> opencode_core::Result<Server>,
-) -> Result<MultiValue> {
-    let server = match json(lua, options) {
-        Ok(json) => ServerOptions::from_json(&json).and_then(begin),
-        Err(why) => return misuse(lua, format!("server: {why}")),
-    };
-    outcome(lua, server, |lua, server| lua.create_userdata(RawServer(server)).map(Value::UserData))
+) {
+    match given.json(0) {
+        Ok(json) => results.made(ServerOptions::from_json(&json).and_then(begin)),
+        Err(why) => results.misuse(format!("server: {why}")),
+    }
 }
 
-fn wait(_: &Lua, (server, timeout): (UserDataRef<RawServer>, Option<f64>)) -> Result<&'static str> {
-    Ok(server.0.wait(timeout.map(milliseconds)).as_str())
+fn poll(given: &Arguments, results: &mut Results) -> Done {
+    results.word(given.handle::<Server>(0)?.poll().as_str());
+    Ok(())
+}
+
+fn wait(given: &Arguments, results: &mut Results) -> Done {
+    results.word(given.handle::<Server>(0)?.wait(given.time(1)).as_str());
+    Ok(())
 }
 
 /// Message and table of why it failed; nothing otherwise.
-fn error(lua: &Lua, server: UserDataRef<RawServer>) -> Result<MultiValue> {
-    match server.0.error() {
-        Some(error) => {
-            let (message, table) = describe(lua, &error)?;
-            mlua::IntoLuaMulti::into_lua_multi((message, table), lua)
+fn error(given: &Arguments, results: &mut Results) -> Done {
+    if let Some(error) = given.handle::<Server>(0)?.error() {
+        results.describe(&error);
+    }
+    Ok(())
+}
+
+fn client(given: &Arguments, results: &mut Results) -> Done {
+    let server = given.handle::<Server>(0)?;
+    match given.json(1) {
+        Ok(json) => results
+            .made(ClientOptions::from_json(&json).and_then(|options| server.client_with(options))),
+        Err(why) => results.misuse(format!("client: {why}")),
+    }
+    Ok(())
+}
+
+fn url(given: &Arguments, results: &mut Results) -> Done {
+    results.optional_text(given.handle::<Server>(0)?.url());
+    Ok(())
+}
+
+fn pid(given: &Arguments, results: &mut Results) -> Done {
+    match given.handle::<Server>(0)?.pid() {
+        Some(pid) => results.integer(i64::from(pid)),
+        None => results.nil(),
+    }
+    Ok(())
+}
+
+fn environment(given: &Arguments, results: &mut Results) -> Done {
+    results.outcome(given.handle::<Server>(0)?.environment(), |results, pairs| {
+        results.object(pairs.len());
+        for (name, value) in pairs {
+            results.text(name);
+            results.text(value);
         }
-        None => Ok(MultiValue::new()),
-    }
+        Ok(())
+    });
+    Ok(())
 }
 
-fn client(lua: &Lua, (server, options): (UserDataRef<RawServer>, Value)) -> Result<MultiValue> {
-    let client = match json(lua, &options) {
-        Ok(json) => ClientOptions::from_json(&json).and_then(|o| server.0.client_with(o)),
-        Err(why) => return misuse(lua, format!("client: {why}")),
-    };
-    outcome(lua, client, |lua, client| lua.create_userdata(RawClient(client)).map(Value::UserData))
+fn output(given: &Arguments, results: &mut Results) -> Done {
+    results.text(given.handle::<Server>(0)?.output());
+    Ok(())
 }
 
-fn url(_: &Lua, server: UserDataRef<RawServer>) -> Result<Option<String>> {
-    Ok(server.0.url())
-}
-
-fn environment(lua: &Lua, server: UserDataRef<RawServer>) -> Result<MultiValue> {
-    match server.0.environment() {
-        Ok(pairs) => success(lua, lua.create_table_from(pairs)?),
-        Err(error) => failure(lua, &error),
-    }
-}
-
-fn close(lua: &Lua, server: UserDataRef<RawServer>) -> Result<MultiValue> {
-    server.0.close();
-    success(lua, true)
+fn close(given: &Arguments, results: &mut Results) -> Done {
+    given.handle::<Server>(0)?.close();
+    results.done(Ok(()));
+    Ok(())
 }

@@ -1,130 +1,127 @@
 //! Attachments, usage, the terminal interface, and replays.
 
-use crate::call::milliseconds;
-use crate::client::{RawClient, json};
-use crate::outcome::{failure, misuse, outcome};
-use crate::{decode, encode};
-use mlua::{
-    Lua, LuaString, MultiValue, Result, Table, UserData, UserDataRef, UserDataRefMut, Value,
-};
+use crate::bridge::{Arguments, Done, Function, Misuse, handle};
+use crate::results::Results;
 use opencode_core::{
-    AttachOptions, CallOptions, Replay, TuiControl, UsageOptions, attach as attach_file,
+    AttachOptions, CallOptions, Client, Replay, TuiControl, UsageOptions, attach as attach_file,
     attach_bytes,
 };
+use std::cell::RefCell;
 
-struct RawControl(TuiControl);
-
-impl UserData for RawControl {}
+handle!(TuiControl, "control");
 
 /// Empty once it was closed.
-struct RawReplay(Option<Replay>);
+struct RawReplay(RefCell<Option<Replay>>);
 
-impl UserData for RawReplay {}
+handle!(RawReplay, "replay");
 
-pub(crate) fn register(lua: &Lua, raw: &Table) -> Result<()> {
-    raw.set("attach", lua.create_function(attach)?)?;
-    raw.set("attach_bytes", lua.create_function(bytes)?)?;
-    raw.set("usage", lua.create_function(usage)?)?;
-    raw.set("tui_prompt", lua.create_function(prompt)?)?;
-    raw.set(
-        "tui_control",
-        lua.create_function(|lua, client: UserDataRef<RawClient>| {
-            lua.create_userdata(RawControl(client.0.tui_control()))
-        })?,
-    )?;
-    raw.set("replay", lua.create_function(replay)?)?;
-    raw.set(
-        "replay_url",
-        lua.create_function(|_, replay: UserDataRef<RawReplay>| {
-            Ok(replay.0.as_ref().map(Replay::url))
-        })?,
-    )?;
-    raw.set(
-        "replay_close",
-        lua.create_function(|_, mut replay: UserDataRefMut<RawReplay>| {
-            replay.0 = None;
-            Ok(())
-        })?,
-    )?;
-    raw.set("tui_next", lua.create_function(next)?)?;
-    raw.set("tui_respond", lua.create_function(respond)?)?;
-    raw.set(
-        "tui_close",
-        lua.create_function(|_, control: UserDataRef<RawControl>| {
-            control.0.close();
-            Ok(())
-        })?,
-    )
+pub(crate) static FUNCTIONS: &[Function] = &[
+    Function::new("attach", attach),
+    Function::new("attach_bytes", bytes),
+    Function::new("usage", usage),
+    Function::new("tui_prompt", prompt),
+    Function::new("tui_control", control),
+    Function::new("replay", replay),
+    Function::new("replay_url", replay_url),
+    Function::new("replay_close", replay_close),
+    Function::new("tui_next", next),
+    Function::new("tui_respond", respond),
+    Function::new("tui_close", close),
+];
+
+fn attach(given: &Arguments, results: &mut Results) -> Done {
+    match (given.text(0), given.json(1)) {
+        (Ok(path), Ok(options)) => {
+            let part =
+                AttachOptions::from_json(&options).and_then(|options| attach_file(path, &options));
+            results.outcome(part, |results, part| results.json(part.to_string()));
+        }
+        (Err(_), _) => results.misuse("attach: the path is not UTF-8"),
+        (_, Err(why)) => results.misuse(format!("attach: {why}")),
+    }
+    Ok(())
 }
 
-fn attach(lua: &Lua, (path, options): (LuaString, Value)) -> Result<MultiValue> {
-    let (path, options) = match (path.to_str(), json(lua, &options)) {
-        (Ok(path), Ok(options)) => (path.to_owned(), options),
-        (Err(_), _) => return misuse(lua, "attach: the path is not UTF-8"),
-        (_, Err(why)) => return misuse(lua, format!("attach: {why}")),
-    };
-    let part = AttachOptions::from_json(&options).and_then(|options| attach_file(&path, &options));
-    outcome(lua, part, |lua, part| native(lua, &part.to_string()))
+fn bytes(given: &Arguments, results: &mut Results) -> Done {
+    let (name, bytes) = (given.text(0)?, given.bytes(1)?);
+    match given.json(2) {
+        Ok(options) => {
+            let part = AttachOptions::from_json(&options)
+                .and_then(|options| attach_bytes(name, bytes, &options));
+            results.outcome(part, |results, part| results.json(part.to_string()));
+        }
+        Err(why) => results.misuse(format!("attach_bytes: {why}")),
+    }
+    Ok(())
 }
 
-fn bytes(lua: &Lua, (name, bytes, options): (String, LuaString, Value)) -> Result<MultiValue> {
-    let options = match json(lua, &options) {
-        Ok(options) => options,
-        Err(why) => return misuse(lua, format!("attach_bytes: {why}")),
-    };
-    let part = AttachOptions::from_json(&options)
-        .and_then(|options| attach_bytes(&name, &bytes.as_bytes(), &options));
-    outcome(lua, part, |lua, part| native(lua, &part.to_string()))
+fn usage(given: &Arguments, results: &mut Results) -> Done {
+    let (client, session) = (given.handle::<Client>(0)?, given.text(1)?);
+    match given.json(2) {
+        Ok(options) => {
+            let usage = UsageOptions::from_json(&options)
+                .and_then(|options| client.usage(session, &options, &CallOptions::default()));
+            results.outcome(usage, |results, usage| results.json(usage.to_json()));
+        }
+        Err(why) => results.misuse(format!("usage: {why}")),
+    }
+    Ok(())
 }
 
-fn replay(lua: &Lua, path: String) -> Result<MultiValue> {
-    outcome(lua, Replay::start(path), |lua, replay| {
-        lua.create_userdata(RawReplay(Some(replay))).map(Value::UserData)
-    })
+fn prompt(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    results.done(client.tui_prompt(given.text(1)?, &CallOptions::default()));
+    Ok(())
 }
 
-fn usage(
-    lua: &Lua,
-    (client, session, options): (UserDataRef<RawClient>, String, Value),
-) -> Result<MultiValue> {
-    let options = match json(lua, &options) {
-        Ok(options) => options,
-        Err(why) => return misuse(lua, format!("usage: {why}")),
-    };
-    let usage = UsageOptions::from_json(&options)
-        .and_then(|options| client.0.usage(&session, &options, &CallOptions::default()));
-    outcome(lua, usage, |lua, usage| native(lua, &usage.to_json()))
+fn control(given: &Arguments, results: &mut Results) -> Done {
+    results.handle(given.handle::<Client>(0)?.tui_control());
+    Ok(())
 }
 
-fn prompt(lua: &Lua, (client, text): (UserDataRef<RawClient>, String)) -> Result<MultiValue> {
-    let accepted = client.0.tui_prompt(&text, &CallOptions::default());
-    outcome(lua, accepted, |_, ()| Ok(Value::Boolean(true)))
+fn replay(given: &Arguments, results: &mut Results) -> Done {
+    let replay = Replay::start(given.text(0)?);
+    results.made(replay.map(|replay| RawReplay(RefCell::new(Some(replay)))));
+    Ok(())
+}
+
+fn replay_url(given: &Arguments, results: &mut Results) -> Done {
+    let replay = given.handle::<RawReplay>(0)?;
+    results.optional_text(replay.0.borrow().as_ref().map(Replay::url));
+    Ok(())
+}
+
+fn replay_close(given: &Arguments, _: &mut Results) -> Done {
+    let replay = given.handle::<RawReplay>(0)?;
+    let mut replay = replay.0.try_borrow_mut().map_err(|_| Misuse::new("the replay is in use"))?;
+    *replay = None;
+    Ok(())
 }
 
 /// `true, request`: nil when none came in time.
-fn next(
-    lua: &Lua,
-    (control, timeout): (UserDataRef<RawControl>, Option<f64>),
-) -> Result<MultiValue> {
-    let found = control.0.next(timeout.map(milliseconds));
-    outcome(lua, found, |lua, found| match found {
-        Some(json) => native(lua, &json),
-        None => Ok(Value::Nil),
-    })
+fn next(given: &Arguments, results: &mut Results) -> Done {
+    let found = given.handle::<TuiControl>(0)?.next(given.time(1));
+    results.outcome(found, |results, found| match found {
+        Some(json) => results.json(json),
+        None => {
+            results.nil();
+            Ok(())
+        }
+    });
+    Ok(())
 }
 
-fn respond(lua: &Lua, (control, value): (UserDataRef<RawControl>, Value)) -> Result<MultiValue> {
-    let sent = match encode::encode(lua, &value) {
-        Ok(json) => control.0.respond(&json),
-        Err(why) => return misuse(lua, format!("tui_control: {why}")),
-    };
-    match sent {
-        Ok(()) => crate::outcome::success(lua, true),
-        Err(error) => failure(lua, &error),
+fn respond(given: &Arguments, results: &mut Results) -> Done {
+    let control = given.handle::<TuiControl>(0)?;
+    match given.json(1) {
+        Ok(json) if json.is_empty() => results.done(control.respond("null")),
+        Ok(json) => results.done(control.respond(&json)),
+        Err(why) => results.misuse(format!("tui_control: {why}")),
     }
+    Ok(())
 }
 
-/// JSON that the core made, or passed on unread.
-fn native(lua: &Lua, json: &str) -> Result<Value> {
-    decode::decode(lua, json.as_bytes())
+fn close(given: &Arguments, _: &mut Results) -> Done {
+    given.handle::<TuiControl>(0)?.close();
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod check;
 mod error_kind;
 mod error_page;
 mod lua_operations;
+mod lua_shapes;
 mod lua_types;
 mod model;
 mod overrides;
@@ -58,6 +59,7 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
             "bindings-lua/meta/opencode_operations.lua".to_owned(),
             lua_operations::file(&table, &errors),
         ),
+        ("bindings-lua/src/shapes/operations.rs".to_owned(), lua_shapes::file(&table)),
         ("bindings-lua/meta/opencode_types.lua".to_owned(), lua_types::file(&table.types)),
         ("include/opencode.h".to_owned(), c_main_header::file(&spec::root())?),
         ("include/opencode_operations.h".to_owned(), c_header::file(&table)),
