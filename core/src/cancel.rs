@@ -84,6 +84,11 @@ impl CancelToken {
         self.0.is_cancelled.load(Ordering::Acquire)
     }
 
+    /// Whether both are the same switch.
+    pub(crate) fn is_same(&self, other: &CancelToken) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Names the socket to be shut down by [`cancel`](Self::cancel); false when that has happened already.
     pub(crate) fn attach(&self, socket: &Arc<TcpStream>) -> bool {
         let mut slot = self.slot();

@@ -373,10 +373,10 @@ impl Client {
         if self.0.caller.is_closed() {
             return Err(closed("run"));
         }
-        let feed = Arc::clone(&background.feed);
+        let (feed, chores) = (Arc::clone(&background.feed), Arc::clone(&background.chores));
         let engine = match &mut background.engine {
             Some(engine) => engine,
-            none => none.insert(Engine::start(Arc::clone(&self.0.caller), feed)?),
+            none => none.insert(Engine::start(Arc::clone(&self.0.caller), feed, chores)?),
         };
         Run::start(engine, &self.0.signal, setup)
     }

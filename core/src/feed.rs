@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 const LINGER: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long the greeting of a connection is waited for, at first: a server that has just started never answers the
+/// requests of its first milliseconds.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 /// A connection that lived this many times as long as the pause before it was a good one.
 const GOOD_LIFE: u32 = 10;
 /// Ids of events remembered, to drop those that come twice.
@@ -42,6 +45,8 @@ pub(crate) trait Listener: Send + Sync {
     fn connected(&self);
     /// Every event from now on will be told.
     fn settled(&self);
+    /// The server says that it is there, and nothing else.
+    fn alive(&self) {}
     /// Events are missed until it is connected again.
     fn lost(&self, error: &Error);
     /// The client was closed.
@@ -76,6 +81,13 @@ struct State {
 }
 
 impl State {
+    fn beat(&mut self) {
+        self.settle();
+        for (_, listener) in self.listeners.iter() {
+            listener.alive();
+        }
+    }
+
     fn settle(&mut self) {
         if self.is_up && !std::mem::replace(&mut self.is_settled, true) {
             for (_, listener) in self.listeners.iter() {
@@ -164,15 +176,18 @@ impl Shared {
     /// Reads the stream, again and again, until nobody needs it.
     fn run(self: &Arc<Self>) {
         let mut pause = FIRST_PAUSE;
+        let mut patience = FIRST_PATIENCE;
         let mut seen = Seen::default();
         let mut rest = Rest::default();
         loop {
             let mut up_since = None;
-            let result = self.read(&mut seen, &mut rest, &mut up_since);
+            let result = self.read(&mut seen, &mut rest, patience, &mut up_since);
             if self.token.is_cancelled() || matches!(result, Ok(End::Rest)) {
                 return;
             }
             let error = result.err().unwrap_or_else(ended);
+            let was_slow = up_since.is_none() && error.kind() == ErrorKind::Timeout;
+            patience = if was_slow { patience.saturating_mul(2) } else { FIRST_PATIENCE };
             self.lost(&error);
             if self.rests(&mut rest) {
                 return;
@@ -196,11 +211,13 @@ impl Shared {
         self: &Arc<Self>,
         seen: &mut Seen,
         rest: &mut Rest,
+        patience: Duration,
         up_since: &mut Option<Instant>,
     ) -> Result<End> {
         let options = self.caller.options();
         let silence = Some(options.stall_timeout);
-        let limits = Limits { first_byte: silence, idle: silence, ..options.limits(Pace::Stream) };
+        let greeting = Some(patience.min(options.stall_timeout));
+        let limits = Limits { first_byte: greeting, idle: silence, ..options.limits(Pace::Stream) };
         let mut stream = self.caller.open("global.event", "", limits, &self.token)?;
         while let Some(data) = stream.next_event()? {
             let event = Event::read(data).map_err(|e| {
@@ -215,7 +232,7 @@ impl Shared {
                 }
                 // Comes every 10 seconds and says only that the connection is alive.
                 "server.heartbeat" => {
-                    self.state().settle();
+                    self.state().beat();
                     if self.rests(rest) {
                         return Ok(End::Rest);
                     }

@@ -24,6 +24,8 @@ pub(crate) struct Limits {
     pub total: Option<Duration>,
     /// Bytes of the answer's body.
     pub body: u64,
+    /// Only a new connection may serve it: one that stands may be dead, and nobody knows.
+    pub is_fresh: bool,
 }
 
 impl Default for Limits {
@@ -35,6 +37,7 @@ impl Default for Limits {
             total: None,
             // The history of a long session is tens of megabytes; the provider catalogue is 6.5 MB.
             body: 512 << 20,
+            is_fresh: false,
         }
     }
 }

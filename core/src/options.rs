@@ -209,6 +209,7 @@ impl ClientOptions {
             idle: Some(self.timeout),
             total: None,
             body: self.max_body_bytes,
+            is_fresh: false,
         };
         match pace {
             Pace::Quick => limits,

@@ -5,12 +5,14 @@
 
 mod ears;
 pub(crate) mod engine;
+mod heard;
 pub(crate) mod id;
 mod inbox;
 mod machine;
 mod message;
 mod policy;
 mod prompt;
+mod race;
 mod reply;
 mod request;
 mod state;

@@ -6,6 +6,7 @@ mod chaos;
 mod ends;
 mod leaving;
 mod losses;
+mod outages;
 mod promises;
 mod queue;
 mod stops;

@@ -38,6 +38,7 @@ impl Asked {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Plan {
     pub(crate) refuse: Option<End>,
+    pub(crate) instead: Option<&'static str>,
     pub(crate) delay: Duration,
     pub(crate) pad: usize,
     pub(crate) request: Flow,
@@ -66,6 +67,11 @@ impl Plan {
     /// Ends the connection before the server hears of the request.
     pub fn refuse(end: End) -> Plan {
         Plan { refuse: Some(end), ..Plan::default() }
+    }
+
+    /// Gives this answer, head and body, instead of the server's, and ends the connection.
+    pub fn instead(answer: &'static str) -> Plan {
+        Plan { instead: Some(answer), ..Plan::default() }
     }
 
     /// Holds the request back for so long.

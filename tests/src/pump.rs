@@ -125,6 +125,11 @@ fn carry_requests(state: &Arc<State>, link: &Arc<Link>) -> io::Result<Answers> {
             link.cut(end);
             break;
         }
+        if let Some(answer) = plan.instead {
+            let _ = (&link.client).write_all(answer.as_bytes());
+            link.cut(End::Close);
+            break;
+        }
         if !pause(state, link, plan.delay) {
             break;
         }

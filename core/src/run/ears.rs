@@ -1,5 +1,6 @@
 //! [`Ears`]: which of the server's events the runs of a client hear.
 
+use super::heard::Heard;
 use super::inbox::{Inbox, Message};
 use super::machine::parent_session;
 use crate::cancel::CancelToken;
@@ -13,14 +14,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// What of the events the runs hear.
 pub(super) struct Ears {
     inbox: Arc<Inbox>,
+    heard: Arc<Heard>,
     /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
     tracked: RwLock<HashSet<String>>,
     is_waiting: AtomicBool,
 }
 
 impl Ears {
-    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
-        Ears { inbox, tracked: RwLock::default(), is_waiting: AtomicBool::new(false) }
+    pub(super) fn new(inbox: Arc<Inbox>, heard: Arc<Heard>) -> Self {
+        Ears { inbox, heard, tracked: RwLock::default(), is_waiting: AtomicBool::new(false) }
     }
 
     /// Whether there are runs that need events.
@@ -63,7 +65,12 @@ impl Listener for Ears {
         self.is_waiting.load(Ordering::Acquire)
     }
 
+    fn alive(&self) {
+        self.heard.mark();
+    }
+
     fn connected(&self) {
+        self.heard.mark();
         self.inbox.push(Message::Stream(true));
     }
 
@@ -81,6 +88,7 @@ impl Listener for Ears {
     }
 
     fn event(&self, event: &Arc<Event>, token: &CancelToken) {
+        self.heard.mark();
         let is_wanted = match &event.session_id {
             None => event.kind.starts_with("server."),
             Some(session) => {

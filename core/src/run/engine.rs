@@ -1,6 +1,7 @@
 //! [`Engine`]: one thread that steps all runs of a client.
 
 use super::ears::Ears;
+use super::heard::Heard;
 use super::inbox::{Inbox, Message};
 use super::machine::{
     Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis, parent_session,
@@ -15,7 +16,7 @@ use crate::event::Event;
 use crate::feed::{Feed, Listener};
 use crate::log::{Level, Log};
 use crate::thread::{self, caught};
-use crate::worker::join;
+use crate::worker::{Pool, join};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -39,15 +40,15 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts the engine's thread; everything else starts when it is needed.
+    /// Starts the engine's thread; everything else starts when it is needed. `chores` tries again what hangs.
     ///
     /// # Errors
     /// `exhausted` when the system gives no thread.
-    pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>) -> Result<Self> {
+    pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>, chores: Arc<Pool>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
         let unsent = Unsent::new(Arc::clone(&inbox));
-        let work = Work::new(caller, feed, Arc::clone(&inbox), Arc::clone(&unsent), began);
+        let work = Work::new(caller, feed, chores, Arc::clone(&inbox), Arc::clone(&unsent), began);
         let thread = thread::start("opencode-runs", move || work.run(), drop)?;
         Ok(Engine { inbox, unsent, began, thread: Mutex::new(Some(thread)) })
     }
@@ -91,6 +92,8 @@ struct Work {
     unsent: Arc<Unsent>,
     began: Instant,
     requests: Requests,
+    /// When the server last said anything.
+    heard: Arc<Heard>,
     runs: HashMap<RunId, Slot>,
     /// When runs want to be woken up.
     alarms: BTreeSet<(Millis, RunId)>,
@@ -127,6 +130,8 @@ struct Sweeper {
     is_wanted: bool,
     wants_lists: bool,
     lists_read: Option<Millis>,
+    /// The log says that the lists cannot be read.
+    has_told: bool,
     waiting: HashSet<RunId>,
 }
 
@@ -148,14 +153,23 @@ impl Work {
     fn new(
         caller: Arc<Caller>,
         feed: Arc<Feed>,
+        chores: Arc<Pool>,
         inbox: Arc<Inbox>,
         unsent: Arc<Unsent>,
         began: Instant,
     ) -> Self {
-        let ears = Arc::new(Ears::new(Arc::clone(&inbox)));
+        let heard = Arc::new(Heard::new(began));
+        let ears = Arc::new(Ears::new(Arc::clone(&inbox), Arc::clone(&heard)));
         feed.add(Arc::clone(&ears) as Arc<dyn Listener>);
         Work {
-            requests: Requests::new(Arc::clone(&caller), Arc::clone(&inbox), began),
+            requests: Requests::new(
+                Arc::clone(&caller),
+                Arc::clone(&inbox),
+                Arc::clone(&heard),
+                chores,
+                began,
+            ),
+            heard,
             caller,
             inbox,
             unsent,
@@ -188,8 +202,10 @@ impl Work {
 
     fn round(&mut self) {
         if self.messages.is_empty() {
-            let timeout =
-                self.next_alarm().map(|at| Duration::from_millis(at.saturating_sub(self.now())));
+            let alarm = self.next_alarm().map(|at| at.saturating_sub(self.now()));
+            let watch = self.requests.watch_at();
+            let watch = watch.map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = alarm.map(Duration::from_millis).into_iter().chain(watch).min();
             self.messages = self.inbox.take(timeout);
         }
         while let Some(message) = self.messages.pop_front() {
@@ -200,6 +216,7 @@ impl Work {
             }
             self.handle(message);
         }
+        self.watch();
         self.ring();
     }
 
@@ -215,6 +232,17 @@ impl Work {
         self.ears.set_waiting(false);
         for mut slot in std::mem::take(&mut self.runs).into_values() {
             end(&mut slot, error.clone());
+        }
+    }
+
+    /// Looks after requests that hang.
+    fn watch(&mut self) {
+        let is_due = |at| Instant::now() >= at;
+        if self.requests.watch_at().is_some_and(is_due) && self.requests.watch() {
+            let waits = |(id, slot): (&RunId, &Slot)| slot.machine.is_cut_off().then_some(*id);
+            for id in self.runs.iter().filter_map(waits).collect::<Vec<_>>() {
+                self.step(id, Input::Listens);
+            }
         }
     }
 
@@ -293,7 +321,11 @@ impl Work {
 
     fn step(&mut self, id: RunId, input: Input<'_>) {
         let now = self.now();
-        self.attempt(id, |machine| machine.step(now, input));
+        let heard = self.heard.at();
+        self.attempt(id, |machine| {
+            machine.hear(heard);
+            machine.step(now, input);
+        });
     }
 
     /// Does something with a run's machine. A run whose own step panics fails alone.
@@ -420,6 +452,12 @@ impl Work {
             self.requests.sweep(directory, with_lists);
         }
         if let Ok(sweep) = &result {
+            if let Some(error) = &sweep.refused
+                && !std::mem::replace(&mut sweeper.has_told, true)
+            {
+                let log = &self.caller.options().log;
+                log.write(Level::Warn, || format!("only events tell what runs wait for: {error}"));
+            }
             self.look_for_kin(sweep);
         }
         for id in waiting {

@@ -11,6 +11,7 @@ mod ask;
 mod family;
 mod finish;
 mod open;
+mod reach;
 #[cfg(test)]
 mod scenes;
 mod send;
@@ -97,6 +98,8 @@ pub(crate) enum Input<'a> {
     Permission { id: String, reply: super::PermissionReply, message: Option<String> },
     /// The host answered a question; `None` rejects it.
     Question { id: String, answers: Option<Value> },
+    /// A request is under way over a connection that stands.
+    Listens,
     /// Time passed.
     Time,
 }
@@ -109,8 +112,11 @@ pub(crate) struct Sweep {
     pub status: HashMap<String, Status>,
     pub permissions: Vec<Arc<Request>>,
     pub questions: Vec<Arc<Request>>,
-    /// Whether the lists of permissions and questions were read at all.
-    pub has_lists: bool,
+    /// Whether the lists of permissions and of questions were read at all.
+    pub has_permissions: bool,
+    pub has_questions: bool,
+    /// What the server said instead of a list.
+    pub refused: Option<Error>,
 }
 
 /// Something that the machine wants.
@@ -260,11 +266,13 @@ pub(crate) struct Machine {
     /// Whether a silent run was looked into.
     has_wondered: bool,
     waiting_answers: usize,
-    /// The next time a request that failed is repeated, and how often it failed.
+    /// The next time a request that failed is repeated.
     retry_at: Option<Millis>,
-    failures: u32,
-    unreachable_since: Option<Millis>,
-    last_failure: Option<Error>,
+    reach: reach::Reach,
+    /// When a request was last asked for.
+    asked: Millis,
+    /// Why only events tell of permissions and questions.
+    unlisted: Option<Error>,
 
     /// The prompt's parts with the ids that they keep over all tries.
     parts: Vec<Value>,
@@ -362,9 +370,9 @@ impl Machine {
             has_wondered: false,
             waiting_answers: 0,
             retry_at: None,
-            failures: 0,
-            unreachable_since: None,
-            last_failure: None,
+            reach: reach::Reach::default(),
+            asked: now,
+            unlisted: None,
             parts: setup.prompt.parts.clone(),
             sent: None,
             queued_ms: 0,
@@ -454,6 +462,7 @@ impl Machine {
                 self.on_host_permission(&id, reply, message)
             }
             Input::Question { id, answers } => self.on_host_question(&id, answers),
+            Input::Listens => self.reach.listens(self.now),
             Input::Time | Input::Child { .. } => {}
         }
         if self.phase != Phase::Over {
@@ -494,9 +503,7 @@ impl Machine {
             (None, Some(ending)) => times.push(ending.since + SETTLE_LIMIT),
             (None, None) => {}
         }
-        if let Some(since) = self.unreachable_since {
-            times.push(since.saturating_add(self.server_timeout()));
-        }
+        times.extend(self.reach_end());
         times.extend(self.requests.values().filter_map(|open| open.retry_at));
         times.into_iter().min()
     }
@@ -541,6 +548,7 @@ impl Machine {
     }
 
     fn ask(&mut self, ticket: Ticket, operation: &'static str, arguments: Value) {
+        self.asked = self.now;
         self.out.push(Output::Ask(ticket, operation, arguments.to_string()));
     }
 
@@ -609,9 +617,7 @@ impl Machine {
         {
             return self.over_unsettled();
         }
-        if let Some(since) = self.unreachable_since
-            && self.now >= since.saturating_add(self.server_timeout())
-        {
+        if self.reach_end().is_some_and(|at| self.now >= at) {
             return self.over_unreachable();
         }
         self.repeat_replies();
@@ -649,10 +655,8 @@ impl Machine {
 
     /// Notes that the server could not be reached, and when to try again.
     fn unreachable(&mut self, error: Error) {
-        self.failures += 1;
-        self.unreachable_since.get_or_insert(self.now);
-        self.last_failure = Some(error);
-        let pause: Millis = 100 << self.failures.min(4);
+        let asked = self.check.map_or(self.asked, |check| check.started);
+        let pause = self.reach.failed(error, asked, self.now);
         if self.phase == Phase::Running {
             self.next_check = self.now + pause;
         } else {
@@ -662,9 +666,23 @@ impl Machine {
 
     fn reachable(&mut self) {
         self.setup.is_known = true;
-        self.failures = 0;
-        self.unreachable_since = None;
-        self.last_failure = None;
+        self.reach.answered(self.now);
+    }
+
+    /// Something came from the server at this time, for whomever.
+    pub(crate) fn hear(&mut self, at: Millis) {
+        self.reach.hear(at);
+    }
+
+    /// Whether the last thing that it asked for failed.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.reach.failure().is_some()
+    }
+
+    /// When the server is given up; while the reply is gathered there is another limit.
+    fn reach_end(&self) -> Option<Millis> {
+        let is_open = self.phase != Phase::Collecting;
+        is_open.then(|| self.reach.end(self.server_timeout())).flatten()
     }
 
     fn server_timeout(&self) -> Millis {

@@ -1,19 +1,21 @@
 //! The requests of runs: done by a few threads, with the answers brought to the engine.
 
 use super::engine::RunId;
+use super::heard::Heard;
 use super::inbox::{Inbox, Message};
 use super::machine::{Millis, Sweep, Ticket, millis};
 use super::message::Request;
+use super::race::{Race, Try, Watched};
 use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
-use crate::operation::Pace;
-use crate::thread::caught;
+use crate::operation::{self, Pace};
 use crate::worker::Pool;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,24 +24,53 @@ const WORKERS: usize = 4;
 /// A request of a run is short: a server that needs longer is out of order.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
+/// How often what is under way is looked at.
+const WATCH_PAUSE: Duration = Duration::from_millis(500);
+
 /// Does requests on its own threads.
 pub(super) struct Requests {
     pool: Pool,
+    /// Tries once more what hangs: the threads above may all be waiting.
+    again: Arc<Pool>,
     shared: Arc<Shared>,
+    /// What may be tried again while it hangs, the oldest first.
+    pending: VecDeque<Pending>,
+    watched: Instant,
+}
+
+type Launch = Box<dyn Fn(&Pool) -> Result<()> + Send>;
+
+/// A request that is under way.
+struct Pending {
+    race: Arc<dyn Watched>,
+    launch: Launch,
 }
 
 struct Shared {
     caller: Arc<Caller>,
     inbox: Arc<Inbox>,
+    heard: Arc<Heard>,
     began: Instant,
     /// When a request last ran into its time limit, and nothing was answered since.
     silence: Mutex<Option<(Instant, Error)>>,
 }
 
 impl Requests {
-    pub(super) fn new(caller: Arc<Caller>, inbox: Arc<Inbox>, began: Instant) -> Self {
-        let shared = Arc::new(Shared { caller, inbox, began, silence: Mutex::default() });
-        Requests { pool: Pool::new("opencode-request", WORKERS), shared }
+    pub(super) fn new(
+        caller: Arc<Caller>,
+        inbox: Arc<Inbox>,
+        heard: Arc<Heard>,
+        again: Arc<Pool>,
+        began: Instant,
+    ) -> Self {
+        let silence = Mutex::default();
+        Requests {
+            pool: Pool::new("opencode-request", WORKERS),
+            again,
+            shared: Arc::new(Shared { caller, inbox, heard, began, silence }),
+            pending: VecDeque::new(),
+            watched: began,
+        }
     }
 
     pub(super) fn close(&self) {
@@ -48,74 +79,108 @@ impl Requests {
 
     /// Does an operation for a run.
     pub(super) fn ask(
-        &self,
+        &mut self,
         id: RunId,
         ticket: Ticket,
         operation: &'static str,
         arguments: String,
     ) {
-        let back = ticket.clone();
+        let may_repeat = operation::find(operation).is_some_and(|found| found.may_repeat);
         self.submit(
-            move |shared, token| shared.get(operation, &arguments, token),
+            may_repeat,
+            move |shared, attempt| shared.get(operation, &arguments, attempt),
             move |result| Message::Answer(id, ticket, result),
-            move |error| Message::Answer(id, back, Err(error)),
         );
     }
 
     /// Looks at a directory.
-    pub(super) fn sweep(&self, directory: Option<String>, with_lists: bool) {
-        let (asked, back) = (directory.clone(), directory.clone());
+    pub(super) fn sweep(&mut self, directory: Option<String>, with_lists: bool) {
+        let asked = directory.clone();
         self.submit(
-            move |shared, token| shared.look(asked.as_deref(), with_lists, token),
+            true,
+            move |shared, attempt| shared.look(asked.as_deref(), with_lists, attempt),
             move |result| Message::Sweep(directory, result),
-            move |error| Message::Sweep(back, Err(error)),
         );
     }
 
     /// Asks whose subagent a session is.
-    pub(super) fn parent(&self, session: String) {
+    pub(super) fn parent(&mut self, session: String) {
         #[derive(Deserialize)]
         struct Session {
             #[serde(rename = "parentID", default)]
             parent_id: Option<String>,
         }
-        let (asked, back) = (session.clone(), session.clone());
+        let asked = session.clone();
         self.submit(
-            move |shared, token| {
+            true,
+            move |shared, attempt| {
                 let arguments = serde_json::json!({ "sessionID": asked }).to_string();
-                let session: Session = shared.get("session.get", &arguments, token)?.json()?;
+                let session: Session = shared.get("session.get", &arguments, attempt)?.json()?;
                 Ok(session.parent_id)
             },
             move |result| Message::Parent(session, result),
-            move |error| Message::Parent(back, Err(error)),
         );
     }
 
-    fn submit<T>(
-        &self,
-        work: impl FnOnce(&Shared, &CancelToken) -> Result<T> + Send + 'static,
+    fn submit<T: Send + 'static>(
+        &mut self,
+        may_repeat: bool,
+        work: impl Fn(&Shared, &Try) -> Result<T> + Send + Sync + 'static,
         tell: impl FnOnce(Result<T>) -> Message + Send + 'static,
-        refuse: impl FnOnce(Error) -> Message,
     ) {
-        let (shared, asked) = (Arc::clone(&self.shared), Instant::now());
-        let token = CancelToken::default();
-        let mine = token.clone();
-        let job = move || {
-            let result = match shared.silence_since(asked) {
-                Some(error) => Err(error),
-                None => caught(|| work(&shared, &mine)).and_then(|result| result),
-            };
-            shared.inbox.push(tell(result));
+        let inbox = Arc::clone(&self.shared.inbox);
+        let race = Race::new(move |result| inbox.push(tell(result)));
+        let (shared, work, asked) = (Arc::clone(&self.shared), Arc::new(work), Instant::now());
+        let runner = Arc::clone(&race);
+        let launch = move |pool: &Pool| {
+            let (race, shared, work) =
+                (Arc::clone(&runner), Arc::clone(&shared), Arc::clone(&work));
+            let token = CancelToken::default();
+            let mine = token.clone();
+            pool.submit(token, move || {
+                race.run(&mine, |attempt| match shared.silence_since(asked) {
+                    Some(error) => Err(error),
+                    None => work(&shared, attempt),
+                });
+            })
         };
-        if let Err(error) = self.pool.submit(token, job) {
-            self.shared.inbox.push(refuse(error));
+        if let Err(error) = launch(&self.pool) {
+            race.refuse(error);
+        } else if may_repeat {
+            self.pending.push_back(Pending { race, launch: Box::new(launch) });
         }
+    }
+
+    /// When [`watch`](Self::watch) is to be called at the latest.
+    pub(super) fn watch_at(&mut self) -> Option<Instant> {
+        while self.pending.front().is_some_and(|pending| pending.race.is_over()) {
+            self.pending.pop_front();
+        }
+        (!self.pending.is_empty()).then(|| self.watched + WATCH_PAUSE)
+    }
+
+    /// Tries again what hangs. Says whether a request waits over a connection that stands.
+    pub(super) fn watch(&mut self) -> bool {
+        self.watched = Instant::now();
+        self.pending.retain(|pending| !pending.race.is_over());
+        let mut is_connected = false;
+        for Pending { race, launch } in &self.pending {
+            is_connected |= race.is_connected();
+            if race.wants_try() {
+                // Without a thread the first try has to do.
+                let _ = launch(&self.again);
+            }
+        }
+        is_connected
     }
 }
 
 impl Shared {
-    fn get(&self, operation: &'static str, arguments: &str, token: &CancelToken) -> Result<Answer> {
-        let result = self.caller.ask(operation, arguments, self.limits(), token);
+    fn get(&self, operation: &'static str, arguments: &str, attempt: &Try) -> Result<Answer> {
+        let result = self.caller.ask(operation, arguments, self.limits(attempt), &attempt.token);
+        if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
+            self.heard.mark();
+        }
         let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
         match &result {
             Err(error) if error.kind() == ErrorKind::Timeout && error.status().is_none() => {
@@ -135,38 +200,59 @@ impl Shared {
         silence.as_ref().filter(|(since, _)| *since > asked).map(|(_, error)| error.clone())
     }
 
-    fn limits(&self) -> Limits {
+    /// All tries end together.
+    fn limits(&self, attempt: &Try) -> Limits {
         let options = self.caller.options().limits(Pace::Quick);
-        let cap = |limit: Option<Duration>| Some(limit.unwrap_or(REQUEST_LIMIT).min(REQUEST_LIMIT));
-        Limits { first_byte: cap(options.first_byte), idle: cap(options.idle), ..options }
+        let left = match attempt.is_fresh {
+            true => REQUEST_LIMIT.saturating_sub(attempt.began.elapsed()),
+            false => REQUEST_LIMIT,
+        };
+        let cap = |limit: Option<Duration>| Some(limit.unwrap_or(left).min(left));
+        let (first_byte, idle) = (cap(options.first_byte), cap(options.idle));
+        Limits { first_byte, idle, is_fresh: attempt.is_fresh, ..options }
     }
 
     /// Reads what a directory looks like.
-    fn look(
-        &self,
-        directory: Option<&str>,
-        with_lists: bool,
-        token: &CancelToken,
-    ) -> Result<Sweep> {
+    fn look(&self, directory: Option<&str>, with_lists: bool, attempt: &Try) -> Result<Sweep> {
         let started: Millis = millis(self.began.elapsed());
         let arguments = match directory {
             Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
             None => String::new(),
         };
-        let status = self.get("session.status", &arguments, token)?.json()?;
-        let requests = |answer: Answer| -> Result<Vec<Arc<Request>>> {
-            let raws: Vec<Box<RawValue>> = answer.json()?;
-            // A request of a shape that is not known cannot be answered; it must not stop the others.
-            Ok(raws.into_iter().filter_map(|raw| Request::read(raw).ok()).map(Arc::new).collect())
-        };
-        let (permissions, questions) = if with_lists {
-            (
-                requests(self.get("permission.list", &arguments, token)?)?,
-                requests(self.get("question.list", &arguments, token)?)?,
-            )
-        } else {
-            (Vec::new(), Vec::new())
-        };
-        Ok(Sweep { started, status, permissions, questions, has_lists: with_lists })
+        let status = self.get("session.status", &arguments, attempt)?.json()?;
+        let mut sweep = Sweep { started, status, ..Sweep::default() };
+        if with_lists {
+            let mut read = |operation| match self.list(operation, &arguments, attempt) {
+                Ok(requests) => Ok(Some(requests)),
+                // The server has just said what its sessions do: whatever it says to this is an answer.
+                Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
+                    sweep.refused.get_or_insert(error);
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            };
+            let (permissions, questions) = (read("permission.list")?, read("question.list")?);
+            (sweep.has_permissions, sweep.has_questions) =
+                (permissions.is_some(), questions.is_some());
+            sweep.permissions = permissions.unwrap_or_default();
+            sweep.questions = questions.unwrap_or_default();
+        }
+        Ok(sweep)
     }
+
+    fn list(
+        &self,
+        operation: &'static str,
+        arguments: &str,
+        attempt: &Try,
+    ) -> Result<Vec<Arc<Request>>> {
+        let raws: Vec<Box<RawValue>> = self.get(operation, arguments, attempt)?.json()?;
+        // A request of a shape that is not known cannot be answered; it must not stop the others.
+        Ok(raws.into_iter().filter_map(|raw| Request::read(raw).ok()).map(Arc::new).collect())
+    }
+}
+
+/// Whether somebody before the server says that it does not answer.
+fn is_gateway(error: &Error) -> bool {
+    matches!(error.status(), Some(502..=504))
 }

@@ -200,7 +200,11 @@ impl Transport for Socket {
     }
 
     fn is_open(&mut self) -> bool {
-        let needs_probe = Exchange::current().is_some_and(|exchange| exchange.needs_probe());
+        let exchange = Exchange::current();
+        if exchange.as_ref().is_some_and(|exchange| exchange.limits.is_fresh) {
+            return false;
+        }
+        let needs_probe = exchange.is_some_and(|exchange| exchange.needs_probe());
         let is_fresh = !needs_probe && self.last_used.elapsed() < FRESH;
         self.refusal.is_none() && (is_fresh || is_silent(&self.stream))
     }

@@ -8,9 +8,7 @@ use opencode_core::ErrorKind;
 fn two_steps(words: &str) -> Prompt {
     let mut look = bash("true");
     look["text"] = "let me look".into();
-    let mut prompt = scripted(words, json!([look, { "text": "the answer", "delay_ms": 50 }]));
-    prompt.limits.server_timeout = Some(Duration::from_secs(60));
-    prompt
+    scripted(words, json!([look, { "text": "the answer", "delay_ms": 50 }]))
 }
 
 /// Waits until an answer of the run is complete and another step has to follow.

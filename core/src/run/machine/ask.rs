@@ -59,12 +59,14 @@ impl Machine {
                 }
             }
         }
-        if !sweep.has_lists {
-            return;
-        }
         // What is no longer listed was answered by somebody else, or went away with its session.
         let gone = |(id, open): (&String, &Open)| {
-            (open.waits_for_host && !listed.contains(id.as_str()) && open.seen < sweep.started)
+            let is_read =
+                if open.is_question { sweep.has_questions } else { sweep.has_permissions };
+            (is_read
+                && open.waits_for_host
+                && !listed.contains(id.as_str())
+                && open.seen < sweep.started)
                 .then(|| id.clone())
         };
         let gone: Vec<String> = self.requests.iter().filter_map(gone).collect();

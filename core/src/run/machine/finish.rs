@@ -225,7 +225,7 @@ impl Machine {
     /// The outcome is known; what the reply still needs is gathered.
     pub(super) fn conclude(&mut self, error: Option<Error>) {
         self.phase = Phase::Collecting;
-        (self.collecting, self.unreachable_since) = (Some(self.now), None);
+        self.collecting = Some(self.now);
         self.check = None;
         self.verdict = Some(error);
         self.collect();
@@ -326,17 +326,12 @@ impl Machine {
     }
 
     pub(super) fn over_unreachable(&mut self) {
-        let error = match (&self.ending, &self.last_failure) {
+        let error = match (&self.ending, self.reach.verdict(self.now, self.server_timeout())) {
             (Some(ending), _) => ending.error.clone(),
             (None, Some(error)) => {
-                let text = format!(
-                    "{error}; the server was out of reach for {} ms",
-                    self.server_timeout()
-                );
-                let error = Error::new(error.kind(), text).with_retryable(true);
                 error.with_sent(self.sent.is_some() || self.send_error.is_some())
             }
-            (None, None) => Error::new(ErrorKind::Connection, "the server is out of reach"),
+            (None, None) => return,
         };
         self.over(Some(error));
     }

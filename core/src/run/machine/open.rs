@@ -118,7 +118,7 @@ impl Machine {
             self.has_baseline = true;
             self.prepared();
         } else if !self.has_baseline {
-            self.sweep_asked = Some(self.now);
+            (self.sweep_asked, self.asked) = (Some(self.now), self.now);
             // With the lists: what is open now is not this run's.
             self.out.push(Output::Sweep { directory: self.directory.clone(), with_lists: true });
         } else {

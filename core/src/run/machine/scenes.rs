@@ -1,5 +1,6 @@
 //! Scenes: exact orders of inputs that a run has to get right, told one by one. What chance finds is in `simulation`.
 
+mod reaching;
 mod sending;
 mod stops;
 
@@ -165,7 +166,12 @@ impl Scene {
     fn sweep(&mut self, busy: &[&str], permissions: &[Value]) {
         assert!(self.sweeps > 0, "nobody looked; {}", self.machine.why());
         self.sweeps = 0;
-        let mut sweep = Sweep { started: self.now, has_lists: true, ..Sweep::default() };
+        let mut sweep = Sweep {
+            started: self.now,
+            has_permissions: true,
+            has_questions: true,
+            ..Sweep::default()
+        };
         for session in busy {
             sweep.status.insert((*session).to_owned(), Status::Busy);
         }

@@ -361,8 +361,12 @@ impl World {
             Flight::Sweep => match fate {
                 Fate::Lost | Fate::Cut => Flight::SweepAnswer(Err(broken(true))),
                 Fate::Arrives => {
-                    let mut sweep =
-                        Sweep { started: self.now, has_lists: true, ..Sweep::default() };
+                    let mut sweep = Sweep {
+                        started: self.now,
+                        has_permissions: true,
+                        has_questions: true,
+                        ..Sweep::default()
+                    };
                     let read = |value: &Value| {
                         let raw = serde_json::value::RawValue::from_string(value.to_string());
                         Arc::new(Request::read(raw.unwrap()).unwrap())

@@ -296,6 +296,7 @@ impl Machine {
             return;
         }
         self.retry_at = None;
+        self.asked = self.now;
         self.check = Some(Check {
             started: self.now,
             has_begun: self.was_busy || !self.assistants.is_empty(),
@@ -317,6 +318,13 @@ impl Machine {
     }
 
     pub(super) fn on_sweep(&mut self, sweep: &Sweep) {
+        if sweep.refused.is_some() {
+            // Perhaps they can be read the next time.
+            self.needs_lists = true;
+            self.unlisted.clone_from(&sweep.refused);
+        } else if sweep.has_permissions && sweep.has_questions {
+            self.unlisted = None;
+        }
         match self.phase {
             Phase::Preparing => self.on_first_sweep(sweep),
             Phase::Running => {
@@ -334,7 +342,8 @@ impl Machine {
         else {
             return;
         };
-        self.reachable();
+        // Whether the look succeeds is known when its messages are read.
+        self.reach.hear(self.now);
         let is_idle = status == Status::Idle;
         self.was_busy |= !is_idle;
         self.set_status(status);
@@ -345,6 +354,7 @@ impl Machine {
         self.check = Some(Check { is_idle: Some(is_idle), needs_messages, ..check });
         // A busy session needs no look at its messages while events tell about them.
         if !is_idle && self.is_stream_up && self.ending.is_none() && !needs_messages {
+            self.reachable();
             self.end_check();
             return;
         }

@@ -13,8 +13,9 @@ impl Machine {
     }
 
     fn reason(&self) -> String {
-        if let Some(error) = &self.last_failure {
-            return format!("the server does not answer: {error}");
+        if let Some(error) = self.reach.failure() {
+            let how = if error.status().is_some() { "cannot say" } else { "does not answer" };
+            return format!("the server {how}: {error}");
         }
         if let Some(ending) = &self.ending {
             return format!("ending the run: {}", ending.error);
@@ -47,6 +48,10 @@ impl Machine {
         }
         let how =
             if self.is_stream_up || !self.setup.events { "" } else { "; the event stream is lost" };
+        let how = match &self.unlisted {
+            Some(error) => format!("{how}; only events tell of permissions and questions: {error}"),
+            None => how.to_owned(),
+        };
         match (&self.status, &self.busy_tool) {
             (Some(Status::Retry { attempt, message, .. }), _) => {
                 format!("the provider failed (retry {attempt}): {message}{how}")

@@ -1,0 +1,186 @@
+//! [`Race`]: one request that reads, tried again over a new connection while the first try hangs.
+//!
+//! OpenCode 1.18 never answers a request of its first milliseconds, and a connection may be dead without anybody
+//! knowing. Waiting for the time limit would take all the time that a run gives a server; giving the first try up
+//! would lose the answer of a server that is slow. So both go on, and the first answer is taken.
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, Result};
+use crate::thread::caught;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long after its beginning a request is tried a second and a third time.
+const AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(6)];
+/// A request that is under way for this long over a connection that stands shows that somebody listens.
+const LISTENS_AFTER: Duration = Duration::from_secs(1);
+
+/// One try.
+pub(super) struct Try {
+    pub token: CancelToken,
+    /// Whether a connection that was used before may be dead.
+    pub is_fresh: bool,
+    /// When the first try began.
+    pub began: Instant,
+}
+
+/// The tries of one request.
+pub(super) struct Race<T>(Mutex<State<T>>);
+
+type Tell<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+struct State<T> {
+    /// Who is told; nobody once it is over.
+    tell: Option<Tell<T>>,
+    began: Option<Instant>,
+    /// The tries that are under way.
+    running: Vec<CancelToken>,
+    /// The tries that were asked for and have not begun.
+    waiting: usize,
+    tries: usize,
+}
+
+/// What the engine sees of any race.
+pub(super) trait Watched: Send + Sync {
+    fn is_over(&self) -> bool;
+    /// Whether another try is due; it counts as asked for then.
+    fn wants_try(&self) -> bool;
+    /// Whether a try is under way over a connection that stands.
+    fn is_connected(&self) -> bool;
+}
+
+impl<T> Race<T> {
+    pub(super) fn new(tell: impl FnOnce(Result<T>) + Send + 'static) -> Arc<Self> {
+        Arc::new(Race(Mutex::new(State {
+            tell: Some(Box::new(tell)),
+            began: None,
+            running: Vec::new(),
+            waiting: 1,
+            tries: 1,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one try on this thread.
+    pub(super) fn run(&self, token: &CancelToken, work: impl FnOnce(&Try) -> Result<T>) {
+        let (is_fresh, began) = {
+            let mut state = self.state();
+            state.waiting -= 1;
+            if state.tell.is_none() {
+                return;
+            }
+            let is_fresh = state.began.is_some();
+            state.running.push(token.clone());
+            (is_fresh, *state.began.get_or_insert_with(Instant::now))
+        };
+        let attempt = Try { token: token.clone(), is_fresh, began };
+        // Whoever waits must hear of it: a run would wait for ever.
+        let result = caught(|| work(&attempt)).and_then(|result| result);
+        let mut state = self.state();
+        state.running.retain(|running| !running.is_same(token));
+        // A failure counts when nobody can do better.
+        if result.is_err() && !state.running.is_empty() {
+            return;
+        }
+        let (tell, losers) = (state.tell.take(), std::mem::take(&mut state.running));
+        drop(state);
+        losers.iter().for_each(CancelToken::cancel);
+        if let Some(tell) = tell {
+            tell(result);
+        }
+    }
+}
+
+impl<T> Race<T> {
+    /// It cannot be run at all.
+    pub(super) fn refuse(&self, error: Error) {
+        let tell = self.state().tell.take();
+        if let Some(tell) = tell {
+            tell(Err(error));
+        }
+    }
+}
+
+impl<T: Send> Watched for Race<T> {
+    fn is_over(&self) -> bool {
+        self.state().tell.is_none()
+    }
+
+    fn wants_try(&self) -> bool {
+        let mut state = self.state();
+        let due = AGAIN_AFTER.get(state.tries - 1);
+        let is_due = state.tell.is_some()
+            && state.waiting == 0
+            && due.zip(state.began).is_some_and(|(due, began)| began.elapsed() >= *due);
+        if is_due {
+            (state.tries, state.waiting) = (state.tries + 1, 1);
+        }
+        is_due
+    }
+
+    fn is_connected(&self) -> bool {
+        let state = self.state();
+        state.began.is_some_and(|began| began.elapsed() >= LISTENS_AFTER)
+            && state.running.iter().any(|token| token.socket().is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use std::sync::mpsc;
+
+    fn failure() -> Result<u32> {
+        Err(Error::new(ErrorKind::Connection, "no"))
+    }
+
+    #[test]
+    fn the_first_answer_is_told_and_the_others_are_ended() {
+        let (sender, told) = mpsc::channel();
+        let race = Race::new(move |result: Result<u32>| sender.send(result).unwrap());
+        let (hangs, quick) = (CancelToken::default(), CancelToken::default());
+        std::thread::scope(|scope| {
+            let (began, has_begun) = mpsc::channel();
+            let (first, token) = (&race, hangs.clone());
+            scope.spawn(move || {
+                first.run(&token, |attempt| {
+                    assert!(!attempt.is_fresh);
+                    began.send(()).unwrap();
+                    attempt.token.sleep(Duration::from_secs(600));
+                    failure()
+                });
+            });
+            has_begun.recv().unwrap();
+            race.state().waiting += 1;
+            race.run(&quick, |attempt| {
+                assert!(attempt.is_fresh);
+                Ok(7)
+            });
+        });
+        assert_eq!(told.recv().unwrap().unwrap(), 7);
+        assert!(hangs.is_cancelled() && race.is_over());
+        assert!(told.recv().is_err(), "told once");
+    }
+
+    #[test]
+    fn a_failure_is_told_when_nobody_else_can_answer() {
+        let (sender, told) = mpsc::channel();
+        let race = Race::new(move |result: Result<u32>| sender.send(result.is_ok()).unwrap());
+        let (first, second) = (CancelToken::default(), CancelToken::default());
+        race.run(&first, |_| {
+            race.state().waiting += 1;
+            race.run(&second, |_| failure());
+            assert!(!race.is_over(), "the first may still answer");
+            Ok(1)
+        });
+        assert!(told.recv().unwrap());
+        let (sender, told) = mpsc::channel();
+        let race = Race::new(move |result: Result<u32>| sender.send(result.is_ok()).unwrap());
+        race.run(&first, |_| failure());
+        assert!(!told.recv().unwrap());
+    }
+}
