@@ -1,5 +1,7 @@
 //! What needs an interpreter: one of our own, in which the module is opened as a host opens it.
 
+#![allow(clippy::disallowed_methods)]
+
 use crate::bridge::{Arguments, Done, Function, Misuse};
 use crate::results::Results;
 use crate::shapes;
