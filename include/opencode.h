@@ -60,7 +60,7 @@ typedef enum {
      */
     OPENCODE_STATUS_INVALID_ARGUMENT = 1,
     /**
-     * The client, run or stream was closed before this call.
+     * The client, run or stream was closed, before this call or while it waited.
      */
     OPENCODE_STATUS_CLOSED = 2,
     /**
@@ -72,7 +72,7 @@ typedef enum {
      */
     OPENCODE_STATUS_TIMEOUT = 11,
     /**
-     * The caller cancelled, or closed the client meanwhile.
+     * The caller cancelled.
      */
     OPENCODE_STATUS_CANCELLED = 12,
     /**
@@ -277,9 +277,10 @@ OpencodeStatus opencode_client_new(const char *options_json,
                                    OpencodeReply **error);
 
 /**
- * Ends all runs and calls of this side, joins all threads and closes all connections, within a second whatever the
+ * Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
  * network does. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
- * The client stays a valid handle; everything but opencode_client_free() fails with CLOSED.
+ * Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
+ * fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
  *
  * @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
  *         client is closed all the same.
@@ -636,7 +637,7 @@ OpencodeStatus opencode_pty_connect(const OpencodeClient *client,
  *                    terminal is over and all was read {"type":"end","exitCode":...,"complete":...,"cursor":...},
  *                    again every time. exitCode is null when it is not known; complete is false when output was lost.
  * @return OK also when there is none; NOT_FOUND for a terminal that does not exist, CONNECTION or TIMEOUT when the
- *         server was out of reach for too long.
+ *         server was out of reach for too long, CLOSED after opencode_client_close().
  */
 OpencodeStatus opencode_pty_read(const OpencodePty *pty,
                                  int64_t timeout_ms,
@@ -879,7 +880,7 @@ OpencodeStatus opencode_discover(uint32_t timeout_ms,
  *
  * @param reply  Receives an object: ok, elapsed_ms, checks (a list of check, status, message and advice; status is
  *               "ok", "warn" or "fail"), and text, one line per check.
- * @return OK whatever was found.
+ * @return OK whatever was found, CLOSED when the client is closed.
  */
 OpencodeStatus opencode_doctor(const OpencodeClient *client,
                                OpencodeReply **reply);

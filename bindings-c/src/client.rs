@@ -42,9 +42,10 @@ pub unsafe extern "C" fn opencode_client_new(
     }
 }
 
-/// Ends all runs and calls of this side, joins all threads and closes all connections, within a second whatever the
+/// Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
 /// network does. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
-/// The client stays a valid handle; everything but opencode_client_free() fails with CLOSED.
+/// Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
+/// fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
 ///
 /// @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
 ///         client is closed all the same.

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn opencode_discover(
 ///
 /// @param reply  Receives an object: ok, elapsed_ms, checks (a list of check, status, message and advice; status is
 ///               "ok", "warn" or "fail"), and text, one line per check.
-/// @return OK whatever was found.
+/// @return OK whatever was found, CLOSED when the client is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_doctor(
     client: *const OpencodeClient,
@@ -43,7 +43,11 @@ pub unsafe extern "C" fn opencode_doctor(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(reply, || {
-            Ok(Some(OpencodeReply::json(borrow(client, "client")?.client.doctor().to_json())))
+            let client = &borrow(client, "client")?.client;
+            let found = client.doctor();
+            // What a close cut short says nothing about the server.
+            client.check_open("doctor")?;
+            Ok(Some(OpencodeReply::json(found.to_json())))
         })
     }
 }

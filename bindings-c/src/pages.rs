@@ -41,6 +41,7 @@ pub unsafe extern "C" fn opencode_messages_open(
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
             let options = optional(options_json, "options_json")?.unwrap_or("");
+            client.check_open("messages")?;
             let made = client.messages(session, MessageOptions::from_json(options)?);
             hand_out(pages, "pages", OpencodePages::new(made))?;
             Ok(None)
@@ -67,6 +68,7 @@ pub unsafe extern "C" fn opencode_sessions_open(
         guard_out(pages, error, || {
             let client = &borrow(client, "client")?.client;
             let options = optional(options_json, "options_json")?.unwrap_or("");
+            client.check_open("sessions")?;
             let made = client.sessions(SessionOptions::from_json(options)?);
             hand_out(pages, "pages", OpencodePages::new(made))?;
             Ok(None)

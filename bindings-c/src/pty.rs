@@ -90,7 +90,7 @@ pub unsafe extern "C" fn opencode_pty_connect(
 ///                    terminal is over and all was read {"type":"end","exitCode":...,"complete":...,"cursor":...},
 ///                    again every time. exitCode is null when it is not known; complete is false when output was lost.
 /// @return OK also when there is none; NOT_FOUND for a terminal that does not exist, CONNECTION or TIMEOUT when the
-///         server was out of reach for too long.
+///         server was out of reach for too long, CLOSED after opencode_client_close().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_pty_read(
     pty: *const OpencodePty,

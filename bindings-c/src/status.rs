@@ -12,13 +12,13 @@ pub enum OpencodeStatus {
     Ok = 0,
     /// An unknown operation or argument, a missing or mistyped one; nothing was sent.
     InvalidArgument = 1,
-    /// The client, run or stream was closed before this call.
+    /// The client, run or stream was closed, before this call or while it waited.
     Closed = 2,
     /// The server was not reached, or the connection broke.
     Connection = 10,
     /// A time limit passed; the message names the stage it passed in.
     Timeout = 11,
-    /// The caller cancelled, or closed the client meanwhile.
+    /// The caller cancelled.
     Cancelled = 12,
     /// A server could not be started; `code` says why: missing, exited, timeout, port or platform.
     Start = 13,

@@ -47,7 +47,9 @@ pub unsafe extern "C" fn opencode_tui_control_open(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard_out(control, error, || {
-            let made = borrow(client, "client")?.client.tui_control();
+            let client = &borrow(client, "client")?.client;
+            client.check_open("tui_control")?;
+            let made = client.tui_control();
             hand_out(control, "control", OpencodeTuiControl { control: made })?;
             Ok(None)
         })

@@ -3,10 +3,10 @@
 
 ---@alias opencode.ErrorKind
 ---| "invalid_argument" # an unknown operation or argument, a missing or mistyped one; nothing was sent
----| "closed" # the client, run or stream was closed before this call
+---| "closed" # the client, run or stream was closed, before this call or while it waited
 ---| "connection" # the server was not reached, or the connection broke
 ---| "timeout" # a time limit passed; the message names the stage it passed in
----| "cancelled" # the caller cancelled, or closed the client meanwhile
+---| "cancelled" # the caller cancelled
 ---| "start" # a server could not be started; `code` says why: missing, exited, timeout, port or platform
 ---| "exhausted" # the system of this program gives no more descriptors or threads; close what is not needed, or raise the limit
 ---| "bad_request" # 400, 422 and all other statuses of 4xx without a kind of their own

@@ -58,11 +58,7 @@ impl<T: Clone + Send + 'static> Call<T> {
         let completion = Completion(Arc::clone(&shared));
         let mine = token.clone();
         pool.submit(token.clone(), move || {
-            let result = if mine.is_cancelled() {
-                Err(cancelled(&completion.0.operation))
-            } else {
-                caught(|| work(&mine)).and_then(|result| result)
-            };
+            let result = caught(|| work(&mine)).and_then(|result| result);
             completion.0.complete(result);
         })?;
         Ok(Call { shared, token })

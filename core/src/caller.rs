@@ -14,7 +14,9 @@ use crate::redact;
 use crate::remedy;
 use crate::retry::RetryPolicy;
 use crate::transport::{Expect, Request, Stream, Transport, WebSocket, header};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use ureq::http::Method;
 use ureq::http::uri::PathAndQuery;
@@ -25,7 +27,28 @@ pub(crate) struct Caller {
     options: ClientOptions,
     /// Nothing begins any more; prompts that are not sent yet have a moment left.
     is_closing: AtomicBool,
+    begun: Mutex<Begun>,
     is_closed: AtomicBool,
+}
+
+/// What the host waits for.
+#[derive(Default)]
+struct Begun {
+    pid: u32,
+    next: u64,
+    tokens: HashMap<u64, CancelToken>,
+}
+
+/// Something that the host waits for, until this is dropped.
+pub(crate) struct Waiting<'a> {
+    caller: &'a Caller,
+    key: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.caller.begun().tokens.remove(&self.key);
+    }
 }
 
 impl Caller {
@@ -35,7 +58,8 @@ impl Caller {
         let credentials = credentials.as_ref();
         let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Caller { transport, options, is_closing, is_closed })
+        let begun = Mutex::default();
+        Ok(Caller { transport, options, is_closing, is_closed, begun })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -63,6 +87,7 @@ impl Caller {
         let ask = |name: &str, arguments: &str| {
             let operation = find(name)?;
             let routed = route(operation, arguments, project)?;
+            let _begun = self.begin(operation.name, token)?;
             let left = options.timeout.map(|time| time.saturating_sub(began.elapsed()));
             let limits = Limits { total: left, ..self.limits(operation.pace, options) };
             self.repeat(operation.name, &routed, options, policy, limits, token)
@@ -82,7 +107,7 @@ impl Caller {
     ) -> Result<Answer> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project_of(options))?;
-        self.check_begin(operation.name)?;
+        let _begun = self.begin(operation.name, token)?;
         let policy = self.retries(operation, options);
         let limits = self.limits(operation.pace, options);
         self.repeat(operation.name, &routed, options, policy, limits, token)
@@ -130,7 +155,7 @@ impl Caller {
     ) -> Result<WebSocket> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
-        self.check_begin(operation.name)?;
+        let _begun = self.begin(operation.name, token)?;
         let request = request(operation.name, &routed, &[], limits);
         self.transport.websocket(&request, is_authorized, token)
     }
@@ -143,7 +168,7 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
-        self.check_begin(&name)?;
+        let _begun = self.begin(&name, token)?;
         let is_read = routed.method == Method::GET;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if is_read { max } else { 0 }, ..RetryPolicy::default() };
@@ -153,9 +178,35 @@ impl Caller {
         Ok(answer)
     }
 
-    /// Refuses whatever the host begins from now on.
+    /// Refuses whatever the host begins from now on, and ends what it waits for.
     pub(crate) fn refuse(&self) {
         self.is_closing.store(true, Ordering::Release);
+        let tokens: Vec<CancelToken> = {
+            let begun = self.begun();
+            // What a copy of the process inherited goes on in the other one, over the same sockets.
+            let is_mine = begun.pid == std::process::id();
+            begun.tokens.values().filter(|_| is_mine).cloned().collect()
+        };
+        tokens.iter().for_each(CancelToken::cancel);
+    }
+
+    /// Notes what the host begins to wait for: a close ends it.
+    pub(crate) fn begin(&self, name: &str, token: &CancelToken) -> Result<Waiting<'_>> {
+        let mut begun = self.begun();
+        // Under the lock: the close finds this, or this finds the close.
+        self.check_begin(name)?;
+        let pid = std::process::id();
+        if std::mem::replace(&mut begun.pid, pid) != pid {
+            begun.tokens.clear();
+        }
+        let key = begun.next;
+        begun.next += 1;
+        begun.tokens.insert(key, token.clone());
+        Ok(Waiting { caller: self, key })
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses all further work and ends what is under way.
@@ -233,8 +284,11 @@ impl Caller {
             else {
                 return Err(error);
             };
-            if left.is_some_and(|left| left <= pause) || !token.sleep(pause) {
+            if left.is_some_and(|left| left <= pause) {
                 return Err(error);
+            }
+            if !token.sleep(pause) {
+                return Err(if self.is_closed() { closed(name) } else { error });
             }
         }
     }
@@ -279,8 +333,8 @@ impl Caller {
         }
     }
 
-    /// What the host begins.
-    fn check_begin(&self, name: &str) -> Result<()> {
+    /// Whether the host may begin something.
+    pub(crate) fn check_begin(&self, name: &str) -> Result<()> {
         if self.is_closed() { Err(closed(name)) } else { Ok(()) }
     }
 

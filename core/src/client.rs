@@ -357,6 +357,15 @@ impl Client {
         Arc::into_inner(self.0).and_then(|inner| inner.close())
     }
 
+    /// Whether anything can be done with it, for bindings that hand out what asks the server later.
+    ///
+    /// # Errors
+    /// `closed` after [`close`](Self::close).
+    #[doc(hidden)]
+    pub fn check_open(&self, name: &str) -> Result<()> {
+        self.0.caller.check_begin(name)
+    }
+
     fn start_run(&self, prompt: Prompt, resume: Option<String>) -> Result<Run> {
         let options = self.options();
         let setup = Setup {
@@ -454,10 +463,14 @@ impl Inner {
             let (engine, terminals) = (background.engine.take(), background.terminals.take());
             (engine, terminals, pools, Arc::clone(&background.feed))
         };
-        feed.close();
-        for pool in pools {
-            pool.close();
+        // All are told before the first is waited for.
+        feed.end();
+        pools.iter().for_each(|pool| pool.end());
+        if let Some(terminals) = &terminals {
+            terminals.end();
         }
+        feed.close();
+        pools.iter().for_each(|pool| pool.close());
         if let Some(terminals) = terminals {
             terminals.close();
         }

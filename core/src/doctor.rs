@@ -2,7 +2,7 @@
 
 mod check;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, closed};
 use crate::cancel::CancelToken;
 use crate::dialect::{Dialect, Identity, identify};
 use crate::error::{Error, ErrorKind};
@@ -116,7 +116,11 @@ pub(crate) fn examine(caller: &Arc<Caller>) -> Diagnosis {
     let began = Instant::now();
     let until = after(BUDGET);
     let mut checks = Vec::new();
-    let identity = identify(caller.transport(), FIRST, &CancelToken::default());
+    let token = CancelToken::default();
+    let identity = caller
+        .begin("doctor", &token)
+        .and_then(|_waiting| identify(caller.transport(), FIRST, &token))
+        .map_err(|error| if caller.is_closed() { closed("doctor") } else { error });
     let url = caller.transport().base().as_str();
     let has_password = caller.transport().has_credentials();
     match identity {
@@ -153,6 +157,9 @@ fn unreachable_server(error: &Error, url: &str, has_password: bool) -> Vec<Check
                 )
             },
         ],
+        ErrorKind::Closed => {
+            vec![fail("server", "the client is closed".to_owned(), "make a new one")]
+        }
         ErrorKind::Timeout => vec![fail(
             "server",
             format!("{url} takes the connection or the request and does not answer"),

@@ -146,18 +146,23 @@ impl Feed {
         Ok(())
     }
 
-    /// Tells all listeners that it is over, and joins the thread.
-    pub(crate) fn close(&self) {
-        let threads = {
+    /// Tells all listeners that it is over.
+    pub(crate) fn end(&self) {
+        {
             let mut state = self.0.state();
             if !std::mem::replace(&mut state.is_closed, true) {
                 for (_, listener) in state.listeners.iter() {
                     listener.closed();
                 }
             }
-            std::mem::take(&mut state.threads)
-        };
+        }
         self.0.token.cancel();
+    }
+
+    /// Tells all listeners that it is over, and joins the thread.
+    pub(crate) fn close(&self) {
+        self.end();
+        let threads = std::mem::take(&mut self.0.state().threads);
         join(threads);
     }
 }

@@ -136,14 +136,22 @@ impl Terminals {
         Ok(Pty { shared })
     }
 
-    /// Closes all terminals of this side and joins their threads, below a second.
+    /// Ends all terminals of this side: what they printed so far can be read, and then reading fails.
+    pub(crate) fn end(&self) {
+        self.open().iter().for_each(|shared| shared.end(End::Failed(closed("pty"))));
+        self.writers.end();
+    }
+
+    /// Ends all terminals of this side and joins their threads, below a second.
     pub(crate) fn close(&self) {
-        let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
-        let open: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
-        // All are told before the first is waited for.
-        open.iter().for_each(|shared| shared.end());
-        open.iter().for_each(|shared| shared.join());
+        self.end();
+        self.open().iter().for_each(|shared| shared.join());
         self.writers.close();
+    }
+
+    fn open(&self) -> Vec<Arc<Shared>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -171,7 +179,7 @@ impl Pty {
     ///
     /// # Errors
     /// `not_found` for a terminal that does not exist, `connection` or `timeout` when the server was out of
-    /// reach for too long, `unauthorized` and so on.
+    /// reach for too long, `closed` when the client was closed, `unauthorized` and so on.
     pub fn read(&self, timeout: Option<Duration>) -> Result<Option<String>> {
         self.shared.link.screen.read(timeout)
     }
@@ -279,7 +287,7 @@ impl Pty {
     /// Closes the connection and joins the thread, within a second. The program goes on. What was printed so
     /// far can still be read. Dropping the handle does the same.
     pub fn close(&self) {
-        self.shared.end();
+        self.shared.end(End::Closed);
         self.shared.join();
     }
 }
@@ -307,12 +315,12 @@ impl Shared {
         Ok(())
     }
 
-    fn end(&self) {
+    fn end(&self, end: End) {
         if self.pid != std::process::id() {
             // The socket is the parent's too: ending it here would end it there.
             return;
         }
-        self.link.screen.finish(End::Closed);
+        self.link.screen.finish(end);
         self.link.token.cancel();
         self.link.writer.cancel();
     }

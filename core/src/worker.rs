@@ -67,19 +67,25 @@ impl Pool {
         Ok(())
     }
 
-    /// Ends all jobs and joins all threads. Blocks for as long as a job takes to notice, below a second.
-    pub(crate) fn close(&self) {
-        let (threads, jobs) = {
+    /// Ends all jobs, and waits for none of them.
+    pub(crate) fn end(&self) {
+        let jobs = {
             let mut state = self.0.state();
             state.is_closed = true;
             for token in state.running.values() {
                 token.cancel();
             }
             self.0.woken.notify_all();
-            (std::mem::take(&mut state.threads), std::mem::take(&mut state.jobs))
+            std::mem::take(&mut state.jobs)
         };
         // Dropping a job tells its owner; that must not happen under the lock.
         drop(jobs);
+    }
+
+    /// Ends all jobs and joins all threads. Blocks for as long as a job takes to notice, below a second.
+    pub(crate) fn close(&self) {
+        self.end();
+        let threads = std::mem::take(&mut self.0.state().threads);
         join(threads);
     }
 }

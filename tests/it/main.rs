@@ -4,6 +4,7 @@
 mod attach;
 mod calls;
 mod client;
+mod closing;
 mod discover;
 mod doctor;
 mod drift;

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import types
 from pathlib import PurePosixPath
 
@@ -491,3 +492,35 @@ def test_forked_children_choose_different_ids():
     )
     ids = said.stdout.split()
     assert len(set(ids)) == 4, ids
+
+
+def test_close_ends_what_blocks_in_other_threads():
+    with Silent() as server:
+        client = opencode.Client(server.url)
+        ended = {}
+        waits = {
+            "call": lambda: client.session.list(),
+            "ask": lambda: client.ask("x"),
+            "result": lambda: client.run("x").result(),
+            "pages": lambda: list(client.sessions()),
+            "usage": lambda: client.usage("ses_1"),
+            "pty": lambda: client.pty("true"),
+            "output": lambda: client.pty_connect("pty_1").read(),
+            "control": lambda: client.tui_control().next(),
+        }
+
+        def wait(name):
+            try:
+                waits[name]()
+            except opencode.OpencodeError as error:
+                ended[name] = error.kind
+
+        threads = [threading.Thread(target=wait, args=[name], daemon=True) for name in waits]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        with pytest.warns(RuntimeWarning):
+            client.close()
+        for thread in threads:
+            thread.join(10)
+        assert ended == dict.fromkeys(waits, "closed")

@@ -66,7 +66,7 @@ class InvalidArgumentError(OpencodeError, ValueError):
 
 
 class ClosedError(OpencodeError):
-    """The client, run or stream was closed before this call."""
+    """The client, run or stream was closed, before this call or while it waited."""
 
     kind: str = "closed"
 
@@ -84,7 +84,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
 
 class CancelledError(OpencodeError):
-    """The caller cancelled, or closed the client meanwhile."""
+    """The caller cancelled."""
 
     kind: str = "cancelled"
 

@@ -140,6 +140,7 @@ impl<'a> Examiner<'a> {
         let limits =
             Limits { connect: left, total: Some(left), idle: Some(left), ..Limits::default() };
         let token = CancelToken::default();
+        let _waiting = self.caller.begin("doctor", &token)?;
         let mut stream = self.caller.open("event.subscribe", "", limits, &token)?;
         Ok(stream.next_event()?.is_some())
     }
