@@ -3,6 +3,7 @@
 use crate::depth::check_depth;
 use crate::error::{Error, ErrorKind, Result};
 use crate::redact::Redactor;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
@@ -126,6 +127,11 @@ impl Answer {
     /// # Errors
     /// `decode` when the body is not JSON or does not fit `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.0.body).map_err(|e| self.decode_error("cannot be read", &e))
+    }
+
+    /// The body as a value that borrows from it.
+    pub(crate) fn json_ref<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         serde_json::from_slice(&self.0.body).map_err(|e| self.decode_error("cannot be read", &e))
     }
 

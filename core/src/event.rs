@@ -1,6 +1,7 @@
 //! [`Event`]: one thing that happened on the server.
 
-use serde::Deserialize;
+use crate::depth::excess;
+use crate::json::Object;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -21,77 +22,37 @@ pub struct Event {
 
 impl Event {
     /// Reads the data of one stream event in any of the server's envelopes; `None` for the doubled form that
-    /// the stream of all directories adds to each stored event.
-    pub(crate) fn read(data: &[u8]) -> serde_json::Result<Option<Event>> {
-        #[derive(Deserialize)]
-        struct Envelope<'a> {
-            #[serde(borrow, default)]
-            payload: Option<Payload<'a>>,
-            #[serde(default)]
-            directory: Option<String>,
-            #[serde(default)]
-            id: Option<String>,
-            #[serde(rename = "type", default)]
-            kind: Option<String>,
-            #[serde(borrow, default)]
-            properties: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            data: Option<&'a RawValue>,
-            #[serde(default)]
-            location: Option<Location>,
+    /// the stream of all directories adds to each stored event. A field of another shape than expected counts as
+    /// absent.
+    ///
+    /// # Errors
+    /// Why there is no event in it, in words that follow "an event cannot be read: ".
+    pub(crate) fn read(data: &[u8]) -> std::result::Result<Option<Event>, String> {
+        if let Some(depth) = excess(data) {
+            return Err(format!("it is nested {depth} levels deep"));
         }
-        #[derive(Deserialize)]
-        struct Payload<'a> {
-            #[serde(default)]
-            id: Option<String>,
-            #[serde(rename = "type")]
-            kind: String,
-            #[serde(borrow, default)]
-            properties: Option<&'a RawValue>,
-        }
-        #[derive(Deserialize)]
-        struct Location {
-            #[serde(default)]
-            directory: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Session {
-            #[serde(rename = "sessionID", default)]
-            session_id: Option<String>,
-        }
-        // Servers up to 1.3.2 name the session of a message, a part or a session in these only.
-        #[derive(Deserialize)]
-        struct Older {
-            #[serde(alias = "part")]
-            info: Inner,
-        }
-        #[derive(Deserialize)]
-        struct Inner {
-            #[serde(rename = "sessionID", default)]
-            session_id: Option<String>,
-            #[serde(default)]
-            id: Option<String>,
-        }
-        let envelope: Envelope<'_> = serde_json::from_slice(data)?;
-        let (id, kind, properties, directory) = match envelope.payload {
-            Some(payload) if payload.kind == "sync" => return Ok(None),
-            Some(payload) => (payload.id, payload.kind, payload.properties, envelope.directory),
-            None => (
-                envelope.id,
-                envelope.kind.unwrap_or_default(),
-                envelope.properties.or(envelope.data),
-                envelope.location.and_then(|l| l.directory).or(envelope.directory),
-            ),
+        let envelope = Object::parse(data).map_err(|e| e.to_string())?;
+        let payload = envelope.object("payload");
+        let location = envelope.object("location");
+        let (body, directory) = match (&payload, &location) {
+            (Some(payload), _) => (payload, None),
+            (None, location) => (&envelope, location.as_ref().and_then(|l| l.text("directory"))),
         };
-        let text = properties.map_or("{}", RawValue::get);
-        let session_id =
-            serde_json::from_str::<Session>(text).ok().and_then(|session| session.session_id);
-        let session_id = session_id.or_else(|| {
-            let inner = serde_json::from_str::<Older>(text).ok()?.info;
-            inner.session_id.or(inner.id.filter(|_| kind.starts_with("session.")))
-        });
-        let properties = Arc::from(RawValue::from_string(text.to_owned())?);
-        Ok(Some(Event { id: id.unwrap_or_default(), kind, directory, session_id, properties }))
+        let kind = body.text("type").ok_or("it has no type")?;
+        if kind == "sync" {
+            return Ok(None);
+        }
+        let properties = body.get("properties").or_else(|| body.get("data"));
+        let properties = properties.map_or(EMPTY, RawValue::get).to_owned();
+        let properties = RawValue::from_string(properties).map_err(|e| e.to_string())?;
+        let session_id = Object::read(&properties).and_then(|known| session_of(&kind, &known));
+        Ok(Some(Event {
+            id: body.text("id").unwrap_or_default(),
+            kind,
+            directory: directory.or_else(|| envelope.text("directory")),
+            session_id,
+            properties: Arc::from(properties),
+        }))
     }
 
     /// The event as one JSON object: what the bindings hand to their hosts.
@@ -107,6 +68,16 @@ impl Event {
         json.push('}');
         json
     }
+}
+
+const EMPTY: &str = "{}";
+
+/// The session that an event is about. Servers up to 1.3.2 name it only where the message or the part stands.
+fn session_of(kind: &str, properties: &Object<'_>) -> Option<String> {
+    let inner = |name: &str, id: &str| properties.object(name).and_then(|inner| inner.text(id));
+    let of_session = || inner("info", "id").filter(|_| kind.starts_with("session."));
+    let of_message = || inner("info", "sessionID").or_else(|| inner("part", "sessionID"));
+    properties.text("sessionID").or_else(of_message).or_else(of_session)
 }
 
 #[cfg(test)]
@@ -153,5 +124,26 @@ mod tests {
             r#"{"id":"","type":"hologram.started","properties":{"a":[1]}}"#
         );
         assert!(Event::read(b"{no json").is_err());
+    }
+
+    #[test]
+    fn what_is_odd_in_an_event_counts_as_absent() {
+        let event = read(r#"{"id":7,"type":"a","directory":[],"location":3,"properties":"x"}"#);
+        assert_eq!(event.unwrap().to_json(), r#"{"id":"","type":"a","properties":"x"}"#);
+        let event = read(r#"{"payload":{"type":"a","properties":{"sessionID":7,"info":[]}}}"#);
+        assert_eq!(event.unwrap().session_id, None);
+        let event = read(r#"{"payload":5,"type":"a","data":{"part":{"sessionID":"s"}}}"#);
+        assert_eq!(event.unwrap().session_id.as_deref(), Some("s"));
+        for data in ["[]", "7", "{}", r#"{"type":7}"#, r#"{"payload":{}}"#] {
+            assert!(Event::read(data.as_bytes()).is_err(), "{data}");
+        }
+        let deep = format!(
+            r#"{{"type":"a","properties":{{"x":{}1{}}}}}"#,
+            "[".repeat(990),
+            "]".repeat(990)
+        );
+        assert!(read(&deep).unwrap().to_json().len() > 1_900);
+        let deeper = deep.replacen('[', &"[".repeat(100), 1).replacen(']', &"]".repeat(100), 1);
+        assert!(Event::read(deeper.as_bytes()).unwrap_err().contains("1091 levels"));
     }
 }

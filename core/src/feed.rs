@@ -225,11 +225,14 @@ impl Shared {
         let limits = Limits { first_byte: greeting, idle: silence, ..options.limits(Pace::Stream) };
         let mut stream = self.caller.open("global.event", "", limits, &self.token)?;
         while let Some(data) = stream.next_event()? {
-            let event = Event::read(data).map_err(|e| {
-                let text = format!("global.event: an event cannot be read: {e}");
-                Error::new(ErrorKind::Decode, text)
+            // What cannot be read is left out: the connection is as good as before, and the next event is another.
+            let event = Event::read(data).unwrap_or_else(|why| {
+                let told =
+                    || format!("global.event: an event cannot be read, it is left out: {why}");
+                options.log.write(Level::Warn, told);
+                None
             });
-            let Some(event) = event? else { continue };
+            let Some(event) = event else { continue };
             match event.kind.as_str() {
                 "server.connected" => {
                     *up_since = Some(Instant::now());

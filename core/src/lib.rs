@@ -63,6 +63,7 @@ pub use drift::{Change, Drift, Endpoint};
 pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
 pub use event_stream::{EventOptions, EventStream, Scope, StreamEvent};
+pub use json::Json;
 pub use log::{Level, Log, LogRecord};
 pub use options::{CallOptions, ClientOptions};
 pub use pages::{MessageOptions, Pages, SessionOptions};

@@ -16,6 +16,7 @@ mod race;
 mod reply;
 mod request;
 mod state;
+mod tokens;
 mod transcript;
 mod unsent;
 mod update;
@@ -32,11 +33,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use message::{CacheTokens, Tokens};
+pub(crate) use message::Info;
 pub use policy::{Decision, PermissionPolicy, PermissionReply, PermissionRule, QuestionPolicy};
 pub use prompt::{Model, Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
+pub use tokens::{CacheTokens, Tokens};
 pub use unsent::wait_until_sent;
 pub use update::{TextUpdate, Update};
 

@@ -3,11 +3,12 @@
 use crate::caller::Caller;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
-use crate::json::put;
+use crate::json::{Object, put};
 use crate::options::{CallOptions, Take};
-use crate::run::Tokens;
-use serde::{Deserialize, Serialize};
+use crate::run::{Info, Tokens};
+use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 
 /// Messages read at a time: memory does not grow with the length of a session.
@@ -90,12 +91,13 @@ impl Usage {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    fn add(&mut self, session: &str, message: &Message, is_listed: bool) {
-        let Message { id, cost, tokens, .. } = message;
+    fn add(&mut self, session: &str, message: &Info, is_listed: bool) {
+        let Info { id, cost, tokens, .. } = message;
         self.cost += cost;
         self.tokens.add(tokens);
         self.count += 1;
-        let model = format!("{}/{}", message.provider_id, message.model_id);
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        let model = format!("{}/{}", word(&message.provider_id), word(&message.model_id));
         for (shares, name) in [
             (&mut self.models, model.as_str()),
             (&mut self.agents, message.agent.as_deref().unwrap_or("")),
@@ -124,32 +126,6 @@ impl Share {
         self.tokens.add(tokens);
         self.count += 1;
     }
-}
-
-#[derive(Deserialize)]
-struct Row {
-    info: Message,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    id: String,
-    role: String,
-    #[serde(default)]
-    cost: f64,
-    #[serde(default)]
-    tokens: Tokens,
-    #[serde(rename = "providerID", default)]
-    provider_id: String,
-    #[serde(rename = "modelID", default)]
-    model_id: String,
-    #[serde(default)]
-    agent: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Child {
-    id: String,
 }
 
 /// Adds up what a session used, page by page.
@@ -181,9 +157,10 @@ pub(crate) fn usage(
                 put(&mut arguments, "before", json!(before));
             }
             let answer = ask("session.messages", arguments)?;
-            for row in answer.json::<Vec<Row>>()? {
-                if row.info.role == "assistant" {
-                    usage.add(&session, &row.info, options.messages);
+            for row in answer.json_ref::<Vec<&RawValue>>()? {
+                let info = Object::read(row).and_then(|row| Info::read(row.get("info")?));
+                if let Some(info) = info.filter(Info::is_assistant) {
+                    usage.add(&session, &info, options.messages);
                 }
             }
             match answer.header("x-next-cursor") {
@@ -195,7 +172,8 @@ pub(crate) fn usage(
         }
         if options.tree {
             let children = ask("session.children", json!({ "sessionID": session }))?;
-            for Child { id } in children.json::<Vec<Child>>()? {
+            let ids = children.json_ref::<Vec<&RawValue>>()?;
+            for id in ids.into_iter().filter_map(|child| Object::read(child)?.text("id")) {
                 if known.insert(id.clone()) {
                     waiting.push(id);
                 }
@@ -211,14 +189,15 @@ mod tests {
 
     #[test]
     fn shares_add_up() {
-        let message = |id: &str, model: &str, cost| Message {
+        let message = |id: &str, model: &str, cost| Info {
             id: id.to_owned(),
             role: "assistant".to_owned(),
             cost,
             tokens: Tokens { input: 10, output: 4, ..Tokens::default() },
-            provider_id: "p".to_owned(),
-            model_id: model.to_owned(),
+            provider_id: Some("p".to_owned()),
+            model_id: Some(model.to_owned()),
             agent: Some("build".to_owned()),
+            ..Info::default()
         };
         let mut usage = Usage::default();
         usage.add("s", &message("1", "a", 1.0), true);

@@ -27,11 +27,13 @@ use super::message::{Info, Message, Request, Status};
 use super::policy::{PermissionPolicy, QuestionPolicy};
 use super::prompt::Prompt;
 use super::reply::{DecisionRecord, Reply};
+use super::tokens::Tokens;
 use super::transcript::Transcript;
 use super::update::Update;
 use crate::answer::Answer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::json::Json;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -55,6 +57,9 @@ const SERVER_TIMEOUT: Millis = 15_000;
 const STRANGER_TIMEOUT: Millis = 5_000;
 /// What the reply still needs is waited for no longer than this; the answer itself is there.
 const COLLECT_LIMIT: Millis = 10_000;
+
+/// Things that could not be read, noted for one run.
+const MAX_ODD: usize = 100;
 
 /// What a run is made from.
 #[derive(Debug, Clone)]
@@ -132,6 +137,8 @@ pub(crate) enum Output {
     Queue(String),
     /// Something for the host.
     Update(Update),
+    /// Something for the log: what could not be read and was left out.
+    Odd(String),
     /// The end.
     Over(Outcome),
 }
@@ -296,7 +303,7 @@ pub(crate) struct Machine {
     messages: Vec<Message>,
     transcript: Transcript,
     children: Vec<String>,
-    child_usage: HashMap<String, (f64, super::message::Tokens)>,
+    child_usage: HashMap<String, (f64, Tokens)>,
     child_messages: HashMap<String, HashMap<String, Info>>,
     status: Option<Status>,
     /// The server was seen to work since the prompt was sent.
@@ -305,7 +312,7 @@ pub(crate) struct Machine {
     /// What was told of each tool part: its newest form.
     tools: HashMap<String, u64>,
     /// What was told of the agent's list, and of the files that were changed.
-    todos: Option<Value>,
+    todos: Option<String>,
     diff: Option<Arc<serde_json::value::RawValue>>,
     last_error: Option<stopped::Trouble>,
     place: stopped::Place,
@@ -328,6 +335,8 @@ pub(crate) struct Machine {
     reads_singly: bool,
     collected: Vec<Message>,
     first_token: Option<Millis>,
+    /// What was noted as left out.
+    odd: HashSet<String>,
 
     requests: BTreeMap<String, Open>,
     /// Requests of the session, asked by a message that is not known yet.
@@ -413,6 +422,7 @@ impl Machine {
             reads_singly: false,
             collected: Vec::new(),
             first_token: None,
+            odd: HashSet::new(),
             requests: BTreeMap::new(),
             unclaimed: Vec::new(),
             handled: HashSet::new(),
@@ -550,6 +560,14 @@ impl Machine {
     fn ask(&mut self, ticket: Ticket, operation: &'static str, arguments: Value) {
         self.asked = self.now;
         self.out.push(Output::Ask(ticket, operation, arguments.to_string()));
+    }
+
+    /// Notes what could not be read, once each.
+    fn note(&mut self, odd: Vec<String>) {
+        let news = odd
+            .into_iter()
+            .filter(|text| self.odd.len() < MAX_ODD && self.odd.insert(text.clone()));
+        self.out.extend(news.map(Output::Odd));
     }
 
     fn update(&mut self, update: Update) {

@@ -1,7 +1,11 @@
 //! The few facts of messages, parts and requests that a run must understand. Everything else stays as it came.
+//!
+//! Each thing is read field by field, and a field of another shape than expected counts as absent. What cannot be
+//! told apart from others at all, because it has no id, is not there.
 
-use serde::Deserialize;
-use serde_json::Value;
+use super::tokens::Tokens;
+use crate::depth::excess;
+use crate::json::{Json, Object, list, words};
 use serde_json::value::RawValue;
 
 /// A message with its parts, as lists and single reads give it.
@@ -9,21 +13,44 @@ use serde_json::value::RawValue;
 pub(crate) struct Message {
     pub info: Info,
     pub parts: Vec<Part>,
-    /// The whole message as it came.
+    /// The whole message as it came, but for parts that no host could take.
     pub raw: Box<RawValue>,
 }
 
 impl Message {
-    pub(crate) fn read(raw: Box<RawValue>) -> serde_json::Result<Self> {
-        #[derive(Deserialize)]
-        struct Shape {
-            info: Info,
-            #[serde(default)]
-            parts: Vec<Box<RawValue>>,
+    /// Reads a message; what is left out of it is told in `odd`. `None` when it is no message at all.
+    pub(crate) fn read(raw: &RawValue, odd: &mut Vec<String>) -> Option<Self> {
+        let object = Object::read(raw);
+        let info = object.as_ref().and_then(|object| object.get("info"));
+        let Some((object, info, known)) =
+            object.zip(info).and_then(|(o, info)| Some((o, info, Info::read(info)?)))
+        else {
+            odd.push("a message without an id".to_owned());
+            return None;
+        };
+        let id = &known.id;
+        if let Some(depth) = excess(info.get().as_bytes()) {
+            odd.push(format!("message {id}, which is nested {depth} levels deep"));
+            return None;
         }
-        let shape: Shape = serde_json::from_str(raw.get())?;
-        let parts = shape.parts.into_iter().map(Part::read).collect::<serde_json::Result<_>>()?;
-        Ok(Message { info: shape.info, parts, raw })
+        let mut parts = Vec::new();
+        let mut is_whole = excess(raw.get().as_bytes()).is_none();
+        for part in object.list("parts") {
+            match Part::read(part) {
+                Ok(part) => parts.push(part),
+                Err(why) => {
+                    odd.push(format!("a part of message {id}, {why}"));
+                    is_whole &= !why.starts_with(TOO_DEEP);
+                }
+            }
+        }
+        let raw = if is_whole { raw.to_owned() } else { without_the_rest(info, &parts)? };
+        Some(Message { info: known, parts, raw })
+    }
+
+    /// Reads a list of messages.
+    pub(crate) fn read_all(raws: &[&RawValue], odd: &mut Vec<String>) -> Vec<Self> {
+        raws.iter().filter_map(|raw| Message::read(raw, odd)).collect()
     }
 
     /// Whether the server put this user message in by itself: after a compaction, to go on.
@@ -36,32 +63,70 @@ impl Message {
     }
 }
 
+/// A message of nothing but what was read.
+fn without_the_rest(info: &RawValue, parts: &[Part]) -> Option<Box<RawValue>> {
+    let parts: Vec<&str> = parts.iter().map(|part| part.raw.get()).collect();
+    let (info, parts) = (info.get(), parts.join(","));
+    RawValue::from_string(format!(r#"{{"info":{info},"parts":[{parts}]}}"#)).ok()
+}
+
 /// What is known of a message without its parts.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Info {
     pub id: String,
-    #[serde(rename = "sessionID")]
-    pub session_id: String,
     pub role: String,
-    #[serde(rename = "parentID")]
     pub parent_id: Option<String>,
     pub time: Time,
     pub finish: Option<String>,
-    pub error: Option<Value>,
-    pub structured: Option<Value>,
-    #[serde(deserialize_with = "lenient")]
+    pub error: Option<Json>,
+    pub structured: Option<Json>,
     pub cost: f64,
-    #[serde(deserialize_with = "lenient")]
     pub tokens: Tokens,
-    #[serde(rename = "providerID")]
     pub provider_id: Option<String>,
-    #[serde(rename = "modelID")]
     pub model_id: Option<String>,
     pub agent: Option<String>,
 }
 
 impl Info {
+    /// `None` when it has no id.
+    pub(crate) fn read(raw: &RawValue) -> Option<Self> {
+        let object = Object::read(raw)?;
+        let parent_id = object.text("parentID");
+        let (finish, error) = (object.words("finish"), object.json("error"));
+        // Only answers have a parent.
+        let role = object
+            .text("role")
+            .unwrap_or_else(|| if parent_id.is_some() { "assistant" } else { "" }.to_owned());
+        let time = match object.object("time") {
+            Some(time) => Time {
+                created: time.number("created").unwrap_or_default(),
+                // Whatever is written there, there is an end.
+                completed: time
+                    .get("completed")
+                    .map(|_| time.number("completed").unwrap_or_default()),
+            },
+            // Without a time only the way in which it ended says that it did.
+            None => Time {
+                created: 0.0,
+                completed: (finish.is_some() || error.is_some()).then_some(0.0),
+            },
+        };
+        Some(Info {
+            id: object.text("id").filter(|id| !id.is_empty())?,
+            role,
+            parent_id,
+            time,
+            finish,
+            error,
+            structured: object.json("structured"),
+            cost: object.cost("cost"),
+            tokens: object.get("tokens").map(Tokens::read).unwrap_or_default(),
+            provider_id: object.text("providerID"),
+            model_id: object.text("modelID"),
+            agent: object.text("agent"),
+        })
+    }
+
     pub(crate) fn is_assistant(&self) -> bool {
         self.role == "assistant"
     }
@@ -77,70 +142,22 @@ impl Info {
 }
 
 /// Name and words of an error as the server writes it into messages and events.
-pub(crate) fn failure(error: &Value) -> (String, String) {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let name = error.get("name").and_then(text).unwrap_or_else(|| "UnknownError".to_owned());
-    let data = error.get("data");
-    let message = data
-        .and_then(|data| data.get("message"))
-        .or_else(|| error.get("message"))
-        .and_then(text)
-        .unwrap_or_else(|| data.unwrap_or(error).to_string());
+pub(crate) fn failure(error: &Json) -> (String, String) {
+    let name = error.text_at("/name").unwrap_or_else(|| "UnknownError".to_owned());
+    let message = error
+        .text_at("/data/message")
+        .or_else(|| error.text_at("/message"))
+        .unwrap_or_else(|| words(error.at("/data").as_ref().unwrap_or(error).raw()));
     // A stack trace of the server helps nobody here.
     let end = message.find("\n    at ").unwrap_or(message.len());
     (name, message[..end].to_owned())
 }
 
 /// Milliseconds since 1970 by the server's clock.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Time {
     pub created: f64,
     pub completed: Option<f64>,
-}
-
-/// Tokens by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, serde::Serialize)]
-#[serde(default)]
-pub struct Tokens {
-    /// Read by the model, without what came from a cache.
-    #[serde(deserialize_with = "count")]
-    pub input: u64,
-    /// Written by the model.
-    #[serde(deserialize_with = "count")]
-    pub output: u64,
-    /// Spent on thinking.
-    #[serde(deserialize_with = "count")]
-    pub reasoning: u64,
-    /// Read from and written to the provider's cache.
-    pub cache: CacheTokens,
-}
-
-/// Tokens of the provider's cache.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, serde::Serialize)]
-#[serde(default)]
-pub struct CacheTokens {
-    /// Taken from the cache.
-    #[serde(deserialize_with = "count")]
-    pub read: u64,
-    /// Put into the cache.
-    #[serde(deserialize_with = "count")]
-    pub write: u64,
-}
-
-impl Tokens {
-    /// All of them together.
-    pub fn total(&self) -> u64 {
-        self.input + self.output + self.reasoning + self.cache.read + self.cache.write
-    }
-
-    pub(crate) fn add(&mut self, other: &Tokens) {
-        self.input += other.input;
-        self.output += other.output;
-        self.reasoning += other.reasoning;
-        self.cache.read += other.cache.read;
-        self.cache.write += other.cache.write;
-    }
 }
 
 /// One part of a message.
@@ -160,55 +177,32 @@ pub(crate) struct Part {
     pub raw: Box<RawValue>,
 }
 
+const TOO_DEEP: &str = "which is nested";
+
 impl Part {
-    pub(crate) fn read(raw: Box<RawValue>) -> serde_json::Result<Self> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Shape {
-            id: String,
-            #[serde(rename = "messageID")]
-            message_id: String,
-            r#type: String,
-            text: Option<String>,
-            time: Option<PartTime>,
-            synthetic: Option<bool>,
-            auto: Option<bool>,
-            tool: Option<String>,
-            state: Option<ToolState>,
+    /// # Errors
+    /// Why it cannot be read, in words that follow its name.
+    pub(crate) fn read(raw: &RawValue) -> Result<Self, String> {
+        if let Some(depth) = excess(raw.get().as_bytes()) {
+            return Err(format!("{TOO_DEEP} {depth} levels deep"));
         }
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct PartTime {
-            end: Option<f64>,
-        }
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct ToolState {
-            status: String,
-            #[serde(deserialize_with = "lenient")]
-            metadata: ToolMetadata,
-        }
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct ToolMetadata {
-            #[serde(rename = "sessionId", deserialize_with = "lenient")]
-            session_id: Option<String>,
-        }
-        let shape: Shape = serde_json::from_str(raw.get())?;
-        let state = shape.state.unwrap_or_default();
-        let is_busy = matches!(state.status.as_str(), "pending" | "running");
-        let is_task = shape.tool.as_deref() == Some("task");
+        let object = Object::read(raw).ok_or("which is no object")?;
+        let state = object.object("state").unwrap_or_default();
+        let metadata = state.object("metadata").unwrap_or_default();
+        let is_busy = matches!(state.text("status").as_deref(), Some("pending" | "running"));
+        let tool = object.text("tool");
+        let is_task = tool.as_deref() == Some("task");
         Ok(Part {
-            id: shape.id,
-            message_id: shape.message_id,
-            kind: shape.r#type,
-            text: shape.text,
-            is_ended: shape.time.is_some_and(|time| time.end.is_some()),
-            synthetic: shape.synthetic,
-            auto: shape.auto,
-            child: state.metadata.session_id.filter(|_| is_task),
-            tool: shape.tool.map(|tool| (tool, is_busy)),
-            raw,
+            id: object.text("id").ok_or("which has no id")?,
+            message_id: object.text("messageID").unwrap_or_default(),
+            kind: object.text("type").unwrap_or_default(),
+            text: object.text("text"),
+            is_ended: object.object("time").is_some_and(|time| time.get("end").is_some()),
+            synthetic: object.flag("synthetic"),
+            auto: object.flag("auto"),
+            child: metadata.text("sessionId").filter(|_| is_task),
+            tool: tool.map(|tool| (tool, is_busy)),
+            raw: raw.to_owned(),
         })
     }
 }
@@ -229,83 +223,70 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn read(raw: Box<RawValue>) -> serde_json::Result<Self> {
-        #[derive(Deserialize)]
-        struct Shape {
-            id: String,
-            #[serde(rename = "sessionID")]
-            session_id: String,
-            #[serde(default)]
-            permission: String,
-            #[serde(default)]
-            patterns: Vec<String>,
-            #[serde(default)]
-            questions: Vec<Question>,
-            #[serde(default)]
-            tool: Option<Tool>,
+    /// # Errors
+    /// Why it cannot be read, and so cannot be answered.
+    pub(crate) fn read(raw: &RawValue) -> Result<Self, String> {
+        if let Some(depth) = excess(raw.get().as_bytes()) {
+            return Err(format!("it is nested {depth} levels deep"));
         }
-        #[derive(Deserialize)]
-        struct Question {
-            #[serde(default)]
-            options: Vec<Choice>,
-        }
-        #[derive(Deserialize)]
-        struct Choice {
-            label: String,
-        }
-        #[derive(Deserialize)]
-        struct Tool {
-            #[serde(rename = "messageID")]
-            message_id: Option<String>,
-        }
-        let shape: Shape = serde_json::from_str(raw.get())?;
-        let labels = |question: Question| question.options.into_iter().map(|o| o.label).collect();
+        let object = Object::read(raw).ok_or("it is no object")?;
+        let label = |option: &RawValue| Object::read(option)?.text("label");
+        let labels = |question: &RawValue| {
+            let options = Object::read(question).map(|question| question.list("options"));
+            options.into_iter().flatten().filter_map(label).collect()
+        };
+        // What is asked for must stay visible to the rules, whatever it looks like.
+        let patterns = match object.get("patterns") {
+            None => Vec::new(),
+            Some(raw) => match list(raw) {
+                Some(items) => items.into_iter().map(words).collect(),
+                None => vec![words(raw)],
+            },
+        };
         Ok(Request {
-            id: shape.id,
-            session_id: shape.session_id,
-            permission: shape.permission,
-            patterns: shape.patterns,
-            options: shape.questions.into_iter().map(labels).collect(),
-            message_id: shape.tool.and_then(|tool| tool.message_id),
-            raw,
+            id: object.text("id").ok_or("it has no id")?,
+            session_id: object.text("sessionID").ok_or("it names no session")?,
+            permission: object.words("permission").unwrap_or_default(),
+            patterns,
+            options: object.list("questions").into_iter().map(labels).collect(),
+            message_id: object.object("tool").and_then(|tool| tool.text("messageID")),
+            raw: raw.to_owned(),
         })
     }
 }
 
 /// What a session does, by the server's status list. A session that is not listed is idle.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Status {
     Idle,
     Busy,
     Retry {
-        #[serde(default)]
         attempt: u32,
-        #[serde(default)]
         message: String,
         /// When the next try is due, in milliseconds since 1970.
-        #[serde(default)]
         next: f64,
     },
     /// A word of a newer server: not idle.
-    #[serde(other)]
     Other,
+    /// Nothing that says anything: the messages have to tell.
+    Unreadable,
 }
 
-/// A number of things, however the provider wrote it.
-fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(value.as_u64().unwrap_or_else(|| value.as_f64().unwrap_or(0.0) as u64))
-}
-
-/// Takes the default where a newer server writes something of another shape.
-fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + serde::de::DeserializeOwned,
-{
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
+impl Status {
+    pub(crate) fn read(raw: &RawValue) -> Self {
+        let Some(object) = Object::read(raw) else { return Status::Unreadable };
+        match object.text("type").as_deref() {
+            Some("idle") => Status::Idle,
+            Some("busy") => Status::Busy,
+            Some("retry") => Status::Retry {
+                attempt: u32::try_from(object.count("attempt")).unwrap_or(u32::MAX),
+                message: object.words("message").unwrap_or_default(),
+                next: object.number("next").unwrap_or_default(),
+            },
+            Some(_) => Status::Other,
+            None => Status::Unreadable,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -318,20 +299,46 @@ mod tests {
 
     #[test]
     fn unknown_fields_parts_and_shapes_never_fail() {
-        let message = Message::read(raw(
-            r#"{"info":{"id":"msg_1","role":"assistant","tokens":"many","cost":null,"new":[1]},
-                "parts":[{"id":"prt_1","type":"hologram","state":{"status":"x","metadata":7}}]}"#,
-        ))
-        .unwrap();
+        let mut odd = Vec::new();
+        let message = raw(
+            r#"{"info":{"id":"msg_1","role":"assistant","tokens":"many","cost":null,"new":[1],"time":7,"finish":3},
+                "parts":[{"id":"prt_1","type":"hologram","state":{"status":"x","metadata":7}},7,{"id":1}]}"#,
+        );
+        let message = Message::read(&message, &mut odd).unwrap();
         assert_eq!(message.info.tokens, Tokens::default());
-        assert_eq!(message.parts[0].kind, "hologram");
-        let status: Status = serde_json::from_str(r#"{"type":"dreaming","deep":true}"#).unwrap();
-        assert_eq!(status, Status::Other);
+        assert!(message.info.is_completed() && message.info.finish.as_deref() == Some("3"));
+        assert_eq!((message.parts.len(), message.parts[0].kind.as_str()), (1, "hologram"));
+        assert_eq!(odd.len(), 2, "{odd:?}");
+        for text in ["7", "{}", r#"{"info":7}"#, r#"{"info":{"id":[]}}"#] {
+            assert!(Message::read(&raw(text), &mut odd).is_none(), "{text}");
+        }
+        assert_eq!(Status::read(&raw(r#"{"type":"dreaming","deep":true}"#)), Status::Other);
+        assert_eq!(Status::read(&raw(r#"{"type":7}"#)), Status::Unreadable);
+        let patterns = |text: &str| Request::read(&raw(text)).unwrap().patterns;
+        assert_eq!(patterns(r#"{"id":"p","sessionID":"s","patterns":["a",7]}"#), ["a", "7"]);
+        assert_eq!(patterns(r#"{"id":"p","sessionID":"s","patterns":"rm x"}"#), ["rm x"]);
+    }
+
+    #[test]
+    fn a_part_that_no_host_could_take_is_left_out() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let message = |levels: usize| {
+            let text = r#"{"info":{"id":"m","role":"assistant"},"parts":[{"id":"a","input":DEEP},{"id":"b"}]}"#;
+            let mut odd = Vec::new();
+            let message = Message::read(&raw(&text.replace("DEEP", &nested(levels))), &mut odd);
+            (message.unwrap(), odd)
+        };
+        let (whole, odd) = message(900);
+        assert!(odd.is_empty() && whole.parts.len() == 2 && whole.raw.get().len() > 1_800);
+        let (cut, odd) = message(100_000);
+        assert_eq!(odd, ["a part of message m, which is nested 100001 levels deep"]);
+        let wanted = r#"{"info":{"id":"m","role":"assistant"},"parts":[{"id":"b"}]}"#;
+        assert_eq!((cut.parts.len(), cut.raw.get()), (1, wanted));
     }
 
     #[test]
     fn the_child_of_a_task_is_seen() {
-        let part = Part::read(raw(r#"{"id":"p","messageID":"m","type":"tool","tool":"task",
+        let part = Part::read(&raw(r#"{"id":"p","messageID":"m","type":"tool","tool":"task",
                 "state":{"status":"running","metadata":{"sessionId":"ses_2"}}}"#))
         .unwrap();
         assert_eq!(part.child.as_deref(), Some("ses_2"));
@@ -341,21 +348,23 @@ mod tests {
     #[test]
     fn messages_of_a_compaction_are_told_from_those_of_people() {
         let user = |parts: &str| {
-            Message::read(raw(&format!(
-                r#"{{"info":{{"id":"m","role":"user"}},"parts":[{parts}]}}"#
-            )))
-            .unwrap()
+            let text = format!(r#"{{"info":{{"id":"m","role":"user"}},"parts":[{parts}]}}"#);
+            Message::read(&raw(&text), &mut Vec::new()).unwrap()
         };
-        assert!(user(r#"{"type":"compaction","auto":true}"#).is_inserted());
-        assert!(user(r#"{"type":"text","text":"go on","synthetic":true}"#).is_inserted());
-        assert!(!user(r#"{"type":"compaction","auto":false}"#).is_inserted());
+        assert!(user(r#"{"id":"p","type":"compaction","auto":true}"#).is_inserted());
+        assert!(user(r#"{"id":"p","type":"text","text":"go on","synthetic":true}"#).is_inserted());
+        assert!(!user(r#"{"id":"p","type":"compaction","auto":false}"#).is_inserted());
         assert!(
-            !user(r#"{"type":"text","text":"hi"},{"type":"text","synthetic":true}"#).is_inserted()
+            !user(
+                r#"{"id":"p","type":"text","text":"hi"},{"id":"q","type":"text","synthetic":true}"#
+            )
+            .is_inserted()
         );
     }
 
     #[test]
     fn errors_are_named_in_the_servers_words() {
+        let failure = |value: &serde_json::Value| failure(&Json::from(&*raw(&value.to_string())));
         let value = serde_json::json!({"name": "APIError", "data": {"message": "no", "x": 1}});
         assert_eq!(failure(&value), ("APIError".to_owned(), "no".to_owned()));
         let value = serde_json::json!({"name": "Odd", "data": {"x": 1}});

@@ -1,6 +1,7 @@
 //! [`Reply`]: the outcome of a run.
 
-use super::message::Tokens;
+use super::tokens::Tokens;
+use crate::json::Json;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub struct Reply {
     pub transcript: String,
     /// Everything that was thought on the way.
     pub reasoning: String,
-    /// The value that fits the schema given as `format`.
-    pub structured: Option<Value>,
+    /// The value that fits the schema given as `format`, as the model wrote it.
+    pub structured: Option<Json>,
     /// Why the model ended: `stop`, `length`, `tool-calls` after a rejected permission, and others.
     pub finish: Option<String>,
     /// In the currency of the provider's price list, subagents included.
@@ -100,14 +101,9 @@ impl Reply {
             "text": self.text,
             "transcript": self.transcript,
             "reasoning": self.reasoning,
-            "structured": self.structured,
             "finish": self.finish,
             "cost": self.cost,
-            "tokens": {
-                "input": self.tokens.input, "output": self.tokens.output,
-                "reasoning": self.tokens.reasoning, "total": self.tokens.total(),
-                "cache": { "read": self.tokens.cache.read, "write": self.tokens.cache.write },
-            },
+            "tokens": self.tokens,
             "agent": self.agent,
             "providerID": self.provider_id,
             "modelID": self.model_id,
@@ -122,8 +118,10 @@ impl Reply {
         .to_string();
         let open = head.strip_suffix('}').unwrap_or(&head);
         let files = self.files.as_ref().map_or("[]", |raw| raw.get());
+        // Not by way of a tree: the order of keys and the digits of large numbers are the model's.
+        let structured = self.structured.as_ref().map_or("null", Json::get);
         format!(
-            r#"{open},"files":{files},"messages":{},"parts":{}}}"#,
+            r#"{open},"structured":{structured},"files":{files},"messages":{},"parts":{}}}"#,
             list(&self.messages),
             list(&self.parts)
         )
@@ -140,6 +138,9 @@ mod tests {
         let reply = Reply {
             text: "a \"b\"".to_owned(),
             messages: vec![Arc::from(raw)],
+            structured: Some(
+                serde_json::from_str(r#"{"z":1,"a":12345678901234567890123}"#).unwrap(),
+            ),
             ..Reply::default()
         };
         let json: Value = serde_json::from_str(&reply.to_json()).unwrap();
@@ -147,5 +148,7 @@ mod tests {
         assert_eq!(json["messages"][0]["info"]["id"], "m");
         assert_eq!(json["tokens"]["cache"]["read"], 0);
         assert_eq!(json["files"], serde_json::json!([]));
+        let structured = r#""structured":{"z":1,"a":12345678901234567890123}"#;
+        assert!(reply.to_json().contains(structured), "{}", reply.to_json());
     }
 }

@@ -4,16 +4,17 @@ use super::engine::RunId;
 use super::heard::Heard;
 use super::inbox::{Inbox, Message};
 use super::machine::{Millis, Sweep, Ticket, millis};
-use super::message::Request;
+use super::message::{Request, Status};
 use super::race::{Race, Try, Watched};
 use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Json, Object};
 use crate::limits::Limits;
+use crate::log::Level;
 use crate::operation::{self, Pace};
 use crate::worker::Pool;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,18 +106,13 @@ impl Requests {
 
     /// Asks whose subagent a session is.
     pub(super) fn parent(&mut self, session: String) {
-        #[derive(Deserialize)]
-        struct Session {
-            #[serde(rename = "parentID", default)]
-            parent_id: Option<String>,
-        }
         let asked = session.clone();
         self.submit(
             true,
             move |shared, attempt| {
                 let arguments = serde_json::json!({ "sessionID": asked }).to_string();
-                let session: Session = shared.get("session.get", &arguments, attempt)?.json()?;
-                Ok(session.parent_id)
+                let session: Json = shared.get("session.get", &arguments, attempt)?.json()?;
+                Ok(session.text_at("/parentID"))
             },
             move |result| Message::Parent(session, result),
         );
@@ -219,7 +215,9 @@ impl Shared {
             Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
             None => String::new(),
         };
-        let status = self.get("session.status", &arguments, attempt)?.json()?;
+        let answer = self.get("session.status", &arguments, attempt)?;
+        let listed = answer.json_ref::<Object<'_>>()?;
+        let status = listed.fields().map(|(id, raw)| (id.to_owned(), Status::read(raw))).collect();
         let mut sweep = Sweep { started, status, ..Sweep::default() };
         if with_lists {
             let mut read = |operation| match self.list(operation, &arguments, attempt) {
@@ -246,9 +244,19 @@ impl Shared {
         arguments: &str,
         attempt: &Try,
     ) -> Result<Vec<Arc<Request>>> {
-        let raws: Vec<Box<RawValue>> = self.get(operation, arguments, attempt)?.json()?;
+        let answer = self.get(operation, arguments, attempt)?;
+        let raws: Vec<&RawValue> = answer.json_ref()?;
         // A request of a shape that is not known cannot be answered; it must not stop the others.
-        Ok(raws.into_iter().filter_map(|raw| Request::read(raw).ok()).map(Arc::new).collect())
+        Ok(raws.into_iter().filter_map(|raw| self.request(raw)).map(Arc::new).collect())
+    }
+
+    fn request(&self, raw: &RawValue) -> Option<Request> {
+        let left_out = |why: &String| {
+            let told =
+                || format!("runs: left out, as it cannot be read: what somebody asks: {why}");
+            self.caller.options().log.write(Level::Warn, told);
+        };
+        Request::read(raw).inspect_err(left_out).ok()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Permissions and questions: those of the run and of its subagents, answered once, by somebody.
 
 use super::open::is_transient;
+use super::watch::fields;
 use super::*;
 use crate::json::put;
 use crate::run::policy::{Decision, PermissionReply};
-use serde::Deserialize;
 use serde_json::json;
 
 /// What a rejected tool tells the model, so that it goes on and says what it could not do.
@@ -19,29 +19,28 @@ const GONE: &str = "gone";
 impl Machine {
     /// Events about requests: asked, replied, rejected.
     pub(super) fn on_request_event(&mut self, event: &Event) {
-        #[derive(Deserialize)]
-        struct Closed {
-            #[serde(rename = "requestID", alias = "permissionID")]
-            request_id: String,
-            #[serde(alias = "response", default)]
-            reply: Option<String>,
-        }
         match event.kind.as_str() {
             "permission.asked" | "permission.updated" | "question.asked" => {
-                let raw =
-                    serde_json::value::RawValue::from_string(event.properties.get().to_owned());
-                if let Ok(request) = raw.and_then(Request::read) {
-                    self.on_asked(Arc::new(request), event.kind == "question.asked");
+                match Request::read(&event.properties) {
+                    Ok(request) => {
+                        self.on_asked(Arc::new(request), event.kind == "question.asked");
+                    }
+                    Err(why) => {
+                        self.note(vec![format!("what the event {} asks: {why}", event.kind)])
+                    }
                 }
             }
             "permission.replied" | "question.replied" | "question.rejected" => {
-                if let Ok(closed) = serde_json::from_str::<Closed>(event.properties.get()) {
+                let fields = fields(event);
+                let id = fields.text("requestID").or_else(|| fields.text("permissionID"));
+                if let Some(id) = id {
                     let word = match event.kind.as_str() {
                         "question.replied" => "answer".to_owned(),
                         "question.rejected" => "reject".to_owned(),
-                        _ => closed.reply.unwrap_or_default(),
+                        _ => (fields.text("reply").or_else(|| fields.text("response")))
+                            .unwrap_or_default(),
                     };
-                    self.on_closed(&closed.request_id, &word);
+                    self.on_closed(&id, &word);
                 }
             }
             _ => {}

@@ -1,8 +1,7 @@
 //! The sessions of subagents: found by events, by the tool that started them, or because they ask for something.
 
-use super::watch::{read_info, read_part};
+use super::watch::{fields, read_info, read_part};
 use super::*;
-use serde::Deserialize;
 
 impl Machine {
     pub(super) fn is_mine(&self, session: &str) -> bool {
@@ -66,18 +65,8 @@ impl Machine {
 
 /// The session whose subagent the session of this event is.
 pub(crate) fn parent_session(event: &Event) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Shape {
-        info: Session,
-    }
-    #[derive(Deserialize)]
-    struct Session {
-        #[serde(rename = "parentID")]
-        parent_id: String,
-    }
     if !matches!(event.kind.as_str(), "session.created" | "session.updated") {
         return None;
     }
-    let shape = serde_json::from_str::<Shape>(event.properties.get());
-    shape.ok().map(|shape| shape.info.parent_id)
+    fields(event).object("info").and_then(|info| info.text("parentID"))
 }

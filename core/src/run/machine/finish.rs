@@ -1,10 +1,12 @@
 //! Judging, ending and settling: the ways out of a run.
 
 use super::*;
-use crate::run::message::{Part, Tokens};
+use crate::depth::excess;
+use crate::json::{Json, Object, list};
+use crate::run::message::Part;
 use crate::run::reply::Timings;
+use crate::run::tokens::Tokens;
 use crate::run::transcript::Channel;
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -33,6 +35,8 @@ impl Machine {
                 self.conclude(Some(self.superseded()));
             }
             Some(info) if info.is_completed() && self.is_end(&info) => self.judge_end(&info),
+            // It may be at work: only a status that can be read says that it is not.
+            Some(_) if self.status == Some(Status::Unreadable) => self.end_check(),
             Some(info) => self.judge_stopped(&info),
             None => self.judge_unanswered(),
         }
@@ -199,12 +203,12 @@ impl Machine {
             return Some(Error::new(ErrorKind::Interrupted, text).with_retryable(true));
         }
         let (code, words) = info.failure()?;
-        let body = info.error.as_ref().map(Value::to_string).unwrap_or_default();
+        let body = info.error.as_ref().map(Json::get).unwrap_or_default();
         if code == "MessageAbortedError" {
             return Some(self.aborted(&code).with_body(body.as_bytes()));
         }
-        let data = info.error.as_ref().map(|error| &error["data"]);
-        let is_retryable = data.is_some_and(|data| data["isRetryable"] == true);
+        let retryable = info.error.as_ref().and_then(|error| error.at("/data/isRetryable"));
+        let is_retryable = retryable.is_some_and(|flag| flag.get() == "true");
         Some(
             Error::new(ErrorKind::Agent, format!("run: {code}: {words}"))
                 .with_code(Some(code))
@@ -258,22 +262,17 @@ impl Machine {
     }
 
     pub(super) fn on_collected(&mut self, ticket: Ticket, result: Result<Answer>) {
-        #[derive(Deserialize)]
-        struct Session {
-            #[serde(default)]
-            cost: f64,
-            #[serde(default)]
-            tokens: Tokens,
-        }
         // What cannot be had is left out: the answer itself is complete.
         match (ticket, result) {
             (Ticket::Child(child), Ok(answer)) => {
-                if let Ok(session) = answer.json::<Session>() {
-                    self.child_usage.insert(child, (session.cost, session.tokens));
+                if let Ok(session) = answer.json_ref::<Object<'_>>() {
+                    let tokens = session.get("tokens").map(Tokens::read).unwrap_or_default();
+                    self.child_usage.insert(child, (session.cost("cost"), tokens));
                 }
             }
             (Ticket::Diff, Ok(answer)) => {
-                if let Ok(raw) = answer.json::<Box<RawValue>>() {
+                if let Some(raw) = answer.json::<Box<RawValue>>().ok().filter(|raw| is_handed(raw))
+                {
                     // The server counts the changes after it has answered; a patch says that there are some.
                     let is_early = raw.get() == "[]" && self.has_patch();
                     if is_early && self.diff_asks < MAX_DIFF_ASKS {
@@ -425,7 +424,12 @@ fn is_between_steps(info: &Info) -> bool {
         && info.structured.is_none()
 }
 
-fn check_structured(value: Option<&Value>, schema: &Value) -> Option<Error> {
+/// Whether a list can be given to a host.
+fn is_handed(raw: &RawValue) -> bool {
+    list(raw).is_some() && excess(raw.get().as_bytes()).is_none()
+}
+
+fn check_structured(value: Option<&Json>, schema: &Value) -> Option<Error> {
     let Some(value) = value else {
         return Some(Error::new(
             ErrorKind::Agent,

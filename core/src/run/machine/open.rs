@@ -1,21 +1,30 @@
 //! Getting a session, a turn in it, and a look at it before the prompt is sent.
 
 use super::*;
-use crate::json::put;
+use crate::json::{Json, Object, list, put};
 use crate::run::prompt::{Model, WhenBusy};
-use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
 const FIND_AMONG: u32 = 50;
 
-#[derive(Deserialize)]
+/// What a session tells of itself.
 struct Session {
-    id: String,
-    #[serde(default)]
+    id: Option<String>,
     directory: Option<String>,
-    #[serde(default)]
-    metadata: Option<Value>,
+    /// The mark of the run that made it.
+    nonce: Option<String>,
+}
+
+impl Session {
+    fn read(object: &Object<'_>) -> Self {
+        Session {
+            id: object.text("id"),
+            directory: object.text("directory"),
+            nonce: object.object("metadata").and_then(|metadata| metadata.text("libopencode")),
+        }
+    }
 }
 
 impl Machine {
@@ -44,13 +53,14 @@ impl Machine {
 
     pub(super) fn on_opened(&mut self, ticket: Ticket, result: Result<Answer>) {
         match (ticket, result) {
-            (Ticket::FindCreated, Ok(answer)) => match answer.json::<Vec<Session>>() {
+            (Ticket::FindCreated, Ok(answer)) => match answer.json_ref::<Vec<&RawValue>>() {
                 Ok(sessions) => {
                     self.reachable();
-                    let mine = |s: &Session| {
-                        s.metadata.as_ref().is_some_and(|m| m["libopencode"] == *self.nonce)
+                    let mut sessions = sessions.into_iter().filter_map(Object::read);
+                    let mine = |session: Session| {
+                        (session.nonce.as_ref() == Some(&self.nonce)).then_some(session)
                     };
-                    match sessions.into_iter().find(mine) {
+                    match sessions.find_map(|object| mine(Session::read(&object))) {
                         Some(session) => self.opened(session),
                         None => {
                             self.must_find_session = false;
@@ -60,10 +70,15 @@ impl Machine {
                 }
                 Err(error) => self.over_early(error),
             },
-            (ticket, Ok(answer)) => match answer.json::<Session>() {
-                Ok(session) => {
+            (ticket, Ok(answer)) => match answer.json_ref::<Object<'_>>() {
+                Ok(object) => {
                     self.reachable();
                     self.is_new_session = ticket == Ticket::Create;
+                    let session = Session::read(&object);
+                    if session.id.is_none() && self.session.is_none() {
+                        let error = answer.decode_error("has no session", &"the id is missing");
+                        return self.over_early(error);
+                    }
                     self.opened(session);
                 }
                 Err(error) => self.over_early(error),
@@ -81,15 +96,16 @@ impl Machine {
             self.directory = session.directory;
         }
         let is_given = self.session.is_some();
-        self.session = Some(session.id.clone());
-        self.out.push(Output::Track(session.id.clone()));
+        let Some(id) = session.id.or(self.session.clone()) else { return };
+        self.session = Some(id.clone());
+        self.out.push(Output::Track(id.clone()));
         if self.setup.resume.is_some() {
             self.verify();
             return;
         }
         self.phase = Phase::Queued;
         if !is_given {
-            self.out.push(Output::Queue(session.id));
+            self.out.push(Output::Queue(id));
         } else if self.has_turn {
             self.on_turn();
         }
@@ -180,9 +196,9 @@ impl Machine {
         };
         self.reachable();
         let checked = match ticket {
-            Ticket::Baseline => answer.json::<Vec<Value>>().map(|messages| {
-                let newest = messages.last().and_then(|m| m["info"]["id"].as_str());
-                self.baseline = newest.map(str::to_owned);
+            Ticket::Baseline => answer.json_ref::<Vec<&RawValue>>().map(|messages| {
+                let newest = messages.last().and_then(|raw| Object::read(raw)?.object("info"));
+                self.baseline = newest.and_then(|info| info.text("id"));
                 self.has_baseline = true;
             }),
             _ => self.check_names(&ticket, &answer),
@@ -231,11 +247,11 @@ impl Machine {
         let prompt = &self.setup.prompt;
         if *ticket == Ticket::Agents {
             self.names = Names::Model;
-            let agents = answer.json::<Vec<Value>>()?;
+            let agents = answer.json::<Json>()?;
             return prompt.agent.as_deref().map_or(Ok(()), |agent| check_agent(agent, &agents));
         }
         self.names = Names::Known;
-        let config = answer.json::<Value>()?;
+        let config = answer.json::<Json>()?;
         prompt.model.as_ref().map_or(Ok(()), |model| check_model(model, &config))
     }
 
@@ -261,37 +277,43 @@ impl Machine {
     }
 }
 
-fn check_agent(wanted: &str, agents: &[Value]) -> Result<()> {
-    let names = || agents.iter().filter_map(|agent| agent["name"].as_str());
-    if names().any(|name| name == wanted) {
+/// Refuses an agent that is not listed. A list that cannot be read says nothing.
+fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
+    let Some(agents) = list(agents.raw()) else { return Ok(()) };
+    let name = |agent: &RawValue| Object::read(agent)?.text("name");
+    let names: Vec<String> = agents.into_iter().filter_map(name).collect();
+    if names.is_empty() || names.iter().any(|name| name == wanted) {
         return Ok(());
     }
-    let known = names().collect::<Vec<_>>().join(", ");
+    let known = names.join(", ");
     let text = format!("run: agent '{wanted}' is not known; there are: {known}");
     Err(Error::new(ErrorKind::Agent, text))
 }
 
-fn check_model(model: &Model, config: &Value) -> Result<()> {
-    let empty = Vec::new();
-    let providers = config["providers"].as_array().unwrap_or(&empty);
-    let ids = |list: &mut dyn Iterator<Item = &str>| list.collect::<Vec<_>>().join(", ");
-    let Some(provider) = providers.iter().find(|p| p["id"] == *model.provider_id) else {
-        let known = ids(&mut providers.iter().filter_map(|p| p["id"].as_str()));
+/// Refuses a model that is not listed. A list that cannot be read says nothing.
+fn check_model(model: &Model, config: &Json) -> Result<()> {
+    let config = Object::read(config.raw()).unwrap_or_default();
+    let read = |provider| Object::read(provider).and_then(|p| Some((p.text("id")?, p)));
+    let providers: Vec<_> = config.list("providers").into_iter().filter_map(read).collect();
+    if providers.is_empty() {
+        return Ok(());
+    }
+    let Some((_, provider)) = providers.iter().find(|(id, _)| *id == model.provider_id) else {
+        let ids: Vec<&str> = providers.iter().map(|(id, _)| id.as_str()).collect();
         let text = format!(
             "run: model '{provider}/{}': provider '{provider}' is not known; there are: {known}",
             model.model_id,
+            known = ids.join(", "),
             provider = model.provider_id,
         );
         return Err(Error::new(ErrorKind::Agent, text));
     };
-    if provider["models"].get(&model.model_id).is_some() {
+    let Some(models) = provider.object("models") else { return Ok(()) };
+    let names: Vec<&str> = models.fields().map(|(name, _)| name).collect();
+    if names.contains(&model.model_id.as_str()) {
         return Ok(());
     }
-    let models = provider["models"].as_object();
-    let near = crate::nearest::did_you_mean(
-        &model.model_id,
-        models.iter().flat_map(|models| models.keys().map(String::as_str)),
-    );
+    let near = crate::nearest::did_you_mean(&model.model_id, names);
     let text = format!(
         "run: model '{provider}/{name}': provider '{provider}' has no model '{name}'{near}",
         provider = model.provider_id,

@@ -121,7 +121,7 @@ impl Scene {
                 }
                 Output::Update(update) => self.updates.push(update),
                 Output::Over(outcome) => self.outcome = Some(outcome),
-                Output::Track(_) => {}
+                Output::Track(_) | Output::Odd(_) => {}
             }
         }
     }
@@ -177,7 +177,7 @@ impl Scene {
         }
         let read = |value: &Value| {
             let raw = serde_json::value::RawValue::from_string(value.to_string()).unwrap();
-            Arc::new(Request::read(raw).unwrap())
+            Arc::new(Request::read(&raw).unwrap())
         };
         sweep.permissions = permissions.iter().map(read).collect();
         self.input(Input::Sweep(&sweep));

@@ -2,7 +2,7 @@
 
 use super::open::is_transient;
 use super::*;
-use crate::json::put;
+use crate::json::{Json, put};
 use serde_json::json;
 
 /// Looks for the message before it is sent again: the server stores it a moment after it took the request.
@@ -147,5 +147,6 @@ impl Machine {
 
 /// Whether a message is the model's.
 fn is_answer(answer: &Answer) -> bool {
-    answer.json::<Value>().is_ok_and(|message| message["info"]["role"] == "assistant")
+    let message = answer.json::<Json>();
+    message.is_ok_and(|message| message.text_at("/info/role").as_deref() == Some("assistant"))
 }

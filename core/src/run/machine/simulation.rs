@@ -338,7 +338,7 @@ impl World {
                     self.shown.push_str(&text.delta);
                 }
                 Output::Over(outcome) => self.outcome = Some(outcome),
-                Output::Update(_) | Output::Track(_) => {}
+                Output::Update(_) | Output::Track(_) | Output::Odd(_) => {}
             }
         }
     }
@@ -369,7 +369,7 @@ impl World {
                     };
                     let read = |value: &Value| {
                         let raw = serde_json::value::RawValue::from_string(value.to_string());
-                        Arc::new(Request::read(raw.unwrap()).unwrap())
+                        Arc::new(Request::read(&raw.unwrap()).unwrap())
                     };
                     sweep.permissions.extend(self.server.permission.as_ref().map(read));
                     if self.server.is_busy {

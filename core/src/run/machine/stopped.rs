@@ -1,6 +1,8 @@
 //! Why the server stopped before there was an answer: in its own words, where it has any.
 
+use super::watch::fields;
 use super::*;
+use crate::json::Object;
 use crate::run::message::{Part, failure};
 use serde_json::json;
 
@@ -14,7 +16,7 @@ const LOOK_PAUSE: Millis = 300;
 /// What the events say went wrong.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    pub error: Value,
+    pub error: Json,
     pub at: Millis,
     /// The server had this run's prompt by then. If not, it may be the echo of the prompt before.
     pub is_own: bool,
@@ -31,7 +33,7 @@ pub(super) enum Place {
 
 impl Machine {
     /// The server told of an error.
-    pub(super) fn on_trouble(&mut self, error: Value) {
+    pub(super) fn on_trouble(&mut self, error: Json) {
         let is_own = self.user_seen || !self.assistants.is_empty();
         // The first one is the cause, and the one without a stack trace.
         let is_news = |known: &Trouble| {
@@ -96,7 +98,7 @@ impl Machine {
     }
 
     /// An error of the run in the server's words.
-    pub(super) fn told(&self, error: &Value) -> Error {
+    pub(super) fn told(&self, error: &Json) -> Error {
         let (code, words) = failure(error);
         if code == "MessageAbortedError" {
             return self.aborted(&code);
@@ -171,8 +173,7 @@ impl Machine {
 
     /// An instance of the server was disposed: that of the run's directory?
     pub(super) fn on_disposed(&mut self, event: &Event) {
-        let properties = serde_json::from_str::<Value>(event.properties.get());
-        let directory = properties.ok().and_then(|p| p["directory"].as_str().map(str::to_owned));
+        let directory = fields(event).text("directory");
         if directory.is_none() || directory == self.directory {
             self.is_disposed |= self.sent.is_some();
             if self.phase == Phase::Running {
@@ -185,7 +186,7 @@ impl Machine {
 /// What a tool that failed says.
 fn tool_error(part: &Part) -> Option<String> {
     part.tool.as_ref()?;
-    let part = serde_json::from_str::<Value>(part.raw.get()).ok()?;
-    let state = part.get("state").filter(|state| state["status"] == "error")?;
-    Some(state["error"].as_str().unwrap_or_default().to_owned())
+    let state = Object::read(&part.raw)?.object("state")?;
+    (state.text("status").as_deref() == Some("error"))
+        .then(|| state.words("error").unwrap_or_default())
 }

@@ -2,11 +2,11 @@
 
 use super::open::is_transient;
 use super::*;
-use crate::json::put;
+use crate::depth::json_depth;
+use crate::json::{Json, Object, list, put};
 use crate::run::message::Part;
 use crate::run::transcript::{Channel, Piece};
 use crate::run::update::TextUpdate;
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -49,15 +49,12 @@ impl Machine {
                 self.over(Some(Error::new(ErrorKind::NotFound, text)));
             }
             "session.status" => {
-                #[derive(Deserialize)]
-                struct Shape {
-                    status: Status,
-                }
                 let is_sent =
                     matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running);
-                match read::<Shape>(event) {
-                    Ok(Shape { status: Status::Idle }) if is_running => self.check_now(),
-                    Ok(Shape { status }) if is_sent && status != Status::Idle => {
+                match fields(event).get("status").map_or(Status::Unreadable, Status::read) {
+                    Status::Idle | Status::Unreadable if is_running => self.check_now(),
+                    Status::Idle | Status::Unreadable => {}
+                    status if is_sent => {
                         // Before the prompt is stored it may be an echo of the one before.
                         self.was_busy |= self.user_seen;
                         self.set_status(status);
@@ -66,11 +63,7 @@ impl Machine {
                 }
             }
             "session.error" if self.sent.is_some() || self.phase == Phase::Sending => {
-                #[derive(Deserialize)]
-                struct Shape {
-                    error: Option<Value>,
-                }
-                if let Ok(Shape { error: Some(error) }) = read(event) {
+                if let Some(error) = fields(event).json("error") {
                     self.on_trouble(error);
                     if is_running {
                         self.check_now();
@@ -81,14 +74,9 @@ impl Machine {
             "message.part.updated" => self.on_part_event(event),
             "message.part.delta" => self.on_delta_event(event),
             "message.part.removed" => {
-                #[derive(Deserialize)]
-                struct Shape {
-                    #[serde(rename = "partID")]
-                    part_id: String,
-                }
-                if let Ok(shape) = read::<Shape>(event) {
+                if let Some(part) = fields(event).text("partID") {
                     let mut pieces = Vec::new();
-                    self.transcript.remove(&shape.part_id, &mut pieces);
+                    self.transcript.remove(&part, &mut pieces);
                     self.show(pieces);
                 }
             }
@@ -143,21 +131,16 @@ impl Machine {
     }
 
     fn on_delta_event(&mut self, event: &Event) {
-        #[derive(Deserialize)]
-        struct Shape<'a> {
-            #[serde(rename = "messageID")]
-            message_id: String,
-            #[serde(rename = "partID")]
-            part_id: String,
-            #[serde(borrow, default)]
-            field: std::borrow::Cow<'a, str>,
-            #[serde(default)]
-            delta: String,
-        }
-        let Ok(shape) = read::<Shape<'_>>(event) else { return };
-        if shape.field == "text" && self.assistants.iter().any(|info| info.id == shape.message_id) {
+        let fields = fields(event);
+        let (Some(message), Some(part), Some(delta)) =
+            (fields.text("messageID"), fields.text("partID"), fields.text("delta"))
+        else {
+            return;
+        };
+        let is_text = fields.text("field").as_deref() == Some("text");
+        if is_text && self.assistants.iter().any(|info| info.id == message) {
             let mut pieces = Vec::new();
-            self.transcript.delta(&shape.part_id, &event.id, &shape.delta, &mut pieces);
+            self.transcript.delta(&part, &event.id, &delta, &mut pieces);
             self.show(pieces);
         }
     }
@@ -190,20 +173,21 @@ impl Machine {
             "reasoning" => Channel::Reasoning,
             _ => return,
         };
+        // A text that cannot be read says nothing about the one that was told.
+        let Some(text) = part.text.as_deref() else { return };
         let is_ended = part.is_ended || is_final;
         // While deltas come, what the server has stored of a growing part lags behind them.
         if is_live || is_ended || !self.is_stream_up {
             let mut pieces = Vec::new();
-            let text = part.text.as_deref().unwrap_or_default();
             self.transcript.whole(channel, &part.message_id, &part.id, text, is_ended, &mut pieces);
             self.show(pieces);
         }
     }
 
     fn tell_todos(&mut self, raw: Arc<RawValue>) {
-        let todos = serde_json::from_str::<Value>(raw.get()).ok();
-        if todos.is_some() && todos != self.todos {
-            self.todos = todos;
+        let todos = canonical(raw.get());
+        if self.todos.as_ref() != Some(&todos) {
+            self.todos = Some(todos);
             self.update(Update::Todo(raw));
         }
     }
@@ -344,7 +328,11 @@ impl Machine {
         };
         // Whether the look succeeds is known when its messages are read.
         self.reach.hear(self.now);
-        let is_idle = status == Status::Idle;
+        if status == Status::Unreadable {
+            self.note(vec!["the status of the session".to_owned()]);
+        }
+        // Where the status says nothing the messages have to tell whether it is over.
+        let is_idle = matches!(status, Status::Idle | Status::Unreadable);
         self.was_busy |= !is_idle;
         self.set_status(status);
         if self.phase != Phase::Running {
@@ -425,15 +413,13 @@ impl Machine {
             }
             Err(error) => return self.check_failed(error),
         };
-        let messages = answer.json::<Vec<Box<RawValue>>>().and_then(|raws| {
-            let read =
-                |raw| Message::read(raw).map_err(|e| answer.decode_error("has an odd message", &e));
-            raws.into_iter().map(read).collect::<Result<Vec<_>>>()
-        });
-        let mut messages = match messages {
-            Ok(messages) => messages,
+        let raws = match answer.json_ref::<Vec<&RawValue>>() {
+            Ok(raws) => raws,
             Err(error) => return self.over(Some(error)),
         };
+        let mut odd = Vec::new();
+        let mut messages = Message::read_all(&raws, &mut odd);
+        self.note(odd);
         self.reachable();
         messages.append(&mut self.collected);
         self.collected = messages;
@@ -487,9 +473,14 @@ impl Machine {
         let was_seen = self.user_seen || !self.assistants.is_empty();
         // Whether an answer of this run is complete, and the newest there is.
         let mut is_complete = false;
+        // Whose answer one is that does not say so.
+        let mut newest_prompt = is_cut.then(|| self.message_id.clone());
         self.stranger_works = false;
         for message in messages {
             let info = &message.info;
+            if !info.is_assistant() {
+                newest_prompt = Some(info.id.clone());
+            }
             if info.id == self.message_id {
                 (self.user_seen, is_after) = (true, true);
                 mine.push(message);
@@ -507,7 +498,8 @@ impl Machine {
                 }
                 continue;
             }
-            let parent = info.parent_id.clone().unwrap_or_default();
+            let parent = info.parent_id.as_ref().or(newest_prompt.as_ref());
+            let parent = parent.cloned().unwrap_or_default();
             let is_mine = self.chain.contains(&parent);
             self.stranger_works = !is_mine && (was_seen || is_after);
             is_complete = is_mine && info.is_completed();
@@ -534,12 +526,10 @@ impl Machine {
         let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
         self.upsert(message.info.clone());
         if is_news {
-            #[derive(Deserialize)]
-            struct Shape {
-                info: Box<RawValue>,
-            }
-            if let Ok(shape) = serde_json::from_str::<Shape>(message.raw.get()) {
-                self.update(Update::Message(Arc::from(shape.info)));
+            let fields = Object::read(&message.raw);
+            if let Some(info) = fields.and_then(|fields| fields.get("info").map(RawValue::to_owned))
+            {
+                self.update(Update::Message(Arc::from(info)));
             }
         }
         for part in message.parts.clone() {
@@ -576,20 +566,17 @@ impl Machine {
 
 /// The list that the agent wrote.
 fn todos(part: &Part) -> Option<Arc<RawValue>> {
-    #[derive(Deserialize)]
-    struct Shape {
-        state: State,
-    }
-    #[derive(Deserialize)]
-    struct State {
-        input: Input,
-    }
-    #[derive(Deserialize)]
-    struct Input {
-        todos: Box<RawValue>,
-    }
-    let shape = serde_json::from_str::<Shape>(part.raw.get());
-    shape.ok().map(|shape| Arc::from(shape.state.input.todos))
+    let todos = Json::from(&*part.raw).at("/state/input/todos")?;
+    list(todos.raw())?;
+    Some(Arc::clone(todos.raw()))
+}
+
+/// JSON in one form, whatever the order of its keys and the spaces between: the server writes a list in two ways.
+fn canonical(json: &str) -> String {
+    // No list of the agent is deeper, and a deep tree would need a stack as deep.
+    const LEVELS: usize = 16;
+    let tree = (json_depth(json.as_bytes()) <= LEVELS).then(|| serde_json::from_str::<Value>(json));
+    tree.and_then(|tree| tree.ok()).map_or_else(|| json.to_owned(), |tree| tree.to_string())
 }
 
 /// Tells one form of a part from another.
@@ -599,27 +586,19 @@ fn fingerprint(text: &str) -> u64 {
     hasher.finish()
 }
 
-fn read<'a, T: Deserialize<'a>>(event: &'a Event) -> serde_json::Result<T> {
-    serde_json::from_str(event.properties.get())
+/// What an event tells; nothing of one that tells it in another way.
+pub(super) fn fields(event: &Event) -> Object<'_> {
+    Object::read(&event.properties).unwrap_or_default()
 }
 
 pub(super) fn read_info(event: &Event) -> Option<Info> {
-    #[derive(Deserialize)]
-    struct Shape {
-        info: Info,
-    }
-    read::<Shape>(event).ok().map(|shape| shape.info)
+    fields(event).get("info").and_then(Info::read)
 }
 
 pub(super) fn read_part(event: &Event) -> Option<Part> {
-    #[derive(Deserialize)]
-    struct Shape {
-        part: Box<RawValue>,
-    }
-    read::<Shape>(event).ok().and_then(|shape| Part::read(shape.part).ok())
+    fields(event).get("part").and_then(|part| Part::read(part).ok())
 }
 
 fn field(event: &Event, name: &str) -> Option<Arc<RawValue>> {
-    let mut fields: HashMap<String, Box<RawValue>> = read(event).ok()?;
-    fields.remove(name).map(Arc::from)
+    fields(event).get(name).map(|raw| Arc::from(raw.to_owned()))
 }
