@@ -357,8 +357,12 @@ OpencodeStatus opencode_request(const OpencodeClient *client,
  *
  * @param prompt_json  As for opencode_run_start().
  * @param reply        Receives the reply, or the failure.
+ * @return INVALID_ARGUMENT also when permission or question is "ask", here or in the client: without a run nobody could
+ *         answer.
  */
-OpencodeStatus opencode_ask(const OpencodeClient *client, const char *prompt_json, OpencodeReply **reply);
+OpencodeStatus opencode_ask(const OpencodeClient *client,
+                            const char *prompt_json,
+                            OpencodeReply **reply);
 
 /**
  * Compares what the server says it can do with the operations that this library knows. Blocks for one request.
@@ -451,12 +455,13 @@ OpencodeStatus opencode_call_start(const OpencodeClient *client,
                                    OpencodeReply **error);
 
 /**
- * Looks whether the answer is there. Never blocks.
+ * Looks whether the answer is there. Never blocks, and takes no longer for a long answer than for a short one.
  *
  * @param reply  Receives the answer or the failure, a new reply every time; NULL while there is none.
  * @return OK also while there is none; otherwise the status of the operation.
  */
-OpencodeStatus opencode_call_poll(const OpencodeCall *call, OpencodeReply **reply);
+OpencodeStatus opencode_call_poll(const OpencodeCall *call,
+                                  OpencodeReply **reply);
 
 /**
  * Blocks until the answer is there.
@@ -534,7 +539,8 @@ OpencodeStatus opencode_run_poll(const OpencodeRun *run,
                                  OpencodeReply **update);
 
 /**
- * Where the run stands. Never blocks; FAILED for NULL.
+ * Where the run stands. Never blocks; FAILED for NULL. A run that is DONE or FAILED may have updates that were not taken:
+ * a loop that shows them ends at the update "done" or "failed", not here.
  */
 OpencodeRunState opencode_run_state(const OpencodeRun *run);
 
@@ -970,7 +976,7 @@ OpencodeStatus opencode_tui_control_open(const OpencodeClient *client,
  * Waits for the next request. None is lost between two calls, whatever the timeouts.
  *
  * @param timeout_ms  0 never waits for the network. Negative waits as long as it takes.
- * @param request     Receives {"path":...,"body":...}, or NULL when none came.
+ * @param request     Receives {"path":...,"body":...}, or NULL when none came. Itself it must not be NULL.
  */
 OpencodeStatus opencode_tui_control_wait(const OpencodeTuiControl *control,
                                          int64_t timeout_ms,

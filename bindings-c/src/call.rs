@@ -1,17 +1,19 @@
 //! Calls: operations in the background.
 
-use crate::client::{OpencodeClient, checked};
+use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
-use crate::reply::OpencodeReply;
+use crate::reply::{Content, OpencodeReply};
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
 use opencode_core::{Call, CallOptions, Client};
 use std::ffi::c_char;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An operation in the background. May be used from any thread, by one at a time.
 pub struct OpencodeCall {
-    call: Call,
+    /// Checked and made ready by the thread that read the answer.
+    call: Call<Arc<Content>>,
     /// Keeps the threads alive that work on the call.
     _client: Client,
 }
@@ -42,14 +44,17 @@ pub unsafe extern "C" fn opencode_call_start(
             if call.is_null() {
                 return Err(null("call"));
             }
-            let made = client.start_json(operation, arguments, options)?;
+            let made = client.start_and(operation, arguments, options, |answer| {
+                answer.check_json()?;
+                Ok(Arc::new(Content::from(answer)))
+            })?;
             hand_out(call, "call", OpencodeCall { call: made, _client: client.clone() })?;
             Ok(None)
         })
     }
 }
 
-/// Looks whether the answer is there. Never blocks.
+/// Looks whether the answer is there. Never blocks, and takes no longer for a long answer than for a short one.
 ///
 /// @param reply  Receives the answer or the failure, a new reply every time; NULL while there is none.
 /// @return OK also while there is none; otherwise the status of the operation.
@@ -61,7 +66,7 @@ pub unsafe extern "C" fn opencode_call_poll(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(reply, || match borrow(call, "call")?.call.poll() {
-            Some(result) => checked(result?),
+            Some(content) => Ok(Some(OpencodeReply::content(content?))),
             None => Ok(None),
         })
     }
@@ -80,7 +85,7 @@ pub unsafe extern "C" fn opencode_call_wait(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(reply, || match borrow(call, "call")?.call.wait(timeout(timeout_ms)) {
-            Some(result) => checked(result?),
+            Some(content) => Ok(Some(OpencodeReply::content(content?))),
             None => Ok(None),
         })
     }

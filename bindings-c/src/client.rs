@@ -198,6 +198,8 @@ pub unsafe extern "C" fn opencode_request(
 ///
 /// @param prompt_json  As for opencode_run_start().
 /// @param reply        Receives the reply, or the failure.
+/// @return INVALID_ARGUMENT also when permission or question is "ask", here or in the client: without a run nobody could
+///         answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_ask(
     client: *const OpencodeClient,
@@ -215,7 +217,7 @@ pub unsafe extern "C" fn opencode_ask(
 }
 
 /// A host that reads JSON without checking must not get half of it.
-pub(crate) fn checked(answer: Answer) -> Result<Option<OpencodeReply>> {
+fn checked(answer: Answer) -> Result<Option<OpencodeReply>> {
     answer.check_json()?;
     Ok(Some(OpencodeReply::answer(answer)))
 }

@@ -8,72 +8,79 @@ use serde_json::Value;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
+use std::sync::Arc;
 
 /// What came out of a call: a JSON text and what belongs to it. Owned by the caller, used by one thread at a
 /// time, freed once with opencode_reply_free(). All texts it gives belong to it.
 pub struct OpencodeReply {
     status: OpencodeStatus,
-    http_status: u16,
-    /// Ends with a NUL that is not counted.
-    body: Vec<u8>,
+    content: Arc<Content>,
     message: CString,
-    headers: Vec<(CString, CString)>,
     /// Made when a value is first asked for.
     parsed: OnceCell<Value>,
     /// Texts that were handed out, by pointer: they live as long as the reply.
     texts: RefCell<HashMap<String, CString>>,
 }
 
+/// What a server answered, as replies give it. All replies of one call share it.
+pub(crate) struct Content {
+    http_status: u16,
+    /// Ends with a NUL that is not counted.
+    body: Vec<u8>,
+    headers: Vec<(CString, CString)>,
+}
+
+impl Content {
+    fn new(http_status: u16, mut body: Vec<u8>) -> Self {
+        body.push(0);
+        Content { http_status, body, headers: Vec::new() }
+    }
+}
+
+impl From<Answer> for Content {
+    fn from(answer: Answer) -> Self {
+        let text = |text: &str| CString::new(text).unwrap_or_default();
+        let headers = answer.headers().map(|(name, value)| (text(name), text(&value))).collect();
+        Content { headers, ..Content::new(answer.status(), answer.into_bytes()) }
+    }
+}
+
 impl OpencodeReply {
-    pub(crate) fn json(json: String) -> Self {
+    pub(crate) fn content(content: Arc<Content>) -> Self {
         OpencodeReply {
             status: OpencodeStatus::Ok,
-            http_status: 0,
-            body: terminated(json.into_bytes()),
+            content,
             message: CString::default(),
-            headers: Vec::new(),
             parsed: OnceCell::new(),
             texts: RefCell::default(),
         }
+    }
+
+    pub(crate) fn json(json: String) -> Self {
+        Self::content(Arc::new(Content::new(0, json.into_bytes())))
     }
 
     pub(crate) fn answer(answer: Answer) -> Self {
-        let text = |text: &str| CString::new(text).unwrap_or_default();
-        OpencodeReply {
-            status: OpencodeStatus::Ok,
-            http_status: answer.status(),
-            headers: answer.headers().map(|(name, value)| (text(name), text(&value))).collect(),
-            message: CString::default(),
-            body: terminated(answer.into_bytes()),
-            parsed: OnceCell::new(),
-            texts: RefCell::default(),
-        }
+        Self::content(Arc::new(Content::from(answer)))
     }
 
     pub(crate) fn failure(error: &Error) -> Self {
+        let status = error.status().unwrap_or(0);
         OpencodeReply {
             status: OpencodeStatus::of(error.kind()),
-            http_status: error.status().unwrap_or(0),
-            body: terminated(error.to_json().into_bytes()),
             // A message never holds a NUL: control characters become spaces.
             message: CString::new(error.message()).unwrap_or_default(),
-            headers: Vec::new(),
-            parsed: OnceCell::new(),
-            texts: RefCell::default(),
+            ..Self::content(Arc::new(Content::new(status, error.to_json().into_bytes())))
         }
     }
 
     fn value(&self, pointer: &str) -> Option<&Value> {
         let parsed = self.parsed.get_or_init(|| {
-            serde_json::from_slice(&self.body[..self.body.len() - 1]).unwrap_or_default()
+            serde_json::from_slice(&self.content.body[..self.content.body.len() - 1])
+                .unwrap_or_default()
         });
         parsed.pointer(pointer)
     }
-}
-
-fn terminated(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.push(0);
-    bytes
 }
 
 /// # Safety
@@ -103,7 +110,7 @@ pub unsafe extern "C" fn opencode_reply_status(reply: *const OpencodeReply) -> O
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_reply_http_status(reply: *const OpencodeReply) -> u16 {
     // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, 0, |reply| reply.http_status) }
+    unsafe { view(reply, 0, |reply| reply.content.http_status) }
 }
 
 /// The body: JSON in UTF-8, ended by NUL. Of a failure: an object with kind, number, message, operation, status,
@@ -114,7 +121,7 @@ pub unsafe extern "C" fn opencode_reply_http_status(reply: *const OpencodeReply)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_reply_json(reply: *const OpencodeReply) -> *const c_char {
     // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, c"".as_ptr(), |reply| reply.body.as_ptr().cast()) }
+    unsafe { view(reply, c"".as_ptr(), |reply| reply.content.body.as_ptr().cast()) }
 }
 
 /// A value of the body as text, for programs without a JSON library of their own.
@@ -175,7 +182,7 @@ pub unsafe extern "C" fn opencode_reply_number(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_reply_length(reply: *const OpencodeReply) -> usize {
     // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, 0, |reply| reply.body.len() - 1) }
+    unsafe { view(reply, 0, |reply| reply.content.body.len() - 1) }
 }
 
 /// Of a failure: one line for people that says what, with which value, and what to do. "" otherwise.
@@ -204,7 +211,12 @@ pub unsafe extern "C" fn opencode_reply_header(
     let find = |reply: &OpencodeReply| {
         let same =
             |(key, _): &&(CString, CString)| key.as_bytes().eq_ignore_ascii_case(name.to_bytes());
-        reply.headers.iter().find(same).map_or(std::ptr::null(), |(_, value)| value.as_ptr())
+        reply
+            .content
+            .headers
+            .iter()
+            .find(same)
+            .map_or(std::ptr::null(), |(_, value)| value.as_ptr())
     };
     // SAFETY: the header demands a live reply or NULL.
     unsafe { view(reply, std::ptr::null(), find) }

@@ -152,7 +152,8 @@ pub unsafe extern "C" fn opencode_run_poll(
     }
 }
 
-/// Where the run stands. Never blocks; FAILED for NULL.
+/// Where the run stands. Never blocks; FAILED for NULL. A run that is DONE or FAILED may have updates that were not taken:
+/// a loop that shows them ends at the update "done" or "failed", not here.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_state(run: *const OpencodeRun) -> OpencodeRunState {
     // SAFETY: the header's first page states what pointers must be.
@@ -290,7 +291,11 @@ pub unsafe extern "C" fn opencode_run_detach(
     unsafe {
         guard(reply, || {
             let limit = timeout(timeout_ms).unwrap_or(Duration::MAX);
-            let detached = borrow(run, "run")?.run.detach(limit)?;
+            let run = &borrow(run, "run")?.run;
+            if reply.is_null() {
+                return Err(null("reply"));
+            }
+            let detached = run.detach(limit)?;
             let json: Value =
                 json!({ "sessionID": detached.session_id, "messageID": detached.message_id });
             Ok(Some(OpencodeReply::json(json.to_string())))

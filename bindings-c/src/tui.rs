@@ -2,7 +2,7 @@
 
 use crate::call::timeout;
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, free, guard, guard_out, hand_out};
+use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::required;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn opencode_tui_control_open(
 /// Waits for the next request. None is lost between two calls, whatever the timeouts.
 ///
 /// @param timeout_ms  0 never waits for the network. Negative waits as long as it takes.
-/// @param request     Receives {"path":...,"body":...}, or NULL when none came.
+/// @param request     Receives {"path":...,"body":...}, or NULL when none came. Itself it must not be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_tui_control_wait(
     control: *const OpencodeTuiControl,
@@ -69,7 +69,12 @@ pub unsafe extern "C" fn opencode_tui_control_wait(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(request, || {
-            let found = borrow(control, "control")?.control.next(timeout(timeout_ms))?;
+            let control = &borrow(control, "control")?.control;
+            if request.is_null() {
+                // The server gives a request once: it must not be taken for nobody.
+                return Err(null("request"));
+            }
+            let found = control.next(timeout(timeout_ms))?;
             Ok(found.map(OpencodeReply::json))
         })
     }

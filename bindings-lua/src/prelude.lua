@@ -328,7 +328,8 @@ end
 function Client:ask(prompt, options)
   check_self(self, "ask", 2)
   local all = prompt_of(prompt, options, "client:ask", 2)
-  local run, message, err = finish(2, raw.run_start(self.raw, all))
+  -- Nobody gets the handle: what would be asked of the script is refused.
+  local run, message, err = finish(2, raw.run_start(self.raw, all, true))
   if not run then return nil, message, err end
   local reply, why, details = finish(2, raw.run_wait(run))
   return reply, why, details

@@ -46,7 +46,7 @@ fn connect(given: &Arguments, results: &mut Results) -> Done {
 /// `true, text`: "" when nothing came in time, nil at the end.
 fn read(given: &Arguments, results: &mut Results) -> Done {
     let text = given.handle::<Pty>(0)?.read(given.time(1));
-    results.outcome(text, |results, text| {
+    results.runtime(text, |results, text| {
         results.optional_text(text);
         Ok(())
     });

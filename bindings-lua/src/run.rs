@@ -28,8 +28,12 @@ pub(crate) static FUNCTIONS: &[Function] = &[
 
 fn start(given: &Arguments, results: &mut Results) -> Done {
     let client = given.handle::<Client>(0)?;
+    let is_alone = given.flag(2);
     match given.json(1) {
-        Ok(json) => results.made(Prompt::from_json(&json).and_then(|prompt| client.run(prompt))),
+        Ok(json) => results.made(Prompt::from_json(&json).and_then(|prompt| match is_alone {
+            true => client.run_alone(prompt),
+            false => client.run(prompt),
+        })),
         Err(why) => results.misuse(format!("run: {why}")),
     }
     Ok(())
@@ -99,7 +103,7 @@ fn failed(results: &mut Results, error: &Error) {
 
 fn wait(given: &Arguments, results: &mut Results) -> Done {
     let reply = given.handle::<Run>(0)?.wait(given.time(1));
-    results.outcome(reply, |results, reply| results.json(reply.to_json()));
+    results.runtime(reply, |results, reply| results.json(reply.to_json()));
     Ok(())
 }
 
@@ -184,7 +188,7 @@ fn reply_question(given: &Arguments, results: &mut Results) -> Done {
 
 fn detach(given: &Arguments, results: &mut Results) -> Done {
     let detached = given.handle::<Run>(0)?.detach(given.time(1).unwrap_or_default());
-    results.outcome(detached, |results, detached| {
+    results.runtime(detached, |results, detached| {
         results.object(2);
         results.word("sessionID");
         results.text(detached.session_id);

@@ -16,7 +16,7 @@ use crate::options::{CallOptions, ClientOptions};
 use crate::pages::{MessageOptions, Pages, SessionOptions};
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
-use crate::run::{Prompt, Reply, Run, Setup};
+use crate::run::{Prompt, QuestionPolicy, Reply, Run, Setup};
 use crate::signal::Signal;
 use crate::tui::{self, TuiControl};
 use crate::usage::{self, Usage, UsageOptions};
@@ -151,10 +151,27 @@ impl Client {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_json(&self, operation: &str, json: &str, options: CallOptions) -> Result<Call> {
+        self.start_and(operation, json, options, Ok)
+    }
+
+    /// Like [`start_json`](Self::start_json), and the thread that read the answer makes something of it: what takes a
+    /// while, such as to check it, costs whoever polls the call nothing.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_and<T: Clone + Send + 'static>(
+        &self,
+        operation: &str,
+        json: &str,
+        options: CallOptions,
+        make: impl FnOnce(Answer) -> Result<T> + Send + 'static,
+    ) -> Result<Call<T>> {
         let (caller, name, json) =
             (Arc::clone(&self.0.caller), operation.to_owned(), json.to_owned());
         let pace = operation::find(operation).map_or(Pace::Quick, |operation| operation.pace);
-        self.start_work(operation, pace, move |token| caller.call(&name, &json, &options, token))
+        let work =
+            move |token: &CancelToken| caller.call(&name, &json, &options, token).and_then(make);
+        self.start_work(operation, pace, work)
     }
 
     /// Does what [`request`](Self::request) does, in the background.
@@ -175,12 +192,12 @@ impl Client {
         self.start_work("request", Pace::Quick, work)
     }
 
-    fn start_work(
+    fn start_work<T: Clone + Send + 'static>(
         &self,
         operation: &str,
         pace: Pace,
-        work: impl FnOnce(&CancelToken) -> Result<Answer> + Send + 'static,
-    ) -> Result<Call> {
+        work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
+    ) -> Result<Call<T>> {
         if self.0.caller.is_closed() {
             return Err(closed(operation));
         }
@@ -218,15 +235,33 @@ impl Client {
     /// # Errors
     /// `invalid_argument` for a prompt that cannot be sent, `closed`, `internal`. All else shows in the run.
     pub fn run(&self, prompt: impl Into<Prompt>) -> Result<Run> {
-        self.start_run(prompt.into(), None)
+        self.start_run(self.setup(prompt.into(), None))
+    }
+
+    /// Like [`run`](Self::run), for who gives nobody the handle and only waits: what would be asked of the host would
+    /// never be answered.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and `invalid_argument` when a policy of the prompt or of the client is `ask`.
+    pub fn run_alone(&self, prompt: impl Into<Prompt>) -> Result<Run> {
+        let setup = self.setup(prompt.into(), None);
+        let name = match (setup.permission.asks(), setup.question == QuestionPolicy::Ask) {
+            (true, _) => "permission",
+            (false, true) => "question",
+            (false, false) => return self.start_run(setup),
+        };
+        let text = format!(
+            "ask: {name} is 'ask', and nobody could answer: ask gives no run to answer with; use run, or another policy"
+        );
+        Err(Error::invalid(text).with_operation("run"))
     }
 
     /// Sends a prompt and blocks until the reply is there.
     ///
     /// # Errors
-    /// As [`run`](Self::run), and the error of a run that failed.
+    /// As [`run_alone`](Self::run_alone), and the error of a run that failed.
     pub fn ask(&self, prompt: impl Into<Prompt>) -> Result<Arc<Reply>> {
-        self.run(prompt)?.wait(None)
+        self.run_alone(prompt)?.wait(None)
     }
 
     /// Picks a run up that was started elsewhere: the same session and user message. The options of `prompt`
@@ -239,7 +274,7 @@ impl Client {
             return Err(Error::invalid("resume: give the session and the message of the run"));
         }
         let prompt = Prompt { session: Some(session_id.to_owned()), ..prompt };
-        self.start_run(prompt, Some(message_id.to_owned()))
+        self.start_run(self.setup(prompt, Some(message_id.to_owned())))
     }
 
     /// Starts a program in a terminal on the server's machine. Blocks for one request; the connection is made
@@ -366,9 +401,9 @@ impl Client {
         self.0.caller.check_begin(name)
     }
 
-    fn start_run(&self, prompt: Prompt, resume: Option<String>) -> Result<Run> {
+    fn setup(&self, prompt: Prompt, resume: Option<String>) -> Setup {
         let options = self.options();
-        let setup = Setup {
+        Setup {
             permission: prompt.permission.clone().unwrap_or_else(|| options.permission.clone()),
             question: prompt.question.unwrap_or(options.question),
             directory: prompt.directory.clone().or_else(|| options.directory.clone()),
@@ -376,7 +411,10 @@ impl Client {
             is_known: self.0.caller.transport().has_answered(),
             prompt,
             resume,
-        };
+        }
+    }
+
+    fn start_run(&self, setup: Setup) -> Result<Run> {
         let mut background = self.background();
         // Under the lock: what starts after the close would be ended by nobody.
         if self.0.caller.is_closed() {

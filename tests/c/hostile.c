@@ -35,6 +35,7 @@
 static OpencodeClient *client;
 
 static void null_everywhere(void) {
+    OpencodeTuiControl *control = NULL;
     OpencodeRun *run = NULL;
     REFUSED(opencode_client_new(NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_client_next_log(NULL, &reply), "client is NULL");
@@ -52,6 +53,8 @@ static void null_everywhere(void) {
     REFUSED(opencode_request(client, "GET", NULL, NULL, &reply), "path is NULL");
     REFUSED(opencode_ask(NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_ask(client, NULL, &reply), "prompt_json is NULL");
+    REFUSED(opencode_ask(client, "{\"prompt\":\"x\",\"permission\":\"ask\"}", &reply), "permission is 'ask'");
+    REFUSED(opencode_ask(client, "{\"prompt\":\"x\",\"question\":\"ask\"}", &reply), "question is 'ask'");
     REFUSED(opencode_run_start(NULL, NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_run_text(NULL, NULL, NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_run_text(client, NULL, NULL, NULL, &reply), "text is NULL");
@@ -95,6 +98,9 @@ static void null_everywhere(void) {
     REFUSED(opencode_tui_control_open(NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_tui_control_open(client, NULL, &reply), "control is NULL");
     REFUSED(opencode_tui_control_wait(NULL, 0, &reply), "control is NULL");
+    CHECK(opencode_tui_control_open(client, &control, NULL) == OK);
+    CHECK(opencode_tui_control_wait(control, 0, NULL) == INVALID);
+    opencode_tui_control_free(control);
     REFUSED(opencode_tui_control_respond(NULL, NULL, &reply), "control is NULL");
     REFUSED(opencode_replay_start(NULL, NULL, &reply), "path is NULL");
     REFUSED(opencode_doctor(NULL, &reply), "client is NULL");
@@ -115,6 +121,8 @@ static void null_everywhere(void) {
     CHECK(opencode_run_reply_permission(run, "per_1", NULL, NULL) == INVALID);
     CHECK(opencode_run_reply_permission(run, "per_1", "perhaps", NULL) == INVALID);
     CHECK(opencode_run_reply_question(run, "que_1", "[1]") == INVALID);
+    /* Who takes no ids keeps the run. */
+    CHECK(opencode_run_detach(run, -1, NULL) == INVALID);
     opencode_run_free(run);
     opencode_server_free(NULL);
     opencode_events_free(NULL);
@@ -167,7 +175,10 @@ static void numbers_beyond_all_bounds(void) {
     CHECK(opencode_run_text(client, "Say pong", NULL, &run, NULL) == OK);
     CHECK(opencode_run_wait(run, INT64_MAX, NULL) == OK && opencode_run_wait(run, INT64_MIN, NULL) == OK);
     CHECK(opencode_run_cancel(run, INT64_MAX) == OK && opencode_run_cancel(run, INT64_MIN) == OK);
-    CHECK(opencode_run_detach(run, INT64_MAX, NULL) == OK && opencode_run_detach(run, INT64_MIN, NULL) == OK);
+    CHECK(opencode_run_detach(run, INT64_MAX, &reply) == OK);
+    opencode_reply_free(reply);
+    CHECK(opencode_run_detach(run, INT64_MIN, &reply) == OK);
+    opencode_reply_free(reply);
     do {
         CHECK(opencode_run_poll(run, INT64_MAX, &reply) == OK);
         opencode_reply_free(reply);

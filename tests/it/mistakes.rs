@@ -2,7 +2,9 @@
 //! `mistakes` of the other languages.
 
 use crate::client::options;
-use opencode_core::{Client, ClientOptions, Error, ErrorKind, Prompt};
+use opencode_core::{
+    Client, ClientOptions, Decision, Error, ErrorKind, PermissionPolicy, Prompt, QuestionPolicy,
+};
 use opencode_tests::shared;
 use serde_json::json;
 use std::time::Duration;
@@ -83,6 +85,25 @@ fn unknown_operation_and_wrong_arguments() {
         is(&error, ErrorKind::InvalidArgument, words);
         assert!(!error.is_sent());
     }
+}
+
+#[test]
+fn an_ask_that_nobody_could_answer() {
+    let client = at("http://127.0.0.1:9").unwrap();
+    let mut prompt = hasty("x");
+    prompt.permission = Some(PermissionPolicy::always(Decision::Ask));
+    is(&client.ask(prompt.clone()).unwrap_err(), ErrorKind::InvalidArgument, "permission is 'ask'");
+    // With a run there is somebody.
+    client.run(prompt).unwrap();
+    let rules = json!([{ "permission": "bash", "reply": "ask" }]);
+    let mut prompt = hasty("x");
+    prompt.permission = Some(PermissionPolicy::from_value(&rules).unwrap());
+    is(&client.ask(prompt).unwrap_err(), ErrorKind::InvalidArgument, "use run");
+    let mut options = ClientOptions::default();
+    options.base_url = "http://127.0.0.1:9".to_owned();
+    options.question = QuestionPolicy::Ask;
+    let error = Client::new(options).unwrap().ask(hasty("x")).unwrap_err();
+    is(&error, ErrorKind::InvalidArgument, "question is 'ask'");
 }
 
 #[test]

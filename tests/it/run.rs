@@ -7,6 +7,7 @@ mod ends;
 mod leaving;
 mod losses;
 mod outages;
+mod polls;
 mod promises;
 mod queue;
 mod stops;
@@ -15,7 +16,7 @@ mod updates;
 mod world;
 
 use crate::client::*;
-use opencode_core::{Client, Prompt, Run, Update};
+use opencode_core::{Client, Prompt, Run, State, Update};
 use opencode_tests::{Asked, End, LIMIT, Plan, Proxy, Server, shared};
 use serde_json::{Value, json};
 use std::sync::OnceLock;

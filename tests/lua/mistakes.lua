@@ -13,6 +13,14 @@ check.test("no server", function()
   check.fails("connection", "no server listens", nobody:ask("x", { server_timeout_ms = 300 }))
 end)
 
+check.test("ask with a policy that nobody could answer", function()
+  local nobody = assert(opencode.client { base_url = "http://127.0.0.1:9" })
+  check.raises("permission is 'ask'", function() nobody:ask("x", { permission = "ask" }) end)
+  check.raises("question is 'ask'", function() nobody:ask("x", { question = "ask" }) end)
+  local rules = { { permission = "bash", reply = "ask" } }
+  check.raises("use run", function() nobody:ask("x", { permission = rules }) end)
+end)
+
 check.test("wrong password", function()
   local stranger = assert(opencode.client { password = "wrong" })
   local err = check.fails("unauthorized", "OPENCODE_SERVER_PASSWORD", stranger.session.list())

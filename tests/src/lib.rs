@@ -41,6 +41,7 @@ mod pump;
 mod server;
 mod settings;
 mod shared;
+mod swift;
 mod wait;
 
 pub use builder::ServerBuilder;
@@ -55,4 +56,5 @@ pub use process::{Signal, is_alive, kill, stop};
 pub use proxy::{Counters, Proxy};
 pub use server::Server;
 pub use shared::{Shared, shared};
+pub use swift::{SWIFT_ANSWER, swift};
 pub use wait::{LIMIT, eventually};

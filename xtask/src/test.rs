@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use opencode_model::Model;
 use opencode_tests::binary::workspace;
-use opencode_tests::{End, Error, Plan, Proxy, Result, Server};
+use opencode_tests::{End, Error, Fake, Plan, Proxy, Result, Server, swift};
 use serde_json::json;
 
 use crate::artefact::{self, LUAS, Profile};
@@ -44,6 +44,8 @@ pub(crate) fn run(fast: bool) -> Result<()> {
 struct Stage {
     server: Server,
     _model: Model,
+    /// A second one that answers at once.
+    swift: Fake,
 }
 
 impl Stage {
@@ -53,7 +55,7 @@ impl Stage {
         let server = Server::builder(&model.url()).config(config).start()?;
         // The first prompt in a directory makes the server load its plugins.
         server.post("/session", &json!({}))?;
-        Ok(Stage { server, _model: model })
+        Ok(Stage { server, _model: model, swift: Fake::start(swift())? })
     }
 
     /// Runs a program against the server, with a second address whose server goes away soon after the
@@ -79,7 +81,8 @@ impl Stage {
             // What programs start themselves lives in the same world. Cargo is one of the programs.
             .envs(self.server.world().into_iter().filter(|(name, _)| name != "HOME"))
             .envs(self.server.env())
-            .env("OPENCODE_DOOMED_URL", proxy.url());
+            .env("OPENCODE_DOOMED_URL", proxy.url())
+            .env("OPENCODE_SWIFT_URL", self.swift.url());
         progress::follow(program, note)
     }
 }
@@ -186,7 +189,9 @@ impl Suite {
         let mut jobs: Vec<_> =
             modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)).collect();
         jobs.push(python_tests(&python, fast));
-        for name in if fast { &["main"][..] } else { &["main", "server", "hostile", "closing"] } {
+        for name in
+            if fast { &["main"][..] } else { &["main", "server", "hostile", "closing", "polls"] }
+        {
             jobs.extend(c_tests(name, fast)?);
         }
         self.side_by_side("the tests in Lua, Python and C", jobs)?;

@@ -93,6 +93,12 @@ impl PermissionPolicy {
         PermissionPolicy { rules: Vec::new(), otherwise: decision }
     }
 
+    /// Whether there are requests that it hands to the host.
+    pub(crate) fn asks(&self) -> bool {
+        let mut decisions = self.rules.iter().map(|rule| rule.decision);
+        self.otherwise == Decision::Ask || decisions.any(|decision| decision == Decision::Ask)
+    }
+
     /// Rules, first match wins; what matches none is rejected.
     pub fn rules(rules: Vec<PermissionRule>) -> Self {
         PermissionPolicy { rules, ..PermissionPolicy::default() }

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::process::{Command, ExitCode};
 
-use opencode_tests::{Model, Result, Server};
+use opencode_tests::{Fake, Model, Result, Server, swift};
 use serde_json::{Map, Value};
 
 const USAGE: &str = "usage: opencode-stack [COMMAND [ARGUMENT...]]
@@ -39,11 +39,13 @@ fn run(command: &[String]) -> Result<ExitCode> {
         while matches!(std::io::stdin().read(&mut sink), Ok(1..)) {}
         return Ok(ExitCode::SUCCESS);
     };
+    let swift = Fake::start(swift())?;
     let status = Command::new(program)
         .args(arguments)
         // What the command starts itself lives in the same world; its own home stays.
         .envs(server.world().into_iter().filter(|(name, _)| name != "HOME"))
         .envs(server.env())
+        .env("OPENCODE_SWIFT_URL", swift.url())
         .current_dir(server.directory())
         .status()
         .map_err(|error| opencode_tests::Error::wrap(program, error))?;
