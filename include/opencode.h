@@ -76,7 +76,7 @@ typedef enum {
      */
     OPENCODE_STATUS_CANCELLED = 12,
     /**
-     * A server could not be started; `code` says why: missing, exited, timeout, port or platform.
+     * A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform.
      */
     OPENCODE_STATUS_START = 13,
     /**
@@ -706,7 +706,7 @@ void opencode_pty_free(OpencodePty *pty);
  *                      away), arguments (a list), log_level, start_timeout_ms.
  * @param server        Receives the server. Free it with opencode_server_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
- *                      exited, timeout, port or platform, its "body" the end of what the server printed.
+ *                      exited, timeout, port, hostname or platform, its "body" the end of what the server printed.
  * @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
  */
 OpencodeStatus opencode_server_start(const char *options_json,

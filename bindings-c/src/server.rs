@@ -39,7 +39,7 @@ pub enum OpencodeServerState {
 ///                      away), arguments (a list), log_level, start_timeout_ms.
 /// @param server        Receives the server. Free it with opencode_server_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
-///                      exited, timeout, port or platform, its "body" the end of what the server printed.
+///                      exited, timeout, port, hostname or platform, its "body" the end of what the server printed.
 /// @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_start(

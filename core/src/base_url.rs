@@ -2,6 +2,7 @@
 
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use std::net::{IpAddr, Ipv4Addr};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
@@ -75,10 +76,14 @@ impl BaseUrl {
     /// Whether the server is on this machine: such requests never go through a proxy.
     pub(crate) fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        match bare.parse::<std::net::IpAddr>() {
+        let ip = bare.parse::<IpAddr>().ok().or_else(|| old_spelling(bare).map(IpAddr::V4));
+        match ip {
             // What a server prints that listens everywhere, 0.0.0.0, is reached on this machine too.
-            Ok(ip) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
-            Err(_) => bare.eq_ignore_ascii_case("localhost") || bare.ends_with(".localhost"),
+            Some(ip) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
+            None => {
+                let name = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
+                name == "localhost" || name.ends_with(".localhost") || is_own_name(&name)
+            }
         }
     }
 
@@ -101,6 +106,48 @@ impl BaseUrl {
             Err(_) => false,
         }
     }
+}
+
+/// An IPv4 address as the system reads it too: with fewer parts, of which the last is as long as the missing ones
+/// (`127.1`, `2130706433`), in octal or hexadecimal.
+fn old_spelling(host: &str) -> Option<Ipv4Addr> {
+    let mut address = 0_u64;
+    let parts: Vec<&str> = host.split('.').collect();
+    if parts.len() > 4 {
+        return None;
+    }
+    for (at, part) in parts.iter().enumerate() {
+        let number = match part.strip_prefix('0') {
+            Some("") => 0,
+            Some(rest) => match rest.strip_prefix(['x', 'X']) {
+                Some(hex) => u64::from_str_radix(hex, 16).ok()?,
+                None => u64::from_str_radix(rest, 8).ok()?,
+            },
+            None => part.parse().ok()?,
+        };
+        let bits = if at + 1 == parts.len() { 8 * (4 - at) } else { 8 };
+        if number >> bits != 0 {
+            return None;
+        }
+        address = address << bits | number;
+    }
+    Some(Ipv4Addr::from_bits(u32::try_from(address).ok()?))
+}
+
+/// Whether this machine is called so, also in the local network.
+fn is_own_name(name: &str) -> bool {
+    let own = own_name().unwrap_or_default().to_ascii_lowercase();
+    !own.is_empty() && (name == own || name.strip_suffix(".local") == Some(&own))
+}
+
+#[cfg(unix)]
+fn own_name() -> Option<String> {
+    nix::unistd::gethostname().ok()?.into_string().ok()
+}
+
+#[cfg(not(unix))]
+fn own_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
 }
 
 /// The port of an address, or the default without one; `None` for what is no port.
@@ -211,10 +258,23 @@ mod tests {
             "0.0.0.0:4096",
             "LOCALHOST:3",
             "a.localhost",
+            "localhost.:4",
+            "127.1",
+            "127.0.1:5",
+            "2130706433",
+            "0x7f.0.0.1",
+            "0177.1",
+            "0",
         ] {
             assert!(parse(text).is_loopback(), "{text}");
         }
-        for text in ["10.0.0.1", "example.com", "localhost.example.com"] {
+        let own = own_name().unwrap();
+        for text in [own.clone(), own.to_uppercase(), format!("{own}."), format!("{own}.local")] {
+            assert!(parse(&text).is_loopback(), "{text}");
+        }
+        for text in
+            ["10.0.0.1", "10.1", "example.com", "localhost.example.com", "1.127", "134744072"]
+        {
             assert!(!parse(text).is_loopback(), "{text}");
         }
     }

@@ -51,7 +51,10 @@ fn is_worth_it(error: &Error) -> bool {
     use crate::ErrorKind::{Connection, Exhausted, Timeout};
     match error.status() {
         Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
-        None => matches!(error.kind(), Connection | Timeout | Exhausted),
+        None => {
+            let is_passing = matches!(error.kind(), Connection | Timeout | Exhausted);
+            is_passing && error.code() != Some("tls")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Server`]: a server as part of the program.
 
+mod hostname;
 mod keeper;
 mod launch;
 mod options;

@@ -11,6 +11,8 @@ mod roots;
 mod socket;
 mod stream;
 mod surrogate;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;
 
 use crate::answer::{self, Answer};
@@ -367,11 +369,7 @@ impl Transport {
     }
 }
 
-fn new_agent(
-    base: &BaseUrl,
-    #[cfg_attr(not(feature = "tls"), expect(unused, reason = "there is no TLS"))]
-    roots: &roots::Roots,
-) -> Agent {
+fn new_agent(base: &BaseUrl, roots: &roots::Roots) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -386,20 +384,19 @@ fn new_agent(
         // The proxy variables of the environment would be used for 127.0.0.1 too.
         config = config.proxy(None);
     }
-    #[cfg(feature = "tls")]
-    {
-        let tls = ureq::tls::TlsConfig::builder().root_certs(roots.certificates()).build();
-        config = config.tls_config(tls);
-    }
-    Agent::with_parts(config.build(), connector(), resolver::CachingResolver::default())
+    Agent::with_parts(config.build(), connector(roots), resolver::CachingResolver::default())
 }
 
 /// How a connection is made: through a proxy when there is one, over our socket, with TLS when asked for.
-fn connector() -> impl Connector {
-    let connector = ().chain(ConnectProxyConnector::default()).chain(socket::SocketConnector);
+fn connector(
+    #[cfg_attr(not(feature = "tls"), expect(unused, reason = "there is no TLS"))]
+    roots: &roots::Roots,
+) -> impl Connector {
+    let connector = ().chain(socket::Begin).chain(ConnectProxyConnector::default());
+    let connector = connector.chain(socket::SocketConnector);
     #[cfg(feature = "tls")]
-    let connector = connector.chain(ureq::unversioned::transport::RustlsConnector::default());
-    connector
+    let connector = connector.chain(tls::TlsConnector::new(roots));
+    connector.chain(socket::End)
 }
 
 fn run(

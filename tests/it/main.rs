@@ -13,6 +13,7 @@ mod events;
 mod harness;
 mod mistakes;
 mod model;
+mod network;
 mod pages;
 mod pty;
 mod replay;

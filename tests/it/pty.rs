@@ -2,7 +2,7 @@
 
 mod losses;
 mod programs;
-mod tls;
+pub(crate) mod tls;
 
 use opencode_core::{Client, ClientOptions, Pty, PtyOptions};
 use opencode_tests::{LIMIT, Server, shared};

@@ -598,8 +598,8 @@ fn what_is_no_text_is_an_error_that_says_so() {
     assert_eq!(text.text().unwrap_err().kind(), ErrorKind::Decode);
     assert_eq!(text.bytes(), b"\xff\xfe");
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let deep = to(&answer("application/json", deep.as_bytes()).url()).call("path.get", ()).unwrap();
-    assert_eq!(deep.json::<Value>().unwrap_err().kind(), ErrorKind::Decode);
+    let deep = to(&answer("application/json", deep.as_bytes()).url()).call("path.get", ());
+    assert_eq!(deep.unwrap_err().kind(), ErrorKind::Decode);
 }
 
 #[test]

@@ -90,7 +90,7 @@ class CancelledError(OpencodeError):
 
 
 class ServerStartError(OpencodeError):
-    """A server could not be started; `code` says why: missing, exited, timeout, port or platform."""
+    """A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform."""
 
     kind: str = "start"
 

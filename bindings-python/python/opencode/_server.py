@@ -105,7 +105,7 @@ class Server(ServerBase):
     def start(cls, **given: Any) -> Self:
         """Starts a server and blocks until it answers; Ctrl-C ends that.
 
-        Raises ServerStartError when it cannot be started: `code` is missing, exited, timeout, port or platform,
+        Raises ServerStartError when it cannot be started: `code` is missing, exited, timeout, port, hostname or platform,
         and `body` the end of what it printed.
         """
         server = cls(**given)

@@ -1,5 +1,6 @@
 //! The thread of a server: starts the process, waits until it answers, and then for its end.
 
+use super::hostname;
 use super::keeper::Keeper;
 use super::output::{Look, Output, gist};
 use super::plan::{Plan, free_port};
@@ -44,6 +45,7 @@ pub(super) fn run(shared: &Arc<Shared>, plan: &Plan) {
 
 fn launch(shared: &Arc<Shared>, plan: &Plan) -> Result<Child> {
     let until = after(plan.options.start_timeout);
+    hostname::check(shared, &plan.options.hostname, until)?;
     let mut tries = 0;
     loop {
         tries += 1;

@@ -25,6 +25,12 @@ pub(super) struct Exchange {
     /// When bytes of the request were last written.
     sent: Cell<Option<Instant>>,
     has_head: Cell<bool>,
+    /// How many connections are being made: that to a proxy is made inside of that to the server.
+    making: Cell<u32>,
+    /// The proxy that is on the way.
+    proxy: RefCell<Option<String>>,
+    /// Whether what answered was TLS, where nobody asked for it.
+    heard_tls: Cell<bool>,
     /// Whether it cannot be sent again when the connection turns out to be dead.
     is_single: Cell<bool>,
     /// Whether a read that finds nothing ends at once.
@@ -49,6 +55,9 @@ impl Exchange {
             hop: Cell::new(Instant::now()),
             sent: Cell::new(None),
             has_head: Cell::new(is_instant),
+            making: Cell::new(0),
+            proxy: RefCell::default(),
+            heard_tls: Cell::new(false),
             is_single: Cell::new(false),
             is_instant,
         }
@@ -73,9 +82,48 @@ impl Exchange {
         self.sent.set(Some(Instant::now()));
     }
 
-    /// Whether the server may have seen a part of the request.
+    /// Whether the server may have seen a part of the request. What goes out while the connection is made, for a proxy
+    /// or for TLS, is none.
     pub(super) fn is_sent(&self) -> bool {
-        self.sent.get().is_some()
+        self.sent.get().is_some() && self.making.get() == 0
+    }
+
+    /// A connection to `host` is being made.
+    pub(super) fn begin_connection(&self, host: &str) {
+        self.making.set(self.making.get() + 1);
+        if self.making.get() > 1 {
+            *self.proxy.borrow_mut() = Some(host.to_owned());
+        }
+    }
+
+    /// It stands, and nothing of the request was sent over it.
+    pub(super) fn end_connection(&self) {
+        self.making.set(self.making.get().saturating_sub(1));
+        if self.making.get() == 0 {
+            self.sent.set(None);
+        }
+    }
+
+    /// Whether a connection is being made.
+    pub(super) fn is_connecting(&self) -> bool {
+        self.making.get() > 0
+    }
+
+    /// The proxy that did not answer, or did not let us through.
+    pub(super) fn failed_proxy(&self) -> Option<String> {
+        self.proxy.borrow().clone().filter(|_| self.making.get() > 0)
+    }
+
+    /// Looks at the first bytes that came.
+    pub(super) fn hear(&self, bytes: &[u8]) {
+        // An alert of TLS; an answer of HTTP begins with a letter.
+        if self.awaits_head() && bytes.starts_with(&[0x15, 0x03]) {
+            self.heard_tls.set(true);
+        }
+    }
+
+    pub(super) fn has_heard_tls(&self) -> bool {
+        self.heard_tls.get()
     }
 
     pub(super) fn mark_single(&self) {
@@ -91,6 +139,7 @@ impl Exchange {
     pub(super) fn mark_hop(&self) {
         self.hop.set(Instant::now());
         self.has_head.set(false);
+        self.making.set(0);
     }
 
     pub(super) fn mark_head(&self) {
@@ -115,7 +164,9 @@ impl Exchange {
 
     /// Time left to read; `since` is when this read began.
     pub(super) fn left_to_read(&self, since: Instant) -> io::Result<Option<Duration>> {
-        if self.has_head.get() {
+        if self.making.get() > 0 {
+            self.left(Stage::Connect, Some(self.limits.connect), self.hop.get())
+        } else if self.has_head.get() {
             self.left(Stage::Body, self.limits.idle, since)
         } else {
             self.left(Stage::FirstByte, self.limits.first_byte, self.sent.get().unwrap_or(since))
@@ -187,6 +238,18 @@ impl std::fmt::Display for Expired {
 
 impl std::error::Error for Expired {}
 
+/// The handshake of TLS failed; says why, and what to do.
+#[derive(Debug)]
+pub(super) struct TlsFailed(pub(super) String);
+
+impl std::fmt::Display for TlsFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TlsFailed {}
+
 /// The switch was thrown.
 #[derive(Debug)]
 pub(super) struct Cancelled;
@@ -222,6 +285,25 @@ mod tests {
         let short = exchange.slice(Some(Duration::from_micros(10)));
         assert_eq!(short, Some(Duration::from_millis(1)));
         assert_eq!(exchange.slice(None), None);
+    }
+
+    #[test]
+    fn nothing_is_sent_while_the_connection_is_made() {
+        let exchange = Exchange::new(CancelToken::default(), Limits::default());
+        exchange.begin_connection("server");
+        exchange.begin_connection("proxy");
+        exchange.mark_sent();
+        assert_eq!(
+            (exchange.is_sent(), exchange.failed_proxy()),
+            (false, Some("proxy".to_owned()))
+        );
+        exchange.end_connection();
+        exchange.mark_sent();
+        assert!(!exchange.is_sent());
+        exchange.end_connection();
+        assert_eq!((exchange.is_sent(), exchange.failed_proxy()), (false, None));
+        exchange.mark_sent();
+        assert!(exchange.is_sent());
     }
 
     #[test]

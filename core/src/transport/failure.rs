@@ -1,6 +1,6 @@
 //! From what went wrong on the wire to an [`Error`] that says what to do.
 
-use super::exchange::{Cancelled, Exchange, Expired};
+use super::exchange::{Cancelled, Exchange, Expired, TlsFailed};
 use super::resolver::NoThread;
 use super::retry_after;
 use crate::base_url::BaseUrl;
@@ -20,13 +20,33 @@ pub(super) fn from_wire(
     let url = base.as_str();
     let finish = |error: Error| error.with_operation(operation.to_owned()).with_sent(sent);
     let error = match error {
-        ureq::Error::Io(error) => return finish(from_io(error, operation, base, sent)),
+        ureq::Error::Io(error) => {
+            let is_ours =
+                error.get_ref().is_some_and(|e| e.is::<Cancelled>() || e.is::<TlsFailed>());
+            return finish(match exchange.failed_proxy().filter(|_| !is_ours) {
+                Some(proxy) => unanswered(operation, base, &proxy, &error),
+                None => from_io(error, operation, base, sent),
+            });
+        }
         other => other,
     };
     let connection = |text: String| {
         Error::new(ErrorKind::Connection, format!("{operation}: {text}")).with_retryable(true)
     };
     finish(match error {
+        ureq::Error::ConnectProxyFailed(why) => match exchange.failed_proxy() {
+            Some(proxy) => unanswered(operation, base, &proxy, &why),
+            None => connection(format!("the proxy refuses {url}: {why}")),
+        },
+        ureq::Error::Protocol(_) if exchange.has_heard_tls() && url.starts_with("http://") => {
+            let text =
+                format!("{operation}: the port of {url} speaks TLS; write https:// in base_url");
+            Error::new(ErrorKind::Connection, text).with_code(Some("tls".to_owned()))
+        }
+        // The name of the server is looked up before, or by the proxy.
+        ureq::Error::HostNotFound if exchange.is_connecting() => connection(format!(
+            "the host of the proxy (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) on the way to {url} is not known; unset it, or name the host in NO_PROXY"
+        )),
         ureq::Error::HostNotFound => connection(format!(
             "host '{}' is not known; check base_url and OPENCODE_BASE_URL",
             base.host()
@@ -65,6 +85,10 @@ pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: b
             stage.describe()
         );
         Error::new(ErrorKind::Timeout, text).with_retryable(true)
+    } else if let Some(TlsFailed(why)) = inner.and_then(|e| e.downcast_ref::<TlsFailed>()) {
+        // It stays as it is, however often it is tried: the code says so.
+        Error::new(ErrorKind::Connection, format!("{operation}: {url}: {why}"))
+            .with_code(Some("tls".to_owned()))
     } else if let Some(NoThread(why)) = inner.and_then(|e| e.downcast_ref::<NoThread>()) {
         let error = Error::exhausted("thread", io::Error::new(why.kind(), why.to_string()));
         Error::new(error.kind(), format!("{operation}: {error}")).with_retryable(true)
@@ -96,6 +120,15 @@ pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: b
         }
     };
     error.with_operation(operation.to_owned()).with_sent(sent)
+}
+
+/// The proxy did not answer, or did not let us through.
+fn unanswered(operation: &str, base: &BaseUrl, proxy: &str, why: &dyn std::fmt::Display) -> Error {
+    let text = format!(
+        "{operation}: the proxy {proxy} (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) gives no connection to {}: {why}; unset it, or name the host in NO_PROXY",
+        base.as_str()
+    );
+    Error::new(ErrorKind::Connection, text).with_retryable(true)
 }
 
 fn broken(

@@ -39,6 +39,11 @@ impl Resolver for CachingResolver {
             found.push(SocketAddr::new(ip, port));
             return Ok(found);
         }
+        // The dot is for name services, and not all systems know this name with one.
+        let host = match host.strip_suffix('.') {
+            Some(bare) if bare.eq_ignore_ascii_case("localhost") => bare,
+            _ => host,
+        };
         for address in self.look_up(&format!("{host}:{port}"))?.into_iter().take(MAX_ADDRESSES) {
             found.push(address);
         }

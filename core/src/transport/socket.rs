@@ -1,6 +1,6 @@
 //! [`SocketConnector`]: TCP for ureq, with our limits, our cancelling and fewer system calls.
 
-use super::exchange::{Cancelled, Exchange};
+use super::exchange::{Cancelled, Exchange, Expired};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,8 +11,11 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
 
-/// One attempt to connect takes no longer, so that a cancel is noticed while a host does not answer.
-const CONNECT_SLICE: Duration = Duration::from_millis(900);
+/// How long one of several addresses is tried before the next one; twice as long in each round.
+const FIRST_TRY: Duration = Duration::from_millis(900);
+/// How often an attempt to connect looks whether it succeeded.
+const FIRST_GLANCE: Duration = Duration::from_millis(1);
+const LONGEST_GLANCE: Duration = Duration::from_millis(10);
 /// A pooled connection that was used this recently is not probed before the next request, if that can be repeated.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -49,19 +52,22 @@ impl<In: Transport> Connector<In> for SocketConnector {
 /// Goes round the addresses until one answers, all refuse, or the limit is reached.
 fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let exchange = Exchange::current();
+    let mut time = match addresses {
+        [_] => Duration::MAX,
+        _ => FIRST_TRY,
+    };
     loop {
         let mut refusal = None;
         let mut is_silent = false;
         for address in addresses {
-            let left = match &exchange {
-                Some(exchange) => exchange.left_to_connect()?,
-                None => CONNECT_SLICE,
-            };
-            match TcpStream::connect_timeout(address, left.min(CONNECT_SLICE)) {
-                Ok(stream) => return Ok(stream),
-                Err(error) if is_pause(&error) => {
-                    is_silent = true;
-                    ask(exchange.as_deref());
+            match attempt(address, time, exchange.as_deref()) {
+                Ok(Some(stream)) => return Ok(stream),
+                Ok(None) => is_silent = true,
+                Err(error) if error.get_ref().is_some_and(|e| e.is::<Expired>()) => {
+                    return Err(error);
+                }
+                Err(error) if error.get_ref().is_some_and(|e| e.is::<Cancelled>()) => {
+                    return Err(error);
                 }
                 Err(error) => refusal = Some(error),
             }
@@ -71,7 +77,55 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
                 || io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
             return Err(refusal.unwrap_or_else(none));
         }
+        time = time.saturating_mul(2);
     }
+}
+
+/// Tries one address for so long; `None` when nothing happened. Ends at once when it is cancelled: a system call that
+/// waits for a connection could not be ended.
+fn attempt(
+    address: &SocketAddr,
+    time: Duration,
+    exchange: Option<&Exchange>,
+) -> io::Result<Option<TcpStream>> {
+    let began = Instant::now();
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(*address), socket2::Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&(*address).into()) {
+        Ok(()) => {}
+        Err(error) if is_under_way(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let (mut glance, token) = (FIRST_GLANCE, exchange.map(|e| e.token.clone()).unwrap_or_default());
+    loop {
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        // On this machine it stands at once.
+        if socket.peer_addr().is_ok() {
+            break;
+        }
+        if let Some(exchange) = exchange {
+            exchange.left_to_connect()?;
+        }
+        if began.elapsed() >= time {
+            return Ok(None);
+        }
+        if !token.sleep(glance) {
+            return Err(Cancelled.into());
+        }
+        glance = (glance * 2).min(LONGEST_GLANCE);
+    }
+    socket.set_nonblocking(false)?;
+    Ok(Some(socket.into()))
+}
+
+/// Whether a connection is being made in the background.
+fn is_under_way(error: &io::Error) -> bool {
+    // EINPROGRESS of Linux, and of macOS and the BSDs.
+    let codes: &[i32] = if cfg!(windows) { &[] } else { &[115, 36] };
+    is_pause(error) || error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 /// Whether nothing happened yet: the time for one system call is up, or a signal came.
@@ -84,6 +138,42 @@ fn is_pause(error: &io::Error) -> bool {
 fn ask(exchange: Option<&Exchange>) {
     if let Some(exchange) = exchange {
         exchange.token.ask();
+    }
+}
+
+/// The first of the connectors: what goes out from here on is for the connection.
+#[derive(Debug)]
+pub(super) struct Begin;
+
+impl<In: Transport> Connector<In> for Begin {
+    type Out = In;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<In>, Error> {
+        if let Some(exchange) = Exchange::current() {
+            let host = details.uri.authority().map_or("", |authority| authority.as_str());
+            // Without user and password.
+            exchange.begin_connection(host.rsplit_once('@').map_or(host, |(_, host)| host));
+        }
+        Ok(chained)
+    }
+}
+
+/// The last of the connectors: what goes out from here on is the request.
+#[derive(Debug)]
+pub(super) struct End;
+
+impl<In: Transport> Connector<In> for End {
+    type Out = In;
+
+    fn connect(&self, _: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, Error> {
+        if let Some(exchange) = Exchange::current() {
+            exchange.end_connection();
+        }
+        Ok(chained)
     }
 }
 
@@ -184,6 +274,10 @@ impl Transport for Socket {
                         && let Some(refusal) = self.refusal.take()
                     {
                         return Err(refusal.into());
+                    }
+                    if let Some(exchange) = &exchange {
+                        let input = self.buffers.input_append_buf();
+                        exchange.hear(input.get(..n).unwrap_or_default());
                     }
                     self.buffers.input_appended(n);
                     self.last_used = Instant::now();

@@ -114,8 +114,9 @@ impl Transport {
             Err(_) if agent.config().proxy().is_some() => resolver.empty(),
             Err(error) => return Err(error),
         };
-        let open = |details: &ConnectionDetails<'_>| {
-            let made = connector().connect(details, None)?;
+        let roots = self.roots.clone();
+        let open = move |details: &ConnectionDetails<'_>| {
+            let made = connector(&roots).connect(details, None)?;
             Ok(made.ok_or(ureq::Error::ConnectionFailed)?.boxed())
         };
         let details = ConnectionDetails {
@@ -127,7 +128,7 @@ impl Transport {
             now: Instant::now(),
             timeout: NextTimeout::default(),
             current_time: Arc::new(Instant::now),
-            run_connector: Arc::new(open),
+            run_connector: Arc::new(open.clone()),
             // A websocket is ended by its token.
             register_shutdown: Arc::new(|_| Ok(())),
         };

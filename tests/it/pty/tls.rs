@@ -10,13 +10,18 @@ use std::sync::Arc;
 /// Speaks TLS to clients and passes everything on to the server. Its threads end with their connections.
 fn terminator(target: &str) -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    (terminate(target, &made.cert, &made.signing_key), made.cert.pem())
+}
+
+/// The same with a certificate that was made before.
+pub(crate) fn terminate(target: &str, cert: &rcgen::Certificate, key: &rcgen::KeyPair) -> String {
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -28,7 +33,7 @@ fn terminator(target: &str) -> (String, String) {
             std::thread::spawn(move || pass(client, &TcpStream::connect(target).unwrap(), config));
         }
     });
-    (url, made.cert.pem())
+    url
 }
 
 fn pass(client: TcpStream, mut server: &TcpStream, config: Arc<rustls::ServerConfig>) {

@@ -175,6 +175,21 @@ fn a_taken_port_is_named() {
 }
 
 #[test]
+fn a_hostname_that_is_not_this_machines_is_told_at_once() {
+    let folder = Directory::new("start").unwrap();
+    // 192.0.2.1 is for documentation.
+    for hostname in ["192.0.2.1", "no.such.host.invalid"] {
+        let mut options = scripted(&folder, "touch began; sleep 600");
+        options.directory = Some(folder.path().to_owned());
+        options.hostname = hostname.to_owned();
+        let error = Server::start(options).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Start, Some("hostname")), "{error}");
+        assert!(error.message().contains(hostname), "{error}");
+        assert!(!folder.path().join("began").exists(), "{hostname} was tried");
+    }
+}
+
+#[test]
 fn a_free_port_that_somebody_takes_first_is_replaced() {
     let folder = Directory::new("start").unwrap();
     let real = opencode_tests::binary::path().unwrap();

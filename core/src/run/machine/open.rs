@@ -326,6 +326,10 @@ fn check_model(model: &Model, config: &Json) -> Result<()> {
 pub(super) fn is_transient(error: &Error) -> bool {
     match error.status() {
         Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
-        None => matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout),
+        // A certificate stays as it is.
+        None => {
+            matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
+                && error.code() != Some("tls")
+        }
     }
 }
