@@ -474,17 +474,31 @@ def test_a_log_to_a_closed_stderr_ends_nothing():
 
 
 def test_forked_children_choose_different_ids():
+    # The mark of a new session is the id that a request shows first.
     program = """if True:
-        import os, opencode
-        client = opencode.Client("http://127.0.0.1:1", events=False)
+        import os, re, signal, socket, time, opencode
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = "http://127.0.0.1:%d" % listener.getsockname()[1]
+        def mark():
+            connection, _ = listener.accept()
+            said, found = b"", None
+            while not found:
+                said += connection.recv(4096)
+                found = re.search(rb"run_([0-9a-zA-Z]{26})", said)
+            return found[1].decode()
+        client = opencode.Client(address, events=False)
         client.run("made before the fork")
+        mark()
         for _ in range(4):
-            r, w = os.pipe()
-            if os.fork() == 0:
-                os.write(w, client.run("x").message_id[16:].encode())
+            child = os.fork()
+            if child == 0:
+                opencode.Client(address, events=False).run("x")
+                time.sleep(60)
                 os._exit(0)
-            print(os.read(r, 100).decode(), flush=True)
-            os.wait()
+            print(mark()[12:], flush=True)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        os._exit(0)
     """
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
