@@ -1,9 +1,13 @@
-//! JSON to Python objects in one pass, without a tree in between.
+//! JSON to Python objects in one pass: without a tree in between, and without recursion, so that neither a small stack
+//! nor a deeply nested value ends the program.
 
+mod text;
+
+use crate::error::exception;
+use opencode_core::{Error, ErrorKind, MAX_HANDED_DEPTH};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use std::cell::RefCell;
+use text::{Number, Text, number, text};
 
 /// Slots of the cache of keys: the same few names come thousands of times.
 const SLOTS: usize = 1024;
@@ -12,33 +16,213 @@ const LONGEST_CACHED: usize = 64;
 /// One JSON document as Python objects.
 ///
 /// # Errors
-/// The reason in one line when it is no JSON.
+/// The reason in one line when it is no JSON, or nested too deeply.
 pub(crate) fn decode<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, PyAny>, String> {
-    let context = Context { py, keys: RefCell::new(Vec::new()) };
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = Item(&context).deserialize(&mut deserializer).map_err(|e| e.to_string())?;
-    deserializer.end().map_err(|e| e.to_string())?;
-    Ok(value)
+    let mut reader = Reader { json, at: 0 };
+    let mut keys = Keys { py, slots: Vec::new() };
+    let mut open: Vec<Open<'py>> = Vec::new();
+    loop {
+        let mut value = match reader.begin()? {
+            Begun::List => {
+                nest(&mut open, Open::List(PyList::empty(py)))?;
+                continue;
+            }
+            Begun::Dict => {
+                let key = keys.read(&mut reader)?;
+                nest(&mut open, Open::Dict(PyDict::new(py), key))?;
+                continue;
+            }
+            Begun::EmptyList => PyList::empty(py).into_any(),
+            Begun::EmptyDict => PyDict::new(py).into_any(),
+            Begun::Text(text) => PyString::new(py, text.as_str()).into_any(),
+            Begun::Number(Number::Small(number)) => PyInt::new(py, number).into_any(),
+            Begun::Number(Number::Large(digits)) => {
+                let made = py.get_type::<PyInt>().call1((digits,));
+                made.map_err(|_| format!("a number of {} digits is too long", digits.len()))?
+            }
+            Begun::Number(Number::Float(number)) => PyFloat::new(py, number).into_any(),
+            Begun::Bool(flag) => PyBool::new(py, flag).to_owned().into_any(),
+            Begun::Null => py.None().into_bound(py),
+        };
+        // The value goes where it belongs, and may be the last one there.
+        loop {
+            let Some(inner) = open.last_mut() else {
+                reader.end()?;
+                return Ok(value);
+            };
+            let is_closed = match inner {
+                Open::List(list) => {
+                    list.append(&value).map_err(|e| e.to_string())?;
+                    reader.closes(b']')?
+                }
+                Open::Dict(dict, key) => {
+                    dict.set_item(&*key, &value).map_err(|e| e.to_string())?;
+                    let is_closed = reader.closes(b'}')?;
+                    if !is_closed {
+                        *key = keys.read(&mut reader)?;
+                    }
+                    is_closed
+                }
+            };
+            if !is_closed {
+                break;
+            }
+            value = match open.pop() {
+                Some(Open::List(list)) => list.into_any(),
+                Some(Open::Dict(dict, _)) => dict.into_any(),
+                None => return Err(reader.wrong("nothing is open")),
+            };
+        }
+    }
 }
 
-struct Context<'py> {
+/// JSON that the core made, or handed on from the server.
+pub(crate) fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+    decode(py, json.as_bytes()).map_err(|why| {
+        let text = format!("what the server sent cannot be read: {why}");
+        exception(py, &Error::new(ErrorKind::Decode, text))
+    })
+}
+
+/// A list or a dict that is not finished; a dict with the key of the value that comes next.
+enum Open<'py> {
+    List(Bound<'py, PyList>),
+    Dict(Bound<'py, PyDict>, Bound<'py, PyString>),
+}
+
+fn nest<'py>(open: &mut Vec<Open<'py>>, inner: Open<'py>) -> Result<(), String> {
+    if open.len() >= MAX_HANDED_DEPTH {
+        return Err(format!("it is nested more than {MAX_HANDED_DEPTH} levels deep"));
+    }
+    open.push(inner);
+    Ok(())
+}
+
+/// What a value begins with; a text, a number and what is empty are whole at once.
+enum Begun<'a> {
+    List,
+    EmptyList,
+    /// Its first key comes next.
+    Dict,
+    EmptyDict,
+    Text(Text<'a>),
+    Number(Number<'a>),
+    Bool(bool),
+    Null,
+}
+
+struct Reader<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn begin(&mut self) -> Result<Begun<'a>, String> {
+        match self.peek() {
+            Some(b'[') => {
+                self.at += 1;
+                Ok(if self.takes(b']') { Begun::EmptyList } else { Begun::List })
+            }
+            Some(b'{') => {
+                self.at += 1;
+                Ok(if self.takes(b'}') { Begun::EmptyDict } else { Begun::Dict })
+            }
+            Some(b'"') => self.text().map(Begun::Text),
+            Some(b'-' | b'0'..=b'9') => {
+                let (found, length) =
+                    number(&self.json[self.at..]).ok_or_else(|| self.wrong("a number"))?;
+                self.at += length;
+                Ok(Begun::Number(found))
+            }
+            _ => {
+                for (word, made) in [
+                    (&b"true"[..], Begun::Bool(true)),
+                    (b"false", Begun::Bool(false)),
+                    (b"null", Begun::Null),
+                ] {
+                    if self.json[self.at..].starts_with(word) {
+                        self.at += word.len();
+                        return Ok(made);
+                    }
+                }
+                Err(self.wrong("a value"))
+            }
+        }
+    }
+
+    fn text(&mut self) -> Result<Text<'a>, String> {
+        let (found, length) = text(&self.json[self.at..]).ok_or_else(|| self.wrong("a text"))?;
+        self.at += length;
+        Ok(found)
+    }
+
+    /// Whether a list or dict ends here; otherwise a comma says that it goes on.
+    fn closes(&mut self, end: u8) -> Result<bool, String> {
+        if self.takes(end) {
+            return Ok(true);
+        }
+        if self.takes(b',') {
+            return Ok(false);
+        }
+        Err(self.wrong(&format!("',' or '{}'", char::from(end))))
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.wrong("the end")),
+        }
+    }
+
+    fn takes(&mut self, byte: u8) -> bool {
+        let is_there = self.peek() == Some(byte);
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    /// The next byte that is no space.
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(byte) = self.json.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(*byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    fn wrong(&self, wanted: &str) -> String {
+        format!("no JSON at byte {}: expected {wanted}", self.at)
+    }
+}
+
+/// The keys that were seen, and the objects made of them.
+struct Keys<'py> {
     py: Python<'py>,
-    keys: RefCell<Vec<Slot<'py>>>,
+    slots: Vec<Option<(Box<str>, Bound<'py, PyString>)>>,
 }
 
-/// A key and the object made of it.
-type Slot<'py> = Option<(Box<str>, Bound<'py, PyString>)>;
+impl<'py> Keys<'py> {
+    /// A key with the colon behind it.
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyString>, String> {
+        if reader.peek() != Some(b'"') {
+            return Err(reader.wrong("a key"));
+        }
+        let key = reader.text()?;
+        if !reader.takes(b':') {
+            return Err(reader.wrong("':'"));
+        }
+        Ok(self.object(key.as_str()))
+    }
 
-impl<'py> Context<'py> {
-    fn key(&self, text: &str) -> Bound<'py, PyString> {
+    fn object(&mut self, text: &str) -> Bound<'py, PyString> {
         if text.len() > LONGEST_CACHED {
             return PyString::new(self.py, text);
         }
-        let mut keys = self.keys.borrow_mut();
-        if keys.is_empty() {
-            keys.resize_with(SLOTS, || None);
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || None);
         }
-        let slot = &mut keys[hash(text.as_bytes()) % SLOTS];
+        let slot = &mut self.slots[hash(text.as_bytes()) % SLOTS];
         if let Some((known, object)) = slot
             && &**known == text
         {
@@ -56,86 +240,4 @@ fn hash(bytes: &[u8]) -> usize {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     (hash ^ (hash >> 29)) as usize
-}
-
-#[derive(Clone, Copy)]
-struct Item<'a, 'py>(&'a Context<'py>);
-
-impl<'de, 'py> DeserializeSeed<'de> for Item<'_, 'py> {
-    type Value = Bound<'py, PyAny>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, 'py> Visitor<'de> for Item<'_, 'py> {
-    type Value = Bound<'py, PyAny>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(self.0.py.None().into_bound(self.0.py))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(PyBool::new(self.0.py, value).to_owned().into_any())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(PyInt::new(self.0.py, value).into_any())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(PyInt::new(self.0.py, value).into_any())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(PyFloat::new(self.0.py, value).into_any())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(PyString::new(self.0.py, value).into_any())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let list = PyList::empty(self.0.py);
-        while let Some(item) = items.next_element_seed(self)? {
-            list.append(item).map_err(de::Error::custom)?;
-        }
-        Ok(list.into_any())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let dict = PyDict::new(self.0.py);
-        while let Some(key) = fields.next_key_seed(Key(self.0))? {
-            let value = fields.next_value_seed(self)?;
-            dict.set_item(key, value).map_err(de::Error::custom)?;
-        }
-        Ok(dict.into_any())
-    }
-}
-
-struct Key<'a, 'py>(&'a Context<'py>);
-
-impl<'de, 'py> DeserializeSeed<'de> for Key<'_, 'py> {
-    type Value = Bound<'py, PyString>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'py> Visitor<'_> for Key<'_, 'py> {
-    type Value = Bound<'py, PyString>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(self.0.key(value))
-    }
 }

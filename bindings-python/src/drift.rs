@@ -1,7 +1,7 @@
 //! Drift: how a running server differs from the operations that this package knows.
 
-use crate::decode::decode;
-use crate::error::{exception, misuse};
+use crate::decode::native;
+use crate::error::exception;
 use opencode_core::Drift;
 use pyo3::prelude::*;
 
@@ -9,5 +9,5 @@ use pyo3::prelude::*;
 #[pyfunction]
 pub(crate) fn drift<'py>(py: Python<'py>, document: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let drift = py.detach(|| Drift::from_document(document)).map_err(|e| exception(py, &e))?;
-    decode(py, drift.to_json().as_bytes()).map_err(|why| misuse(py, why))
+    native(py, &drift.to_json())
 }

@@ -1,21 +1,65 @@
 //! Python objects to JSON. What has no clear meaning in JSON is refused, with the path to it.
 
+use opencode_core::MAX_DEPTH;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 use std::fmt::Write as _;
 
-const MAX_DEPTH: usize = 100;
-
-/// One object as JSON text.
+/// One object as JSON text, without recursion: a small stack takes what is nested deeply too.
 ///
 /// # Errors
 /// A one-line text that names the place of what cannot be sent.
 pub(crate) fn encode(value: &Bound<'_, PyAny>) -> Result<String, String> {
     let mut encoder = Encoder { out: String::new(), path: String::new() };
-    encoder.value(value, 0)?;
-    Ok(encoder.out)
+    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut next = Some(value.clone());
+    loop {
+        if let Some(value) = next.take() {
+            if let Some(items) = encoder.value(value)? {
+                if open.len() >= MAX_DEPTH {
+                    return Err(
+                        encoder.wrong("an object that is nested too deeply, or contains itself")
+                    );
+                }
+                encoder.out.push(if items.is_dict { '{' } else { '[' });
+                open.push(Open { items, index: 0, path: encoder.path.len() });
+            }
+        }
+        let Some(inner) = open.last_mut() else { return Ok(encoder.out) };
+        encoder.path.truncate(inner.path);
+        // What other threads take away meanwhile is not there any more.
+        let Ok(item) = inner.items.list.get_item(inner.index) else {
+            encoder.out.push(if inner.items.is_dict { '}' } else { ']' });
+            open.pop();
+            continue;
+        };
+        if inner.index > 0 {
+            encoder.out.push(',');
+        }
+        next = Some(if inner.items.is_dict {
+            encoder.key(&item)?
+        } else {
+            let _ = write!(encoder.path, "[{}]", inner.index);
+            item
+        });
+        inner.index += 1;
+    }
+}
+
+/// What an object holds: its items, or the pairs of a dict.
+struct Items<'py> {
+    list: Bound<'py, PyList>,
+    is_dict: bool,
+}
+
+/// An object that is written, up to one of its items.
+struct Open<'py> {
+    items: Items<'py>,
+    index: usize,
+    /// The length of the path to it.
+    path: usize,
 }
 
 struct Encoder {
@@ -24,10 +68,8 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn value(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<(), String> {
-        if depth > MAX_DEPTH {
-            return Err(self.wrong("an object that is nested too deeply, or contains itself"));
-        }
+    /// Writes what holds nothing, and gives the items of what does.
+    fn value<'py>(&mut self, value: Bound<'py, PyAny>) -> Result<Option<Items<'py>>, String> {
         if value.is_none() {
             self.out.push_str("null");
         } else if let Ok(text) = value.cast::<PyString>() {
@@ -43,15 +85,15 @@ impl Encoder {
             }
             let _ = write!(self.out, "{number:?}");
         } else if let Ok(dict) = value.cast::<PyDict>() {
-            self.dict(dict, depth)?;
+            return Ok(Some(Items { list: dict.items(), is_dict: true }));
         } else if let Ok(list) = value.cast::<PyList>() {
-            self.items(list.iter(), depth)?;
+            return Ok(Some(Items { list: list.clone(), is_dict: false }));
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
-            self.items(tuple.iter(), depth)?;
+            return Ok(Some(Items { list: tuple.to_list(), is_dict: false }));
         } else {
-            self.other(value, depth)?;
+            return self.other(&value);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Integers of Python have no bounds, and neither have those of JSON. An `IntEnum` prints its name.
@@ -64,66 +106,38 @@ impl Encoder {
     }
 
     /// Paths are texts, and mappings are dicts; everything else is a mistake.
-    fn other(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<(), String> {
+    fn other<'py>(&mut self, value: &Bound<'py, PyAny>) -> Result<Option<Items<'py>>, String> {
         let py = value.py();
         if is_null(value) {
             self.out.push_str("null");
-            return Ok(());
+            return Ok(None);
         }
         if let Ok(path) = value.call_method0(intern!(py, "__fspath__")) {
-            return self.value(&path, depth + 1);
+            let text = path.cast::<PyString>();
+            let text = text.map_err(|_| self.wrong("a path that is no text"))?;
+            self.string(text)?;
+            return Ok(None);
         }
         if let Ok(mapping) = value.cast::<PyMapping>() {
             let dict = PyDict::new(py);
-            return match dict.update(mapping) {
-                Ok(()) => self.dict(&dict, depth),
-                Err(error) => Err(self.wrong(&error.to_string())),
-            };
+            dict.update(mapping).map_err(|error| self.wrong(&error.to_string()))?;
+            return Ok(Some(Items { list: dict.items(), is_dict: true }));
         }
         let name = value.get_type().name().map_or_else(|_| "object".to_owned(), |n| n.to_string());
         Err(self.wrong(&format!("an object of type {name}")))
     }
 
-    fn dict(&mut self, dict: &Bound<'_, PyDict>, depth: usize) -> Result<(), String> {
-        self.out.push('{');
-        for (index, (key, value)) in dict.iter().enumerate() {
-            let Ok(key) = key.cast::<PyString>() else {
-                return Err(self.wrong("a dict with keys that are no texts"));
-            };
-            if index > 0 {
-                self.out.push(',');
-            }
-            self.string(key)?;
-            self.out.push(':');
-            let step = format!(".{key}");
-            self.inside(&step, &value, depth)?;
-        }
-        self.out.push('}');
-        Ok(())
-    }
-
-    fn items<'py>(
-        &mut self,
-        items: impl Iterator<Item = Bound<'py, PyAny>>,
-        depth: usize,
-    ) -> Result<(), String> {
-        self.out.push('[');
-        for (index, item) in items.enumerate() {
-            if index > 0 {
-                self.out.push(',');
-            }
-            self.inside(&format!("[{index}]"), &item, depth)?;
-        }
-        self.out.push(']');
-        Ok(())
-    }
-
-    fn inside(&mut self, step: &str, value: &Bound<'_, PyAny>, depth: usize) -> Result<(), String> {
-        let length = self.path.len();
-        self.path.push_str(step);
-        self.value(value, depth + 1)?;
-        self.path.truncate(length);
-        Ok(())
+    /// Writes the key of a pair, and gives its value.
+    fn key<'py>(&mut self, pair: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, String> {
+        let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) =
+            pair.extract().map_err(|_| self.wrong("a dict without pairs"))?;
+        let Ok(key) = key.cast_into::<PyString>() else {
+            return Err(self.wrong("a dict with keys that are no texts"));
+        };
+        self.string(&key)?;
+        self.out.push(':');
+        let _ = write!(self.path, ".{key}");
+        Ok(value)
     }
 
     fn string(&mut self, text: &Bound<'_, PyString>) -> Result<(), String> {
@@ -147,7 +161,12 @@ impl Encoder {
     }
 
     fn wrong(&self, what: &str) -> String {
+        const SHOWN: usize = 100;
         let path = self.path.trim_start_matches('.');
+        let path = match path.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}...", &path[..end]),
+            None => path.to_owned(),
+        };
         let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
         format!("{place}{what} cannot be sent as JSON")
     }

@@ -2,7 +2,7 @@
 
 use crate::call::wait;
 use crate::client::timeout;
-use crate::decode::decode;
+use crate::decode::native;
 use crate::error::exception;
 use crate::keep::Keep;
 use opencode_core::StreamEvent;
@@ -57,5 +57,5 @@ impl EventStream {
 }
 
 fn convert<'py>(py: Python<'py>, event: &StreamEvent) -> PyResult<Bound<'py, PyAny>> {
-    decode(py, event.to_json().as_bytes()).map_err(pyo3::exceptions::PyValueError::new_err)
+    native(py, &event.to_json())
 }
