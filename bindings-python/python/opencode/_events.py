@@ -33,7 +33,7 @@ class Event(_Record):
     @property
     def directory(self) -> str | None:
         """The directory of the project it belongs to, if any."""
-        return self._data.get("directory")
+        return self.get("directory")
 
     def __repr__(self) -> str:
         return f"<opencode.Event {self.type} {str(self.properties)[:100]}>"

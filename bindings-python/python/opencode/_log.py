@@ -50,4 +50,8 @@ class Drain:
             # When it happened, not when it was handed over.
             made.created = created
             made.msecs = created % 1 * 1000
-            logger.handle(made)
+            try:
+                logger.handle(made)
+            except Exception:
+                # What a handler does wrong is the program's to see, and no reason to lose an answer.
+                logging.NullHandler().handleError(made)

@@ -12,46 +12,39 @@ if TYPE_CHECKING:
     from ._log import Drain
 
     State = Literal["pending", "waiting", "done", "failed"]
+    _Dict = dict[str, Any]
+else:
+    _Dict = dict
 
 
-class _Record:
-    """A JSON object with attributes. Field names are the server's (`sessionID`)."""
+class _Record(_Dict):
+    """A JSON object with attributes. Field names are the server's (`sessionID`).
 
-    __slots__ = ("_data",)
+    It is a dict: `json.dumps`, `dict(...)` and web frameworks take it as it is.
+    """
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._data = data
+    __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._data[name]
+            return self[name]
         except KeyError:
             raise AttributeError(f"{type(self).__name__} has no '{name}'") from None
 
-    def __getitem__(self, name: str) -> Any:
-        return self._data[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._data
-
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._data]
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other._data == self._data
-
-    __hash__ = None  # type: ignore[assignment]
-
-    # Without these two, copying and pickling would look the attribute up before it is there.
-    def __getstate__(self) -> dict[str, Any]:
-        return self._data
-
-    def __setstate__(self, data: dict[str, Any]) -> None:
-        self._data = data
+        return [*super().__dir__(), *self]
 
     def to_dict(self) -> dict[str, Any]:
         """The object as a plain dict."""
-        return self._data
+        return dict(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        # Asked by pydantic alone, where a model or a handler names the class: it takes a dict, and writes one.
+        from pydantic_core import core_schema  # type: ignore[import-not-found, unused-ignore]
+
+        inner = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+        return core_schema.no_info_after_validator_function(cls, inner)
 
 
 class Reply(_Record):
@@ -80,10 +73,10 @@ class Reply(_Record):
         time: dict[str, int | None]
 
     def __str__(self) -> str:
-        return str(self._data["text"])
+        return str(self["text"])
 
     def __repr__(self) -> str:
-        text = self._data["text"]
+        text = self["text"]
         shown = text if len(text) <= 60 else text[:57] + "..."
         return f"<opencode.Reply {shown!r}>"
 
@@ -126,8 +119,8 @@ class Update(_Record):
         error: OpencodeError
 
     def __repr__(self) -> str:
-        rest = {name: value for name, value in self._data.items() if name != "type"}
-        return f"<opencode.Update {self._data['type']} {str(rest)[:100]}>"
+        rest = {name: value for name, value in self.items() if name != "type"}
+        return f"<opencode.Update {self['type']} {str(rest)[:100]}>"
 
 
 class Detached:
