@@ -3,6 +3,7 @@
 use crate::client::{answer, timeout};
 use crate::error::exception;
 use crate::keep::Keep;
+use opencode_core::{Answer, Error, ErrorKind};
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,18 @@ pub(crate) const SLICE: Duration = Duration::from_millis(50);
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Call {
     call: opencode_core::Call,
-    _keep: Keep,
+    /// Nothing for a call without a client.
+    _keep: Option<Keep>,
 }
 
 impl Call {
     pub(crate) fn new(call: opencode_core::Call, client: &opencode_core::Client) -> Self {
-        Call { call, _keep: Keep::new(client) }
+        Call { call, _keep: Some(Keep::new(client)) }
+    }
+
+    /// A call without a client.
+    pub(crate) fn alone(call: opencode_core::Call) -> Self {
+        Call { call, _keep: None }
     }
 }
 
@@ -26,6 +33,10 @@ impl Call {
 impl Call {
     fn is_done(&self) -> bool {
         self.call.is_done()
+    }
+
+    fn fd(&self, py: Python<'_>) -> PyResult<i64> {
+        self.call.fd().map_err(|e| exception(py, &e))
     }
 
     /// Whether the result comes in time. It is looked at, and not decoded.
@@ -52,6 +63,20 @@ impl Call {
 
     fn cancel(&self) {
         self.call.cancel();
+    }
+}
+
+/// Waits for a call. A signal (Ctrl-C) ends it.
+pub(crate) fn finish(py: Python<'_>, call: &opencode_core::Call) -> PyResult<Answer> {
+    match wait(py, None, |slice| call.wait(Some(slice))) {
+        Ok(Some(result)) => result.map_err(|e| exception(py, &e)),
+        Ok(None) => {
+            Err(exception(py, &Error::new(ErrorKind::Internal, "a wait without an end ended")))
+        }
+        Err(raised) => {
+            call.cancel();
+            Err(raised)
+        }
     }
 }
 

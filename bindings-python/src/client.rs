@@ -7,7 +7,7 @@ use crate::error::{exception, misuse};
 use crate::events::EventStream;
 use crate::keep::Keep;
 use crate::pages::Pages;
-use crate::pty::Pty;
+use crate::pty::{Pty, PtyOpening};
 use crate::run::Run;
 use crate::tools::{self, TuiControl};
 use opencode_core::{
@@ -28,6 +28,14 @@ pub(crate) struct Client {
 impl Client {
     fn of(client: opencode_core::Client) -> Self {
         Client { _keep: Keep::new(&client), client }
+    }
+
+    fn started(
+        &self,
+        py: Python<'_>,
+        call: opencode_core::Result<opencode_core::Call>,
+    ) -> PyResult<Call> {
+        call.map(|call| Call::new(call, &self.client)).map_err(|e| exception(py, &e))
     }
 }
 
@@ -73,7 +81,7 @@ impl Client {
         let arguments = to_json(py, operation, arguments)?;
         let options = call_options(py, operation, options)?;
         let call = self.client.start_json(operation, &arguments, options);
-        call.map(|call| Call::new(call, &self.client)).map_err(|e| exception(py, &e))
+        self.started(py, call)
     }
 
     /// `content` is the query and the body.
@@ -106,7 +114,7 @@ impl Client {
         let (query, body) = request(py, content)?;
         let options = call_options(py, "request", options)?;
         let call = self.client.start_request(method, path, &query, body.as_deref(), options);
-        call.map(|call| Call::new(call, &self.client)).map_err(|e| exception(py, &e))
+        self.started(py, call)
     }
 
     fn run(&self, py: Python<'_>, prompt: &Bound<'_, PyDict>) -> PyResult<Run> {
@@ -166,7 +174,37 @@ impl Client {
     }
 
     fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        crate::discover::doctor(py, self.client.clone())
+        crate::discover::doctor(py, &self.client)
+    }
+
+    fn start_doctor(&self, py: Python<'_>) -> PyResult<Call> {
+        self.started(py, self.client.start_doctor())
+    }
+
+    fn start_usage(
+        &self,
+        py: Python<'_>,
+        session: &str,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Call> {
+        let options = tools::usage_options(py, options)?;
+        self.started(py, self.client.start_usage(session, options))
+    }
+
+    fn start_tui_prompt(&self, py: Python<'_>, text: &str) -> PyResult<Call> {
+        self.started(py, self.client.start_tui_prompt(text))
+    }
+
+    fn start_pty(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<PtyOpening> {
+        PtyOpening::start(py, &self.client, options)
+    }
+
+    fn start_pty_kill(&self, py: Python<'_>, pty: &Pty) -> PyResult<Call> {
+        self.started(py, self.client.start_pty_kill(pty.inner()))
+    }
+
+    fn start_close(&self, py: Python<'_>) -> Call {
+        Call::new(py.detach(|| self.client.start_close()), &self.client)
     }
 
     fn usage<'py>(

@@ -16,16 +16,16 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>) -> Result<String, String> {
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut next = Some(value.clone());
     loop {
-        if let Some(value) = next.take() {
-            if let Some(items) = encoder.value(value)? {
-                if open.len() >= MAX_DEPTH {
-                    return Err(
-                        encoder.wrong("an object that is nested too deeply, or contains itself")
-                    );
-                }
-                encoder.out.push(if items.is_dict { '{' } else { '[' });
-                open.push(Open { items, index: 0, path: encoder.path.len() });
+        if let Some(value) = next.take()
+            && let Some(items) = encoder.value(value)?
+        {
+            if open.len() >= MAX_DEPTH {
+                return Err(
+                    encoder.wrong("an object that is nested too deeply, or contains itself")
+                );
             }
+            encoder.out.push(if items.is_dict { '{' } else { '[' });
+            open.push(Open { items, index: 0, path: encoder.path.len() });
         }
         let Some(inner) = open.last_mut() else { return Ok(encoder.out) };
         encoder.path.truncate(inner.path);

@@ -29,7 +29,7 @@ mod _native {
     #[pymodule_export]
     use super::client::{Client, wait_until_sent};
     #[pymodule_export]
-    use super::discover::discover;
+    use super::discover::{discover, start_discover};
     #[pymodule_export]
     use super::drift::drift;
     #[pymodule_export]
@@ -37,7 +37,7 @@ mod _native {
     #[pymodule_export]
     use super::pages::Pages;
     #[pymodule_export]
-    use super::pty::Pty;
+    use super::pty::{Pty, PtyOpening};
     #[pymodule_export]
     use super::run::Run;
     #[pymodule_export]

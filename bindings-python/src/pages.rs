@@ -1,43 +1,64 @@
 //! Long lists, page by page.
 
+use crate::call::Call;
 use crate::client::interruptible;
-use crate::decode::decode;
+use crate::decode::native;
+use crate::error::exception;
 use crate::keep::Keep;
-use opencode_core::CallOptions;
+use opencode_core::{CallOptions, PageFetcher};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use std::sync::{Mutex, PoisonError};
 
 /// A long list that is fetched page by page.
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Pages {
-    pages: Mutex<opencode_core::Pages<()>>,
+    pages: PageFetcher,
+    client: opencode_core::Client,
     _keep: Keep,
 }
 
 impl Pages {
     pub(crate) fn new<T>(pages: opencode_core::Pages<T>, client: &opencode_core::Client) -> Self {
-        Pages { pages: Mutex::new(pages.untyped()), _keep: Keep::new(client) }
+        Pages { pages: pages.in_background(), client: client.clone(), _keep: Keep::new(client) }
     }
 }
+
+/// The items of a page, as JSON.
+type Page = Vec<Box<serde_json::value::RawValue>>;
 
 #[pymethods]
 impl Pages {
     /// The next page; None at the end. Blocks without holding the interpreter.
     fn next_page<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let found = interruptible(py, CallOptions::default(), |options| {
-            self.pages.lock().unwrap_or_else(PoisonError::into_inner).next_page(options)
-        })?;
-        let Some(page) = found else { return Ok(None) };
-        let list = PyList::empty(py);
-        for json in page {
-            let item = decode(py, json.get().as_bytes());
-            list.append(item.map_err(pyo3::exceptions::PyValueError::new_err)?)?;
-        }
-        Ok(Some(list))
+        let found =
+            interruptible(py, CallOptions::default(), |options| self.pages.next_page(options))?;
+        found.map(|page| list(py, page)).transpose()
     }
 
-    fn is_complete(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.pages.lock().unwrap_or_else(PoisonError::into_inner).is_complete())
+    /// Fetches the next page in the background, to be taken.
+    fn fetch(&self, py: Python<'_>) -> PyResult<Call> {
+        let call = self.pages.fetch().map_err(|e| exception(py, &e))?;
+        Ok(Call::new(call, &self.client))
     }
+
+    /// The page that was fetched, once.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        self.pages.take().map(|page| list(py, page)).transpose()
+    }
+
+    fn is_over(&self) -> bool {
+        self.pages.is_over()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.pages.is_complete()
+    }
+}
+
+fn list(py: Python<'_>, page: Page) -> PyResult<Bound<'_, PyList>> {
+    let list = PyList::empty(py);
+    for json in page {
+        list.append(native(py, json.get())?)?;
+    }
+    Ok(list)
 }

@@ -1,6 +1,6 @@
 //! Terminals.
 
-use crate::call::wait;
+use crate::call::{Call, wait};
 use crate::client::{interruptible, timeout, to_json};
 use crate::error::exception;
 use crate::keep::Keep;
@@ -22,10 +22,13 @@ impl Pty {
         client: &opencode_core::Client,
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
-        let json = to_json(py, "pty", options)?;
-        let options = PtyOptions::from_json(&json).map_err(|e| exception(py, &e))?;
+        let options = pty_options(py, options)?;
         let pty = interruptible(py, CallOptions::default(), |call| client.pty_with(options, call))?;
         Ok(Pty { pty, _keep: Keep::new(client) })
+    }
+
+    pub(crate) fn inner(&self) -> &opencode_core::Pty {
+        &self.pty
     }
 
     pub(crate) fn connect(
@@ -67,6 +70,11 @@ impl Pty {
         interruptible(py, CallOptions::default(), |call| self.pty.kill(call))
     }
 
+    /// Begins to close the connection and returns at once.
+    fn begin_close(&self) {
+        self.pty.begin_close();
+    }
+
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.pty.close());
     }
@@ -103,5 +111,52 @@ impl Pty {
 impl Drop for Pty {
     fn drop(&mut self) {
         let _ = Python::try_attach(|py| py.detach(|| self.pty.close()));
+    }
+}
+
+fn pty_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<PtyOptions> {
+    let json = to_json(py, "pty", options)?;
+    PtyOptions::from_json(&json).map_err(|e| exception(py, &e))
+}
+
+/// A terminal that is made in the background.
+#[pyclass(frozen, module = "opencode._native")]
+pub(crate) struct PtyOpening {
+    opening: opencode_core::PtyOpening,
+    client: opencode_core::Client,
+    _keep: Keep,
+}
+
+impl PtyOpening {
+    pub(crate) fn start(
+        py: Python<'_>,
+        client: &opencode_core::Client,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let options = pty_options(py, options)?;
+        let opening = client.start_pty(options).map_err(|e| exception(py, &e))?;
+        Ok(PtyOpening { opening, client: client.clone(), _keep: Keep::new(client) })
+    }
+
+    fn wrap(&self, pty: opencode_core::Pty) -> Pty {
+        Pty { pty, _keep: Keep::new(&self.client) }
+    }
+}
+
+#[pymethods]
+impl PtyOpening {
+    /// Tells when the terminal is there, or why it cannot be made.
+    fn call(&self) -> Call {
+        Call::new(self.opening.call().clone(), &self.client)
+    }
+
+    /// The terminal, once.
+    fn take(&self) -> Option<Pty> {
+        self.opening.take().map(|pty| self.wrap(pty))
+    }
+
+    /// Ends the making; a terminal that was made already is given back.
+    fn cancel(&self) -> Option<Pty> {
+        self.opening.cancel().map(|pty| self.wrap(pty))
     }
 }

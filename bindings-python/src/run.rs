@@ -1,8 +1,8 @@
 //! Runs.
 
-use crate::call::wait;
+use crate::call::{Call, wait};
 use crate::client::timeout;
-use crate::decode::decode;
+use crate::decode::native;
 use crate::error::exception;
 use crate::keep::Keep;
 use opencode_core::{ErrorKind, PermissionReply, Update};
@@ -14,12 +14,13 @@ use std::time::Duration;
 #[pyclass(frozen, module = "opencode._native")]
 pub(crate) struct Run {
     run: opencode_core::Run,
+    client: opencode_core::Client,
     _keep: Keep,
 }
 
 impl Run {
     pub(crate) fn new(run: opencode_core::Run, client: &opencode_core::Client) -> Self {
-        Run { run, _keep: Keep::new(client) }
+        Run { run, client: client.clone(), _keep: Keep::new(client) }
     }
 }
 
@@ -104,6 +105,11 @@ impl Run {
         Ok(found.map(|detached| (detached.session_id, detached.message_id)))
     }
 
+    /// The same in the background.
+    fn start_detach(&self) -> Call {
+        Call::new(self.run.start_detach(), &self.client)
+    }
+
     #[getter]
     fn state(&self) -> &'static str {
         self.run.state().as_str()
@@ -136,9 +142,4 @@ fn convert<'py>(py: Python<'py>, update: &Update) -> PyResult<Bound<'py, PyAny>>
         dict.set_item("error", exception(py, error).into_value(py))?;
     }
     Ok(dict)
-}
-
-/// JSON that the core made.
-fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    decode(py, json.as_bytes()).map_err(pyo3::exceptions::PyValueError::new_err)
 }

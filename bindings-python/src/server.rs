@@ -1,6 +1,6 @@
 //! Servers that the program starts itself.
 
-use crate::call::wait;
+use crate::call::{Call, wait};
 use crate::client::{timeout, to_json};
 use crate::error::exception;
 use opencode_core::{ClientOptions, ServerOptions, ServerState};
@@ -76,6 +76,14 @@ impl Server {
 
     fn output(&self) -> String {
         self.server.output()
+    }
+
+    fn fd(&self, py: Python<'_>) -> PyResult<i64> {
+        self.server.fd().map_err(|e| exception(py, &e))
+    }
+
+    fn start_close(&self, py: Python<'_>) -> Call {
+        Call::alone(py.detach(|| self.server.start_close()))
     }
 
     fn close(&self, py: Python<'_>) {

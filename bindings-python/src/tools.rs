@@ -2,7 +2,7 @@
 
 use crate::call::wait;
 use crate::client::{interruptible, timeout, to_json};
-use crate::decode::decode;
+use crate::decode::native;
 use crate::error::exception;
 use crate::keep::Keep;
 use opencode_core::{AttachOptions, CallOptions, Error, ErrorKind, UsageOptions};
@@ -41,14 +41,18 @@ fn attach_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Attac
     AttachOptions::from_json(&json).map_err(|e| exception(py, &e))
 }
 
+pub(crate) fn usage_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<UsageOptions> {
+    let json = to_json(py, "usage", options)?;
+    UsageOptions::from_json(&json).map_err(|e| exception(py, &e))
+}
+
 pub(crate) fn usage<'py>(
     py: Python<'py>,
     client: &opencode_core::Client,
     session: &str,
     options: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let json = to_json(py, "usage", options)?;
-    let options = UsageOptions::from_json(&json).map_err(|e| exception(py, &e))?;
+    let options = usage_options(py, options)?;
     let work = |call: &CallOptions| client.usage(session, &options, call);
     let usage = interruptible(py, CallOptions::default(), work)?;
     native(py, &usage.to_json())
@@ -135,9 +139,4 @@ impl Drop for Replay {
     fn drop(&mut self) {
         let _ = Python::try_attach(|py| self.close(py));
     }
-}
-
-/// JSON that the core made, or the server.
-fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    decode(py, json.as_bytes()).map_err(pyo3::exceptions::PyValueError::new_err)
 }

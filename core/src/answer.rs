@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
-use ureq::http::HeaderMap;
+use ureq::http::{HeaderMap, HeaderValue};
 
 /// The successful answer to one operation. Cheap to clone: clones share the bytes.
 #[derive(Clone)]
@@ -36,6 +36,15 @@ impl Answer {
             inner.redactor = redactor;
         }
         self
+    }
+
+    /// The answer of what this library has done itself: JSON, or nothing.
+    pub(crate) fn made(operation: &str, json: String) -> Self {
+        let mut headers = HeaderMap::new();
+        if !json.is_empty() {
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+        }
+        Answer::new(operation, 200, headers, json.into_bytes())
     }
 
     /// The same answer with another JSON body.

@@ -6,15 +6,17 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mailbox::{Content, Face, Mailbox};
 use crate::signal::Signal;
-use crate::thread::caught;
+use crate::thread::{self, caught};
 use crate::worker::Pool;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An operation that runs in the background. Dropping it cancels nothing: the request goes its way.
+/// An operation that runs in the background. Dropping it cancels nothing: the request goes its way. Clones share it.
+#[derive(Clone)]
 pub struct Call<T = Answer> {
     shared: Arc<Shared<T>>,
+    signal: Arc<Signal>,
     token: CancelToken,
 }
 
@@ -49,6 +51,37 @@ impl<T: Clone + Send + 'static> Call<T> {
         operation: &str,
         work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
     ) -> Result<Self> {
+        let (call, job) = Call::make(signal, operation, work);
+        pool.submit(call.token.clone(), job)?;
+        Ok(call)
+    }
+
+    /// Does work on a thread of its own: where there is no client, and so no pool, or the work is the end of the pools.
+    pub(crate) fn alone(
+        name: &str,
+        signal: &Arc<Signal>,
+        operation: &str,
+        work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
+    ) -> Result<Self> {
+        let (call, job) = Call::make(signal, operation, work);
+        let shared = Arc::clone(&call.shared);
+        thread::start(name, job, move |error| shared.complete(Err(error)))?;
+        Ok(call)
+    }
+
+    /// A call that is over.
+    pub(crate) fn over(signal: &Arc<Signal>, operation: &str, result: Result<T>) -> Self {
+        let (call, job) = Call::make(signal, operation, move |_| result);
+        job();
+        call
+    }
+
+    /// A call, and the job that completes it; dropping the job completes it too.
+    pub(crate) fn make(
+        signal: &Arc<Signal>,
+        operation: &str,
+        work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
+    ) -> (Self, impl FnOnce() + Send + 'static) {
         let cell = Cell { result: None, is_taken: false };
         let shared = Arc::new(Shared {
             operation: operation.to_owned(),
@@ -57,11 +90,20 @@ impl<T: Clone + Send + 'static> Call<T> {
         let token = CancelToken::default();
         let completion = Completion(Arc::clone(&shared));
         let mine = token.clone();
-        pool.submit(token.clone(), move || {
+        let job = move || {
             let result = caught(|| work(&mine)).and_then(|result| result);
             completion.0.complete(result);
-        })?;
-        Ok(Call { shared, token })
+        };
+        (Call { shared, signal: Arc::clone(signal), token }, job)
+    }
+
+    /// A descriptor that is readable once the result is there, until it is taken: the client's own, or of a call
+    /// without a client one for itself. Watch it, and do nothing else with it.
+    ///
+    /// # Errors
+    /// `exhausted` when the system gives no descriptor.
+    pub fn fd(&self) -> Result<i64> {
+        self.signal.descriptor()
     }
 
     /// Whether the answer, or the error, is there. Makes no system call.
@@ -119,7 +161,7 @@ impl<T> Drop for Completion<T> {
     }
 }
 
-fn cancelled(operation: &str) -> Error {
+pub(crate) fn cancelled(operation: &str) -> Error {
     Error::new(ErrorKind::Cancelled, format!("{operation}: cancelled"))
         .with_operation(operation.to_owned())
 }

@@ -12,7 +12,14 @@ pub(crate) struct CancelToken(Arc<State>);
 
 /// Asks the host whether a blocking call shall end: Ctrl-C in Python is noticed by asking. Clones share it.
 #[derive(Clone)]
-pub struct Interrupt(Arc<dyn Fn() -> bool + Send + Sync>);
+pub struct Interrupt(Way);
+
+#[derive(Clone)]
+enum Way {
+    Ask(Arc<dyn Fn() -> bool + Send + Sync>),
+    /// A call in the background has a switch already.
+    Token(CancelToken),
+}
 
 impl Interrupt {
     /// How often the host is asked while a call blocks.
@@ -21,7 +28,21 @@ impl Interrupt {
     /// `ask` says true when the call shall end. It is called on the thread that blocks, every 64 ms and when a
     /// signal arrives.
     pub fn new(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Interrupt(Arc::new(ask))
+        Interrupt(Way::Ask(Arc::new(ask)))
+    }
+}
+
+impl Interrupt {
+    /// Whether it is the token of a call that was cancelled. The host is not asked.
+    pub(crate) fn is_thrown(&self) -> bool {
+        matches!(&self.0, Way::Token(token) if token.is_cancelled())
+    }
+
+    fn asks(&self) -> bool {
+        match &self.0 {
+            Way::Ask(ask) => ask(),
+            Way::Token(token) => token.is_cancelled(),
+        }
     }
 }
 
@@ -43,12 +64,26 @@ struct State {
 impl CancelToken {
     /// A token that is also thrown when the host says so.
     pub(crate) fn with_interrupt(interrupt: Option<Interrupt>) -> Self {
-        CancelToken(Arc::new(State { interrupt, ..State::default() }))
+        match interrupt {
+            Some(Interrupt(Way::Token(token))) => token,
+            interrupt => CancelToken(Arc::new(State { interrupt, ..State::default() })),
+        }
+    }
+
+    /// What makes a call that takes options use this very token.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        Interrupt(Way::Token(self.clone()))
+    }
+
+    /// A token of its own for one of several requests at the same time: it is thrown with this one.
+    pub(crate) fn child(&self) -> Self {
+        let parent = self.clone();
+        CancelToken::with_interrupt(Some(Interrupt::new(move || parent.is_cancelled())))
     }
 
     /// Asks the host, if it wants to be asked; true when the token is thrown now.
     pub(crate) fn ask(&self) -> bool {
-        if !self.is_cancelled() && self.0.interrupt.as_ref().is_some_and(|i| (i.0)()) {
+        if !self.is_cancelled() && self.0.interrupt.as_ref().is_some_and(Interrupt::asks) {
             self.cancel();
         }
         self.is_cancelled()
@@ -178,6 +213,16 @@ mod tests {
         let token = CancelToken::with_interrupt(Some(interrupt));
         assert!(!token.sleep(Duration::from_secs(600)));
         assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn options_carry_a_token_and_children_follow_it() {
+        let token = CancelToken::default();
+        let same = CancelToken::with_interrupt(Some(token.interrupt()));
+        let child = token.child();
+        assert!(!same.ask() && !child.ask());
+        token.cancel();
+        assert!(same.is_cancelled() && child.ask());
     }
 
     #[test]

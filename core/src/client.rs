@@ -1,5 +1,7 @@
 //! [`Client`]: a handle to one server.
 
+mod background;
+
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::caller::{Caller, closed, raw_route};
@@ -192,7 +194,7 @@ impl Client {
         self.start_work("request", Pace::Quick, work)
     }
 
-    fn start_work<T: Clone + Send + 'static>(
+    pub(crate) fn start_work<T: Clone + Send + 'static>(
         &self,
         operation: &str,
         pace: Pace,
@@ -339,7 +341,7 @@ impl Client {
     /// # Blocking
     /// Never more than five seconds, whatever the server does.
     pub fn doctor(&self) -> Diagnosis {
-        crate::doctor::examine(&self.0.caller)
+        crate::doctor::examine(&self.0.caller, &CancelToken::default())
     }
 
     /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection

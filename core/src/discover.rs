@@ -4,16 +4,18 @@ mod candidate;
 #[cfg(feature = "mdns")]
 mod mdns;
 
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::cancel::CancelToken;
 use crate::credentials::Credentials;
 use crate::dialect::{Dialect, Identity, identify};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::limits::after;
 use crate::thread::start_scoped;
 use crate::transport::Transport;
 use candidate::Candidate;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -94,6 +96,23 @@ impl Found {
 /// At most for `timeout`, whatever the servers and the network do. With mDNS always for half of it, at most five
 /// seconds: nobody knows how many will answer.
 pub fn discover(timeout: Duration) -> Vec<Found> {
+    search(timeout, &CancelToken::default())
+}
+
+/// Does what [`discover`] does in the background. The answer is a JSON list of [`Found`]. Its [`Call::fd`] tells when
+/// it is there, and cancelling it ends its threads.
+///
+/// # Errors
+/// `exhausted` when the system gives no thread.
+pub fn start_discover(timeout: Duration) -> Result<Call> {
+    const NAME: &str = "discover";
+    Call::alone("opencode-discover", &Arc::default(), NAME, move |token| {
+        let found: Vec<String> = search(timeout, token).iter().map(Found::to_json).collect();
+        Ok(Answer::made(NAME, format!("[{}]", found.join(","))))
+    })
+}
+
+fn search(timeout: Duration, token: &CancelToken) -> Vec<Found> {
     let until = after(timeout.min(LONGEST));
     let (sender, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
@@ -102,7 +121,7 @@ pub fn discover(timeout: Duration) -> Vec<Found> {
         for _ in 0..THREADS {
             let work = || {
                 while let Some(candidate) = next(&receiver) {
-                    if let Some(one) = probe(candidate, until) {
+                    if let Some(one) = probe(candidate, until, &token.child()) {
                         found.lock().unwrap_or_else(PoisonError::into_inner).push(one);
                     }
                 }
@@ -121,7 +140,7 @@ pub fn discover(timeout: Duration) -> Vec<Found> {
         };
         candidate::known().into_iter().for_each(&mut offer);
         #[cfg(feature = "mdns")]
-        mdns::browse((timeout / 2).min(LISTEN), &mut offer);
+        mdns::browse((timeout / 2).min(LISTEN), token, &mut offer);
         drop(sender);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -134,11 +153,11 @@ fn next(receiver: &Mutex<Receiver<Candidate>>) -> Option<Candidate> {
     receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-fn probe(candidate: Candidate, until: Instant) -> Option<Found> {
+fn probe(candidate: Candidate, until: Instant, token: &CancelToken) -> Option<Found> {
     let ask = |credentials: Option<&Credentials>| {
         let left = until.saturating_duration_since(Instant::now());
         let transport = Transport::new(candidate.base.clone(), credentials, &[], None, None)?;
-        identify(&transport, left, &CancelToken::default())
+        identify(&transport, left, token)
     };
     let (identity, needs_password) = match ask(None) {
         Ok(identity) => (Some(identity), false),

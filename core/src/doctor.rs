@@ -112,14 +112,13 @@ impl Check {
 }
 
 /// Does all checks within the budget.
-pub(crate) fn examine(caller: &Arc<Caller>) -> Diagnosis {
+pub(crate) fn examine(caller: &Arc<Caller>, token: &CancelToken) -> Diagnosis {
     let began = Instant::now();
     let until = after(BUDGET);
     let mut checks = Vec::new();
-    let token = CancelToken::default();
     let identity = caller
-        .begin("doctor", &token)
-        .and_then(|_waiting| identify(caller.transport(), FIRST, &token))
+        .begin("doctor", token)
+        .and_then(|_waiting| identify(caller.transport(), FIRST, token))
         .map_err(|error| if caller.is_closed() { closed("doctor") } else { error });
     let url = caller.transport().base().as_str();
     let has_password = caller.transport().has_credentials();
@@ -130,7 +129,7 @@ pub(crate) fn examine(caller: &Arc<Caller>) -> Diagnosis {
             checks.push(password(caller, has_password));
             checks.push(version_of(dialect, &version));
             if dialect == Dialect::One {
-                checks.extend(others(caller, until));
+                checks.extend(others(caller, until, token));
             }
         }
     }
@@ -219,7 +218,7 @@ fn version_of(dialect: Dialect, version: &str) -> Check {
 }
 
 /// What can be looked at at the same time.
-fn others(caller: &Arc<Caller>, until: Instant) -> Vec<Check> {
+fn others(caller: &Arc<Caller>, until: Instant, token: &CancelToken) -> Vec<Check> {
     const CHECKS: [fn(&Examiner<'_>) -> Check; 5] = [
         |examiner| examiner.directory(),
         |examiner| examiner.model(),
@@ -227,7 +226,7 @@ fn others(caller: &Arc<Caller>, until: Instant) -> Vec<Check> {
         |examiner| examiner.events(),
         |examiner| examiner.clock(),
     ];
-    let examiner = Examiner::new(caller, until);
+    let examiner = Examiner::new(caller, until, token);
     thread::scope(|scope| {
         let examiner = &examiner;
         let started: Vec<_> = CHECKS

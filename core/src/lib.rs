@@ -57,7 +57,7 @@ pub use cancel::Interrupt;
 pub use client::Client;
 pub use depth::{MAX_DEPTH, MAX_HANDED_DEPTH, check_depth, json_depth};
 pub use dialect::Dialect;
-pub use discover::{Found, Source, discover};
+pub use discover::{Found, Source, discover, start_discover};
 pub use doctor::{Check, CheckStatus, Diagnosis};
 pub use drift::{Change, Drift, Endpoint};
 pub use error::{Error, ErrorKind, Result};
@@ -66,8 +66,8 @@ pub use event_stream::{EventOptions, EventStream, Scope, StreamEvent};
 pub use json::Json;
 pub use log::{Level, Log, LogRecord};
 pub use options::{CallOptions, ClientOptions};
-pub use pages::{MessageOptions, Pages, SessionOptions};
-pub use pty::{Pty, PtyOptions};
+pub use pages::{MessageOptions, PageFetcher, Pages, SessionOptions};
+pub use pty::{Pty, PtyOpening, PtyOptions};
 pub use replay::Replay;
 pub use run::{
     CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
@@ -75,7 +75,5 @@ pub use run::{
     Tokens, Update, WhenBusy, wait_until_sent,
 };
 pub use server::{Server, ServerOptions, ServerState};
-#[doc(hidden)]
-pub use thread::aside;
 pub use tui::TuiControl;
 pub use usage::{Share, Usage, UsageOptions};

@@ -1,7 +1,7 @@
 //! [`ClientOptions`] and [`CallOptions`]: how a client, or one call of it, is set up.
 
 use crate::base_url::BaseUrl;
-use crate::cancel::Interrupt;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -250,6 +250,11 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
+    /// Those of a call in the background: its token ends it.
+    pub(crate) fn within(token: &CancelToken) -> Self {
+        CallOptions { interrupt: Some(token.interrupt()), ..CallOptions::default() }
+    }
+
     /// Reads the JSON object of a binding: `timeout_ms`, `directory`, `workspace`, `max_retries`, `headers`.
     ///
     /// # Errors

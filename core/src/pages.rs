@@ -1,10 +1,12 @@
 //! [`Pages`]: long lists, page by page, newest first.
 
+mod fetcher;
 mod messages;
 mod sessions;
 
+use crate::cancel::Interrupt;
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::options::CallOptions;
 use messages::MessagePages;
 use serde::de::DeserializeOwned;
@@ -14,6 +16,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 
+pub use fetcher::PageFetcher;
 pub use messages::MessageOptions;
 pub use sessions::SessionOptions;
 
@@ -57,11 +60,16 @@ impl<T> Pages<T> {
         Pages { pager: self.pager, ready: self.ready, kind: PhantomData }
     }
 
+    /// The same list, its pages fetched in the background.
+    pub fn in_background(self) -> PageFetcher {
+        PageFetcher::new(self.untyped())
+    }
+
     /// The next page, in JSON: what the bindings hand to their hosts. `None` at the end. Blocks for one request, for
     /// a few where the server cannot write a page down.
     ///
     /// # Errors
-    /// As for the requests; it is the end of the list.
+    /// As for the requests; but for `cancelled` it is the end of the list.
     pub fn next_page(&mut self, options: &CallOptions) -> Result<Option<Vec<Box<RawValue>>>> {
         if !self.ready.is_empty() {
             return Ok(Some(std::mem::take(&mut self.ready).into()));
@@ -117,8 +125,11 @@ impl Pager {
             let page = match fetched {
                 Ok(page) => page,
                 Err(error) => {
-                    // Whoever ignores it must not get it for ever.
-                    self.is_done = true;
+                    // A page whose request was cancelled is asked for again, whatever that looks like here.
+                    let is_cancelled = error.kind() == ErrorKind::Cancelled
+                        || options.interrupt.as_ref().is_some_and(Interrupt::is_thrown);
+                    // Whoever ignores an error must not get it for ever.
+                    self.is_done = !is_cancelled;
                     return Err(error);
                 }
             };

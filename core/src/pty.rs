@@ -1,6 +1,7 @@
 //! [`Pty`]: a program in a terminal on the server's machine.
 
 mod link;
+mod opening;
 mod options;
 mod state;
 
@@ -12,6 +13,7 @@ use crate::signal::Signal;
 use crate::thread::{self, caught};
 use crate::worker::{Pool, join};
 use link::{Dialect, Info, Link};
+pub use opening::PtyOpening;
 pub use options::PtyOptions;
 use serde_json::{Map, json};
 use state::{End, Input, Screen};
@@ -276,12 +278,19 @@ impl Pty {
     /// # Errors
     /// Those of a request; `not_found` when it is gone already.
     pub fn kill(&self, options: &CallOptions) -> Result<()> {
-        let link = &self.shared.link;
-        let token = CancelToken::with_interrupt(options.interrupt.clone());
-        let arguments = link.arguments(Map::new());
-        link.caller.call(link.dialect().remove(), &arguments, options, &token)?;
-        link.screen.finish(End::Removed);
-        Ok(())
+        self.shared.kill(options)
+    }
+
+    /// What kills it later, wherever the handle is then.
+    pub(crate) fn killer(&self) -> impl FnOnce(&CallOptions) -> Result<()> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |options| shared.kill(options)
+    }
+
+    /// Begins to close the connection and returns at once; [`close`](Self::close) waits for the end of it, which
+    /// takes a moment.
+    pub fn begin_close(&self) {
+        self.shared.end(End::Closed);
     }
 
     /// Closes the connection and joins the thread, within a second. The program goes on. What was printed so
@@ -312,6 +321,15 @@ impl Shared {
         if self.link.screen.enter(input)? {
             (self.link.wake_writer)();
         }
+        Ok(())
+    }
+
+    fn kill(&self, options: &CallOptions) -> Result<()> {
+        let link = &self.link;
+        let token = CancelToken::with_interrupt(options.interrupt.clone());
+        let arguments = link.arguments(Map::new());
+        link.caller.call(link.dialect().remove(), &arguments, options, &token)?;
+        link.screen.finish(End::Removed);
         Ok(())
     }
 

@@ -21,6 +21,8 @@ mod transcript;
 mod unsent;
 mod update;
 
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
 use engine::{Engine, RunId};
@@ -50,6 +52,7 @@ pub struct Run {
     id: RunId,
     state: Arc<RunState>,
     inbox: Arc<Inbox>,
+    signal: Arc<Signal>,
 }
 
 /// What another process needs to pick a run up: the session and the user message.
@@ -72,7 +75,8 @@ impl Run {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
         engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state), pending));
-        Ok(Run { id, state, inbox: Arc::clone(engine.inbox()) })
+        let (inbox, signal) = (Arc::clone(engine.inbox()), Arc::clone(signal));
+        Ok(Run { id, state, inbox, signal })
     }
 
     /// The state, and everything that happened since the last poll: both as they were at one moment, so that `done`
@@ -200,29 +204,28 @@ impl Run {
     /// # Errors
     /// The error of a run that failed; `timeout` when it is not sent in time, and the run goes on.
     pub fn detach(&self, timeout: Duration) -> Result<Detached> {
-        let is_sent = self
-            .state
+        self.state
             .wait(Some(timeout), |inner| (inner.is_sent || inner.outcome.is_some()).then_some(()));
-        let inner = self.state.read();
-        if let Some(error) = inner.outcome.as_ref().and_then(|outcome| outcome.error.clone()) {
-            return Err(error);
-        }
-        match &inner.session {
-            Some(session_id) if is_sent.is_some() => {
-                let detached = Detached {
-                    session_id: session_id.clone(),
-                    message_id: inner.message_id.clone(),
-                };
-                drop(inner);
-                self.inbox.push(Message::Detach(self.id));
-                Ok(detached)
+        leave(&self.state, &self.inbox, self.id, timeout)
+    }
+
+    /// Does what [`detach`](Self::detach) does, in the background: the call is over once the prompt is sent, or the run
+    /// is over. The answer is JSON: `{"sessionID": ..., "messageID": ...}`. Cancelling it leaves the run as it is.
+    pub fn start_detach(&self) -> Call {
+        const NAME: &str = "run.detach";
+        let (state, inbox, id) = (Arc::clone(&self.state), Arc::clone(&self.inbox), self.id);
+        let (call, job) = Call::make(&self.signal, NAME, move |token| {
+            if token.is_cancelled() {
+                return Err(crate::call::cancelled(NAME));
             }
-            _ => {
-                let text =
-                    format!("run: not sent within {} ms; {}", timeout.as_millis(), inner.why);
-                Err(Error::new(ErrorKind::Timeout, text).with_operation("run"))
-            }
+            let Detached { session_id, message_id } = leave(&state, &inbox, id, Duration::ZERO)?;
+            let json = serde_json::json!({ "sessionID": session_id, "messageID": message_id });
+            Ok(Answer::made(NAME, json.to_string()))
+        });
+        if let Some(job) = self.state.when_sent(Box::new(job)) {
+            job();
         }
+        call
     }
 
     /// What is known of the run as one JSON object: what the bindings hand to their hosts.
@@ -262,6 +265,27 @@ impl Run {
     /// Blocks until the run is over, at most for `timeout`; whether it is.
     pub fn is_over_within(&self, timeout: Option<Duration>) -> bool {
         self.state.wait(timeout, |inner| inner.outcome.is_some().then_some(())).is_some()
+    }
+}
+
+/// Leaves a run that is sent to the server.
+fn leave(state: &RunState, inbox: &Inbox, id: RunId, waited: Duration) -> Result<Detached> {
+    let inner = state.read();
+    if let Some(error) = inner.outcome.as_ref().and_then(|outcome| outcome.error.clone()) {
+        return Err(error);
+    }
+    match &inner.session {
+        Some(session_id) if inner.is_sent || inner.outcome.is_some() => {
+            let detached =
+                Detached { session_id: session_id.clone(), message_id: inner.message_id.clone() };
+            drop(inner);
+            inbox.push(Message::Detach(id));
+            Ok(detached)
+        }
+        _ => {
+            let text = format!("run: not sent within {} ms; {}", waited.as_millis(), inner.why);
+            Err(Error::new(ErrorKind::Timeout, text).with_operation("run"))
+        }
     }
 }
 

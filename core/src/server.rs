@@ -11,6 +11,8 @@ mod state;
 pub use options::ServerOptions;
 pub use state::ServerState;
 
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::options::{CallOptions, ClientOptions};
@@ -38,7 +40,7 @@ const END: Duration = Duration::from_secs(15);
 pub struct Server {
     shared: Arc<Shared>,
     plan: Arc<Plan>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// The process that started it: in a copy made by fork, nothing here ends the server.
     owner: u32,
 }
@@ -80,12 +82,23 @@ impl Server {
         let work = move || launch::run(&mine, &work);
         let thread = thread::start("opencode-server", work, move |error| fallen.fall(error))?;
         let owner = std::process::id();
-        Ok(Server { shared, plan, thread: Mutex::new(Some(thread)), owner })
+        Ok(Server { shared, plan, thread: Arc::new(Mutex::new(Some(thread))), owner })
     }
 
-    /// How far it is. Never blocks and makes no system call.
+    /// How far it is. Never blocks, and makes no system call when nothing is new.
     pub fn poll(&self) -> ServerState {
+        // First: what changes between the two is seen the next time.
+        self.shared.seen();
         self.shared.phase()
+    }
+
+    /// A descriptor that is readable while there is something new: another state, or the end of what
+    /// [`start_close`](Self::start_close) began. Polling clears it. Watch it, and do nothing else with it.
+    ///
+    /// # Errors
+    /// `exhausted` when the system gives no descriptor.
+    pub fn fd(&self) -> Result<i64> {
+        self.shared.signal.descriptor()
     }
 
     /// Blocks while it is starting, at most for `timeout`; gives how far it is then.
@@ -164,35 +177,36 @@ impl Server {
             self.shared.begin_close_in_copy();
             return;
         }
-        if self.poll() == ServerState::Ready {
-            self.settle();
+        end(&self.shared, &self.plan, &self.thread);
+    }
+
+    /// Does what [`close`](Self::close) does, in the background; the call is over when nothing of the server is left.
+    /// Dropping the call cancels nothing, and neither does cancelling it.
+    pub fn start_close(&self) -> Call {
+        const NAME: &str = "server.close";
+        let signal = &self.shared.signal;
+        let over = || Call::over(signal, NAME, Ok(Answer::made(NAME, String::new())));
+        if self.owner != std::process::id() {
+            self.shared.begin_close_in_copy();
+            return over();
         }
-        self.shared.begin_close();
-        if !self.shared.wait_gone(END) {
-            // The keeper that should have done it was killed.
-            Keeper::sweep(&self.plan.mark);
-            if !self.shared.wait_gone(END) {
-                return;
-            }
-        }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
+        let parts = (Arc::clone(&self.shared), Arc::clone(&self.plan), Arc::clone(&self.thread));
+        let work = move |_: &_| {
+            let (shared, plan, thread) = parts;
+            end(&shared, &plan, &thread);
+            Ok(Answer::made(NAME, String::new()))
+        };
+        Call::alone("opencode-close", signal, NAME, work).unwrap_or_else(|_| {
+            // A system that gives no thread gets it done here.
+            self.close();
+            over()
+        })
     }
 
     /// For the child after a fork: lets go of what would keep the server alive when the parent is killed.
     pub fn leave_to_parent(&self) {
         if self.owner != std::process::id() {
             self.shared.begin_close_in_copy();
-        }
-    }
-
-    fn settle(&self) {
-        let options = CallOptions { timeout: Some(SETTLE), ..CallOptions::default() };
-        if let Ok(client) = self.client() {
-            // When it does not answer there is nothing left to be nice to.
-            let _ = client.call_json("global.dispose", "", &options);
         }
     }
 
@@ -206,6 +220,30 @@ impl Server {
             }
             ServerState::Failed | ServerState::Closed => Err(self.error().unwrap_or_else(closed)),
         }
+    }
+}
+
+/// Ends a server, and waits until nothing of it is left.
+fn end(shared: &Arc<Shared>, plan: &Arc<Plan>, thread: &Mutex<Option<JoinHandle<()>>>) {
+    if shared.phase() == ServerState::Ready
+        && let Some(url) = shared.url()
+        && let Ok(client) = Client::new(client_options(plan, url))
+    {
+        let options = CallOptions { timeout: Some(SETTLE), ..CallOptions::default() };
+        // When it does not answer there is nothing left to be nice to.
+        let _ = client.call_json("global.dispose", "", &options);
+    }
+    shared.begin_close();
+    if !shared.wait_gone(END) {
+        // The keeper that should have done it was killed.
+        Keeper::sweep(&plan.mark);
+        if !shared.wait_gone(END) {
+            return;
+        }
+    }
+    let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(thread) = thread {
+        let _ = thread.join();
     }
 }
 

@@ -59,18 +59,6 @@ pub(crate) fn start_scoped<'scope, T: Send + 'scope>(
         .map_err(|e| Error::exhausted("thread", e))
 }
 
-/// For bindings: does work beside the host's thread and hands over what it gave, or the panic as an error.
-///
-/// # Errors
-/// As for any thread: `exhausted` when the system gives none.
-#[doc(hidden)]
-pub fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-    done: impl FnOnce(Result<T>) + Send + 'static,
-) -> Result<()> {
-    start("opencode-aside", move || done(caught(work)), drop).map(drop)
-}
-
 /// Does work in which there may be a bug, of ours or in a function of the host: a panic becomes an error.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {

@@ -419,7 +419,7 @@ def test_cancelling_ends_the_request():
                     task.cancel()
                 done = await asyncio.gather(*tasks, return_exceptions=True)
                 assert {type(result) for result in done} == {asyncio.CancelledError}
-                assert not client._waker._waiting
+                assert not client._waker._loops
 
     asyncio.run(main())
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import types as types
-    from ._async import AsyncCall, AsyncClient, AsyncRun
+    from ._async import AsyncClient, AsyncRun
+    from ._async_call import AsyncCall
+    from ._async_discover import discover_async
     from ._async_pty import AsyncPty
     from ._async_server import AsyncServer
     from ._discover import Check, Diagnosis, Found, discover
@@ -74,6 +76,7 @@ __all__ = [
     "attach",
     "attach_bytes",
     "discover",
+    "discover_async",
     *_errors.__all__,
 ]
 
@@ -93,6 +96,7 @@ _LATER = {
     "TuiControl": "._tui",
     "Usage": "._usage",
     "discover": "._discover",
+    "discover_async": "._async_discover",
 }
 
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 
+from ._async_call import AsyncCall, settled
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
 from ._client import ClientBase, arguments_of, function_of, pairs_of, prompt_of, tell
 from ._drift import Drift
 from ._errors import APITimeoutError
-from ._generic import Answer, Generic
 from ._options import call_options, options
 from ._events import EventStream
-from ._pages import Pages
 from ._run import Detached, Reply, Run, Update, not_finished
+from ._waker import Waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Mapping
-    from typing import Any, Literal
+    from collections.abc import AsyncIterator, Mapping
+    from typing import Any
+
+    from . import _native
 
     from ._async_pty import AsyncPty
     from ._call_types import AsyncStarter
@@ -39,94 +40,6 @@ else:
 
     class AsyncStarter:
         """What type checkers know of `start` stands in a stub."""
-
-
-class _Waker:
-    """Lets coroutines wait for what only the client's descriptor tells."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
-        # Everything that can make the descriptor readable: what is not taken would keep it so.
-        self._handles: weakref.WeakSet[AsyncCall[Any] | AsyncRun | AsyncEventStream | AsyncPty] = (
-            weakref.WeakSet()
-        )
-
-    def add(self, handle: AsyncCall[Any] | AsyncRun | AsyncEventStream | AsyncPty) -> None:
-        self._handles.add(handle)
-
-    async def until(self, is_met: Callable[[], bool]) -> None:
-        if is_met():
-            return
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        self._waiting[future] = is_met
-        if self._loop is not loop:
-            self.unwatch()
-            loop.add_reader(self._client.fileno(), self.look)
-            self._loop = loop
-        try:
-            # Between the first look and the watch something may have come.
-            if not is_met():
-                await future
-        finally:
-            self._waiting.pop(future, None)
-            if not self._waiting:
-                self.unwatch()
-
-    def look(self) -> None:
-        """Takes what is there, and wakes who waited for it."""
-        for handle in list(self._handles):
-            handle._take()
-        for future, is_met in list(self._waiting.items()):
-            if not future.done() and is_met():
-                future.set_result(None)
-
-    def unwatch(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(self._client.fileno())
-        self._loop = None
-
-
-class AsyncCall(Generic[Answer]):
-    """An operation in the background. Made by `AsyncClient.start`; awaiting it gives its answer."""
-
-    def __init__(self, call: Call[Answer], client: AsyncClient) -> None:
-        self._call = call
-        self._client = client
-        self._is_taken = False
-        client._waker.add(self)
-
-    def _take(self) -> bool:
-        # Once: every look would read the whole answer again.
-        if not self._is_taken and self._call.poll() == "done":
-            self._is_taken = self._call.wait(0)
-        return self._is_taken
-
-    async def result(self) -> Answer:
-        """The answer of the operation; raises what it raised."""
-        await self._client._waker.until(self._take)
-        return self._call.result(0)
-
-    def __await__(self) -> Generator[Any, Any, Answer]:
-        return self.result().__await__()
-
-    async def wait(self, timeout: float | None = None) -> bool:
-        """Waits until the result is there, at most `timeout` seconds; whether it is."""
-        try:
-            await asyncio.wait_for(self._client._waker.until(self._take), timeout)
-        except asyncio.TimeoutError:
-            return False
-        return True
-
-    def poll(self) -> Literal["pending", "done"]:
-        """Whether the result is there. Never blocks; awaiting the call then gives it at once."""
-        return self._call.poll()
-
-    def cancel(self) -> None:
-        """Ends the request, whatever it waits for."""
-        self._call.cancel()
 
 
 class AsyncRun:
@@ -222,14 +135,11 @@ class AsyncRun:
         self._run.reply_question(id, answers)
 
     async def detach(self) -> Detached:
-        """Leaves the run to the server, once its prompt is sent."""
-        while True:
-            try:
-                # In slices: a thread that waits for ever would keep a loop that is over from ending.
-                return await asyncio.to_thread(self._run.detach, 0.5)
-            except APITimeoutError:
-                if self._is_over():
-                    raise
+        """Leaves the run to the server, once its prompt is sent. Raises why the run failed.
+
+        Cancelling the task leaves the run as it is.
+        """
+        return Detached(**await self._client._settle(self._run._native.start_detach(), "run"))
 
 
 class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
@@ -241,13 +151,13 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
             ...
     """
 
-    def __init__(self, *args: Any, **given: Any) -> None:
-        super().__init__(*args, **given)
-        self._waker = _Waker(self)
+    def _open(self, settings: dict[str, Any]) -> None:
+        super()._open(settings)
+        self._waker = Waker(self._native.fd)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._waker = _Waker(self)
+    async def _settle(self, native: _native.Call, name: str, raw: bool = False) -> Any:
+        call: Call[Any] = Call(native, name, raw, self._drain)
+        return await settled(AsyncCall(call, self._waker))
 
     async def call(
         self,
@@ -261,17 +171,16 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
         extra_headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Does an operation by its name and gives its answer. Cancelling the task ends the request."""
-        return await self._settle(
-            self.start(
-                operation,
-                arguments,
-                timeout=timeout,
-                directory=directory,
-                workspace=workspace,
-                max_retries=max_retries,
-                extra_headers=extra_headers,
-            )
+        call: AsyncCall[Any] = self.start(
+            operation,
+            arguments,
+            timeout=timeout,
+            directory=directory,
+            workspace=workspace,
+            max_retries=max_retries,
+            extra_headers=extra_headers,
         )
+        return await settled(call)
 
     async def call_raw(
         self,
@@ -295,13 +204,13 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
             extra_headers=extra_headers,
             raw=True,
         )
-        return await self._settle(call)
+        return await settled(call)
 
     if not TYPE_CHECKING:
 
         def start(self, operation, *args, **given):
             """Does an operation in the background and returns at once. Takes what `Client.start` takes."""
-            return AsyncCall(Call(*self._start(operation, args, given), self._drain), self)
+            return AsyncCall(Call(*self._start(operation, args, given), self._drain), self._waker)
 
     async def request(
         self,
@@ -320,8 +229,7 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
         """Sends a request that this version does not know as an operation. Cancelling the task ends it."""
         settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
         native = self._native.start_request(method, path, (pairs_of(query), body), settings)
-        call: Call[Any] = Call(native, "request", raw, self._drain)
-        return await self._settle(AsyncCall(call, self))
+        return await self._settle(native, "request", raw)
 
     async def drift(self, *, timeout: float | None = None) -> Drift:
         """Compares what the server says it can do with the operations that this package knows."""
@@ -356,11 +264,11 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
     def messages(self, session: str, *, page: int | None = None) -> AsyncPages[MessageWithParts]:
         """The messages of a session, newest first, for `async for`. See `Client.messages`."""
         native = self._native.messages(session, options({"page": page}))
-        return AsyncPages(Pages(native, self._drain))
+        return AsyncPages(native, self._drain, self._waker)
 
     def sessions(self, **given: Any) -> AsyncPages[GlobalSession]:
         """The sessions, the one that changed last first, for `async for`. Takes the names of `Client.sessions`."""
-        return AsyncPages(Pages(self._native.sessions(options(given)), self._drain))
+        return AsyncPages(self._native.sessions(options(given)), self._drain, self._waker)
 
     if TYPE_CHECKING:
 
@@ -369,9 +277,9 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
             """The operations on terminals; awaiting a call of it starts a program in one."""
 
     async def _pty(self, given: dict[str, Any]) -> AsyncPty:
-        from ._async_pty import AsyncPty
+        from ._async_pty import opened
 
-        return AsyncPty(await asyncio.to_thread(self._native.pty, given), self)
+        return await opened(self, given)
 
     def pty_connect(self, id: str, **given: Any) -> AsyncPty:
         """Connects to a terminal that exists, and returns at once. Takes the names of `Client.pty_connect`."""
@@ -391,11 +299,11 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
         from ._usage import usage_of
 
         given = options({"tree": tree, "messages": messages, "directory": directory})
-        return usage_of(await asyncio.to_thread(self._native.usage, session, given))
+        return usage_of(await self._settle(self._native.start_usage(session, given), "usage"))
 
     async def tui_prompt(self, text: str) -> None:
         """Types a prompt into every attached terminal interface and submits it."""
-        await asyncio.to_thread(self._native.tui_prompt, text)
+        await self._settle(self._native.start_tui_prompt(text), "tui_prompt")
 
     def tui_control(self) -> AsyncTuiControl:
         """The requests of a terminal interface that is controlled by programs."""
@@ -407,18 +315,21 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
         """Looks what works and what does not, as `Client.doctor`; never more than five seconds."""
         from ._discover import Diagnosis
 
-        return Diagnosis(await asyncio.to_thread(self._native.doctor))
+        return Diagnosis(await self._settle(self._native.start_doctor(), "doctor"))
 
     async def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.
 
-        Prompts that are not sent yet get a second before that; what is lost all the same is a RuntimeWarning.
+        Prompts that are not sent yet get a second before that; what is lost all the same is a RuntimeWarning. Who is
+        cancelled waits no longer; the client is closed all the same.
         """
-        lost = await asyncio.to_thread(self._native.close)
-        # Who waits for what will not come any more is told.
-        self._waker.look()
-        self._waker.unwatch()
-        self._flush()
+        closing: Call[str | None] = Call(self._native.start_close(), "close", False)
+        try:
+            lost = await AsyncCall(closing, self._waker).result()
+        finally:
+            # Who waits for what will not come any more is told.
+            self._waker.look()
+            self._flush()
         tell(lost)
 
     async def __aenter__(self) -> AsyncClient:
@@ -426,13 +337,6 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    async def _settle(self, call: AsyncCall[Answer]) -> Answer:
-        try:
-            return await call.result()
-        except asyncio.CancelledError:
-            call.cancel()
-            raise
 
     def _operation(self, name: str, positional: tuple[str, ...], doc: str) -> Any:
         async def operation(

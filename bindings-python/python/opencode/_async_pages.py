@@ -2,49 +2,71 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from ._async_call import AsyncCall
+from ._call import Call
 from ._generic import Generic, Item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-    from ._pages import Pages
+    from . import _native
+    from ._log import Drain
+    from ._waker import Waker
+
+
+class _Fetch:
+    """A page on its way, for all who wait for it."""
+
+    def __init__(self, call: AsyncCall[Any]) -> None:
+        self.call = call
+        self.waiting = 0
 
 
 class AsyncPages(Generic[Item]):
-    """`Pages` for `async for`. Pages are fetched in a thread of the event loop's own pool."""
+    """`Pages` for `async for`. Cancelling who waits for a page ends its request; no page is lost or doubled by it."""
 
-    def __init__(self, pages: Pages[Item]) -> None:
-        self._pages = pages
+    def __init__(self, native: _native.Pages, drain: Drain | None, waker: Waker) -> None:
+        self._native = native
+        self._drain = drain
+        self._waker = waker
         self._page: Iterator[Item] = iter(())
-        # Outlives a task that is cancelled while it waits: its page would be lost.
-        self._fetch: asyncio.Task[list[Item] | None] | None = None
+        self._fetch: _Fetch | None = None
 
     def __aiter__(self) -> AsyncPages[Item]:
         return self
 
     async def __anext__(self) -> Item:
-        for item in self._page:
-            return item
+        while True:
+            for item in self._page:
+                return item
+            # A page stays where it is until it is taken, whatever happened to who waited for it.
+            page = self._native.take()
+            if page is not None:
+                self._page = iter(page)
+            elif self._native.is_over():
+                raise StopAsyncIteration
+            else:
+                await self._fetched()
+
+    async def _fetched(self) -> None:
         if self._fetch is None:
-            fetch = asyncio.to_thread(self._pages._native.next_page)
-            self._fetch = asyncio.ensure_future(fetch)
-        fetching = self._fetch
+            native = self._native.fetch()
+            self._fetch = _Fetch(AsyncCall(Call(native, "pages", False, self._drain), self._waker))
+        fetch = self._fetch
+        fetch.waiting += 1
         try:
-            page = await asyncio.shield(fetching)
+            await fetch.call.result()
         finally:
-            if fetching.done() and self._fetch is fetching:
+            fetch.waiting -= 1
+            if not fetch.waiting:
+                # Nobody waits for it any more. One that is over stays as it is.
+                fetch.call.cancel()
+            if self._fetch is fetch and fetch.call.poll() == "done":
                 self._fetch = None
-            if self._pages._drain is not None:
-                self._pages._drain()
-        if page is None:
-            raise StopAsyncIteration
-        self._page = iter(page)
-        return next(self._page)
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing was left out so far."""
-        return self._pages.is_complete
+        return self._native.is_complete()

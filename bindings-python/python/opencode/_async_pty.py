@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from ._async_call import AsyncCall, settled
+from ._call import Call
 from ._pty import PtyBase
 
 TYPE_CHECKING = False
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import _native
+    from ._async import AsyncClient
 
 
 class AsyncPty(PtyBase):
@@ -38,14 +41,34 @@ class AsyncPty(PtyBase):
 
     async def kill(self) -> None:
         """Ends the program and makes the server forget the terminal."""
-        await asyncio.to_thread(self._native.kill)
+        native = self._client._native.start_pty_kill(self._native)
+        call: Call[None] = Call(native, "pty.kill", False, self._client._drain)
+        await settled(AsyncCall(call, self._client._waker))
 
     async def close(self) -> None:
-        """Closes the connection, within a second. The program goes on."""
-        await asyncio.to_thread(self._native.close)
+        """Closes the connection. The program goes on."""
+        self._native.begin_close()
+        # Who reads is told that nothing more will come.
+        self._client._waker.look()
 
     async def __aenter__(self) -> AsyncPty:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def opened(client: AsyncClient, given: dict[str, Any]) -> AsyncPty:
+    """Starts a program in a terminal. Cancelled, it leaves none behind."""
+    opening = client._native.start_pty(given)
+    call: AsyncCall[None] = AsyncCall(Call(opening.call(), "pty", False, client._drain), client._waker)
+    try:
+        await call.result()
+    except asyncio.CancelledError:
+        made = opening.cancel()
+        if made is not None:
+            client._native.start_pty_kill(made)
+        raise
+    taken = opening.take()
+    assert taken is not None
+    return AsyncPty(taken, client)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
-    from ._async import AsyncCall, AsyncClient
+    from ._async import AsyncClient
+    from ._async_call import AsyncCall
 
 
 class AsyncTuiControl:

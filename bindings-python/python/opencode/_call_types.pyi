@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
-from ._async import AsyncCall
+from ._async_call import AsyncCall
 from ._call import Call, RawResponse
 
 _Given = ParamSpec("_Given")

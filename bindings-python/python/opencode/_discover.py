@@ -51,10 +51,10 @@ class Diagnosis(_Record):
     @property
     def checks(self) -> list[Check]:
         """What was looked at; what needs a server that was not found is left out."""
-        return [Check(check) for check in self._data["checks"]]
+        return [Check(check) for check in self["checks"]]
 
     def __str__(self) -> str:
-        return str(self._data["text"])
+        return str(self["text"])
 
 
 def discover(timeout: float = 2.0) -> list[Found]:
@@ -62,6 +62,6 @@ def discover(timeout: float = 2.0) -> list[Found]:
 
     They come from OPENCODE_BASE_URL, the default port of this machine, the background service of OpenCode 2.x, and
     mDNS (`opencode serve --mdns`), which is given half of the time. `version` and `dialect` are None when only those who know the password
-    are told. With asyncio: `await asyncio.to_thread(opencode.discover)`.
+    are told. With asyncio: `await opencode.discover_async()`.
     """
     return [Found(found) for found in _native.discover(timeout)]

@@ -2,6 +2,7 @@
 
 use super::Source;
 use super::candidate::Candidate;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::limits::after;
 use crate::mask::Blocked;
 use mdns_sd::{ScopedIp, ServiceDaemon, ServiceEvent};
@@ -14,17 +15,23 @@ const PREFIX: &str = "opencode-";
 /// How long its thread may take to end; it is woken at once.
 const END: Duration = Duration::from_secs(1);
 
-/// Listens for so long, and offers what is announced. A system without multicast gives nothing.
-pub(super) fn browse(time: Duration, offer: &mut impl FnMut(Candidate)) {
+/// Listens for so long, unless the token is thrown, and offers what is announced. A system without multicast gives
+/// nothing.
+pub(super) fn browse(time: Duration, token: &CancelToken, offer: &mut impl FnMut(Candidate)) {
     let until = after(time);
     let blocked = Blocked::begin();
     let daemon = ServiceDaemon::new();
     drop(blocked);
     let Ok(daemon) = daemon else { return };
     if let Ok(events) = daemon.browse(TYPE) {
-        loop {
+        while !token.is_cancelled() {
             let left = until.saturating_duration_since(Instant::now());
-            let Ok(event) = events.recv_timeout(left) else { break };
+            let Ok(event) = events.recv_timeout(left.min(Interrupt::PERIOD)) else {
+                if left.is_zero() || events.is_disconnected() {
+                    break;
+                }
+                continue;
+            };
             if let ServiceEvent::ServiceResolved(service) = event
                 && service.fullname.starts_with(PREFIX)
             {
@@ -84,7 +91,7 @@ mod tests {
         let mut offered = Vec::new();
         let until = Instant::now() + Duration::from_secs(60);
         while offered.is_empty() && Instant::now() < until {
-            browse(Duration::from_secs(2), &mut |candidate: Candidate| {
+            browse(Duration::from_secs(2), &CancelToken::default(), &mut |candidate: Candidate| {
                 offered.push(candidate.key())
             });
         }

@@ -16,11 +16,13 @@ const SKEW: u64 = 60;
 pub(super) struct Examiner<'a> {
     caller: &'a Caller,
     until: Instant,
+    /// Ends all checks; each request has a child of it.
+    token: &'a CancelToken,
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(caller: &'a Caller, until: Instant) -> Self {
-        Examiner { caller, until }
+    pub(super) fn new(caller: &'a Caller, until: Instant, token: &'a CancelToken) -> Self {
+        Examiner { caller, until, token }
     }
 
     /// The directory of the client, as the server sees it.
@@ -139,7 +141,7 @@ impl<'a> Examiner<'a> {
         let left = self.left();
         let limits =
             Limits { connect: left, total: Some(left), idle: Some(left), ..Limits::default() };
-        let token = CancelToken::default();
+        let token = self.token.child();
         let _waiting = self.caller.begin("doctor", &token)?;
         let mut stream = self.caller.open("event.subscribe", "", limits, &token)?;
         Ok(stream.next_event()?.is_some())
@@ -156,7 +158,7 @@ impl<'a> Examiner<'a> {
             max_retries: Some(0),
             ..CallOptions::default()
         };
-        self.caller.call(operation, arguments, &options, &CancelToken::default())
+        self.caller.call(operation, arguments, &options, &self.token.child())
     }
 
     /// Without the moment that ending a thread takes.

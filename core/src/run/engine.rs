@@ -670,6 +670,7 @@ fn end(slot: &mut Slot, error: Error) {
 /// Shows the host what a step brought.
 fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
     let machine = &slot.machine;
+    let mut jobs = Vec::new();
     slot.state.write(|inner| {
         for update in &updates {
             if let Update::Text(text) = update {
@@ -696,8 +697,13 @@ fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
         if outcome.is_some() {
             inner.outcome = outcome;
         }
+        if inner.is_sent || inner.outcome.is_some() {
+            jobs = std::mem::take(&mut inner.when_sent);
+        }
         (state, updates)
     });
+    // They look at the state themselves.
+    jobs.into_iter().for_each(|job| job());
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ impl State {
 /// Shared between one run's handle and the engine.
 pub(crate) struct RunState(Mailbox<Inner>);
 
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 pub(crate) struct Inner {
     queue: Queue,
@@ -62,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) session: Option<String>,
     pub(crate) message_id: String,
     pub(crate) is_sent: bool,
+    /// What is to be done once the prompt is sent, or the run is over.
+    pub(crate) when_sent: Vec<Job>,
 }
 
 impl Inner {
@@ -126,6 +130,17 @@ impl RunState {
         look: impl FnMut(&mut Inner) -> Option<T>,
     ) -> Option<T> {
         self.0.wait(timeout, look)
+    }
+
+    /// Keeps a job until the prompt is sent or the run is over; gives it back when that is so already.
+    pub(crate) fn when_sent(&self, job: Job) -> Option<Job> {
+        self.0.edit(|inner| {
+            if inner.is_sent || inner.outcome.is_some() {
+                return Some(job);
+            }
+            inner.when_sent.push(job);
+            None
+        })
     }
 
     pub(crate) fn abandon(&self) {

@@ -3,9 +3,10 @@
 use super::keeper::Hold;
 use super::output::Output;
 use crate::error::{Error, ErrorKind, Result};
+use crate::signal::Signal;
 use std::process::Child;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// How far a server is.
@@ -49,6 +50,9 @@ pub(super) struct Shared {
     phase: AtomicU8,
     state: Mutex<State>,
     changed: Condvar,
+    pub(super) signal: Arc<Signal>,
+    /// Whether the signal counts a change that nobody has looked at.
+    is_counted: AtomicBool,
     pub(super) output: Output,
 }
 
@@ -65,6 +69,14 @@ struct State {
 impl Shared {
     pub(super) fn phase(&self) -> ServerState {
         ServerState::from_number(self.phase.load(Ordering::Acquire))
+    }
+
+    /// The host has looked: the descriptor is quiet until something changes again.
+    pub(super) fn seen(&self) {
+        if self.is_counted.load(Ordering::Acquire) && self.is_counted.swap(false, Ordering::AcqRel)
+        {
+            self.signal.remove();
+        }
     }
 
     pub(super) fn url(&self) -> Option<String> {
@@ -184,6 +196,9 @@ impl Shared {
             ServerState::Closed => 3,
         };
         self.phase.store(number, Ordering::Release);
+        if !self.is_counted.swap(true, Ordering::AcqRel) {
+            self.signal.add();
+        }
         self.changed.notify_all();
     }
 

@@ -1,0 +1,20 @@
+"""Which servers there are, for asyncio."""
+
+from __future__ import annotations
+
+from . import _native
+from ._async_call import AsyncCall, settled
+from ._call import Call
+from ._discover import Found
+from ._waker import Waker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+async def discover_async(timeout: float = 2.0) -> list[Found]:
+    """`discover` for asyncio. Cancelling the task ends it at once."""
+    native = _native.start_discover(timeout)
+    call: Call[list[dict[str, Any]]] = Call(native, "discover", False)
+    return [Found(found) for found in await settled(AsyncCall(call, Waker(native.fd)))]

@@ -1,0 +1,97 @@
+//! What takes longer than one operation, in the background: for hosts that must not block.
+
+use super::Client;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::operation::Pace;
+use crate::options::CallOptions;
+use crate::pty::{Pty, PtyOpening, PtyOptions};
+use crate::usage::UsageOptions;
+use serde_json::Value;
+use std::sync::Arc;
+
+impl Client {
+    /// Does what [`usage`](Self::usage) does, in the background. The answer is [`Usage`](crate::Usage) as JSON.
+    ///
+    /// # Errors
+    /// `closed`, `exhausted` when the system gives no thread.
+    pub fn start_usage(&self, session: &str, options: UsageOptions) -> Result<Call> {
+        let (client, session) = (self.unowned(), session.to_owned());
+        self.start_work("usage", Pace::Quick, move |token| {
+            let usage =
+                crate::usage::usage(&client, &session, &options, &CallOptions::within(token))?;
+            Ok(Answer::made("usage", usage.to_json()))
+        })
+    }
+
+    /// Does what [`doctor`](Self::doctor) does, in the background. The answer is
+    /// [`Diagnosis`](crate::Diagnosis) as JSON.
+    ///
+    /// # Errors
+    /// As [`start_usage`](Self::start_usage).
+    pub fn start_doctor(&self) -> Result<Call> {
+        let caller = self.unowned();
+        self.start_work("doctor", Pace::Quick, move |token| {
+            Ok(Answer::made("doctor", crate::doctor::examine(&caller, token).to_json()))
+        })
+    }
+
+    /// Does what [`tui_prompt`](Self::tui_prompt) does, in the background. The answer is empty.
+    ///
+    /// # Errors
+    /// As [`start_usage`](Self::start_usage).
+    pub fn start_tui_prompt(&self, text: &str) -> Result<Call> {
+        let (caller, text) = (self.unowned(), text.to_owned());
+        self.start_work("tui_prompt", Pace::Quick, move |token| {
+            crate::tui::prompt(&caller, &text, &CallOptions::within(token))?;
+            Ok(Answer::made("tui_prompt", String::new()))
+        })
+    }
+
+    /// Does what [`pty`](Self::pty) does, in the background.
+    ///
+    /// # Errors
+    /// As [`start_usage`](Self::start_usage).
+    pub fn start_pty(&self, options: PtyOptions) -> Result<PtyOpening> {
+        let (terminals, caller) = (self.terminals(), self.unowned());
+        let signal = Arc::clone(self.signal());
+        PtyOpening::start(
+            |work| self.start_work("pty", Pace::Quick, work),
+            move |token| terminals.create(&caller, &signal, options, &CallOptions::within(token)),
+        )
+    }
+
+    /// Does what [`Pty::kill`] does, in the background. The answer is empty.
+    ///
+    /// # Errors
+    /// As [`start_usage`](Self::start_usage).
+    pub fn start_pty_kill(&self, pty: &Pty) -> Result<Call> {
+        let kill = pty.killer();
+        self.start_work("pty.kill", Pace::Quick, move |token| {
+            kill(&CallOptions::within(token))?;
+            Ok(Answer::made("pty.kill", String::new()))
+        })
+    }
+
+    /// Does what [`close`](Self::close) does, in the background; the call is over when all threads have ended. The
+    /// answer is empty, or says as a JSON text what was lost.
+    pub fn start_close(&self) -> Call {
+        const NAME: &str = "close";
+        let told = |lost: Option<Error>| {
+            let text = lost.map(|error| Value::from(error.message()).to_string());
+            Ok(Answer::made(NAME, text.unwrap_or_default()))
+        };
+        let client = self.clone();
+        let work = move |_: &_| told(client.close());
+        Call::alone("opencode-close", self.signal(), NAME, work).unwrap_or_else(|_| {
+            // A system that gives no thread gets it done here.
+            Call::over(self.signal(), NAME, told(self.close()))
+        })
+    }
+
+    /// What requests need, without keeping the client: its threads would keep each other.
+    fn unowned(&self) -> Arc<crate::caller::Caller> {
+        Arc::clone(&self.0.caller)
+    }
+}

@@ -1,0 +1,73 @@
+//! [`PtyOpening`]: a terminal that is made in the background.
+
+use super::Pty;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::cancel::CancelToken;
+use crate::error::Result;
+use crate::options::CallOptions;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the end of a terminal may take that nobody wants any more.
+const KILL: Duration = Duration::from_secs(5);
+
+/// A terminal that is made in the background. Once the [call](Self::call) is over, it can be [taken](Self::take).
+///
+/// A program that starts although the call was cancelled is ended: nobody would know of it.
+pub struct PtyOpening {
+    call: Call,
+    made: Arc<Mutex<Option<Pty>>>,
+}
+
+/// Work of a call.
+type Work = Box<dyn FnOnce(&CancelToken) -> Result<Answer> + Send>;
+
+impl PtyOpening {
+    pub(crate) fn start(
+        start: impl FnOnce(Work) -> Result<Call>,
+        create: impl FnOnce(&CancelToken) -> Result<Pty> + Send + 'static,
+    ) -> Result<PtyOpening> {
+        let made: Arc<Mutex<Option<Pty>>> = Arc::default();
+        let slot = Arc::clone(&made);
+        let call = start(Box::new(move |token| {
+            let pty = create(token)?;
+            {
+                let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                if !token.is_cancelled() {
+                    *slot = Some(pty);
+                    return Ok(Answer::made("pty", String::new()));
+                }
+            }
+            let options = CallOptions { timeout: Some(KILL), ..CallOptions::default() };
+            pty.kill(&options)?;
+            Ok(Answer::made("pty", String::new()))
+        }))?;
+        Ok(PtyOpening { call, made })
+    }
+
+    /// Tells when the terminal is there, or why it cannot be made. Its answer is empty.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The terminal, once; `None` while it is made, and when it cannot be made.
+    pub fn take(&self) -> Option<Pty> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends the making. A terminal that was made already is given back: nobody else will end its program.
+    #[must_use = "its program goes on until it is killed"]
+    pub fn cancel(&self) -> Option<Pty> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        self.call.cancel();
+        made.take()
+    }
+}
+
+impl fmt::Debug for PtyOpening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PtyOpening").field("call", &self.call).finish()
+    }
+}

@@ -1,0 +1,295 @@
+"""asyncio: whatever is awaited can be cancelled at once, and leaves no thread behind."""
+
+import asyncio
+import inspect
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from serving import serving
+
+import opencode
+
+# What is cancelled is over in milliseconds; a loaded machine may need longer to say so.
+SOON = 5.0
+
+
+class Silent:
+    """A server that takes requests and never answers."""
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+
+
+@pytest.fixture
+def silent():
+    with Silent() as server:
+        yield server.url
+
+
+def test_nothing_is_given_to_a_pool_of_threads():
+    package = pathlib.Path(opencode.__file__).parent
+    files = list(package.glob("*.py"))
+    assert len(files) > 20
+    for file in files:
+        text = file.read_text()
+        for word in ("to_thread", "run_in_executor", "ThreadPool", "concurrent.futures"):
+            assert word not in text, f"{file.name}: {word}"
+
+
+async def first(pages):
+    async for item in pages:
+        return item
+
+
+def awaited(client):
+    """Everything of a client that waits for a server."""
+    session = "ses_1"
+    return {
+        "call": lambda: client.call("global.health"),
+        "call_raw": lambda: client.call_raw("doc.get"),
+        "operation": lambda: client.session.list(),
+        "request": lambda: client.request("GET", "/x"),
+        "start": lambda: client.start("global.health").result(),
+        "start.wait": lambda: client.start("global.health").wait(),
+        "drift": lambda: client.drift(),
+        "ask": lambda: client.ask("x", server_timeout=600),
+        "result": lambda: client.run("x", server_timeout=600).result(),
+        "detach": lambda: client.run("x", server_timeout=600).detach(),
+        "cancel": lambda: client.run("x", server_timeout=600).cancel(600),
+        "events": lambda: client.events().next(),
+        "messages": lambda: first(client.messages(session)),
+        "sessions": lambda: first(client.sessions()),
+        "usage": lambda: client.usage(session),
+        "pty": lambda: client.pty("sh"),
+        "pty.read": lambda: client.pty_connect("pty_1", server_timeout=600).read(),
+        "pty.kill": lambda: client.pty_connect("pty_1", server_timeout=600).kill(),
+        "tui_prompt": lambda: client.tui_prompt("x"),
+        "tui_control.next": lambda: client.tui_control().next(),
+        "tui_control.respond": lambda: client.tui_control().respond(1),
+        "doctor": lambda: client.doctor(),
+    }
+
+
+def test_every_awaited_method_is_tried():
+    tried = {name.partition(".")[0] for name in awaited(None)}
+    methods = {
+        name
+        for cls in (opencode.AsyncClient, opencode.AsyncRun)
+        for name, function in vars(cls).items()
+        if inspect.iscoroutinefunction(function) and not name.startswith("_")
+    }
+    # `close` ends within a second by itself.
+    assert methods - tried == {"close"}
+
+
+def test_every_method_is_cancelled_at_once_and_close_needs_no_pool(silent):
+    async def main():
+        client = opencode.AsyncClient(silent)
+        before = threading.active_count()
+        waits = awaited(client)
+        # More than the threads that any pool of the loop has.
+        tasks = {
+            f"{name} {number}": asyncio.ensure_future(wait()) for name, wait in waits.items() for number in range(6)
+        }
+        await asyncio.sleep(0.5)
+        assert not {name for name, task in tasks.items() if task.done() and not name.startswith("cancel")}
+        began = time.monotonic()
+        for task in tasks.values():
+            task.cancel()
+        done, pending = await asyncio.wait(tasks.values(), timeout=SOON)
+        assert not pending, [name for name, task in tasks.items() if task in pending]
+        assert time.monotonic() - began < SOON
+        assert threading.active_count() == before, "no thread of Python was needed"
+        assert not client._waker._loops
+        # A pool of the program is free for the program.
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), SOON) == "free"
+        await asyncio.wait_for(client.close(), 2 * SOON)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_what_is_cancelled_leaves_no_thread_behind(silent):
+    program = f"""
+import asyncio, opencode, pathlib, sys, time
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+from test_cancel import SOON, awaited
+def threads():
+    names = [task.joinpath("comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir()]
+    return sorted(name for name in names if name != "python" and not name.startswith("python3"))
+async def none_left(name):
+    until = time.monotonic() + 4 * SOON
+    while threads():
+        assert time.monotonic() < until, (name, threads())
+        await asyncio.sleep(0.05)
+async def main():
+    for name in awaited(None):
+        client = opencode.AsyncClient({silent!r})
+        task = asyncio.ensure_future(awaited(client)[name]())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task], timeout=SOON)
+        await client.close()
+        await none_left(name)
+    search = asyncio.ensure_future(opencode.discover_async(60))
+    await asyncio.sleep(0.3)
+    assert threads()
+    search.cancel()
+    await none_left("discover")
+asyncio.run(main())
+print("none")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200)
+    assert done.stdout == "none\n", done.stderr
+
+
+def test_a_program_ends_although_its_loop_is_left_with_requests(silent):
+    program = f"""
+import asyncio, opencode
+async def main():
+    client = opencode.AsyncClient({silent!r})
+    async def walk():
+        async for _ in client.messages("ses_1"):
+            pass
+    tasks = [asyncio.ensure_future(walk()) for _ in range(40)]
+    tasks += [asyncio.ensure_future(client.usage("ses_1")) for _ in range(40)]
+    await asyncio.sleep(0.3)
+asyncio.run(main())
+print("ended")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("ended\n", ""), done.stderr
+
+
+def pages_of(numbers, size):
+    """A server with the messages of a session, newest first in pages, as the real one gives them."""
+    import json
+
+    def answer(method, path, body):
+        time.sleep(0.002)
+        at = int(path.partition("before=")[2].partition("&")[0] or 0)
+        page = [{"info": {"id": str(n)}, "parts": []} for n in reversed(numbers[at : at + size])]
+        more = at + size < len(numbers)
+        return "application/json", json.dumps(page).encode(), {"x-next-cursor": str(at + size)} if more else {}
+
+    return serving(answer)
+
+
+def test_no_page_is_lost_or_doubled_when_a_cancel_meets_its_coming():
+    numbers = list(range(100))
+
+    async def main(url):
+        async with opencode.AsyncClient(url) as client:
+            cancelled = 0
+            for delay in range(0, 24, 2):
+                pages = client.messages("ses_1", page=10)
+                seen = []
+                while True:
+                    task = asyncio.ensure_future(pages.__anext__())
+                    # Around the time at which a page comes.
+                    await asyncio.sleep(delay * 0.0005)
+                    task.cancel()
+                    try:
+                        seen.append(await task)
+                    except asyncio.CancelledError:
+                        cancelled += 1
+                        try:
+                            seen.append(await pages.__anext__())
+                        except StopAsyncIteration:
+                            break
+                    except StopAsyncIteration:
+                        break
+                assert [int(message["info"]["id"]) for message in seen] == numbers
+            assert cancelled
+
+    with pages_of(numbers, 10) as url:
+        asyncio.run(main(url))
+
+
+def test_two_tasks_share_a_list_and_each_item_comes_once():
+    numbers = list(range(100))
+
+    async def main(url):
+        async with opencode.AsyncClient(url) as client:
+            pages = client.messages("ses_1", page=7)
+            seen = []
+
+            async def walk():
+                async for message in pages:
+                    seen.append(int(message["info"]["id"]))
+                    await asyncio.sleep(0)
+
+            walkers = [asyncio.ensure_future(walk()) for _ in range(4)]
+            await asyncio.sleep(0.01)
+            walkers[0].cancel()
+            await asyncio.gather(*walkers, return_exceptions=True)
+            assert sorted(seen) == numbers
+
+    with pages_of(numbers, 7) as url:
+        asyncio.run(main(url))
+
+
+def test_a_terminal_that_nobody_waits_for_is_not_left_behind(client):
+    async def main():
+        async with opencode.AsyncClient() as other:
+            for delay in (0, 0.001, 0.003, 0.01, 0.02, 0.05):
+                task = asyncio.ensure_future(other.pty("cat", title="left behind"))
+                await asyncio.sleep(delay)
+                if not task.cancel():
+                    await (await task).kill()
+                    continue
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            for _ in range(200):
+                left = [one for one in await other.pty.list() if one["title"] == "left behind"]
+                if not left:
+                    return
+                await asyncio.sleep(0.05)
+            assert not left
+
+    asyncio.run(main())
+
+
+def test_a_server_that_nobody_waits_for_ends():
+    async def main():
+        task = asyncio.ensure_future(opencode.AsyncServer.start())
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - began < SOON
+
+    asyncio.run(main())
+
+
+def test_one_client_serves_the_loops_of_several_threads():
+    program = """
+import asyncio, opencode, threading
+client = opencode.AsyncClient()
+ended = []
+def work():
+    async def main():
+        for _ in range(25):
+            await asyncio.wait_for(client.global_.health(), 60)
+        assert (await asyncio.wait_for(client.ask("Say pong"), 60)).text
+        return [message async for message in client.messages((await client.session.create())["id"])]
+    ended.append(asyncio.run(main(), debug=True))
+threads = [threading.Thread(target=work) for _ in range(3)]
+[thread.start() for thread in threads]
+[thread.join(120) for thread in threads]
+print(ended)
+asyncio.run(client.close())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200)
+    assert done.stdout == "[[], [], []]\n", done.stderr
