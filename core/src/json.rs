@@ -3,6 +3,7 @@
 //! Both stay with the text. A tree loses the order of keys and the digits of large numbers, and the depth that a
 //! model chose would become the depth of our own stack.
 
+use crate::depth::{MAX_DEPTH, excess, json_depth};
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -186,6 +187,19 @@ impl<'de> Deserialize<'de> for Object<'de> {
         }
         deserializer.deserialize_map(Collect)
     }
+}
+
+/// An object without those of its fields that make it deeper than is handed on; anything else as it is.
+pub(crate) fn shallow(raw: &RawValue) -> Box<RawValue> {
+    if excess(raw.get().as_bytes()).is_none() {
+        return raw.to_owned();
+    }
+    let object = Object::read(raw).unwrap_or_default();
+    let is_kept = |raw: &RawValue| json_depth(raw.get().as_bytes()) < MAX_DEPTH;
+    let kept = object.0.iter().filter(|(_, raw)| is_kept(raw));
+    let kept: Vec<_> =
+        kept.map(|(name, raw)| format!("{}:{}", Value::from(name.as_ref()), raw.get())).collect();
+    RawValue::from_string(format!("{{{}}}", kept.join(","))).unwrap_or_default()
 }
 
 /// The items of a list, unread; `None` when it is no list.

@@ -4,8 +4,9 @@ use super::{Page, messages::page};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event_stream::Scope;
+use crate::json::Object;
+use crate::log::Level;
 use crate::options::{CallOptions, Take};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -77,15 +78,11 @@ pub(super) struct SessionPages {
     limit: usize,
 }
 
-#[derive(Deserialize)]
-struct Head {
-    id: String,
-    time: Time,
-}
-
-#[derive(Deserialize)]
-struct Time {
-    updated: f64,
+/// What a page needs of a session: its id, and when it changed last.
+fn head(raw: &RawValue) -> Option<(String, u64)> {
+    let object = Object::read(raw)?;
+    let time = object.object("time").filter(|time| time.number("updated").is_some())?;
+    Some((object.text("id")?, time.count("updated")))
 }
 
 impl SessionPages {
@@ -114,19 +111,23 @@ impl SessionPages {
         let before = self.boundary.take();
         let (mut time, mut ids) = before.clone().unwrap_or((u64::MAX, HashSet::new()));
         for raw in raws {
-            let head: Head = serde_json::from_str(raw.get())
-                .map_err(|e| answer.decode_error("has an odd session", &e))?;
-            let updated = head.time.updated as u64;
+            let Some((id, updated)) = head(&raw) else {
+                client.options().log.write(Level::Warn, || {
+                    "experimental.session.list: left out, as it cannot be read: a session without an id or a time"
+                        .to_owned()
+                });
+                continue;
+            };
             if before.as_ref().is_some_and(|(time, ids)| {
                 // What changed meanwhile came to the front: the cursor leaves it out by itself.
-                updated == *time && ids.contains(&head.id)
+                updated == *time && ids.contains(&id)
             }) {
                 continue;
             }
             if updated != time {
                 (time, ids) = (updated, HashSet::new());
             }
-            ids.insert(head.id);
+            ids.insert(id);
             items.push(raw);
         }
         self.boundary = Some((time, ids));

@@ -5,7 +5,7 @@
 
 use super::tokens::Tokens;
 use crate::depth::excess;
-use crate::json::{Json, Object, list, words};
+use crate::json::{Json, Object, list, shallow, words};
 use serde_json::value::RawValue;
 
 /// A message with its parts, as lists and single reads give it.
@@ -29,9 +29,9 @@ impl Message {
             return None;
         };
         let id = &known.id;
-        if let Some(depth) = excess(info.get().as_bytes()) {
-            odd.push(format!("message {id}, which is nested {depth} levels deep"));
-            return None;
+        let whole = shallow(info);
+        if whole.get().len() < info.get().len() {
+            odd.push(format!("fields of message {id}, which are nested too deep"));
         }
         let mut parts = Vec::new();
         let mut is_whole = excess(raw.get().as_bytes()).is_none();
@@ -44,7 +44,7 @@ impl Message {
                 }
             }
         }
-        let raw = if is_whole { raw.to_owned() } else { without_the_rest(info, &parts)? };
+        let raw = if is_whole { raw.to_owned() } else { without_the_rest(&whole, &parts)? };
         Some(Message { info: known, parts, raw })
     }
 
@@ -226,10 +226,9 @@ impl Request {
     /// # Errors
     /// Why it cannot be read, and so cannot be answered.
     pub(crate) fn read(raw: &RawValue) -> Result<Self, String> {
-        if let Some(depth) = excess(raw.get().as_bytes()) {
-            return Err(format!("it is nested {depth} levels deep"));
-        }
-        let object = Object::read(raw).ok_or("it is no object")?;
+        // It waits for an answer: what is too deep to be handed on is left out of it, and the rest is told.
+        let raw = shallow(raw);
+        let object = Object::read(&raw).ok_or("it is no object")?;
         let label = |option: &RawValue| Object::read(option)?.text("label");
         let labels = |question: &RawValue| {
             let options = Object::read(question).map(|question| question.list("options"));
@@ -250,7 +249,7 @@ impl Request {
             patterns,
             options: object.list("questions").into_iter().map(labels).collect(),
             message_id: object.object("tool").and_then(|tool| tool.text("messageID")),
-            raw: raw.to_owned(),
+            raw: raw.clone(),
         })
     }
 }

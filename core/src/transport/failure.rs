@@ -5,7 +5,7 @@ use super::resolver::NoThread;
 use super::retry_after;
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind, is_out_of_descriptors};
-use serde::Deserialize;
+use crate::json::Object;
 use std::io;
 use ureq::http::HeaderMap;
 
@@ -208,47 +208,18 @@ struct Words {
 
 impl Words {
     fn read(body: &[u8]) -> Words {
-        #[derive(Deserialize, Default)]
-        struct Data {
-            #[serde(default)]
-            message: Option<String>,
-            #[serde(default)]
-            r#ref: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Shape {
-            #[serde(default)]
-            name: Option<String>,
-            #[serde(default)]
-            _tag: Option<String>,
-            #[serde(default)]
-            message: Option<String>,
-            #[serde(default)]
-            data: Option<serde_json::Value>,
-            #[serde(default)]
-            error: Option<serde_json::Value>,
-        }
-        match serde_json::from_slice::<Shape>(body) {
-            Ok(shape) => {
-                let data: Data = shape
-                    .data
-                    .and_then(|data| serde_json::from_value(data).ok())
-                    .unwrap_or_default();
-                let error = shape.error.map(|error| match error {
-                    serde_json::Value::String(text) => text,
-                    other => other.to_string(),
-                });
-                let message = data.message.or(shape.message).or(error);
-                // The reference is all that leads to the server's own log.
-                let message = match (message, data.r#ref) {
-                    (Some(message), Some(reference)) => Some(format!("{message} ({reference})")),
-                    (message, reference) => message.or(reference),
-                };
-                // Beside a tag, a name is that of the thing that was asked for.
-                Words { code: shape._tag.or(shape.name), message }
-            }
-            Err(_) => Words { code: None, message: plain(body) },
-        }
+        let Ok(shape) = Object::parse(body) else {
+            return Words { code: None, message: plain(body) };
+        };
+        let data = shape.object("data").unwrap_or_default();
+        let message = data.text("message").or_else(|| shape.text("message"));
+        // The reference is all that leads to the server's own log.
+        let message = match (message.or_else(|| shape.words("error")), data.text("ref")) {
+            (Some(message), Some(reference)) => Some(format!("{message} ({reference})")),
+            (message, reference) => message.or(reference),
+        };
+        // Beside a tag, a name is that of the thing that was asked for.
+        Words { code: shape.text("_tag").or_else(|| shape.text("name")), message }
     }
 }
 
@@ -304,6 +275,7 @@ mod tests {
                 r#"{"name":"UnknownError","data":{"message":"Unexpected","ref":"err_1"}}"#,
                 "session.get: 500 UnknownError: Unexpected (err_1)",
             ),
+            (500, r#"{"name":7,"data":{"message":"odd","ref":[]}}"#, "session.get: 500: odd"),
             (500, "", "session.get: 500"),
             (500, "<!doctype html><p>", "session.get: 500"),
         ];

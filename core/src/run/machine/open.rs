@@ -277,11 +277,13 @@ impl Machine {
     }
 }
 
-/// Refuses an agent that is not listed. A list that cannot be read says nothing.
+/// Refuses an agent that is not listed. A list that cannot be read as a whole says nothing.
 fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
     let Some(agents) = list(agents.raw()) else { return Ok(()) };
     let name = |agent: &RawValue| Object::read(agent)?.text("name");
-    let names: Vec<String> = agents.into_iter().filter_map(name).collect();
+    let Some(names) = agents.into_iter().map(name).collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
     if names.is_empty() || names.iter().any(|name| name == wanted) {
         return Ok(());
     }
@@ -290,14 +292,14 @@ fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
     Err(Error::new(ErrorKind::Agent, text))
 }
 
-/// Refuses a model that is not listed. A list that cannot be read says nothing.
+/// Refuses a model that is not listed. A list that cannot be read as a whole says nothing.
 fn check_model(model: &Model, config: &Json) -> Result<()> {
     let config = Object::read(config.raw()).unwrap_or_default();
     let read = |provider| Object::read(provider).and_then(|p| Some((p.text("id")?, p)));
-    let providers: Vec<_> = config.list("providers").into_iter().filter_map(read).collect();
-    if providers.is_empty() {
+    let providers: Option<Vec<_>> = config.list("providers").into_iter().map(read).collect();
+    let Some(providers) = providers.filter(|providers| !providers.is_empty()) else {
         return Ok(());
-    }
+    };
     let Some((_, provider)) = providers.iter().find(|(id, _)| *id == model.provider_id) else {
         let ids: Vec<&str> = providers.iter().map(|(id, _)| id.as_str()).collect();
         let text = format!(

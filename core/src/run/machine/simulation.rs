@@ -5,8 +5,11 @@
 //! before the session is idle, the same message id is no second prompt. What happens next, and what gets
 //! lost, is decided by a list of bytes, so that proptest can shrink a failure.
 
+mod odd;
+
 use super::*;
 use crate::answer::Answer;
+use crate::json::{Object, list};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -30,6 +33,13 @@ enum Step {
     EndPart(usize),
     /// A tool wants something, and nothing goes on before it is answered.
     Ask,
+    Question(Value),
+    /// Another part of a message, whole.
+    Add(usize, Value),
+    /// What the session does, as events and the list say it.
+    Status(Value),
+    /// An event about anything.
+    Tell(&'static str, Value),
     Complete(usize, &'static str),
     Idle,
 }
@@ -59,10 +69,16 @@ struct Server {
     messages: Vec<Value>,
     is_busy: bool,
     is_aborted: bool,
+    /// What the list says beside "busy".
+    status: Option<Value>,
     permission: Option<Value>,
+    question: Option<Value>,
     answers: u32,
     clock: u64,
     events: VecDeque<Event>,
+    /// The steps of a prompt, where they are others than those of [`script`].
+    plan: Option<Vec<Step>>,
+    wire: odd::Wire,
 }
 
 impl Server {
@@ -77,12 +93,15 @@ impl Server {
 
     fn emit(&mut self, kind: &str, mut properties: Value) {
         self.clock += 1;
-        properties["sessionID"] = SESSION.into();
+        if properties.get("sessionID").is_none() {
+            properties["sessionID"] = SESSION.into();
+        }
         let data = json!({
             "id": format!("evt_{:012x}000", self.clock), "type": kind, "properties": properties,
         });
-        let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
-        self.events.push_back(event);
+        let data = self.wire.pass(&format!("event {kind}"), data);
+        // As the feed does it: what cannot be read is left out.
+        self.events.extend(Event::read(data.as_bytes()).ok().flatten());
     }
 
     fn part(&self, i: usize) -> Value {
@@ -107,7 +126,7 @@ impl Server {
             }
             return;
         }
-        if self.permission.is_some() {
+        if self.permission.is_some() || self.question.is_some() {
             return;
         }
         let Some(step) = self.work.pop_front() else { return };
@@ -167,6 +186,21 @@ impl Server {
                 self.permission = Some(permission.clone());
                 self.emit("permission.asked", permission);
             }
+            Step::Question(question) => {
+                self.question = Some(question.clone());
+                self.emit("question.asked", question);
+            }
+            Step::Add(i, part) => {
+                if let Some(parts) = self.messages[i + 1]["parts"].as_array_mut() {
+                    parts.push(part.clone());
+                }
+                self.emit("message.part.updated", json!({ "part": part }));
+            }
+            Step::Status(status) => {
+                self.status = Some(status.clone());
+                self.emit("session.status", json!({ "status": status }));
+            }
+            Step::Tell(kind, properties) => self.emit(kind, properties),
             Step::Complete(i, finish) => {
                 let now = self.tick();
                 let info = &mut self.messages[i + 1]["info"];
@@ -181,6 +215,37 @@ impl Server {
                 self.emit("session.idle", json!({}));
             }
         }
+    }
+
+    /// What the server says of the session and of those that nobody asked for, as the engine reads it.
+    fn look(&mut self, started: Millis) -> Result<Sweep> {
+        let odd = || Error::new(ErrorKind::Decode, "no such shape");
+        let mut status = json!({ "ses_other": { "type": "busy" } });
+        if self.is_busy {
+            let busy = || json!({ "type": "busy" });
+            status[SESSION] = self.status.clone().unwrap_or_else(busy);
+        }
+        let status = self.wire.pass("session.status", status);
+        let listed = Object::parse(status.as_bytes()).map_err(|_| odd())?;
+        let status = listed.fields().map(|(id, raw)| (id.to_owned(), Status::read(raw))).collect();
+        let mut sweep = Sweep { started, status, ..Sweep::default() };
+        let mut requests = |what: &str, open: &Option<Value>| {
+            let text = self.wire.pass(what, json!(open.as_slice()));
+            let raw = serde_json::value::RawValue::from_string(text).map_err(|_| odd())?;
+            let read = |raw| Request::read(raw).ok().map(Arc::new);
+            Ok(list(&raw).ok_or_else(odd)?.into_iter().filter_map(read).collect())
+        };
+        match (
+            requests("permission.list", &self.permission),
+            requests("question.list", &self.question),
+        ) {
+            (Ok(permissions), Ok(questions)) => {
+                (sweep.permissions, sweep.questions) = (permissions, questions);
+                (sweep.has_permissions, sweep.has_questions) = (true, true);
+            }
+            (permissions, questions) => sweep.refused = permissions.and(questions).err(),
+        }
+        Ok(sweep)
     }
 
     /// Does a request and gives what the client would get.
@@ -205,7 +270,7 @@ impl Server {
                     }
                     None => {
                         self.user = Some((id, parts));
-                        self.work.extend(script());
+                        self.work.extend(self.plan.clone().unwrap_or_else(script));
                     }
                 }
                 Ok(Answer::new(operation, 204, HeaderMap::new(), Vec::new()))
@@ -244,7 +309,22 @@ impl Server {
                 self.permission = None;
                 ok(json!(true))
             }
-            other => panic!("unexpected operation {other}"),
+            "question.reply" | "question.reject" => match self.question.take() {
+                Some(question) => {
+                    let kind = if operation == "question.reply" {
+                        "question.replied"
+                    } else {
+                        "question.rejected"
+                    };
+                    self.emit(kind, json!({ "requestID": question["id"] }));
+                    ok(json!(true))
+                }
+                None => Err(Error::new(ErrorKind::NotFound, "no question").with_status(404)),
+            },
+            other => odd::answer(other, arguments).map_or_else(
+                || panic!("unexpected operation {other}"),
+                |value| Ok(made(operation, &value, None)),
+            ),
         }
     }
 }
@@ -269,6 +349,18 @@ enum Flight {
     SweepAnswer(Result<Sweep>),
 }
 
+fn setup(events: bool) -> Setup {
+    Setup {
+        prompt: Prompt::new("hi"),
+        permission: PermissionPolicy::default(),
+        question: QuestionPolicy::default(),
+        directory: None,
+        events,
+        is_known: true,
+        resume: None,
+    }
+}
+
 /// The engine's part: carries requests and events, and loses them as it is told.
 struct World {
     server: Server,
@@ -286,15 +378,10 @@ struct World {
 
 impl World {
     fn new(events: bool) -> Self {
-        let setup = Setup {
-            prompt: Prompt::new("hi"),
-            permission: PermissionPolicy::default(),
-            question: QuestionPolicy::default(),
-            directory: None,
-            events,
-            is_known: true,
-            resume: None,
-        };
+        World::with(setup(events))
+    }
+
+    fn with(setup: Setup) -> Self {
         let mut world = World {
             server: Server::default(),
             machine: Machine::new(setup, 0),
@@ -355,28 +442,13 @@ impl World {
                 Fate::Cut => Flight::Answer(ticket, Err(broken(true))),
                 Fate::Arrives => {
                     let answer = self.server.answer(operation, &arguments);
+                    let answer = answer.map(|answer| self.server.wire.answer(operation, answer));
                     Flight::Answer(ticket, answer)
                 }
             },
             Flight::Sweep => match fate {
                 Fate::Lost | Fate::Cut => Flight::SweepAnswer(Err(broken(true))),
-                Fate::Arrives => {
-                    let mut sweep = Sweep {
-                        started: self.now,
-                        has_permissions: true,
-                        has_questions: true,
-                        ..Sweep::default()
-                    };
-                    let read = |value: &Value| {
-                        let raw = serde_json::value::RawValue::from_string(value.to_string());
-                        Arc::new(Request::read(&raw.unwrap()).unwrap())
-                    };
-                    sweep.permissions.extend(self.server.permission.as_ref().map(read));
-                    if self.server.is_busy {
-                        sweep.status.insert(SESSION.to_owned(), Status::Busy);
-                    }
-                    Flight::SweepAnswer(Ok(sweep))
-                }
+                Fate::Arrives => Flight::SweepAnswer(self.server.look(self.now)),
             },
             Flight::Answer(ticket, answer) => {
                 let answer = match fate {
@@ -463,12 +535,18 @@ impl World {
 
     /// From here on nothing is lost; the run must come to its end.
     fn settle(&mut self) {
+        let is_over = self.goes_on(10_000);
+        assert!(is_over, "the run did not end: {}", self.machine.why());
+    }
+
+    /// Some rounds in which nothing is lost; whether the run is over after them.
+    fn goes_on(&mut self, rounds: usize) -> bool {
         if self.is_up && !self.is_settled {
             self.become_settled();
         }
-        for _ in 0..10_000 {
+        for _ in 0..rounds {
             if self.outcome.is_some() {
-                return;
+                return true;
             }
             self.server.step();
             while let Some(event) = self.server.events.pop_front().filter(|_| self.is_up) {
@@ -484,7 +562,7 @@ impl World {
                 assert!(!self.flights.is_empty() || self.outcome.is_some(), "it sleeps for ever");
             }
         }
-        panic!("the run did not end: {}", self.machine.why());
+        false
     }
 }
 
