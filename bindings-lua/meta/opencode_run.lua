@@ -1,6 +1,6 @@
 ---@meta opencode_run
 
----Who answers when a tool asks: by one word, or by rules, the first that matches. No match rejects.
+---Who answers when a tool asks: by one word, or by rules, the last that matches. No match rejects.
 ---@alias opencode.PermissionPolicy "reject"|"once"|"always"|"ask"|opencode.PermissionRule[]
 
 ---@class opencode.PermissionRule : { permission: any, pattern: any, reply: any, [string]: nil }

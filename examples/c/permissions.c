@@ -6,10 +6,11 @@
 #include <string.h>
 
 static const char ASK[] = "{\"permission\":\"ask\"}";
+/* The last one that fits decides. */
 static const char RULES[] = "{\"permission\":["
+                            "{\"reply\":\"ask\"},"
                             "{\"permission\":\"bash\",\"pattern\":\"echo *\",\"reply\":\"once\"},"
-                            "{\"permission\":\"bash\",\"pattern\":\"rm *\",\"reply\":\"reject\"},"
-                            "{\"reply\":\"ask\"}]}";
+                            "{\"permission\":\"bash\",\"pattern\":\"rm *\",\"reply\":\"reject\"}]}";
 
 /* Prints the texts of a list: a, b, c. */
 static void print_list(OpencodeReply *reply, const char *where) {

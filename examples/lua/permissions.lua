@@ -4,9 +4,10 @@
 local opencode = require "opencode"
 
 local RULES = {
+  -- The last one that fits decides.
+  { reply = "ask" },
   { permission = "bash", pattern = "echo *", reply = "once" },
   { permission = "bash", pattern = "rm *", reply = "reject" },
-  { reply = "ask" },
 }
 
 local mode = arg[1] and arg[1]:match("^%-%-(%a+)$")

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import opencode
 
+# The last one that fits decides.
 RULES = [
+    {"reply": "ask"},
     {"permission": "bash", "pattern": "echo *", "reply": "once"},
     {"permission": "bash", "pattern": "rm *", "reply": "reject"},
-    {"reply": "ask"},
 ]
 
 

@@ -354,6 +354,11 @@ impl Work {
                     let told = || format!("run {run}: left out, as it cannot be read: {what}");
                     self.caller.options().log.write(Level::Warn, told);
                 }
+                Output::Refused(what) => {
+                    let run = slot.machine.message_id();
+                    let told = || format!("run {run}: {what}");
+                    self.caller.options().log.write(Level::Warn, told);
+                }
                 Output::Over(over) => outcome = Some(over),
                 Output::Track(session) => {
                     slot.tracks.push(session.clone());

@@ -139,6 +139,8 @@ pub(crate) enum Output {
     Update(Update),
     /// Something for the log: what could not be read and was left out.
     Odd(String),
+    /// Something that was refused without the host, for the log.
+    Refused(String),
     /// The end.
     Over(Outcome),
 }

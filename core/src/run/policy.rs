@@ -63,12 +63,12 @@ impl Decision {
     }
 }
 
-/// One rule: the first that matches decides.
+/// One rule. As in `opencode.json` the last one that matches decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionRule {
     /// A glob over the permission's name, such as `bash` or `*`.
     pub permission: String,
-    /// A glob over each of the request's patterns, such as `git status *`; all of them must match.
+    /// A glob over each of the request's patterns, such as `git status *`, which fits `git status` too.
     pub pattern: String,
     /// What to do.
     pub decision: Decision,
@@ -99,7 +99,7 @@ impl PermissionPolicy {
         self.otherwise == Decision::Ask || decisions.any(|decision| decision == Decision::Ask)
     }
 
-    /// Rules, first match wins; what matches none is rejected.
+    /// Rules: the last that matches decides, for each pattern of a request. What matches none is rejected.
     pub fn rules(rules: Vec<PermissionRule>) -> Self {
         PermissionPolicy { rules, ..PermissionPolicy::default() }
     }
@@ -142,17 +142,28 @@ impl PermissionPolicy {
         }
     }
 
-    /// What to do with a request for `permission` over `patterns`.
+    /// What to do with a request for `permission` over `patterns`: the strictest of what is decided for each of them.
     pub fn decide(&self, permission: &str, patterns: &[String]) -> Decision {
-        let matches = |rule: &&PermissionRule| {
-            glob(&rule.permission, permission)
-                && if patterns.is_empty() {
-                    glob(&rule.pattern, "")
-                } else {
-                    patterns.iter().all(|pattern| glob(&rule.pattern, pattern))
-                }
+        self.judge(permission, patterns).0
+    }
+
+    /// The same, with the number of the rule that decided, counted from 1; `None` when none matched.
+    pub(crate) fn judge(&self, permission: &str, patterns: &[String]) -> (Decision, Option<usize>) {
+        let decide = |pattern: &str| {
+            let matches = |(_, rule): &(usize, &PermissionRule)| {
+                glob(&rule.permission, permission) && glob(&rule.pattern, pattern)
+            };
+            let found = self.rules.iter().enumerate().rev().find(matches);
+            found.map_or((self.otherwise, None), |(i, rule)| (rule.decision, Some(i + 1)))
         };
-        self.rules.iter().find(matches).map_or(self.otherwise, |rule| rule.decision)
+        let decided = patterns.iter().map(|pattern| decide(pattern));
+        let strictest = decided.min_by_key(|(decision, _)| match decision {
+            Decision::Reply(PermissionReply::Reject) => 0,
+            Decision::Ask => 1,
+            Decision::Reply(PermissionReply::Once) => 2,
+            Decision::Reply(PermissionReply::Always) => 3,
+        });
+        strictest.unwrap_or_else(|| decide(""))
     }
 }
 
@@ -183,10 +194,16 @@ impl QuestionPolicy {
     }
 }
 
-/// Whether `text` matches a glob in which `*` stands for any characters and `?` for one.
+/// Whether `text` matches a glob as the server reads them: `*` stands for any characters and `?` for one, ` *` at the
+/// end for nothing too, and a backslash is a slash.
 fn glob(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
+    let slashed = |text: &str| text.chars().map(|c| if c == '\\' { '/' } else { c }).collect();
+    let (pattern, text): (Vec<char>, Vec<char>) = (slashed(pattern), slashed(text));
+    let without_end = pattern.strip_suffix(&[' ', '*']);
+    without_end.is_some_and(|pattern| fits(pattern, &text)) || fits(&pattern, &text)
+}
+
+fn fits(pattern: &[char], text: &[char]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on after the last star, when what follows it does not match.
     let mut retry: Option<(usize, usize)> = None;
@@ -228,7 +245,13 @@ mod tests {
             ("*", "", true),
             ("*", "a\nb", true),
             ("git *", "git status", true),
-            ("git *", "git", false),
+            ("git *", "git", true),
+            ("git *", "gitk", false),
+            ("git * *", "git a", true),
+            (" *", "", true),
+            ("git*", "git", true),
+            ("src\\*", "src/a", true),
+            ("a.c", "abc", false),
             ("*.rs", "src/a.rs", true),
             ("a?c", "abc", true),
             ("a?c", "ac", false),
@@ -245,22 +268,28 @@ mod tests {
     }
 
     #[test]
-    fn the_first_matching_rule_decides_and_the_rest_is_rejected() {
+    fn the_last_matching_rule_decides_for_each_pattern_and_the_rest_is_rejected() {
         let policy = PermissionPolicy::from_value(&json!([
-            { "permission": "bash", "pattern": "rm *", "reply": "reject" },
             { "permission": "bash", "reply": "once" },
+            { "permission": "bash", "pattern": "rm *", "reply": "reject" },
+            { "permission": "bash", "pattern": "rm x", "reply": "always" },
             { "permission": "edit", "pattern": "src/*", "reply": "ask" },
         ]))
         .unwrap();
         let decide = |permission, patterns: &[&str]| policy.decide(permission, &strings(patterns));
-        assert_eq!(decide("bash", &["rm -rf /"]), Decision::Reply(PermissionReply::Reject));
-        assert_eq!(decide("bash", &["ls"]), Decision::Reply(PermissionReply::Once));
+        let reply = Decision::Reply;
+        assert_eq!(decide("bash", &["rm -rf /"]), reply(PermissionReply::Reject));
+        assert_eq!(decide("bash", &["rm"]), reply(PermissionReply::Reject));
+        assert_eq!(decide("bash", &["rm x"]), reply(PermissionReply::Always));
+        assert_eq!(decide("bash", &["ls"]), reply(PermissionReply::Once));
+        // Each pattern has its own rule, and the strictest of them decides.
+        assert_eq!(decide("bash", &["ls", "rm x"]), reply(PermissionReply::Once));
+        assert_eq!(decide("bash", &["ls", "rm y"]), reply(PermissionReply::Reject));
         assert_eq!(decide("edit", &["src/a.rs"]), Decision::Ask);
-        assert_eq!(
-            decide("edit", &["src/a.rs", "/etc/passwd"]),
-            Decision::Reply(PermissionReply::Reject),
-            "every pattern of a request must match"
-        );
+        assert_eq!(decide("edit", &["src/a.rs", "/etc/passwd"]), reply(PermissionReply::Reject));
+        let rule = |patterns: &[&str]| policy.judge("bash", &strings(patterns)).1;
+        assert_eq!((rule(&["ls", "rm y"]), rule(&["ls"])), (Some(2), Some(1)));
+        assert_eq!(policy.judge("webfetch", &[]).1, None);
         assert_eq!(decide("webfetch", &[]), Decision::Reply(PermissionReply::Reject));
     }
 

@@ -69,11 +69,11 @@ fn a_policy_of_the_client_holds_where_the_run_has_none() {
 }
 
 #[test]
-fn the_first_rule_that_fits_decides() {
+fn the_last_rule_that_fits_decides() {
     everywhere(|client| {
         let rules = json!([
-            { "permission": "bash", "pattern": "rm *", "reply": "reject" },
             { "permission": "bash", "reply": "once" },
+            { "permission": "bash", "pattern": "rm *", "reply": "reject" },
         ]);
         let steps = json!([bash("rm nothing"), bash("echo 3"), { "text": "end" }]);
         let mut prompt = scripted("rules", steps);
@@ -82,6 +82,35 @@ fn the_first_rule_that_fits_decides() {
         let replies: Vec<_> = reply.decisions.iter().map(|d| d.reply.as_str()).collect();
         assert_eq!(replies, ["reject", "once"]);
     });
+}
+
+/// The same rules, once in the hands of the server and once in ours, catch the same commands.
+#[test]
+fn rules_mean_what_the_server_means() {
+    let commands = ["rm", "rm -f nothing", "rm okay", "rmdir nothing", "echo 3"];
+    let rules = |caught: &str, passed: &str, word: &str| {
+        let rule = |pattern: &str, reply: &str| json!({ "permission": "bash", "pattern": pattern, word: reply });
+        json!([rule("*", passed), rule("rm *", caught), rule("rm ok*", passed)])
+    };
+    let client = world().client(true);
+    let mut caught = Vec::new();
+    for server_decides in [true, false] {
+        let steps = commands.map(bash).into_iter().chain([json!({ "text": "end" })]);
+        let mut prompt = scripted("the server's rules", steps.collect());
+        prompt.permission = policy(if server_decides {
+            let given = json!({ "permission": rules("ask", "allow", "action") });
+            let session: Value = client.call("session.create", given).unwrap().json().unwrap();
+            prompt.session = session["id"].as_str().map(str::to_owned);
+            json!("reject")
+        } else {
+            rules("reject", "once", "reply")
+        });
+        let reply = reply(&client.run(prompt).unwrap());
+        let rejected = reply.decisions.iter().filter(|decision| decision.reply == "reject");
+        caught.push(rejected.flat_map(|decision| decision.patterns.clone()).collect::<Vec<_>>());
+    }
+    assert_eq!(caught[0], ["rm", "rm -f nothing"]);
+    assert_eq!(caught[0], caught[1]);
 }
 
 #[test]

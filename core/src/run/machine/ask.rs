@@ -106,9 +106,14 @@ impl Machine {
                 }
             }
         } else {
-            match self.setup.permission.decide(&request.permission, &request.patterns) {
-                Decision::Ask => None,
-                Decision::Reply(reply) => Some(Verdict::Permission(reply, None)),
+            match self.setup.permission.judge(&request.permission, &request.patterns) {
+                (Decision::Ask, _) => None,
+                (Decision::Reply(reply), rule) => {
+                    if reply == PermissionReply::Reject {
+                        self.tell_refused(&request, rule);
+                    }
+                    Some(Verdict::Permission(reply, None))
+                }
             }
         };
         let id = request.id.clone();
@@ -131,6 +136,16 @@ impl Machine {
             Some(verdict) => self.answer(&id, verdict),
             None => self.ask_host(&id),
         }
+    }
+
+    fn tell_refused(&mut self, request: &Request, rule: Option<usize>) {
+        let by = match rule {
+            Some(rule) => format!("by rule {rule} of the policy"),
+            None => "by the policy: no rule allows it".to_owned(),
+        };
+        let (permission, patterns) = (&request.permission, request.patterns.join(", "));
+        let text = format!("permission {permission} ({patterns}) is rejected {by}");
+        self.out.push(Output::Refused(text));
     }
 
     /// Only a tool of this run asks for what belongs to it: a list keeps the requests of runs that were aborted.

@@ -121,7 +121,7 @@ impl Scene {
                 }
                 Output::Update(update) => self.updates.push(update),
                 Output::Over(outcome) => self.outcome = Some(outcome),
-                Output::Track(_) | Output::Odd(_) => {}
+                Output::Track(_) | Output::Odd(_) | Output::Refused(_) => {}
             }
         }
     }

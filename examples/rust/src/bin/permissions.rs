@@ -16,10 +16,11 @@ fn rules() -> PermissionPolicy {
         pattern: pattern.to_owned(),
         decision,
     };
+    // The last one that fits decides.
     PermissionPolicy::rules(vec![
+        rule("*", "*", Decision::Ask),
         rule("bash", "echo *", Decision::Reply(PermissionReply::Once)),
         rule("bash", "rm *", Decision::Reply(PermissionReply::Reject)),
-        rule("*", "*", Decision::Ask),
     ])
 }
 
