@@ -407,6 +407,14 @@ const char *opencode_reply_text(const OpencodeReply *reply,
                                 const char *pointer);
 
 /**
+ * What a value of the body is: tells null from a value that is not there.
+ *
+ * @param pointer  As for opencode_reply_text().
+ * @return "null", "boolean", "number", "string", "array" or "object"; NULL when there is no such value.
+ */
+const char *opencode_reply_type(const OpencodeReply *reply, const char *pointer);
+
+/**
  * A number of the body.
  *
  * @param pointer    As for opencode_reply_text().

@@ -28,6 +28,7 @@ mod events;
 mod attach;
 mod discover;
 mod pages;
+mod pointer;
 
 mod usage;
 

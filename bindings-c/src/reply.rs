@@ -1,11 +1,11 @@
 //! Replies: what came out of a call, on success and on failure.
 
 use crate::guard::{free, shield};
+use crate::pointer::{Places, kind};
 use crate::status::OpencodeStatus;
 use crate::text::required;
 use opencode_core::{Answer, Error};
-use serde_json::Value;
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ pub struct OpencodeReply {
     status: OpencodeStatus,
     content: Arc<Content>,
     message: CString,
-    /// Made when a value is first asked for.
-    parsed: OnceCell<Value>,
+    /// Where the values lie that were asked for.
+    places: RefCell<Places>,
     /// Texts that were handed out, by pointer: they live as long as the reply.
     texts: RefCell<HashMap<String, CString>>,
 }
@@ -51,7 +51,7 @@ impl OpencodeReply {
             status: OpencodeStatus::Ok,
             content,
             message: CString::default(),
-            parsed: OnceCell::new(),
+            places: RefCell::default(),
             texts: RefCell::default(),
         }
     }
@@ -74,12 +74,10 @@ impl OpencodeReply {
         }
     }
 
-    fn value(&self, pointer: &str) -> Option<&Value> {
-        let parsed = self.parsed.get_or_init(|| {
-            serde_json::from_slice(&self.content.body[..self.content.body.len() - 1])
-                .unwrap_or_default()
-        });
-        parsed.pointer(pointer)
+    /// The JSON of the value that lies at a pointer.
+    fn value(&self, pointer: &str) -> Option<&[u8]> {
+        let body = self.content.body.split_last().map_or(&[][..], |(_, body)| body);
+        self.places.borrow_mut().find(body, pointer)
     }
 }
 
@@ -143,9 +141,11 @@ pub unsafe extern "C" fn opencode_reply_text(
             return known.as_ptr();
         }
         let text = match reply.value(pointer) {
-            None | Some(Value::Null) => return std::ptr::null(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
+            None | Some(b"null") => return std::ptr::null(),
+            Some(json) if json.starts_with(b"\"") => {
+                serde_json::from_slice(json).unwrap_or_default()
+            }
+            Some(json) => String::from_utf8_lossy(json).into_owned(),
         };
         let end = text.find('\0').unwrap_or(text.len());
         let made = CString::new(&text[..end]).unwrap_or_default();
@@ -153,6 +153,25 @@ pub unsafe extern "C" fn opencode_reply_text(
         let address = made.as_ptr();
         reply.texts.borrow_mut().insert(pointer.to_owned(), made);
         address
+    };
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(reply, std::ptr::null(), find) }
+}
+
+/// What a value of the body is: tells null from a value that is not there.
+///
+/// @param pointer  As for opencode_reply_text().
+/// @return "null", "boolean", "number", "string", "array" or "object"; NULL when there is no such value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_reply_type(
+    reply: *const OpencodeReply,
+    pointer: *const c_char,
+) -> *const c_char {
+    let find = |reply: &OpencodeReply| {
+        // SAFETY: the header demands a text that ends with NUL, or NULL.
+        let pointer = unsafe { required(pointer, "pointer") };
+        let value = pointer.ok().and_then(|pointer| reply.value(pointer));
+        value.map_or(std::ptr::null(), |json| kind(json).as_ptr())
     };
     // SAFETY: the header demands a live reply or NULL.
     unsafe { view(reply, std::ptr::null(), find) }
@@ -172,7 +191,7 @@ pub unsafe extern "C" fn opencode_reply_number(
         // SAFETY: the header demands a text that ends with NUL, or NULL.
         let pointer = unsafe { required(pointer, "pointer") };
         let value = pointer.ok().and_then(|pointer| reply.value(pointer));
-        value.and_then(Value::as_f64).unwrap_or(otherwise)
+        value.and_then(|json| serde_json::from_slice(json).ok()).unwrap_or(otherwise)
     };
     // SAFETY: the header demands a live reply or NULL.
     unsafe { view(reply, otherwise, find) }
@@ -227,4 +246,43 @@ pub unsafe extern "C" fn opencode_reply_header(
 pub unsafe extern "C" fn opencode_reply_free(reply: *mut OpencodeReply) {
     // SAFETY: the header demands a live reply or NULL.
     unsafe { free(reply) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::disallowed_methods)] // A stack of another size is what is tested.
+    fn what_lies_beside_a_deep_value_is_found_on_a_small_stack() {
+        let levels = opencode_core::MAX_DEPTH;
+        let deep = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let json = format!(r#"{{"type":"tool","n":1.5,"gone":null,"input":{deep}}}"#);
+        let length = deep.len();
+        let work = move || {
+            let reply = OpencodeReply::json(json);
+            // SAFETY: the reply lives, and the pointers end with NUL.
+            let text = |pointer: &CStr| unsafe {
+                let text = opencode_reply_text(&raw const reply, pointer.as_ptr());
+                (!text.is_null()).then(|| CStr::from_ptr(text).to_owned())
+            };
+            assert_eq!(text(c"/type").as_deref(), Some(c"tool"));
+            assert_eq!(text(c"/input").map(|text| text.count_bytes()), Some(length));
+            assert_eq!(text(c"/input/0/0").map(|text| text.count_bytes()), Some(length - 4));
+            assert_eq!((text(c"/gone"), text(c"/none")), (None, None));
+            // SAFETY: as above.
+            let kind = |pointer: &CStr| unsafe {
+                let kind = opencode_reply_type(&raw const reply, pointer.as_ptr());
+                (!kind.is_null()).then(|| CStr::from_ptr(kind).to_owned())
+            };
+            assert_eq!(kind(c"/gone").as_deref(), Some(c"null"));
+            assert_eq!(kind(c"/input").as_deref(), Some(c"array"));
+            assert_eq!(kind(c"/none"), None);
+            // SAFETY: as above.
+            let number = unsafe { opencode_reply_number(&raw const reply, c"/n".as_ptr(), 0.0) };
+            assert_eq!(number, 1.5);
+        };
+        let thread = std::thread::Builder::new().stack_size(48 << 10).spawn(work);
+        thread.unwrap().join().unwrap();
+    }
 }

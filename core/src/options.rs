@@ -3,6 +3,7 @@
 use crate::base_url::BaseUrl;
 use crate::cancel::{CancelToken, Interrupt};
 use crate::credentials::Credentials;
+use crate::depth::json_depth;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::log::{Level, Log};
@@ -287,6 +288,9 @@ impl fmt::Debug for CallOptions {
     }
 }
 
+/// A tree of values takes fewer levels than this.
+const TREE_DEPTH: usize = 128;
+
 /// Takes fields out of a JSON object, each with its type.
 pub(crate) struct Take {
     what: &'static str,
@@ -298,8 +302,13 @@ impl Take {
     pub(crate) fn new(what: &'static str, json: &str, known: &[&'static str]) -> Result<Self> {
         let value = match json.trim() {
             "" => Value::Null,
-            text => serde_json::from_str(text)
-                .map_err(|e| Error::invalid(format!("{what}: the options are no JSON: {e}")))?,
+            text => serde_json::from_str(text).map_err(|e| match json_depth(text.as_bytes()) {
+                depth @ TREE_DEPTH.. => Error::invalid(format!(
+                    "{what}: the options are nested {depth} levels deep; the limit is {}",
+                    TREE_DEPTH - 1
+                )),
+                _ => Error::invalid(format!("{what}: the options are no JSON: {e}")),
+            })?,
         };
         let mut fields = match value {
             Value::Null => Map::new(),
@@ -424,6 +433,9 @@ mod tests {
             let error = ClientOptions::from_json(json).unwrap_err();
             assert!(error.message().contains(part), "{error}");
         }
+        let deep = format!(r#"{{"base_url":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+        let wanted = "client: the options are nested 501 levels deep; the limit is 127";
+        assert_eq!(ClientOptions::from_json(&deep).unwrap_err().message(), wanted);
         let error = ClientOptions::from_json(r#"{"password":["hunter2"]}"#).unwrap_err();
         assert!(!error.message().contains("hunter2"));
         let options = ClientOptions {
