@@ -84,7 +84,11 @@ pub(crate) unsafe fn free<T>(handle: *mut T) {
     if !handle.is_null() {
         // SAFETY: it was made by `Box::into_raw` in this library, and the caller gives it up.
         let handle = unsafe { Box::from_raw(handle) };
-        shield((), || drop(handle));
+        shield((), || {
+            drop(handle);
+            // Who frees by hand may unload the library next.
+            opencode_core::settle();
+        });
     }
 }
 

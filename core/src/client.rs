@@ -10,6 +10,7 @@ use crate::doctor::Diagnosis;
 use crate::error::{Error, Result};
 use crate::event_stream::{EventOptions, EventStream, Resolver};
 use crate::feed::Feed;
+use crate::leaving;
 use crate::log::{LogQueue, LogRecord};
 use crate::model::{Message, Session};
 use crate::operation::route::twice;
@@ -76,6 +77,13 @@ impl Background {
             resolver: Arc::new(Resolver::new(Arc::clone(caller), Arc::clone(&chores))),
             chores,
         }
+    }
+
+    /// Takes out what has to end; what is refused from now on finds the rest closed.
+    fn take(&mut self) -> Parts {
+        let pools = [&self.calls, &self.slow_calls, &self.chores].map(Arc::clone);
+        let (engine, terminals) = (self.engine.take(), self.terminals.take());
+        Parts { engine, terminals, pools, feed: Arc::clone(&self.feed) }
     }
 }
 
@@ -383,7 +391,8 @@ impl Client {
     /// Ends all runs and calls of this side, joins all threads and closes all connections, within a second
     /// whatever the network does. The server goes on with prompts that were sent. Prompts that are not sent yet get
     /// a second before that; the error, of kind `timeout`, names those that were lost all the same. The last handle
-    /// that is dropped closes too, and tells what was lost in the log only.
+    /// that is dropped closes too, on a thread of its own, which the end of the process waits for; what was lost stands in
+    /// the log only.
     pub fn close(&self) -> Option<Error> {
         self.0.close()
     }
@@ -496,13 +505,52 @@ impl Inner {
         }
         // Whoever closes at the same time waits for the same end.
         let _closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (engine, terminals, pools, feed) = {
-            let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-            let pools = [&background.calls, &background.slow_calls, &background.chores];
-            let pools = pools.map(Arc::clone);
-            let (engine, terminals) = (background.engine.take(), background.terminals.take());
-            (engine, terminals, pools, Arc::clone(&background.feed))
-        };
+        let parts = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lost = parts.close();
+        self.caller.close();
+        lost
+    }
+}
+
+/// Nobody waits in a drop: it may be that of a garbage collector, in the middle of a frame.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.caller.refuse();
+        if self.is_elsewhere() {
+            return self.caller.close();
+        }
+        let parts = self.background.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if parts.is_idle() {
+            return self.caller.close();
+        }
+        let caller = Arc::clone(&self.caller);
+        leaving::hand_over(move || {
+            parts.close();
+            caller.close();
+        });
+    }
+}
+
+/// What has to end with a client.
+struct Parts {
+    engine: Option<Engine>,
+    terminals: Option<Arc<Terminals>>,
+    pools: [Arc<Pool>; 3],
+    feed: Arc<Feed>,
+}
+
+impl Parts {
+    /// Whether no thread was ever needed.
+    fn is_idle(&self) -> bool {
+        self.engine.is_none()
+            && self.terminals.is_none()
+            && self.pools.iter().all(|pool| pool.is_idle())
+            && self.feed.is_idle()
+    }
+
+    /// Ends all and joins its threads. The error names prompts that were not sent.
+    fn close(self) -> Option<Error> {
+        let Parts { engine, terminals, pools, feed } = self;
         // All are told before the first is waited for.
         feed.end();
         pools.iter().for_each(|pool| pool.end());
@@ -514,16 +562,8 @@ impl Inner {
         if let Some(terminals) = terminals {
             terminals.close();
         }
-        // Last, for prompts that are not sent yet get a moment. Also in a drop: nobody else would send them.
-        let lost = engine.and_then(|engine| engine.close());
-        self.caller.close();
-        lost
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.close();
+        // Last, for prompts that are not sent yet get a moment. Also after a drop: nobody else would send them.
+        engine.and_then(|engine| engine.close())
     }
 }
 

@@ -146,6 +146,11 @@ impl Feed {
         Ok(())
     }
 
+    /// Whether it has no thread.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.state().threads.is_empty()
+    }
+
     /// Tells all listeners that it is over.
     pub(crate) fn end(&self) {
         {

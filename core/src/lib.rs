@@ -21,7 +21,9 @@ mod error;
 mod event;
 mod event_stream;
 mod feed;
+mod hooks;
 mod json;
+mod leaving;
 mod limits;
 mod log;
 mod mailbox;
@@ -64,6 +66,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::Event;
 pub use event_stream::{EventOptions, EventStream, Scope, StreamEvent};
 pub use json::Json;
+#[doc(hidden)]
+pub use leaving::settle;
 pub use log::{Level, Log, LogRecord};
 pub use options::{CallOptions, ClientOptions};
 pub use pages::{MessageOptions, PageFetcher, Pages, SessionOptions};

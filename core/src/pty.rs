@@ -8,6 +8,7 @@ mod state;
 use crate::caller::{Caller, closed};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::leaving;
 use crate::options::CallOptions;
 use crate::signal::Signal;
 use crate::thread::{self, caught};
@@ -294,16 +295,20 @@ impl Pty {
     }
 
     /// Closes the connection and joins the thread, within a second. The program goes on. What was printed so
-    /// far can still be read. Dropping the handle does the same.
+    /// far can still be read. Dropping the handle does the same, and waits for nothing.
     pub fn close(&self) {
         self.shared.end(End::Closed);
         self.shared.join();
     }
 }
 
+/// Nobody waits in a drop: the thread ends by itself.
 impl Drop for Pty {
     fn drop(&mut self) {
-        self.close();
+        self.shared.end(End::Closed);
+        if self.shared.pid == std::process::id() {
+            leaving::leave(self.shared.thread().take().into_iter().collect());
+        }
     }
 }
 

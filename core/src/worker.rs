@@ -67,6 +67,11 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether it has no thread.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.state().threads.is_empty()
+    }
+
     /// Ends all jobs, and waits for none of them.
     pub(crate) fn end(&self) {
         let jobs = {

@@ -190,9 +190,11 @@ impl Suite {
         let mut jobs: Vec<_> =
             modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)).collect();
         jobs.push(python_tests(&python, fast));
-        for name in
-            if fast { &["main"][..] } else { &["main", "server", "hostile", "closing", "polls"] }
-        {
+        for name in if fast {
+            &["main"][..]
+        } else {
+            &["main", "server", "hostile", "closing", "polls", "exits"]
+        } {
             jobs.extend(c_tests(name, fast)?);
         }
         self.side_by_side("the tests in Lua, Python and C", jobs)?;

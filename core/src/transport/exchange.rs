@@ -8,11 +8,14 @@ use crate::cancel::CancelToken;
 use crate::limits::{Limits, Stage};
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Exchange>>> = const { RefCell::new(None) };
+    /// Never destroyed, so that a request works in an exit handler too. It is empty while no request is in flight.
+    static CURRENT: ManuallyDrop<RefCell<Option<Rc<Exchange>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// One request in flight.
