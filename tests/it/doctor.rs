@@ -1,7 +1,7 @@
 //! What works and what does not, told within its time; servers that are not what they should be.
 
 use opencode_core::{CheckStatus, Client, ClientOptions, Diagnosis, ErrorKind};
-use opencode_tests::{Answer, Fake, LIMIT, shared};
+use opencode_tests::{Answer, Directory, Fake, LIMIT, shared};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -134,4 +134,38 @@ fn what_is_missing_on_a_server_of_1_x_stays_missing() {
     let error = client.call("session.list", ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(!error.message().contains("2."), "{error}");
+}
+
+#[test]
+fn a_bad_configuration_is_told_with_file_field_and_reason() {
+    // The shared server reads no configuration of directories.
+    let model = opencode_tests::Model::start(0).unwrap();
+    let server = opencode_tests::Server::builder(&model.url())
+        .variable("OPENCODE_DISABLE_PROJECT_CONFIG", "0")
+        .start()
+        .unwrap();
+    for (config, wanted) in [
+        (r#"{"model": [], "agent": {"a": 7}}"#, ["model: Expected string", "agent"]),
+        ("{\"model\": \"hunter2\",\n nope }", ["line 2", "opencode.json"]),
+    ] {
+        let folder = Directory::new("config").unwrap();
+        std::fs::write(folder.path().join("opencode.json"), config).unwrap();
+        let mut options = ClientOptions::default();
+        options.base_url = server.url();
+        options.username = Some(server.username().to_owned());
+        options.password = server.password().map(str::to_owned);
+        options.directory = Some(folder.path().display().to_string());
+        let client = Client::new(options).unwrap();
+        let run = client.run("hello").unwrap();
+        let Err(of_run) = run.wait(Some(LIMIT)) else { panic!("it ran") };
+        let of_call = client.call("session.create", json!({})).unwrap_err();
+        let found = client.doctor();
+        for error in [of_run, of_call] {
+            let text = error.message();
+            let is_whole = wanted.iter().all(|part| text.contains(part));
+            assert!(is_whole && text.contains("opencode.json"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        wanted.iter().for_each(|part| fails(&found, "directory", part));
+    }
 }

@@ -181,6 +181,10 @@ fn fail(name: &'static str, message: String, advice: &str) -> Check {
 }
 
 fn unknown(name: &'static str, error: &Error) -> Check {
+    // The server reads its configuration anew for each directory, and says which file keeps it from working there.
+    if error.code().is_some_and(|code| code.starts_with("Config")) {
+        return fail(name, error.to_string(), "mend the configuration file that is named");
+    }
     warn(name, format!("could not be told: {error}"), "look at the log of the server")
 }
 

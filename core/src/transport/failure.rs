@@ -5,7 +5,8 @@ use super::resolver::NoThread;
 use super::retry_after;
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind, is_out_of_descriptors};
-use crate::json::Object;
+use crate::json::{Object, words};
+use serde_json::value::RawValue;
 use std::io;
 use ureq::http::HeaderMap;
 
@@ -212,7 +213,8 @@ impl Words {
             return Words { code: None, message: plain(body) };
         };
         let data = shape.object("data").unwrap_or_default();
-        let message = data.text("message").or_else(|| shape.text("message"));
+        let message = config_fault(&data);
+        let message = message.or_else(|| data.text("message")).or_else(|| shape.text("message"));
         // The reference is all that leads to the server's own log.
         let message = match (message.or_else(|| shape.words("error")), data.text("ref")) {
             (Some(message), Some(reference)) => Some(format!("{message} ({reference})")),
@@ -221,6 +223,27 @@ impl Words {
         // Beside a tag, a name is that of the thing that was asked for.
         Words { code: shape.text("_tag").or_else(|| shape.text("name")), message }
     }
+}
+
+/// What is wrong with a configuration file of the server: the file, and each field with its reason. The server quotes
+/// the whole file where it cannot be read; what is secret in it is nobody's business here.
+fn config_fault(data: &Object<'_>) -> Option<String> {
+    const ISSUES: usize = 5;
+    let path = data.text("path")?;
+    let issue = |issue: &RawValue| {
+        let issue = Object::read(issue)?;
+        let field: Vec<String> = issue.list("path").into_iter().map(words).collect();
+        let message = issue.text("message")?;
+        Some(if field.is_empty() { message } else { format!("{}: {message}", field.join(".")) })
+    };
+    let issues: Vec<String> =
+        data.list("issues").into_iter().filter_map(issue).take(ISSUES).collect();
+    let message = data.text("message").unwrap_or_default();
+    let errors = message.split_once("--- Errors ---").map_or(message.as_str(), |(_, rest)| rest);
+    // The lines behind the first one quote the file.
+    let quoted = errors.trim().lines().next().unwrap_or_default();
+    let why = if issues.is_empty() { quoted.to_owned() } else { issues.join("; ") };
+    (!why.is_empty()).then(|| format!("{path}: {why}"))
 }
 
 /// The start of a body that is not the JSON of an error; markup says nothing to a person.
@@ -274,6 +297,17 @@ mod tests {
                 500,
                 r#"{"name":"UnknownError","data":{"message":"Unexpected","ref":"err_1"}}"#,
                 "session.get: 500 UnknownError: Unexpected (err_1)",
+            ),
+            (
+                400,
+                r#"{"name":"ConfigInvalidError","data":{"path":"/p/opencode.json","issues":[
+                    {"path":["agent","a",0],"message":"Expected object, got 7"},{"message":"odd"}]}}"#,
+                "session.get: 400 ConfigInvalidError: /p/opencode.json: agent.a.0: Expected object, got 7; odd",
+            ),
+            (
+                400,
+                r#"{"name":"ConfigJsonError","data":{"path":"/p/opencode.json","message":"\n--- JSONC Input ---\n{\"key\": \"secret\" nope}\n--- Errors ---\nInvalidSymbol at line 2, column 2\n   Line 2: nope\n--- End ---"}}"#,
+                "session.get: 400 ConfigJsonError: /p/opencode.json: InvalidSymbol at line 2, column 2",
             ),
             (500, r#"{"name":7,"data":{"message":"odd","ref":[]}}"#, "session.get: 500: odd"),
             (500, "", "session.get: 500"),
