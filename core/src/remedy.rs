@@ -4,7 +4,9 @@
 
 use crate::answer::Answer;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
 use crate::log::{Level, Log};
+use crate::run::{Model, check_model};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +29,9 @@ pub(crate) fn apply(
             messages(arguments, error, ask, log)
         }
         ("file.read", Ok(answer)) => file(arguments, answer, ask),
+        ("session.summarize", Err(error)) if error.status() == Some(500) => {
+            Err(unknown_model(arguments, ask).unwrap_or(error))
+        }
         (_, result) => result,
     }
 }
@@ -79,6 +84,17 @@ fn messages(arguments: &str, error: Error, ask: &Ask<'_>, log: &Log) -> Result<A
     let Some(last) = last else { return Err(error) };
     let all: Vec<&str> = pages.iter().rev().flatten().map(|message| message.get()).collect();
     Ok(last.with_body(format!("[{}]", all.join(",")).into_bytes()))
+}
+
+/// The server says of a model that it does not know no more than that something went wrong.
+fn unknown_model(arguments: &str, ask: &Ask<'_>) -> Option<Error> {
+    let given = serde_json::from_str::<Map<String, Value>>(arguments).ok()?;
+    let named = given.get("model").cloned().unwrap_or_else(|| Value::Object(given.clone()));
+    let model = Model::from_value(&named).ok()?;
+    let directory = json!({ "directory": given.get("directory") }).to_string();
+    let config = ask("config.providers", &directory).ok()?.json::<Json>().ok()?;
+    let error = check_model("session.summarize", &model, &config).err()?;
+    Some(error.with_operation("session.summarize").with_status(500).with_sent(true))
 }
 
 fn is_poisoned(error: &Error) -> bool {

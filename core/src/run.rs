@@ -28,7 +28,7 @@ use crate::signal::Signal;
 use engine::{Engine, RunId};
 use inbox::{Inbox, Message};
 use machine::Machine;
-pub(crate) use machine::Setup;
+pub(crate) use machine::{Setup, check_model};
 use state::RunState;
 use std::fmt;
 use std::sync::Arc;

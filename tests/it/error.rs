@@ -226,3 +226,13 @@ fn a_web_page_in_place_of_an_answer() {
     assert_eq!((error.kind(), error.status()), (ErrorKind::Unsupported, Some(200)), "{error}");
     assert!(error.message().starts_with("session.list: ") && error.message().contains("web page"));
 }
+
+#[test]
+fn an_unknown_model_of_a_summary_is_named() {
+    let client = client();
+    let session = session(&client);
+    let given = json!({ "sessionID": session, "providerID": "nobody", "modelID": "test" });
+    let error = fails(&client, "session.summarize", given);
+    let wanted = "session.summarize: model 'nobody/test': provider 'nobody' is not known";
+    assert!(error.message().starts_with(wanted), "{error}");
+}

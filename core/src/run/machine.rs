@@ -22,6 +22,7 @@ mod watch;
 mod why;
 
 pub(crate) use family::parent_session;
+pub(crate) use open::check_model;
 
 use super::message::{Info, Message, Request, Status};
 use super::policy::{PermissionPolicy, QuestionPolicy};

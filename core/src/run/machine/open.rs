@@ -252,7 +252,7 @@ impl Machine {
         }
         self.names = Names::Known;
         let config = answer.json::<Json>()?;
-        prompt.model.as_ref().map_or(Ok(()), |model| check_model(model, &config))
+        prompt.model.as_ref().map_or(Ok(()), |model| check_model("run", model, &config))
     }
 
     /// Nothing came of the prompt, and the event that would say why may have been lost.
@@ -293,7 +293,7 @@ fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
 }
 
 /// Refuses a model that is not listed. A list that cannot be read as a whole says nothing.
-fn check_model(model: &Model, config: &Json) -> Result<()> {
+pub(crate) fn check_model(what: &str, model: &Model, config: &Json) -> Result<()> {
     let config = Object::read(config.raw()).unwrap_or_default();
     let read = |provider| Object::read(provider).and_then(|p| Some((p.text("id")?, p)));
     let providers: Option<Vec<_>> = config.list("providers").into_iter().map(read).collect();
@@ -303,7 +303,7 @@ fn check_model(model: &Model, config: &Json) -> Result<()> {
     let Some((_, provider)) = providers.iter().find(|(id, _)| *id == model.provider_id) else {
         let ids: Vec<&str> = providers.iter().map(|(id, _)| id.as_str()).collect();
         let text = format!(
-            "run: model '{provider}/{}': provider '{provider}' is not known; there are: {known}",
+            "{what}: model '{provider}/{}': provider '{provider}' is not known; there are: {known}",
             model.model_id,
             known = ids.join(", "),
             provider = model.provider_id,
@@ -317,7 +317,7 @@ fn check_model(model: &Model, config: &Json) -> Result<()> {
     }
     let near = crate::nearest::did_you_mean(&model.model_id, names);
     let text = format!(
-        "run: model '{provider}/{name}': provider '{provider}' has no model '{name}'{near}",
+        "{what}: model '{provider}/{name}': provider '{provider}' has no model '{name}'{near}",
         provider = model.provider_id,
         name = model.model_id,
     );
