@@ -4,12 +4,13 @@ use crate::answer::Answer;
 use crate::caller::closed;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{Home, elsewhere};
 use crate::mailbox::{Content, Face, Mailbox};
 use crate::signal::Signal;
 use crate::thread::{self, caught};
 use crate::worker::Pool;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// An operation that runs in the background. Dropping it cancels nothing: the request goes its way. Clones share it.
@@ -18,6 +19,9 @@ pub struct Call<T = Answer> {
     shared: Arc<Shared<T>>,
     signal: Arc<Signal>,
     token: CancelToken,
+    home: Home,
+    /// What a copy of the process sees in its place.
+    copy: Arc<OnceLock<Arc<Shared<T>>>>,
 }
 
 struct Shared<T> {
@@ -94,7 +98,23 @@ impl<T: Clone + Send + 'static> Call<T> {
             let result = caught(|| work(&mine)).and_then(|result| result);
             completion.0.complete(result);
         };
-        (Call { shared, signal: Arc::clone(signal), token }, job)
+        let (signal, home) = (Arc::clone(signal), Home::here());
+        (Call { shared, signal, token, home, copy: Arc::default() }, job)
+    }
+
+    /// Nobody in a copy of the process works on it, and the lock may be held for ever there.
+    fn seen(&self) -> &Arc<Shared<T>> {
+        let mailbox = &self.shared.mailbox;
+        if self.home.is_here() || mailbox.face().is_over && mailbox.is_free() {
+            return &self.shared;
+        }
+        self.copy.get_or_init(|| {
+            let operation = self.shared.operation.clone();
+            let result = Some(Err(elsewhere(&operation)));
+            let cell = Cell { result, is_taken: false };
+            let mailbox = Mailbox::new(cell, Some(Arc::clone(&self.signal)));
+            Arc::new(Shared { operation, mailbox })
+        })
     }
 
     /// A descriptor that is readable once the result is there, until it is taken: the client's own, or of a call
@@ -108,22 +128,26 @@ impl<T: Clone + Send + 'static> Call<T> {
 
     /// Whether the answer, or the error, is there. Makes no system call.
     pub fn is_done(&self) -> bool {
-        self.shared.mailbox.face().is_over
+        self.seen().mailbox.face().is_over
     }
 
     /// The result, once it is there; the same one every time. Never blocks.
     pub fn poll(&self) -> Option<Result<T>> {
-        self.shared.mailbox.try_take(Cell::take).flatten()
+        self.seen().mailbox.try_take(Cell::take).flatten()
     }
 
     /// Blocks until the result is there, at most for `timeout`; `None` when it is not.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<T>> {
-        self.shared.mailbox.wait(timeout, Cell::take)
+        self.seen().mailbox.wait(timeout, Cell::take)
     }
 
     /// Ends the request, whatever it waits for. The result is then an error of kind `cancelled`, unless the
     /// answer was faster. The server may have done its work all the same.
     pub fn cancel(&self) {
+        if !self.home.is_here() {
+            // The socket is that of the other process too.
+            return;
+        }
         self.token.cancel();
         // One that waits for its turn is over at once.
         self.shared.complete(Err(cancelled(&self.shared.operation)));

@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::feed::Feed;
+use crate::hooks::{Home, elsewhere};
 use crate::options::Take;
 use queue::Queue;
 pub(crate) use resolver::Resolver;
@@ -131,7 +132,7 @@ pub struct EventStream {
     feed: Arc<Feed>,
     queue: Arc<Queue>,
     id: u64,
-    pid: u32,
+    home: Home,
     /// Keeps the feed going.
     _client: Client,
 }
@@ -155,8 +156,8 @@ impl EventStream {
         }
         let id = feed.add(Arc::clone(&queue) as Arc<_>);
         feed.start()?;
-        let (pid, _client) = (std::process::id(), client.clone());
-        Ok(EventStream { feed, queue, id, pid, _client })
+        let (home, _client) = (Home::here(), client.clone());
+        Ok(EventStream { feed, queue, id, home, _client })
     }
 
     /// The next event when one is there. Never blocks, and without an event makes no system call.
@@ -164,6 +165,9 @@ impl EventStream {
     /// # Errors
     /// As [`next`](Self::next).
     pub fn poll(&self) -> Result<Option<StreamEvent>> {
+        if !self.home.is_here() {
+            return Err(elsewhere("events"));
+        }
         self.queue.poll()
     }
 
@@ -173,12 +177,8 @@ impl EventStream {
     /// `closed` when the stream or its client was closed, and in a process that was forked after it was opened;
     /// `unauthorized`, `forbidden` or `unsupported` when the server will never give its events. Then it stays so.
     pub fn next(&self, timeout: Option<Duration>) -> Result<Option<StreamEvent>> {
-        if let Some(event) = self.queue.poll()? {
+        if let Some(event) = self.poll()? {
             return Ok(Some(event));
-        }
-        if self.pid != std::process::id() {
-            let text = "events: this stream belongs to the parent process; open a new one";
-            return Err(Error::new(ErrorKind::Closed, text));
         }
         self.queue.wait(timeout)
     }
@@ -204,19 +204,19 @@ impl EventStream {
     /// Whether [`poll`](Self::poll) has something to give, an error too. The client's descriptor is quiet
     /// afterwards until something more comes: for hosts that watch it and read this stream at their own pace.
     pub fn is_ready(&self) -> bool {
-        self.queue.is_ready()
+        !self.home.is_here() || self.queue.is_ready()
     }
 
     /// Whether the stream was closed or has failed. What came before a failure can still be taken.
     pub fn is_over(&self) -> bool {
-        self.queue.is_over()
+        !self.home.is_here() || self.queue.is_over()
     }
 
     /// Ends the stream; whoever waits for an event is woken. Never blocks.
     pub fn close(&self) {
-        self.queue.close();
-        // After a fork the lock may be held by a thread that stayed with the parent.
-        if self.pid == std::process::id() {
+        // After a fork the locks may be held by threads that stayed with the parent.
+        if self.home.is_here() {
+            self.queue.close();
             self.feed.remove(self.id);
         }
     }

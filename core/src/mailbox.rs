@@ -171,6 +171,11 @@ impl<T: Content> Mailbox<T> {
         }
     }
 
+    /// Whether nobody holds it.
+    pub(crate) fn is_free(&self) -> bool {
+        !matches!(self.slot.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
     /// The content as it is. Waits for whoever holds the mailbox.
     pub(crate) fn read(&self) -> Reading<'_, T> {
         Reading(self.open())

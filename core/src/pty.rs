@@ -8,6 +8,7 @@ mod state;
 use crate::caller::{Caller, closed};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{Home, elsewhere};
 use crate::leaving;
 use crate::options::CallOptions;
 use crate::signal::Signal;
@@ -19,7 +20,7 @@ pub use options::PtyOptions;
 use serde_json::{Map, json};
 use state::{End, Input, Screen};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const WRITERS: usize = 4;
 /// any thread. Dropping it closes the connection; the program goes on until it ends or is killed.
 pub struct Pty {
     shared: Arc<Shared>,
+    home: Home,
+    /// What a copy of the process sees in its place.
+    copy: OnceLock<Screen>,
 }
 
 struct Shared {
@@ -136,7 +140,7 @@ impl Terminals {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|shared| shared.strong_count() > 0);
         open.push(Arc::downgrade(&shared));
-        Ok(Pty { shared })
+        Ok(Pty { shared, home: Home::here(), copy: OnceLock::new() })
     }
 
     /// Ends all terminals of this side: what they printed so far can be read, and then reading fails.
@@ -171,6 +175,22 @@ fn wake(shared: &Weak<Shared>, writers: &Weak<Pool>) {
 }
 
 impl Pty {
+    /// Nobody in a copy of the process reads or types, and the lock may be held for ever there.
+    fn screen(&self) -> &Screen {
+        if self.home.is_here() {
+            return &self.shared.link.screen;
+        }
+        self.copy.get_or_init(|| {
+            let screen = Screen::new(0, Arc::default());
+            screen.finish(End::Failed(elsewhere("pty")));
+            screen
+        })
+    }
+
+    fn enter(&self, input: Input) -> Result<()> {
+        if self.home.is_here() { self.shared.enter(input) } else { Err(elsewhere("pty")) }
+    }
+
     /// The id of the terminal, for [`Client::pty_connect`](crate::Client::pty_connect).
     pub fn id(&self) -> &str {
         &self.shared.link.id
@@ -184,7 +204,7 @@ impl Pty {
     /// `not_found` for a terminal that does not exist, `connection` or `timeout` when the server was out of
     /// reach for too long, `closed` when the client was closed, `unauthorized` and so on.
     pub fn read(&self, timeout: Option<Duration>) -> Result<Option<String>> {
-        self.shared.link.screen.read(timeout)
+        self.screen().read(timeout)
     }
 
     /// What is there now, as [`read`](Self::read) with a timeout of zero. Never blocks and makes no system
@@ -199,7 +219,7 @@ impl Pty {
     /// Whether a read would give something now, the end included. Never blocks. The client's descriptor is
     /// quiet afterwards until there is more: for event loops that note who is ready and read later.
     pub fn is_ready(&self) -> bool {
-        self.shared.link.screen.look()
+        self.screen().look()
     }
 
     /// Types a text. Returns at once: it is sent in the background, in order with what else was typed.
@@ -211,7 +231,7 @@ impl Pty {
         if text.is_empty() {
             return Ok(());
         }
-        self.shared.enter(Input::Text(text.to_owned()))
+        self.enter(Input::Text(text.to_owned()))
     }
 
     /// Gives the terminal another size. Returns at once: it is done in the background, in order with what is
@@ -221,24 +241,24 @@ impl Pty {
     /// `invalid_argument` for a size of zero, `closed` when the terminal is over.
     pub fn resize(&self, cols: u32, rows: u32) -> Result<()> {
         let (cols, rows) = options::size(cols, rows)?;
-        self.shared.enter(Input::Size(cols, rows))
+        self.enter(Input::Size(cols, rows))
     }
 
     /// Where the next read begins, in UTF-16 units since the terminal was made: what another handle needs to
     /// go on from here.
     pub fn cursor(&self) -> i64 {
-        self.shared.link.screen.cursor()
+        self.screen().cursor()
     }
 
     /// Whether the terminal is over, and everything that it printed was read. Never blocks.
     pub fn is_over(&self) -> bool {
-        self.shared.link.screen.is_over()
+        self.screen().is_over()
     }
 
     /// The exit code of the program, once it ended; `None` before, after it was killed, and for terminals of the
     /// server's older kind (`pty.create`), which keep none.
     pub fn exit_code(&self) -> Option<i64> {
-        match self.shared.link.screen.end() {
+        match self.screen().end() {
             Some(End::Exited(code)) => code,
             _ => None,
         }
@@ -247,7 +267,7 @@ impl Pty {
     /// Whether everything came through that was asked for. False when a reader was slower than the two
     /// megabytes that the server keeps, or the program ended while the connection was down.
     pub fn is_complete(&self) -> bool {
-        !self.shared.link.screen.has_gap()
+        !self.screen().has_gap()
     }
 
     /// What [`read`](Self::read) would give, as one JSON object for hosts without a richer type, or `None`
@@ -330,6 +350,9 @@ impl Shared {
     }
 
     fn kill(&self, options: &CallOptions) -> Result<()> {
+        if self.pid != std::process::id() {
+            return Err(elsewhere("pty"));
+        }
         let link = &self.link;
         let token = CancelToken::with_interrupt(options.interrupt.clone());
         let arguments = link.arguments(Map::new());
@@ -349,9 +372,9 @@ impl Shared {
     }
 
     fn join(&self) {
-        let thread = self.thread().take();
+        // First: after a fork the lock may be held for ever.
         if self.pid == std::process::id() {
-            join(thread.into_iter().collect());
+            join(self.thread().take().into_iter().collect());
         }
     }
 

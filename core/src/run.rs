@@ -24,15 +24,16 @@ mod update;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{Home, elsewhere};
 use crate::signal::Signal;
 use engine::{Engine, RunId};
 use inbox::{Inbox, Message};
-use machine::Machine;
+use machine::{Machine, Outcome};
 pub(crate) use machine::{Setup, check_model};
 use state::RunState;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(crate) use message::Info;
@@ -53,6 +54,9 @@ pub struct Run {
     state: Arc<RunState>,
     inbox: Arc<Inbox>,
     signal: Arc<Signal>,
+    home: Home,
+    /// What a copy of the process sees in their place: nobody there works on the run, and the locks may be held for ever.
+    copy: OnceLock<(Arc<RunState>, Arc<Inbox>)>,
 }
 
 /// What another process needs to pick a run up: the session and the user message.
@@ -76,42 +80,63 @@ impl Run {
         let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
         engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state), pending));
         let (inbox, signal) = (Arc::clone(engine.inbox()), Arc::clone(signal));
-        Ok(Run { id, state, inbox, signal })
+        Ok(Run { id, state, inbox, signal, home: Home::here(), copy: OnceLock::new() })
+    }
+
+    fn seen(&self) -> &Arc<RunState> {
+        if self.home.is_here() || self.state.is_left() { &self.state } else { &self.copy().0 }
+    }
+
+    fn inbox(&self) -> &Arc<Inbox> {
+        if self.home.is_here() { &self.inbox } else { &self.copy().1 }
+    }
+
+    fn copy(&self) -> &(Arc<RunState>, Arc<Inbox>) {
+        self.copy.get_or_init(|| {
+            let state = RunState::new(String::new(), Arc::clone(&self.signal));
+            let error = elsewhere("run");
+            state.write(|inner| {
+                let reply = Arc::default();
+                inner.outcome = Some(Outcome { reply, error: Some(error.clone()) });
+                (State::Failed, vec![Update::Failed(error)])
+            });
+            (Arc::new(state), Arc::default())
+        })
     }
 
     /// The state, and everything that happened since the last poll: both as they were at one moment, so that `done`
     /// and `failed` come with the last update and never before it. Never blocks; with nothing new it makes no system
     /// call and no allocation.
     pub fn poll(&self) -> (State, Vec<Update>) {
-        self.state.poll()
+        self.seen().poll()
     }
 
     /// The state, and the oldest update that was not taken yet. `done` and `failed` come with the last one. Never
     /// blocks.
     pub fn poll_one(&self) -> (State, Option<Update>) {
-        self.state.poll_one()
+        self.seen().poll_one()
     }
 
     /// The state without taking updates: a run that is done may have some left. Never blocks.
     pub fn state(&self) -> State {
-        self.state.state()
+        self.seen().state()
     }
 
     /// Whether the run is over and its last update was taken: no poll will give one any more. Never blocks.
     pub fn is_drained(&self) -> bool {
-        self.state.is_drained()
+        self.seen().is_drained()
     }
 
     /// Whether a poll would give an update. The client's descriptor is quiet afterwards until there is more: for event
     /// loops that note who is ready and read later. Never blocks.
     pub fn is_ready(&self) -> bool {
-        self.state.is_ready()
+        self.seen().is_ready()
     }
 
     /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
     /// a timeout it waits as long as it takes.
     pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {
-        self.state
+        self.seen()
             .wait(timeout, |inner| match inner.pop() {
                 Some(update) => Some(Some(update)),
                 None => inner.outcome.is_some().then_some(None),
@@ -142,7 +167,7 @@ impl Run {
     /// for `timeout`; zero only asks for it. A run that is over already stays as it is.
     pub fn cancel(&self, timeout: Duration) -> State {
         if !self.state().is_over() {
-            self.inbox.push(Message::Cancel(self.id));
+            self.inbox().push(Message::Cancel(self.id));
             self.is_over_within(Some(timeout));
         }
         self.state()
@@ -150,52 +175,52 @@ impl Run {
 
     /// The reply, once the run is over; of a failed run, as far as it came.
     pub fn reply(&self) -> Option<Arc<Reply>> {
-        self.state.read().outcome.as_ref().map(|outcome| Arc::clone(&outcome.reply))
+        self.seen().read().outcome.as_ref().map(|outcome| Arc::clone(&outcome.reply))
     }
 
     /// Why the run failed, once it did.
     pub fn error(&self) -> Option<Error> {
-        self.state.read().outcome.as_ref().and_then(|outcome| outcome.error.clone())
+        self.seen().read().outcome.as_ref().and_then(|outcome| outcome.error.clone())
     }
 
     /// Why it is not moving, in one line; empty when it is over.
     pub fn why(&self) -> String {
-        self.state.read().why.clone()
+        self.seen().read().why.clone()
     }
 
     /// The text so far: all deltas of all text updates.
     pub fn text(&self) -> String {
-        self.state.read().text.clone()
+        self.seen().read().text.clone()
     }
 
     /// The session, once it is known.
     pub fn session_id(&self) -> Option<String> {
-        self.state.read().session.clone()
+        self.seen().read().session.clone()
     }
 
     /// The user message that the prompt becomes. Its id is chosen when the prompt is sent, so it is `None` while
     /// the run waits for that; one that [`Prompt::message_id`] gives is there from the start.
     pub fn message_id(&self) -> Option<String> {
-        Some(self.state.read().message_id.clone()).filter(|id| !id.is_empty())
+        Some(self.seen().read().message_id.clone()).filter(|id| !id.is_empty())
     }
 
     /// Answers a permission that came as an update. `message` tells the agent why it was rejected. Returns at
     /// once; an answer to a request that is not open does nothing.
     pub fn reply_permission(&self, id: &str, reply: PermissionReply, message: Option<&str>) {
         let message = message.map(str::to_owned);
-        self.inbox.push(Message::Permission(self.id, id.to_owned(), reply, message));
+        self.inbox().push(Message::Permission(self.id, id.to_owned(), reply, message));
     }
 
     /// Answers a question that came as an update: one list of chosen labels or own words per question.
     /// Returns at once.
     pub fn reply_question(&self, id: &str, answers: &[Vec<String>]) {
         let answers = Some(serde_json::json!(answers));
-        self.inbox.push(Message::Question(self.id, id.to_owned(), answers));
+        self.inbox().push(Message::Question(self.id, id.to_owned(), answers));
     }
 
     /// Dismisses a question. Returns at once.
     pub fn reject_question(&self, id: &str) {
-        self.inbox.push(Message::Question(self.id, id.to_owned(), None));
+        self.inbox().push(Message::Question(self.id, id.to_owned(), None));
     }
 
     /// Leaves the run to the server and gives what [`Client::resume`](crate::Client::resume) needs. Blocks
@@ -204,16 +229,16 @@ impl Run {
     /// # Errors
     /// The error of a run that failed; `timeout` when it is not sent in time, and the run goes on.
     pub fn detach(&self, timeout: Duration) -> Result<Detached> {
-        self.state
+        self.seen()
             .wait(Some(timeout), |inner| (inner.is_sent || inner.outcome.is_some()).then_some(()));
-        leave(&self.state, &self.inbox, self.id, timeout)
+        leave(self.seen(), self.inbox(), self.id, timeout)
     }
 
     /// Does what [`detach`](Self::detach) does, in the background: the call is over once the prompt is sent, or the run
     /// is over. The answer is JSON: `{"sessionID": ..., "messageID": ...}`. Cancelling it leaves the run as it is.
     pub fn start_detach(&self) -> Call {
         const NAME: &str = "run.detach";
-        let (state, inbox, id) = (Arc::clone(&self.state), Arc::clone(&self.inbox), self.id);
+        let (state, inbox, id) = (Arc::clone(self.seen()), Arc::clone(self.inbox()), self.id);
         let (call, job) = Call::make(&self.signal, NAME, move |token| {
             if token.is_cancelled() {
                 return Err(crate::call::cancelled(NAME));
@@ -222,7 +247,7 @@ impl Run {
             let json = serde_json::json!({ "sessionID": session_id, "messageID": message_id });
             Ok(Answer::made(NAME, json.to_string()))
         });
-        if let Some(job) = self.state.when_sent(Box::new(job)) {
+        if let Some(job) = self.seen().when_sent(Box::new(job)) {
             job();
         }
         call
@@ -230,7 +255,7 @@ impl Run {
 
     /// What is known of the run as one JSON object: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
-        let inner = self.state.read();
+        let inner = self.seen().read();
         let message_id = Some(&inner.message_id).filter(|id| !id.is_empty());
         let head = serde_json::json!({
             "state": self.state().as_str(),
@@ -253,7 +278,7 @@ impl Run {
     }
 
     fn outcome(&self) -> Result<Arc<Reply>> {
-        match &self.state.read().outcome {
+        match &self.seen().read().outcome {
             Some(outcome) => match &outcome.error {
                 None => Ok(Arc::clone(&outcome.reply)),
                 Some(error) => Err(error.clone()),
@@ -264,7 +289,7 @@ impl Run {
 
     /// Blocks until the run is over, at most for `timeout`; whether it is.
     pub fn is_over_within(&self, timeout: Option<Duration>) -> bool {
-        self.state.wait(timeout, |inner| inner.outcome.is_some().then_some(())).is_some()
+        self.seen().wait(timeout, |inner| inner.outcome.is_some().then_some(())).is_some()
     }
 }
 
@@ -291,7 +316,9 @@ fn leave(state: &RunState, inbox: &Inbox, id: RunId, waited: Duration) -> Result
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.state.abandon();
+        if self.home.is_here() {
+            self.state.abandon();
+        }
     }
 }
 

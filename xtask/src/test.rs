@@ -193,7 +193,7 @@ impl Suite {
         for name in if fast {
             &["main"][..]
         } else {
-            &["main", "server", "hostile", "closing", "polls", "exits"]
+            &["main", "server", "hostile", "closing", "polls", "exits", "forks"]
         } {
             jobs.extend(c_tests(name, fast)?);
         }

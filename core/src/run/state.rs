@@ -113,6 +113,11 @@ impl RunState {
         (State::from_u8(state), update.flatten())
     }
 
+    /// Whether nothing changes any more and nobody is at work on it: in a copy of the process it can be read then.
+    pub(crate) fn is_left(&self) -> bool {
+        self.0.face().is_over && self.0.is_free()
+    }
+
     /// Whether a poll would give something; the signal forgets it until more comes.
     pub(crate) fn is_ready(&self) -> bool {
         self.0.is_ready()
