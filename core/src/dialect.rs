@@ -58,11 +58,43 @@ pub(crate) fn identify(
     let left = limit.saturating_sub(began.elapsed());
     match answered.then(|| second(transport, left, token)).flatten() {
         Some(identity) => Ok(identity),
+        None if answered && is_old(transport, limit.saturating_sub(began.elapsed()), token) => {
+            let text = format!("identify: {TOO_OLD}");
+            let status = error.status().unwrap_or_default();
+            let code = Some(OLD.to_owned());
+            Err(Error::new(ErrorKind::Unsupported, text).with_status(status).with_code(code))
+        }
         None => Err(error),
     }
 }
 
-/// Names the dialect of a server that did not know an operation of this library.
+/// The code of an error that says so.
+pub(crate) const OLD: &str = "too_old";
+/// What is wrong with a server of the first months.
+const TOO_OLD: &str = "this OpenCode server is too old: this library needs 1.1 or newer; run `npm install -g opencode-ai@1`";
+
+/// Whether it is a server of 1.0 or before: it describes itself as OpenCode, and does not know what every later one
+/// knows.
+fn is_old(transport: &Transport, limit: Duration, token: &CancelToken) -> bool {
+    #[derive(Deserialize)]
+    struct Document {
+        info: Info,
+    }
+    #[derive(Deserialize)]
+    struct Info {
+        title: String,
+    }
+    let began = Instant::now();
+    let Ok(Document { info }) = ask(transport, "/doc", limit, token) else { return false };
+    if !info.title.eq_ignore_ascii_case("opencode") {
+        return false;
+    }
+    let left = limit.saturating_sub(began.elapsed());
+    ask::<serde::de::IgnoredAny>(transport, "/global/health", left, token)
+        .is_err_and(|error| error.status().is_some() && error.kind() != ErrorKind::Unauthorized)
+}
+
+/// Names the dialect of a server that did not know an operation of this library, or says that it is too old.
 pub(crate) fn explain(
     error: Error,
     target: &str,
@@ -81,15 +113,24 @@ pub(crate) fn explain(
         return error;
     }
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
-    let Some(found) = second(transport, limit, token) else { return error };
-    let text = format!(
-        "{}: this is an OpenCode {} server, and the operation is one of 1.x; start a server of 1.x (`npm install -g opencode-ai@1`) or use the operations v2.*",
-        error.operation(),
-        found.version
-    );
+    let operation = error.operation();
+    let (text, code) = match second(transport, limit, token) {
+        Some(found) => {
+            let text = format!(
+                "{operation}: this is an OpenCode {} server, and the operation is one of 1.x; start a server of 1.x (`npm install -g opencode-ai@1`) or use the operations v2.*",
+                found.version
+            );
+            (text, None)
+        }
+        None if is_old(transport, limit, token) => {
+            (format!("{operation}: {TOO_OLD}"), Some(OLD.to_owned()))
+        }
+        None => return error,
+    };
     let operation = error.operation().to_owned();
     let body = error.body().unwrap_or_default().to_owned();
     Error::new(ErrorKind::Unsupported, text)
+        .with_code(code)
         .with_operation(operation)
         .with_status(error.status().unwrap_or_default())
         .with_body(body.as_bytes())

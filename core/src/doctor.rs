@@ -4,7 +4,7 @@ mod check;
 
 use crate::caller::{Caller, closed};
 use crate::cancel::CancelToken;
-use crate::dialect::{Dialect, Identity, identify};
+use crate::dialect::{self, Dialect, Identity, identify};
 use crate::error::{Error, ErrorKind};
 use crate::limits::after;
 use crate::thread::start_scoped;
@@ -164,6 +164,14 @@ fn unreachable_server(error: &Error, url: &str, has_password: bool) -> Vec<Check
             format!("{url} takes the connection or the request and does not answer"),
             "the server may be stopped or overloaded: end it and start it again",
         )],
+        ErrorKind::Unsupported if error.code() == Some(dialect::OLD) => vec![
+            Check::new("server", CheckStatus::Ok, format!("{url} answers"), ""),
+            fail(
+                "version",
+                "older than 1.1: it has not what this library needs".to_owned(),
+                "start a newer server: `npm install -g opencode-ai@1`",
+            ),
+        ],
         ErrorKind::Unsupported | ErrorKind::Decode | ErrorKind::NotFound => vec![fail(
             "server",
             format!("what answers at {url} is no OpenCode server"),

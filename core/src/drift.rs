@@ -63,17 +63,37 @@ impl Client {
     }
 }
 
+/// A server of 1.14 describes next to nothing of what it has: one in so many is no description.
+const MIN_SHARE: usize = 10;
+
+/// How many operations a server describes.
+fn described(document: &Value) -> usize {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let methods = paths.filter_map(|(_, methods)| methods.as_object()).flatten();
+    methods.filter(|(_, facts)| facts["operationId"].is_string()).count()
+}
+
 impl Drift {
     /// Reads the body of an answer to `doc.get`, for those who asked for it in their own way.
     ///
     /// # Errors
-    /// `decode` when it is no JSON.
+    /// `decode` when it is no JSON, `unsupported` when the server describes next to nothing of what it has.
     pub fn from_document(json: &[u8]) -> Result<Drift> {
         let document = serde_json::from_slice(json).map_err(|e| {
             let text = format!("doc.get: the server's answer cannot be read: {e}");
             Error::new(ErrorKind::Decode, text).with_operation("doc.get").with_sent(true)
         })?;
-        Ok(Drift::between(&document, operation::all()))
+        let table = operation::all();
+        let count = described(&document);
+        if count * MIN_SHARE < table.len() {
+            let text = format!(
+                "doc.get: the server describes {count} operations, of {} in the table: it leaves out most of what it has, and nothing can be said about that",
+                table.len()
+            );
+            let error = Error::new(ErrorKind::Unsupported, text);
+            return Err(error.with_operation("doc.get").with_sent(true));
+        }
+        Ok(Drift::between(&document, table))
     }
 
     /// Whether the server has just what the table has.
@@ -304,6 +324,15 @@ mod tests {
             ("POST", "PATCH")
         );
         assert_eq!(drift.gone[0].operation, "session.update");
+    }
+
+    #[test]
+    fn next_to_no_description_says_nothing_about_what_is_gone() {
+        let error =
+            Drift::from_document(br#"{"paths":{"/x":{"get":{"operationId":"x"}}}}"#).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("describes 1 operations"), "{error}");
+        assert!(Drift::from_document(b"7").is_err());
     }
 
     #[test]

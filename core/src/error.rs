@@ -111,6 +111,12 @@ impl Error {
         self
     }
 
+    /// The same with more words behind its own.
+    pub(crate) fn and(mut self, words: &str) -> Self {
+        self.0.message = one_line(format!("{}; {words}", self.0.message));
+        self
+    }
+
     pub(crate) fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
         self.0.operation = operation.into();
         self
@@ -202,22 +208,30 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
+/// Whether words of a server mean that its database was busy: the same may succeed a moment later.
+pub(crate) fn is_locked(words: &str) -> bool {
+    ["database is locked", "Failed to execute statement", "SQLITE_BUSY"]
+        .iter()
+        .any(|sign| words.contains(sign))
+}
+
 /// The longest message; what a server says may be longer, and is in the body.
 const MAX_MESSAGE: usize = 4 << 10;
 
-/// Folds every run of white space and control characters into one space: logs and Lua hosts show one line.
+/// Folds every run of white space and of characters that end a line into one space: logs and Lua hosts show one line.
 fn one_line(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_MESSAGE) {
         text.truncate(end);
         text.push_str("...");
     }
-    if !text.contains(|c: char| c.is_control()) {
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(is_break) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
     let mut gap = false;
     for c in text.chars() {
-        if c.is_control() || (gap && c == ' ') {
+        if is_break(c) || (gap && c == ' ') {
             gap = true;
         } else {
             if gap && !out.is_empty() {
@@ -239,6 +253,8 @@ mod tests {
         let error = Error::invalid("Missing key\n  at [\"parts\"]\r\n");
         assert_eq!(error.message(), "Missing key at [\"parts\"]");
         assert_eq!(error.to_string(), error.message());
+        assert_eq!(Error::invalid("a\u{2028}b\u{2029} c\u{85}d").message(), "a b c d");
+        assert_eq!(Error::invalid("a.").and("b").message(), "a.; b");
         assert_eq!(format!("{error:?}"), error.message());
         assert!(format!("{error:#?}").contains("kind: InvalidArgument"), "{error:#?}");
         assert_eq!(Error::invalid("ä".repeat(9_000)).message().chars().count(), MAX_MESSAGE + 3);

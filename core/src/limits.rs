@@ -11,6 +11,14 @@ pub(crate) fn after(time: Duration) -> Instant {
     now.checked_add(time.min(LONGEST)).unwrap_or(now)
 }
 
+/// A time for people: in milliseconds, with a fraction only below one.
+pub(crate) fn shown(time: Duration) -> String {
+    match time.as_millis() {
+        0 => format!("{} ms", time.as_secs_f64() * 1000.0),
+        ms => format!("{ms} ms"),
+    }
+}
+
 /// The limits of one request. A stage without a limit waits until it is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -68,6 +76,15 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_below_a_millisecond_is_not_told_as_nothing() {
+        for (micros, text) in
+            [(0, "0 ms"), (100, "0.1 ms"), (1500, "1 ms"), (60_000_000, "60000 ms")]
+        {
+            assert_eq!(shown(Duration::from_micros(micros)), text);
+        }
+    }
 
     #[test]
     fn any_time_has_a_moment_after_it() {

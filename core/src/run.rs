@@ -158,8 +158,8 @@ impl Run {
             return self.outcome();
         }
         let why = self.why();
-        let waited = timeout.unwrap_or_default().as_millis();
-        let text = format!("run: not finished within {waited} ms; {why}; wait again, or cancel it");
+        let waited = crate::limits::shown(timeout.unwrap_or_default());
+        let text = format!("run: not finished within {waited}; {why}; wait again, or cancel it");
         Err(Error::new(ErrorKind::Timeout, text).with_operation("run").with_sent(true))
     }
 
@@ -308,7 +308,8 @@ fn leave(state: &RunState, inbox: &Inbox, id: RunId, waited: Duration) -> Result
             Ok(detached)
         }
         _ => {
-            let text = format!("run: not sent within {} ms; {}", waited.as_millis(), inner.why);
+            let text =
+                format!("run: not sent within {}; {}", crate::limits::shown(waited), inner.why);
             Err(Error::new(ErrorKind::Timeout, text).with_operation("run"))
         }
     }

@@ -104,7 +104,16 @@ impl Transport {
         record: Option<&Path>,
     ) -> Result<Self> {
         let authorization = match credentials {
-            Some(credentials) => Some(secret(&credentials.header())?),
+            Some(credentials) => {
+                let value = credentials.header();
+                if value.len() > MAX_HEADER {
+                    return Err(Error::invalid(format!(
+                        "password: with the user name it makes a header of {} bytes; a server takes {MAX_HEADER}",
+                        value.len()
+                    )));
+                }
+                Some(secret(&value)?)
+            }
             None => None,
         };
         let redactor = Arc::new(Redactor::new(credentials, headers));

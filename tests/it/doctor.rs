@@ -118,6 +118,28 @@ fn a_server_of_2_x_is_named_as_such() {
 }
 
 #[test]
+fn a_server_of_1_0_is_told_as_too_old() {
+    let fake = Fake::start(|request| match request.path() {
+        "/doc" => {
+            let info = json!({"title": "opencode", "version": "0.0.3"});
+            Answer::json(200, &json!({"openapi": "3.1.1", "info": info, "paths": {}}))
+        }
+        "/session" if request.method == "POST" => Answer::json(200, &json!({"id": "ses_1"})),
+        _ => Answer::body(404, "text/plain", "404 Not Found"),
+    })
+    .unwrap();
+    fails(&doctor(&fake.url()), "version", "older than 1.1");
+    let client = client(&fake.url(), None);
+    let prompt = json!({"sessionID": "ses_1", "parts": []});
+    let error = client.call("session.prompt_async", prompt).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.message().contains("needs 1.1 or newer"), "{error}");
+    let error = client.ask("hello").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.message().contains("needs 1.1 or newer"), "{error}");
+}
+
+#[test]
 fn what_is_missing_on_a_server_of_1_x_stays_missing() {
     let fake = Fake::start(|request| match request.path() {
         "/session/ses_1" => Answer::json(

@@ -286,6 +286,11 @@ fn names_and_passwords_may_hold_anything_but_a_colon() {
     wrong.username = Some("a:b".to_owned());
     wrong.password = Some("x".to_owned());
     assert_eq!(Client::new(wrong).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    let mut long = ClientOptions::default();
+    long.password = Some("x".repeat(16_000));
+    let error = Client::new(long).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.message().contains("a server takes 15500"), "{error}");
 }
 
 #[test]
@@ -333,7 +338,7 @@ fn a_redirect_is_followed_by_reads_on_the_same_server_only() {
     for operation in ["project.list", "app.agents", "session.create"] {
         let error = fails(&client, operation, json!({}));
         assert_eq!(error.status(), Some(307), "{error}");
-        assert!(error.message().contains("redirects elsewhere"), "{error}");
+        assert!(error.message().contains("redirects elsewhere, to "), "{error}");
     }
     assert!(other.requests().is_empty(), "nobody else is asked");
     let error = fails(&client, "command.list", json!({}));

@@ -689,8 +689,10 @@ fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
             machine.message_id().clone_into(&mut inner.message_id);
         }
         inner.session = machine.session().map(str::to_owned).or(inner.session.take());
-        if inner.why != machine.why() {
-            machine.why().clone_into(&mut inner.why);
+        // What is over is not moving any more, for whatever reason.
+        let why = if outcome.is_some() { "" } else { machine.why() };
+        if inner.why != why {
+            why.clone_into(&mut inner.why);
         }
         inner.is_sent |= machine.is_sent();
         let state = match &outcome {

@@ -623,7 +623,7 @@ impl Machine {
             && let Some(deadline) = limits.deadline
             && self.now >= self.started.saturating_add(millis(deadline))
         {
-            let text = format!("the run took longer than {} ms", deadline.as_millis());
+            let text = format!("the run took longer than {}", crate::limits::shown(deadline));
             self.end_at("deadline_ms", &text);
         }
         if self.phase == Phase::Over {

@@ -8,7 +8,7 @@ use super::state::Shared;
 use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind, Result, is_out_of_descriptors};
-use crate::limits::after;
+use crate::limits::{after, shown};
 use crate::options::{CallOptions, ClientOptions};
 use crate::redact::Redactor;
 use crate::thread;
@@ -167,8 +167,8 @@ fn ended(plan: &Plan, status: Option<ExitStatus>, output: &Output) -> Error {
 
 fn late(plan: &Plan, output: &Output) -> Error {
     let text = printed(plan, output);
-    let limit = plan.options.start_timeout.as_millis();
-    let what = format!("it did not answer within {limit} ms; raise start_timeout");
+    let limit = shown(plan.options.start_timeout);
+    let what = format!("it did not answer within {limit}; raise start_timeout");
     failed("timeout", with_gist(what, &text)).with_body(text.as_bytes())
 }
 

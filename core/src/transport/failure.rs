@@ -4,9 +4,11 @@ use super::exchange::{Cancelled, Exchange, Expired, TlsFailed};
 use super::resolver::NoThread;
 use super::retry_after;
 use crate::base_url::BaseUrl;
-use crate::error::{Error, ErrorKind, is_out_of_descriptors};
+use crate::error::{Error, ErrorKind, is_locked, is_out_of_descriptors};
 use crate::json::{Object, words};
+use crate::limits::shown;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::io;
 use ureq::http::HeaderMap;
 
@@ -81,8 +83,8 @@ pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: b
     } else if let Some(expired) = inner.and_then(|e| e.downcast_ref::<Expired>()) {
         let Expired { stage, limit } = expired;
         let text = format!(
-            "{operation}: nothing came from {url} within {} ms while {}",
-            limit.as_millis(),
+            "{operation}: nothing came from {url} within {} while {}",
+            shown(*limit),
             stage.describe()
         );
         Error::new(ErrorKind::Timeout, text).with_retryable(true)
@@ -150,6 +152,7 @@ fn broken(
 pub(super) fn from_status(operation: &str, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
     let words = Words::read(body);
     let kind = kind_of(status);
+    let is_busy = words.message.as_deref().is_some_and(is_locked);
     let mut text = format!("{operation}: {status}");
     if let Some(code) = &words.code {
         text.push(' ');
@@ -161,14 +164,14 @@ pub(super) fn from_status(operation: &str, status: u16, headers: &HeaderMap, bod
     }
     if let Some(hint) = hint(status, headers) {
         text.push_str(if words.message.is_some() { "; " } else { ": " });
-        text.push_str(hint);
+        text.push_str(&hint);
     }
     Error::new(kind, text)
         .with_operation(operation.to_owned())
         .with_status(status)
         .with_code(words.code)
         .with_body(body)
-        .with_retryable(matches!(status, 408 | 429 | 500..))
+        .with_retryable(matches!(status, 408 | 429 | 500..) || is_busy)
         .with_retry_after(retry_after::read(headers))
         .with_sent(true)
 }
@@ -186,19 +189,37 @@ fn kind_of(status: u16) -> ErrorKind {
     }
 }
 
-fn hint(status: u16, headers: &HeaderMap) -> Option<&'static str> {
-    match status {
+fn hint(status: u16, headers: &HeaderMap) -> Option<Cow<'static, str>> {
+    let text = match status {
         401 => Some(
             "user or password are wrong; set username and password, or OPENCODE_SERVER_USERNAME and OPENCODE_SERVER_PASSWORD",
         ),
-        300..=399 => Some("the server redirects elsewhere; set base_url to the final address"),
+        304 => Some(
+            "nothing has changed, which nobody asked for; does a cache stand before the server?",
+        ),
+        300..=399 => return Some(redirect(headers)),
         407 => Some("the proxy wants a password"),
         431 => Some("the address or the headers are too long; shorten the arguments"),
         502..=504 if headers.get("x-powered-by").is_none() => {
             Some("the server, or a proxy before it, is not ready")
         }
         _ => None,
-    }
+    };
+    text.map(Cow::Borrowed)
+}
+
+/// Where to, without what may be a secret in it.
+fn redirect(headers: &HeaderMap) -> Cow<'static, str> {
+    let location = headers.get("location").and_then(|value| value.to_str().ok());
+    let Some(location) = location else {
+        return "the server redirects elsewhere, and does not say where to; set base_url to the final address".into();
+    };
+    let bare = location.split(['?', '#']).next().unwrap_or_default();
+    let bare = match (bare.split_once("//"), bare.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}//{host}"),
+        _ => bare.to_owned(),
+    };
+    format!("the server redirects elsewhere, to {bare}; set base_url to the final address").into()
 }
 
 /// The server's words, in whichever of its shapes they came.
@@ -246,12 +267,26 @@ fn config_fault(data: &Object<'_>) -> Option<String> {
     (!why.is_empty()).then(|| format!("{path}: {why}"))
 }
 
-/// The start of a body that is not the JSON of an error; markup says nothing to a person.
+/// The start of a body that is not the JSON of an error; of a web page its title.
 fn plain(body: &[u8]) -> Option<String> {
     const MAX: usize = 300;
-    let text = String::from_utf8_lossy(&body[..body.len().min(MAX)]);
+    const MAX_PAGE: usize = 16 << 10;
+    let text = String::from_utf8_lossy(&body[..body.len().min(MAX_PAGE)]);
     let text = text.trim();
-    (!text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())
+    let words = match text.starts_with('<') {
+        true => ["title", "h1"].iter().find_map(|tag| inside(text, tag))?,
+        false => text,
+    };
+    (!words.is_empty()).then(|| words.chars().take(MAX).collect())
+}
+
+/// What stands in the first element of this name, if it is text.
+fn inside<'a>(page: &'a str, tag: &str) -> Option<&'a str> {
+    let lower = page.to_ascii_lowercase();
+    let begin = lower.find(&format!("<{tag}"))?;
+    let begin = begin + lower.get(begin..)?.find('>')? + 1;
+    let end = begin + lower.get(begin..)?.find('<')?;
+    page.get(begin..end).map(str::trim).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -312,6 +347,18 @@ mod tests {
             (500, r#"{"name":7,"data":{"message":"odd","ref":[]}}"#, "session.get: 500: odd"),
             (500, "", "session.get: 500"),
             (500, "<!doctype html><p>", "session.get: 500"),
+            (
+                400,
+                "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title>",
+                "session.get: 400: 400 The plain HTTP request was sent to HTTPS port",
+            ),
+            (
+                403,
+                "<!DOCTYPE html><HTML><TITLE lang=en>\n Blocked\u{2028}by policy </TITLE>",
+                "session.get: 403: Blocked by policy",
+            ),
+            (500, "<html><title></title><h1>Down</h1>", "session.get: 500: Down"),
+            (500, "<html><title", "session.get: 500"),
         ];
         for (status, body, message) in cases {
             assert_eq!(error(status, body).message(), message);
@@ -334,6 +381,27 @@ mod tests {
             assert_eq!(error(status, "").kind(), kind);
         }
         assert!(error(401, "").message().contains("OPENCODE_SERVER_PASSWORD"));
+        for words in ["database is locked", "Failed to execute statement: x", "SQLITE_BUSY"] {
+            assert!(error(400, words).is_retryable(), "{words}");
+        }
+        assert!(!error(400, "the database is open").is_retryable());
+    }
+
+    #[test]
+    fn a_redirect_says_where_to_without_secrets() {
+        for (location, words) in [
+            ("https://box/x?token=secret", "to https://box/x;"),
+            ("http://u:secret@box:1/y#secret", "to http://box:1/y;"),
+            ("/login", "to /login;"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("location", location.parse().unwrap());
+            let error = from_status("session.get", 302, &headers, b"");
+            assert!(error.message().contains(words), "{error}");
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+        assert!(error(300, "").message().contains("does not say where to"));
+        assert!(error(304, "").message().contains("cache"));
         assert!(error(503, "").is_retryable() && !error(404, "").is_retryable());
     }
 }

@@ -1,8 +1,9 @@
 //! Several prompts for one session, several clients for one session, one run for several processes.
 
 use super::*;
-use opencode_core::{ErrorKind, WhenBusy};
+use opencode_core::{ErrorKind, Level, Log, WhenBusy};
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn prompts_of_one_client_wait_for_their_turn() {
@@ -22,6 +23,26 @@ fn prompts_of_one_client_wait_for_their_turn() {
         assert_eq!(reply(&second).text, "answer B");
         assert_eq!(reply(&first).text, "answer A");
     }
+}
+
+#[test]
+fn why_says_no_more_than_is_true() {
+    let server = &shared().server;
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = Arc::clone(&lines);
+    let mut options = options(server, &server.url());
+    options.log = Log::new(Level::Debug, move |_, text| sink.lock().unwrap().push(text.to_owned()));
+    let client = Client::new(options).unwrap();
+    reply(&client.run("Say pong").unwrap());
+    let said = lines.lock().unwrap().join("\n");
+    assert!(said.contains("sending the prompt"), "{said}");
+    assert!(!said.contains("waiting for its turn"), "it was alone: {said}");
+    let slow = scripted("slow", json!([{ "text": "a b c d e f", "delay_ms": 2_000 }]));
+    let run = client.run(slow).unwrap();
+    until(&run, |update| matches!(update, Update::Text(_)));
+    client.close();
+    assert_eq!(run.wait(None).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(run.why(), "", "it is over");
 }
 
 #[test]

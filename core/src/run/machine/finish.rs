@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::depth::excess;
+use crate::error::is_locked;
 use crate::json::{Json, Object, list};
 use crate::run::message::Part;
 use crate::run::reply::Timings;
@@ -208,7 +209,7 @@ impl Machine {
             return Some(self.aborted(&code).with_body(body.as_bytes()));
         }
         let retryable = info.error.as_ref().and_then(|error| error.at("/data/isRetryable"));
-        let is_retryable = retryable.is_some_and(|flag| flag.get() == "true");
+        let is_retryable = retryable.is_some_and(|flag| flag.get() == "true") || is_locked(&words);
         Some(
             Error::new(ErrorKind::Agent, format!("run: {code}: {words}"))
                 .with_code(Some(code))

@@ -244,6 +244,45 @@ fn broken() -> Error {
 }
 
 #[test]
+fn a_prompt_that_never_arrives_says_how_often_it_was_sent() {
+    let mut scene = Scene::sending(setup());
+    let mut sends = 0;
+    while scene.outcome.is_none() {
+        if scene.wants("session.prompt_async") {
+            scene.fails("session.prompt_async", broken());
+            sends += 1;
+        }
+        if scene.wants("session.message") {
+            scene.fails("session.message", status(404, ErrorKind::NotFound));
+        }
+        scene.wait(100);
+    }
+    let error = scene.error().unwrap();
+    assert!(sends > 1 && error.message().contains(&format!("sent {sends} times")), "{error}");
+}
+
+#[test]
+fn a_database_that_was_locked_may_be_free_a_moment_later() {
+    for (words, is_retryable) in [("Failed to execute statement", true), ("a bug", false)] {
+        let mut scene = Scene::sending(setup());
+        scene.ok("session.prompt_async", Value::Null);
+        let user = scene.user();
+        scene.event("message.updated", json!({ "info": user["info"] }));
+        let error = json!({ "error": { "name": "UnknownError", "data": { "message": words } } });
+        scene.event("session.error", error);
+        while scene.outcome.is_none() {
+            if scene.sweeps > 0 {
+                scene.sweep(&[], &[]);
+                scene.ok("session.messages", json!([user]));
+            }
+            scene.wait(100);
+        }
+        let error = scene.error().unwrap();
+        assert_eq!(error.is_retryable(), is_retryable, "{error}");
+    }
+}
+
+#[test]
 fn a_permission_whose_message_was_never_heard_of_is_answered() {
     let mut scene = Scene::running(setup());
     scene.wait(10_000);

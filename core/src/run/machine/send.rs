@@ -115,7 +115,13 @@ impl Machine {
         match (&self.ending, &self.send_error) {
             (Some(ending), _) => self.over(Some(ending.error.clone())),
             (None, Some(error)) if !is_transient(error) || self.send_tries >= SEND_TRIES => {
-                self.over(Some(error.clone()));
+                let error = match self.send_tries {
+                    0 | 1 => error.clone(),
+                    tries => {
+                        error.clone().and(&format!("it was sent {tries} times, and never arrived"))
+                    }
+                };
+                self.over(Some(error));
             }
             _ => self.send(),
         }

@@ -2,6 +2,7 @@
 
 use super::watch::fields;
 use super::*;
+use crate::error::is_locked;
 use crate::json::Object;
 use crate::run::message::{Part, failure};
 use serde_json::json;
@@ -114,7 +115,7 @@ impl Machine {
             ),
             None => Error::new(ErrorKind::Agent, format!("run: {code}: {words}")),
         };
-        error.with_code(Some(code)).with_sent(true)
+        error.with_code(Some(code)).with_retryable(is_locked(&words)).with_sent(true)
     }
 
     /// The prompt was aborted, and not by this run.

@@ -22,6 +22,8 @@ impl Machine {
         }
         match self.phase {
             Phase::Opening => "opening the session".to_owned(),
+            // Nobody else is in a session that was just made.
+            Phase::Queued if self.is_new_session => "preparing to send".to_owned(),
             Phase::Queued => {
                 "waiting for its turn: another prompt of this client runs in the session".to_owned()
             }
