@@ -3,6 +3,7 @@
 
 mod ask;
 mod chaos;
+mod creating;
 mod ends;
 mod leaving;
 mod losses;

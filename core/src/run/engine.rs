@@ -10,10 +10,12 @@ use super::request::Requests;
 use super::state::{RunState, State};
 use super::unsent::{Pending, Unsent};
 use super::update::Update;
+use crate::answer::Answer;
 use crate::caller::{Caller, closed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::feed::{Feed, Listener};
+use crate::json::Json;
 use crate::log::{Level, Log};
 use crate::thread::{self, caught};
 use crate::worker::{Pool, join};
@@ -270,6 +272,9 @@ impl Work {
                 let slot =
                     Slot { machine, state, alarm: None, tracks: Vec::new(), pending, queue: None };
                 self.start(id, slot);
+            }
+            Message::Answer(id, Ticket::Create, Ok(answer)) if !self.runs.contains_key(&id) => {
+                self.discard(id, &answer);
             }
             Message::Answer(id, ticket, result) => self.step(id, Input::Answer(ticket, result)),
             Message::Event(event) => self.on_event(&event),
@@ -543,6 +548,14 @@ impl Work {
         }
     }
 
+    /// A session that came after its run had ended: nobody knows of it.
+    fn discard(&mut self, id: RunId, answer: &Answer) {
+        if let Some(session) = answer.json::<Json>().ok().and_then(|made| made.text_at("/id")) {
+            let arguments = serde_json::json!({ "sessionID": session }).to_string();
+            self.requests.ask(id, Ticket::Discard, "session.delete", arguments);
+        }
+    }
+
     /// Leaves a run to the server: it is over on this side.
     fn detach(&mut self, id: RunId) {
         if let Some(slot) = self.runs.get_mut(&id) {
@@ -555,6 +568,7 @@ impl Work {
     /// Forgets a run, and gives its turn to the next.
     fn remove(&mut self, id: RunId) {
         let Some(slot) = self.runs.remove(&id) else { return };
+        self.requests.forget(id);
         if let Some(at) = slot.alarm {
             self.alarms.remove(&(at, id));
         }

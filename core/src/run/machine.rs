@@ -8,6 +8,7 @@
 //! the session status of the session's directory and its messages.
 
 mod ask;
+mod create;
 mod family;
 mod finish;
 mod open;
@@ -151,6 +152,10 @@ pub(crate) enum Output {
 pub(crate) enum Ticket {
     Create,
     FindCreated,
+    /// Whether the server that makes the session is alive.
+    Health,
+    /// A session that came too late goes away.
+    Discard,
     Session,
     Baseline,
     Agents,
@@ -268,8 +273,7 @@ pub(crate) struct Machine {
     has_baseline: bool,
     stale_requests: HashSet<String>,
     is_new_session: bool,
-    /// The creation of the session was not confirmed: look for it before making another.
-    must_find_session: bool,
+    creation: create::Creation,
     /// When the sweep before the send was asked for.
     sweep_asked: Option<Millis>,
     names: Names,
@@ -376,7 +380,7 @@ impl Machine {
             has_baseline: false,
             stale_requests: HashSet::new(),
             is_new_session: false,
-            must_find_session: false,
+            creation: create::Creation::default(),
             sweep_asked: None,
             names: Names::Agent,
             has_wondered: false,
@@ -505,6 +509,7 @@ impl Machine {
             _ => {}
         }
         times.extend(self.retry_at);
+        times.extend(self.creation_wake());
         if self.ending.is_none()
             && self.phase != Phase::Collecting
             && let Some(deadline) = self.setup.prompt.limits.deadline
@@ -582,6 +587,8 @@ impl Machine {
             Ticket::Create | Ticket::FindCreated | Ticket::Session => {
                 self.on_opened(ticket, result);
             }
+            Ticket::Health => self.on_health(result),
+            Ticket::Discard => {}
             Ticket::Baseline | Ticket::Agents | Ticket::Models => self.on_prepared(ticket, result),
             Ticket::Send => self.on_sent(result),
             Ticket::Verify => self.on_verified(result),
@@ -640,6 +647,10 @@ impl Machine {
         }
         if self.reach_end().is_some_and(|at| self.now >= at) {
             return self.over_unreachable();
+        }
+        self.creation_time();
+        if self.phase == Phase::Over {
+            return;
         }
         self.repeat_replies();
         if self.retry_at.is_some_and(|at| self.now >= at) {

@@ -16,12 +16,15 @@ use crate::log::Level;
 use crate::operation::{self, Pace};
 use crate::worker::Pool;
 use serde_json::value::RawValue;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Threads that do the runs' short requests.
-const WORKERS: usize = 4;
+const WORKERS: usize = 3;
+/// Threads that make sessions, which may take minutes each.
+const CREATORS: usize = 2;
 /// A request of a run is short: a server that needs longer is out of order.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
@@ -31,6 +34,9 @@ const WATCH_PAUSE: Duration = Duration::from_millis(500);
 /// Does requests on its own threads.
 pub(super) struct Requests {
     pool: Pool,
+    creators: Pool,
+    /// The sessions that are being made, and whether a run still wants them.
+    creations: HashMap<RunId, Arc<AtomicBool>>,
     /// Tries once more what hangs: the threads above may all be waiting.
     again: Arc<Pool>,
     shared: Arc<Shared>,
@@ -67,6 +73,8 @@ impl Requests {
         let silence = Mutex::default();
         Requests {
             pool: Pool::new("opencode-request", WORKERS),
+            creators: Pool::new("opencode-create", CREATORS),
+            creations: HashMap::new(),
             again,
             shared: Arc::new(Shared { caller, inbox, heard, began, silence }),
             pending: VecDeque::new(),
@@ -75,7 +83,9 @@ impl Requests {
     }
 
     pub(super) fn close(&self) {
+        self.creators.end();
         self.pool.close();
+        self.creators.close();
     }
 
     /// Does an operation for a run.
@@ -86,12 +96,43 @@ impl Requests {
         operation: &'static str,
         arguments: String,
     ) {
+        if ticket == Ticket::Create {
+            return self.create(id, operation, arguments);
+        }
         let may_repeat = operation::find(operation).is_some_and(|found| found.may_repeat);
         self.submit(
             may_repeat,
             move |shared, attempt| shared.get(operation, &arguments, attempt),
             move |result| Message::Answer(id, ticket, result),
         );
+    }
+
+    /// Makes a session. The server decides how long that takes; the run has limits of its own.
+    fn create(&mut self, id: RunId, operation: &'static str, arguments: String) {
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        self.creations.insert(id, Arc::clone(&is_wanted));
+        let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
+        let race = Race::new(move |result| {
+            inbox.push(Message::Answer(id, Ticket::Create, result));
+        });
+        let (token, runner) = (CancelToken::default(), Arc::clone(&race));
+        let mine = token.clone();
+        let work = move || {
+            runner.run(&mine, |attempt| match is_wanted.load(Ordering::Relaxed) {
+                true => shared.create(operation, &arguments, attempt),
+                false => Err(Error::new(ErrorKind::Closed, "nobody wants the session any more")),
+            });
+        };
+        if let Err(error) = self.creators.submit(token, work) {
+            race.refuse(error);
+        }
+    }
+
+    /// The run is gone: a session that is not asked for yet is not made.
+    pub(super) fn forget(&mut self, id: RunId) {
+        if let Some(is_wanted) = self.creations.remove(&id) {
+            is_wanted.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Looks at a directory.
@@ -173,7 +214,22 @@ impl Requests {
 
 impl Shared {
     fn get(&self, operation: &'static str, arguments: &str, attempt: &Try) -> Result<Answer> {
-        let result = self.caller.ask(operation, arguments, self.limits(attempt), &attempt.token);
+        self.ask(operation, arguments, self.limits(attempt), attempt)
+    }
+
+    fn create(&self, operation: &'static str, arguments: &str, attempt: &Try) -> Result<Answer> {
+        let limits = Limits { first_byte: None, ..self.limits(attempt) };
+        self.ask(operation, arguments, limits, attempt)
+    }
+
+    fn ask(
+        &self,
+        operation: &'static str,
+        arguments: &str,
+        limits: Limits,
+        attempt: &Try,
+    ) -> Result<Answer> {
+        let result = self.caller.ask(operation, arguments, limits, &attempt.token);
         if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
             self.heard.mark();
         }

@@ -34,24 +34,19 @@ impl Machine {
             Some(session) => {
                 self.ask(Ticket::Session, "session.get", json!({ "sessionID": session }));
             }
-            None if self.must_find_session => {
+            None if self.creation.is_lost() => {
                 let mut arguments = json!({ "limit": FIND_AMONG });
                 self.add_directory(&mut arguments);
                 self.ask(Ticket::FindCreated, "session.list", arguments);
             }
-            None => {
-                // The mark lets a session be found again when the answer to its creation is lost.
-                let mut arguments = json!({ "metadata": { "libopencode": self.nonce } });
-                if let Some(title) = &self.setup.prompt.title {
-                    put(&mut arguments, "title", title.as_str());
-                }
-                self.add_directory(&mut arguments);
-                self.ask(Ticket::Create, "session.create", arguments);
-            }
+            None => self.create(),
         }
     }
 
     pub(super) fn on_opened(&mut self, ticket: Ticket, result: Result<Answer>) {
+        if ticket == Ticket::Create {
+            self.on_created_or_lost(result.as_ref().err());
+        }
         match (ticket, result) {
             (Ticket::FindCreated, Ok(answer)) => match answer.json_ref::<Vec<&RawValue>>() {
                 Ok(sessions) => {
@@ -62,10 +57,7 @@ impl Machine {
                     };
                     match sessions.find_map(|object| mine(Session::read(&object))) {
                         Some(session) => self.opened(session),
-                        None => {
-                            self.must_find_session = false;
-                            self.open();
-                        }
+                        None => self.find_again(),
                     }
                 }
                 Err(error) => self.over_early(error),
@@ -83,8 +75,7 @@ impl Machine {
                 }
                 Err(error) => self.over_early(error),
             },
-            (ticket, Err(error)) if is_transient(&error) => {
-                self.must_find_session |= ticket == Ticket::Create && error.is_sent();
+            (_, Err(error)) if is_transient(&error) => {
                 self.unreachable(error);
             }
             (_, Err(error)) => self.over_early(error),

@@ -254,6 +254,7 @@ impl Server {
         match operation {
             "session.create" => ok(json!({ "id": SESSION, "directory": "/p" })),
             "session.list" => ok(json!([])),
+            "global.health" => ok(json!({ "healthy": true })),
             "session.prompt_async" => {
                 let id = arguments["messageID"].as_str().unwrap().to_owned();
                 let parts = arguments["parts"].as_array().unwrap().clone();

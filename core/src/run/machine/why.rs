@@ -21,7 +21,7 @@ impl Machine {
             return format!("ending the run: {}", ending.error);
         }
         match self.phase {
-            Phase::Opening => "opening the session".to_owned(),
+            Phase::Opening => self.creation_reason(),
             // Nobody else is in a session that was just made.
             Phase::Queued if self.is_new_session => "preparing to send".to_owned(),
             Phase::Queued => {
