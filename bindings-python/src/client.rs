@@ -117,9 +117,14 @@ impl Client {
         self.started(py, call)
     }
 
-    fn run(&self, py: Python<'_>, prompt: &Bound<'_, PyDict>) -> PyResult<Run> {
+    /// `is_alone`: nobody gets the handle.
+    #[pyo3(signature = (prompt, is_alone=false))]
+    fn run(&self, py: Python<'_>, prompt: &Bound<'_, PyDict>, is_alone: bool) -> PyResult<Run> {
         let json = to_json(py, "run", prompt)?;
-        let run = Prompt::from_json(&json).and_then(|prompt| self.client.run(prompt));
+        let run = Prompt::from_json(&json).and_then(|prompt| match is_alone {
+            true => self.client.run_alone(prompt),
+            false => self.client.run(prompt),
+        });
         run.map(|run| Run::new(run, &self.client)).map_err(|e| exception(py, &e))
     }
 

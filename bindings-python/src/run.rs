@@ -45,10 +45,21 @@ impl Run {
         let limit = timeout(py, seconds)?;
         let update = wait(py, limit, |slice| {
             let update = self.run.next_update(Some(slice));
-            // After the last one there is nothing to wait for.
-            (update.is_some() || self.run.state().is_over()).then_some(update)
+            // After the last one there is nothing to wait for. The end of the run alone would not do: it may have come
+            // after the look, with updates.
+            (update.is_some() || self.run.is_drained()).then_some(update)
         })?;
         update.flatten().map(|update| convert(py, &update)).transpose()
+    }
+
+    /// Whether `poll` has an update; the descriptor is quiet afterwards until there is more.
+    fn is_ready(&self) -> bool {
+        self.run.is_ready()
+    }
+
+    /// Whether the run is over and its last update was taken.
+    fn is_drained(&self) -> bool {
+        self.run.is_drained()
     }
 
     /// Whether the run was over in time.
@@ -98,7 +109,10 @@ impl Run {
     fn detach(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<(String, String)>> {
         let limit = timeout(py, seconds)?;
         let found = wait(py, limit, |slice| match self.run.detach(slice) {
-            Err(error) if error.kind() == ErrorKind::Timeout && !self.run.state().is_over() => None,
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                // What ended it after that look is told by another one.
+                self.run.state().is_over().then(|| self.run.detach(Duration::ZERO))
+            }
             result => Some(result),
         })?;
         let found = found.transpose().map_err(|e| exception(py, &e))?;

@@ -11,7 +11,7 @@ from ._call import Call, RawResponse
 from ._client import ClientBase, arguments_of, function_of, pairs_of, prompt_of, tell
 from ._drift import Drift
 from ._errors import APITimeoutError
-from ._options import call_options, options
+from ._options import call_options, options, seconds
 from ._events import EventStream
 from ._run import Detached, Reply, Run, Update, not_finished
 from ._waker import Waker
@@ -52,9 +52,10 @@ class AsyncRun:
         client._waker.add(self)
 
     def _take(self) -> bool:
-        _, updates = self._run.poll()
-        self._updates.extend(updates)
-        return bool(self._updates) or self._is_over()
+        self._run._flush()
+        # It only looks: what nobody iterates stays in the core, which keeps no more than there is to show.
+        is_ready = self._run._native.is_ready()
+        return is_ready or bool(self._updates) or self._run._native.is_drained()
 
     def _is_over(self) -> bool:
         return self._run.state in ("done", "failed")
@@ -63,7 +64,10 @@ class AsyncRun:
         while True:
             await self._client._waker.until(self._take)
             if not self._updates:
-                return
+                if self._run._native.is_drained():
+                    return
+                self._updates.extend(self._run.poll()[1])
+                continue
             update = self._updates.pop(0)
             yield update
             if update.type in ("done", "failed"):
@@ -79,18 +83,19 @@ class AsyncRun:
 
     async def cancel(self, timeout: float = 10.0) -> State:
         """Ends the run: the server is told to stop, and the run is over when it did."""
+        limit = seconds("timeout", timeout)
         self._run.cancel(0)
         try:
-            await asyncio.wait_for(self._client._waker.until(self._is_over), timeout)
+            await asyncio.wait_for(self._client._waker.until(self._is_over), limit)
         except asyncio.TimeoutError:
             pass
         return self._run.state
 
     def poll(self) -> tuple[State, list[Update]]:
         """The state, and everything that happened since the last poll. Never blocks."""
-        self._take()
-        updates, self._updates = self._updates, []
-        return self._run.state, updates
+        state, updates = self._run.poll()
+        updates, self._updates = self._updates + updates, []
+        return state, updates
 
     @property
     def state(self) -> State:
@@ -242,11 +247,12 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
     async def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
         """Sends a prompt and gives its reply, waiting at most `timeout` seconds for it.
 
-        Cancelling the task leaves the prompt to the server. Raises what `Client.ask` raises.
+        The policy "ask" is refused, as there is nothing to answer with. Cancelling the task leaves the prompt to the server. Raises what `Client.ask` raises.
         """
-        run = self.run(prompt, **given)
+        limit = seconds("timeout", timeout)
+        run = AsyncRun(Run(self._native.run(prompt_of(prompt, given), True), self._drain), self)
         try:
-            return await asyncio.wait_for(run.result(), timeout)
+            return await asyncio.wait_for(run.result(), limit)
         except asyncio.TimeoutError as error:
             # A run may fail in this way by itself.
             if isinstance(error, APITimeoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ._generic import Answer, Generic
+from ._options import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ class AsyncCall(Generic[Answer]):
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Waits until the result is there, at most `timeout` seconds; whether it is."""
+        limit = seconds("timeout", timeout)
         try:
-            await asyncio.wait_for(self._waker.until(self._take), timeout)
+            await asyncio.wait_for(self._waker.until(self._take), limit)
         except asyncio.TimeoutError:
             return False
         return True

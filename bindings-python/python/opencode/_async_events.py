@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ._errors import ClosedError
+from ._options import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +38,17 @@ class AsyncEventStream:
 
         Raises what `EventStream.next` raises.
         """
-        if not self._take():
+        limit = seconds("timeout", timeout)
+        loop = asyncio.get_running_loop()
+        end = None if limit is None else loop.time() + limit
+        # Another reader may be faster: then the next one is waited for.
+        while (event := self.poll()) is None:
+            left = None if end is None else end - loop.time()
             try:
-                await asyncio.wait_for(self._client._waker.until(self._take), timeout)
+                await asyncio.wait_for(self._client._waker.until(self._take), left)
             except asyncio.TimeoutError:
-                return None
-        return self.poll()
+                return self.poll()
+        return event
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:

@@ -6,6 +6,7 @@ import asyncio
 
 from ._async_call import AsyncCall, settled
 from ._call import Call
+from ._options import seconds
 from ._pty import PtyBase
 
 TYPE_CHECKING = False
@@ -29,11 +30,17 @@ class AsyncPty(PtyBase):
 
     async def read(self, timeout: float | None = None) -> str | None:
         """Takes what the program printed: "" when nothing came in time, None at the end."""
-        try:
-            await asyncio.wait_for(self._client._waker.until(self._take), timeout)
-        except asyncio.TimeoutError:
-            pass
-        return self._native.read(0)
+        limit = seconds("timeout", timeout)
+        loop = asyncio.get_running_loop()
+        end = None if limit is None else loop.time() + limit
+        # Another reader may be faster: then more is waited for.
+        while (text := self._native.read(0)) == "":
+            left = None if end is None else end - loop.time()
+            try:
+                await asyncio.wait_for(self._client._waker.until(self._take), left)
+            except asyncio.TimeoutError:
+                return self._native.read(0)
+        return text
 
     async def __aiter__(self) -> AsyncIterator[str]:
         while (text := await self.read()) is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from ._options import seconds
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,9 +25,10 @@ class AsyncTuiControl:
 
     async def next(self, timeout: float | None = None) -> dict[str, Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain."""
+        limit = seconds("timeout", timeout)
         question = self._question = self._question or self._client.start("tui.control.next")
         try:
-            await asyncio.wait_for(self._client._waker.until(question._take), timeout)
+            await asyncio.wait_for(self._client._waker.until(question._take), limit)
         except asyncio.TimeoutError:
             pass
         if question.poll() == "pending":

@@ -12,7 +12,7 @@ from ._drift import Drift
 from ._errors import InvalidArgumentError
 from ._events import EventStream
 from ._log import Drain, configured
-from ._options import call_options, options
+from ._options import call_options, options, seconds
 from ._pages import Pages
 from ._run import Reply, Run
 
@@ -367,10 +367,11 @@ class Client(ClientBase, Starter, Operations):
     def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
         """Sends a prompt and blocks until its reply is there, at most `timeout` seconds.
 
-        Takes the names of `run`. Raises why the run failed. When the time is up, or on Ctrl-C, the prompt goes on
-        on the server.
+        Takes the names of `run`; the policy "ask" is refused, as there is nothing to answer with. Raises why the run
+        failed. When the time is up, or on Ctrl-C, the prompt goes on on the server.
         """
-        return self.run(prompt, **given).result(timeout)
+        limit = seconds("timeout", timeout)
+        return Run(self._native.run(prompt_of(prompt, given), True), self._drain).result(limit)
 
     def resume(self, session: str, message: str, **given: Any) -> Run:
         """Picks up a run that was started elsewhere: what its `detach` gave. Returns at once."""

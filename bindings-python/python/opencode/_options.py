@@ -40,6 +40,16 @@ def milliseconds(name: str, value: Any) -> float:
     return value * 1000
 
 
+def seconds(name: str, value: Any) -> float | None:
+    """A time to wait, checked before anything is sent; None waits as long as it takes."""
+    if value is None:
+        return None
+    try:
+        return milliseconds(name, value) / 1000
+    except OverflowError:
+        return float("inf")
+
+
 def call_options(
     timeout: float | None = None,
     max_retries: int | None = None,
