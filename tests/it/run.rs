@@ -2,6 +2,7 @@
 //! `tests/promises.md` says which test proves what.
 
 mod ask;
+mod cancelling;
 mod chaos;
 mod creating;
 mod ends;

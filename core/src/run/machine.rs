@@ -11,6 +11,7 @@ mod ask;
 mod create;
 mod family;
 mod finish;
+mod leftovers;
 mod open;
 mod reach;
 #[cfg(test)]
@@ -165,6 +166,8 @@ pub(crate) enum Ticket {
     /// Messages, of the collection with this number.
     Messages(u32),
     Abort,
+    /// A subagent that went on after the abort of its parent.
+    AbortChild,
     Permission(String),
     PermissionFallback(String),
     Question(String),
@@ -207,6 +210,7 @@ struct Ending {
     /// When the last abort was answered, and how many there were.
     aborted: Option<Millis>,
     is_aborting: bool,
+    leftovers: leftovers::Leftovers,
 }
 
 /// One look at the truth: first the status, then, when it matters, the messages.
@@ -588,7 +592,7 @@ impl Machine {
                 self.on_opened(ticket, result);
             }
             Ticket::Health => self.on_health(result),
-            Ticket::Discard => {}
+            Ticket::Discard | Ticket::AbortChild => {}
             Ticket::Baseline | Ticket::Agents | Ticket::Models => self.on_prepared(ticket, result),
             Ticket::Send => self.on_sent(result),
             Ticket::Verify => self.on_verified(result),

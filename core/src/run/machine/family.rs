@@ -52,6 +52,7 @@ impl Machine {
             }
             "message.part.updated" => {
                 if let Some(part) = read_part(event).filter(|part| part.tool.is_some()) {
+                    self.note_killed_tool(&part);
                     if let Some(child) = part.child.clone() {
                         self.add_child(&child);
                     }

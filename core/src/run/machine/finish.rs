@@ -124,7 +124,7 @@ impl Machine {
                 let was_aborted = aborted.is_some() || ending.is_aborting;
                 // The server may show a session idle for a moment before its next step learns of the abort.
                 let since = *self.idle_since.get_or_insert(self.now);
-                if was_aborted && self.now < since + STAYS_IDLE {
+                if was_aborted && (self.now < since + STAYS_IDLE || self.has_leftovers()) {
                     return self.end_check();
                 }
                 let is_whole = info.finish.is_some() && info.error.is_none();
@@ -139,7 +139,7 @@ impl Machine {
                 // An abort between two steps may come too early for the next one: the session has to stay idle.
                 let since = *self.idle_since.get_or_insert(self.now);
                 let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
-                if self.now >= aborted.max(since) + grace {
+                if self.now >= aborted.max(since) + grace && !self.has_leftovers() {
                     self.conclude(Some(ending.error.clone()));
                 } else {
                     self.end_check();
@@ -159,8 +159,13 @@ impl Machine {
         match self.phase {
             Phase::Opening | Phase::Queued | Phase::Preparing => self.over(Some(error)),
             Phase::Sending | Phase::Verifying | Phase::Running if self.ending.is_none() => {
-                self.ending =
-                    Some(Ending { error, since: self.now, aborted: None, is_aborting: false });
+                self.ending = Some(Ending {
+                    error,
+                    since: self.now,
+                    aborted: None,
+                    is_aborting: false,
+                    leftovers: leftovers::Leftovers::default(),
+                });
                 if self.phase == Phase::Running {
                     self.check_now();
                 }

@@ -1,5 +1,6 @@
 //! Scenes: exact orders of inputs that a run has to get right, told one by one. What chance finds is in `simulation`.
 
+mod cancelling;
 mod creating;
 mod reaching;
 mod sending;

@@ -185,7 +185,7 @@ impl Machine {
 }
 
 /// What a tool that failed says.
-fn tool_error(part: &Part) -> Option<String> {
+pub(super) fn tool_error(part: &Part) -> Option<String> {
     part.tool.as_ref()?;
     let state = Object::read(&part.raw)?.object("state")?;
     (state.text("status").as_deref() == Some("error"))

@@ -334,6 +334,7 @@ impl Machine {
         // Where the status says nothing the messages have to tell whether it is over.
         let is_idle = matches!(status, Status::Idle | Status::Unreadable);
         self.was_busy |= !is_idle;
+        self.note_busy_children(sweep);
         self.set_status(status);
         if self.phase != Phase::Running {
             return;

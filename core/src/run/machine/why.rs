@@ -18,7 +18,7 @@ impl Machine {
             return format!("the server {how}: {error}");
         }
         if let Some(ending) = &self.ending {
-            return format!("ending the run: {}", ending.error);
+            return format!("ending the run: {}{}", ending.error, ending.leftovers.reason());
         }
         match self.phase {
             Phase::Opening => self.creation_reason(),

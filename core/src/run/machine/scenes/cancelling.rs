@@ -1,0 +1,85 @@
+//! Scenes of cancels that the server does not settle at once.
+
+use super::*;
+
+/// A run that is being cancelled, whose abort was answered and whose session is idle.
+fn cancelled(tool: Option<&str>) -> Scene {
+    let mut scene = Scene::running(setup());
+    let info = json!({ "id": "ses_child", "parentID": MINE });
+    scene.event("session.created", json!({ "sessionID": "ses_child", "info": info }));
+    scene.input(Input::Cancel);
+    look(&mut scene, &[MINE], tool);
+    scene.ok("session.abort", json!(true));
+    scene
+}
+
+/// One look: which sessions are busy, and the newest answer with the words of its tool.
+fn look(scene: &mut Scene, busy: &[&str], tool: Option<&str>) {
+    while scene.sweeps == 0 {
+        scene.wait(50);
+        // What the reply still needs.
+        while let Some(at) = scene
+            .asked
+            .iter()
+            .position(|(ticket, _, _)| matches!(ticket, Ticket::Child(_) | Ticket::Diff))
+        {
+            let operation = scene.asked[at].1;
+            scene.asked.swap(0, at);
+            scene.ok(operation, json!([]));
+        }
+        if scene.outcome.is_some() {
+            return;
+        }
+        assert!(scene.now < 60_000, "{}", scene.machine.why());
+    }
+    scene.sweep(busy, &[]);
+    let mut answer = scene.answer("msg_a", None);
+    if let Some(words) = tool {
+        answer["info"]["time"]["completed"] = 2.into();
+        answer["info"]["error"] =
+            json!({ "name": "MessageAbortedError", "data": { "message": "Aborted" } });
+        answer["parts"] = json!([{
+            "id": "prt_t", "messageID": "msg_a", "type": "tool", "tool": "bash", "callID": "c",
+            "state": { "status": "error", "error": words, "input": {}, "time": { "start": 1, "end": 2 } },
+        }]);
+    }
+    let user = scene.user();
+    if scene.wants("session.messages") {
+        scene.ok("session.messages", json!([user, answer]));
+    }
+}
+
+#[test]
+fn a_command_that_ignores_the_abort_is_waited_for_until_it_is_killed() {
+    for (words, at_least, at_most) in
+        [("Tool execution aborted", 3_000, 4_500), ("the user rejected it", 0, 1_500)]
+    {
+        let mut scene = cancelled(Some(words));
+        let began = scene.now;
+        while scene.outcome.is_none() {
+            look(&mut scene, &[], Some(words));
+            if at_least > 0 && (1_000..2_500).contains(&(scene.now - began)) {
+                assert!(scene.machine.why().contains("not settled"), "{}", scene.machine.why());
+            }
+        }
+        assert_eq!(scene.error().unwrap().kind(), ErrorKind::Cancelled);
+        let took = scene.now - began;
+        assert!((at_least..=at_most).contains(&took), "{words}: {took}");
+    }
+}
+
+#[test]
+fn subagents_that_go_on_are_aborted_before_the_run_is_over() {
+    let mut scene = cancelled(Some("something else"));
+    for _ in 0..8 {
+        look(&mut scene, &["ses_child"], Some("something else"));
+    }
+    assert!(scene.outcome.is_none(), "its subagent works");
+    assert!(scene.machine.why().contains("subagent"), "{}", scene.machine.why());
+    let asked = scene.ok("session.abort", json!(true));
+    assert_eq!(asked["sessionID"], "ses_child");
+    while scene.outcome.is_none() {
+        look(&mut scene, &[], Some("something else"));
+    }
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::Cancelled);
+}
