@@ -278,6 +278,8 @@ pub(crate) struct Machine {
     stale_requests: HashSet<String>,
     is_new_session: bool,
     creation: create::Creation,
+    /// Whether the session was asked for once more, after an error of the server.
+    has_opened_again: bool,
     /// When the sweep before the send was asked for.
     sweep_asked: Option<Millis>,
     names: Names,
@@ -385,6 +387,7 @@ impl Machine {
             stale_requests: HashSet::new(),
             is_new_session: false,
             creation: create::Creation::default(),
+            has_opened_again: false,
             sweep_asked: None,
             names: Names::Agent,
             has_wondered: false,

@@ -60,6 +60,11 @@ impl Machine {
         }
     }
 
+    /// The session may have been made although the server says otherwise: it is looked for before another is made.
+    pub(super) fn find_first(&mut self) {
+        self.creation.find_until = Some(self.now);
+    }
+
     /// The session is not there.
     pub(super) fn find_again(&mut self) {
         if self.creation.find_until.is_some_and(|until| self.now < until) {

@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
 const FIND_AMONG: u32 = 50;
+/// The pause before a session is asked for once more.
+const AGAIN_PAUSE: Millis = 500;
 
 /// What a session tells of itself.
 struct Session {
@@ -78,8 +80,20 @@ impl Machine {
             (_, Err(error)) if is_transient(&error) => {
                 self.unreachable(error);
             }
+            // The first request of a directory may fail while the server prepares it.
+            (ticket, Err(error)) if error.status() == Some(500) && self.may_open_again() => {
+                if ticket == Ticket::Create {
+                    self.find_first();
+                }
+                self.retry_at = Some(self.now + AGAIN_PAUSE);
+            }
             (_, Err(error)) => self.over_early(error),
         }
+    }
+
+    /// Once: what fails again is told.
+    fn may_open_again(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_opened_again, true)
     }
 
     fn opened(&mut self, session: Session) {

@@ -106,3 +106,22 @@ fn a_session_whose_creation_was_cut_is_looked_for_as_long_as_it_took() {
         }
     }
 }
+
+#[test]
+fn an_error_for_the_first_request_of_a_directory_is_looked_at_once_more() {
+    let broken = || Error::new(ErrorKind::Server, "500").with_status(500).with_sent(true);
+    let mut scene = opening(|_| {});
+    scene.input(Input::Stream(true));
+    scene.fails("session.create", broken());
+    assert!(scene.outcome.is_none());
+    scene.wait(500);
+    // Nothing was made by it.
+    scene.ok("session.list", json!([]));
+    scene.ok("session.create", json!({ "id": MINE, "directory": "/p" }));
+    assert!(scene.wants("session.prompt_async"), "{}", scene.machine.why());
+    let mut scene = Scene::new(setup());
+    scene.fails("session.get", broken());
+    scene.wait(500);
+    scene.fails("session.get", broken());
+    assert_eq!(scene.error().unwrap().status(), Some(500), "once");
+}
