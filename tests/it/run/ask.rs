@@ -291,9 +291,17 @@ fn all_permissions_of_one_step_are_decided() {
             prompt.permission = policy(json!(word));
             let reply = reply(&client.run(prompt).unwrap());
             let decisions: Vec<_> = reply.decisions.iter().map(|d| d.reply.as_str()).collect();
-            assert_eq!(decisions, [word; 2]);
-            // With one rejection the server rejects all others of the session, and ends the turn.
-            assert!(reply.text == "end" || word == "reject");
+            match word {
+                "once" => {
+                    assert_eq!((decisions.as_slice(), reply.text.as_str()), (&[word; 2][..], "end"))
+                }
+                // With one rejection the server rejects all others of the session, and ends the turn: the second one
+                // may be gone before anybody saw it.
+                _ => assert!(
+                    matches!(decisions.as_slice(), ["reject"] | ["reject", "reject"]),
+                    "{decisions:?}"
+                ),
+            }
         }
     });
 }
