@@ -17,6 +17,17 @@ pub(crate) fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Connections that were accepted at a port of this machine and stand, or wait to be closed.
+pub(crate) fn connections(port: u16) -> usize {
+    let port = format!(":{port:04X}");
+    let table = fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let is_ours = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[1].ends_with(&port) && matches!(fields[3], "01" | "08")
+    };
+    table.lines().skip(1).filter(is_ours).count()
+}
+
 /// Resident memory in bytes.
 pub(crate) fn memory() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").unwrap();

@@ -51,6 +51,11 @@ impl Model {
         format!("http://{}/v1", self.address)
     }
 
+    /// The port that it listens at.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// The requests for a completion since the start or the last [`Model::clear_log`], oldest
     /// first, at most the last 10,000.
     ///
