@@ -1,6 +1,7 @@
 //! Values of a body by JSON pointer, without a tree: each object and each list that lies on a way is looked through
 //! once, and where its values begin and end is remembered.
 
+use opencode_core::pointer::{index, steps};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,14 +21,12 @@ enum Inside {
 impl Places {
     /// The text of the value that lies at a pointer (RFC 6901) of a body.
     pub(crate) fn find<'a>(&mut self, body: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
-        let mut steps = pointer.split('/');
-        // What stands before the first slash of a pointer is nothing.
-        steps.next().filter(|head| head.is_empty())?;
+        let mut steps = steps(pointer)?;
         if pointer.is_empty() {
             return serde_json::from_slice::<&RawValue>(body).ok().map(|raw| raw.get().as_bytes());
         }
         let whole = trimmed(body)?;
-        let found = steps.try_fold(whole, |place, step| self.enter(body, place, step))?;
+        let found = steps.try_fold(whole, |place, step| self.enter(body, place, &step))?;
         body.get(found)
     }
 
@@ -53,9 +52,7 @@ impl Places {
             read.unwrap_or(Inside::Nothing)
         });
         match inside {
-            Inside::Fields(fields) => {
-                fields.get(&step.replace("~1", "/").replace("~0", "~")).cloned()
-            }
+            Inside::Fields(fields) => fields.get(step).cloned(),
             Inside::Items(items) => items.get(index(step)?).cloned(),
             Inside::Nothing => None,
         }
@@ -79,12 +76,6 @@ fn trimmed(body: &[u8]) -> Option<Range<usize>> {
     let start = body.len() - body.trim_ascii_start().len();
     let end = body.trim_ascii_end().len();
     (start < end).then_some(start..end)
-}
-
-/// An index as pointers write it: digits without a zero before them.
-fn index(step: &str) -> Option<usize> {
-    let is_plain = step == "0" || !step.starts_with(['0', '+']);
-    step.parse().ok().filter(|_| is_plain)
 }
 
 #[cfg(test)]

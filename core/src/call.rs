@@ -73,6 +73,18 @@ impl<T: Clone + Send + 'static> Call<T> {
         Ok(call)
     }
 
+    /// As [`alone`](Self::alone); a system that gives no thread gets the work done here.
+    pub(crate) fn alone_or_here(
+        name: &str,
+        signal: &Arc<Signal>,
+        operation: &str,
+        work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
+    ) -> Self {
+        let (call, job) = Call::make(signal, operation, work);
+        thread::start_or_here(name, job);
+        call
+    }
+
     /// A call that is over.
     pub(crate) fn over(signal: &Arc<Signal>, operation: &str, result: Result<T>) -> Self {
         let (call, job) = Call::make(signal, operation, move |_| result);

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::cancel::CancelToken;
 use crate::dialect::explain;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::Home;
 use crate::limits::Limits;
 use crate::log::Level;
 use crate::operation::route::{Project, Routed, route};
@@ -32,9 +33,8 @@ pub(crate) struct Caller {
 }
 
 /// What the host waits for.
-#[derive(Default)]
 struct Begun {
-    pid: u32,
+    home: Home,
     next: u64,
     tokens: HashMap<u64, CancelToken>,
 }
@@ -58,7 +58,7 @@ impl Caller {
         let credentials = credentials.as_ref();
         let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let begun = Mutex::default();
+        let begun = Mutex::new(Begun { home: Home::here(), next: 0, tokens: HashMap::new() });
         Ok(Caller { transport, options, is_closing, is_closed, begun })
     }
 
@@ -184,7 +184,7 @@ impl Caller {
         let tokens: Vec<CancelToken> = {
             let begun = self.begun();
             // What a copy of the process inherited goes on in the other one, over the same sockets.
-            let is_mine = begun.pid == std::process::id();
+            let is_mine = begun.home.is_here();
             begun.tokens.values().filter(|_| is_mine).cloned().collect()
         };
         tokens.iter().for_each(CancelToken::cancel);
@@ -195,8 +195,8 @@ impl Caller {
         let mut begun = self.begun();
         // Under the lock: the close finds this, or this finds the close.
         self.check_begin(name)?;
-        let pid = std::process::id();
-        if std::mem::replace(&mut begun.pid, pid) != pid {
+        if !begun.home.is_here() {
+            begun.home = Home::here();
             begun.tokens.clear();
         }
         let key = begun.next;

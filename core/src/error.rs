@@ -208,6 +208,18 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
+/// Whether the same request may succeed a moment later: the network or a gateway failed, and not what was asked.
+pub(crate) fn is_transient(error: &Error) -> bool {
+    match error.status() {
+        Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
+        // A certificate stays as it is.
+        None => {
+            matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
+                && error.code() != Some("tls")
+        }
+    }
+}
+
 /// Whether words of a server mean that its database was busy: the same may succeed a moment later.
 pub(crate) fn is_locked(words: &str) -> bool {
     ["database is locked", "Failed to execute statement", "SQLITE_BUSY"]

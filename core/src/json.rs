@@ -4,6 +4,7 @@
 //! model chose would become the depth of our own stack.
 
 use crate::depth::{MAX_DEPTH, excess, json_depth};
+use crate::pointer::{index, steps};
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -223,25 +224,13 @@ pub(crate) fn is_null(raw: &RawValue) -> bool {
 
 /// What lies at a JSON pointer.
 pub(crate) fn find<'a>(raw: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
-    let mut steps = pointer.split('/');
-    // What stands before the first slash of a pointer is nothing.
-    steps.next().filter(|head| head.is_empty())?;
-    steps.try_fold(raw, |raw, step| {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        match raw.get().as_bytes().first() {
-            Some(b'[') => list(raw)?.get(index(&step)?).copied(),
-            _ => {
-                let object = Object::read(raw)?;
-                object.0.iter().rev().find(|(name, _)| *name == step).map(|(_, raw)| *raw)
-            }
+    steps(pointer)?.try_fold(raw, |raw, step| match raw.get().as_bytes().first() {
+        Some(b'[') => list(raw)?.get(index(&step)?).copied(),
+        _ => {
+            let object = Object::read(raw)?;
+            object.0.iter().rev().find(|(name, _)| *name == step).map(|(_, raw)| *raw)
         }
     })
-}
-
-/// An index as pointers write it: digits without a zero before them.
-fn index(step: &str) -> Option<usize> {
-    let is_plain = step == "0" || !step.starts_with(['0', '+']);
-    step.parse().ok().filter(|_| is_plain)
 }
 
 /// Sets a field of an object. What is no object has no fields, and stays as it is: writing by index would panic.

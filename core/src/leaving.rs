@@ -6,7 +6,7 @@ use crate::hooks;
 use crate::thread;
 use crate::worker::join;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 static THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
@@ -17,18 +17,9 @@ static OWNER: AtomicU32 = AtomicU32::new(0);
 
 /// Does work that takes a while on a thread of its own.
 pub(crate) fn hand_over(work: impl FnOnce() + Send + 'static) {
-    let work = Arc::new(Mutex::new(Some(work)));
-    let mine = Arc::clone(&work);
-    match thread::start("opencode-close", move || perform(&mine), drop) {
-        Ok(thread) => leave(vec![thread]),
-        // A system that gives no thread gets it done here.
-        Err(_) => perform(&work),
+    if let Some(thread) = thread::start_or_here("opencode-close", work) {
+        leave(vec![thread]);
     }
-}
-
-fn perform(work: &Mutex<Option<impl FnOnce()>>) {
-    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
-    work.into_iter().for_each(|work| work());
 }
 
 /// Keeps an eye on threads that end by themselves, soon.

@@ -33,6 +33,8 @@ mod nearest;
 pub mod operation;
 mod options;
 mod pages;
+#[doc(hidden)]
+pub mod pointer;
 mod pty;
 mod random;
 mod record;

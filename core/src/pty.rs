@@ -35,7 +35,6 @@ const WRITERS: usize = 4;
 /// any thread. Dropping it closes the connection; the program goes on until it ends or is killed.
 pub struct Pty {
     shared: Arc<Shared>,
-    home: Home,
     /// What a copy of the process sees in its place.
     copy: OnceLock<Screen>,
 }
@@ -44,7 +43,7 @@ struct Shared {
     link: Link,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// After a fork the thread is the parent's.
-    pid: u32,
+    home: Home,
 }
 
 /// The terminals of a client.
@@ -127,7 +126,7 @@ impl Terminals {
             Shared {
                 link: Link::new(caller, id, dialect, options, screen, wake),
                 thread: Mutex::default(),
-                pid: std::process::id(),
+                home: Home::here(),
             }
         });
         if let Some((cols, rows)) = size {
@@ -140,7 +139,7 @@ impl Terminals {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|shared| shared.strong_count() > 0);
         open.push(Arc::downgrade(&shared));
-        Ok(Pty { shared, home: Home::here(), copy: OnceLock::new() })
+        Ok(Pty { shared, copy: OnceLock::new() })
     }
 
     /// Ends all terminals of this side: what they printed so far can be read, and then reading fails.
@@ -177,7 +176,7 @@ fn wake(shared: &Weak<Shared>, writers: &Weak<Pool>) {
 impl Pty {
     /// Nobody in a copy of the process reads or types, and the lock may be held for ever there.
     fn screen(&self) -> &Screen {
-        if self.home.is_here() {
+        if self.shared.home.is_here() {
             return &self.shared.link.screen;
         }
         self.copy.get_or_init(|| {
@@ -188,7 +187,7 @@ impl Pty {
     }
 
     fn enter(&self, input: Input) -> Result<()> {
-        if self.home.is_here() { self.shared.enter(input) } else { Err(elsewhere("pty")) }
+        if self.shared.home.is_here() { self.shared.enter(input) } else { Err(elsewhere("pty")) }
     }
 
     /// The id of the terminal, for [`Client::pty_connect`](crate::Client::pty_connect).
@@ -326,7 +325,7 @@ impl Pty {
 impl Drop for Pty {
     fn drop(&mut self) {
         self.shared.end(End::Closed);
-        if self.shared.pid == std::process::id() {
+        if self.shared.home.is_here() {
             leaving::leave(self.shared.thread().take().into_iter().collect());
         }
     }
@@ -350,7 +349,7 @@ impl Shared {
     }
 
     fn kill(&self, options: &CallOptions) -> Result<()> {
-        if self.pid != std::process::id() {
+        if !self.home.is_here() {
             return Err(elsewhere("pty"));
         }
         let link = &self.link;
@@ -362,7 +361,7 @@ impl Shared {
     }
 
     fn end(&self, end: End) {
-        if self.pid != std::process::id() {
+        if !self.home.is_here() {
             // The socket is the parent's too: ending it here would end it there.
             return;
         }
@@ -373,7 +372,7 @@ impl Shared {
 
     fn join(&self) {
         // First: after a fork the lock may be held for ever.
-        if self.pid == std::process::id() {
+        if self.home.is_here() {
             join(self.thread().take().into_iter().collect());
         }
     }

@@ -1,6 +1,6 @@
 //! [`RetryPolicy`]: when a request that failed is sent again.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, is_transient};
 use std::time::Duration;
 
 /// How often, and after which pauses.
@@ -33,7 +33,7 @@ impl RetryPolicy {
         wish: Option<Duration>,
         chance: u64,
     ) -> Option<Duration> {
-        let is_timeout = error.kind() == crate::ErrorKind::Timeout;
+        let is_timeout = error.kind() == ErrorKind::Timeout;
         if tries > self.max || !is_worth_it(error) || (is_timeout && !self.after_timeout) {
             return None;
         }
@@ -48,20 +48,12 @@ impl RetryPolicy {
 }
 
 fn is_worth_it(error: &Error) -> bool {
-    use crate::ErrorKind::{Connection, Exhausted, Timeout};
-    match error.status() {
-        Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
-        None => {
-            let is_passing = matches!(error.kind(), Connection | Timeout | Exhausted);
-            is_passing && error.code() != Some("tls")
-        }
-    }
+    is_transient(error) || error.status().is_none() && error.kind() == ErrorKind::Exhausted
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn pauses_grow_and_end() {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::rc::Rc;
-use tree::Node;
+use tree::{Node, one_of};
 
 /// References may go in circles, and schemas may be built from others without end.
 const MAX_DEPTH: usize = 128;
@@ -367,19 +367,6 @@ fn judge(fits: Option<bool>, at: &str, why: impl FnOnce() -> String) -> Verdict 
         Some(false) => misfit(at, why()),
         None => Verdict::Uncertain,
     }
-}
-
-/// Whether one of them is true; `None` when that is not certain.
-fn one_of(of: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut result = Some(false);
-    for is in of {
-        match is {
-            Some(true) => return Some(true),
-            None => result = None,
-            Some(false) => {}
-        }
-    }
-    result
 }
 
 /// A keyword, and which way a size may not be from its limit.

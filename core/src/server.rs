@@ -185,21 +185,16 @@ impl Server {
     pub fn start_close(&self) -> Call {
         const NAME: &str = "server.close";
         let signal = &self.shared.signal;
-        let over = || Call::over(signal, NAME, Ok(Answer::made(NAME, String::new())));
+        let gone = || Ok(Answer::made(NAME, String::new()));
         if self.owner != std::process::id() {
             self.shared.begin_close_in_copy();
-            return over();
+            return Call::over(signal, NAME, gone());
         }
-        let parts = (Arc::clone(&self.shared), Arc::clone(&self.plan), Arc::clone(&self.thread));
-        let work = move |_: &_| {
-            let (shared, plan, thread) = parts;
+        let (shared, plan) = (Arc::clone(&self.shared), Arc::clone(&self.plan));
+        let thread = Arc::clone(&self.thread);
+        Call::alone_or_here("opencode-close", signal, NAME, move |_| {
             end(&shared, &plan, &thread);
-            Ok(Answer::made(NAME, String::new()))
-        };
-        Call::alone("opencode-close", signal, NAME, work).unwrap_or_else(|_| {
-            // A system that gives no thread gets it done here.
-            self.close();
-            over()
+            gone()
         })
     }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mask::Blocked;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 /// Room for a TLS handshake and for parsing deeply nested JSON.
@@ -41,6 +42,25 @@ pub(crate) fn begin(
     let _blocked = Blocked::begin();
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     builder(name).spawn(body)
+}
+
+/// As [`start`]; a system that gives no thread gets the work done here.
+pub(crate) fn start_or_here(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Option<JoinHandle<()>> {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let mine = Arc::clone(&work);
+    let thread = start(name, move || perform(&mine), drop).ok();
+    if thread.is_none() {
+        perform(&work);
+    }
+    thread
+}
+
+fn perform(work: &Mutex<Option<impl FnOnce()>>) {
+    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    work.into_iter().for_each(|work| work());
 }
 
 /// Starts a thread that ends within the scope; joined, it gives what the work gave, or the panic as an error.

@@ -247,7 +247,8 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
     async def ask(self, prompt: Prompt, *, timeout: float | None = None, **given: Any) -> Reply:
         """Sends a prompt and gives its reply, waiting at most `timeout` seconds for it.
 
-        The policy "ask" is refused, as there is nothing to answer with. Cancelling the task leaves the prompt to the server. Raises what `Client.ask` raises.
+        The policy "ask" is refused, as there is nothing to answer with. Cancelling the task leaves the prompt to the
+        server. Raises what `Client.ask` raises.
         """
         limit = seconds("timeout", timeout)
         run = AsyncRun(Run(self._native.run(prompt_of(prompt, given), True), self._drain), self)

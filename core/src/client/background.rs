@@ -3,7 +3,7 @@
 use super::Client;
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::operation::Pace;
 use crate::options::CallOptions;
 use crate::pty::{Pty, PtyOpening, PtyOptions};
@@ -78,15 +78,10 @@ impl Client {
     /// answer is empty, or says as a JSON text what was lost.
     pub fn start_close(&self) -> Call {
         const NAME: &str = "close";
-        let told = |lost: Option<Error>| {
-            let text = lost.map(|error| Value::from(error.message()).to_string());
-            Ok(Answer::made(NAME, text.unwrap_or_default()))
-        };
         let client = self.clone();
-        let work = move |_: &_| told(client.close());
-        Call::alone("opencode-close", self.signal(), NAME, work).unwrap_or_else(|_| {
-            // A system that gives no thread gets it done here.
-            Call::over(self.signal(), NAME, told(self.close()))
+        Call::alone_or_here("opencode-close", self.signal(), NAME, move |_| {
+            let lost = client.close().map(|error| Value::from(error.message()).to_string());
+            Ok(Answer::made(NAME, lost.unwrap_or_default()))
         })
     }
 

@@ -354,12 +354,7 @@ impl Work {
         while let Some(output) = outputs.pop_front() {
             match output {
                 Output::Update(update) => updates.push(update),
-                Output::Odd(what) => {
-                    let run = slot.machine.message_id();
-                    let told = || format!("run {run}: left out, as it cannot be read: {what}");
-                    self.caller.options().log.write(Level::Warn, told);
-                }
-                Output::Refused(what) => {
+                Output::Warn(what) => {
                     let run = slot.machine.message_id();
                     let told = || format!("run {run}: {what}");
                     self.caller.options().log.write(Level::Warn, told);

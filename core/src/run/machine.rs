@@ -34,7 +34,7 @@ use super::tokens::Tokens;
 use super::transcript::Transcript;
 use super::update::Update;
 use crate::answer::Answer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, is_transient};
 use crate::event::Event;
 use crate::json::Json;
 use serde_json::Value;
@@ -140,10 +140,8 @@ pub(crate) enum Output {
     Queue(String),
     /// Something for the host.
     Update(Update),
-    /// Something for the log: what could not be read and was left out.
-    Odd(String),
-    /// Something that was refused without the host, for the log.
-    Refused(String),
+    /// Something for the log: what could not be read, or was refused without the host.
+    Warn(String),
     /// The end.
     Over(Outcome),
 }
@@ -582,7 +580,8 @@ impl Machine {
         let news = odd
             .into_iter()
             .filter(|text| self.odd.len() < MAX_ODD && self.odd.insert(text.clone()));
-        self.out.extend(news.map(Output::Odd));
+        let told = |what| Output::Warn(format!("left out, as it cannot be read: {what}"));
+        self.out.extend(news.map(told));
     }
 
     fn update(&mut self, update: Update) {

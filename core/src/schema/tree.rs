@@ -70,17 +70,6 @@ impl Node {
 
     /// Whether two values are the same; `None` when that cannot be said for certain. 1 and 1.0 may be.
     pub(super) fn equals(&self, other: &Node) -> Option<bool> {
-        let all = |pairs: &mut dyn Iterator<Item = Option<bool>>| {
-            let mut result = Some(true);
-            for equal in pairs {
-                match equal {
-                    Some(false) => return Some(false),
-                    None => result = None,
-                    Some(true) => {}
-                }
-            }
-            result
-        };
         match (self, other) {
             (Node::Deep, _) | (_, Node::Deep) => None,
             (Node::Null, Node::Null) => Some(true),
@@ -90,11 +79,14 @@ impl Node {
                 self.compare(other).map(Ordering::is_eq)
             }
             (Node::List(a), Node::List(b)) if a.len() == b.len() => {
-                all(&mut a.iter().zip(b).map(|(a, b)| a.equals(b)))
+                all_of(a.iter().zip(b).map(|(a, b)| a.equals(b)))
             }
-            (Node::Object(a), Node::Object(b)) if a.len() == b.len() => all(&mut a
-                .iter()
-                .map(|(name, a)| other.get(name).map_or(Some(false), |b| a.equals(b)))),
+            (Node::Object(a), Node::Object(b)) if a.len() == b.len() => {
+                let equals = |(name, a): &(String, Node)| {
+                    other.get(name).map_or(Some(false), |b| a.equals(b))
+                };
+                all_of(a.iter().map(equals))
+            }
             _ => Some(false),
         }
     }
@@ -213,6 +205,24 @@ impl<'de> Visitor<'de> for Level {
         }
         Ok(Node::Object(fields))
     }
+}
+
+/// Whether one of them is true; `None` when that is not certain.
+pub(super) fn one_of(of: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut result = Some(false);
+    for is in of {
+        match is {
+            Some(true) => return Some(true),
+            None => result = None,
+            Some(false) => {}
+        }
+    }
+    result
+}
+
+/// Whether all of them are true: whether none is false.
+fn all_of(of: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    one_of(of.map(|is| is.map(|is| !is))).map(|is| !is)
 }
 
 #[cfg(test)]

@@ -63,10 +63,11 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
             match attempt(address, time, exchange.as_deref()) {
                 Ok(Some(stream)) => return Ok(stream),
                 Ok(None) => is_silent = true,
-                Err(error) if error.get_ref().is_some_and(|e| e.is::<Expired>()) => {
-                    return Err(error);
-                }
-                Err(error) if error.get_ref().is_some_and(|e| e.is::<Cancelled>()) => {
+                Err(error)
+                    if error
+                        .get_ref()
+                        .is_some_and(|e| e.is::<Expired>() || e.is::<Cancelled>()) =>
+                {
                     return Err(error);
                 }
                 Err(error) => refusal = Some(error),

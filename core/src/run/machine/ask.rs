@@ -1,6 +1,5 @@
 //! Permissions and questions: those of the run and of its subagents, answered once, by somebody.
 
-use super::open::is_transient;
 use super::watch::fields;
 use super::*;
 use crate::json::put;
@@ -145,7 +144,7 @@ impl Machine {
         };
         let (permission, patterns) = (&request.permission, request.patterns.join(", "));
         let text = format!("permission {permission} ({patterns}) is rejected {by}");
-        self.out.push(Output::Refused(text));
+        self.out.push(Output::Warn(text));
     }
 
     /// Only a tool of this run asks for what belongs to it: a list keeps the requests of runs that were aborted.

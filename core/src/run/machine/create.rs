@@ -1,6 +1,5 @@
 //! Making a session, which may take minutes: the server fetches catalogues and starts what the project configures.
 
-use super::open::is_transient;
 use super::*;
 use crate::json::put;
 use serde_json::json;
@@ -85,15 +84,15 @@ impl Machine {
         if !self.creation.is_under_way() {
             return;
         }
-        self.creation.look_at = Some(self.now + LOOK_PAUSE);
-        match result {
-            Err(error) if is_transient(&error) => {
-                self.unreachable(error);
-                self.creation.look_at = self.retry_at.take();
-            }
+        let pause = match result {
+            Err(error) if is_transient(&error) => self.reach.failed(error, self.asked, self.now),
             // Whatever it says, it is alive.
-            _ => self.reachable(),
-        }
+            _ => {
+                self.reachable();
+                LOOK_PAUSE
+            }
+        };
+        self.creation.look_at = Some(self.now + pause);
     }
 
     /// When something is due while the session is made.

@@ -22,7 +22,7 @@ pub(super) struct Leftovers {
     aborted: Option<Millis>,
     /// A subagent's command took no notice of the abort.
     has_deaf_child: bool,
-    /// What it is waited for, for `why`.
+    /// What is waited for, for `why`.
     waits_for: &'static str,
 }
 

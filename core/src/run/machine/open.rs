@@ -328,15 +328,3 @@ pub(crate) fn check_model(what: &str, model: &Model, config: &Json) -> Result<()
     );
     Err(Error::new(ErrorKind::Agent, text))
 }
-
-/// Whether the same request may succeed a moment later.
-pub(super) fn is_transient(error: &Error) -> bool {
-    match error.status() {
-        Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
-        // A certificate stays as it is.
-        None => {
-            matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
-                && error.code() != Some("tls")
-        }
-    }
-}

@@ -4,8 +4,7 @@
 //! alive but leaves looks unanswered, are not out of reach, and not waited for without an end either.
 
 use super::Millis;
-use super::open::is_transient;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_transient};
 
 /// A server that is alive and leaves the looks of a run unanswered is waited for this many times as long.
 const ALIVE_FACTOR: Millis = 8;

@@ -123,7 +123,7 @@ impl Scene {
                 }
                 Output::Update(update) => self.updates.push(update),
                 Output::Over(outcome) => self.outcome = Some(outcome),
-                Output::Track(_) | Output::Odd(_) | Output::Refused(_) => {}
+                Output::Track(_) | Output::Warn(_) => {}
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Sending the prompt once, whatever happens to the answer.
 
-use super::open::is_transient;
 use super::*;
 use crate::json::{Json, put};
 use serde_json::json;

@@ -426,7 +426,7 @@ impl World {
                     self.shown.push_str(&text.delta);
                 }
                 Output::Over(outcome) => self.outcome = Some(outcome),
-                Output::Update(_) | Output::Track(_) | Output::Odd(_) | Output::Refused(_) => {}
+                Output::Update(_) | Output::Track(_) | Output::Warn(_) => {}
             }
         }
     }

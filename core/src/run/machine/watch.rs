@@ -1,6 +1,5 @@
 //! Watching a run that was sent: events wake it up, the server's state decides.
 
-use super::open::is_transient;
 use super::*;
 use crate::depth::json_depth;
 use crate::json::{Json, Object, list, put};
