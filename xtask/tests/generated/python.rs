@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::{output, root, samples, scratch, skip};
 
@@ -25,8 +26,14 @@ fn project(name: &str) -> PathBuf {
     folder
 }
 
-/// A virtual environment with the type checkers, made once per target folder.
+/// A virtual environment with the type checkers. Tests run at the same time: it is made by one of them.
 fn environment() -> Option<PathBuf> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    MADE.get_or_init(make_environment).clone()
+}
+
+/// Once per target folder.
+fn make_environment() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("type-checkers");
     let marker = folder.join(TOOLS.join("-"));
     if !marker.exists() {
