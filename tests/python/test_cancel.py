@@ -121,12 +121,12 @@ def test_every_method_is_cancelled_at_once_and_close_needs_no_pool(silent):
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
 def test_what_is_cancelled_leaves_no_thread_behind(silent):
     program = f"""
-import asyncio, opencode, pathlib, sys, time
+import asyncio, opencode, sys, time
 sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+import process
 from test_cancel import SOON, awaited
 def threads():
-    names = [task.joinpath("comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir()]
-    return sorted(name for name in names if name != "python" and not name.startswith("python3"))
+    return sorted(name for name in process.threads() if name != "python" and not name.startswith("python3"))
 async def none_left(name):
     until = time.monotonic() + 4 * SOON
     while threads():

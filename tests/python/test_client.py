@@ -1,11 +1,11 @@
 import asyncio
-import os
 import pickle
 import subprocess
 import sys
 import threading
 import time
 
+import process
 import pytest
 
 import opencode
@@ -115,14 +115,7 @@ def test_a_function_of_the_client_is_started_with_what_it_takes(client):
 
 def threads():
     """The names of the library's threads."""
-    found = []
-    for task in os.listdir("/proc/self/task"):
-        try:
-            with open(f"/proc/self/task/{task}/comm") as file:
-                found.append(file.read().strip())
-        except OSError:
-            continue
-    return [name for name in found if name.startswith("opencode-")]
+    return [name for name in process.threads() if name.startswith("opencode-")]
 
 
 def test_a_thousand_calls_share_a_few_threads_and_all_finish():

@@ -1,0 +1,15 @@
+"""What this process has."""
+
+import os
+
+
+def threads():
+    """The names of all threads; one that ends meanwhile is left out."""
+    found = []
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as file:
+                found.append(file.read().strip())
+        except OSError:
+            continue
+    return found
