@@ -89,8 +89,10 @@ impl Machine {
             self.ask_names();
         }
         // A name that is wrong is a better reason.
-        let is_dead = has_stopped && self.names == Names::Known;
-        if is_dead || self.now >= sent.saturating_add(self.start_timeout()) {
+        if has_stopped && self.names == Names::Known {
+            return self.judge_dead(None);
+        }
+        if self.now >= sent.saturating_add(self.start_timeout()) {
             let text = format!(
                 "run: the server took the prompt and then did nothing for {} ms; probably agent or model are wrong, or a plugin hangs",
                 self.now - sent

@@ -78,15 +78,27 @@ impl Machine {
         if let Some(error) = self.cause(since, is_dead) {
             return self.conclude(Some(error));
         }
-        if is_dead && !self.is_disposed && self.place == Place::Unknown {
+        if is_dead {
+            return self.judge_dead(Some(info));
+        }
+        self.look_soon();
+    }
+
+    /// The session was busy with the prompt, and is idle for so long that nothing comes any more. `info` is the
+    /// newest answer; there is none when the server ended before it had begun one.
+    pub(super) fn judge_dead(&mut self, info: Option<&Info>) {
+        if !self.is_disposed && self.place == Place::Unknown {
             self.ask_place();
         }
-        if !is_dead || self.place == Place::Asked {
-            self.end_check();
-            self.next_check = self.next_check.min(self.now + LOOK_PAUSE);
-            return;
+        if self.place == Place::Asked {
+            return self.look_soon();
         }
         self.conclude(Some(self.stopped(info)));
+    }
+
+    fn look_soon(&mut self) {
+        self.end_check();
+        self.next_check = self.next_check.min(self.now + LOOK_PAUSE);
     }
 
     /// What the server said of the end, which it may do after it.
@@ -135,7 +147,7 @@ impl Machine {
         )
     }
 
-    fn stopped(&self, info: &Info) -> Error {
+    fn stopped(&self, info: Option<&Info>) -> Error {
         let directory = self.directory.as_deref().unwrap_or_default();
         if self.place == Place::Gone {
             let text = format!(
@@ -145,7 +157,7 @@ impl Machine {
         }
         let text = if self.is_disposed {
             self.disposed()
-        } else if info.is_completed() && info.finish.is_none() {
+        } else if info.is_some_and(|info| info.is_completed() && info.finish.is_none()) {
             "run: the server ended the prompt without an answer; send it again".to_owned()
         } else {
             "run: the server stopped working on the prompt before it was answered: it was killed, restarted or disposed; send it again".to_owned()

@@ -167,3 +167,30 @@ fn an_instance_that_somebody_disposed_is_no_cancel_of_the_host() {
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     assert!(error.message().contains("/p") && error.is_retryable(), "{error}");
 }
+
+#[test]
+fn a_server_that_stops_before_it_has_begun_an_answer_was_interrupted() {
+    for events in [true, false] {
+        let mut scene = Scene::sending(Setup { events, ..setup() });
+        scene.ok("session.prompt_async", Value::Null);
+        let user = scene.user();
+        let mut busy = vec![MINE];
+        while scene.outcome.is_none() {
+            assert!(scene.now < 20_000, "{}", scene.machine.why());
+            scene.wait(500);
+            if scene.sweeps > 0 {
+                scene.sweep(&std::mem::take(&mut busy), &[]);
+                scene.input(Input::Stream(false));
+            }
+            if scene.wants("session.messages") {
+                scene.ok("session.messages", json!([user]));
+            }
+            if scene.wants("file.list") {
+                scene.ok("file.list", json!([]));
+            }
+        }
+        let error = scene.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        assert!(error.is_retryable(), "{error}");
+    }
+}
