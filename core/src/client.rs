@@ -2,28 +2,28 @@
 
 mod background;
 
-use crate::answer::Answer;
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, Result};
+use crate::base::leaving;
+use crate::base::log::{LogQueue, LogRecord};
+use crate::base::pool::Pool;
+use crate::base::signal::Signal;
 use crate::call::Call;
-use crate::caller::{Caller, closed, raw_route};
-use crate::cancel::CancelToken;
-use crate::doctor::Diagnosis;
-use crate::error::{Error, Result};
-use crate::event_stream::{EventOptions, EventStream, Resolver};
-use crate::feed::Feed;
-use crate::leaving;
-use crate::log::{LogQueue, LogRecord};
-use crate::model::{Message, Session};
-use crate::operation::route::twice;
-use crate::operation::{self, Pace};
-use crate::options::{CallOptions, ClientOptions};
-use crate::pages::{MessageOptions, Pages, SessionOptions};
+use crate::call::caller::{Caller, closed, raw_route};
+use crate::call::options::{CallOptions, ClientOptions};
+use crate::call::tui::{self, TuiControl};
+use crate::events::feed::Feed;
+use crate::events::stream::{EventOptions, EventStream, Resolver};
+use crate::history::pages::{MessageOptions, Pages, SessionOptions};
+use crate::history::usage::{self, Usage, UsageOptions};
+use crate::http::answer::Answer;
+use crate::inspect::doctor::Diagnosis;
+use crate::protocol::model::{Message, Session};
+use crate::protocol::operation::route::twice;
+use crate::protocol::operation::{self, Pace};
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Prompt, QuestionPolicy, Reply, Run, Setup};
-use crate::signal::Signal;
-use crate::tui::{self, TuiControl};
-use crate::usage::{self, Usage, UsageOptions};
-use crate::worker::Pool;
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -349,7 +349,7 @@ impl Client {
     /// # Blocking
     /// Never more than five seconds, whatever the server does.
     pub fn doctor(&self) -> Diagnosis {
-        crate::doctor::examine(&self.0.caller, &CancelToken::default())
+        crate::inspect::doctor::examine(&self.0.caller, &CancelToken::default())
     }
 
     /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection

@@ -48,9 +48,9 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
     let errors = error_kind::Errors::load(&spec::folder())?;
     let python = "bindings-python/python/opencode";
     let files = [
-        ("core/src/operation/table.rs".to_owned(), rust_table::file(&table)),
+        ("core/src/protocol/operation/table.rs".to_owned(), rust_table::file(&table)),
         ("bindings-c/src/status.rs".to_owned(), c_status::file(&errors)),
-        ("core/src/error/kind.rs".to_owned(), rust_kind::file(&errors)),
+        ("core/src/base/error/kind.rs".to_owned(), rust_kind::file(&errors)),
         (format!("{python}/_errors.py"), python_errors::file(&errors)),
         (format!("{python}/_operations.pyi"), python_operations::file(&table)),
         (format!("{python}/types.pyi"), python_types::stub(&table)),

@@ -1,13 +1,13 @@
 //! What takes longer than one operation, in the background: for hosts that must not block.
 
 use super::Client;
-use crate::answer::Answer;
+use crate::base::error::Result;
 use crate::call::Call;
-use crate::error::Result;
-use crate::operation::Pace;
-use crate::options::CallOptions;
+use crate::call::options::CallOptions;
+use crate::history::usage::UsageOptions;
+use crate::http::answer::Answer;
+use crate::protocol::operation::Pace;
 use crate::pty::{Pty, PtyOpening, PtyOptions};
-use crate::usage::UsageOptions;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -19,8 +19,12 @@ impl Client {
     pub fn start_usage(&self, session: &str, options: UsageOptions) -> Result<Call> {
         let (client, session) = (self.unowned(), session.to_owned());
         self.start_work("usage", Pace::Quick, move |token| {
-            let usage =
-                crate::usage::usage(&client, &session, &options, &CallOptions::within(token))?;
+            let usage = crate::history::usage::usage(
+                &client,
+                &session,
+                &options,
+                &CallOptions::within(token),
+            )?;
             Ok(Answer::made("usage", usage.to_json()))
         })
     }
@@ -33,7 +37,7 @@ impl Client {
     pub fn start_doctor(&self) -> Result<Call> {
         let caller = self.unowned();
         self.start_work("doctor", Pace::Quick, move |token| {
-            Ok(Answer::made("doctor", crate::doctor::examine(&caller, token).to_json()))
+            Ok(Answer::made("doctor", crate::inspect::doctor::examine(&caller, token).to_json()))
         })
     }
 
@@ -44,7 +48,7 @@ impl Client {
     pub fn start_tui_prompt(&self, text: &str) -> Result<Call> {
         let (caller, text) = (self.unowned(), text.to_owned());
         self.start_work("tui_prompt", Pace::Quick, move |token| {
-            crate::tui::prompt(&caller, &text, &CallOptions::within(token))?;
+            crate::call::tui::prompt(&caller, &text, &CallOptions::within(token))?;
             Ok(Answer::made("tui_prompt", String::new()))
         })
     }
@@ -86,7 +90,7 @@ impl Client {
     }
 
     /// What requests need, without keeping the client: its threads would keep each other.
-    fn unowned(&self) -> Arc<crate::caller::Caller> {
+    fn unowned(&self) -> Arc<crate::call::caller::Caller> {
         Arc::clone(&self.0.caller)
     }
 }

@@ -2,14 +2,14 @@
 
 use super::options::PtyOptions;
 use super::state::{End, Input, Screen, utf16_len};
-use crate::caller::Caller;
-use crate::cancel::CancelToken;
-use crate::error::{Error, ErrorKind, Result};
-use crate::limits::Limits;
-use crate::log::Level;
-use crate::operation::Pace;
-use crate::options::CallOptions;
-use crate::transport::{Incoming, WebSocket};
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::limits::Limits;
+use crate::base::log::Level;
+use crate::call::caller::Caller;
+use crate::call::options::CallOptions;
+use crate::http::transport::{Incoming, WebSocket};
+use crate::protocol::operation::Pace;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};

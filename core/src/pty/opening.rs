@@ -1,11 +1,11 @@
 //! [`PtyOpening`]: a terminal that is made in the background.
 
 use super::Pty;
-use crate::answer::Answer;
+use crate::base::cancel::CancelToken;
+use crate::base::error::Result;
 use crate::call::Call;
-use crate::cancel::CancelToken;
-use crate::error::Result;
-use crate::options::CallOptions;
+use crate::call::options::CallOptions;
+use crate::http::answer::Answer;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! [`PtyOptions`]: which program runs in a terminal, and how it is reached.
 
-use crate::error::{Error, Result};
-use crate::options::Take;
+use crate::base::error::{Error, Result};
+use crate::call::options::Take;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! [`Screen`]: what a terminal printed and nobody has read yet, and what waits to be typed into it.
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::mailbox::{Content, Face, Mailbox};
-use crate::signal::Signal;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::mailbox::{Content, Face, Mailbox};
+use crate::base::signal::Signal;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,10 +3,10 @@
 use super::heard::Heard;
 use super::inbox::{Inbox, Message};
 use super::machine::parent_session;
-use crate::cancel::CancelToken;
-use crate::error::Error;
-use crate::event::Event;
-use crate::feed::Listener;
+use crate::base::cancel::CancelToken;
+use crate::base::error::Error;
+use crate::events::feed::Listener;
+use crate::protocol::event::Event;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

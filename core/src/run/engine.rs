@@ -10,15 +10,15 @@ use super::request::Requests;
 use super::state::{RunState, State};
 use super::unsent::{Pending, Unsent};
 use super::update::Update;
-use crate::answer::Answer;
-use crate::caller::{Caller, closed};
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
-use crate::feed::{Feed, Listener};
-use crate::json::Json;
-use crate::log::{Level, Log};
-use crate::thread::{self, caught};
-use crate::worker::{Pool, join};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::json::Json;
+use crate::base::log::{Level, Log};
+use crate::base::pool::{Pool, join};
+use crate::base::thread::{self, caught};
+use crate::call::caller::{Caller, closed};
+use crate::events::feed::{Feed, Listener};
+use crate::http::answer::Answer;
+use crate::protocol::event::Event;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -725,8 +725,8 @@ fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::options::ClientOptions;
     use crate::client::Client;
-    use crate::options::ClientOptions;
     use crate::run::{Prompt, Run};
 
     /// A client of nobody: its runs wait.

@@ -2,13 +2,13 @@
 
 use super::engine::RunId;
 use super::machine::{Machine, Sweep, Ticket};
-use super::policy::PermissionReply;
 use super::state::RunState;
 use super::unsent::Pending;
-use crate::answer::Answer;
-use crate::cancel::CancelToken;
-use crate::error::Result;
-use crate::event::Event;
+use crate::base::cancel::CancelToken;
+use crate::base::error::Result;
+use crate::http::answer::Answer;
+use crate::protocol::event::Event;
+use crate::protocol::permission::PermissionReply;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

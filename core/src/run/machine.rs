@@ -27,16 +27,16 @@ pub(crate) use family::parent_session;
 pub(crate) use open::check_model;
 
 use super::message::{Info, Message, Request, Status};
-use super::policy::{PermissionPolicy, QuestionPolicy};
 use super::prompt::Prompt;
 use super::reply::{DecisionRecord, Reply};
-use super::tokens::Tokens;
 use super::transcript::Transcript;
 use super::update::Update;
-use crate::answer::Answer;
-use crate::error::{Error, ErrorKind, Result, is_transient};
-use crate::event::Event;
-use crate::json::Json;
+use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::json::Json;
+use crate::http::answer::Answer;
+use crate::protocol::event::Event;
+use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
+use crate::protocol::tokens::Tokens;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -374,7 +374,7 @@ impl Machine {
             out: Vec::new(),
             now,
             started: now,
-            nonce: super::id::new("run"),
+            nonce: crate::protocol::id::new("run"),
             has_turn: false,
             session: setup.prompt.session.clone(),
             directory: setup.directory.clone(),
@@ -636,7 +636,7 @@ impl Machine {
             && let Some(deadline) = limits.deadline
             && self.now >= self.started.saturating_add(millis(deadline))
         {
-            let text = format!("the run took longer than {}", crate::limits::shown(deadline));
+            let text = format!("the run took longer than {}", crate::base::limits::shown(deadline));
             self.end_at("deadline_ms", &text);
         }
         if self.phase == Phase::Over {

@@ -3,9 +3,9 @@
 //! Each thing is read field by field, and a field of another shape than expected counts as absent. What cannot be
 //! told apart from others at all, because it has no id, is not there.
 
-use super::tokens::Tokens;
-use crate::depth::excess;
-use crate::json::{Json, Object, list, shallow, words};
+use crate::base::depth::excess;
+use crate::base::json::{Json, Object, list, shallow, words};
+use crate::protocol::tokens::Tokens;
 use serde_json::value::RawValue;
 
 /// A message with its parts, as lists and single reads give it.

@@ -1,9 +1,9 @@
 //! [`Prompt`]: what is asked, of whom, and within which bounds.
 
-use super::policy::{PermissionPolicy, QuestionPolicy};
-use crate::attach::attach_value;
-use crate::error::{Error, Result};
-use crate::options::Take;
+use crate::base::error::{Error, Result};
+use crate::call::options::Take;
+use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
+use crate::run::attach::attach_value;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -4,9 +4,9 @@
 //! knowing. Waiting for the time limit would take all the time that a run gives a server; giving the first try up
 //! would lose the answer of a server that is slow. So both go on, and the first answer is taken.
 
-use crate::cancel::CancelToken;
-use crate::error::{Error, Result};
-use crate::thread::caught;
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, Result};
+use crate::base::thread::caught;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -131,7 +131,7 @@ impl<T: Send> Watched for Race<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::base::error::ErrorKind;
     use std::sync::mpsc;
 
     fn failure() -> Result<u32> {

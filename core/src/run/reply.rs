@@ -1,7 +1,7 @@
 //! [`Reply`]: the outcome of a run.
 
-use super::tokens::Tokens;
-use crate::json::Json;
+use crate::base::json::Json;
+use crate::protocol::tokens::Tokens;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;

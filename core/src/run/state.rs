@@ -2,8 +2,8 @@
 
 use super::machine::Outcome;
 use super::update::{Queue, Update};
-use crate::mailbox::{Content, Face, Mailbox, Reading};
-use crate::signal::Signal;
+use crate::base::mailbox::{Content, Face, Mailbox, Reading};
+use crate::base::signal::Signal;
 use std::sync::Arc;
 use std::time::Duration;
 

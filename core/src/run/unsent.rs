@@ -1,7 +1,7 @@
 //! [`Unsent`]: prompts that are not sent yet. Whoever closes a client, or ends the program, gives them a moment.
 
 use super::inbox::{Inbox, Message};
-use crate::error::{Error, ErrorKind};
+use crate::base::error::{Error, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 

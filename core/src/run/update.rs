@@ -1,7 +1,7 @@
 //! [`Update`]: what happened to a run since the host last looked.
 
 use super::reply::Reply;
-use crate::error::Error;
+use crate::base::error::Error;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 
 use super::launch::failed;
 use super::state::Shared;
-use crate::error::{Error, Result};
-use crate::thread;
+use crate::base::error::{Error, Result};
+use crate::base::thread;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};

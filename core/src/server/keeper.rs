@@ -5,7 +5,7 @@ mod job;
 #[cfg(not(windows))]
 mod shell;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 #[cfg(windows)]
 pub(super) use job::{Hold, Keeper};
 #[cfg(not(windows))]
@@ -17,7 +17,7 @@ pub(super) const VARIABLE: &str = "LIBOPENCODE_SERVER";
 
 /// So many random bytes of the operating system, in hexadecimal.
 pub(super) fn random(bytes: usize) -> Result<String> {
-    let bytes = crate::random::bytes(bytes).map_err(|e| {
+    let bytes = crate::base::random::bytes(bytes).map_err(|e| {
         Error::new(ErrorKind::Start, format!("server: the system gives no random bytes: {e}"))
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

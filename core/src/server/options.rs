@@ -1,7 +1,7 @@
 //! [`ServerOptions`]: how a server is started.
 
-use crate::error::{Error, Result};
-use crate::options::Take;
+use crate::base::error::{Error, Result};
+use crate::call::options::Take;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ impl Default for ServerOptions {
             directory: None,
             port: None,
             hostname: "127.0.0.1".to_owned(),
-            username: crate::credentials::DEFAULT_USERNAME.to_owned(),
+            username: crate::http::credentials::DEFAULT_USERNAME.to_owned(),
             password: None,
             config: None,
             environment: Vec::new(),

@@ -1,6 +1,6 @@
 //! [`Output`]: what a child process prints, kept bounded.
 
-use crate::limits::after;
+use crate::base::limits::after;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use super::keeper::VARIABLE;
 use super::options::{ServerOptions, invalid};
-use crate::error::{Error, ErrorKind, Result};
-use crate::mask::clear_in;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::mask::clear_in;
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

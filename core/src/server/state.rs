@@ -2,8 +2,8 @@
 
 use super::keeper::Hold;
 use super::output::Output;
-use crate::error::{Error, ErrorKind, Result};
-use crate::signal::Signal;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::signal::Signal;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};

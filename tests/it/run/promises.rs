@@ -20,14 +20,14 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The files that a name stands for: a module in Rust, or a file of another language with its ending.
 fn places(module: &str) -> Vec<PathBuf> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let name = match module.contains('.') {
-        true => module.to_owned(),
-        false => format!("{module}.rs"),
+    let names = match module.contains('.') {
+        true => [module.to_owned(), module.to_owned()],
+        false => [format!("{module}.rs"), format!("{module}/mod.rs")],
     };
     let folders = ["../core/src", "../xtask", "../bindings-c/src", "../bindings-lua/src"];
     let folders = folders.into_iter().chain(["it", "alone", "src", "loom", "lua", "python", "c"]);
     let all = folders.flat_map(|folder| files_below(&tests.join(folder)));
-    all.filter(|path| path.file_name().is_some_and(|file| *file == *name)).collect()
+    all.filter(|path| names.iter().any(|name| path.ends_with(name))).collect()
 }
 
 /// What stands in a file where a test begins: its function, or in Lua its title.

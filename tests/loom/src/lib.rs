@@ -5,10 +5,10 @@
 
 #[cfg(test)]
 #[allow(dead_code, reason = "this is the core's file, and not all of it is played through")]
-#[path = "../../../core/src/mailbox.rs"]
+#[path = "../../../core/src/base/mailbox.rs"]
 mod mailbox;
 
-/// In place of `core/src/sync.rs`.
+/// In place of `core/src/base/sync.rs`.
 #[cfg(test)]
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
@@ -16,7 +16,7 @@ mod sync {
     pub(crate) use loom::thread::yield_now;
 }
 
-/// In place of `core/src/signal.rs`: it counts, and has no descriptor.
+/// In place of `core/src/base/signal.rs`: it counts, and has no descriptor.
 #[cfg(test)]
 mod signal {
     use loom::sync::atomic::{AtomicIsize, Ordering};

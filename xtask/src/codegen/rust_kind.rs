@@ -1,4 +1,4 @@
-//! `core/src/error/kind.rs`.
+//! `core/src/base/error/kind.rs`.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `core/src/operation/table.rs`.
+//! `core/src/protocol/operation/table.rs`.
 
 use std::fmt::Write as _;
 

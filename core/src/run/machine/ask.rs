@@ -2,8 +2,8 @@
 
 use super::watch::fields;
 use super::*;
-use crate::json::put;
-use crate::run::policy::{Decision, PermissionReply};
+use crate::base::json::put;
+use crate::protocol::permission::{Decision, PermissionReply};
 use serde_json::json;
 
 /// What a rejected tool tells the model, so that it goes on and says what it could not do.

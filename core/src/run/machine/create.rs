@@ -1,7 +1,7 @@
 //! Making a session, which may take minutes: the server fetches catalogues and starts what the project configures.
 
 use super::*;
-use crate::json::put;
+use crate::base::json::put;
 use serde_json::json;
 
 /// How often a server that makes a session is asked whether it lives, and `why` is told anew.

@@ -1,12 +1,12 @@
 //! Judging, ending and settling: the ways out of a run.
 
 use super::*;
-use crate::depth::excess;
-use crate::error::is_locked;
-use crate::json::{Json, Object, list};
+use crate::base::depth::excess;
+use crate::base::error::is_locked;
+use crate::base::json::{Json, Object, list};
+use crate::protocol::tokens::Tokens;
 use crate::run::message::Part;
 use crate::run::reply::Timings;
-use crate::run::tokens::Tokens;
 use crate::run::transcript::Channel;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -444,7 +444,7 @@ fn check_structured(value: Option<&Json>, schema: &Value) -> Option<Error> {
             "run: the model gave no value for the format; try again, or another model",
         ));
     };
-    crate::schema::mismatch(value, schema).map(|why| {
+    crate::protocol::schema::mismatch(value, schema).map(|why| {
         let text = format!("run: the model's value does not fit the format: {why}");
         Error::new(ErrorKind::Agent, text).with_code(Some("StructuredOutputError".to_owned()))
     })

@@ -1,7 +1,7 @@
 //! Getting a session, a turn in it, and a look at it before the prompt is sent.
 
 use super::*;
-use crate::json::{Json, Object, list, put};
+use crate::base::json::{Json, Object, list, put};
 use crate::run::prompt::{Model, WhenBusy};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -320,7 +320,7 @@ pub(crate) fn check_model(what: &str, model: &Model, config: &Json) -> Result<()
     if names.contains(&model.model_id.as_str()) {
         return Ok(());
     }
-    let near = crate::nearest::did_you_mean(&model.model_id, names);
+    let near = crate::base::suggest::did_you_mean(&model.model_id, names);
     let text = format!(
         "{what}: model '{provider}/{name}': provider '{provider}' has no model '{name}'{near}",
         provider = model.provider_id,

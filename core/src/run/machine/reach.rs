@@ -4,7 +4,7 @@
 //! alive but leaves looks unanswered, are not out of reach, and not waited for without an end either.
 
 use super::Millis;
-use crate::error::{Error, ErrorKind, is_transient};
+use crate::base::error::{Error, ErrorKind, is_transient};
 
 /// A server that is alive and leaves the looks of a run unanswered is waited for this many times as long.
 const ALIVE_FACTOR: Millis = 8;

@@ -7,7 +7,7 @@ mod sending;
 mod stops;
 
 use super::*;
-use crate::run::policy::{Decision, PermissionReply};
+use crate::protocol::permission::{Decision, PermissionReply};
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, HeaderValue};
 

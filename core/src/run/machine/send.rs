@@ -1,7 +1,7 @@
 //! Sending the prompt once, whatever happens to the answer.
 
 use super::*;
-use crate::json::{Json, put};
+use crate::base::json::{Json, put};
 use serde_json::json;
 
 /// Looks for the message before it is sent again: the server stores it a moment after it took the request.
@@ -16,14 +16,14 @@ impl Machine {
         self.verify_tries = 0;
         if self.message_id.is_empty() {
             // Not before: servers up to 1.18.17 take a prompt for answered whose id is older than the newest answer's.
-            self.message_id = crate::run::id::new("msg");
+            self.message_id = crate::protocol::id::new("msg");
             self.chain.insert(self.message_id.clone());
         }
         let prompt = &self.setup.prompt;
         // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
         for part in &mut self.parts {
             if part.get("id").is_none() {
-                put(part, "id", crate::run::id::new("prt"));
+                put(part, "id", crate::protocol::id::new("prt"));
             }
         }
         let mut arguments = json!({

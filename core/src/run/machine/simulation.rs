@@ -8,8 +8,8 @@
 mod odd;
 
 use super::*;
-use crate::answer::Answer;
-use crate::json::{Object, list};
+use crate::base::json::{Object, list};
+use crate::http::answer::Answer;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::VecDeque;

@@ -2,8 +2,8 @@
 
 use super::watch::fields;
 use super::*;
-use crate::error::is_locked;
-use crate::json::Object;
+use crate::base::error::is_locked;
+use crate::base::json::Object;
 use crate::run::message::{Part, failure};
 use serde_json::json;
 

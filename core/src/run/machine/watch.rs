@@ -1,8 +1,8 @@
 //! Watching a run that was sent: events wake it up, the server's state decides.
 
 use super::*;
-use crate::depth::json_depth;
-use crate::json::{Json, Object, list, put};
+use crate::base::depth::json_depth;
+use crate::base::json::{Json, Object, list, put};
 use crate::run::message::Part;
 use crate::run::transcript::{Channel, Piece};
 use crate::run::update::TextUpdate;

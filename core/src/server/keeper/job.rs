@@ -3,7 +3,7 @@
 //! Only this process holds a handle, and the system closes it whichever way this process ends. What a process of a
 //! job starts belongs to the job too. Written, and not run by the tests of this project.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use std::os::windows::io::AsRawHandle;
 use std::process::Child;
 use win32job::{ExtendedLimitInfo, Job, JobError};

@@ -5,8 +5,8 @@
 //! and reaches no grandchild. A copy of this process (a fork without exec) would not do either: it holds every
 //! descriptor and all memory of the host, and may call next to nothing.
 
-use crate::error::{Error, ErrorKind, Result, is_out_of_descriptors};
-use crate::mask::clear_in;
+use crate::base::error::{Error, ErrorKind, Result, is_out_of_descriptors};
+use crate::base::mask::clear_in;
 use std::io::{PipeWriter, Write};
 use std::process::{Child, Command, Stdio};
 

@@ -40,7 +40,7 @@ fn the_message_id_is_chosen_when_the_prompt_is_sent_and_then_kept() {
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
     assert_eq!(scene.machine.message_id(), "");
     // The answer to the prompt before gets its id while this one waits.
-    let before = crate::run::id::new("msg");
+    let before = crate::protocol::id::new("msg");
     scene.input(Input::Turn);
     scene.sweep(&[MINE], &[]);
     assert_eq!(scene.machine.message_id(), "", "somebody else's prompt is waited for");

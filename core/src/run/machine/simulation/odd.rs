@@ -2,7 +2,7 @@
 //! JSON, once or every time, and the run is played to its end.
 
 use super::*;
-use crate::depth::{MAX_DEPTH, json_depth};
+use crate::base::depth::{MAX_DEPTH, json_depth};
 use crate::run::message::Message;
 use crate::run::prompt::Model;
 use std::collections::{BTreeSet, HashMap};

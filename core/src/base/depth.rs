@@ -1,0 +1,129 @@
+//! How deep JSON is nested: counted in the bytes, before anything is built from them.
+//!
+//! A reader that follows every level with its own stack ends the whole process where the stack is small, and a
+//! model may nest the input of a tool as deep as it likes. So the depth is looked at first, and what core reads
+//! of deep values it reads level by level.
+
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// Levels of lists and objects that an answer, an event or an argument may have.
+pub const MAX_DEPTH: usize = 1_000;
+
+/// Levels of what is handed to a host: updates, replies and pages put a few around what the server sent.
+pub const MAX_HANDED_DEPTH: usize = MAX_DEPTH + 24;
+
+/// The levels of lists and objects in a JSON text; 0 for a text, a number, true, false and null. One pass over
+/// the bytes that needs no memory; what it says of a text that is no JSON means nothing.
+pub fn json_depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut at) = (0_usize, 0_usize, 0);
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = end_of_text(json, at),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Refuses JSON that is nested deeper than [`MAX_DEPTH`]; `what` names the operation in the message.
+///
+/// # Errors
+/// `decode` that says the depth and the limit.
+pub fn check_depth(what: &str, json: &[u8]) -> Result<()> {
+    match excess(json) {
+        None => Ok(()),
+        Some(depth) => Err(Error::new(ErrorKind::Decode, words(what, depth))),
+    }
+}
+
+/// The same for what a host gives: `invalid_argument`.
+pub(crate) fn check_given(what: &str, json: &str) -> Result<()> {
+    excess(json.as_bytes()).map_or(Ok(()), |depth| Err(Error::invalid(words(what, depth))))
+}
+
+/// How deep JSON is that is nested deeper than [`MAX_DEPTH`].
+pub(crate) fn excess(json: &[u8]) -> Option<usize> {
+    // Most texts have fewer openings than the limit, and counting those is much faster than following them.
+    let is_opening = |byte: &&u8| matches!(**byte, b'[' | b'{');
+    if json.len() <= MAX_DEPTH || json.iter().filter(is_opening).count() <= MAX_DEPTH {
+        return None;
+    }
+    Some(json_depth(json)).filter(|depth| *depth > MAX_DEPTH)
+}
+
+fn words(what: &str, depth: usize) -> String {
+    format!("{what}: the JSON is nested {depth} levels deep; the limit is {MAX_DEPTH}")
+}
+
+/// The place behind the quotation mark that ends the text which begins at `at`.
+fn end_of_text(json: &[u8], mut at: usize) -> usize {
+    // A block at a time, without a branch for each byte: texts are megabytes.
+    const BLOCK: usize = 32;
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
+    while at < json.len() {
+        let rest = &json[at..];
+        let any = |block: &[u8]| block.iter().fold(false, |any, byte| any | is_special(byte));
+        if rest.len() >= BLOCK && !any(&rest[..BLOCK]) {
+            at += BLOCK;
+            continue;
+        }
+        match rest.iter().position(is_special) {
+            None => return json.len(),
+            Some(found) if rest[found] == b'"' => return at + found + 1,
+            // What is escaped ends nothing.
+            Some(found) => at += found + 2,
+        }
+    }
+    json.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> String {
+        let (open, close) = (r#"{"a":["#, "]}");
+        format!("{}1{}", open.repeat(levels / 2), close.repeat(levels / 2))
+    }
+
+    #[test]
+    fn levels_are_counted_and_texts_are_not() {
+        for (json, depth) in [
+            ("", 0),
+            ("7", 0),
+            (r#""[[[{""#, 0),
+            ("[]", 1),
+            (r#"[{"a":[1]},[],[[]]]"#, 3),
+            (r#"{"[\"[":"]]]\\","b":[{}]}"#, 3),
+            (r#"["\\",[1]]"#, 2),
+            ("]]][", 1),
+            (r#"["open"#, 1),
+        ] {
+            assert_eq!(json_depth(json.as_bytes()), depth, "{json}");
+        }
+        for before in 0..80 {
+            let json = format!(r#"["{}\"[[[",[1]]"#, "x".repeat(before));
+            assert_eq!(json_depth(json.as_bytes()), 2, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_thousand_levels_are_taken_and_more_are_refused_in_one_line() {
+        assert!(check_depth("x", nested(MAX_DEPTH).as_bytes()).is_ok());
+        let many = format!("[{}]", vec![nested(6); 1_000].join(","));
+        assert!(check_depth("x", many.as_bytes()).is_ok());
+        let error = check_depth("session.get", nested(1_200).as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        let wanted = "session.get: the JSON is nested 1200 levels deep; the limit is 1000";
+        assert_eq!(error.message(), wanted);
+        assert_eq!(json_depth(nested(1_000_000).as_bytes()), 1_000_000);
+        let error = check_given("run", &nested(1_002)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+}

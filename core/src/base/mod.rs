@@ -1,0 +1,19 @@
+//! What everything stands on: errors, limits, threads, values. Knows no server.
+
+pub(crate) mod cancel;
+pub(crate) mod depth;
+pub(crate) mod error;
+pub(crate) mod hooks;
+pub(crate) mod json;
+pub(crate) mod leaving;
+pub(crate) mod limits;
+pub(crate) mod log;
+pub(crate) mod mailbox;
+pub(crate) mod mask;
+pub mod pointer;
+pub(crate) mod pool;
+pub(crate) mod random;
+pub(crate) mod signal;
+pub(crate) mod suggest;
+pub(crate) mod sync;
+pub(crate) mod thread;

@@ -1,0 +1,215 @@
+//! [`Signal`]: a descriptor that is readable while something waits to be polled.
+
+use crate::base::error::{Error, Result};
+use std::io::{Read, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicIsize, Ordering, fence};
+
+#[cfg(unix)]
+type Socket = std::os::unix::net::UnixStream;
+#[cfg(not(unix))]
+type Socket = std::net::TcpStream;
+
+/// Counts the handles that have something new. As long as nobody asked for the descriptor there is none,
+/// and counting costs no system call. Nobody ever waits here: a tick counts too.
+#[derive(Default)]
+pub(crate) struct Signal {
+    /// Below zero for a moment when a handle is polled before the engine came to count it.
+    waiting: AtomicIsize,
+    first: OnceLock<Box<Pair>>,
+}
+
+/// The ends of a socket. A copy of the process, made by fork, has one of its own: by a common one it would wake the
+/// other up for nothing, and take what wakes it.
+struct Pair {
+    reader: Socket,
+    writer: Socket,
+    owner: u32,
+    next: OnceLock<Box<Pair>>,
+}
+
+impl Signal {
+    /// The descriptor to be watched for reading. It belongs to the signal: never read, write or close it.
+    ///
+    /// # Errors
+    /// `exhausted` when the system gives no descriptor.
+    pub(crate) fn descriptor(&self) -> Result<i64> {
+        loop {
+            if let Some(pair) = self.mine() {
+                return Ok(raw(&pair.reader));
+            }
+            let (reader, writer) = pair().map_err(|e| Error::exhausted("descriptor", e))?;
+            let next = OnceLock::new();
+            let made = Box::new(Pair { reader, writer, owner: std::process::id(), next });
+            let mut end = &self.first;
+            while let Some(pair) = end.get() {
+                end = &pair.next;
+            }
+            // Whoever was first has made one as good.
+            let _ = end.set(made);
+            fence(Ordering::SeqCst);
+            self.show();
+        }
+    }
+
+    /// One more handle has something new.
+    pub(crate) fn add(&self) {
+        if self.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
+            fence(Ordering::SeqCst);
+            self.show();
+        }
+    }
+
+    /// A handle was polled.
+    pub(crate) fn remove(&self) {
+        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            fence(Ordering::SeqCst);
+            self.show();
+        }
+    }
+
+    /// Makes the descriptor say what the count says. Without a lock: who is woken by the byte polls at once, while the
+    /// thread that wrote it may not run again for long. Everybody looks at the count again after what he did, so what
+    /// is done last is right.
+    fn show(&self) {
+        let Some(pair) = self.mine() else { return };
+        loop {
+            let is_wanted = self.is_wanted();
+            if is_wanted {
+                pair.raise();
+            } else {
+                pair.lower();
+            }
+            fence(Ordering::SeqCst);
+            if self.is_wanted() == is_wanted {
+                return;
+            }
+        }
+    }
+
+    /// The pair of this process.
+    fn mine(&self) -> Option<&Pair> {
+        let mut pair = self.first.get()?;
+        let me = std::process::id();
+        while pair.owner != me {
+            pair = pair.next.get()?;
+        }
+        Some(pair)
+    }
+
+    fn is_wanted(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// Neither end blocks, whatever happened to the socket.
+impl Pair {
+    fn raise(&self) {
+        let _ = (&self.writer).write(&[1]);
+    }
+
+    /// There are as many bytes as threads that raised it at the same time.
+    fn lower(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.reader).read(&mut bytes), Ok(64)) {}
+    }
+}
+
+#[cfg(unix)]
+fn pair() -> std::io::Result<(Socket, Socket)> {
+    let (reader, writer) = Socket::pair()?;
+    reader.set_nonblocking(true)?;
+    writer.set_nonblocking(true)?;
+    Ok((reader, writer))
+}
+
+#[cfg(not(unix))]
+fn pair() -> std::io::Result<(Socket, Socket)> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let writer = Socket::connect(listener.local_addr()?)?;
+    let (reader, _) = listener.accept()?;
+    reader.set_nonblocking(true)?;
+    writer.set_nonblocking(true)?;
+    Ok((reader, writer))
+}
+
+#[cfg(unix)]
+fn raw(socket: &Socket) -> i64 {
+    use std::os::fd::AsRawFd;
+    i64::from(socket.as_raw_fd())
+}
+
+#[cfg(windows)]
+fn raw(socket: &Socket) -> i64 {
+    use std::os::windows::io::AsRawSocket;
+    socket.as_raw_socket() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_readable(signal: &Signal) -> bool {
+        // Looks without taking: a peek is not in the standard library for these sockets.
+        let pair = signal.mine().unwrap();
+        let found = (&pair.reader).read(&mut [0]).is_ok();
+        if found {
+            pair.raise();
+        }
+        found
+    }
+
+    #[test]
+    fn readable_while_something_waits() {
+        let signal = Signal::default();
+        signal.add();
+        assert!(signal.descriptor().unwrap() >= 0);
+        assert!(is_readable(&signal), "what came before the descriptor counts");
+        signal.add();
+        signal.remove();
+        assert!(is_readable(&signal));
+        signal.remove();
+        assert!(!is_readable(&signal));
+        signal.remove();
+        signal.add();
+        assert!(!is_readable(&signal), "polled before it was counted");
+        signal.add();
+        assert!(is_readable(&signal));
+    }
+
+    #[test]
+    fn who_is_woken_finds_it_quiet_after_a_poll_whatever_the_other_thread_does() {
+        let signal = Signal::default();
+        signal.descriptor().unwrap();
+        // The thread that counts is stopped right behind its write.
+        signal.waiting.fetch_add(1, Ordering::SeqCst);
+        signal.mine().unwrap().raise();
+        signal.remove();
+        assert!(!is_readable(&signal));
+        signal.show();
+        assert!(!is_readable(&signal));
+    }
+
+    #[test]
+    fn what_threads_count_at_the_same_time_is_shown_in_the_end() {
+        let signal = Signal::default();
+        signal.descriptor().unwrap();
+        for _ in 0..200 {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for _ in 0..50 {
+                            signal.add();
+                            signal.remove();
+                        }
+                    });
+                }
+            });
+            assert!(!is_readable(&signal));
+            signal.add();
+            assert!(is_readable(&signal));
+            signal.remove();
+        }
+    }
+}

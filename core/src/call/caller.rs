@@ -1,0 +1,434 @@
+//! [`Caller`]: does operations: finds them in the table, routes their arguments, repeats what may be repeated.
+
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::hooks::Home;
+use crate::base::limits::Limits;
+use crate::base::log::Level;
+use crate::base::random;
+use crate::call::dialect::explain;
+use crate::call::options::{CallOptions, ClientOptions};
+use crate::call::remedy;
+use crate::call::retry::RetryPolicy;
+use crate::http::answer::Answer;
+use crate::http::redact;
+use crate::http::transport::{Expect, Request, Stream, Transport, WebSocket, header};
+use crate::protocol::operation::route::{Project, Routed, route};
+use crate::protocol::operation::{self, AnswerKind, Operation, Pace};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use ureq::http::Method;
+use ureq::http::uri::PathAndQuery;
+
+/// The way in which operations reach one server.
+pub(crate) struct Caller {
+    transport: Transport,
+    options: ClientOptions,
+    /// Nothing begins any more; prompts that are not sent yet have a moment left.
+    is_closing: AtomicBool,
+    begun: Mutex<Begun>,
+    is_closed: AtomicBool,
+}
+
+/// What the host waits for.
+struct Begun {
+    home: Home,
+    next: u64,
+    tokens: HashMap<u64, CancelToken>,
+}
+
+/// Something that the host waits for, until this is dropped.
+pub(crate) struct Waiting<'a> {
+    caller: &'a Caller,
+    key: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.caller.begun().tokens.remove(&self.key);
+    }
+}
+
+impl Caller {
+    pub(crate) fn new(options: ClientOptions) -> Result<Self> {
+        let (base, credentials) = options.target()?;
+        let (ca_file, record) = (options.ca_file.as_deref(), options.record.as_deref());
+        let credentials = credentials.as_ref();
+        let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
+        let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let begun = Mutex::new(Begun { home: Home::here(), next: 0, tokens: HashMap::new() });
+        Ok(Caller { transport, options, is_closing, is_closed, begun })
+    }
+
+    pub(crate) fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Does an operation, with repetitions when it may be repeated.
+    pub(crate) fn call(
+        &self,
+        name: &str,
+        arguments: &str,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        check_single(operation)?;
+        let project = self.project_of(options);
+        let policy = self.retries(operation, options);
+        let began = Instant::now();
+        let result = self.plain(operation.name, arguments, options, token);
+        let ask = |name: &str, arguments: &str| {
+            let operation = find(name)?;
+            let routed = route(operation, arguments, project)?;
+            let _begun = self.begin(operation.name, token)?;
+            let left = options.timeout.map(|time| time.saturating_sub(began.elapsed()));
+            let limits = Limits { total: left, ..self.limits(operation.pace, options) };
+            self.repeat(operation.name, &routed, options, policy, limits, token)
+        };
+        let answer = remedy::apply(operation.name, arguments, result, &ask, &self.options.log)?;
+        answer.check_depth()?;
+        Ok(answer)
+    }
+
+    /// Does an operation as [`call`](Self::call) does, and leaves what the server answers as it is.
+    pub(crate) fn plain(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project_of(options))?;
+        let _begun = self.begin(operation.name, token)?;
+        let policy = self.retries(operation, options);
+        let limits = self.limits(operation.pace, options);
+        self.repeat(operation.name, &routed, options, policy, limits, token)
+    }
+
+    /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks
+    /// has a better idea of what to do when it fails.
+    pub(crate) fn ask(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        let max = if operation.may_repeat { self.options.max_retries } else { 0 };
+        // One that ran out of time has taken all the time there is.
+        let policy = RetryPolicy { max, after_timeout: false };
+        self.repeat(operation.name, &routed, &CallOptions::default(), policy, limits, token)
+    }
+
+    /// Opens an event stream.
+    pub(crate) fn open(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Stream> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        self.check_open(operation.name)?;
+        self.transport.open(&request(operation.name, &routed, &[], limits), token)
+    }
+
+    /// Opens a websocket; without `is_authorized` a ticket in the arguments speaks for the client.
+    pub(crate) fn websocket(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        is_authorized: bool,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<WebSocket> {
+        let operation = find(name)?;
+        let routed = route(operation, arguments, self.project())?;
+        let _begun = self.begin(operation.name, token)?;
+        let request = request(operation.name, &routed, &[], limits);
+        self.transport.websocket(&request, is_authorized, token)
+    }
+
+    /// Sends what the table does not know. A GET is repeated like any read.
+    pub(crate) fn request(
+        &self,
+        routed: &Routed,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
+        let _begun = self.begin(&name, token)?;
+        let is_read = routed.method == Method::GET;
+        let max = options.max_retries.unwrap_or(self.options.max_retries);
+        let policy = RetryPolicy { max: if is_read { max } else { 0 }, ..RetryPolicy::default() };
+        let limits = self.limits(Pace::Quick, options);
+        let answer = self.repeat(&name, routed, options, policy, limits, token)?;
+        answer.check_depth()?;
+        Ok(answer)
+    }
+
+    /// Refuses whatever the host begins from now on, and ends what it waits for.
+    pub(crate) fn refuse(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        let tokens: Vec<CancelToken> = {
+            let begun = self.begun();
+            // What a copy of the process inherited goes on in the other one, over the same sockets.
+            let is_mine = begun.home.is_here();
+            begun.tokens.values().filter(|_| is_mine).cloned().collect()
+        };
+        tokens.iter().for_each(CancelToken::cancel);
+    }
+
+    /// Notes what the host begins to wait for: a close ends it.
+    pub(crate) fn begin(&self, name: &str, token: &CancelToken) -> Result<Waiting<'_>> {
+        let mut begun = self.begun();
+        // Under the lock: the close finds this, or this finds the close.
+        self.check_begin(name)?;
+        if !begun.home.is_here() {
+            begun.home = Home::here();
+            begun.tokens.clear();
+        }
+        let key = begun.next;
+        begun.next += 1;
+        begun.tokens.insert(key, token.clone());
+        Ok(Waiting { caller: self, key })
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses all further work and ends what is under way.
+    pub(crate) fn close(&self) {
+        self.refuse();
+        self.is_closed.store(true, Ordering::Release);
+        self.transport.close();
+    }
+
+    /// Whether it was closed, as the host sees it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing goes out any more.
+    fn is_shut(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// The project of one call.
+    fn project_of<'a>(&'a self, options: &'a CallOptions) -> Project<'a> {
+        let own = self.project();
+        Project {
+            directory: options.directory.as_deref().or(own.directory),
+            workspace: options.workspace.as_deref().or(own.workspace),
+        }
+    }
+
+    fn retries(&self, operation: &Operation, options: &CallOptions) -> RetryPolicy {
+        let max = options.max_retries.unwrap_or(self.options.max_retries);
+        RetryPolicy { max: if operation.may_repeat { max } else { 0 }, ..RetryPolicy::default() }
+    }
+
+    fn project(&self) -> Project<'_> {
+        Project {
+            directory: self.options.directory.as_deref(),
+            workspace: self.options.workspace.as_deref(),
+        }
+    }
+
+    fn limits(&self, pace: Pace, options: &CallOptions) -> Limits {
+        let limits = self.options.limits(pace);
+        match options.timeout {
+            // A caller who names a time means that time, shorter or longer than the usual one.
+            Some(time) => Limits { first_byte: None, idle: None, total: Some(time), ..limits },
+            None => limits,
+        }
+    }
+
+    fn repeat(
+        &self,
+        name: &str,
+        routed: &Routed,
+        options: &CallOptions,
+        policy: RetryPolicy,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let began = Instant::now();
+        for pair in &options.headers {
+            header(pair)?;
+        }
+        let total = limits.total;
+        let mut left = total;
+        let mut tries = 0;
+        loop {
+            let limits = Limits { total: left, ..limits };
+            let error = match self.send(name, routed, &options.headers, limits, token) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            tries += 1;
+            left = total.map(|total| total.saturating_sub(began.elapsed()));
+            let Some(pause) = policy.pause(&error, tries, error.retry_after(), random::number())
+            else {
+                return Err(error);
+            };
+            if left.is_some_and(|left| left <= pause) {
+                return Err(error);
+            }
+            if !token.sleep(pause) {
+                return Err(if self.is_closed() { closed(name) } else { error });
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        name: &str,
+        routed: &Routed,
+        headers: &[(String, String)],
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        self.check_open(name)?;
+        let all;
+        let headers = if routed.headers.is_empty() {
+            headers
+        } else {
+            let own = routed.headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+            all = own.chain(headers.iter().cloned()).collect::<Vec<_>>();
+            &all
+        };
+        let began = Instant::now();
+        let result = self.transport.send(&request(name, routed, headers, limits), token);
+        self.options.log.write(Level::Debug, || {
+            let how = match &result {
+                Ok(answer) => format!("{}, {} bytes", answer.status(), answer.bytes().len()),
+                Err(error) => format!("{}: {error}", error.kind()),
+            };
+            let target = redact::address(&routed.target);
+            format!("{} {target} in {:?}: {how}", routed.method, began.elapsed())
+        });
+        match result {
+            // What looks like a broken connection is our own doing.
+            Err(error)
+                if error.status().is_none()
+                    && (self.is_shut() || self.is_closed() && token.is_cancelled()) =>
+            {
+                Err(closed(name))
+            }
+            Err(error) => Err(explain(error, &routed.target, &self.transport, limits.total, token)),
+            answer => answer,
+        }
+    }
+
+    /// Whether the host may begin something.
+    pub(crate) fn check_begin(&self, name: &str) -> Result<()> {
+        if self.is_closed() { Err(closed(name)) } else { Ok(()) }
+    }
+
+    fn check_open(&self, name: &str) -> Result<()> {
+        if self.is_shut() { Err(closed(name)) } else { Ok(()) }
+    }
+}
+
+fn request<'a>(
+    operation: &'a str,
+    routed: &'a Routed,
+    headers: &'a [(String, String)],
+    limits: Limits,
+) -> Request<'a> {
+    Request {
+        operation,
+        method: &routed.method,
+        target: &routed.target,
+        body: routed.body.as_deref(),
+        headers,
+        limits,
+        expect: routed.expect,
+    }
+}
+
+pub(crate) fn closed(name: &str) -> Error {
+    Error::new(ErrorKind::Closed, format!("{name}: the client is closed; make a new one"))
+        .with_operation(name.to_owned())
+}
+
+/// Refuses a stream: reading it to its end would take for ever.
+fn check_single(operation: &Operation) -> Result<()> {
+    let what = match operation.answer {
+        AnswerKind::Events => "a stream of events; read it with events",
+        AnswerKind::Websocket => "a websocket; open it with pty_connect",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(format!("{}: is {what}, it has no single answer", operation.name))
+        .with_operation(operation.name))
+}
+
+/// Finds an operation that answers once; streams have their own ways in.
+fn find(name: &str) -> Result<&'static Operation> {
+    operation::find(name).ok_or_else(|| {
+        let near = operation::nearest(name)
+            .map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+        Error::invalid(format!("there is no operation '{name}'{near}"))
+    })
+}
+
+/// What can be asked for without being an operation.
+const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
+/// Makes a request of method, path and JSON body for what the table does not know.
+pub(crate) fn raw_route(
+    method: &str,
+    path: &str,
+    query: &[(String, String)],
+    body: Option<&str>,
+) -> Result<Routed> {
+    let method = METHODS
+        .into_iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(method))
+        .ok_or_else(|| Error::invalid(format!("request: '{method}' is no HTTP method")))?;
+    if method == Method::HEAD && body.is_some() {
+        return Err(Error::invalid("request: HEAD takes no body"));
+    }
+    // A '#' and what is behind it would be left out without a word.
+    let is_whole = path.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == path);
+    if !path.starts_with('/') || !path.is_ascii() || !is_whole {
+        let shown = redact::address(path);
+        return Err(Error::invalid(format!(
+            "request: the path '{shown}' must begin with '/' and be percent-encoded"
+        )));
+    }
+    let mut target = path.to_owned();
+    for (name, value) in query {
+        target.push(if target.contains('?') { '&' } else { '?' });
+        crate::http::base_url::percent_encode(&mut target, name);
+        target.push('=');
+        crate::http::base_url::percent_encode(&mut target, value);
+    }
+    if let Some(body) = body {
+        serde_json::from_str::<serde::de::IgnoredAny>(body)
+            .map_err(|e| Error::invalid(format!("request: the body is no JSON: {e}")))?;
+    }
+    let body = body.map(|body| body.as_bytes().to_vec());
+    Ok(Routed { method, target, body, expect: Expect::Anything, headers: &[] })
+}

@@ -1,0 +1,477 @@
+//! [`ClientOptions`] and [`CallOptions`]: how a client, or one call of it, is set up.
+
+use crate::base::cancel::{CancelToken, Interrupt};
+use crate::base::depth::json_depth;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::base::log::{Level, Log};
+use crate::base::suggest::did_you_mean;
+use crate::call::retry::RetryPolicy;
+use crate::http::base_url::BaseUrl;
+use crate::http::credentials::Credentials;
+use crate::protocol::operation::Pace;
+use crate::run::{PermissionPolicy, QuestionPolicy};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const DEFAULT_URL: &str = "http://127.0.0.1:4096";
+
+/// How a client is set up. [`from_env`](Self::from_env) is the usual beginning.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// Such as `http://127.0.0.1:4096`; may hold `user:password@`.
+    pub base_url: String,
+    /// The server's user name, `opencode` unless the server was started with another one.
+    pub username: Option<String>,
+    /// The server's password.
+    pub password: Option<String>,
+    /// The directory of the project that calls and runs work in; the server's own when absent.
+    pub directory: Option<String>,
+    /// The workspace that calls work in.
+    pub workspace: Option<String>,
+    /// Headers added to every request.
+    pub headers: Vec<(String, String)>,
+    /// Connecting, name lookup and TLS included.
+    pub connect_timeout: Duration,
+    /// How long the server may be silent: until an answer begins, and between two pieces of it. The answers of
+    /// operations that run a model may begin at any time. [`CallOptions::timeout`] is the limit of a whole call.
+    pub timeout: Duration,
+    /// How often a read is repeated when it failed in a way that passes.
+    pub max_retries: u32,
+    /// The longest answer that is taken.
+    pub max_body_bytes: u64,
+    /// How long the server's events may be silent before their connection counts as dead and is made anew. The
+    /// server sends a sign of life every 10 seconds.
+    pub stall_timeout: Duration,
+    /// Whether runs listen to the server's events. Without, they look often, and text comes by the part.
+    pub events: bool,
+    /// Who answers the permission requests of runs.
+    pub permission: PermissionPolicy,
+    /// Who answers the questions of runs.
+    pub question: QuestionPolicy,
+    /// A file with the certificates, in PEM form, that the server's own one must come from: for an authority of
+    /// your own. It takes the place of those of the operating system.
+    pub ca_file: Option<PathBuf>,
+    /// A file into which the traffic is written, without secrets; see [`Replay`](crate::Replay).
+    pub record: Option<PathBuf>,
+    /// Where messages about what happens go.
+    pub log: Log,
+    /// Messages of this level, and of those that matter more, are also kept for [`Client::next_log`]: for hosts that
+    /// fetch them.
+    ///
+    /// [`Client::next_log`]: crate::Client::next_log
+    pub log_level: Option<Level>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        ClientOptions {
+            base_url: DEFAULT_URL.to_owned(),
+            username: None,
+            password: None,
+            directory: None,
+            workspace: None,
+            headers: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(60),
+            max_retries: RetryPolicy::default().max,
+            max_body_bytes: Limits::default().body,
+            stall_timeout: Duration::from_secs(30),
+            events: true,
+            permission: PermissionPolicy::default(),
+            question: QuestionPolicy::default(),
+            ca_file: None,
+            record: None,
+            log: Log::off(),
+            log_level: None,
+        }
+    }
+}
+
+const FIELDS: &[&str] = &[
+    "base_url",
+    "username",
+    "password",
+    "directory",
+    "workspace",
+    "headers",
+    "connect_timeout_ms",
+    "timeout_ms",
+    "max_retries",
+    "max_body_bytes",
+    "stall_timeout_ms",
+    "events",
+    "permission",
+    "question",
+    "ca_file",
+    "record",
+    "log",
+];
+
+impl ClientOptions {
+    /// The defaults, with what the environment says: `OPENCODE_BASE_URL`, `OPENCODE_SERVER_USERNAME`,
+    /// `OPENCODE_SERVER_PASSWORD`, `OPENCODE_RECORD`, a file for the traffic, and `OPENCODE_LOG`, a level whose
+    /// messages go to standard error.
+    pub fn from_env() -> Self {
+        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        ClientOptions {
+            base_url: read("OPENCODE_BASE_URL").unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            username: read("OPENCODE_SERVER_USERNAME"),
+            password: read("OPENCODE_SERVER_PASSWORD"),
+            record: read("OPENCODE_RECORD").map(PathBuf::from),
+            log: Log::from_env(),
+            ..ClientOptions::default()
+        }
+    }
+
+    /// Reads the JSON object of a binding over the environment: the names are those of the fields, times in
+    /// milliseconds (`timeout_ms`), and `log` is the level of the messages that are kept. `""` and `null` are the environment alone.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field and its nearest correct spelling.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let mut options = ClientOptions::from_env();
+        let mut take = Take::new("client", json, FIELDS)?;
+        if let Some(url) = take.text("base_url")? {
+            // An address that brings its own user is meant with it: the environment speaks of another server.
+            if BaseUrl::parse(&url).is_ok_and(|(_, credentials)| credentials.is_some()) {
+                (options.username, options.password) = (None, None);
+            }
+            options.base_url = url;
+        }
+        options.username = take.text("username")?.or(options.username);
+        options.password = take.text("password")?.or(options.password);
+        options.directory = take.text("directory")?;
+        options.workspace = take.text("workspace")?;
+        options.headers = take.headers("headers")?;
+        if let Some(time) = take.time("connect_timeout_ms")? {
+            options.connect_timeout = time;
+        }
+        if let Some(time) = take.time("timeout_ms")? {
+            options.timeout = time;
+        }
+        if let Some(max) = take.count("max_retries")? {
+            options.max_retries = max;
+        }
+        if let Some(max) = take.number("max_body_bytes")? {
+            options.max_body_bytes = max as u64;
+        }
+        if let Some(time) = take.time("stall_timeout_ms")? {
+            options.stall_timeout = time;
+        }
+        if let Some(events) = take.flag("events")? {
+            options.events = events;
+        }
+        if let Some(policy) = take.value("permission") {
+            options.permission = PermissionPolicy::from_value(&policy)?;
+        }
+        if let Some(policy) = take.value("question") {
+            options.question = QuestionPolicy::from_value(&policy)?;
+        }
+        options.ca_file = take.text("ca_file")?.map(PathBuf::from);
+        options.record = take.text("record")?.map(PathBuf::from).or(options.record);
+        if let Some(text) = take.text("log")? {
+            let level = Level::parse(&text).ok_or_else(|| {
+                let text =
+                    format!("client: log must be one of error, warn, info, debug, not '{text}'");
+                Error::invalid(text)
+            })?;
+            options.log_level = Some(level);
+        }
+        Ok(options)
+    }
+
+    /// Address and credentials, checked.
+    pub(crate) fn target(&self) -> Result<(BaseUrl, Option<Credentials>)> {
+        let (base, in_url) = BaseUrl::parse(&self.base_url)?;
+        let credentials = match (&self.username, &self.password) {
+            (None, None) => in_url,
+            // A name alone says nothing: the server may want no password.
+            (Some(_), None) if in_url.is_none() => None,
+            (username, password) => {
+                let in_url = in_url.unwrap_or_else(|| Credentials::new("", ""));
+                Some(in_url.with(username.as_deref(), password.as_deref()))
+            }
+        };
+        if let Some(credentials) = &credentials {
+            credentials.check()?;
+        }
+        Ok((base, credentials))
+    }
+
+    /// The limits of an operation of a pace.
+    pub(crate) fn limits(&self, pace: Pace) -> Limits {
+        let limits = Limits {
+            connect: self.connect_timeout,
+            first_byte: Some(self.timeout),
+            idle: Some(self.timeout),
+            total: None,
+            body: self.max_body_bytes,
+            is_fresh: false,
+        };
+        match pace {
+            Pace::Quick => limits,
+            Pace::Slow => Limits { first_byte: None, ..limits },
+            Pace::Stream => Limits { idle: None, ..limits },
+        }
+    }
+}
+
+impl fmt::Debug for ClientOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = BaseUrl::parse(&self.base_url).map(|(url, _)| url.as_str().to_owned());
+        f.debug_struct("ClientOptions")
+            .field("base_url", &url.unwrap_or_else(|_| "(invalid)".to_owned()))
+            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("directory", &self.directory)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one call does differently from its client.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// The whole call, repetitions included.
+    pub timeout: Option<Duration>,
+    /// The directory that the call works in, in place of the client's. An argument `directory` goes before it.
+    pub directory: Option<String>,
+    /// The workspace that the call works in, in place of the client's.
+    pub workspace: Option<String>,
+    /// How often it is repeated when it failed in a way that passes; only reads ever are.
+    pub max_retries: Option<u32>,
+    /// Headers added to the request.
+    pub headers: Vec<(String, String)>,
+    /// Asked while the call blocks; for hosts with signals of their own.
+    pub interrupt: Option<Interrupt>,
+}
+
+impl CallOptions {
+    /// Those of a call in the background: its token ends it.
+    pub(crate) fn within(token: &CancelToken) -> Self {
+        CallOptions { interrupt: Some(token.interrupt()), ..CallOptions::default() }
+    }
+
+    /// Reads the JSON object of a binding: `timeout_ms`, `directory`, `workspace`, `max_retries`, `headers`.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let known = &["timeout_ms", "directory", "workspace", "max_retries", "headers"];
+        let mut take = Take::new("call options", json, known)?;
+        Ok(CallOptions {
+            timeout: take.time("timeout_ms")?,
+            directory: take.text("directory")?,
+            workspace: take.text("workspace")?,
+            max_retries: take.count("max_retries")?,
+            headers: take.headers("headers")?,
+            interrupt: None,
+        })
+    }
+}
+
+/// Of headers only the names: a value may be a secret.
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("CallOptions")
+            .field("timeout", &self.timeout)
+            .field("directory", &self.directory)
+            .field("workspace", &self.workspace)
+            .field("max_retries", &self.max_retries)
+            .field("headers", &headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A tree of values takes fewer levels than this.
+const TREE_DEPTH: usize = 128;
+
+/// Takes fields out of a JSON object, each with its type.
+pub(crate) struct Take {
+    what: &'static str,
+    fields: Map<String, Value>,
+}
+
+impl Take {
+    /// An object whose names are all known. A null is the same as nothing in every host language.
+    pub(crate) fn new(what: &'static str, json: &str, known: &[&'static str]) -> Result<Self> {
+        let value = match json.trim() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).map_err(|e| match json_depth(text.as_bytes()) {
+                depth @ TREE_DEPTH.. => Error::invalid(format!(
+                    "{what}: the options are nested {depth} levels deep; the limit is {}",
+                    TREE_DEPTH - 1
+                )),
+                _ => Error::invalid(format!("{what}: the options are no JSON: {e}")),
+            })?,
+        };
+        let mut fields = match value {
+            Value::Null => Map::new(),
+            Value::Object(fields) => fields,
+            // What an empty table of Lua becomes.
+            Value::Array(items) if items.is_empty() => Map::new(),
+            _ => return Err(Error::invalid(format!("{what}: the options must be an object"))),
+        };
+        fields.retain(|_, value| !value.is_null());
+        match fields.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(Take { what, fields }),
+            Some(name) => {
+                let near = did_you_mean(name, known.iter().copied());
+                Err(Error::invalid(format!("{what}: unknown option '{name}'{near}")))
+            }
+        }
+    }
+
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name)
+    }
+
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.wrong(name, "a text", &other)),
+        }
+    }
+
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Value>> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(value @ Value::Object(_)) => Ok(Some(value)),
+            Some(other) => Err(self.wrong(name, "an object", &other)),
+        }
+    }
+
+    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => Err(self.wrong(name, "true or false", &other)),
+        }
+    }
+
+    pub(crate) fn number(&mut self, name: &str) -> Result<Option<f64>> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(value) => match value.as_f64().filter(|n| n.is_finite() && *n >= 0.0) {
+                Some(number) => Ok(Some(number)),
+                None => Err(self.wrong(name, "a number that is not negative", &value)),
+            },
+        }
+    }
+
+    pub(crate) fn count(&mut self, name: &str) -> Result<Option<u32>> {
+        // Saturates: a bound beyond four thousand million is no bound.
+        Ok(self.number(name)?.map(|number| number as u32))
+    }
+
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<Duration>> {
+        // A century: later times would overflow the clock.
+        const MAX_MS: f64 = 3.2e12;
+        Ok(self.number(name)?.map(|ms| Duration::from_millis(ms.min(MAX_MS) as u64)))
+    }
+
+    fn headers(&mut self, name: &str) -> Result<Vec<(String, String)>> {
+        let mut headers = Vec::new();
+        let Some(value) = self.object(name)? else { return Ok(headers) };
+        for (key, value) in value.as_object().into_iter().flatten() {
+            let Value::String(text) = value else {
+                // The value may be a secret: it is not shown.
+                return Err(Error::invalid(format!(
+                    "{}: header '{key}' must be a text",
+                    self.what
+                )));
+            };
+            let pair = (key.clone(), text.clone());
+            crate::http::transport::header(&pair)?;
+            headers.push(pair);
+        }
+        Ok(headers)
+    }
+
+    fn wrong(&self, name: &str, wanted: &str, value: &Value) -> Error {
+        let what = self.what;
+        if name == "password" {
+            return Error::invalid(format!("{what}: {name} must be {wanted}"));
+        }
+        Error::invalid(format!("{what}: {name} must be {wanted}, not {value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_read_over_the_defaults() {
+        let options = ClientOptions::from_json(
+            r#"{"base_url":"http://h:1","password":"x","timeout_ms":1500,"events":false,
+                "headers":{"x-a":"b"},"permission":"once","directory":null}"#,
+        )
+        .unwrap();
+        assert_eq!(options.timeout, Duration::from_millis(1500));
+        assert!(!options.events && options.directory.is_none());
+        assert_eq!(options.headers, [("x-a".to_owned(), "b".to_owned())]);
+        assert!(ClientOptions::from_json("").is_ok() && ClientOptions::from_json("[]").is_ok());
+    }
+
+    #[test]
+    fn mistakes_are_named_and_secrets_are_not() {
+        for (json, part) in [
+            (r#"{"base_ulr":"x"}"#, "did you mean 'base_url'"),
+            (r#"{"timeout_ms":"1"}"#, "timeout_ms must be a number"),
+            (r#"{"headers":{"a b":"c"}}"#, "'a b'"),
+            (r#"{"permission":"never"}"#, "reject, once, always, ask"),
+            ("[1]", "must be an object"),
+            ("{", "no JSON"),
+        ] {
+            let error = ClientOptions::from_json(json).unwrap_err();
+            assert!(error.message().contains(part), "{error}");
+        }
+        let deep = format!(r#"{{"base_url":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+        let wanted = "client: the options are nested 501 levels deep; the limit is 127";
+        assert_eq!(ClientOptions::from_json(&deep).unwrap_err().message(), wanted);
+        let error = ClientOptions::from_json(r#"{"password":["hunter2"]}"#).unwrap_err();
+        assert!(!error.message().contains("hunter2"));
+        let options = ClientOptions {
+            base_url: "http://me:hunter2@h".to_owned(),
+            password: Some("hunter2".to_owned()),
+            ..ClientOptions::default()
+        };
+        assert!(!format!("{options:?}").contains("hunter2"));
+        let headers = vec![("authorization".to_owned(), "hunter2".to_owned())];
+        let call = CallOptions { headers, ..CallOptions::default() };
+        let shown = format!("{call:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("authorization"), "{shown}");
+    }
+
+    fn header(json: &str) -> Option<String> {
+        let options = ClientOptions::from_json(json).unwrap();
+        options.target().unwrap().1.map(|credentials| credentials.header())
+    }
+
+    #[test]
+    fn what_is_said_of_user_and_password_adds_up() {
+        let pair = |name: &str, word: &str| Some(Credentials::new(name, word).header());
+        for (json, wanted) in [
+            (r#"{"base_url":"http://h"}"#, None),
+            (r#"{"base_url":"http://h","username":"me"}"#, None),
+            (r#"{"base_url":"http://h","password":"x"}"#, pair("opencode", "x")),
+            (r#"{"base_url":"http://me:x@h"}"#, pair("me", "x")),
+            (r#"{"base_url":"http://me@h","password":"y"}"#, pair("me", "y")),
+            (r#"{"base_url":"http://me:x@h","username":"you"}"#, pair("you", "x")),
+            (r#"{"base_url":"http://me:x@h","username":"you","password":"y"}"#, pair("you", "y")),
+            (r#"{"base_url":"http://:x@h"}"#, pair("opencode", "x")),
+        ] {
+            assert_eq!(header(json), wanted, "{json}");
+        }
+        let options = ClientOptions::from_json(r#"{"username":"a:b","password":"x"}"#).unwrap();
+        let error = options.target().unwrap_err();
+        assert!(error.message().contains("username"), "{error}");
+    }
+}

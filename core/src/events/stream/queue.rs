@@ -1,0 +1,348 @@
+//! [`Queue`]: the events of one stream that nobody took yet. Bounded: the oldest make room.
+
+use super::StreamEvent;
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::mailbox::{Content, Face, Mailbox};
+use crate::base::signal::Signal;
+use crate::events::feed::Listener;
+use crate::protocol::event::Event;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Text of events that is kept for a slow reader.
+const MAX_BYTES: usize = 32 << 20;
+
+/// Between the feed and one reader.
+pub(crate) struct Queue(Mailbox<Inner>);
+
+struct Inner {
+    events: VecDeque<StreamEvent>,
+    bytes: usize,
+    max_events: usize,
+    /// Dropped in front of `events`.
+    dropped: u64,
+    filter: Filter,
+    is_up: bool,
+    /// The reader was told, and nothing was lost since.
+    is_connected: bool,
+    /// The reader was told of the gap that it is in.
+    is_gap_told: bool,
+    over: Option<Error>,
+    is_over_told: bool,
+}
+
+enum Filter {
+    All,
+    /// The server was not asked yet what it calls the directory.
+    Unresolved,
+    Directory(String),
+}
+
+impl Content for Inner {
+    fn face(&self) -> Face {
+        let has_event = !self.events.is_empty() || self.dropped > 0;
+        Face {
+            state: 0,
+            is_over: self.over.is_some(),
+            has_news: has_event || (self.over.is_some() && !self.is_over_told),
+        }
+    }
+}
+
+impl Inner {
+    fn push(&mut self, event: StreamEvent) {
+        self.bytes += size(&event);
+        self.events.push_back(event);
+        while self.events.len() > self.max_events
+            || (self.bytes > MAX_BYTES && self.events.len() > 1)
+        {
+            if let Some(old) = self.events.pop_front() {
+                self.bytes -= size(&old);
+                self.dropped += 1;
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<StreamEvent> {
+        if self.dropped > 0 {
+            return Some(StreamEvent::Lagged(std::mem::take(&mut self.dropped)));
+        }
+        let event = self.events.pop_front()?;
+        self.bytes -= size(&event);
+        if self.events.is_empty() {
+            // A burst must not cost its memory for ever.
+            self.events.shrink_to(64);
+        }
+        Some(event)
+    }
+
+    fn take(&mut self) -> Result<Option<StreamEvent>> {
+        match (self.pop(), &self.over) {
+            (Some(event), _) => Ok(Some(event)),
+            (None, None) => Ok(None),
+            (None, Some(error)) => {
+                self.is_over_told = true;
+                Err(error.clone())
+            }
+        }
+    }
+
+    /// Tells the reader that nothing is missed from here on; whether there was something to tell.
+    fn settle(&mut self) -> bool {
+        let is_connected = self.is_up && !matches!(self.filter, Filter::Unresolved);
+        let is_new = is_connected && !self.is_connected && self.over.is_none();
+        if is_new {
+            self.push(StreamEvent::Connected);
+            self.is_gap_told = false;
+        }
+        self.is_connected = is_connected;
+        is_new
+    }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        self.over.is_none()
+            && match &self.filter {
+                Filter::All => true,
+                Filter::Unresolved => false,
+                Filter::Directory(directory) => event.directory.as_ref() == Some(directory),
+            }
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(needs_directory: bool, max_events: usize, signal: Arc<Signal>) -> Self {
+        let filter = if needs_directory { Filter::Unresolved } else { Filter::All };
+        let inner = Inner {
+            events: VecDeque::new(),
+            bytes: 0,
+            max_events,
+            dropped: 0,
+            filter,
+            is_up: false,
+            is_connected: false,
+            is_gap_told: false,
+            over: None,
+            is_over_told: false,
+        };
+        Queue(Mailbox::new(inner, Some(signal)))
+    }
+
+    /// The reader's side: without news one load; with news it never waits for the feed, and rather leaves it for the
+    /// next time.
+    pub(super) fn poll(&self) -> Result<Option<StreamEvent>> {
+        self.0.try_take(Inner::take).unwrap_or(Ok(None))
+    }
+
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<StreamEvent>> {
+        self.0.wait(timeout, |inner| inner.take().transpose()).transpose()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.0.face().is_over
+    }
+
+    /// The server's name of the directory is known.
+    pub(super) fn resolved(&self, directory: String) {
+        self.change(|inner| {
+            if matches!(inner.filter, Filter::Unresolved) {
+                inner.filter = Filter::Directory(directory);
+            }
+            false
+        });
+    }
+
+    /// Nothing will come any more, and the reader is told why.
+    pub(super) fn fail(&self, error: &Error) {
+        self.end(error.clone());
+    }
+
+    pub(super) fn close(&self) {
+        let text = "events: the stream is closed; open a new one";
+        self.end(Error::new(ErrorKind::Closed, text));
+    }
+
+    fn end(&self, error: Error) {
+        let is_closed = error.kind() == ErrorKind::Closed;
+        self.change(|inner| {
+            inner.over.get_or_insert(error);
+            if is_closed {
+                (inner.events, inner.bytes, inner.dropped) = (VecDeque::new(), 0, 0);
+                // Who closed it knows: nobody has to be woken to be told.
+                inner.is_over_told = true;
+            }
+            !is_closed
+        });
+    }
+
+    /// Whether there is something to take; the signal forgets it until something more comes.
+    pub(super) fn is_ready(&self) -> bool {
+        self.0.is_ready() || self.is_over()
+    }
+
+    /// The feed's side. `change` says whether it brought something to take.
+    fn change(&self, change: impl FnOnce(&mut Inner) -> bool) {
+        self.0.write(|inner| change(inner) | inner.settle());
+    }
+}
+
+impl Listener for Queue {
+    fn is_waiting(&self) -> bool {
+        !self.is_over()
+    }
+
+    /// The server greeted: should the connection end before anything else comes, that is another gap.
+    fn connected(&self) {
+        self.change(|inner| {
+            inner.is_gap_told = false;
+            false
+        });
+    }
+
+    fn settled(&self) {
+        self.change(|inner| {
+            inner.is_up = true;
+            false
+        });
+    }
+
+    fn lost(&self, error: &Error) {
+        let was_up = {
+            let inner = self.0.read();
+            inner.is_up || inner.is_connected
+        };
+        let is_final = match error.kind() {
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => true,
+            // The thread that read them is gone.
+            ErrorKind::Internal => true,
+            // A server that had events and has none now is being replaced.
+            ErrorKind::Unsupported => !was_up,
+            _ => false,
+        };
+        if is_final {
+            return self.fail(error);
+        }
+        self.change(|inner| {
+            inner.is_up = false;
+            let is_new = !std::mem::replace(&mut inner.is_gap_told, true) && inner.over.is_none();
+            if is_new {
+                inner.push(StreamEvent::Gap(error.clone()));
+            }
+            is_new
+        });
+    }
+
+    fn closed(&self) {
+        self.end(crate::call::caller::closed("events"));
+    }
+
+    fn event(&self, event: &Arc<Event>, _: &CancelToken) {
+        self.0.write(|inner| {
+            let is_wanted = inner.is_wanted(event);
+            if is_wanted {
+                inner.push(StreamEvent::Server(Arc::clone(event)));
+            }
+            is_wanted
+        });
+    }
+}
+
+/// What an event costs, about.
+fn size(event: &StreamEvent) -> usize {
+    match event {
+        StreamEvent::Server(event) => 200 + event.properties.get().len(),
+        _ => 200,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(needs_directory: bool, max: usize) -> Queue {
+        Queue::new(needs_directory, max, Arc::default())
+    }
+
+    fn tell(queue: &Queue, id: &str, directory: &str, filler: usize) {
+        let data = serde_json::json!({
+            "directory": directory,
+            "payload": { "id": id, "type": "x.y", "properties": { "filler": "x".repeat(filler) } },
+        });
+        let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
+        queue.event(&Arc::new(event), &CancelToken::default());
+    }
+
+    fn kinds(queue: &Queue) -> Vec<String> {
+        let text = |event: StreamEvent| match event {
+            StreamEvent::Lagged(count) => format!("lagged {count}"),
+            StreamEvent::Server(event) => event.id.clone(),
+            other => other.kind().to_owned(),
+        };
+        std::iter::from_fn(|| queue.poll().unwrap().map(text)).collect()
+    }
+
+    #[test]
+    fn a_slow_reader_is_told_how_many_it_missed() {
+        let queue = queue(false, 3);
+        queue.settled();
+        for i in 0..10 {
+            tell(&queue, &i.to_string(), "/p", 0);
+        }
+        assert_eq!(kinds(&queue), ["lagged 8", "7", "8", "9"]);
+        tell(&queue, "10", "/p", 0);
+        assert_eq!(kinds(&queue), ["10"], "told once");
+    }
+
+    #[test]
+    fn many_bytes_are_too_much_too() {
+        let queue = queue(false, 1_000);
+        for i in 0..40 {
+            tell(&queue, &i.to_string(), "/p", 1 << 20);
+        }
+        assert_eq!(kinds(&queue)[..2], ["lagged 9", "9"]);
+        assert_eq!(queue.0.read().bytes, 0);
+        tell(&queue, "huge", "/p", 40 << 20);
+        assert_eq!(kinds(&queue), ["huge"], "one is kept whatever its size");
+    }
+
+    #[test]
+    fn a_directory_is_waited_for_and_then_nothing_else_comes() {
+        let queue = queue(true, 10);
+        queue.settled();
+        tell(&queue, "early", "/p", 0);
+        assert!(kinds(&queue).is_empty());
+        queue.resolved("/p".to_owned());
+        tell(&queue, "mine", "/p", 0);
+        tell(&queue, "other", "/q", 0);
+        assert_eq!(kinds(&queue), ["stream.connected", "mine"]);
+    }
+
+    #[test]
+    fn one_gap_is_told_per_loss() {
+        let queue = queue(false, 10);
+        let error = Error::new(ErrorKind::Connection, "gone");
+        queue.lost(&error);
+        queue.lost(&error);
+        queue.settled();
+        queue.lost(&error);
+        assert_eq!(kinds(&queue), ["stream.gap", "stream.connected", "stream.gap"]);
+        queue.connected();
+        queue.lost(&error);
+        queue.lost(&error);
+        assert_eq!(kinds(&queue), ["stream.gap"], "it greeted and was gone");
+        queue.lost(&Error::new(ErrorKind::Unauthorized, "401"));
+        assert_eq!(queue.poll().unwrap_err().kind(), ErrorKind::Unauthorized);
+        assert_eq!(queue.wait(None).unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+
+    #[test]
+    fn closing_wakes_whoever_waits() {
+        let queue = Arc::new(queue(false, 10));
+        let other = Arc::clone(&queue);
+        let reader = std::thread::spawn(move || other.wait(None));
+        queue.close();
+        assert_eq!(reader.join().unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        assert!(queue.poll().is_err() && !queue.is_waiting());
+    }
+}

@@ -1,0 +1,4 @@
+//! Long lists page by page, and sums over them.
+
+pub(crate) mod pages;
+pub(crate) mod usage;

@@ -1,0 +1,121 @@
+//! The messages of a session, newest first.
+
+use super::Page;
+use crate::base::error::{Error, Result};
+use crate::base::log::Level;
+use crate::call::options::{CallOptions, Take};
+use crate::client::Client;
+use crate::http::answer::Answer;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+/// How the messages of a session are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageOptions {
+    /// Messages per request.
+    pub page: usize,
+}
+
+impl Default for MessageOptions {
+    fn default() -> Self {
+        MessageOptions { page: 50 }
+    }
+}
+
+impl MessageOptions {
+    /// Reads the JSON object of a binding: `page`.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let mut take = Take::new("messages", json, &["page"])?;
+        Ok(MessageOptions { page: page(&mut take)? })
+    }
+}
+
+/// The size of a page, which the server takes for "everything" when it is 0.
+pub(super) fn page(take: &mut Take) -> Result<usize> {
+    match take.count("page")? {
+        None => Ok(MessageOptions::default().page),
+        Some(0) => Err(Error::invalid("page must be 1 or more")),
+        Some(page) => Ok(page as usize),
+    }
+}
+
+pub(super) struct MessagePages {
+    session_id: String,
+    page: usize,
+    cursor: Option<String>,
+    /// The server cannot write a page down that reaches back to the session's beginning and holds a prompt with a
+    /// format. Read one by one, all messages but such a one at the very beginning can be had.
+    is_single: bool,
+    is_cut: bool,
+}
+
+impl MessagePages {
+    pub(super) fn new(session_id: &str, options: MessageOptions) -> Self {
+        MessagePages {
+            session_id: session_id.to_owned(),
+            page: options.page.max(1),
+            cursor: None,
+            is_single: false,
+            is_cut: false,
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        !self.is_cut
+    }
+
+    pub(super) fn fetch(&mut self, client: &Client, options: &CallOptions) -> Result<Page> {
+        let limit = if self.is_single { 1 } else { self.page };
+        // A query that is null is none.
+        let arguments =
+            json!({ "sessionID": self.session_id, "limit": limit, "before": self.cursor });
+        match client.call_plain("session.messages", &arguments.to_string(), options) {
+            Ok(answer) => self.read(&answer),
+            Err(error) if is_unwritable(&error) && !self.is_single => {
+                self.is_single = true;
+                Ok(Page { items: Vec::new(), is_last: false })
+            }
+            Err(error) if is_unwritable(&error) => {
+                self.is_cut = true;
+                client.options().log.write(Level::Warn, || {
+                    let session = &self.session_id;
+                    format!(
+                        "messages: the server cannot give the first message of {session}: {error}"
+                    )
+                });
+                Ok(Page { items: Vec::new(), is_last: true })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&mut self, answer: &Answer) -> Result<Page> {
+        let mut items = answer.json::<Vec<Box<RawValue>>>()?;
+        items.reverse();
+        let cursor = answer.header("x-next-cursor").map(str::to_owned);
+        // A cursor that stays where it is would go on for ever.
+        let is_last = cursor.is_none() || cursor == self.cursor;
+        self.cursor = cursor;
+        Ok(Page { items, is_last })
+    }
+}
+
+/// Whether the server failed to write its own answer down.
+fn is_unwritable(error: &Error) -> bool {
+    #[derive(Deserialize)]
+    struct Shape {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        kind: String,
+    }
+    let body = error.body().unwrap_or_default();
+    error.status() == Some(400)
+        && serde_json::from_str::<Shape>(body).is_ok_and(|shape| shape.data.kind == "Body")
+}

@@ -1,0 +1,213 @@
+//! [`Usage`]: what a session cost, and who spent it.
+
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, Result};
+use crate::base::json::{Object, put};
+use crate::call::caller::Caller;
+use crate::call::options::{CallOptions, Take};
+use crate::run::{Info, Tokens};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::collections::HashSet;
+
+/// Messages read at a time: memory does not grow with the length of a session.
+const PAGE: u32 = 50;
+
+/// What is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageOptions {
+    /// Whether the sessions of subagents count, and those of their subagents.
+    pub tree: bool,
+    /// Whether every message is listed; otherwise only sums are kept.
+    pub messages: bool,
+    /// The directory of the project; the client's when absent.
+    pub directory: Option<String>,
+}
+
+impl Default for UsageOptions {
+    fn default() -> Self {
+        UsageOptions { tree: true, messages: false, directory: None }
+    }
+}
+
+impl UsageOptions {
+    /// Reads the JSON object of a binding: `tree`, `messages`, `directory`.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field and its nearest correct spelling.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let mut take = Take::new("usage", json, &["tree", "messages", "directory"])?;
+        Ok(UsageOptions {
+            tree: take.flag("tree")?.unwrap_or(true),
+            messages: take.flag("messages")?.unwrap_or_default(),
+            directory: take.text("directory")?,
+        })
+    }
+}
+
+/// What a session cost, and who spent it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The session that was asked for.
+    #[serde(rename = "sessionID")]
+    pub session_id: String,
+    /// In the currency of the provider's price list.
+    pub cost: f64,
+    /// Tokens of all messages.
+    pub tokens: Tokens,
+    /// Answers of models that were counted.
+    pub count: u64,
+    /// By model, in the order in which they were first used.
+    pub models: Vec<Share>,
+    /// By agent.
+    pub agents: Vec<Share>,
+    /// By session, the one that was asked for first.
+    pub sessions: Vec<Share>,
+    /// By message, when that was asked for.
+    pub messages: Vec<Share>,
+}
+
+/// What one model, agent, session or message spent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Share {
+    /// `provider/model`, the agent's name, or an id.
+    pub name: String,
+    /// In the currency of the provider's price list.
+    pub cost: f64,
+    /// Tokens of its messages.
+    pub tokens: Tokens,
+    /// Answers of models that were counted.
+    pub count: u64,
+}
+
+impl Usage {
+    /// The usage as one JSON object: what the bindings hand to their hosts.
+    pub fn to_json(&self) -> String {
+        // Numbers and texts only: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn add(&mut self, session: &str, message: &Info, is_listed: bool) {
+        let Info { id, cost, tokens, .. } = message;
+        self.cost += cost;
+        self.tokens.add(tokens);
+        self.count += 1;
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        let model = format!("{}/{}", word(&message.provider_id), word(&message.model_id));
+        for (shares, name) in [
+            (&mut self.models, model.as_str()),
+            (&mut self.agents, message.agent.as_deref().unwrap_or("")),
+            (&mut self.sessions, session),
+        ] {
+            Share::of(shares, name).add(*cost, tokens);
+        }
+        if is_listed {
+            let name = id.clone();
+            self.messages.push(Share { name, cost: *cost, tokens: *tokens, count: 1 });
+        }
+    }
+}
+
+impl Share {
+    fn of<'a>(shares: &'a mut Vec<Share>, name: &str) -> &'a mut Share {
+        let at = shares.iter().position(|share| share.name == name).unwrap_or_else(|| {
+            shares.push(Share { name: name.to_owned(), ..Share::default() });
+            shares.len() - 1
+        });
+        &mut shares[at]
+    }
+
+    fn add(&mut self, cost: f64, tokens: &Tokens) {
+        self.cost += cost;
+        self.tokens.add(tokens);
+        self.count += 1;
+    }
+}
+
+/// Adds up what a session used, page by page.
+pub(crate) fn usage(
+    caller: &Caller,
+    session: &str,
+    options: &UsageOptions,
+    call: &CallOptions,
+) -> Result<Usage> {
+    if session.is_empty() {
+        return Err(Error::invalid("usage: the session is an empty text"));
+    }
+    let token = CancelToken::with_interrupt(call.interrupt.clone());
+    let ask = |operation: &str, mut arguments: serde_json::Value| {
+        if let Some(directory) = &options.directory {
+            put(&mut arguments, "directory", json!(directory));
+        }
+        caller.call(operation, &arguments.to_string(), call, &token)
+    };
+    let mut usage = Usage { session_id: session.to_owned(), ..Usage::default() };
+    let mut waiting = vec![session.to_owned()];
+    let mut known: HashSet<String> = waiting.iter().cloned().collect();
+    while let Some(session) = waiting.pop() {
+        Share::of(&mut usage.sessions, &session);
+        let mut before: Option<String> = None;
+        loop {
+            let mut arguments = json!({ "sessionID": session, "limit": PAGE });
+            if let Some(before) = &before {
+                put(&mut arguments, "before", json!(before));
+            }
+            let answer = ask("session.messages", arguments)?;
+            for row in answer.json_ref::<Vec<&RawValue>>()? {
+                let info = Object::read(row).and_then(|row| Info::read(row.get("info")?));
+                if let Some(info) = info.filter(Info::is_assistant) {
+                    usage.add(&session, &info, options.messages);
+                }
+            }
+            match answer.header("x-next-cursor") {
+                Some(cursor) if before.as_deref() != Some(cursor) => {
+                    before = Some(cursor.to_owned());
+                }
+                _ => break,
+            }
+        }
+        if options.tree {
+            let children = ask("session.children", json!({ "sessionID": session }))?;
+            let ids = children.json_ref::<Vec<&RawValue>>()?;
+            for id in ids.into_iter().filter_map(|child| Object::read(child)?.text("id")) {
+                if known.insert(id.clone()) {
+                    waiting.push(id);
+                }
+            }
+        }
+    }
+    Ok(usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up() {
+        let message = |id: &str, model: &str, cost| Info {
+            id: id.to_owned(),
+            role: "assistant".to_owned(),
+            cost,
+            tokens: Tokens { input: 10, output: 4, ..Tokens::default() },
+            provider_id: Some("p".to_owned()),
+            model_id: Some(model.to_owned()),
+            agent: Some("build".to_owned()),
+            ..Info::default()
+        };
+        let mut usage = Usage::default();
+        usage.add("s", &message("1", "a", 1.0), true);
+        usage.add("t", &message("2", "b", 2.0), true);
+        usage.add("s", &message("3", "a", 4.0), true);
+        assert_eq!((usage.cost, usage.count, usage.tokens.input), (7.0, 3, 30));
+        let shares: Vec<_> = usage.models.iter().map(|s| (s.name.as_str(), s.cost)).collect();
+        assert_eq!(shares, [("p/a", 5.0), ("p/b", 2.0)]);
+        assert_eq!(usage.agents[0].tokens.output, 12);
+        assert_eq!(usage.sessions.len(), 2);
+        assert_eq!(usage.messages[2].name, "3");
+    }
+}

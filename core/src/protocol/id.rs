@@ -1,0 +1,41 @@
+//! Message and part ids in the server's own form, chosen here so that a send can be repeated safely.
+
+use crate::base::random;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A new id such as `msg_1fb476291000iwt8YcUn8CkSxv`: 12 hexadecimal digits of time, 14 random letters.
+///
+/// Servers before 1.18 order messages by id, so ids made later by this process sort later.
+pub(crate) fn new(prefix: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let stamp = u64::try_from(now.as_millis()).unwrap_or(0) << 12;
+    let time = LAST
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(stamp.max(last + 1)))
+        .map_or(stamp, |last| stamp.max(last + 1));
+    let mut id = format!("{prefix}_{:012x}", time & 0xffff_ffff_ffff);
+    let mut bits = u128::from(random::number()) << 64 | u128::from(random::number());
+    for _ in 0..14 {
+        id.push(char::from(BASE62[(bits % 62) as usize]));
+        bits /= 62;
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_have_the_servers_form_and_sort_by_age() {
+        let ids: Vec<String> = (0..10_000).map(|_| new("msg")).collect();
+        assert!(ids.iter().all(|id| id.len() == 30 && id.starts_with("msg_")));
+        assert!(ids.iter().all(|id| id[4..].bytes().all(|b| b.is_ascii_alphanumeric())));
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+        assert!(ids.windows(2).all(|pair| pair[0][..16] < pair[1][..16]));
+    }
+}

@@ -1,0 +1,9 @@
+//! What servers say and are asked: operations, events, models, permissions. No I/O.
+
+pub(crate) mod event;
+pub(crate) mod id;
+pub mod model;
+pub mod operation;
+pub(crate) mod permission;
+pub(crate) mod schema;
+pub(crate) mod tokens;

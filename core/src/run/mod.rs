@@ -1,0 +1,336 @@
+//! Runs: one prompt on its way to its reply.
+//!
+//! [`Run`] is the handle that a host holds. Behind it the engine's threads send the prompt, listen to the
+//! server and decide when the answer is finished; the handle only looks at what they found.
+
+pub(crate) mod attach;
+mod ears;
+pub(crate) mod engine;
+mod heard;
+mod inbox;
+mod machine;
+mod message;
+mod prompt;
+mod race;
+mod reply;
+mod request;
+mod state;
+mod transcript;
+mod unsent;
+mod update;
+
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::hooks::{Home, elsewhere};
+use crate::base::signal::Signal;
+use crate::call::Call;
+use crate::http::answer::Answer;
+use engine::{Engine, RunId};
+use inbox::{Inbox, Message};
+use machine::{Machine, Outcome};
+pub(crate) use machine::{Setup, check_model};
+use state::RunState;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use crate::protocol::permission::{
+    Decision, PermissionPolicy, PermissionReply, PermissionRule, QuestionPolicy,
+};
+pub use crate::protocol::tokens::{CacheTokens, Tokens};
+pub(crate) use message::Info;
+pub use prompt::{Model, Prompt, RunLimits, WhenBusy};
+pub use reply::{DecisionRecord, Reply, Timings};
+pub use state::State;
+pub use unsent::wait_until_sent;
+pub use update::{TextUpdate, Update};
+
+/// One prompt on its way to its reply.
+///
+/// Dropping the handle neither cancels the prompt nor ends the care for it: its permissions are still
+/// answered by its policy. A handle may be used from any thread; updates go to whoever polls first.
+pub struct Run {
+    id: RunId,
+    state: Arc<RunState>,
+    inbox: Arc<Inbox>,
+    signal: Arc<Signal>,
+    home: Home,
+    /// What a copy of the process sees in their place: nobody there works on the run, and the locks may be held for ever.
+    copy: OnceLock<(Arc<RunState>, Arc<Inbox>)>,
+}
+
+/// What another process needs to pick a run up: the session and the user message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detached {
+    /// The session that the prompt was sent to.
+    pub session_id: String,
+    /// The user message that the prompt became.
+    pub message_id: String,
+}
+
+impl Run {
+    pub(crate) fn start(engine: &Engine, signal: &Arc<Signal>, setup: Setup) -> Result<Run> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if setup.resume.is_none() {
+            setup.prompt.check()?;
+        }
+        let pending = setup.resume.is_none().then(|| engine.unsent().add());
+        let machine = Machine::new(setup, engine.now());
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
+        engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state), pending));
+        let (inbox, signal) = (Arc::clone(engine.inbox()), Arc::clone(signal));
+        Ok(Run { id, state, inbox, signal, home: Home::here(), copy: OnceLock::new() })
+    }
+
+    fn seen(&self) -> &Arc<RunState> {
+        if self.home.is_here() || self.state.is_left() { &self.state } else { &self.copy().0 }
+    }
+
+    fn inbox(&self) -> &Arc<Inbox> {
+        if self.home.is_here() { &self.inbox } else { &self.copy().1 }
+    }
+
+    fn copy(&self) -> &(Arc<RunState>, Arc<Inbox>) {
+        self.copy.get_or_init(|| {
+            let state = RunState::new(String::new(), Arc::clone(&self.signal));
+            let error = elsewhere("run");
+            state.write(|inner| {
+                let reply = Arc::default();
+                inner.outcome = Some(Outcome { reply, error: Some(error.clone()) });
+                (State::Failed, vec![Update::Failed(error)])
+            });
+            (Arc::new(state), Arc::default())
+        })
+    }
+
+    /// The state, and everything that happened since the last poll: both as they were at one moment, so that `done`
+    /// and `failed` come with the last update and never before it. Never blocks; with nothing new it makes no system
+    /// call and no allocation.
+    pub fn poll(&self) -> (State, Vec<Update>) {
+        self.seen().poll()
+    }
+
+    /// The state, and the oldest update that was not taken yet. `done` and `failed` come with the last one. Never
+    /// blocks.
+    pub fn poll_one(&self) -> (State, Option<Update>) {
+        self.seen().poll_one()
+    }
+
+    /// The state without taking updates: a run that is done may have some left. Never blocks.
+    pub fn state(&self) -> State {
+        self.seen().state()
+    }
+
+    /// Whether the run is over and its last update was taken: no poll will give one any more. Never blocks.
+    pub fn is_drained(&self) -> bool {
+        self.seen().is_drained()
+    }
+
+    /// Whether a poll would give an update. The client's descriptor is quiet afterwards until there is more: for event
+    /// loops that note who is ready and read later. Never blocks.
+    pub fn is_ready(&self) -> bool {
+        self.seen().is_ready()
+    }
+
+    /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
+    /// a timeout it waits as long as it takes.
+    pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {
+        self.seen()
+            .wait(timeout, |inner| match inner.pop() {
+                Some(update) => Some(Some(update)),
+                None => inner.outcome.is_some().then_some(None),
+            })
+            .flatten()
+    }
+
+    /// Every update in turn; blocks between them, and ends after the last one.
+    pub fn updates(&self) -> impl Iterator<Item = Update> + '_ {
+        std::iter::from_fn(|| self.next_update(None))
+    }
+
+    /// Blocks until the run is over, at most for `timeout`; `None` waits as long as it takes.
+    ///
+    /// # Errors
+    /// The error of a run that failed; `timeout` when the time is up, and the run goes on.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<Arc<Reply>> {
+        if self.is_over_within(timeout) {
+            return self.outcome();
+        }
+        let why = self.why();
+        let waited = crate::base::limits::shown(timeout.unwrap_or_default());
+        let text = format!("run: not finished within {waited}; {why}; wait again, or cancel it");
+        Err(Error::new(ErrorKind::Timeout, text).with_operation("run").with_sent(true))
+    }
+
+    /// Ends the run: the server is told to stop, and the run is over when it did. Blocks until then, at most
+    /// for `timeout`; zero only asks for it. A run that is over already stays as it is.
+    pub fn cancel(&self, timeout: Duration) -> State {
+        if !self.state().is_over() {
+            self.inbox().push(Message::Cancel(self.id));
+            self.is_over_within(Some(timeout));
+        }
+        self.state()
+    }
+
+    /// The reply, once the run is over; of a failed run, as far as it came.
+    pub fn reply(&self) -> Option<Arc<Reply>> {
+        self.seen().read().outcome.as_ref().map(|outcome| Arc::clone(&outcome.reply))
+    }
+
+    /// Why the run failed, once it did.
+    pub fn error(&self) -> Option<Error> {
+        self.seen().read().outcome.as_ref().and_then(|outcome| outcome.error.clone())
+    }
+
+    /// Why it is not moving, in one line; empty when it is over.
+    pub fn why(&self) -> String {
+        self.seen().read().why.clone()
+    }
+
+    /// The text so far: all deltas of all text updates.
+    pub fn text(&self) -> String {
+        self.seen().read().text.clone()
+    }
+
+    /// The session, once it is known.
+    pub fn session_id(&self) -> Option<String> {
+        self.seen().read().session.clone()
+    }
+
+    /// The user message that the prompt becomes. Its id is chosen when the prompt is sent, so it is `None` while
+    /// the run waits for that; one that [`Prompt::message_id`] gives is there from the start.
+    pub fn message_id(&self) -> Option<String> {
+        Some(self.seen().read().message_id.clone()).filter(|id| !id.is_empty())
+    }
+
+    /// Answers a permission that came as an update. `message` tells the agent why it was rejected. Returns at
+    /// once; an answer to a request that is not open does nothing.
+    pub fn reply_permission(&self, id: &str, reply: PermissionReply, message: Option<&str>) {
+        let message = message.map(str::to_owned);
+        self.inbox().push(Message::Permission(self.id, id.to_owned(), reply, message));
+    }
+
+    /// Answers a question that came as an update: one list of chosen labels or own words per question.
+    /// Returns at once.
+    pub fn reply_question(&self, id: &str, answers: &[Vec<String>]) {
+        let answers = Some(serde_json::json!(answers));
+        self.inbox().push(Message::Question(self.id, id.to_owned(), answers));
+    }
+
+    /// Dismisses a question. Returns at once.
+    pub fn reject_question(&self, id: &str) {
+        self.inbox().push(Message::Question(self.id, id.to_owned(), None));
+    }
+
+    /// Leaves the run to the server and gives what [`Client::resume`](crate::Client::resume) needs. Blocks
+    /// until the prompt is sent, at most for `timeout`. This handle is over then: it fails with `closed`.
+    ///
+    /// # Errors
+    /// The error of a run that failed; `timeout` when it is not sent in time, and the run goes on.
+    pub fn detach(&self, timeout: Duration) -> Result<Detached> {
+        self.seen()
+            .wait(Some(timeout), |inner| (inner.is_sent || inner.outcome.is_some()).then_some(()));
+        leave(self.seen(), self.inbox(), self.id, timeout)
+    }
+
+    /// Does what [`detach`](Self::detach) does, in the background: the call is over once the prompt is sent, or the run
+    /// is over. The answer is JSON: `{"sessionID": ..., "messageID": ...}`. Cancelling it leaves the run as it is.
+    pub fn start_detach(&self) -> Call {
+        const NAME: &str = "run.detach";
+        let (state, inbox, id) = (Arc::clone(self.seen()), Arc::clone(self.inbox()), self.id);
+        let (call, job) = Call::make(&self.signal, NAME, move |token| {
+            if token.is_cancelled() {
+                return Err(crate::call::cancelled(NAME));
+            }
+            let Detached { session_id, message_id } = leave(&state, &inbox, id, Duration::ZERO)?;
+            let json = serde_json::json!({ "sessionID": session_id, "messageID": message_id });
+            Ok(Answer::made(NAME, json.to_string()))
+        });
+        if let Some(job) = self.seen().when_sent(Box::new(job)) {
+            job();
+        }
+        call
+    }
+
+    /// What is known of the run as one JSON object: what the bindings hand to their hosts.
+    pub fn to_json(&self) -> String {
+        let inner = self.seen().read();
+        let message_id = Some(&inner.message_id).filter(|id| !id.is_empty());
+        let head = serde_json::json!({
+            "state": self.state().as_str(),
+            "why": inner.why,
+            "text": inner.text,
+            "sessionID": inner.session,
+            "messageID": message_id,
+        });
+        let (reply, error) = match &inner.outcome {
+            None => (None, None),
+            Some(outcome) => (Some(Arc::clone(&outcome.reply)), outcome.error.clone()),
+        };
+        // A long reply takes a while to write: nobody must wait for that.
+        drop(inner);
+        let null = || "null".to_owned();
+        let reply = reply.map_or_else(null, |reply| reply.to_json());
+        let error = error.map_or_else(null, |error| error.to_json());
+        let head = head.to_string();
+        format!(r#"{},"reply":{reply},"error":{error}}}"#, head.strip_suffix('}').unwrap_or(&head))
+    }
+
+    fn outcome(&self) -> Result<Arc<Reply>> {
+        match &self.seen().read().outcome {
+            Some(outcome) => match &outcome.error {
+                None => Ok(Arc::clone(&outcome.reply)),
+                Some(error) => Err(error.clone()),
+            },
+            None => Err(Error::new(ErrorKind::Internal, "run: over without an outcome")),
+        }
+    }
+
+    /// Blocks until the run is over, at most for `timeout`; whether it is.
+    pub fn is_over_within(&self, timeout: Option<Duration>) -> bool {
+        self.seen().wait(timeout, |inner| inner.outcome.is_some().then_some(())).is_some()
+    }
+}
+
+/// Leaves a run that is sent to the server.
+fn leave(state: &RunState, inbox: &Inbox, id: RunId, waited: Duration) -> Result<Detached> {
+    let inner = state.read();
+    if let Some(error) = inner.outcome.as_ref().and_then(|outcome| outcome.error.clone()) {
+        return Err(error);
+    }
+    match &inner.session {
+        Some(session_id) if inner.is_sent || inner.outcome.is_some() => {
+            let detached =
+                Detached { session_id: session_id.clone(), message_id: inner.message_id.clone() };
+            drop(inner);
+            inbox.push(Message::Detach(id));
+            Ok(detached)
+        }
+        _ => {
+            let text = format!(
+                "run: not sent within {}; {}",
+                crate::base::limits::shown(waited),
+                inner.why
+            );
+            Err(Error::new(ErrorKind::Timeout, text).with_operation("run"))
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.home.is_here() {
+            self.state.abandon();
+        }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("message_id", &self.message_id())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! [`Replay`]: a server that plays a recording back, for tests without a model.
+
+mod script;
+mod wire;
+
+use crate::base::error::{Error, Result};
+use crate::base::pool::join;
+use crate::base::thread;
+use script::{Script, Stage};
+use std::fmt;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often a thread looks whether it shall end.
+const SLICE: Duration = Duration::from_millis(100);
+/// The server's own heartbeats come every ten seconds.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const MAX_CONNECTIONS: usize = 128;
+
+/// A server on this machine that plays a recording back: the same requests get the same answers, and the events
+/// come when they came. It has no password and calls no model.
+///
+/// Requests are matched by method and path, each path in the order of the recording, whatever the ids and the
+/// query. Ids that the client chose are replaced by those of the new run.
+pub struct Replay {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    stage: Stage,
+    is_closed: AtomicBool,
+    open: AtomicUsize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A connection that is counted for as long as this lives.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Replay {
+    /// Starts to play a file that was written with `record`.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such file, `decode` when it is no recording, `exhausted` when the system gives
+    /// no port or thread.
+    pub fn start(path: impl AsRef<Path>) -> Result<Replay> {
+        let script = Script::read(path.as_ref())?;
+        let failed = |error: std::io::Error| Error::exhausted("port or thread", error);
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Arc::new(Shared {
+            stage: Stage::new(script),
+            is_closed: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
+            threads: Mutex::default(),
+        });
+        let mine = Arc::clone(&shared);
+        let acceptor = thread::start("opencode-replay", move || mine.accept(&listener), drop)?;
+        Ok(Replay { address, shared, acceptor: Some(acceptor) })
+    }
+
+    /// The address for a client: `http://127.0.0.1:` and a port.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends it and joins its threads, within a second. Dropping it does the same.
+    pub fn close(&mut self) {
+        self.shared.is_closed.store(true, Ordering::Release);
+        self.shared.stage.wake();
+        // The listener waits for a connection; here is one.
+        drop(TcpStream::connect_timeout(&self.address, SLICE));
+        join(self.acceptor.take().into_iter().collect());
+        let threads = std::mem::take(
+            &mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        join(threads);
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        for stream in listener.incoming() {
+            if self.is_closed() {
+                return;
+            }
+            let Ok(stream) = stream else {
+                // The system gives no descriptor now.
+                std::thread::park_timeout(SLICE);
+                continue;
+            };
+            if self.open.load(Ordering::Acquire) >= MAX_CONNECTIONS {
+                continue;
+            }
+            self.open.fetch_add(1, Ordering::AcqRel);
+            let mine = Open(Arc::clone(self));
+            // A client that goes away is no failure of ours.
+            let work = move || drop(mine.0.serve(&stream));
+            let thread = thread::start("opencode-replay", work, drop);
+            let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+            threads.retain(|thread| !thread.is_finished());
+            threads.extend(thread);
+        }
+    }
+
+    fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
+        stream.set_read_timeout(Some(SLICE))?;
+        stream.set_write_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_nodelay(true)?;
+        let mut reader = wire::Reader::new(stream);
+        while let Some(request) = reader.next(&|| self.is_closed())? {
+            if self.stage.is_stream(&request) {
+                return self.stream(stream, &request);
+            }
+            let answer = self.stage.answer(&request);
+            wire::write(stream, answer.status, &answer.headers, &answer.body)?;
+        }
+        Ok(())
+    }
+
+    fn stream(&self, stream: &TcpStream, request: &wire::Request) -> std::io::Result<()> {
+        wire::begin_stream(stream)?;
+        wire::event(stream, &script::plain_event(&request.path, "server.connected"))?;
+        let mut last = Instant::now();
+        while !self.is_closed() {
+            match self.stage.next_event(&request.path, SLICE) {
+                Some((pause, event)) => {
+                    std::thread::park_timeout(pause);
+                    wire::event(stream, &event)?;
+                }
+                None if last.elapsed() >= HEARTBEAT => {
+                    wire::event(stream, &script::plain_event(&request.path, "server.heartbeat"))?;
+                }
+                None => continue,
+            }
+            last = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+}
