@@ -6,6 +6,7 @@ mod model;
 mod proxy;
 mod restart;
 mod server;
+mod two;
 
 use opencode_tests::Server;
 use serde_json::{Value, json};

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::binary::Generation;
 use crate::settings::{config, environment, merge, random};
-use crate::{Directory, Error, Result, Server, binary, project};
+use crate::{Directory, Error, Result, Server, project};
 
 /// Choices for a server; [`ServerBuilder::start`] starts it.
 #[derive(Debug, Clone)]
 pub struct ServerBuilder {
+    generation: Generation,
     model: String,
     username: String,
     password: Password,
@@ -32,6 +34,7 @@ enum Password {
 
 /// What a server needs to be started, and started again.
 pub(crate) struct Blueprint {
+    pub(crate) generation: Generation,
     pub(crate) binary: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
@@ -46,6 +49,7 @@ pub(crate) struct Blueprint {
 impl ServerBuilder {
     pub(crate) fn new(model: &str) -> ServerBuilder {
         ServerBuilder {
+            generation: Generation::One,
             model: model.into(),
             username: "opencode".into(),
             password: Password::Random,
@@ -57,6 +61,14 @@ impl ServerBuilder {
             variables: Vec::new(),
             arguments: Vec::new(),
         }
+    }
+
+    /// Starts a server of this generation in place of 1.x. One of 2.x knows no other user than `opencode`, and
+    /// always wants a password.
+    #[must_use]
+    pub fn generation(mut self, generation: Generation) -> ServerBuilder {
+        self.generation = generation;
+        self
     }
 
     /// Uses this user name in place of `opencode`.
@@ -177,11 +189,14 @@ impl ServerBuilder {
         if let Some(password) = &password {
             variables.push(("OPENCODE_SERVER_USERNAME".into(), self.username.clone()));
             variables.push(("OPENCODE_SERVER_PASSWORD".into(), password.clone()));
+            // 2.x reads this one first.
+            variables.push(("OPENCODE_PASSWORD".into(), password.clone()));
         }
         variables.extend(self.variables);
         owned.push(world);
         Ok(Blueprint {
-            binary: binary::path()?,
+            binary: self.generation.binary()?,
+            generation: self.generation,
             arguments: self.arguments,
             variables,
             username: self.username,

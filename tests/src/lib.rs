@@ -44,6 +44,7 @@ mod shared;
 mod swift;
 mod wait;
 
+pub use binary::Generation;
 pub use builder::ServerBuilder;
 pub use directory::Directory;
 pub use error::{Error, Result};
@@ -55,6 +56,6 @@ pub use plan::{Asked, End, Plan};
 pub use process::{Signal, is_alive, kill, stop};
 pub use proxy::{Counters, Proxy};
 pub use server::Server;
-pub use shared::{Shared, shared};
+pub use shared::{Shared, shared, shared_two};
 pub use swift::{SWIFT_ANSWER, swift};
 pub use wait::{LIMIT, eventually};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::binary::Generation;
 use crate::builder::Blueprint;
 use crate::guard::{Guard, VARIABLE};
 use crate::http::{self, Response};
@@ -40,6 +41,11 @@ impl Server {
     /// A server whose provider is the scripted model at `model` (see [`crate::Model::url`]).
     pub fn builder(model: &str) -> ServerBuilder {
         ServerBuilder::new(model)
+    }
+
+    /// What it speaks.
+    pub fn generation(&self) -> Generation {
+        self.blueprint.generation
     }
 
     /// The base URL, as in `http://127.0.0.1:4100`.
@@ -89,7 +95,7 @@ impl Server {
     /// The variables with which another server lives in the world of this one: same model, same files, no way
     /// out. What such a server starts ends at the latest with this one.
     pub fn world(&self) -> Vec<(String, String)> {
-        let own = |name: &str| name.starts_with("OPENCODE_SERVER_");
+        let own = |name: &str| name.starts_with("OPENCODE_SERVER_") || name == "OPENCODE_PASSWORD";
         let variables = self.blueprint.variables.iter().filter(|(name, _)| !own(name));
         variables.cloned().chain([(VARIABLE.to_owned(), self.mark.clone())]).collect()
     }
@@ -289,7 +295,12 @@ impl Blueprint {
             }
             let headers = [("authorization", authorization.as_str())];
             let headers = if self.password.is_some() { &headers[..] } else { &[] };
-            match http::send("GET", &format!("{url}/global/health"), headers, None) {
+            let path = match self.generation {
+                Generation::One => "/global/health",
+                // 503 with the same body until it is ready.
+                Generation::Two => "/api/info",
+            };
+            match http::send("GET", &format!("{url}{path}"), headers, None) {
                 Ok(response) if response.status == 200 => return Ok(()),
                 _ => thread::sleep(pause),
             }
@@ -302,7 +313,7 @@ impl Blueprint {
     }
 }
 
-/// The URL in `opencode server listening on URL`, once the line is complete.
+/// The URL in `opencode server listening on URL` (2.x: `server listening on URL`), once the line is complete.
 fn announcement(output: &str) -> Option<String> {
     let (_, rest) = output.split_once("listening on ")?;
     let (line, _) = rest.split_once('\n')?;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::Result;
 
 /// Everything of the server that would reach out of its world.
-const DISABLED: [&str; 13] = [
+const DISABLED: [&str; 14] = [
+    "OPENCODE_CONFIG_PROJECT_DISABLE",
     "OPENCODE_DISABLE_AUTOUPDATE",
     "OPENCODE_DISABLE_CLAUDE_CODE",
     "OPENCODE_DISABLE_DEFAULT_PLUGINS",

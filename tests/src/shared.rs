@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::binary::Generation;
 use crate::{Model, Result, Server};
 
 /// The server and the model that the tests of a process share.
@@ -20,14 +21,27 @@ pub struct Shared {
 /// When it cannot be started, in every call.
 pub fn shared() -> &'static Shared {
     static SHARED: OnceLock<Result<Shared>> = OnceLock::new();
-    match SHARED.get_or_init(start) {
+    started(&SHARED, Generation::One)
+}
+
+/// As [`shared`], with a server of 2.x.
+///
+/// # Panics
+/// As [`shared`].
+pub fn shared_two() -> &'static Shared {
+    static SHARED: OnceLock<Result<Shared>> = OnceLock::new();
+    started(&SHARED, Generation::Two)
+}
+
+fn started(cell: &'static OnceLock<Result<Shared>>, generation: Generation) -> &'static Shared {
+    match cell.get_or_init(|| start(generation)) {
         Ok(shared) => shared,
         Err(error) => panic!("the shared server did not start: {error}"),
     }
 }
 
-fn start() -> Result<Shared> {
+fn start(generation: Generation) -> Result<Shared> {
     let model = Model::start(0)?;
-    let server = Server::builder(&model.url()).start()?;
+    let server = Server::builder(&model.url()).generation(generation).start()?;
     Ok(Shared { server, model })
 }

@@ -82,7 +82,8 @@ fn setup(need: tools::Need) -> Result<()> {
     if need == tools::Need::Test {
         language_server::ensure()?;
     }
-    let binary = server::ensure()?;
-    println!("ready: {}", binary.display());
+    for binary in server::ensure()? {
+        println!("ready: {}", binary.display());
+    }
     Ok(())
 }

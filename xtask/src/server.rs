@@ -1,37 +1,46 @@
-//! The pinned server: fetched once from npm, then kept below `target/`.
+//! The pinned servers: fetched once from npm, then kept below `target/`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, process};
 
-use opencode_tests::binary::{self, VERSION};
+use opencode_tests::binary::Generation;
 use opencode_tests::{Error, Result, is_alive};
 
 use crate::progress;
 
-/// Gives the server to test against, fetching it when it is not there: that takes a minute and
-/// 60 MB. Two runs at once do not disturb each other.
+/// Gives the servers to test against, one of each generation, fetching what is not there: that takes a minute
+/// and 150 MB. Two runs at once do not disturb each other.
 ///
 /// # Errors
-/// When it cannot be fetched or does not say the right version.
-pub(crate) fn ensure() -> Result<PathBuf> {
-    if let Some(given) = env::var_os("OPENCODE_BIN").filter(|value| !value.is_empty()) {
-        let path = binary::path()?;
+/// When one cannot be fetched or does not say the right version.
+pub(crate) fn ensure() -> Result<[PathBuf; 2]> {
+    Ok([ensure_one(Generation::One)?, ensure_one(Generation::Two)?])
+}
+
+fn ensure_one(generation: Generation) -> Result<PathBuf> {
+    let variable = generation.variable();
+    if let Some(given) = env::var_os(variable).filter(|value| !value.is_empty()) {
+        let path = generation.binary()?;
         let version = version(&path)?;
-        eprintln!("OPENCODE_BIN is {} ({version}), so it is used", given.to_string_lossy());
+        eprintln!("{variable} is {} ({version}), so it is used", given.to_string_lossy());
         return Ok(path);
     }
-    let target = binary::pinned();
+    let target = generation.pinned();
     place(&target, |scratch| {
         let mut problems = Vec::new();
-        for package in packages(env::consts::OS, env::consts::ARCH, &Machine::this()) {
-            match fetch(&package, scratch) {
+        for package in packages(generation, env::consts::OS, env::consts::ARCH, &Machine::this()) {
+            match fetch(&package, generation.version(), scratch) {
                 Ok(binary) => return Ok(binary),
                 Err(error) => problems.push(format!("{package}: {error}")),
             }
         }
-        Err(Error::new(format!("no opencode {VERSION} for this machine\n{}", problems.join("\n"))))
+        Err(Error::new(format!(
+            "no opencode {} for this machine\n{}",
+            generation.version(),
+            problems.join("\n")
+        )))
     })?;
     Ok(target)
 }
@@ -71,8 +80,8 @@ fn remove_leftovers(directory: &Path) {
 }
 
 /// Fetches a package and gives its program, proven to run and to be the right version.
-fn fetch(package: &str, scratch: &Path) -> Result<PathBuf> {
-    let spec = format!("{package}@{VERSION}");
+fn fetch(package: &str, wanted: &str, scratch: &Path) -> Result<PathBuf> {
+    let spec = format!("{package}@{wanted}");
     let mut npm = Command::new("npm");
     npm.args(["pack", "--silent", &spec]).current_dir(scratch);
     let printed = progress::run(&format!("fetch {spec}"), &mut npm)?;
@@ -83,9 +92,9 @@ fn fetch(package: &str, scratch: &Path) -> Result<PathBuf> {
     let binary = scratch.join("package/bin/opencode");
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755))?;
     let found = progress::step("ask it for its version", |_| version(&binary))?;
-    match found == VERSION {
+    match found == wanted {
         true => Ok(binary),
-        false => Err(Error::new(format!("it says that it is {found}, not {VERSION}"))),
+        false => Err(Error::new(format!("it says that it is {found}, not {wanted}"))),
     }
 }
 
@@ -102,7 +111,10 @@ fn version(binary: &Path) -> Result<String> {
         )
         .output()
         .map_err(|error| Error::wrap(binary.display(), error))?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    // 1.x says 1.18.33, 2.x says opencode v2.0.15.
+    let text = String::from_utf8_lossy(&output.stdout);
+    let text = text.split_whitespace().last().unwrap_or_default();
+    let text = text.trim_start_matches('v').to_owned();
     match output.status.success() {
         true => Ok(text),
         false => Err(Error::new(format!("{} --version: {}", binary.display(), output.status))),
@@ -133,7 +145,11 @@ impl Machine {
 }
 
 /// The npm packages to try, best first.
-fn packages(os: &str, arch: &str, machine: &Machine) -> Vec<String> {
+fn packages(generation: Generation, os: &str, arch: &str, machine: &Machine) -> Vec<String> {
+    let name = match generation {
+        Generation::One => "opencode",
+        Generation::Two => "@opencode/cli",
+    };
     let os = if os == "macos" { "darwin" } else { os };
     let arch = match arch {
         "x86_64" => "x64",
@@ -141,10 +157,12 @@ fn packages(os: &str, arch: &str, machine: &Machine) -> Vec<String> {
         other => other,
     };
     let musl = if machine.musl { "-musl" } else { "" };
-    let usual = format!("opencode-{os}-{arch}{musl}");
-    let baseline = format!("opencode-{os}-{arch}-baseline{musl}");
+    let usual = format!("{name}-{os}-{arch}{musl}");
+    let baseline = format!("{name}-{os}-{arch}-baseline{musl}");
     match arch {
         "x64" if machine.old => vec![baseline],
+        // The registry has only this one of 2.x.
+        "x64" if generation == Generation::Two => vec![baseline],
         // A virtual machine may promise more than it can do.
         "x64" => vec![usual, baseline],
         _ => vec![usual],
@@ -162,8 +180,11 @@ mod tests {
     #[test]
     fn each_machine_gets_its_package() {
         let plain = Machine { musl: false, old: false };
-        let linux = packages("linux", "x86_64", &plain);
+        let linux = packages(Generation::One, "linux", "x86_64", &plain);
         assert_eq!(linux, ["opencode-linux-x64", "opencode-linux-x64-baseline"]);
+        let linux = packages(Generation::Two, "linux", "x86_64", &plain);
+        assert_eq!(linux, ["@opencode/cli-linux-x64-baseline"]);
+        let packages = |os, arch, machine| packages(Generation::One, os, arch, machine);
         assert_eq!(packages("macos", "aarch64", &plain), ["opencode-darwin-arm64"]);
         let alpine = Machine { musl: true, old: true };
         assert_eq!(packages("linux", "x86_64", &alpine), ["opencode-linux-x64-baseline-musl"]);

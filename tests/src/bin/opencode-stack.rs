@@ -4,32 +4,45 @@
 use std::io::{Read, Write};
 use std::process::{Command, ExitCode};
 
-use opencode_tests::{Fake, Model, Result, Server, swift};
+use opencode_tests::{Fake, Generation, Model, Result, Server, swift};
 use serde_json::{Map, Value};
 
-const USAGE: &str = "usage: opencode-stack [COMMAND [ARGUMENT...]]
+const USAGE: &str = "usage: opencode-stack [--server 1|2] [COMMAND [ARGUMENT...]]
 
 Starts a hermetic OpenCode server with a scripted model. Runs COMMAND with OPENCODE_BASE_URL and
 so on set, in the project of the server, and ends with its exit code. Without COMMAND: prints the
-variables as one line of JSON and waits until standard input ends.";
+variables as one line of JSON and waits until standard input ends. --server 2 starts a server of
+OpenCode 2.x.";
 
 fn main() -> ExitCode {
     let mut command: Vec<String> = std::env::args().skip(1).collect();
+    let mut generation = Generation::One;
+    if command.first().is_some_and(|first| first == "--server") {
+        generation = match command.get(1).map(String::as_str) {
+            Some("1") => Generation::One,
+            Some("2") => Generation::Two,
+            _ => {
+                println!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        };
+        command.drain(..2);
+    }
     if command.first().is_some_and(|first| first == "--") {
         command.remove(0);
     } else if command.first().is_some_and(|first| first.starts_with('-')) {
         println!("{USAGE}");
         return ExitCode::from(2);
     }
-    run(&command).unwrap_or_else(|error| {
+    run(generation, &command).unwrap_or_else(|error| {
         eprintln!("opencode-stack: {error}");
         ExitCode::FAILURE
     })
 }
 
-fn run(command: &[String]) -> Result<ExitCode> {
+fn run(generation: Generation, command: &[String]) -> Result<ExitCode> {
     let model = Model::start(0)?;
-    let server = Server::builder(&model.url()).start()?;
+    let server = Server::builder(&model.url()).generation(generation).start()?;
     let Some((program, arguments)) = command.split_first() else {
         let variables: Map<String, Value> =
             server.env().into_iter().map(|(name, value)| (name, value.into())).collect();
