@@ -54,7 +54,20 @@ const CHAPTERS: &[(&CStr, &str)] = &[
     (c"=opencode.tools", include_str!("prelude/tools.lua")),
 ];
 
-/// What `require "opencode"` calls.
+/// What `require "libopencode"` calls.
+///
+/// # Safety
+/// Only Lua calls it.
+#[cfg_attr(feature = "module", unsafe(no_mangle))]
+pub unsafe extern "C-unwind" fn luaopen_libopencode(
+    state: *mut mlua::ffi::lua_State,
+) -> std::ffi::c_int {
+    // SAFETY: as the caller promises.
+    unsafe { bridge::open(state) }
+}
+
+/// What `require "opencode"` calls when the file is called `opencode.so`. Two plugins of Neovim have that name too: so it is
+/// not the module's own.
 ///
 /// # Safety
 /// Only Lua calls it.

@@ -43,7 +43,7 @@ fn lua() -> Lua {
     // SAFETY: all libraries, and the functions that the module consists of.
     let lua = unsafe { Lua::unsafe_new() };
     // SAFETY: it is the function that hosts call.
-    let make = unsafe { lua.create_c_function(crate::luaopen_opencode) }.unwrap();
+    let make = unsafe { lua.create_c_function(crate::luaopen_libopencode) }.unwrap();
     let module: Table = make.call(()).unwrap();
     lua.globals().set("opencode", module).unwrap();
     // The prelude keeps the raw functions to itself.
@@ -251,11 +251,11 @@ fn an_empty_table_is_a_list_where_a_list_is_wanted() {
 fn every_option_that_is_a_list_is_known() {
     let mut seen = 0;
     for (text, class, shape) in [
-        (include_str!("../meta/opencode.lua"), "ClientOptions", &shapes::CLIENT),
-        (include_str!("../meta/opencode_run.lua"), "RunOptions", &shapes::RUN),
-        (include_str!("../meta/opencode_pty.lua"), "PtyOptions", &shapes::PTY),
-        (include_str!("../meta/opencode_pty.lua"), "PtyConnectOptions", &shapes::PTY),
-        (include_str!("../meta/opencode_server.lua"), "ServerOptions", &shapes::SERVER),
+        (include_str!("../meta/libopencode.lua"), "ClientOptions", &shapes::CLIENT),
+        (include_str!("../meta/libopencode_run.lua"), "RunOptions", &shapes::RUN),
+        (include_str!("../meta/libopencode_pty.lua"), "PtyOptions", &shapes::PTY),
+        (include_str!("../meta/libopencode_pty.lua"), "PtyConnectOptions", &shapes::PTY),
+        (include_str!("../meta/libopencode_server.lua"), "ServerOptions", &shapes::SERVER),
     ] {
         let head = format!("---@class opencode.{class} ");
         let fields = text.lines().skip_while(|line| !line.starts_with(&head)).skip(1);
@@ -270,9 +270,10 @@ fn every_option_that_is_a_list_is_known() {
     }
     assert!(seen >= 5, "{seen}");
     // The nouns that take no lists.
-    for text in
-        [include_str!("../meta/opencode_streams.lua"), include_str!("../meta/opencode_tools.lua")]
-    {
+    for text in [
+        include_str!("../meta/libopencode_streams.lua"),
+        include_str!("../meta/libopencode_tools.lua"),
+    ] {
         let options = text
             .split("---@class opencode.")
             .filter(|class| class.split(' ').next().is_some_and(|name| name.ends_with("Options")));

@@ -9,7 +9,7 @@
 --
 -- Ends with 0, 1 for an error, 2 for a wrong command line, 130 for Ctrl-C.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local function complain(code, text)
   io.stderr:write(text, "\n")

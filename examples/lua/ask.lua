@@ -1,6 +1,6 @@
 -- Sends a prompt and shows the answer as it comes: `lua ask.lua PROMPT`.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local prompt = #arg > 0 and table.concat(arg, " ") or "Say pong"
 local client = assert(opencode.client())

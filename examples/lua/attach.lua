@@ -1,6 +1,6 @@
 -- Asks about a file on this machine; its content travels with the prompt: `lua attach.lua FILE PROMPT`.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 if #arg < 2 then
   io.stderr:write("usage: lua attach.lua FILE PROMPT\n")

@@ -1,6 +1,6 @@
 -- What happens on the server, event by event: makes a session and sees it come. `lua events.lua`
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 local stream = assert(client:events())

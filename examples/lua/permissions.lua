@@ -1,7 +1,7 @@
 -- Decides what the agent may do: `lua permissions.lua [--yes | --no | --rules] PROMPT`.
 -- Without an option it asks you; --rules decides by a list of rules, and asks only what they leave open.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local RULES = {
   -- The last one that fits decides.

@@ -1,6 +1,6 @@
 -- A game that goes on while the agent works: the tick polls, and never waits. `lua poll_in_tick.lua PROMPT`
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 local run = assert(client:run(#arg > 0 and table.concat(arg, " ") or "Say pong"))

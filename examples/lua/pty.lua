@@ -1,7 +1,7 @@
 -- Types a command into a shell on the server's machine and shows the screen: `lua pty.lua COMMAND`.
 -- Ends with the exit code of the command.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local command = #arg > 0 and table.concat(arg, " ") or "echo $((6 * 7))"
 local client = assert(opencode.client())

@@ -4,7 +4,7 @@
 local here = arg[0]:match("^(.*)/[^/]*$")
 package.path = here .. "/?.lua;" .. package.path
 local json = require "json"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 local is_raw = arg[1] == "--raw"

@@ -1,6 +1,6 @@
 -- As much JSON as the driver needs, with the module's null and its lists.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local json = {}
 local list_metatable = getmetatable(opencode.array {})

@@ -1,7 +1,7 @@
 -- The collector of the host, its finalizers and its hooks may run in the middle of any call.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 local nobody = assert(opencode.client { base_url = "http://127.0.0.1:9", max_retries = 0 })

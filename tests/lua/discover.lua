@@ -1,5 +1,5 @@
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 check.test("the server of the environment is found", function()
   local found

@@ -1,5 +1,5 @@
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 

@@ -1,7 +1,7 @@
 -- What is left to the collector holds nothing up.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 -- A clock that goes on while this thread sleeps: `os.clock` counts its work alone.
 local function now()

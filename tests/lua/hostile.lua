@@ -2,7 +2,7 @@
 -- happens.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 local unpack = unpack or table.unpack
@@ -171,15 +171,43 @@ check.test("everything works in a coroutine, and between two of its steps", func
 end)
 
 check.test("the module may be loaded again", function()
-  package.loaded.opencode = nil
-  local again = require "opencode"
-  package.loaded.opencode = opencode
+  package.loaded.libopencode = nil
+  local again = require "libopencode"
+  package.loaded.libopencode = opencode
   local other = assert(again.client())
   local made = assert(other.session.create { metadata = { list = opencode.array {} } })
   -- What one copy gave, the other takes.
   local body = assert(client:call("session.get", { sessionID = made.id }, { raw = true })).body
   check.contains(body, '"list":[]')
   check.raises("with a colon", function() other.call(client.raw) end)
+end)
+
+-- Copies the file of the module into a folder of its own, under another name.
+local function copied_as(name)
+  local path
+  for template in package.cpath:gmatch "[^;]+" do
+    local candidate = template:gsub("%?", "libopencode")
+    local file = io.open(candidate, "rb")
+    if file then
+      path = candidate
+      file:close()
+      break
+    end
+  end
+  local folder = os.tmpname()
+  os.remove(folder)
+  assert(os.execute(("mkdir %s && cp %s %s/%s"):format(folder, path, folder, name)))
+  return folder
+end
+
+check.test("the file may be called opencode.so", function()
+  local folder, before = copied_as "opencode.so", package.cpath
+  package.cpath = folder .. "/?.so"
+  local other = require "opencode"
+  package.cpath = before
+  os.execute("rm -r " .. folder)
+  check.equal(other.version, opencode.version)
+  check.equal(assert(other.client()).global_.health().healthy, true)
 end)
 
 check.test("a finalizer may use what is left", function()

@@ -1,7 +1,7 @@
 -- An empty table is a list wherever a list is wanted, and an object elsewhere.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 

@@ -1,7 +1,7 @@
 -- Whatever is wrong: one line that says what to do.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 

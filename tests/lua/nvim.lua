@@ -1,7 +1,7 @@
 -- The loop of an editor: a timer that polls, and the descriptor that says when to.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 local loop = vim.loop
 
 local client = assert(opencode.client())

@@ -1,7 +1,7 @@
 -- The loop of the README against a server that answers at once: the end of a run meets it at any moment.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local rounds = tonumber(os.getenv "OPENCODE_LOOPS") or 1000
 -- Runs at a time: each takes a while, and most of that is waiting.

@@ -1,5 +1,5 @@
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local function shell(command)
   local pipe = assert(io.popen(command))

@@ -1,7 +1,7 @@
 -- What makes no sense as a time or a number is refused before anything is sent: raised, with the script's line.
 
 local check = require "check"
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 -- Nobody listens there: what is not refused at once gives an error of kind `connection`, or a handle.
 local nobody = assert(opencode.client { base_url = "http://127.0.0.1:9", max_retries = 0 })
@@ -38,7 +38,7 @@ check.test("a time that makes no sense is refused by every function that takes o
   local seen = 0
   for _, file in ipairs { "", "_run", "_pty", "_server", "_streams", "_tools" } do
     local takes = false
-    for line in io.lines(meta .. "opencode" .. file .. ".lua") do
+    for line in io.lines(meta .. "libopencode" .. file .. ".lua") do
       if line:find("^%-%-%-@param timeout_ms") then takes = true end
       local name = line:match "^function ([%w_.:]+)%("
       if name and takes then

@@ -1,5 +1,5 @@
 -- Starts a run and leaves it, or picks one up: `relay.lua start PROMPT`, `relay.lua resume SESSION MESSAGE`.
-local opencode = require "opencode"
+local opencode = require "libopencode"
 local client = assert(opencode.client())
 if arg[1] == "start" then
   local ids = assert(assert(client:run(arg[2])):detach())

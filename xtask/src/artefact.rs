@@ -86,7 +86,7 @@ pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
     }
     c_package()?;
     let folder = dist().join("lua").join(lua.feature);
-    place(&built.join("libopencode_lua.so"), &folder.join("opencode.so"))?;
+    place(&built.join("libopencode_lua.so"), &folder.join("libopencode.so"))?;
     Ok(folder)
 }
 

@@ -56,11 +56,11 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
         (format!("{python}/types.pyi"), python_types::stub(&table)),
         (format!("{python}/types.py"), python_types::module(&table)),
         (
-            "bindings-lua/meta/opencode_operations.lua".to_owned(),
+            "bindings-lua/meta/libopencode_operations.lua".to_owned(),
             lua_operations::file(&table, &errors),
         ),
         ("bindings-lua/src/shapes/operations.rs".to_owned(), lua_shapes::file(&table)),
-        ("bindings-lua/meta/opencode_types.lua".to_owned(), lua_types::file(&table.types)),
+        ("bindings-lua/meta/libopencode_types.lua".to_owned(), lua_types::file(&table.types)),
         ("include/opencode.h".to_owned(), c_main_header::file(&spec::root())?),
         ("include/opencode_operations.h".to_owned(), c_header::file(&table)),
         ("docs/errors.md".to_owned(), error_page::file(&errors)),

@@ -17,7 +17,7 @@ pub(crate) fn run() -> Result<()> {
     artefact::python(Profile::Release, &[])?;
     println!("\nIn {}:", artefact::dist().display());
     for lua in LUAS {
-        println!("  lua/{}/opencode.so  {}", lua.feature, lua.title);
+        println!("  lua/{}/libopencode.so  {}", lua.feature, lua.title);
     }
     println!("  python/*.whl           pip install it");
     println!("  c/                     libopencode.so, libopencode.a, include/, opencode.pc");

@@ -190,6 +190,9 @@ impl Suite {
         let mut jobs: Vec<_> =
             modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)).collect();
         jobs.push(python_tests(&python, fast));
+        if !fast {
+            jobs.push(lua_loading());
+        }
         for name in if fast {
             &["main"][..]
         } else {
@@ -376,6 +379,13 @@ fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>
         jobs.push(job("Lua tests in nvim".to_owned(), nvim));
     }
     jobs
+}
+
+/// What hosts say that cannot load a module.
+fn lua_loading<'a>() -> progress::Job<'a> {
+    let mut python = Command::new("python3");
+    python.arg(workspace().join("tests/lua/loading.py")).arg(artefact::dist().join("lua"));
+    job("Lua modules that do not load".to_owned(), python)
 }
 
 fn python_tests<'a>(python: &Path, fast: bool) -> progress::Job<'a> {

@@ -143,6 +143,7 @@ unsafe fn work(function: &Function, parcel: *mut Parcel) -> bool {
 pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: nothing is owned here; there is room for all that is pushed.
     unsafe {
+        check_version(state);
         ffi::luaL_checkstack(state, 16, c"opencode".as_ptr());
         load(state, c"=opencode", crate::PRELUDE);
         ffi::lua_createtable(state, 0, 80);
@@ -176,6 +177,33 @@ pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
         ffi::lua_call(state, 1, 1);
         1
     }
+}
+
+/// Raises an error when the host is another version of Lua which has all functions that this one needs: what they do
+/// differs. Lua 5.1 has no such check, and later versions lack functions that it needs.
+///
+/// # Safety
+/// As for [`open`].
+unsafe fn check_version(state: *mut ffi::lua_State) {
+    // What `luaL_checkversion` of the header passes on.
+    #[cfg(feature = "lua52")]
+    // SAFETY: owns nothing.
+    unsafe {
+        ffi::luaL_checkversion_(state, 502.0);
+    }
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    // SAFETY: owns nothing.
+    unsafe {
+        let version = match () {
+            () if cfg!(feature = "lua53") => 503.0,
+            () if cfg!(feature = "lua54") => 504.0,
+            () => 505.0,
+        };
+        let sizes = size_of::<ffi::lua_Integer>() * 16 + size_of::<ffi::lua_Number>();
+        ffi::luaL_checkversion_(state, version, sizes);
+    }
+    #[cfg(any(feature = "lua51", feature = "luajit"))]
+    let _ = state;
 }
 
 /// Pushes a chunk of ours.

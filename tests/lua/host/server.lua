@@ -1,6 +1,6 @@
 -- A host that is killed, or ends as END says, while a tool of its server runs.
 
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local server = assert(opencode.Server.start { start_timeout_ms = 60000 })
 io.stdout:write("pid " .. server:pid() .. ".\n")

@@ -1,4 +1,4 @@
-//! `opencode_operations.lua`: the namespaces and their functions for the Lua language server.
+//! `libopencode_operations.lua`: the namespaces and their functions for the Lua language server.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::types::Field;
 use crate::spec::name;
 
 pub(super) fn file(table: &Table, errors: &Errors) -> String {
-    let mut text = format!("-- {NOTICE}\n---@meta opencode_operations\n");
+    let mut text = format!("-- {NOTICE}\n---@meta libopencode_operations\n");
     error(errors, &mut text);
     options_of_all(&mut text);
     for operation in &table.operations {

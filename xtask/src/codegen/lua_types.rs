@@ -1,4 +1,4 @@
-//! `opencode_types.lua`: the types of the server for the Lua language server.
+//! `libopencode_types.lua`: the types of the server for the Lua language server.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::NOTICE;
 use super::types::{Declaration, Field, Type, Types};
 
 pub(super) fn file(types: &Types) -> String {
-    let mut text = format!("-- {NOTICE}\n---@meta opencode_types\n");
+    let mut text = format!("-- {NOTICE}\n---@meta libopencode_types\n");
     text.push_str("\n-- Fields have the server's spelling; its null is nil here. A newer server may send more.\n");
     for (name, declaration) in &types.declarations {
         match declaration {

@@ -75,13 +75,13 @@ fn every_operation_is_shown_with_its_line_and_its_arguments() {
     let read = |path: &str| fs::read_to_string(root().join(path)).expect("it is there");
     let rows: Value = serde_json::from_str(&read("spec/operations.json")).expect("it is JSON");
     let overrides: Value = toml::from_str(&read("spec/overrides.toml")).expect("it is TOML");
-    let annotations = read("bindings-lua/meta/opencode_operations.lua");
+    let annotations = read("bindings-lua/meta/libopencode_operations.lua");
     // Keywords of Lua and Python have another name.
     let attribute = |segment: &str| match annotations.contains(&format!("---@field {segment}_ ")) {
         true => format!("{segment}_"),
         false => segment.to_owned(),
     };
-    let mut program = String::from("local client = assert(require(\"opencode\").client())\n");
+    let mut program = String::from("local client = assert(require(\"libopencode\").client())\n");
     let mut expected = Vec::new();
     for row in rows.as_array().expect("a list of operations") {
         let name = row["name"].as_str().expect("an operation has a name");
@@ -110,7 +110,7 @@ fn every_operation_is_shown_with_its_line_and_its_arguments() {
 
 #[test]
 fn names_are_offered_while_one_types() {
-    let text = "local client = assert(require(\"opencode\").client())
+    let text = "local client = assert(require(\"libopencode\").client())
 client.session.update(\"ses_1\", {  })
 client:run(\"hi\", {  })
 client.session.

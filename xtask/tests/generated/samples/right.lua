@@ -1,5 +1,5 @@
 -- No line of this may be called wrong.
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client { base_url = "http://127.0.0.1:4096", permission = "once" })
 

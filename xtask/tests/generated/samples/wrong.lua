@@ -1,5 +1,5 @@
 -- Every line with `-- wrong` must be called wrong, and no other line.
-local opencode = require "opencode"
+local opencode = require "libopencode"
 
 local client = assert(opencode.client())
 local run = assert(client:run("hi"))

@@ -1,4 +1,4 @@
----@meta opencode_pty
+---@meta libopencode_pty
 
 ---Which program runs in a terminal, and how it is reached.
 ---@class opencode.PtyOptions : { command: any, args: any, cwd: any, env: any, title: any, cursor: any, cols: any, rows: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }

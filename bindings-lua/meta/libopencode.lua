@@ -1,4 +1,4 @@
----@meta opencode
+---@meta libopencode
 
 ---@class opencode
 ---@field version string

@@ -1,4 +1,4 @@
----@meta opencode_server
+---@meta libopencode_server
 
 ---How a server is started. By default: the `opencode` of the PATH in the current directory, on a free port of
 ---127.0.0.1, with a random password, and with the configuration that the user has.

@@ -1,4 +1,4 @@
----@meta opencode_streams
+---@meta libopencode_streams
 
 ---Which events a stream gives.
 ---@class opencode.EventOptions : { scope: any, directory: any, max_events: any, [string]: nil }

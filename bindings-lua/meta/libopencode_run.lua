@@ -1,4 +1,4 @@
----@meta opencode_run
+---@meta libopencode_run
 
 ---Who answers when a tool asks: by one word, or by rules, the last that matches. No match rejects.
 ---@alias opencode.PermissionPolicy "reject"|"once"|"always"|"ask"|opencode.PermissionRule[]

@@ -1,4 +1,4 @@
----@meta opencode_drift
+---@meta libopencode_drift
 
 ---What a running server has that this module does not know, and the other way round.
 ---@class opencode.Drift

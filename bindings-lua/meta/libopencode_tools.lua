@@ -1,4 +1,4 @@
----@meta opencode_tools
+---@meta libopencode_tools
 
 ---How a file is attached.
 ---@class opencode.AttachOptions : { lines: any, name: any, mime: any, max_bytes: any, [string]: nil }
