@@ -397,32 +397,6 @@ uint16_t opencode_reply_http_status(const OpencodeReply *reply);
 const char *opencode_reply_json(const OpencodeReply *reply);
 
 /**
- * A value of the body as text, for programs without a JSON library of their own.
- *
- * @param pointer  Where it is (RFC 6901): "/type", "/reply/tokens/input", "/0/id". "" is the whole body.
- * @return A string without its quotes and escapes, anything else as JSON; NULL when there is no such value, or
- *         when it is null. A NUL in a string ends it. Belongs to the reply.
- */
-const char *opencode_reply_text(const OpencodeReply *reply,
-                                const char *pointer);
-
-/**
- * What a value of the body is: tells null from a value that is not there.
- *
- * @param pointer  As for opencode_reply_text().
- * @return "null", "boolean", "number", "string", "array" or "object"; NULL when there is no such value.
- */
-const char *opencode_reply_type(const OpencodeReply *reply, const char *pointer);
-
-/**
- * A number of the body.
- *
- * @param pointer    As for opencode_reply_text().
- * @param otherwise  What to return when there is no number.
- */
-double opencode_reply_number(const OpencodeReply *reply, const char *pointer, double otherwise);
-
-/**
  * The bytes of the body, without the NUL at its end.
  */
 size_t opencode_reply_length(const OpencodeReply *reply);
@@ -446,6 +420,81 @@ const char *opencode_reply_header(const OpencodeReply *reply, const char *name);
  * Frees a reply and all texts that it gave. NULL is fine.
  */
 void opencode_reply_free(OpencodeReply *reply);
+
+/**
+ * A value of the body as text. Looking into a reply needs no JSON library, makes no tree of the body and no second
+ * copy, and goes to any depth; a second look into a long answer does not walk through it again.
+ *
+ * @param pointer  Where it is (RFC 6901): "/type", "/reply/tokens/input", "/0/id". "" is the whole body.
+ * @return A string without its quotes and escapes, anything else as JSON; NULL when there is no such value, or
+ *         when it is null: opencode_reply_type() tells which. A NUL in a string ends it. Belongs to the reply.
+ */
+const char *opencode_reply_text(const OpencodeReply *reply,
+                                const char *pointer);
+
+/**
+ * What a value of the body is: tells null from a value that is not there.
+ *
+ * @param pointer  As for opencode_reply_text().
+ * @return "null", "boolean", "number", "string", "array" or "object"; NULL when there is no such value.
+ */
+const char *opencode_reply_type(const OpencodeReply *reply, const char *pointer);
+
+/**
+ * A number of the body.
+ *
+ * @param pointer    As for opencode_reply_text().
+ * @param otherwise  What to return when there is no number.
+ */
+double opencode_reply_number(const OpencodeReply *reply, const char *pointer, double otherwise);
+
+/**
+ * A whole number of the body, with all its digits: a double has fewer than 16.
+ *
+ * @param pointer    As for opencode_reply_text().
+ * @param otherwise  What to return when there is no number, or one with a fraction, or one that does not fit.
+ */
+int64_t opencode_reply_int64(const OpencodeReply *reply, const char *pointer, int64_t otherwise);
+
+/**
+ * Whether a value of the body is true.
+ *
+ * @param pointer    As for opencode_reply_text().
+ * @param otherwise  What to return when there is neither true nor false.
+ * @return 1 for true, 0 for false, else otherwise.
+ */
+int32_t opencode_reply_bool(const OpencodeReply *reply, const char *pointer, int32_t otherwise);
+
+/**
+ * How many items a list of the body has, or how many fields an object.
+ *
+ * @param pointer  As for opencode_reply_text().
+ * @return 0 for anything else, and when there is no such value.
+ */
+size_t opencode_reply_count(const OpencodeReply *reply, const char *pointer);
+
+/**
+ * The name of a field of an object, by its number: they are walked through in the order in which they are written.
+ *
+ * @param pointer  Where the object is, as for opencode_reply_text().
+ * @param index    0 is the first.
+ * @return NULL when there is no such field. A NUL in a name ends it. Belongs to the reply.
+ */
+const char *opencode_reply_key(const OpencodeReply *reply,
+                               const char *pointer,
+                               size_t index);
+
+/**
+ * An item of a list, or the value of a field of an object, as a reply of its own: pointers begin there, and what it
+ * gave is freed with it. It shares the body with the reply that it comes from, and may outlive it.
+ *
+ * @param pointer  Where the list or object is, as for opencode_reply_text().
+ * @param index    0 is the first.
+ * @return NULL when there is no such item. Free it with opencode_reply_free().
+ */
+OpencodeReply *opencode_reply_item(const OpencodeReply *reply,
+                                   const char *pointer,
+                                   size_t index);
 
 /**
  * Starts an operation in the background and returns at once.

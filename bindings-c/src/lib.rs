@@ -1,4 +1,4 @@
-//! The C interface. `include/opencode.h` is made from this crate by `cargo xtask header`; its first page says
+//! The C interface. `include/opencode.h` is made from this crate by `cargo xtask codegen`; its first page says
 //! what holds for all functions. Every function converts, checks and forwards; the core does the rest.
 
 #![allow(
@@ -15,6 +15,8 @@ mod drift;
 
 mod reply;
 
+mod look;
+
 mod call;
 
 mod run;
@@ -29,6 +31,7 @@ mod attach;
 mod discover;
 mod pages;
 mod pointer;
+mod scan;
 
 mod usage;
 
@@ -45,6 +48,7 @@ pub use client::*;
 pub use discover::*;
 pub use drift::*;
 pub use events::*;
+pub use look::*;
 pub use pages::*;
 pub use pty::*;
 pub use replay::*;

@@ -1,14 +1,15 @@
 //! Replies: what came out of a call, on success and on failure.
 
 use crate::guard::{free, shield};
-use crate::pointer::{Places, kind};
+use crate::pointer::Places;
 use crate::status::OpencodeStatus;
-use crate::text::required;
 use opencode_core::{Answer, Error};
-use std::cell::RefCell;
+use serde_json::value::RawValue;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// What came out of a call: a JSON text and what belongs to it. Owned by the caller, used by one thread at a
 /// time, freed once with opencode_reply_free(). All texts it gives belong to it.
@@ -16,32 +17,61 @@ pub struct OpencodeReply {
     status: OpencodeStatus,
     content: Arc<Content>,
     message: CString,
+    /// Of an item of another reply: where it lies in the body.
+    part: Option<Range<usize>>,
+    /// The text of such an item, with a NUL behind it, when it was asked for.
+    copy: OnceCell<Vec<u8>>,
     /// Where the values lie that were asked for.
-    places: RefCell<Places>,
+    pub(crate) places: RefCell<Places>,
     /// Texts that were handed out, by pointer: they live as long as the reply.
-    texts: RefCell<HashMap<String, CString>>,
+    pub(crate) texts: RefCell<HashMap<String, CString>>,
+    /// Names of fields that were handed out, by where they lie.
+    pub(crate) names: RefCell<HashMap<usize, CString>>,
 }
 
-/// What a server answered, as replies give it. All replies of one call share it.
+/// What a server answered, as replies give it. All replies of one call, and their items, share it.
 pub(crate) struct Content {
     http_status: u16,
     /// Ends with a NUL that is not counted.
     body: Vec<u8>,
     headers: Vec<(CString, CString)>,
+    /// Whether the body is JSON, once that is known.
+    is_json: OnceLock<bool>,
 }
 
 impl Content {
     fn new(http_status: u16, mut body: Vec<u8>) -> Self {
+        // A NUL more must not copy a long body: most have no room for it.
+        body.reserve_exact(1);
         body.push(0);
-        Content { http_status, body, headers: Vec::new() }
+        Content { http_status, body, headers: Vec::new(), is_json: OnceLock::new() }
+    }
+
+    fn json(http_status: u16, json: String) -> Self {
+        Content { is_json: OnceLock::from(true), ..Self::new(http_status, json.into_bytes()) }
+    }
+
+    fn body(&self) -> &[u8] {
+        self.body.split_last().map_or(&[], |(_, body)| body)
+    }
+
+    fn is_json(&self) -> bool {
+        *self.is_json.get_or_init(|| serde_json::from_slice::<&RawValue>(self.body()).is_ok())
     }
 }
 
+/// An answer whose body was checked, where it says that it is JSON.
 impl From<Answer> for Content {
     fn from(answer: Answer) -> Self {
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let headers = answer.headers().map(|(name, value)| (text(name), text(&value))).collect();
-        Content { headers, ..Content::new(answer.status(), answer.into_bytes()) }
+        let is_checked = answer.is_json();
+        let content = Content { headers, ..Content::new(answer.status(), answer.into_bytes()) };
+        // The check of a JSON text does not look into its strings.
+        if is_checked && std::str::from_utf8(content.body()).is_ok() {
+            return Content { is_json: OnceLock::from(!content.body().is_empty()), ..content };
+        }
+        content
     }
 }
 
@@ -51,13 +81,16 @@ impl OpencodeReply {
             status: OpencodeStatus::Ok,
             content,
             message: CString::default(),
+            part: None,
+            copy: OnceCell::new(),
             places: RefCell::default(),
             texts: RefCell::default(),
+            names: RefCell::default(),
         }
     }
 
     pub(crate) fn json(json: String) -> Self {
-        Self::content(Arc::new(Content::new(0, json.into_bytes())))
+        Self::content(Arc::new(Content::json(0, json)))
     }
 
     pub(crate) fn answer(answer: Answer) -> Self {
@@ -70,20 +103,42 @@ impl OpencodeReply {
             status: OpencodeStatus::of(error.kind()),
             // A message never holds a NUL: control characters become spaces.
             message: CString::new(error.message()).unwrap_or_default(),
-            ..Self::content(Arc::new(Content::new(status, error.to_json().into_bytes())))
+            ..Self::content(Arc::new(Content::json(status, error.to_json())))
         }
     }
 
-    /// The JSON of the value that lies at a pointer.
-    fn value(&self, pointer: &str) -> Option<&[u8]> {
-        let body = self.content.body.split_last().map_or(&[][..], |(_, body)| body);
-        self.places.borrow_mut().find(body, pointer)
+    /// A value of this reply as a reply of its own. It shares the body, which is not copied.
+    pub(crate) fn item(&self, value: Range<usize>) -> Self {
+        let before = self.part.as_ref().map_or(0, |part| part.start);
+        let part = Some(before + value.start..before + value.end);
+        OpencodeReply { part, ..Self::content(Arc::clone(&self.content)) }
+    }
+
+    fn body(&self) -> &[u8] {
+        let body = self.content.body();
+        match &self.part {
+            None => body,
+            Some(part) => body.get(part.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The body, where it is JSON.
+    pub(crate) fn checked_body(&self) -> Option<&[u8]> {
+        self.content.is_json().then(|| self.body())
+    }
+
+    /// The body with a NUL behind it.
+    fn body_and_nul(&self) -> &[u8] {
+        match &self.part {
+            None => &self.content.body,
+            Some(_) => self.copy.get_or_init(|| [self.body(), b"\0"].concat()),
+        }
     }
 }
 
 /// # Safety
 /// `reply` is NULL or a live reply.
-unsafe fn view<'a, T>(
+pub(crate) unsafe fn view<'a, T>(
     reply: *const OpencodeReply,
     otherwise: T,
     read: impl FnOnce(&'a OpencodeReply) -> T,
@@ -119,89 +174,14 @@ pub unsafe extern "C" fn opencode_reply_http_status(reply: *const OpencodeReply)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_reply_json(reply: *const OpencodeReply) -> *const c_char {
     // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, c"".as_ptr(), |reply| reply.content.body.as_ptr().cast()) }
-}
-
-/// A value of the body as text, for programs without a JSON library of their own.
-///
-/// @param pointer  Where it is (RFC 6901): "/type", "/reply/tokens/input", "/0/id". "" is the whole body.
-/// @return A string without its quotes and escapes, anything else as JSON; NULL when there is no such value, or
-///         when it is null. A NUL in a string ends it. Belongs to the reply.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_reply_text(
-    reply: *const OpencodeReply,
-    pointer: *const c_char,
-) -> *const c_char {
-    let find = |reply: &OpencodeReply| {
-        // SAFETY: the header demands a text that ends with NUL, or NULL.
-        let Ok(pointer) = (unsafe { required(pointer, "pointer") }) else {
-            return std::ptr::null();
-        };
-        if let Some(known) = reply.texts.borrow().get(pointer) {
-            return known.as_ptr();
-        }
-        let text = match reply.value(pointer) {
-            None | Some(b"null") => return std::ptr::null(),
-            Some(json) if json.starts_with(b"\"") => {
-                serde_json::from_slice(json).unwrap_or_default()
-            }
-            Some(json) => String::from_utf8_lossy(json).into_owned(),
-        };
-        let end = text.find('\0').unwrap_or(text.len());
-        let made = CString::new(&text[..end]).unwrap_or_default();
-        // Moving a CString into the map moves its handle, not its text.
-        let address = made.as_ptr();
-        reply.texts.borrow_mut().insert(pointer.to_owned(), made);
-        address
-    };
-    // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, std::ptr::null(), find) }
-}
-
-/// What a value of the body is: tells null from a value that is not there.
-///
-/// @param pointer  As for opencode_reply_text().
-/// @return "null", "boolean", "number", "string", "array" or "object"; NULL when there is no such value.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_reply_type(
-    reply: *const OpencodeReply,
-    pointer: *const c_char,
-) -> *const c_char {
-    let find = |reply: &OpencodeReply| {
-        // SAFETY: the header demands a text that ends with NUL, or NULL.
-        let pointer = unsafe { required(pointer, "pointer") };
-        let value = pointer.ok().and_then(|pointer| reply.value(pointer));
-        value.map_or(std::ptr::null(), |json| kind(json).as_ptr())
-    };
-    // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, std::ptr::null(), find) }
-}
-
-/// A number of the body.
-///
-/// @param pointer    As for opencode_reply_text().
-/// @param otherwise  What to return when there is no number.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_reply_number(
-    reply: *const OpencodeReply,
-    pointer: *const c_char,
-    otherwise: f64,
-) -> f64 {
-    let find = |reply: &OpencodeReply| {
-        // SAFETY: the header demands a text that ends with NUL, or NULL.
-        let pointer = unsafe { required(pointer, "pointer") };
-        let value = pointer.ok().and_then(|pointer| reply.value(pointer));
-        value.and_then(|json| serde_json::from_slice(json).ok()).unwrap_or(otherwise)
-    };
-    // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, otherwise, find) }
+    unsafe { view(reply, c"".as_ptr(), |reply| reply.body_and_nul().as_ptr().cast()) }
 }
 
 /// The bytes of the body, without the NUL at its end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_reply_length(reply: *const OpencodeReply) -> usize {
     // SAFETY: the header demands a live reply or NULL.
-    unsafe { view(reply, 0, |reply| reply.content.body.len() - 1) }
+    unsafe { view(reply, 0, |reply| reply.body().len()) }
 }
 
 /// Of a failure: one line for people that says what, with which value, and what to do. "" otherwise.
@@ -246,43 +226,4 @@ pub unsafe extern "C" fn opencode_reply_header(
 pub unsafe extern "C" fn opencode_reply_free(reply: *mut OpencodeReply) {
     // SAFETY: the header demands a live reply or NULL.
     unsafe { free(reply) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[allow(clippy::disallowed_methods)] // A stack of another size is what is tested.
-    fn what_lies_beside_a_deep_value_is_found_on_a_small_stack() {
-        let levels = opencode_core::MAX_DEPTH;
-        let deep = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
-        let json = format!(r#"{{"type":"tool","n":1.5,"gone":null,"input":{deep}}}"#);
-        let length = deep.len();
-        let work = move || {
-            let reply = OpencodeReply::json(json);
-            // SAFETY: the reply lives, and the pointers end with NUL.
-            let text = |pointer: &CStr| unsafe {
-                let text = opencode_reply_text(&raw const reply, pointer.as_ptr());
-                (!text.is_null()).then(|| CStr::from_ptr(text).to_owned())
-            };
-            assert_eq!(text(c"/type").as_deref(), Some(c"tool"));
-            assert_eq!(text(c"/input").map(|text| text.count_bytes()), Some(length));
-            assert_eq!(text(c"/input/0/0").map(|text| text.count_bytes()), Some(length - 4));
-            assert_eq!((text(c"/gone"), text(c"/none")), (None, None));
-            // SAFETY: as above.
-            let kind = |pointer: &CStr| unsafe {
-                let kind = opencode_reply_type(&raw const reply, pointer.as_ptr());
-                (!kind.is_null()).then(|| CStr::from_ptr(kind).to_owned())
-            };
-            assert_eq!(kind(c"/gone").as_deref(), Some(c"null"));
-            assert_eq!(kind(c"/input").as_deref(), Some(c"array"));
-            assert_eq!(kind(c"/none"), None);
-            // SAFETY: as above.
-            let number = unsafe { opencode_reply_number(&raw const reply, c"/n".as_ptr(), 0.0) };
-            assert_eq!(number, 1.5);
-        };
-        let thread = std::thread::Builder::new().stack_size(48 << 10).spawn(work);
-        thread.unwrap().join().unwrap();
-    }
 }

@@ -196,7 +196,7 @@ impl Suite {
         for name in if fast {
             &["main"][..]
         } else {
-            &["main", "server", "hostile", "closing", "polls", "exits", "forks"]
+            &["main", "server", "hostile", "closing", "polls", "exits", "forks", "looks"]
         } {
             jobs.extend(c_tests(name, fast)?);
         }
@@ -405,8 +405,8 @@ fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
     let source = workspace().join("tests/c").join(name).with_extension("c");
     let program = artefact::compile(&source, &["-std=c99"])?;
     let mut jobs = vec![job(format!("C tests: {name}"), Command::new(&program))];
-    // Loops over thousands of polls and copies of a process would take minutes there.
-    if !fast && !["polls", "forks"].contains(&name) {
+    // Loops over thousands of polls, copies of a process and long answers would take minutes there.
+    if !fast && !["polls", "forks", "looks"].contains(&name) {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
         valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);

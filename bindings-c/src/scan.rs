@@ -1,0 +1,163 @@
+//! A walk over the bytes of a JSON text that was checked before: no tree, no recursion, no allocation. On a text that
+//! is no JSON it ends too, with nothing of use.
+
+/// Where the next byte lies that is no space.
+pub(crate) fn after_spaces(body: &[u8], at: usize) -> usize {
+    let rest = body.get(at..).unwrap_or_default();
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    at + rest.iter().take_while(|byte| is_space(byte)).count()
+}
+
+/// Where the value ends that begins at `at`.
+pub(crate) fn value_end(body: &[u8], at: usize) -> usize {
+    match body.get(at) {
+        Some(b'"') => string_end(body, at),
+        Some(b'{' | b'[') => container_end(body, at),
+        _ => {
+            let rest = body.get(at..).unwrap_or_default();
+            let is_over =
+                |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+            at + rest.iter().position(is_over).unwrap_or(rest.len())
+        }
+    }
+}
+
+fn container_end(body: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(body, at);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return at;
+        }
+    }
+    body.len()
+}
+
+/// Bytes of a string that are looked at one by one: most are shorter, and a search takes a moment to begin.
+const SHORT: usize = 16;
+
+fn string_end(body: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    let long = at + SHORT;
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ if at < long => at += 1,
+            _ => {
+                let rest = body.get(at..).unwrap_or_default();
+                at += memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            }
+        }
+    }
+    body.len()
+}
+
+/// A field of an object or an item of a list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Where it begins: at the name of a field, or at the item.
+    pub(crate) at: usize,
+    /// Where the name of a field ends, with its quotes; `at` for an item.
+    pub(crate) name_end: usize,
+    /// Where the value begins.
+    pub(crate) value: usize,
+}
+
+/// The entry that begins at `at`.
+pub(crate) fn entry(body: &[u8], at: usize, is_object: bool) -> Entry {
+    if !is_object {
+        return Entry { at, name_end: at, value: at };
+    }
+    let name_end = string_end(body, at);
+    // A colon stands behind the name.
+    let value = after_spaces(body, after_spaces(body, name_end) + 1);
+    Entry { at, name_end, value }
+}
+
+/// The entries of an object or list, one after the other.
+pub(crate) struct Entries<'a> {
+    pub(crate) body: &'a [u8],
+    is_object: bool,
+    /// Where the next entry begins.
+    at: Option<usize>,
+    /// The entry that was given last: it is passed over when the next one is asked for.
+    last: Option<Entry>,
+    /// Where the last entry that was passed over ends.
+    pub(crate) end: usize,
+}
+
+impl<'a> Entries<'a> {
+    /// All entries of the object or list that begins at `at`; none of another value.
+    pub(crate) fn of(body: &'a [u8], at: usize) -> Self {
+        let first = after_spaces(body, at + 1);
+        let is_container = matches!(body.get(at), Some(b'{' | b'['));
+        let is_entry = |byte: &&u8| is_container && !matches!(byte, b'}' | b']');
+        let at_first = body.get(first).filter(is_entry).map(|_| first);
+        Entries { at: at_first, end: first, ..Self::from(body, at, first) }
+    }
+
+    /// The entries from the one that begins at `entry`, of the object or list that begins at `at`.
+    pub(crate) fn from(body: &'a [u8], at: usize, entry: usize) -> Self {
+        let is_object = body.get(at) == Some(&b'{');
+        Entries { body, is_object, at: Some(entry), last: None, end: entry }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        if let Some(last) = self.last.take() {
+            self.end = value_end(self.body, last.value);
+            let comma = after_spaces(self.body, self.end);
+            let is_more = self.body.get(comma) == Some(&b',');
+            self.at = is_more.then(|| after_spaces(self.body, comma + 1));
+        }
+        let at = self.at.take().filter(|at| *at < self.body.len())?;
+        self.last = Some(entry(self.body, at, self.is_object));
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_end_where_they_end() {
+        for (body, length) in [
+            ("12.5e3,", 6),
+            ("null }", 4),
+            ("true", 4),
+            (r#""a\"]b" "#, 7),
+            (r#"{"a}":[1,{"b":"]"}]}x"#, 20),
+            ("[]", 2),
+        ] {
+            assert_eq!(value_end(body.as_bytes(), 0), length, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_ends_too() {
+        for body in [
+            "", "{", "[", "\"", "\"\\", "{\"a", "{\"a\"", "{\"a\":", "[1", "[1,", "]", "{]}",
+            "[,]", "{:,:}",
+        ] {
+            let body = body.as_bytes();
+            assert!(value_end(body, 0) <= body.len().max(1) + 1);
+            for at in 0..=body.len() {
+                assert!(Entries::of(body, at).count() <= body.len());
+            }
+        }
+    }
+}
