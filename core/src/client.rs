@@ -10,6 +10,7 @@ use crate::base::pool::Pool;
 use crate::base::signal::Signal;
 use crate::call::Call;
 use crate::call::caller::{Caller, closed, raw_route};
+use crate::call::calls::Calls;
 use crate::call::options::{CallOptions, ClientOptions};
 use crate::call::tui::{self, TuiControl};
 use crate::events::feed::Feed;
@@ -18,12 +19,14 @@ use crate::history::pages::{MessageOptions, Pages, SessionOptions};
 use crate::history::usage::{self, Usage, UsageOptions};
 use crate::http::answer::Answer;
 use crate::inspect::doctor::Diagnosis;
+use crate::inspect::drift::Drift;
 use crate::protocol::model::{Message, Session};
+use crate::protocol::operation::Pace;
 use crate::protocol::operation::route::twice;
-use crate::protocol::operation::{self, Pace};
+use crate::protocol::permission::QuestionPolicy;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
-use crate::run::{Prompt, QuestionPolicy, Reply, Run, Setup};
+use crate::run::{Prompt, Reply, Run, Setup};
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -176,12 +179,7 @@ impl Client {
         options: CallOptions,
         make: impl FnOnce(Answer) -> Result<T> + Send + 'static,
     ) -> Result<Call<T>> {
-        let (caller, name, json) =
-            (Arc::clone(&self.0.caller), operation.to_owned(), json.to_owned());
-        let pace = operation::find(operation).map_or(Pace::Quick, |operation| operation.pace);
-        let work =
-            move |token: &CancelToken| caller.call(&name, &json, &options, token).and_then(make);
-        self.start_work(operation, pace, work)
+        self.calls().start(operation, json, options, make)
     }
 
     /// Does what [`request`](Self::request) does, in the background.
@@ -208,17 +206,7 @@ impl Client {
         pace: Pace,
         work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
     ) -> Result<Call<T>> {
-        if self.0.caller.is_closed() {
-            return Err(closed(operation));
-        }
-        let background = self.background();
-        let pool = match pace {
-            Pace::Slow => &background.slow_calls,
-            Pace::Quick | Pace::Stream => &background.calls,
-        };
-        let pool = Arc::clone(pool);
-        drop(background);
-        Call::start(&pool, &self.0.signal, operation, work)
+        self.calls().start_work(operation, pace, work)
     }
 
     /// Sends a request that the table of operations does not know: a method, a path, query pairs, and a JSON
@@ -340,7 +328,7 @@ impl Client {
 
     /// The requests of a terminal interface that is controlled by programs. Touches no network.
     pub fn tui_control(&self) -> TuiControl {
-        TuiControl::new(self.clone())
+        TuiControl::new(self.calls())
     }
 
     /// Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock;
@@ -352,24 +340,40 @@ impl Client {
         crate::inspect::doctor::examine(&self.0.caller, &CancelToken::default())
     }
 
+    /// Compares what the server says it can do with the table of operations. Blocks for one request.
+    ///
+    /// # Errors
+    /// As [`call`](Client::call).
+    pub fn drift(&self) -> Result<Drift> {
+        self.drift_with(&CallOptions::default())
+    }
+
+    /// Like [`drift`](Client::drift), with options of this call.
+    ///
+    /// # Errors
+    /// As [`call`](Client::call).
+    pub fn drift_with(&self, options: &CallOptions) -> Result<Drift> {
+        Drift::from_document(self.call_json("doc.get", "", options)?.bytes())
+    }
+
     /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection
     /// is made in the background, and made again whenever it breaks.
     ///
     /// # Errors
     /// `closed`, and `exhausted` when the system gives no thread. All else shows in the stream.
     pub fn events(&self, options: EventOptions) -> Result<EventStream> {
-        EventStream::open(self, options)
+        EventStream::open(self.calls(), self.feed()?, &self.resolver(), options)
     }
 
     /// The messages of a session, newest first, fetched page by page. Blocks in the iterator only.
     pub fn messages(&self, session_id: &str, options: MessageOptions) -> Pages<Message> {
-        Pages::of_messages(self, session_id, options)
+        Pages::of_messages(self.calls(), session_id, options)
     }
 
     /// The sessions of a directory or of the whole server, the one that changed last first, fetched page by page.
     /// Blocks in the iterator only. A session that changes meanwhile, before it was given, may be left out.
     pub fn sessions(&self, options: SessionOptions) -> Pages<Session> {
-        Pages::of_sessions(self, options)
+        Pages::of_sessions(self.calls(), options)
     }
 
     /// The oldest message about what happened that nobody took yet, when [`ClientOptions::log_level`] asks for them.
@@ -444,7 +448,12 @@ impl Client {
         Arc::clone(background.terminals.get_or_insert_with(|| Arc::new(Terminals::new())))
     }
 
-    pub(crate) fn feed(&self) -> Result<Arc<Feed>> {
+    /// This client, for what it makes.
+    fn calls(&self) -> Arc<dyn Calls> {
+        Arc::clone(&self.0) as Arc<dyn Calls>
+    }
+
+    fn feed(&self) -> Result<Arc<Feed>> {
         if self.0.caller.is_closed() {
             return Err(closed("events"));
         }
@@ -452,40 +461,49 @@ impl Client {
     }
 
     /// The directory of the streams that open now is asked for here.
-    pub(crate) fn resolver(&self) -> Arc<Resolver> {
+    fn resolver(&self) -> Arc<Resolver> {
         Arc::clone(&self.background().resolver)
     }
 
-    /// A call whose answer is left as the server gave it.
-    pub(crate) fn call_plain(
-        &self,
-        operation: &'static str,
-        json: &str,
-        options: &CallOptions,
-    ) -> Result<Answer> {
-        let token = CancelToken::with_interrupt(options.interrupt.clone());
-        let answer = self.0.caller.plain(operation, json, options, &token)?;
-        answer.check_depth()?;
-        Ok(answer)
-    }
-
-    pub(crate) fn signal(&self) -> &Arc<Signal> {
+    fn signal(&self) -> &Arc<Signal> {
         &self.0.signal
     }
 
     fn background(&self) -> MutexGuard<'_, Background> {
-        let mut background = self.0.background.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = std::process::id();
-        if background.pid != pid {
-            // The threads stayed with the parent; joining them here would wait for ever.
-            let fresh = Background::new(&self.0.caller);
-            std::mem::forget(std::mem::replace(&mut *background, fresh));
-        }
-        background
+        self.0.background()
+    }
+}
+
+impl Calls for Inner {
+    fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+
+    fn pool(&self, pace: Pace) -> Arc<Pool> {
+        let background = self.background();
+        Arc::clone(match pace {
+            Pace::Slow => &background.slow_calls,
+            Pace::Quick | Pace::Stream => &background.calls,
+        })
     }
 }
 
 impl Inner {
+    fn background(&self) -> MutexGuard<'_, Background> {
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = std::process::id();
+        if background.pid != pid {
+            // The threads stayed with the parent; joining them here would wait for ever.
+            let fresh = Background::new(&self.caller);
+            std::mem::forget(std::mem::replace(&mut *background, fresh));
+        }
+        background
+    }
+
     /// Whether this is a fork of the process that has the threads. It forgets them: a drop would wait for them.
     fn is_elsewhere(&self) -> bool {
         let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,13 +38,17 @@ pub use inspect::discover::{Found, Source, discover, start_discover};
 pub use inspect::doctor::{Check, CheckStatus, Diagnosis};
 pub use inspect::drift::{Change, Drift, Endpoint};
 pub use protocol::event::Event;
+pub use protocol::model_name::Model;
+pub use protocol::permission::{
+    Decision, PermissionPolicy, PermissionReply, PermissionRule, QuestionPolicy,
+};
+pub use protocol::tokens::{CacheTokens, Tokens};
 pub use protocol::{model, operation};
 pub use pty::{Pty, PtyOpening, PtyOptions};
 pub use run::attach::{AttachOptions, attach, attach_bytes};
 pub use run::{
-    CacheTokens, Decision, DecisionRecord, Detached, Model, PermissionPolicy, PermissionReply,
-    PermissionRule, Prompt, QuestionPolicy, Reply, Run, RunLimits, State, TextUpdate, Timings,
-    Tokens, Update, WhenBusy, wait_until_sent,
+    DecisionRecord, Detached, Prompt, Reply, Run, RunLimits, State, TextUpdate, Timings, Update,
+    WhenBusy, wait_until_sent,
 };
 pub use server::replay::Replay;
 pub use server::{Server, ServerOptions, ServerState};

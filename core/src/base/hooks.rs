@@ -1,8 +1,8 @@
 //! What the system calls: at the end of the process, or before this library is unloaded, and in a copy made by fork.
 
 use crate::base::error::{Error, ErrorKind};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Once, OnceLock};
 
 /// Counts the forks between the first process and this one, as far as this library was there.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -32,8 +32,12 @@ pub(crate) fn elsewhere(what: &str) -> Error {
     Error::new(ErrorKind::Closed, text).with_operation(what.to_owned())
 }
 
-/// Has [`settle`](crate::base::leaving::settle) called when the process ends or this library is unloaded.
-pub(crate) fn watch_exit() {
+/// What is to be done at the end of the process.
+static AT_EXIT: OnceLock<fn()> = OnceLock::new();
+
+/// Has something done when the process ends or this library is unloaded. There is one such thing; the first stays.
+pub(crate) fn at_exit(work: fn()) {
+    let _ = AT_EXIT.set(work);
     system::watch_exit();
 }
 
@@ -42,7 +46,9 @@ mod system {
     use super::*;
 
     extern "C" fn at_exit() {
-        let _ = crate::base::thread::caught(crate::base::leaving::settle);
+        if let Some(work) = AT_EXIT.get() {
+            let _ = crate::base::thread::caught(work);
+        }
     }
 
     #[expect(unsafe_code, reason = "the system demands it")]

@@ -29,7 +29,7 @@ pub(crate) fn leave(threads: Vec<JoinHandle<()>>) {
     all.extend(threads);
     COUNT.store(all.len(), Ordering::Release);
     drop(all);
-    hooks::watch_exit();
+    hooks::at_exit(settle);
 }
 
 /// Waits until all that was dropped in this process is over: clients get a second for prompts that are not sent yet. For

@@ -1,6 +1,7 @@
 //! [`Call`]: an operation in the background.
 
 pub(crate) mod caller;
+pub(crate) mod calls;
 pub(crate) mod dialect;
 pub(crate) mod options;
 pub(crate) mod remedy;

@@ -10,7 +10,7 @@ use crate::call::retry::RetryPolicy;
 use crate::http::base_url::BaseUrl;
 use crate::http::credentials::Credentials;
 use crate::protocol::operation::Pace;
-use crate::run::{PermissionPolicy, QuestionPolicy};
+use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Json;
 use crate::base::log::{Level, Log};
 use crate::http::answer::Answer;
-use crate::run::{Model, check_model};
+use crate::protocol::model_name::{Model, check_model};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 

@@ -4,8 +4,8 @@ use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::call::Call;
 use crate::call::caller::Caller;
+use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
-use crate::client::Client;
 use serde_json::json;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,13 +33,13 @@ pub(crate) fn prompt(caller: &Caller, text: &str, options: &CallOptions) -> Resu
 /// The server hands each request to one taker, and also to one that went away: so a single question stays open
 /// between calls of [`next`](Self::next), whatever their timeouts. Dropping it ends the question.
 pub struct TuiControl {
-    client: Client,
+    calls: Arc<dyn Calls>,
     question: Mutex<Option<Arc<Call>>>,
 }
 
 impl TuiControl {
-    pub(crate) fn new(client: Client) -> Self {
-        TuiControl { client, question: Mutex::default() }
+    pub(crate) fn new(calls: Arc<dyn Calls>) -> Self {
+        TuiControl { calls, question: Mutex::default() }
     }
 
     /// Waits for the next request, at most for `timeout`: `{"path": ..., "body": ...}` as JSON, or `None` when
@@ -52,7 +52,10 @@ impl TuiControl {
             let mut slot = self.question();
             let question = match slot.take() {
                 Some(question) => question,
-                None => Arc::new(self.client.start("tui.control.next", ())?),
+                None => {
+                    let options = CallOptions::default();
+                    Arc::new(self.calls.start("tui.control.next", "", options, Ok)?)
+                }
             };
             Arc::clone(slot.insert(question))
         };
@@ -69,7 +72,8 @@ impl TuiControl {
     pub fn respond(&self, json: &str) -> Result<()> {
         let body: serde_json::Value = serde_json::from_str(json)
             .map_err(|e| Error::invalid(format!("tui_control: the response is no JSON: {e}")))?;
-        self.client.call("tui.control.response", json!({ "body": body })).map(drop)
+        let arguments = json!({ "body": body }).to_string();
+        self.calls.call("tui.control.response", &arguments, &CallOptions::default()).map(drop)
     }
 
     /// Ends the open question; whoever waits for its answer gets `cancelled`. The next call of

@@ -5,8 +5,8 @@ mod resolver;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
+use crate::call::calls::Calls;
 use crate::call::options::Take;
-use crate::client::Client;
 use crate::events::feed::Feed;
 use crate::protocol::event::Event;
 use queue::Queue;
@@ -125,7 +125,7 @@ impl StreamEvent {
     }
 }
 
-/// What happens on the server. Made by [`Client::events`]; dropping it closes it.
+/// What happens on the server. Made by [`Client::events`](crate::Client::events); dropping it closes it.
 ///
 /// It may be used from any thread; each event goes to one reader. It keeps its client alive.
 pub struct EventStream {
@@ -134,12 +134,16 @@ pub struct EventStream {
     id: u64,
     home: Home,
     /// Keeps the feed going.
-    _client: Client,
+    _client: Arc<dyn Calls>,
 }
 
 impl EventStream {
-    pub(crate) fn open(client: &Client, options: EventOptions) -> Result<Self> {
-        let feed = client.feed()?;
+    pub(crate) fn open(
+        client: Arc<dyn Calls>,
+        feed: Arc<Feed>,
+        resolver: &Arc<Resolver>,
+        options: EventOptions,
+    ) -> Result<Self> {
         let directory = match options.scope {
             Scope::Global => None,
             Scope::Directory => {
@@ -152,12 +156,11 @@ impl EventStream {
             Arc::clone(client.signal()),
         ));
         if let Some(directory) = directory {
-            client.resolver().resolve(&queue, directory);
+            resolver.resolve(&queue, directory);
         }
         let id = feed.add(Arc::clone(&queue) as Arc<_>);
         feed.start()?;
-        let (home, _client) = (Home::here(), client.clone());
-        Ok(EventStream { feed, queue, id, home, _client })
+        Ok(EventStream { feed, queue, id, home: Home::here(), _client: client })
     }
 
     /// The next event when one is there. Never blocks, and without an event makes no system call.

@@ -5,9 +5,9 @@ mod messages;
 mod sessions;
 
 use crate::base::cancel::Interrupt;
-use crate::base::error::{ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
-use crate::client::Client;
 use messages::MessagePages;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -15,6 +15,7 @@ use sessions::SessionPages;
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 pub use fetcher::PageFetcher;
 pub use messages::MessageOptions;
@@ -31,7 +32,7 @@ pub struct Pages<T> {
 }
 
 struct Pager {
-    client: Client,
+    calls: Arc<dyn Calls>,
     source: Source,
     is_done: bool,
 }
@@ -42,17 +43,21 @@ enum Source {
 }
 
 impl<T> Pages<T> {
-    fn new(client: &Client, source: Source) -> Self {
-        let pager = Pager { client: client.clone(), source, is_done: false };
+    fn new(calls: Arc<dyn Calls>, source: Source) -> Self {
+        let pager = Pager { calls, source, is_done: false };
         Pages { pager, ready: VecDeque::new(), kind: PhantomData }
     }
 
-    pub(crate) fn of_messages(client: &Client, session_id: &str, options: MessageOptions) -> Self {
-        Pages::new(client, Source::Messages(MessagePages::new(session_id, options)))
+    pub(crate) fn of_messages(
+        calls: Arc<dyn Calls>,
+        session_id: &str,
+        options: MessageOptions,
+    ) -> Self {
+        Pages::new(calls, Source::Messages(MessagePages::new(session_id, options)))
     }
 
-    pub(crate) fn of_sessions(client: &Client, options: SessionOptions) -> Self {
-        Pages::new(client, Source::Sessions(SessionPages::new(options)))
+    pub(crate) fn of_sessions(calls: Arc<dyn Calls>, options: SessionOptions) -> Self {
+        Pages::new(calls, Source::Sessions(SessionPages::new(options)))
     }
 
     /// The same list without the type: for who takes the items as JSON.
@@ -108,7 +113,7 @@ impl<T: DeserializeOwned> Iterator for Pages<T> {
         Some(item.and_then(|json| {
             serde_json::from_str(json.get()).map_err(|e| {
                 let text = format!("{}: an item cannot be read: {e}", self.pager.source.name());
-                crate::Error::new(crate::ErrorKind::Decode, text)
+                Error::new(ErrorKind::Decode, text)
             })
         }))
     }
@@ -119,8 +124,8 @@ impl Pager {
     fn fetch(&mut self, options: &CallOptions) -> Result<Option<Vec<Box<RawValue>>>> {
         while !self.is_done {
             let fetched = match &mut self.source {
-                Source::Messages(messages) => messages.fetch(&self.client, options),
-                Source::Sessions(sessions) => sessions.fetch(&self.client, options),
+                Source::Messages(messages) => messages.fetch(&*self.calls, options),
+                Source::Sessions(sessions) => sessions.fetch(&*self.calls, options),
             };
             let page = match fetched {
                 Ok(page) => page,

@@ -5,6 +5,8 @@
 
 mod exchange;
 mod failure;
+#[cfg(feature = "tls")]
+mod file_verifier;
 mod resolver;
 mod retry_after;
 mod roots;

@@ -1,11 +1,9 @@
 //! [`Drift`]: how a running server differs from the table of operations.
 //!
 //! The table was made from one version of the server. A newer one goes on working; this says what of it
-//! the table does not know yet: [`Client::request`] reaches that too.
+//! the table does not know yet: [`Client::request`](crate::Client::request) reaches that too.
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::call::options::CallOptions;
-use crate::client::Client;
 use crate::protocol::operation::{self, Argument, Operation, Place, Scope};
 use serde::Serialize;
 use serde_json::Value;
@@ -43,24 +41,6 @@ pub struct Change {
     pub operation: String,
     /// One sentence per difference, such as `the argument 'color' is new`.
     pub differences: Vec<String>,
-}
-
-impl Client {
-    /// Compares what the server says it can do with the table of operations. Blocks for one request.
-    ///
-    /// # Errors
-    /// As [`call`](Client::call).
-    pub fn drift(&self) -> Result<Drift> {
-        self.drift_with(&CallOptions::default())
-    }
-
-    /// Like [`drift`](Client::drift), with options of this call.
-    ///
-    /// # Errors
-    /// As [`call`](Client::call).
-    pub fn drift_with(&self, options: &CallOptions) -> Result<Drift> {
-        Drift::from_document(self.call_json("doc.get", "", options)?.bytes())
-    }
 }
 
 /// A server of 1.14 describes next to nothing of what it has: one in so many is no description.

@@ -3,6 +3,7 @@
 pub(crate) mod event;
 pub(crate) mod id;
 pub mod model;
+pub(crate) mod model_name;
 pub mod operation;
 pub(crate) mod permission;
 pub(crate) mod schema;

@@ -8,7 +8,7 @@ mod part;
 mod request;
 mod session;
 
-pub use crate::run::{CacheTokens, Tokens};
+pub use crate::protocol::tokens::{CacheTokens, Tokens};
 pub use message::{AssistantMessage, Message, MessageError, MessageInfo, MessageTime, UserMessage};
 pub use part::{
     FilePart, OtherPart, Part, PatchPart, ReasoningPart, StepFinishPart, TextPart, ToolPart,

@@ -2,7 +2,7 @@
 
 use super::ears::Ears;
 use super::heard::Heard;
-use super::inbox::{Inbox, Message};
+use super::inbox::{Inbox, Message, RunId};
 use super::machine::{
     Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis, parent_session,
 };
@@ -31,8 +31,6 @@ const MAX_PARENTS: usize = 4_096;
 /// Subagents of subagents that are followed up to a run.
 const MAX_DEPTH: u32 = 8;
 
-pub(crate) type RunId = u64;
-
 /// The runs of one client.
 pub(crate) struct Engine {
     inbox: Arc<Inbox>,
@@ -49,7 +47,8 @@ impl Engine {
     pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>, chores: Arc<Pool>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
-        let unsent = Unsent::new(Arc::clone(&inbox));
+        let hurried = Arc::clone(&inbox);
+        let unsent = Unsent::new(move || hurried.push(Message::Leave));
         let work = Work::new(caller, feed, chores, Arc::clone(&inbox), Arc::clone(&unsent), began);
         let thread = thread::start("opencode-runs", move || work.run(), drop)?;
         Ok(Engine { inbox, unsent, began, thread: Mutex::new(Some(thread)) })

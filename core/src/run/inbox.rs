@@ -1,6 +1,5 @@
 //! [`Inbox`]: what the engine is told, in the order in which it came.
 
-use super::engine::RunId;
 use super::machine::{Machine, Sweep, Ticket};
 use super::state::RunState;
 use super::unsent::Pending;
@@ -16,6 +15,8 @@ use std::time::Duration;
 
 /// Events that may wait for the engine; beyond, the stream is read no further.
 const MAX_EVENTS: usize = 8_192;
+
+pub(crate) type RunId = u64;
 
 /// Something for the engine.
 pub(crate) enum Message {

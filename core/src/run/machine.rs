@@ -24,7 +24,6 @@ mod watch;
 mod why;
 
 pub(crate) use family::parent_session;
-pub(crate) use open::check_model;
 
 use super::message::{Info, Message, Request, Status};
 use super::prompt::Prompt;
@@ -103,7 +102,11 @@ pub(crate) enum Input<'a> {
     /// The host wants the run to end.
     Cancel,
     /// The host answered a permission.
-    Permission { id: String, reply: super::PermissionReply, message: Option<String> },
+    Permission {
+        id: String,
+        reply: crate::protocol::permission::PermissionReply,
+        message: Option<String>,
+    },
     /// The host answered a question; `None` rejects it.
     Question { id: String, answers: Option<Value> },
     /// A request is under way over a connection that stands.

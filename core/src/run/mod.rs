@@ -24,22 +24,19 @@ use crate::base::hooks::{Home, elsewhere};
 use crate::base::signal::Signal;
 use crate::call::Call;
 use crate::http::answer::Answer;
-use engine::{Engine, RunId};
-use inbox::{Inbox, Message};
+use crate::protocol::permission::PermissionReply;
+use engine::Engine;
+use inbox::{Inbox, Message, RunId};
+pub(crate) use machine::Setup;
 use machine::{Machine, Outcome};
-pub(crate) use machine::{Setup, check_model};
 use state::RunState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use crate::protocol::permission::{
-    Decision, PermissionPolicy, PermissionReply, PermissionRule, QuestionPolicy,
-};
-pub use crate::protocol::tokens::{CacheTokens, Tokens};
 pub(crate) use message::Info;
-pub use prompt::{Model, Prompt, RunLimits, WhenBusy};
+pub use prompt::{Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
 pub use unsent::wait_until_sent;

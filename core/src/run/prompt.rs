@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::call::options::Take;
+use crate::protocol::model_name::Model;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::run::attach::attach_value;
 use serde::Deserialize;
@@ -85,46 +86,6 @@ pub enum WhenBusy {
     Refuse,
     /// Send at once: the server may merge both prompts into one answer.
     Send,
-}
-
-/// A model, by provider and name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Model {
-    /// Such as `anthropic`.
-    pub provider_id: String,
-    /// Such as `claude-sonnet-4`.
-    pub model_id: String,
-}
-
-impl Model {
-    /// Reads `"provider/model"`, `{providerID, modelID}` or `{providerID, id}`.
-    ///
-    /// # Errors
-    /// `invalid_argument` for anything else.
-    pub fn from_value(value: &Value) -> Result<Self> {
-        let wrong = || {
-            Error::invalid(format!(
-                "model {value}: write \"provider/model\" or {{providerID, modelID}}"
-            ))
-        };
-        let (provider, model) = match value {
-            Value::String(text) => text.split_once('/').ok_or_else(wrong)?,
-            Value::Object(fields) => {
-                let text = |name: &str| fields.get(name).and_then(Value::as_str);
-                let model = text("modelID").or_else(|| text("id"));
-                text("providerID").zip(model).ok_or_else(wrong)?
-            }
-            _ => return Err(wrong()),
-        };
-        if provider.is_empty() || model.is_empty() {
-            return Err(wrong());
-        }
-        Ok(Model { provider_id: provider.to_owned(), model_id: model.to_owned() })
-    }
-
-    pub(crate) fn to_value(&self) -> Value {
-        json!({ "providerID": self.provider_id, "modelID": self.model_id })
-    }
 }
 
 /// The names that a JSON prompt may have.

@@ -1,8 +1,7 @@
 //! The requests of runs: done by a few threads, with the answers brought to the engine.
 
-use super::engine::RunId;
 use super::heard::Heard;
-use super::inbox::{Inbox, Message};
+use super::inbox::{Inbox, Message, RunId};
 use super::machine::{Millis, Sweep, Ticket, millis};
 use super::message::{Request, Status};
 use super::race::{Race, Try, Watched};

@@ -1,6 +1,5 @@
 //! [`Unsent`]: prompts that are not sent yet. Whoever closes a client, or ends the program, gives them a moment.
 
-use super::inbox::{Inbox, Message};
 use crate::base::error::{Error, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
@@ -15,7 +14,8 @@ static ENGINES: Mutex<Vec<Weak<Unsent>>> = Mutex::new(Vec::new());
 pub(crate) struct Unsent {
     /// After a fork the prompts are the parent's.
     pid: u32,
-    inbox: Arc<Inbox>,
+    /// Tells the engine that they are waited for.
+    hurry: Box<dyn Fn() + Send + Sync>,
     state: Mutex<State>,
     fell: Condvar,
 }
@@ -33,9 +33,10 @@ struct State {
 pub(crate) struct Pending(Arc<Unsent>);
 
 impl Unsent {
-    pub(super) fn new(inbox: Arc<Inbox>) -> Arc<Self> {
+    pub(super) fn new(hurry: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         let (pid, state) = (std::process::id(), Mutex::default());
-        let unsent = Arc::new(Unsent { pid, inbox, state, fell: Condvar::new() });
+        let (hurry, fell) = (Box::new(hurry), Condvar::new());
+        let unsent = Arc::new(Unsent { pid, hurry, state, fell });
         if let Some(mut engines) = engines(after(PATIENCE)) {
             engines.retain(|engine| engine.strong_count() > 0);
             engines.push(Arc::downgrade(&unsent));
@@ -63,7 +64,7 @@ impl Unsent {
             return 0;
         }
         drop(state);
-        self.inbox.push(Message::Leave);
+        (self.hurry)();
         state = self.state();
         while state.count > 0 {
             let left = until.saturating_duration_since(Instant::now());
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_twice_for_what_is_not_sent() {
-        let unsent = Unsent::new(Arc::default());
+        let unsent = Unsent::new(|| {});
         let soon = || after(Duration::from_millis(20));
         assert_eq!(unsent.wait(soon()), 0);
         let pending = unsent.add();
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_woken_when_the_last_one_is_sent() {
-        let unsent = Unsent::new(Arc::default());
+        let unsent = Unsent::new(|| {});
         let pending = (unsent.add(), unsent.add());
         let sender = std::thread::spawn(move || drop(pending));
         assert_eq!(unsent.wait(after(Duration::from_secs(600))), 0);

@@ -1,7 +1,7 @@
 //! Whether a server can listen at the hostname that it is given: it tells so after seconds only, and as if its port were
 //! taken.
 
-use super::launch::failed;
+use super::failure::failed;
 use super::state::Shared;
 use crate::base::error::{Error, Result};
 use crate::base::thread;

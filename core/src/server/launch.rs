@@ -1,5 +1,6 @@
 //! The thread of a server: starts the process, waits until it answers, and then for its end.
 
+use super::failure::failed;
 use super::hostname;
 use super::keeper::Keeper;
 use super::output::{Look, Output, gist};
@@ -183,8 +184,4 @@ fn with_gist(what: String, output: &str) -> String {
 pub(super) fn printed(plan: &Plan, output: &Output) -> String {
     let credentials = Credentials::new(plan.options.username.as_str(), plan.password.as_str());
     Redactor::new(Some(&credentials), &[]).text(&output.text()).into_owned()
-}
-
-pub(super) fn failed(code: &str, text: String) -> Error {
-    Error::new(ErrorKind::Start, format!("server: {text}")).with_code(Some(code.to_owned()))
 }

@@ -1,5 +1,6 @@
 //! [`Server`]: a server as part of the program.
 
+mod failure;
 mod hostname;
 mod keeper;
 mod launch;
@@ -18,8 +19,9 @@ use crate::call::Call;
 use crate::call::options::{CallOptions, ClientOptions};
 use crate::client::Client;
 use crate::http::answer::Answer;
+use failure::failed;
 use keeper::{Keeper, random};
-use launch::{client_options, failed, printed};
+use launch::{client_options, printed};
 use plan::Plan;
 use state::{Shared, closed};
 use std::fmt;

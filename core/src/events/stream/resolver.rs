@@ -5,7 +5,7 @@
 
 use super::queue::Queue;
 use crate::base::cancel::CancelToken;
-use crate::base::error::{Error, ErrorKind};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::pool::Pool;
 use crate::base::thread::caught;
 use crate::call::caller::Caller;
@@ -121,11 +121,7 @@ impl Resolver {
         });
     }
 
-    fn ask(
-        &self,
-        directory: Option<&str>,
-        token: &CancelToken,
-    ) -> crate::base::error::Result<String> {
+    fn ask(&self, directory: Option<&str>, token: &CancelToken) -> Result<String> {
         resolve(&self.caller, directory, token)
     }
 
@@ -139,7 +135,7 @@ pub(crate) fn resolve(
     caller: &Caller,
     directory: Option<&str>,
     token: &CancelToken,
-) -> crate::base::error::Result<String> {
+) -> Result<String> {
     #[derive(Deserialize)]
     struct Path {
         directory: String,

@@ -3,8 +3,8 @@
 use super::Pages;
 use crate::base::error::Result;
 use crate::call::Call;
+use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
-use crate::client::Client;
 use crate::http::answer::Answer;
 use crate::protocol::operation::Pace;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A page that came stays until it is [taken](Self::take). So cancelling a fetch, at whatever moment, neither loses a
 /// page nor doubles one.
 pub struct PageFetcher {
-    client: Client,
+    calls: Arc<dyn Calls>,
     shared: Arc<Shared>,
 }
 
@@ -32,14 +32,14 @@ struct Shared {
 
 impl PageFetcher {
     pub(super) fn new(pages: Pages<()>) -> Self {
-        let client = pages.pager.client.clone();
+        let calls = Arc::clone(&pages.pager.calls);
         let shared = Shared {
             is_complete: AtomicBool::new(pages.is_complete()),
             pages: Mutex::new(pages),
             ready: Mutex::default(),
             is_over: AtomicBool::new(false),
         };
-        PageFetcher { client, shared: Arc::new(shared) }
+        PageFetcher { calls, shared: Arc::new(shared) }
     }
 
     /// Fetches the next page, unless one is there to be taken. The call's answer is empty; cancelling it ends the
@@ -49,7 +49,7 @@ impl PageFetcher {
     /// `closed`, `exhausted` when the system gives no thread. Those of the requests show in the call.
     pub fn fetch(&self) -> Result<Call> {
         let shared = Arc::clone(&self.shared);
-        self.client.start_work("pages", Pace::Quick, move |token| {
+        self.calls.start_work("pages", Pace::Quick, move |token| {
             shared.fetch(&CallOptions::within(token))?;
             Ok(Answer::made("pages", String::new()))
         })

@@ -3,8 +3,8 @@
 use super::Page;
 use crate::base::error::{Error, Result};
 use crate::base::log::Level;
+use crate::call::calls::Calls;
 use crate::call::options::{CallOptions, Take};
-use crate::client::Client;
 use crate::http::answer::Answer;
 use serde::Deserialize;
 use serde_json::json;
@@ -69,12 +69,12 @@ impl MessagePages {
         !self.is_cut
     }
 
-    pub(super) fn fetch(&mut self, client: &Client, options: &CallOptions) -> Result<Page> {
+    pub(super) fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
         let limit = if self.is_single { 1 } else { self.page };
         // A query that is null is none.
         let arguments =
             json!({ "sessionID": self.session_id, "limit": limit, "before": self.cursor });
-        match client.call_plain("session.messages", &arguments.to_string(), options) {
+        match calls.call_plain("session.messages", &arguments.to_string(), options) {
             Ok(answer) => self.read(&answer),
             Err(error) if is_unwritable(&error) && !self.is_single => {
                 self.is_single = true;
@@ -82,7 +82,7 @@ impl MessagePages {
             }
             Err(error) if is_unwritable(&error) => {
                 self.is_cut = true;
-                client.options().log.write(Level::Warn, || {
+                calls.options().log.write(Level::Warn, || {
                     let session = &self.session_id;
                     format!(
                         "messages: the server cannot give the first message of {session}: {error}"

@@ -4,8 +4,8 @@ use super::{Page, messages::page};
 use crate::base::error::{Error, Result};
 use crate::base::json::Object;
 use crate::base::log::Level;
+use crate::call::calls::Calls;
 use crate::call::options::{CallOptions, Take};
-use crate::client::Client;
 use crate::events::stream::Scope;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -91,9 +91,9 @@ impl SessionPages {
         SessionPages { options, directory: None, boundary: None, limit }
     }
 
-    pub(super) fn fetch(&mut self, client: &Client, options: &CallOptions) -> Result<Page> {
+    pub(super) fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
         if self.options.scope == Scope::Directory && self.directory.is_none() {
-            self.directory = Some(self.find_directory(client, options)?);
+            self.directory = Some(self.find_directory(calls, options)?);
         }
         let arguments = json!({
             "limit": self.limit,
@@ -103,8 +103,7 @@ impl SessionPages {
             "roots": self.options.roots.then_some(true),
             "archived": self.options.archived.then_some(true),
         });
-        let answer =
-            client.call_json("experimental.session.list", &arguments.to_string(), options)?;
+        let answer = calls.call("experimental.session.list", &arguments.to_string(), options)?;
         let raws = answer.json::<Vec<Box<RawValue>>>()?;
         let is_last = raws.len() < self.limit;
         let mut items = Vec::with_capacity(raws.len());
@@ -112,7 +111,7 @@ impl SessionPages {
         let (mut time, mut ids) = before.clone().unwrap_or((u64::MAX, HashSet::new()));
         for raw in raws {
             let Some((id, updated)) = head(&raw) else {
-                client.options().log.write(Level::Warn, || {
+                calls.options().log.write(Level::Warn, || {
                     "experimental.session.list: left out, as it cannot be read: a session without an id or a time"
                         .to_owned()
                 });
@@ -136,12 +135,12 @@ impl SessionPages {
         Ok(Page { items, is_last })
     }
 
-    fn find_directory(&self, client: &Client, options: &CallOptions) -> Result<String> {
-        let own = self.options.directory.as_ref().or(client.options().directory.as_ref());
+    fn find_directory(&self, calls: &dyn Calls, options: &CallOptions) -> Result<String> {
+        let own = self.options.directory.as_ref().or(calls.options().directory.as_ref());
         if let Some(directory) = own {
             return Ok(directory.clone());
         }
-        let answer = client.call_json("path.get", "", options)?;
+        let answer = calls.call("path.get", "", options)?;
         let path: Value = answer.json()?;
         match path["directory"].as_str() {
             Some(directory) => Ok(directory.to_owned()),

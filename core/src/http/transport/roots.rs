@@ -31,7 +31,7 @@ impl Roots {
 #[cfg(feature = "tls")]
 mod tls {
     use super::*;
-    use crate::http::transport::tls::FileVerifier;
+    use crate::http::transport::file_verifier::FileVerifier;
     use rustls::client::WebPkiServerVerifier;
     use rustls::client::danger::ServerCertVerifier;
     use rustls::crypto::CryptoProvider;

@@ -2,17 +2,10 @@
 
 use super::exchange::TlsFailed;
 use super::roots::Roots;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConnection, DigitallySignedStruct, InvalidMessage, SignatureScheme,
-    StreamOwned,
-};
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConnection, InvalidMessage, StreamOwned};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
@@ -99,66 +92,6 @@ fn wrong(error: &io::Error, host: &str, roots: &Roots) -> Option<String> {
         other => format!("the TLS handshake failed: {other}"),
     };
     Some(text + &place.unwrap_or_default())
-}
-
-/// Believes certificates by the authorities of a file, and those that stand in the file themselves: a certificate as
-/// `openssl req -x509` makes it is its own authority, which no verifier takes for a server's own one.
-#[derive(Debug)]
-pub(super) struct FileVerifier {
-    pub(super) authorities: Arc<WebPkiServerVerifier>,
-    pub(super) certificates: Vec<CertificateDer<'static>>,
-}
-
-impl ServerCertVerifier for FileVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let result = self.authorities.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        let is_issuer = matches!(
-            result,
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::Other(_)
-            ))
-        );
-        if !is_issuer || !self.certificates.iter().any(|known| known == end_entity) {
-            return result;
-        }
-        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.authorities.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.authorities.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
-    }
 }
 
 /// A connection with TLS.

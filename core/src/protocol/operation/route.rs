@@ -7,7 +7,7 @@ use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
 use crate::http::base_url::percent_encode;
 use crate::http::transport::Expect;
-use crate::run::Model;
+use crate::protocol::model_name::Model;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::base::json::{Json, Object, list, put};
-use crate::run::prompt::{Model, WhenBusy};
+use crate::protocol::model_name::check_model;
+use crate::run::prompt::WhenBusy;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -294,37 +295,5 @@ fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
     }
     let known = names.join(", ");
     let text = format!("run: agent '{wanted}' is not known; there are: {known}");
-    Err(Error::new(ErrorKind::Agent, text))
-}
-
-/// Refuses a model that is not listed. A list that cannot be read as a whole says nothing.
-pub(crate) fn check_model(what: &str, model: &Model, config: &Json) -> Result<()> {
-    let config = Object::read(config.raw()).unwrap_or_default();
-    let read = |provider| Object::read(provider).and_then(|p| Some((p.text("id")?, p)));
-    let providers: Option<Vec<_>> = config.list("providers").into_iter().map(read).collect();
-    let Some(providers) = providers.filter(|providers| !providers.is_empty()) else {
-        return Ok(());
-    };
-    let Some((_, provider)) = providers.iter().find(|(id, _)| *id == model.provider_id) else {
-        let ids: Vec<&str> = providers.iter().map(|(id, _)| id.as_str()).collect();
-        let text = format!(
-            "{what}: model '{provider}/{}': provider '{provider}' is not known; there are: {known}",
-            model.model_id,
-            known = ids.join(", "),
-            provider = model.provider_id,
-        );
-        return Err(Error::new(ErrorKind::Agent, text));
-    };
-    let Some(models) = provider.object("models") else { return Ok(()) };
-    let names: Vec<&str> = models.fields().map(|(name, _)| name).collect();
-    if names.contains(&model.model_id.as_str()) {
-        return Ok(());
-    }
-    let near = crate::base::suggest::did_you_mean(&model.model_id, names);
-    let text = format!(
-        "{what}: model '{provider}/{name}': provider '{provider}' has no model '{name}'{near}",
-        provider = model.provider_id,
-        name = model.model_id,
-    );
     Err(Error::new(ErrorKind::Agent, text))
 }

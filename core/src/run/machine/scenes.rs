@@ -530,7 +530,7 @@ fn what_cannot_be_gathered_does_not_hold_the_answer() {
 #[test]
 fn a_late_look_before_the_send_is_not_taken_for_another() {
     let mut prompt = setup().prompt;
-    prompt.model = Some(crate::run::prompt::Model {
+    prompt.model = Some(crate::protocol::model_name::Model {
         provider_id: "local".to_owned(),
         model_id: "test".to_owned(),
     });
@@ -602,7 +602,10 @@ fn names_that_could_not_be_looked_up_are_looked_up_again() {
 
 #[test]
 fn a_wrong_name_is_told_also_when_the_server_seemed_to_work_on_it() {
-    let model = crate::Model { provider_id: "local".to_owned(), model_id: "nope".to_owned() };
+    let model = crate::protocol::model_name::Model {
+        provider_id: "local".to_owned(),
+        model_id: "nope".to_owned(),
+    };
     let prompt = Prompt { model: Some(model), ..setup().prompt };
     let mut scene = Scene::sending(Setup { prompt, ..setup() });
     scene.ok("session.prompt_async", Value::Null);

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::base::depth::{MAX_DEPTH, json_depth};
+use crate::protocol::model_name::Model;
 use crate::run::message::Message;
-use crate::run::prompt::Model;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
