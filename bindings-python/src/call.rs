@@ -2,7 +2,6 @@
 
 use crate::client::{answer, timeout};
 use crate::error::exception;
-use crate::keep::Keep;
 use opencode_core::{Answer, Error, ErrorKind};
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
@@ -11,21 +10,21 @@ use std::time::{Duration, Instant};
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// An operation in the background.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Call {
     call: opencode_core::Call,
     /// Nothing for a call without a client.
-    _keep: Option<Keep>,
+    _client: Option<opencode_core::Client>,
 }
 
 impl Call {
     pub(crate) fn new(call: opencode_core::Call, client: &opencode_core::Client) -> Self {
-        Call { call, _keep: Some(Keep::new(client)) }
+        Call { call, _client: Some(client.clone()) }
     }
 
     /// A call without a client.
     pub(crate) fn alone(call: opencode_core::Call) -> Self {
-        Call { call, _keep: None }
+        Call { call, _client: None }
     }
 }
 

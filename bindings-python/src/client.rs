@@ -5,7 +5,6 @@ use crate::decode::decode;
 use crate::encode::encode;
 use crate::error::{exception, misuse};
 use crate::events::EventStream;
-use crate::keep::Keep;
 use crate::pages::Pages;
 use crate::pty::{Pty, PtyOpening};
 use crate::run::Run;
@@ -19,15 +18,14 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A handle to one server.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Client {
     client: opencode_core::Client,
-    _keep: Keep,
 }
 
 impl Client {
     fn of(client: opencode_core::Client) -> Self {
-        Client { _keep: Keep::new(&client), client }
+        Client { client }
     }
 
     fn started(
@@ -239,11 +237,21 @@ impl Client {
     }
 }
 
-/// How many prompts of this process are not sent when the time is up.
+/// Waits for what was dropped and is not over yet, and for the prompts of clients that nobody closed; how many of those
+/// are not sent when the time is up.
 #[pyfunction]
-pub(crate) fn wait_until_sent(py: Python<'_>, seconds: f64) -> usize {
+pub(crate) fn wait_at_exit(py: Python<'_>, seconds: f64) -> usize {
     let limit = self::seconds(seconds).unwrap_or_default();
-    py.detach(|| opencode_core::wait_until_sent(limit))
+    py.detach(|| {
+        opencode_core::settle();
+        opencode_core::wait_until_sent(limit)
+    })
+}
+
+/// What dropped clients lost, one line each, since the last time. Never waits.
+#[pyfunction]
+pub(crate) fn take_losses() -> Vec<String> {
+    opencode_core::take_losses().iter().map(|loss| loss.message().to_owned()).collect()
 }
 
 pub(crate) fn to_json(py: Python<'_>, what: &str, dict: &Bound<'_, PyDict>) -> PyResult<String> {

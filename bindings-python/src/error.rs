@@ -13,13 +13,13 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let classes = CLASSES.get_or_try_init(py, || {
-        let module = py.import("opencode._errors")?;
+        let module = py.import("libopencode._errors")?;
         PyResult::Ok(module.getattr("BY_KIND")?.cast_into::<PyDict>()?.unbind())
     })?;
     let kind = error.kind().name();
     let class = match classes.bind(py).get_item(kind)? {
         Some(class) => class,
-        None => py.import("opencode._errors")?.getattr("OpencodeError")?,
+        None => py.import("libopencode._errors")?.getattr("OpencodeError")?,
     };
     let details = PyDict::new(py);
     details.set_item("kind", kind)?;

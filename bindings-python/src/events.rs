@@ -4,20 +4,19 @@ use crate::call::wait;
 use crate::client::timeout;
 use crate::decode::native;
 use crate::error::exception;
-use crate::keep::Keep;
 use opencode_core::StreamEvent;
 use pyo3::prelude::*;
 
 /// What happens on the server.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct EventStream {
     stream: opencode_core::EventStream,
-    _keep: Keep,
+    _client: opencode_core::Client,
 }
 
 impl EventStream {
     pub(crate) fn new(stream: opencode_core::EventStream, client: &opencode_core::Client) -> Self {
-        EventStream { stream, _keep: Keep::new(client) }
+        EventStream { stream, _client: client.clone() }
     }
 }
 

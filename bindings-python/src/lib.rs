@@ -1,4 +1,4 @@
-//! The native half of the Python package. It converts, checks and forwards; `python/opencode` gives it the
+//! The native half of the Python package. It converts, checks and forwards; `python/libopencode` gives it the
 //! shape that a Python programmer expects.
 
 mod call;
@@ -9,7 +9,6 @@ mod drift;
 mod encode;
 mod error;
 mod events;
-mod keep;
 mod pages;
 mod pty;
 mod run;
@@ -21,13 +20,13 @@ use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The native half of the package; use `opencode` instead.
+/// The native half of the package; use `libopencode` instead.
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use super::call::Call;
     #[pymodule_export]
-    use super::client::{Client, wait_until_sent};
+    use super::client::{Client, take_losses, wait_at_exit};
     #[pymodule_export]
     use super::discover::{discover, start_discover};
     #[pymodule_export]
@@ -66,7 +65,7 @@ fn refuse_other_interpreters(py: Python<'_>) -> PyResult<()> {
     let mine = py.import("builtins")?.as_ptr() as usize;
     match OWNER.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire) {
         Err(owner) if owner != mine => Err(PyImportError::new_err(
-            "opencode is loaded by another interpreter of this process; use it there, or in a process of its own",
+            "libopencode is loaded by another interpreter of this process; use it there, or in a process of its own",
         )),
         _ => Ok(()),
     }

@@ -4,22 +4,20 @@ use crate::call::Call;
 use crate::client::interruptible;
 use crate::decode::native;
 use crate::error::exception;
-use crate::keep::Keep;
 use opencode_core::{CallOptions, PageFetcher};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 /// A long list that is fetched page by page.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Pages {
     pages: PageFetcher,
     client: opencode_core::Client,
-    _keep: Keep,
 }
 
 impl Pages {
     pub(crate) fn new<T>(pages: opencode_core::Pages<T>, client: &opencode_core::Client) -> Self {
-        Pages { pages: pages.in_background(), client: client.clone(), _keep: Keep::new(client) }
+        Pages { pages: pages.in_background(), client: client.clone() }
     }
 }
 

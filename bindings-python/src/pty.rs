@@ -3,17 +3,16 @@
 use crate::call::{Call, wait};
 use crate::client::{interruptible, timeout, to_json};
 use crate::error::exception;
-use crate::keep::Keep;
 use opencode_core::{CallOptions, PtyOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 /// A program in a terminal on the server's machine.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Pty {
     pty: opencode_core::Pty,
     /// Keeps the threads alive that type into it.
-    _keep: Keep,
+    _client: opencode_core::Client,
 }
 
 impl Pty {
@@ -24,7 +23,7 @@ impl Pty {
     ) -> PyResult<Self> {
         let options = pty_options(py, options)?;
         let pty = interruptible(py, CallOptions::default(), |call| client.pty_with(options, call))?;
-        Ok(Pty { pty, _keep: Keep::new(client) })
+        Ok(Pty { pty, _client: client.clone() })
     }
 
     pub(crate) fn inner(&self) -> &opencode_core::Pty {
@@ -39,7 +38,7 @@ impl Pty {
     ) -> PyResult<Self> {
         let json = to_json(py, "pty_connect", options)?;
         let pty = PtyOptions::from_json(&json).and_then(|options| client.pty_connect(id, options));
-        pty.map(|pty| Pty { pty, _keep: Keep::new(client) }).map_err(|e| exception(py, &e))
+        pty.map(|pty| Pty { pty, _client: client.clone() }).map_err(|e| exception(py, &e))
     }
 }
 
@@ -120,11 +119,10 @@ fn pty_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<PtyOptio
 }
 
 /// A terminal that is made in the background.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct PtyOpening {
     opening: opencode_core::PtyOpening,
     client: opencode_core::Client,
-    _keep: Keep,
 }
 
 impl PtyOpening {
@@ -135,11 +133,11 @@ impl PtyOpening {
     ) -> PyResult<Self> {
         let options = pty_options(py, options)?;
         let opening = client.start_pty(options).map_err(|e| exception(py, &e))?;
-        Ok(PtyOpening { opening, client: client.clone(), _keep: Keep::new(client) })
+        Ok(PtyOpening { opening, client: client.clone() })
     }
 
     fn wrap(&self, pty: opencode_core::Pty) -> Pty {
-        Pty { pty, _keep: Keep::new(&self.client) }
+        Pty { pty, _client: self.client.clone() }
     }
 }
 

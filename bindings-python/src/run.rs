@@ -4,23 +4,21 @@ use crate::call::{Call, wait};
 use crate::client::timeout;
 use crate::decode::native;
 use crate::error::exception;
-use crate::keep::Keep;
 use opencode_core::{ErrorKind, PermissionReply, Update};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::time::Duration;
 
 /// One prompt on its way to its reply.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Run {
     run: opencode_core::Run,
     client: opencode_core::Client,
-    _keep: Keep,
 }
 
 impl Run {
     pub(crate) fn new(run: opencode_core::Run, client: &opencode_core::Client) -> Self {
-        Run { run, client: client.clone(), _keep: Keep::new(client) }
+        Run { run, client: client.clone() }
     }
 }
 

@@ -4,7 +4,6 @@ use crate::call::wait;
 use crate::client::{interruptible, timeout, to_json};
 use crate::decode::native;
 use crate::error::exception;
-use crate::keep::Keep;
 use opencode_core::{AttachOptions, CallOptions, Error, ErrorKind, UsageOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -59,18 +58,18 @@ pub(crate) fn usage<'py>(
 }
 
 /// The requests of a terminal interface that is controlled by programs.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct TuiControl {
     control: opencode_core::TuiControl,
     /// Rises with every `close`: a wait in slices must not ask again behind it.
     closed: AtomicUsize,
-    _keep: Keep,
+    _client: opencode_core::Client,
 }
 
 impl TuiControl {
     pub(crate) fn new(client: &opencode_core::Client) -> Self {
         let control = client.tui_control();
-        TuiControl { control, closed: AtomicUsize::new(0), _keep: Keep::new(client) }
+        TuiControl { control, closed: AtomicUsize::new(0), _client: client.clone() }
     }
 }
 
@@ -105,7 +104,7 @@ impl TuiControl {
 }
 
 /// A server on this machine that plays a recording back.
-#[pyclass(frozen, module = "opencode._native")]
+#[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Replay {
     url: String,
     /// Empty once it was closed.

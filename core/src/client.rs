@@ -26,7 +26,7 @@ use crate::protocol::operation::route::twice;
 use crate::protocol::permission::QuestionPolicy;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
-use crate::run::{Prompt, Reply, Run, Setup};
+use crate::run::{Prompt, Reply, Run, Setup, keep_loss};
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -543,7 +543,9 @@ impl Drop for Inner {
         }
         let caller = Arc::clone(&self.caller);
         leaving::hand_over(move || {
-            parts.close();
+            if let Some(loss) = parts.close() {
+                keep_loss(loss);
+            }
             caller.close();
         });
     }

@@ -48,7 +48,7 @@ pub use pty::{Pty, PtyOpening, PtyOptions};
 pub use run::attach::{AttachOptions, attach, attach_bytes};
 pub use run::{
     DecisionRecord, Detached, Prompt, Reply, Run, RunLimits, State, TextUpdate, Timings, Update,
-    WhenBusy, wait_until_sent,
+    WhenBusy, take_losses, wait_until_sent,
 };
 pub use server::replay::Replay;
 pub use server::{Server, ServerOptions, ServerState};

@@ -18,7 +18,7 @@ import sys
 from collections import ChainMap
 from pathlib import Path
 
-import opencode
+import libopencode
 
 USAGE = "ai [--session ID] [--agent NAME] [--model PROVIDER/MODEL] [--tui] PROMPT..."
 
@@ -43,7 +43,7 @@ def parse(settings: ChainMap[str, str]) -> argparse.Namespace:
     return options
 
 
-def show(run: opencode.Run) -> None:
+def show(run: libopencode.Run) -> None:
     """Prints the answer as it comes; raises why there is none."""
     begun = False
     for update in run:
@@ -61,7 +61,7 @@ def main() -> int:
     prompt = " ".join(options.prompt)
     code = 0
     try:
-        with opencode.Client(
+        with libopencode.Client(
             settings.get("OPENCODE_BASE_URL"),
             username=settings.get("OPENCODE_SERVER_USERNAME"),
             password=settings.get("OPENCODE_SERVER_PASSWORD"),
@@ -75,7 +75,7 @@ def main() -> int:
             )
             try:
                 show(run)
-            except opencode.OpencodeError as error:
+            except libopencode.OpencodeError as error:
                 print(f"ai: {error}", file=sys.stderr)
                 code = 1
             except KeyboardInterrupt:
@@ -84,7 +84,7 @@ def main() -> int:
                 code = 130
             if run.sessionID:
                 print(f"[session {run.sessionID}]", file=sys.stderr)
-    except opencode.OpencodeError as error:
+    except libopencode.OpencodeError as error:
         print(f"ai: {error}", file=sys.stderr)
         code = 1
     return code

@@ -2,11 +2,11 @@
 
 import sys
 
-import opencode
+import libopencode
 
 prompt = " ".join(sys.argv[1:]) or "Say pong"
 
-with opencode.Client() as client:
+with libopencode.Client() as client:
     for update in client.run(prompt):
         if update.type == "text":
             print(update.delta, end="", flush=True)

@@ -2,16 +2,16 @@
 
 import sys
 
-import opencode
+import libopencode
 
 if len(sys.argv) < 3:
     print("usage: python attach.py FILE PROMPT", file=sys.stderr)
     sys.exit(2)
 
 try:
-    with opencode.Client() as client:
-        part = opencode.attach(sys.argv[1])
+    with libopencode.Client() as client:
+        part = libopencode.attach(sys.argv[1])
         print(f"[{part['filename']}, {part['mime']}]")
         print(client.ask([" ".join(sys.argv[2:]), part]).text)
-except opencode.OpencodeError as error:
+except libopencode.OpencodeError as error:
     sys.exit(str(error))

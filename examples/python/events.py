@@ -2,10 +2,10 @@
 
 import sys
 
-import opencode
+import libopencode
 
 try:
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         for event in client.events():
             print(event.type, flush=True)
             # From here on nothing is missed; a gap would be told.
@@ -13,5 +13,5 @@ try:
                 client.session.create(title="seen")
             if event.type == "session.created" and event.properties["info"]["title"] == "seen":
                 break
-except opencode.OpencodeError as error:
+except libopencode.OpencodeError as error:
     sys.exit(str(error))

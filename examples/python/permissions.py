@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import Any, Literal
 
-import opencode
+import libopencode
 
 # The last one that fits decides.
 RULES = [
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("prompt", nargs="+")
     options = parser.parse_args()
 
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         policy = RULES if options.mode == "rules" else "ask"
         run = client.run(" ".join(options.prompt), permission=policy)
         for update in run:

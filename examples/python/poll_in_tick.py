@@ -3,14 +3,14 @@
 import sys
 import time
 
-import opencode
+import libopencode
 
 FRAME = 1 / 60
 
 
 def main() -> int:
     prompt = " ".join(sys.argv[1:]) or "Say pong"
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         run = client.run(prompt)
         ticks, slowest, state = 0, 0.0, "pending"
         while state not in ("done", "failed"):

@@ -5,11 +5,11 @@ Ends with the exit code of the command.
 
 import sys
 
-import opencode
+import libopencode
 
 command = " ".join(sys.argv[1:]) or "echo $((6 * 7))"
 
-with opencode.Client() as client, client.pty("sh", cols=100, rows=30) as pty:
+with libopencode.Client() as client, client.pty("sh", cols=100, rows=30) as pty:
     pty.write(f"{command}; exit\n")
     for text in pty:
         print(text, end="", flush=True)

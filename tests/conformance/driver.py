@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 
-import opencode
+import libopencode
 
 RAW = "--raw" in sys.argv
 
@@ -24,7 +24,7 @@ def prepare(client, line):
     for segment in name.split("."):
         found = getattr(function, segment, None)
         function = getattr(function, segment + "_") if found is None else found
-    named = {key: opencode.NULL if value is None else value for key, value in arguments.items()}
+    named = {key: libopencode.NULL if value is None else value for key, value in arguments.items()}
     return function, named | given
 
 
@@ -45,22 +45,22 @@ def show_error(error):
 
 
 def main():
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         for line in sys.stdin:
             function, given = prepare(client, line)
             try:
                 show(function(**given))
-            except opencode.OpencodeError as error:
+            except libopencode.OpencodeError as error:
                 show_error(error)
 
 
 async def main_async():
-    async with opencode.AsyncClient() as client:
+    async with libopencode.AsyncClient() as client:
         for line in sys.stdin:
             function, given = prepare(client, line)
             try:
                 show(await function(**given))
-            except opencode.OpencodeError as error:
+            except libopencode.OpencodeError as error:
                 show_error(error)
 
 

@@ -2,19 +2,19 @@ import os
 
 import pytest
 
-import opencode
+import libopencode
 
 
 @pytest.fixture
 def client():
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         yield client
 
 
 @pytest.fixture
 def doomed():
     """A client whose server goes away soon after the first prompt."""
-    with opencode.Client(os.environ["OPENCODE_DOOMED_URL"]) as client:
+    with libopencode.Client(os.environ["OPENCODE_DOOMED_URL"]) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 from serving import serving
 
-import opencode
+import libopencode
 
 # What is cancelled is over in milliseconds; a loaded machine may need longer to say so.
 SOON = 5.0
@@ -37,7 +37,7 @@ def silent():
 
 
 def test_nothing_is_given_to_a_pool_of_threads():
-    package = pathlib.Path(opencode.__file__).parent
+    package = pathlib.Path(libopencode.__file__).parent
     files = list(package.glob("*.py"))
     assert len(files) > 20
     for file in files:
@@ -84,7 +84,7 @@ def test_every_awaited_method_is_tried():
     tried = {name.partition(".")[0] for name in awaited(None)}
     methods = {
         name
-        for cls in (opencode.AsyncClient, opencode.AsyncRun)
+        for cls in (libopencode.AsyncClient, libopencode.AsyncRun)
         for name, function in vars(cls).items()
         if inspect.iscoroutinefunction(function) and not name.startswith("_")
     }
@@ -94,7 +94,7 @@ def test_every_awaited_method_is_tried():
 
 def test_every_method_is_cancelled_at_once_and_close_needs_no_pool(silent):
     async def main():
-        client = opencode.AsyncClient(silent)
+        client = libopencode.AsyncClient(silent)
         before = threading.active_count()
         waits = awaited(client)
         # More than the threads that any pool of the loop has.
@@ -121,7 +121,7 @@ def test_every_method_is_cancelled_at_once_and_close_needs_no_pool(silent):
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
 def test_what_is_cancelled_leaves_no_thread_behind(silent):
     program = f"""
-import asyncio, opencode, sys, time
+import asyncio, libopencode, sys, time
 sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
 import process
 from test_cancel import SOON, awaited
@@ -134,14 +134,14 @@ async def none_left(name):
         await asyncio.sleep(0.05)
 async def main():
     for name in awaited(None):
-        client = opencode.AsyncClient({silent!r})
+        client = libopencode.AsyncClient({silent!r})
         task = asyncio.ensure_future(awaited(client)[name]())
         await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.wait([task], timeout=SOON)
         await client.close()
         await none_left(name)
-    search = asyncio.ensure_future(opencode.discover_async(60))
+    search = asyncio.ensure_future(libopencode.discover_async(60))
     await asyncio.sleep(0.3)
     assert threads()
     search.cancel()
@@ -155,9 +155,9 @@ print("none")
 
 def test_a_program_ends_although_its_loop_is_left_with_requests(silent):
     program = f"""
-import asyncio, opencode
+import asyncio, libopencode
 async def main():
-    client = opencode.AsyncClient({silent!r})
+    client = libopencode.AsyncClient({silent!r})
     async def walk():
         async for _ in client.messages("ses_1"):
             pass
@@ -189,7 +189,7 @@ def test_no_page_is_lost_or_doubled_when_a_cancel_meets_its_coming():
     numbers = list(range(100))
 
     async def main(url):
-        async with opencode.AsyncClient(url) as client:
+        async with libopencode.AsyncClient(url) as client:
             cancelled = 0
             for delay in range(0, 24, 2):
                 pages = client.messages("ses_1", page=10)
@@ -220,7 +220,7 @@ def test_two_tasks_share_a_list_and_each_item_comes_once():
     numbers = list(range(100))
 
     async def main(url):
-        async with opencode.AsyncClient(url) as client:
+        async with libopencode.AsyncClient(url) as client:
             pages = client.messages("ses_1", page=7)
             seen = []
 
@@ -241,7 +241,7 @@ def test_two_tasks_share_a_list_and_each_item_comes_once():
 
 def test_a_terminal_that_nobody_waits_for_is_not_left_behind(client):
     async def main():
-        async with opencode.AsyncClient() as other:
+        async with libopencode.AsyncClient() as other:
             for delay in (0, 0.001, 0.003, 0.01, 0.02, 0.05):
                 task = asyncio.ensure_future(other.pty("cat", title="left behind"))
                 await asyncio.sleep(delay)
@@ -262,7 +262,7 @@ def test_a_terminal_that_nobody_waits_for_is_not_left_behind(client):
 
 def test_a_server_that_nobody_waits_for_ends():
     async def main():
-        task = asyncio.ensure_future(opencode.AsyncServer.start())
+        task = asyncio.ensure_future(libopencode.AsyncServer.start())
         await asyncio.sleep(0.3)
         began = time.monotonic()
         task.cancel()
@@ -275,8 +275,8 @@ def test_a_server_that_nobody_waits_for_ends():
 
 def test_one_client_serves_the_loops_of_several_threads():
     program = """
-import asyncio, opencode, threading
-client = opencode.AsyncClient()
+import asyncio, libopencode, threading
+client = libopencode.AsyncClient()
 ended = []
 def work():
     async def main():

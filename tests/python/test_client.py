@@ -8,7 +8,7 @@ import time
 import process
 import pytest
 
-import opencode
+import libopencode
 
 
 def test_operations_are_found_in_their_namespaces(client):
@@ -61,8 +61,8 @@ def test_a_session_that_was_read_is_sent_back_as_it_was(client):
 
 def test_none_is_nothing_and_NULL_is_null(client):
     assert client.session.create(title=None)["title"].startswith("New session")
-    with pytest.raises(opencode.BadRequestError):
-        client.session.create(title=opencode.NULL)
+    with pytest.raises(libopencode.BadRequestError):
+        client.session.create(title=libopencode.NULL)
 
 
 def test_calls_in_the_background(client):
@@ -71,13 +71,13 @@ def test_calls_in_the_background(client):
     assert call.poll() == "done"
     failing = client.start("session.get", {"sessionID": "ses_none"})
     assert failing.wait(10)
-    with pytest.raises(opencode.NotFoundError):
+    with pytest.raises(libopencode.NotFoundError):
         failing.result()
     endless = client.start("tui.control.next")
-    with pytest.raises(opencode.APITimeoutError):
+    with pytest.raises(libopencode.APITimeoutError):
         endless.result(0.05)
     endless.cancel()
-    with pytest.raises(opencode.CancelledError):
+    with pytest.raises(libopencode.CancelledError):
         endless.result(5)
 
 
@@ -85,27 +85,27 @@ def test_a_function_of_the_client_is_started_with_what_it_takes(client):
     session = client.start(client.session.create, title="started", timeout=60).result()
     assert client.start(client.session.get, session["id"]).result(60)["title"] == "started"
     failing = client.start(client.session.get, sessionID="ses_none")
-    with pytest.raises(opencode.NotFoundError):
+    with pytest.raises(libopencode.NotFoundError):
         failing.result(60)
-    with pytest.raises(opencode.APITimeoutError):
+    with pytest.raises(libopencode.APITimeoutError):
         client.start(client.tui.control.next, timeout=0.1).result(60)
     for mistake in (
-        lambda: client.start(opencode.Client().session.get, "ses_1"),
+        lambda: client.start(libopencode.Client().session.get, "ses_1"),
         lambda: client.start(print, "ses_1"),
         lambda: client.start(client.session.get, "ses_1", "more"),
     ):
-        with pytest.raises(opencode.InvalidArgumentError):
+        with pytest.raises(libopencode.InvalidArgumentError):
             mistake()
     with pytest.raises(TypeError):
         client.start("session.get", sessionID="ses_1")
 
     async def main():
-        async with opencode.AsyncClient() as other:
+        async with libopencode.AsyncClient() as other:
             endless = other.start(other.tui.control.next, timeout=60)
             assert not await endless.wait(0.05) and endless.poll() == "pending"
             endless.cancel()
             assert await endless.wait(60) and endless.poll() == "done"
-            with pytest.raises(opencode.CancelledError):
+            with pytest.raises(libopencode.CancelledError):
                 await endless
             made = await other.start(other.session.create, title="started", timeout=60)
             assert (await other.start(other.session.get, made["id"]))["title"] == "started"
@@ -120,14 +120,14 @@ def threads():
 
 def test_a_thousand_calls_share_a_few_threads_and_all_finish():
     before = len(threads())
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         calls = [client.start("global.health") for _ in range(1000)]
         most = len(threads())
         assert all(call.result(60)["healthy"] for call in calls)
         assert 0 < max(most, len(threads())) - before <= 8, threads()
 
     async def main():
-        async with opencode.AsyncClient() as other:
+        async with libopencode.AsyncClient() as other:
             every = asyncio.gather(*(other.global_.health() for _ in range(1000)))
             await asyncio.sleep(0)
             most = len(threads())
@@ -139,20 +139,20 @@ def test_a_thousand_calls_share_a_few_threads_and_all_finish():
 
 def test_an_answer_is_decoded_once(client, monkeypatch):
     decoded = []
-    wait = opencode.Call._wait
+    wait = libopencode.Call._wait
 
     def counted(call, timeout):
         if call._operation == "doc.get":
             decoded.append(call)
         return wait(call, timeout)
 
-    monkeypatch.setattr(opencode.Call, "_wait", counted)
+    monkeypatch.setattr(libopencode.Call, "_wait", counted)
     call = client.start("doc.get")
     assert call.wait(60) and call.wait(0) and call.result()
     assert len(decoded) == 1
 
     async def main():
-        async with opencode.AsyncClient() as other:
+        async with libopencode.AsyncClient() as other:
             await asyncio.gather(*(other.doc.get() for _ in range(10)))
 
     asyncio.run(main())
@@ -160,18 +160,18 @@ def test_an_answer_is_decoded_once(client, monkeypatch):
 
 
 def test_a_call_has_its_own_time_limit(client):
-    with pytest.raises(opencode.APITimeoutError) as caught:
+    with pytest.raises(libopencode.APITimeoutError) as caught:
         client.tui.control.next(timeout=0.1)
     assert isinstance(caught.value, TimeoutError)
 
 
 def test_a_closed_client_says_so():
-    client = opencode.Client()
+    client = libopencode.Client()
     client.close()
     client.close()
-    with pytest.raises(opencode.ClosedError):
+    with pytest.raises(libopencode.ClosedError):
         client.session.list()
-    with pytest.raises(opencode.ClosedError):
+    with pytest.raises(libopencode.ClosedError):
         client.run("x")
 
 
@@ -183,10 +183,10 @@ def test_settings_are_pickled(client):
 
 
 def test_errors_are_pickled(client):
-    with pytest.raises(opencode.NotFoundError) as caught:
+    with pytest.raises(libopencode.NotFoundError) as caught:
         client.session.get("ses_none")
     copy = pickle.loads(pickle.dumps(caught.value))
-    assert (type(copy), copy.status, str(copy)) == (opencode.NotFoundError, 404, str(caught.value))
+    assert (type(copy), copy.status, str(copy)) == (libopencode.NotFoundError, 404, str(caught.value))
 
 
 def test_other_threads_run_while_a_call_blocks(client):
@@ -201,7 +201,7 @@ def test_other_threads_run_while_a_call_blocks(client):
 
     thread = threading.Thread(target=tick)
     thread.start()
-    with pytest.raises(opencode.APITimeoutError):
+    with pytest.raises(libopencode.APITimeoutError):
         client.tui.control.next(timeout=0.5)
     stop.set()
     thread.join()
@@ -211,9 +211,9 @@ def test_other_threads_run_while_a_call_blocks(client):
 @pytest.mark.parametrize("blocking", ["client.tui.control.next(timeout=60)", "client.ask(slow)"])
 def test_ctrl_c_ends_a_wait(blocking):
     program = f"""
-import opencode, os, signal, threading
+import libopencode, os, signal, threading
 slow = 'slow @@[{{"text":"a b c d e f g h i j k l m n o p","delay_ms":4000}}]'
-client = opencode.Client()
+client = libopencode.Client()
 # A program in the background of a shell begins with SIGINT ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
@@ -230,8 +230,8 @@ except KeyboardInterrupt:
 
 def test_a_child_process_gets_its_own_connections(client):
     program = """
-import opencode, os
-client = opencode.Client()
+import libopencode, os
+client = libopencode.Client()
 first = client.session.create(title="parent")
 run = client.run("Say pong")
 pid = os.fork()
@@ -252,8 +252,8 @@ print("both")
 
 def test_the_interpreter_may_end_with_everything_open():
     program = """
-import opencode, threading
-client = opencode.Client()
+import libopencode, threading
+client = libopencode.Client()
 run = client.run("Say pong")
 call = client.start("tui.control.next")
 threading.Thread(target=lambda: client.call("tui.control.next"), daemon=True).start()
@@ -266,7 +266,7 @@ print("end")
 
 
 def test_no_dependency_and_nothing_heavy_is_imported():
-    program = "import opencode, sys; print(' '.join(sys.modules))"
+    program = "import libopencode, sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     modules = done.stdout.split()
     heavy = {"asyncio", "typing", "json", "ssl", "socket", "http", "inspect", "dataclasses"}

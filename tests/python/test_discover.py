@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-import opencode
+import libopencode
 
 
 def python(code: str, **environment: str) -> str:
@@ -24,7 +24,7 @@ def python(code: str, **environment: str) -> str:
     return done.stdout
 
 
-FIND = "import json, opencode; print(json.dumps([one.to_dict() for one in opencode.discover(4)]))"
+FIND = "import json, libopencode; print(json.dumps([one.to_dict() for one in libopencode.discover(4)]))"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def second():
 
 
 def test_the_server_of_the_environment_is_found():
-    found = [one for one in opencode.discover(4) if one.source == "environment"]
+    found = [one for one in libopencode.discover(4) if one.source == "environment"]
     assert len(found) == 1
     assert found[0].url == os.environ["OPENCODE_BASE_URL"]
     assert (found[0].version, found[0].dialect, found[0].needs_password) == ("1.18.33", "1.x", True)
@@ -83,7 +83,7 @@ def test_a_port_that_hangs_costs_no_more_than_the_time():
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         code = (
-            "import opencode, time; began = time.monotonic(); found = opencode.discover(2); "
+            "import libopencode, time; began = time.monotonic(); found = libopencode.discover(2); "
             "print(time.monotonic() - began, [one.url for one in found])"
         )
         taken, found = python(code, OPENCODE_BASE_URL=url).split(" ", 1)
@@ -97,23 +97,23 @@ def test_a_doctor_says_what_works(client):
     assert names == ["server", "password", "version", "directory", "model", "ripgrep", "events", "clock"]
     assert found.ok and str(found).count("\n") == len(names) - 1
     assert {check.status for check in found.checks} <= {"ok", "warn"}
-    dead = opencode.Client("http://127.0.0.1:9").doctor()
+    dead = libopencode.Client("http://127.0.0.1:9").doctor()
     assert not dead.ok and "opencode serve" in dead.checks[0].advice
 
     async def use():
-        async with opencode.AsyncClient() as other:
+        async with libopencode.AsyncClient() as other:
             return await other.doctor()
 
     assert asyncio.run(use()).ok
 
 
 def test_the_command_line():
-    text = python("-m opencode doctor")
+    text = python("-m libopencode doctor")
     assert text.startswith("ok   server") and "1.18.33 (1.x)" in text
     assert os.environ["OPENCODE_SERVER_PASSWORD"] not in text
-    assert os.environ["OPENCODE_BASE_URL"] in python("-m opencode discover")
+    assert os.environ["OPENCODE_BASE_URL"] in python("-m libopencode discover")
     done = subprocess.run(
-        [sys.executable, "-m", "opencode", "doctor", "http://127.0.0.1:9"], capture_output=True, text=True
+        [sys.executable, "-m", "libopencode", "doctor", "http://127.0.0.1:9"], capture_output=True, text=True
     )
     assert done.returncode == 1 and done.stdout.startswith("fail server")
 
@@ -122,8 +122,8 @@ def test_a_doctor_does_not_wait_for_a_server_that_hangs():
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         # Five seconds are its own limit; a loaded machine may need more to get a turn.
-        assert opencode.Client(url).doctor().elapsed_ms < 3 * 5000
+        assert libopencode.Client(url).doctor().elapsed_ms < 3 * 5000
         done = subprocess.run(
-            [sys.executable, "-m", "opencode", "doctor", url], capture_output=True, text=True, timeout=120
+            [sys.executable, "-m", "libopencode", "doctor", url], capture_output=True, text=True, timeout=120
         )
     assert done.returncode == 1 and "does not answer" in done.stdout

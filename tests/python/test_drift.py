@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-import opencode
+import libopencode
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def server():
 def test_the_pinned_server_has_just_what_the_package_knows(client):
     drift = client.drift()
     assert not drift, (drift.new, drift.gone, drift.changed)
-    assert repr(drift) == "<opencode.Drift 0 new, 0 gone, 0 changed>"
+    assert repr(drift) == "<libopencode.Drift 0 new, 0 gone, 0 changed>"
 
 
 def test_another_description_drifts(client, server):
@@ -51,14 +51,14 @@ def test_another_description_drifts(client, server):
     document["paths"]["/shine"] = shine
     del document["paths"]["/path"]
     server.answers = [(200, document), (200, document)]
-    with opencode.Client(server.url) as other:
+    with libopencode.Client(server.url) as other:
         drift = other.drift()
     assert drift
     assert drift.new == [{"operation": "session.shine", "method": "POST", "path": "/shine"}]
     assert [gone["operation"] for gone in drift.gone] == ["path.get"]
 
     async def same():
-        async with opencode.AsyncClient(server.url) as other:
+        async with libopencode.AsyncClient(server.url) as other:
             return await other.drift()
 
     assert asyncio.run(same()).new == drift.new
@@ -68,12 +68,12 @@ def test_a_request_that_is_no_operation(client):
     assert client.request("GET", "/global/health")["healthy"] is True
     made = client.request("POST", "/session", query={"directory": "/"}, body={"title": "by hand"})
     assert (made["title"], made["directory"]) == ("by hand", "/")
-    with pytest.raises(opencode.NotFoundError, match="GET /session/ses_none: 404"):
+    with pytest.raises(libopencode.NotFoundError, match="GET /session/ses_none: 404"):
         client.request("GET", "/session/ses_none")
 
     async def same():
-        async with opencode.AsyncClient() as client:
-            with pytest.raises(opencode.NotFoundError, match="GET /session/ses_none: 404"):
+        async with libopencode.AsyncClient() as client:
+            with pytest.raises(libopencode.NotFoundError, match="GET /session/ses_none: 404"):
                 await client.request("GET", "/session/ses_none")
             return await client.request("POST", "/session", body={"title": "by hand"})
 
@@ -81,28 +81,28 @@ def test_a_request_that_is_no_operation(client):
 
 
 def test_reads_are_repeated_as_often_as_the_client_or_the_call_says(server):
-    with opencode.Client(server.url, max_retries=2) as client:
+    with libopencode.Client(server.url, max_retries=2) as client:
         server.answers = [(503, {}), (429, {}), (200, [])]
         assert client.session.list() == []
         assert server.seen == 3
         server.answers = [(503, {})]
-        with pytest.raises(opencode.InternalServerError):
+        with pytest.raises(libopencode.InternalServerError):
             client.session.list(max_retries=0)
         assert server.seen == 4
         server.answers = [(503, {})] * 4
-        with pytest.raises(opencode.InternalServerError):
+        with pytest.raises(libopencode.InternalServerError):
             client.call("session.list", max_retries=3)
         assert server.seen == 8
 
 
 def test_what_changes_something_is_never_repeated(server):
-    with opencode.Client(server.url, max_retries=9) as client:
+    with libopencode.Client(server.url, max_retries=9) as client:
         server.answers = [(503, {})]
-        with pytest.raises(opencode.InternalServerError):
+        with pytest.raises(libopencode.InternalServerError):
             client.session.create(title="x", max_retries=9)
         assert server.seen == 1
 
 
 def test_a_stream_is_no_call(client):
-    with pytest.raises(opencode.InvalidArgumentError, match="stream of events"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="stream of events"):
         client.call("event.subscribe")

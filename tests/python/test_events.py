@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-import opencode
+import libopencode
 
 
 def connected(stream):
@@ -26,7 +26,7 @@ def test_a_stream_tells_what_happens(client):
         assert info["title"] == "seen by python"
         assert event.directory == info["directory"]
         assert event.id.startswith("evt_")
-    with pytest.raises(opencode.ClosedError):
+    with pytest.raises(libopencode.ClosedError):
         stream.next(0)
     assert list(stream) == []
 
@@ -71,11 +71,11 @@ def test_closing_wakes_a_thread_that_waits(client):
 
 
 def test_a_server_that_is_away_is_a_gap_and_a_wrong_password_an_error():
-    with opencode.Client("http://127.0.0.1:9") as client:
+    with libopencode.Client("http://127.0.0.1:9") as client:
         gap = client.events().next(60)
         assert gap.type == "stream.gap" and gap.properties["kind"] == "connection"
-    with opencode.Client(password="wrong") as client:
-        with pytest.raises(opencode.AuthenticationError):
+    with libopencode.Client(password="wrong") as client:
+        with pytest.raises(libopencode.AuthenticationError):
             list(client.events())
 
 
@@ -88,7 +88,7 @@ def test_wrong_options_of_a_stream(client):
 
 def test_asyncio_iterates_and_ends_on_close():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             stream = client.events()
             assert (await stream.next(60)).type == "stream.connected"
             await client.session.create(title="async")
@@ -122,7 +122,7 @@ def test_asyncio_iterates_and_ends_on_close():
 
 def test_asyncio_is_not_kept_busy_by_a_stream_that_nobody_reads():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             unread = client.events(scope="global")
             looks = 0
             look = client._waker.look
@@ -144,8 +144,8 @@ def test_asyncio_is_not_kept_busy_by_a_stream_that_nobody_reads():
 
 def test_ctrl_c_ends_the_waiting_for_an_event():
     program = """
-import opencode, os, signal, threading
-stream = opencode.Client().events(directory="/nonexistent-and-silent")
+import libopencode, os, signal, threading
+stream = libopencode.Client().events(directory="/nonexistent-and-silent")
 threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     for event in stream: pass
@@ -161,15 +161,15 @@ except KeyboardInterrupt:
 
 def test_a_stream_and_a_fork_and_an_end_with_everything_open():
     program = """
-import opencode, os, threading
-client = opencode.Client()
+import libopencode, os, threading
+client = libopencode.Client()
 stream = client.events()
 assert stream.next(60).type == "stream.connected"
 pid = os.fork()
 if pid == 0:
     try:
         stream.next()
-    except opencode.ClosedError:
+    except libopencode.ClosedError:
         pass
     mine = client.events()
     ok = mine.next(60).type == "stream.connected"

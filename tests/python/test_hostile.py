@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 import pytest
 from conftest import scripted
 
-import opencode
+import libopencode
 
 
 class Silent:
@@ -89,18 +89,18 @@ def test_cycles_and_depth_are_refused(client):
 
 
 def test_null_is_null_everywhere_and_there_is_one(client):
-    assert copy.deepcopy({"a": opencode.NULL})["a"] is opencode.NULL
-    assert pickle.loads(pickle.dumps(opencode.NULL)) is opencode.NULL
-    made = client.session.create(metadata={"a": opencode.NULL, "b": [opencode.NULL]})
+    assert copy.deepcopy({"a": libopencode.NULL})["a"] is libopencode.NULL
+    assert pickle.loads(pickle.dumps(libopencode.NULL)) is libopencode.NULL
+    made = client.session.create(metadata={"a": libopencode.NULL, "b": [libopencode.NULL]})
     assert made["metadata"] == {"a": None, "b": [None]}
-    with pytest.raises(opencode.BadRequestError):
-        client.call("session.create", {"title": opencode.NULL})
+    with pytest.raises(libopencode.BadRequestError):
+        client.call("session.create", {"title": libopencode.NULL})
 
 
 @pytest.mark.parametrize("prompt", [None, 5, b"text", {"type": "text", "text": "x"}, object()])
 def test_a_prompt_is_a_text_or_a_list(client, prompt):
     for send in (client.run, client.ask):
-        with pytest.raises(opencode.InvalidArgumentError, match="must be a text or a list of texts and parts, not"):
+        with pytest.raises(libopencode.InvalidArgumentError, match="must be a text or a list of texts and parts, not"):
             send(prompt)
 
 
@@ -131,7 +131,7 @@ def test_namespaces_can_be_copied_and_asked_for_anything(client):
 
 
 def test_python_itself_says_which_name_was_meant():
-    program = "import opencode; opencode.Client().{}"
+    program = "import libopencode; libopencode.Client().{}"
     for wrong, right in (("sesion", "session"), ("session.updat", "update")):
         done = subprocess.run(
             [sys.executable, "-c", program.format(wrong)], capture_output=True, text=True, timeout=60
@@ -140,25 +140,25 @@ def test_python_itself_says_which_name_was_meant():
 
 
 def test_what_was_started_outlives_its_client():
-    assert opencode.Client().run("Say pong").result(60).text
-    call = opencode.Client().start("doc.get")
+    assert libopencode.Client().run("Say pong").result(60).text
+    call = libopencode.Client().start("doc.get")
     gc.collect()
     assert call.result(60)
-    assert next(opencode.Client().sessions())["id"]
-    stream = opencode.Client().events()
+    assert next(libopencode.Client().sessions())["id"]
+    stream = libopencode.Client().events()
     gc.collect()
     assert stream.next(60).type == "stream.connected"
 
 
 def test_cycles_with_everything_in_them_are_collected():
     for _ in range(20):
-        client = opencode.Client()
+        client = libopencode.Client()
         holder = {"client": client, "run": client.run("Say pong"), "stream": client.events()}
         holder["self"] = holder
         client.session.holder = holder
         del client, holder
     gc.collect()
-    assert not [o for o in gc.get_objects() if type(o) is opencode.Run]
+    assert not [o for o in gc.get_objects() if type(o) is libopencode.Run]
 
 
 def test_an_iteration_may_be_left_early(client):
@@ -196,9 +196,9 @@ def test_an_iteration_may_be_left_early(client):
 def test_ctrl_c_ends_every_wait(blocking):
     with Silent() as silent:
         program = f"""
-import opencode, os, signal, threading
+import libopencode, os, signal, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)
-client = opencode.Client({silent.url!r}, timeout=600)
+client = libopencode.Client({silent.url!r}, timeout=600)
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     {blocking}
@@ -216,7 +216,7 @@ def test_closing_ends_the_waiting_for_a_request(client):
     def wait():
         try:
             control.next()
-        except opencode.CancelledError as error:
+        except libopencode.CancelledError as error:
             ended.append(error)
 
     threads = [threading.Thread(target=wait) for _ in range(2)]
@@ -231,7 +231,7 @@ def test_closing_ends_the_waiting_for_a_request(client):
 
 
 def test_errors_of_all_kinds_are_pickled_and_copied():
-    for cls in opencode.BY_KIND.values():
+    for cls in libopencode.BY_KIND.values():
         error = cls("what: why", status=404, code="X", operation="a.b", body="{}", retryable=True, sent=True)
         for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
             assert type(twin) is cls and str(twin) == "what: why" and vars(twin) == vars(error)
@@ -248,14 +248,14 @@ def test_replies_and_updates_are_pickled_and_handles_are_not(client):
 
 def test_nothing_shows_a_secret():
     secret = "hunter2-very-secret"
-    client = opencode.Client(f"http://me:{secret}@127.0.0.1:9", headers={"authorization": secret})
+    client = libopencode.Client(f"http://me:{secret}@127.0.0.1:9", headers={"authorization": secret})
     shown = [repr(client), str(client), client.base_url, repr(client.session), repr(client.session.list)]
     for work in (client.session.list, lambda: client.ask("x", server_timeout=0.1)):
-        with pytest.raises(opencode.OpencodeError) as caught:
+        with pytest.raises(libopencode.OpencodeError) as caught:
             work()
         shown += [str(caught.value), repr(caught.value), repr(vars(caught.value))]
-    with pytest.raises(opencode.OpencodeError) as caught:
-        opencode.Client(f"http://me:{secret}@[broken")
+    with pytest.raises(libopencode.OpencodeError) as caught:
+        libopencode.Client(f"http://me:{secret}@[broken")
     shown += [str(caught.value), repr(caught.value)]
     assert not [text for text in shown if secret in text]
     client.close()
@@ -263,8 +263,8 @@ def test_nothing_shows_a_secret():
 
 def test_a_forked_child_leaves_the_descriptor_of_its_parent_alone():
     program = """
-import opencode, os, select
-client = opencode.Client()
+import libopencode, os, select
+client = libopencode.Client()
 fd = client.fileno()
 pid = os.fork()
 if pid == 0:
@@ -287,17 +287,17 @@ except ImportError:
     import _xxsubinterpreters as interpreters
 code = '''
 try:
-    import opencode
+    import libopencode
 except ImportError as error:
     print("refused:", error)
 else:
     print("imported")
 '''
-import opencode
+import libopencode
 interpreters.run_string(interpreters.create(), code)
 try:
-    opencode.Client("http://127.0.0.1:9", max_retries=0).session.list()
-except opencode.APIConnectionError:
+    libopencode.Client("http://127.0.0.1:9", max_retries=0).session.list()
+except libopencode.APIConnectionError:
     print("still whole")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
@@ -311,12 +311,12 @@ def test_help_tells_the_arguments_of_an_operation(client):
     assert "session.update(sessionID: str, *, " in text and "title: str = ..." in text
     assert "directory: str = ..." in text and "timeout: float = ..." in text
     assert "Literal['once', " in client.permission.reply.__doc__
-    assert opencode.AsyncClient().session.update.__doc__ == text
+    assert libopencode.AsyncClient().session.update.__doc__ == text
 
 
 def test_a_page_is_not_lost_when_nobody_waits_for_it():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             session = (await client.session.create())["id"]
             for number in range(3):
                 part = {"type": "text", "text": str(number)}
@@ -348,8 +348,8 @@ def test_asyncio_says_in_the_same_words_that_the_time_is_up():
     slow = scripted("slow", '[{"text":"a b c d","delay_ms":500}]')
 
     async def main():
-        async with opencode.AsyncClient() as client:
-            with pytest.raises(opencode.APITimeoutError, match="not finished within 0.2 s"):
+        async with libopencode.AsyncClient() as client:
+            with pytest.raises(libopencode.APITimeoutError, match="not finished within 0.2 s"):
                 await client.ask(slow, timeout=0.2)
 
     asyncio.run(main())
@@ -357,7 +357,7 @@ def test_asyncio_says_in_the_same_words_that_the_time_is_up():
 
 def test_asyncio_reads_an_answer_once():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             call = client.start("global.health")
             await call
             read = 0
@@ -381,9 +381,9 @@ def test_asyncio_reads_an_answer_once():
 
 def test_a_loop_ends_although_a_prompt_cannot_be_sent():
     program = """
-import asyncio, opencode, socket, threading
+import asyncio, libopencode, socket, threading
 listener = socket.create_server(("127.0.0.1", 0))
-client = opencode.AsyncClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
+client = libopencode.AsyncClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
 async def main():
     run = client.run("x", server_timeout=600)
     try:
@@ -399,10 +399,10 @@ print("ended")
 
 def test_asyncio_takes_the_next_request_after_a_failure():
     async def main():
-        async with opencode.AsyncClient("http://127.0.0.1:9", max_retries=0) as client:
+        async with libopencode.AsyncClient("http://127.0.0.1:9", max_retries=0) as client:
             control = client.tui_control()
             for _ in range(2):
-                with pytest.raises(opencode.APIConnectionError):
+                with pytest.raises(libopencode.APIConnectionError):
                     await control.next(10)
                 assert control._question is None
 
@@ -412,7 +412,7 @@ def test_asyncio_takes_the_next_request_after_a_failure():
 def test_cancelling_ends_the_request():
     async def main():
         with Silent() as silent:
-            async with opencode.AsyncClient(silent.url) as client:
+            async with libopencode.AsyncClient(silent.url) as client:
                 tasks = [asyncio.ensure_future(client.call("global.health")) for _ in range(30)]
                 await asyncio.sleep(0.2)
                 for task in tasks:
@@ -425,7 +425,7 @@ def test_cancelling_ends_the_request():
 
 
 def test_a_client_serves_one_loop_after_the_other():
-    client = opencode.AsyncClient()
+    client = libopencode.AsyncClient()
     for _ in range(3):
         assert asyncio.run(client.ask("Say pong")).text
     asyncio.run(client.close())
@@ -433,21 +433,21 @@ def test_a_client_serves_one_loop_after_the_other():
 
 def test_every_public_name_is_documented():
     missing = []
-    for name in opencode.__all__:
-        thing = getattr(opencode, name)
+    for name in libopencode.__all__:
+        thing = getattr(libopencode, name)
         if isinstance(thing, type):
             if not thing.__doc__:
                 missing.append(name)
             for attribute in dir(thing):
                 value = getattr(thing, attribute)
                 module = getattr(value, "__module__", None) or ""
-                is_ours = module.startswith("opencode") or isinstance(value, property)
+                is_ours = module.startswith("libopencode") or isinstance(value, property)
                 if not attribute.startswith("_") and is_ours and not value.__doc__:
                     missing.append(f"{name}.{attribute}")
         elif callable(thing) and not thing.__doc__:
             missing.append(name)
-    client = opencode.Client()
-    for path in opencode._native.OPERATIONS:
+    client = libopencode.Client()
+    for path in libopencode._native.OPERATIONS:
         operation = client
         for attribute in path.split("."):
             operation = getattr(operation, attribute)
@@ -458,11 +458,11 @@ def test_every_public_name_is_documented():
 
 def test_a_log_to_a_closed_stderr_ends_nothing():
     program = """if True:
-        import os, opencode, sys
+        import os, libopencode, sys
         r, w = os.pipe()
         os.close(r)
         os.dup2(w, 2)
-        with opencode.Client() as client:
+        with libopencode.Client() as client:
             print(client.ask("hello").text, flush=True)
     """
     environment = os.environ | {"OPENCODE_LOG": "debug"}
@@ -476,7 +476,7 @@ def test_a_log_to_a_closed_stderr_ends_nothing():
 def test_forked_children_choose_different_ids():
     # The mark of a new session is the id that a request shows first.
     program = """if True:
-        import os, re, signal, socket, time, opencode
+        import os, re, signal, socket, time, libopencode
         listener = socket.create_server(("127.0.0.1", 0))
         address = "http://127.0.0.1:%d" % listener.getsockname()[1]
         def mark():
@@ -486,13 +486,13 @@ def test_forked_children_choose_different_ids():
                 said += connection.recv(4096)
                 found = re.search(rb"run_([0-9a-zA-Z]{26})", said)
             return found[1].decode()
-        client = opencode.Client(address, events=False)
+        client = libopencode.Client(address, events=False)
         client.run("made before the fork")
         mark()
         for _ in range(4):
             child = os.fork()
             if child == 0:
-                opencode.Client(address, events=False).run("x")
+                libopencode.Client(address, events=False).run("x")
                 time.sleep(60)
                 os._exit(0)
             print(mark()[12:], flush=True)
@@ -510,7 +510,7 @@ def test_forked_children_choose_different_ids():
 
 def test_close_ends_what_blocks_in_other_threads():
     with Silent() as server:
-        client = opencode.Client(server.url)
+        client = libopencode.Client(server.url)
         ended = {}
         waits = {
             "call": lambda: client.session.list(),
@@ -526,7 +526,7 @@ def test_close_ends_what_blocks_in_other_threads():
         def wait(name):
             try:
                 waits[name]()
-            except opencode.OpencodeError as error:
+            except libopencode.OpencodeError as error:
                 ended[name] = error.kind
 
         threads = [threading.Thread(target=wait, args=[name], daemon=True) for name in waits]

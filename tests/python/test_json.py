@@ -8,14 +8,14 @@ import threading
 import pytest
 from serving import serving
 
-import opencode
+import libopencode
 
 
 @pytest.fixture
 def echo():
     """A client whose server gives back what it gets, as JSON."""
     with serving(lambda method, path, body: ("application/json", body)) as url:
-        with opencode.Client(url) as client:
+        with libopencode.Client(url) as client:
             client.said = lambda value: client.request("POST", "/x", body=value)
             yield client
 
@@ -25,7 +25,7 @@ def say():
     """A function that gives what the client makes of the bytes of an answer."""
     said = [b""]
     with serving(lambda *_: ("application/json", said[0])) as url:
-        with opencode.Client(url, max_retries=0) as client:
+        with libopencode.Client(url, max_retries=0) as client:
 
             def say(text):
                 said[0] = text if isinstance(text, bytes) else text.encode()
@@ -72,14 +72,14 @@ def test_a_thousand_levels_are_read_and_sent(echo, say):
 
 def test_more_levels_are_one_clear_error(echo, say):
     for levels in (1001, 5000, 200_000):
-        with pytest.raises(opencode.APIResponseValidationError, match="levels deep") as caught:
+        with pytest.raises(libopencode.APIResponseValidationError, match="levels deep") as caught:
             say("[" * levels + "1" + "]" * levels)
         assert caught.value.kind == "decode" and "\n" not in str(caught.value)
-    with pytest.raises(opencode.InvalidArgumentError, match="nested too deeply"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="nested too deeply"):
         echo.said(nested(1001))
     loop = []
     loop.append(loop)
-    with pytest.raises(opencode.InvalidArgumentError, match="contains itself"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="contains itself"):
         echo.said(loop)
 
 
@@ -105,7 +105,7 @@ def test_values_are_those_of_the_json_module(say):
         "1 2", "'a'", '{"a" 1}', b'"\xff"', b"\xff", '"\\', '["\\"]',
     ]  # fmt: skip
     for text in texts[1:]:
-        with pytest.raises(opencode.APIResponseValidationError):
+        with pytest.raises(libopencode.APIResponseValidationError):
             say(text)
     assert say("") is None
     assert math.isinf(say("1e999"))
@@ -131,5 +131,5 @@ def test_any_value_is_read_as_it_was_written(echo):
 
 
 def test_a_number_that_python_refuses_is_an_error_of_ours(say):
-    with pytest.raises(opencode.APIResponseValidationError, match="5000 digits"):
+    with pytest.raises(libopencode.APIResponseValidationError, match="5000 digits"):
         say("[" + "1" * 5000 + "]")

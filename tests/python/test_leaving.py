@@ -4,18 +4,19 @@ import asyncio
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
-import opencode
+import libopencode
 
 ENDS = {
-    "the last line of a program": "opencode.Client().run({prompt!r}, title={title!r})",
-    "a client and a run that stay": "c = opencode.Client(); run = c.run({prompt!r}, title={title!r})",
-    "a run whose client is gone": "run = opencode.Client().run({prompt!r}, title={title!r})",
-    "a block": "exec(\"with opencode.Client() as c: c.run({prompt!r}, title={title!r})\")",
-    "a session": "c = opencode.Client(); s = c.session.create(title={title!r})['id']; c.run({prompt!r}, session=s)",
-    "an exit": "c = opencode.Client(); c.run({prompt!r}, title={title!r}); raise SystemExit",
+    "the last line of a program": "libopencode.Client().run({prompt!r}, title={title!r})",
+    "a client and a run that stay": "c = libopencode.Client(); run = c.run({prompt!r}, title={title!r})",
+    "a run whose client is gone": "run = libopencode.Client().run({prompt!r}, title={title!r})",
+    "a block": "exec(\"with libopencode.Client() as c: c.run({prompt!r}, title={title!r})\")",
+    "a session": "c = libopencode.Client(); s = c.session.create(title={title!r})['id']; c.run({prompt!r}, session=s)",
+    "an exit": "c = libopencode.Client(); c.run({prompt!r}, title={title!r}); raise SystemExit",
 }
 
 
@@ -25,7 +26,7 @@ def test_a_run_that_is_left_is_sent(client, way):
     # A machine that has much to do may need longer than the second that there is; then it is told.
     for n in range(5):
         title = f"left: {way} {n}"
-        program = "import opencode; " + ENDS[way].format(prompt="hello", title=title)
+        program = "import libopencode; " + ENDS[way].format(prompt="hello", title=title)
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0
         if "1 prompt was not sent" not in done.stderr:
@@ -40,25 +41,56 @@ def test_a_run_that_is_left_is_sent(client, way):
 
 def test_what_is_lost_is_a_warning():
     nobody = "http://127.0.0.1:9"
-    client = opencode.Client(nobody)
+    client = libopencode.Client(nobody)
     run = client.run("x")
     with pytest.warns(RuntimeWarning, match="1 prompt was not sent") as told:
         client.close()
     assert told[0].filename == __file__
-    assert isinstance(run.error, opencode.ClosedError) and not run.error.sent
+    assert isinstance(run.error, libopencode.ClosedError) and not run.error.sent
     client.close()
 
-    with pytest.warns(RuntimeWarning, match="1 prompt was not sent"):
-        # Nobody holds it, and it is closed with its last handle.
-        opencode.Client(nobody).run("x")
-
     async def main():
-        async with opencode.AsyncClient(nobody) as client:
+        async with libopencode.AsyncClient(nobody) as client:
             client.run("x")
 
     with pytest.warns(RuntimeWarning, match="1 prompt was not sent"):
         asyncio.run(main())
 
-    program = f"import opencode; c = opencode.Client({nobody!r}); run = c.run('x')"
+
+def test_a_drop_waits_for_nothing_and_its_loss_is_told_later():
+    nobody = "http://127.0.0.1:9"
+    with warnings.catch_warnings(record=True):
+        times = []
+        for _ in range(5):
+            client = libopencode.Client(nobody)
+            client.run("x")
+            began = time.perf_counter()
+            del client
+            times.append(time.perf_counter() - began)
+    # A close would wait a second for the prompt.
+    assert min(times) < 0.2, times
+
+    until = time.monotonic() + 60
+    with pytest.warns(RuntimeWarning, match="1 prompt was not sent") as told:
+        # Whoever makes the next client is told.
+        while not told.list:
+            assert time.monotonic() < until, "it was never told"
+            libopencode.Client(nobody)
+            time.sleep(0.05)
+    assert told[0].filename == __file__
+
+
+AT_EXIT = {
+    "a client that stays": "c = libopencode.Client({nobody!r}); run = c.run('x')",
+    "a run that stays": "run = libopencode.Client({nobody!r}).run('x')",
+    "nothing that stays": "libopencode.Client({nobody!r}).run('x')",
+    "a function": "def f():\n    c = libopencode.Client({nobody!r}); c.run('x')\nf()",
+}
+
+
+@pytest.mark.parametrize("way", AT_EXIT)
+def test_a_loss_at_the_end_of_a_program_is_one_warning(way):
+    program = "import libopencode\n" + AT_EXIT[way].format(nobody="http://127.0.0.1:9")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "1 prompt was not sent before the program ended" in done.stderr
+    assert done.returncode == 0
+    assert done.stderr.count("RuntimeWarning:") == 1 and done.stderr.count("1 prompt was not sent") == 1, done.stderr

@@ -3,29 +3,29 @@ import os
 import subprocess
 import sys
 
-import opencode
+import libopencode
 
 
 def test_messages_go_to_the_logger(caplog):
-    with caplog.at_level(logging.DEBUG, logger="opencode"), opencode.Client() as client:
+    with caplog.at_level(logging.DEBUG, logger="libopencode"), libopencode.Client() as client:
         client.global_.health()
         assert client.ask("Say pong").text
-    ours = [record for record in caplog.records if record.name == "opencode"]
+    ours = [record for record in caplog.records if record.name == "libopencode"]
     assert any("GET /global/health" in record.message for record in ours)
     assert any(r.levelname == "INFO" and "done in" in r.message for r in ours)
     assert all(abs(record.created - ours[0].created) < 600 for record in ours)
 
 
 def test_levels_are_kept(caplog):
-    with caplog.at_level(logging.WARNING, logger="opencode"), opencode.Client() as client:
+    with caplog.at_level(logging.WARNING, logger="libopencode"), libopencode.Client() as client:
         client.global_.health()
-        assert not [record for record in caplog.records if record.name == "opencode"]
+        assert not [record for record in caplog.records if record.name == "libopencode"]
 
 
 def test_nothing_is_printed_unless_it_is_asked_for():
     program = """
-import opencode, logging
-with opencode.Client("http://127.0.0.1:9") as client:
+import libopencode, logging
+with libopencode.Client("http://127.0.0.1:9") as client:
     client.events().next(30)
 """
     env = {name: value for name, value in os.environ.items() if name != "OPENCODE_LOG"}
@@ -41,9 +41,9 @@ with opencode.Client("http://127.0.0.1:9") as client:
 
 
 def test_secrets_are_not_logged(caplog):
-    with caplog.at_level(logging.DEBUG, logger="opencode"):
+    with caplog.at_level(logging.DEBUG, logger="libopencode"):
         secret = "hunter2-very-secret"
-        with opencode.Client(password=secret, headers={"x-key": secret}) as client:
+        with libopencode.Client(password=secret, headers={"x-key": secret}) as client:
             for call in (
                 lambda: client.session.list(),
                 lambda: client.ask("x"),
@@ -52,7 +52,7 @@ def test_secrets_are_not_logged(caplog):
             ):
                 try:
                     call()
-                except opencode.OpencodeError as error:
+                except libopencode.OpencodeError as error:
                     assert secret not in str(error) and secret not in repr(error)
     assert "session" in caplog.text
     assert secret not in caplog.text
@@ -61,11 +61,11 @@ def test_secrets_are_not_logged(caplog):
 
 def test_secrets_are_not_printed():
     program = """
-import opencode
-with opencode.Client(password="hunter2-very-secret") as client:
+import libopencode
+with libopencode.Client(password="hunter2-very-secret") as client:
     try:
         client.request("GET", "/path", query={"auth_token": "hunter2-very-secret"})
-    except opencode.AuthenticationError:
+    except libopencode.AuthenticationError:
         pass
 """
     done = subprocess.run(
@@ -80,9 +80,9 @@ with opencode.Client(password="hunter2-very-secret") as client:
 
 def test_a_program_may_end_while_messages_come():
     program = """
-import logging, opencode, threading
+import logging, libopencode, threading
 logging.basicConfig(level=logging.DEBUG)
-client = opencode.Client()
+client = libopencode.Client()
 stream = client.events()
 run = client.run("Say pong")
 threading.Thread(target=lambda: list(stream), daemon=True).start()

@@ -3,7 +3,7 @@
 import pytest
 from conftest import scripted
 
-import opencode
+import libopencode
 
 
 def one_line(error):
@@ -12,43 +12,43 @@ def one_line(error):
 
 
 def test_no_server():
-    with opencode.Client("http://127.0.0.1:9") as client:
-        with pytest.raises(opencode.APIConnectionError, match="opencode serve") as caught:
+    with libopencode.Client("http://127.0.0.1:9") as client:
+        with pytest.raises(libopencode.APIConnectionError, match="opencode serve") as caught:
             client.session.list()
         assert isinstance(caught.value, ConnectionError)
         assert caught.value.retryable and not caught.value.sent
-        with pytest.raises(opencode.APIConnectionError, match="no server listens"):
+        with pytest.raises(libopencode.APIConnectionError, match="no server listens"):
             client.ask("x", server_timeout=0.3)
 
 
 def test_wrong_password():
-    with opencode.Client(password="wrong") as client:
-        with pytest.raises(opencode.AuthenticationError, match="OPENCODE_SERVER_PASSWORD") as caught:
+    with libopencode.Client(password="wrong") as client:
+        with pytest.raises(libopencode.AuthenticationError, match="OPENCODE_SERVER_PASSWORD") as caught:
             client.session.list()
         assert caught.value.status == 401
         assert "wrong" not in repr(client)
-        with pytest.raises(opencode.AuthenticationError):
+        with pytest.raises(libopencode.AuthenticationError):
             client.ask("x")
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://", "http://user:secret@", "not a url"])
 def test_wrong_address(url):
     with pytest.raises(ValueError, match="base_url") as caught:
-        opencode.Client(url)
+        libopencode.Client(url)
     assert "secret" not in one_line(caught.value)
 
 
 def test_unknown_session(client):
-    with pytest.raises(opencode.NotFoundError, match="Session not found: ses_none") as caught:
+    with pytest.raises(libopencode.NotFoundError, match="Session not found: ses_none") as caught:
         client.session.get("ses_none")
     assert caught.value.operation == "session.get"
     assert caught.value.code == "NotFoundError"
-    with pytest.raises(opencode.NotFoundError, match="ses_none"):
+    with pytest.raises(libopencode.NotFoundError, match="ses_none"):
         client.ask("x", session="ses_none")
 
 
 def test_unknown_operation(client):
-    with pytest.raises(opencode.InvalidArgumentError, match="did you mean 'session.list'"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="did you mean 'session.list'"):
         client.call("session.lst")
     with pytest.raises(AttributeError, match="no operation 'session.lst'"):
         client.session.lst()
@@ -82,13 +82,13 @@ def test_wrong_arguments(client, call, message):
 
 
 def test_unknown_model_and_agent(client):
-    with pytest.raises(opencode.AgentError, match="no/such"):
+    with pytest.raises(libopencode.AgentError, match="no/such"):
         client.ask("x", model="no/such")
-    with pytest.raises(opencode.AgentError, match="nobody"):
+    with pytest.raises(libopencode.AgentError, match="nobody"):
         client.ask("x", agent="nobody")
 
 
 def test_a_server_that_goes_away_ends_the_run(doomed):
     slow = scripted("doomed", '[{"text":"a b c d e f g h i j k l m n o p","delay_ms":500}]')
-    with pytest.raises(opencode.APIConnectionError, match="out of reach"):
+    with pytest.raises(libopencode.APIConnectionError, match="out of reach"):
         doomed.ask(slow, server_timeout=0.5)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-import opencode
+import libopencode
 
 
 def test_a_call_has_its_own_directory(client, tmp_path):
@@ -18,17 +18,17 @@ def test_a_call_has_its_own_directory(client, tmp_path):
     assert client.call("session.create", {"directory": where})["directory"] == where
     assert client.start("session.create", directory=where).result(60)["directory"] == where
     assert client.request("GET", "/path", directory=where)["directory"] == where
-    with opencode.Client(directory="/") as other:
+    with libopencode.Client(directory="/") as other:
         assert other.call("path.get")["directory"] == "/"
         assert other.call("path.get", directory=where)["directory"] == where
 
 
 def test_a_call_has_its_own_workspace_and_headers(client):
-    with pytest.raises(opencode.APIStatusError, match="wrk_none"):
+    with pytest.raises(libopencode.APIStatusError, match="wrk_none"):
         client.call("session.list", workspace="wrk_none")
-    with pytest.raises(opencode.AuthenticationError):
+    with pytest.raises(libopencode.AuthenticationError):
         client.session.list(extra_headers={"authorization": "Basic eDp5"})
-    with pytest.raises(opencode.AuthenticationError):
+    with pytest.raises(libopencode.AuthenticationError):
         client.call("session.list", extra_headers={"authorization": "Basic eDp5"})
 
 
@@ -38,26 +38,26 @@ def test_raw_answers_everywhere(client):
         client.start("global.health", raw=True).result(60),
         client.request("GET", "/global/health", raw=True),
     ):
-        assert isinstance(answer, opencode.RawResponse)
+        assert isinstance(answer, libopencode.RawResponse)
         assert (answer.status, b'"healthy":true' in answer.body) == (200, True)
 
 
 def test_an_address_with_a_user_is_meant_with_it():
     # The environment has the right password, of the server that it names.
     url = os.environ["OPENCODE_BASE_URL"]
-    with opencode.Client(url.replace("://", "://me:wrong@")) as client:
-        with pytest.raises(opencode.AuthenticationError):
+    with libopencode.Client(url.replace("://", "://me:wrong@")) as client:
+        with pytest.raises(libopencode.AuthenticationError):
             client.global_.health()
     user, password = (os.environ[f"OPENCODE_SERVER_{name}"] for name in ("USERNAME", "PASSWORD"))
     pair = f"{quote(user, '')}:{quote(password, '')}"
-    with opencode.Client(url.replace("://", f"://{pair}@")) as client:
+    with libopencode.Client(url.replace("://", f"://{pair}@")) as client:
         assert client.global_.health()["healthy"]
         assert password not in repr(client) and client.base_url == url
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
 def test_no_proxy_stands_before_this_machine(host):
-    program = "import opencode, sys; print(opencode.Client(sys.argv[1]).global_.health()['healthy'])"
+    program = "import libopencode, sys; print(libopencode.Client(sys.argv[1]).global_.health()['healthy'])"
     url = os.environ["OPENCODE_BASE_URL"].replace("127.0.0.1", host)
     nobody = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")}
     done = subprocess.run(
@@ -81,7 +81,7 @@ def test_asyncio_has_the_same_options(tmp_path):
     where = str(tmp_path)
 
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             assert (await client.session.create(directory=where))["directory"] == where
             assert (await client.call("path.get", directory=where))["directory"] == where
             assert (await client.request("GET", "/path", directory=where))["directory"] == where
@@ -89,7 +89,7 @@ def test_asyncio_has_the_same_options(tmp_path):
             assert raw.status == 200
             assert (await client.call_raw("global.health")).status == 200
             assert (await client.start("global.health", raw=True)).status == 200
-            with pytest.raises(opencode.APITimeoutError):
+            with pytest.raises(libopencode.APITimeoutError):
                 await client.call("tui.control.next", timeout=0.1)
 
     asyncio.run(main())

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-import opencode
+import libopencode
 
 
 def note(client, session, text, **more):
@@ -46,9 +46,9 @@ def test_a_long_session_takes_the_memory_of_a_page(client):
     for _ in range(40):
         note(client, session, "x" * 500_000)
     program = """
-import opencode, resource, sys
+import libopencode, resource, sys
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-with opencode.Client() as client:
+with libopencode.Client() as client:
     messages = client.messages(sys.argv[1], page=2)
     next(messages)
     before = peak()
@@ -76,7 +76,7 @@ def test_sessions_of_a_directory(client, tmp_path):
 
 def test_what_is_wrong_ends_a_list(client):
     unknown = client.messages("ses_none")
-    with pytest.raises(opencode.NotFoundError):
+    with pytest.raises(libopencode.NotFoundError):
         next(unknown)
     assert list(unknown) == []
     with pytest.raises(ValueError, match="1 or more"):
@@ -87,12 +87,12 @@ def test_what_is_wrong_ends_a_list(client):
 
 def test_asyncio_iterates_lists(client, session):
     async def main():
-        async with opencode.AsyncClient() as other:
+        async with libopencode.AsyncClient() as other:
             assert texts([m async for m in other.messages(session, page=3)]) == list("6543210")
             async for found in other.sessions(page=1):
                 assert found["id"]
                 break
-            with pytest.raises(opencode.NotFoundError):
+            with pytest.raises(libopencode.NotFoundError):
                 async for _ in other.messages("ses_none"):
                     pass
 

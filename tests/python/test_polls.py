@@ -7,7 +7,7 @@ import time
 import pytest
 from conftest import scripted
 
-import opencode
+import libopencode
 
 # More of them with OPENCODE_LOOPS.
 LOOPS = int(os.environ.get("OPENCODE_LOOPS", 1000))
@@ -51,7 +51,7 @@ def swift(cls, events):
 
 
 def test_a_loop_of_polls_loses_nothing(events):
-    with swift(opencode.Client, events) as client:
+    with swift(libopencode.Client, events) as client:
         for _ in range(rounds(events)):
             loops = [Loop(client.run("x")) for _ in range(BATCH)]
             left = loops
@@ -63,7 +63,7 @@ def test_a_loop_of_polls_loses_nothing(events):
 
 
 def test_an_iteration_loses_nothing(events):
-    with swift(opencode.Client, events) as client:
+    with swift(libopencode.Client, events) as client:
         for _ in range(rounds(events)):
             loops = [Loop(client.run("x")) for _ in range(BATCH)]
             for loop in loops:
@@ -80,7 +80,7 @@ def test_an_async_for_loses_nothing(events):
         return loop.text, loop.last
 
     async def main():
-        async with swift(opencode.AsyncClient, events) as client:
+        async with swift(libopencode.AsyncClient, events) as client:
             for _ in range(rounds(events)):
                 seen = await asyncio.gather(*(iterate(client) for _ in range(BATCH)))
                 assert set(seen) == {(ANSWER, "done")}
@@ -109,7 +109,7 @@ class Late:
 
 def test_what_comes_between_two_looks_is_not_lost():
     async def main():
-        async with swift(opencode.AsyncClient, False) as client:
+        async with swift(libopencode.AsyncClient, False) as client:
             for _ in range(5):
                 run = client.run("x")
                 run._run._native = Late(run._run._native)
@@ -131,7 +131,7 @@ def test_a_run_that_is_only_awaited_keeps_no_more_than_there_is_to_show():
     words = " ".join(["word"] * 300)
 
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             run = client.run(scripted("long", f'[{{"text": "{words}", "delay_ms": 1}}]'))
             # Another one keeps the loop looking.
             other = client.run("Say pong")
@@ -148,7 +148,7 @@ def test_a_run_that_is_only_awaited_keeps_no_more_than_there_is_to_show():
 
 def test_readers_of_one_stream_or_terminal_are_not_told_that_nothing_came():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             async with await client.pty("sh", args=["-c", "sleep 0.3; echo one; sleep 0.3; echo two; sleep 60"]) as pty:
                 texts = await asyncio.gather(pty.read(), pty.read())
                 assert all(texts), texts

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-import opencode
+import libopencode
 import pytest
 
 
@@ -30,7 +30,7 @@ def test_a_shell_is_driven_resized_and_ends(client):
     assert "exit" in "".join(pty)
     assert (pty.exit_code, pty.is_over, pty.is_complete) == (3, True, True)
     assert pty.read() is None
-    with pytest.raises(opencode.ClosedError):
+    with pytest.raises(libopencode.ClosedError):
         pty.write("x")
 
 
@@ -48,25 +48,25 @@ def test_reading_with_zero_never_waits(client):
             pty.kill()
             while other.read() is not None:
                 pass
-    with pytest.raises(opencode.NotFoundError):
+    with pytest.raises(libopencode.NotFoundError):
         pty.kill()
 
 
 def test_mistakes_with_terminals(client):
-    with pytest.raises(opencode.InvalidArgumentError, match="did you mean 'cwd'"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="did you mean 'cwd'"):
         client.pty("x", cvd="/")
-    with pytest.raises(opencode.InvalidArgumentError, match="0 columns"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="0 columns"):
         client.pty("cat").resize(0, 1)
-    with pytest.raises(opencode.NotFoundError, match="pty_nobody"):
+    with pytest.raises(libopencode.NotFoundError, match="pty_nobody"):
         client.pty_connect("pty_nobody", server_timeout=600).read()
-    with pytest.raises(opencode.InternalServerError):
+    with pytest.raises(libopencode.InternalServerError):
         client.pty("no-such-program")
     assert isinstance(client.pty.list(), list)
 
 
 def test_terminals_in_asyncio():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             pty = await client.pty("bash", ["--norc", "-c", "read x; echo got-$x; exit 4"])
             assert await pty.read(0.01) is not None
             pty.write("this\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import scripted
 
-import opencode
+import libopencode
 
 
 def test_a_prompt_gets_its_answer(client):
@@ -49,7 +49,7 @@ def test_polling_never_waits_and_sees_every_piece(client):
 def test_updates_can_be_iterated(client):
     updates = list(client.run("Say pong"))
     assert {"text", "message", "done"} <= {update.type for update in updates}
-    assert isinstance(updates[-1].reply, opencode.Reply)
+    assert isinstance(updates[-1].reply, libopencode.Reply)
 
 
 def test_a_rejected_permission_is_reported_and_the_agent_goes_on(client):
@@ -84,9 +84,9 @@ def test_a_run_is_cancelled_and_settles(client):
         if update.type == "text":
             break
     assert run.cancel() == "failed"
-    assert isinstance(run.error, opencode.CancelledError)
+    assert isinstance(run.error, libopencode.CancelledError)
     assert run.sessionID not in client.session.status()
-    with pytest.raises(opencode.CancelledError):
+    with pytest.raises(libopencode.CancelledError):
         run.result()
 
 
@@ -94,13 +94,13 @@ def test_a_run_is_handed_over_and_picked_up(client):
     run = client.run(scripted("later", '[{"text":"one two","delay_ms":200}]'))
     ids = run.detach()
     assert client.resume(ids.sessionID, ids.messageID).result(20).text == "one two"
-    with pytest.raises(opencode.NotFoundError, match="has no message"):
+    with pytest.raises(libopencode.NotFoundError, match="has no message"):
         client.resume(ids.sessionID, "msg_none").result(20)
 
 
 def test_a_wait_may_be_too_short(client):
     run = client.run(scripted("slow", '[{"text":"a b","delay_ms":300}]'))
-    with pytest.raises(opencode.APITimeoutError, match="not finished within 0.01 s"):
+    with pytest.raises(libopencode.APITimeoutError, match="not finished within 0.01 s"):
         run.result(0.01)
     assert run.result(20).text == "a b"
 
@@ -117,7 +117,7 @@ def test_the_descriptor_tells_when_there_is_something(client):
 
 def test_asyncio():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             assert (await client.session.list(limit=1)) is not None
             prompts = [scripted(f"n{i}", f'[{{"text":"answer {i}"}}]') for i in range(5)]
             replies = await asyncio.gather(*(client.ask(prompt) for prompt in prompts))
@@ -125,7 +125,7 @@ def test_asyncio():
             run = client.run(scripted("stream", '[{"text":"a b c","delay_ms":20}]'))
             text = "".join([u.delta async for u in run if u.type == "text"])
             assert text == "a b c" == (await run).text
-            with pytest.raises(opencode.NotFoundError):
+            with pytest.raises(libopencode.NotFoundError):
                 await client.session.get("ses_none")
             # The loop is free while something waits.
             waiting = asyncio.create_task(client.call("tui.control.next"))
@@ -142,7 +142,7 @@ def test_asyncio():
 
 def test_an_idle_event_loop_stays_idle():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             ignored = client.run("Say pong")
             other = client.run(scripted("slow", '[{"text":"a b c","delay_ms":400}]'))
             looks = 0

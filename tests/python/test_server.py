@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-import opencode
+import libopencode
 
 SLOW = 60.0
 
 HOST = """
-import opencode, os, sys
-server = opencode.Server.start(start_timeout=60)
+import libopencode, os, sys
+server = libopencode.Server.start(start_timeout=60)
 print(server.pid, flush=True)
 command = "echo $$ > %s.bash; setsid sh -c 'echo $$ > %s; exec sleep 4321' & sleep 4321" % (sys.argv[1], sys.argv[1])
 call = '{"name":"bash","arguments":{"command":"%s","description":"Wait"}}' % command
@@ -46,7 +46,7 @@ def ended(pid: int) -> None:
 
 
 def test_a_started_server_answers_its_client_and_ends_with_its_block():
-    with opencode.Server.start(start_timeout=SLOW) as server:
+    with libopencode.Server.start(start_timeout=SLOW) as server:
         assert server.poll() == "ready" and server.error is None
         assert f"listening on {server.url}" in server.output()
         client = server.client(timeout=30)
@@ -56,20 +56,20 @@ def test_a_started_server_answers_its_client_and_ends_with_its_block():
         secret = server.environment()["OPENCODE_SERVER_PASSWORD"]
         assert secret != os.environ["OPENCODE_SERVER_PASSWORD"]
         assert secret not in repr(server) and secret not in server.output()
-        with pytest.raises(opencode.AuthenticationError):
-            opencode.Client(server.url).global_.health()
+        with pytest.raises(libopencode.AuthenticationError):
+            libopencode.Client(server.url).global_.health()
         pid = server.pid
         assert is_alive(pid)
     assert not is_alive(pid)
     assert server.poll() == "closed"
-    with pytest.raises(opencode.ClosedError):
+    with pytest.raises(libopencode.ClosedError):
         server.client()
 
 
 def test_a_launched_server_is_polled():
-    server = opencode.Server.launch(start_timeout=SLOW, hostname="0.0.0.0", arguments=["--mdns"])
+    server = libopencode.Server.launch(start_timeout=SLOW, hostname="0.0.0.0", arguments=["--mdns"])
     assert server.poll() == "starting"
-    with pytest.raises(opencode.ServerStartError, match="still starting"):
+    with pytest.raises(libopencode.ServerStartError, match="still starting"):
         server.client()
     assert server.wait(0) == "starting"
     eventually("the server", lambda: server.poll() == "ready")
@@ -77,7 +77,7 @@ def test_a_launched_server_is_polled():
     port = server.url.rpartition(":")[2]
     eventually(
         "the announcement in the network",
-        lambda: [one for one in opencode.discover(2) if one.source == "mdns" and one.url.endswith(":" + port)],
+        lambda: [one for one in libopencode.discover(2) if one.source == "mdns" and one.url.endswith(":" + port)],
     )
     pid = server.pid
     del server
@@ -86,23 +86,23 @@ def test_a_launched_server_is_polled():
 
 
 def test_a_server_that_cannot_start_says_why():
-    with pytest.raises(opencode.ServerStartError, match="npm install -g opencode-ai") as caught:
-        opencode.Server.start(binary="/no/opencode")
+    with pytest.raises(libopencode.ServerStartError, match="npm install -g opencode-ai") as caught:
+        libopencode.Server.start(binary="/no/opencode")
     assert caught.value.code == "missing"
-    with pytest.raises(opencode.ServerStartError, match="exit status: 1") as caught:
-        opencode.Server.start(binary=pathlib.Path("/bin/false"))
+    with pytest.raises(libopencode.ServerStartError, match="exit status: 1") as caught:
+        libopencode.Server.start(binary=pathlib.Path("/bin/false"))
     assert caught.value.code == "exited"
-    with pytest.raises(opencode.InvalidArgumentError, match="no directory"):
-        opencode.Server.start(directory="/no/place")
+    with pytest.raises(libopencode.InvalidArgumentError, match="no directory"):
+        libopencode.Server.start(directory="/no/place")
     with pytest.raises(TypeError):
-        opencode.Server.start(bianry="x")
+        libopencode.Server.start(bianry="x")
 
 
 def test_its_environment_is_its_own(tmp_path):
     program = tmp_path / "opencode"
     program.write_text(f"#!/bin/sh\nenv > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/seen; sleep 600\n")
     program.chmod(0o755)
-    with opencode.Server.launch(binary=program, config={"model": "a/b"}, environment={"LANG": None, "X": "1"}):
+    with libopencode.Server.launch(binary=program, config={"model": "a/b"}, environment={"LANG": None, "X": "1"}):
         seen = eventually("the script", lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text())
     variables = dict(line.split("=", 1) for line in seen.splitlines() if "=" in line)
     assert variables["X"] == "1" and "LANG" not in variables
@@ -115,7 +115,7 @@ def test_ctrl_c_ends_a_start(tmp_path):
     program = tmp_path / "opencode"
     program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nsleep 600\n")
     program.chmod(0o755)
-    code = "import opencode, sys; opencode.Server.start(binary=sys.argv[1])"
+    code = "import libopencode, sys; libopencode.Server.start(binary=sys.argv[1])"
     host = subprocess.Popen([sys.executable, "-c", code, program], stderr=subprocess.PIPE, text=True)
     pid = int(eventually("the pid", lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     host.send_signal(signal.SIGINT)
@@ -152,8 +152,8 @@ def test_a_host_may_have_closed_its_standard_streams(tmp_path):
 import os, sys, time
 for stream in (0, 1, 2):
     os.close(stream)
-import opencode
-server = opencode.Server.start(start_timeout=60)
+import libopencode
+server = libopencode.Server.start(start_timeout=60)
 # What daemons do.
 nothing = os.open(os.devnull, os.O_RDWR)
 for stream in (0, 1, 2):
@@ -169,7 +169,7 @@ open(sys.argv[1], "w").write(f"{healthy} {state} {server.poll()}")
 
 
 def test_a_forked_child_leaves_the_server_to_its_parent():
-    with opencode.Server.start(start_timeout=SLOW) as server:
+    with libopencode.Server.start(start_timeout=SLOW) as server:
         child = os.fork()
         if child == 0:
             code = 1
@@ -186,8 +186,8 @@ def test_a_forked_child_leaves_the_server_to_its_parent():
 
 def test_a_forked_child_does_not_keep_the_server_of_a_killed_parent():
     code = """
-import opencode, os, sys, time
-server = opencode.Server.start(start_timeout=60)
+import libopencode, os, sys, time
+server = libopencode.Server.start(start_timeout=60)
 child = os.fork()
 if child == 0:
     time.sleep(600)
@@ -207,7 +207,7 @@ time.sleep(600)
 
 def test_asyncio():
     async def use() -> int:
-        async with await opencode.AsyncServer.start(start_timeout=SLOW) as server:
+        async with await libopencode.AsyncServer.start(start_timeout=SLOW) as server:
             client = server.client()
             async with client:
                 reply = await client.ask('Say pong @@[{"text":"pong"}]')
@@ -224,7 +224,7 @@ def test_asyncio_cancelling_a_start_ends_it(tmp_path):
     program.chmod(0o755)
 
     async def use() -> None:
-        task = asyncio.ensure_future(opencode.AsyncServer.start(binary=program))
+        task = asyncio.ensure_future(libopencode.AsyncServer.start(binary=program))
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             await asyncio.sleep(0.02)
         task.cancel()

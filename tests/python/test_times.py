@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-import opencode
+import libopencode
 
 NONSENSE = ["soon", -1, float("nan"), True, b"1", [1], datetime.timedelta(seconds=-1)]
 
@@ -23,36 +23,36 @@ def nobody():
 @pytest.mark.parametrize("timeout", NONSENSE, ids=str)
 def test_ask_with_a_wrong_timeout_sends_nothing(nobody, timeout):
     async def main():
-        async with opencode.AsyncClient(nobody) as client:
+        async with libopencode.AsyncClient(nobody) as client:
             await client.ask("x", timeout=timeout)
 
-    with opencode.Client(nobody) as client:
-        with pytest.raises(opencode.InvalidArgumentError, match="timeout must be a number of seconds"):
+    with libopencode.Client(nobody) as client:
+        with pytest.raises(libopencode.InvalidArgumentError, match="timeout must be a number of seconds"):
             client.ask("x", timeout=timeout)
-    with pytest.raises(opencode.InvalidArgumentError, match="timeout must be a number of seconds"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="timeout must be a number of seconds"):
         asyncio.run(main())
 
 
 @pytest.mark.parametrize("policy", [{"permission": "ask"}, {"question": "ask"}], ids=str)
 def test_ask_with_a_policy_that_nobody_could_answer_sends_nothing(nobody, policy):
     async def main():
-        async with opencode.AsyncClient(nobody) as client:
+        async with libopencode.AsyncClient(nobody) as client:
             await client.ask("x", **policy)
 
-    with opencode.Client(nobody) as client:
-        with pytest.raises(opencode.InvalidArgumentError, match="use run, or another policy"):
+    with libopencode.Client(nobody) as client:
+        with pytest.raises(libopencode.InvalidArgumentError, match="use run, or another policy"):
             client.ask("x", **policy)
-    with pytest.raises(opencode.InvalidArgumentError, match="use run, or another policy"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="use run, or another policy"):
         asyncio.run(main())
-    with opencode.Client(nobody, **policy) as client:
-        with pytest.raises(opencode.InvalidArgumentError, match="use run, or another policy"):
+    with libopencode.Client(nobody, **policy) as client:
+        with pytest.raises(libopencode.InvalidArgumentError, match="use run, or another policy"):
             client.ask("x")
 
 
 def test_waiting_for_a_request_of_a_terminal_interface_with_a_wrong_timeout_takes_none(nobody):
     async def main():
-        async with opencode.AsyncClient(nobody) as client:
-            with pytest.raises(opencode.InvalidArgumentError):
+        async with libopencode.AsyncClient(nobody) as client:
+            with pytest.raises(libopencode.InvalidArgumentError):
                 await client.tui_control().next("soon")
 
     asyncio.run(main())
@@ -60,10 +60,10 @@ def test_waiting_for_a_request_of_a_terminal_interface_with_a_wrong_timeout_take
 
 def test_a_cancel_with_a_wrong_timeout_cancels_nothing():
     async def main(url):
-        client = opencode.AsyncClient(url)
+        client = libopencode.AsyncClient(url)
         run = client.run("x")
         for timeout in NONSENSE:
-            with pytest.raises(opencode.InvalidArgumentError):
+            with pytest.raises(libopencode.InvalidArgumentError):
                 await run.cancel(timeout)
         await asyncio.sleep(0.3)
         assert run.state == "pending"
@@ -75,7 +75,7 @@ def test_a_cancel_with_a_wrong_timeout_cancels_nothing():
 
 
 def test_times_without_end_are_fine():
-    assert opencode._options.seconds("timeout", 10**400) == float("inf")
-    with opencode.Client() as client:
+    assert libopencode._options.seconds("timeout", 10**400) == float("inf")
+    with libopencode.Client() as client:
         assert client.ask("Say pong", timeout=10**400).text
         assert client.ask("Say pong", timeout=datetime.timedelta(minutes=1)).text

@@ -2,30 +2,30 @@
 
 import asyncio
 
-import opencode
+import libopencode
 import pytest
 
 
 def test_a_local_file_is_a_part_of_a_prompt(client, tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("first\nsecond\nthird\n")
-    part = opencode.attach(path, lines="2-3", name="notes")
+    part = libopencode.attach(path, lines="2-3", name="notes")
     assert (part["filename"], part["mime"]) == ("notes:2-3", "text/plain")
     reply = client.ask(['look @@[{"text":"seen"}]', part], files=[str(path)])
     messages = client.session.messages(reply.sessionID)
     everything = "\n".join(p.get("text", "") for m in messages for p in m["parts"])
     assert "second\nthird" in everything and "first\nsecond\nthird" in everything
-    assert opencode.attach_bytes("x", b"\0\1")["mime"] == "application/octet-stream"
+    assert libopencode.attach_bytes("x", b"\0\1")["mime"] == "application/octet-stream"
 
 
 def test_a_file_that_cannot_be_attached(client, tmp_path):
-    with pytest.raises(opencode.NotFoundError, match="/no/such/file"):
-        opencode.attach("/no/such/file")
-    with pytest.raises(opencode.InvalidArgumentError, match="is a directory"):
-        opencode.attach(tmp_path)
-    with pytest.raises(opencode.InvalidArgumentError, match="more than 3 bytes"):
-        opencode.attach_bytes("x", b"12345", max_bytes=3)
-    with pytest.raises(opencode.NotFoundError):
+    with pytest.raises(libopencode.NotFoundError, match="/no/such/file"):
+        libopencode.attach("/no/such/file")
+    with pytest.raises(libopencode.InvalidArgumentError, match="is a directory"):
+        libopencode.attach(tmp_path)
+    with pytest.raises(libopencode.InvalidArgumentError, match="more than 3 bytes"):
+        libopencode.attach_bytes("x", b"12345", max_bytes=3)
+    with pytest.raises(libopencode.NotFoundError):
         client.run("x", files=["/no/such/file"])
 
 
@@ -37,13 +37,13 @@ def test_what_a_session_cost(client):
     assert usage.models[0].tokens["output"] == 20
     assert usage.messages[0].cost == usage.cost
     assert usage.cost == pytest.approx(client.session.get(reply.sessionID)["cost"])
-    with pytest.raises(opencode.NotFoundError):
+    with pytest.raises(libopencode.NotFoundError):
         client.usage("ses_none")
 
 
 def test_prompts_for_the_terminal_interface(client):
     assert client.tui_prompt("hello") is None
-    with pytest.raises(opencode.InvalidArgumentError, match="empty"):
+    with pytest.raises(libopencode.InvalidArgumentError, match="empty"):
         client.tui_prompt(" ")
     with client.tui_control() as control:
         assert control.next(0) is None
@@ -53,7 +53,7 @@ def test_prompts_for_the_terminal_interface(client):
 
 def test_the_same_in_asyncio():
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             reply = await client.ask("Say pong")
             assert (await client.usage(reply.sessionID)).count == 1
             await client.tui_prompt("hello")
@@ -63,11 +63,11 @@ def test_the_same_in_asyncio():
             await control.respond({"ok": True})
             control.close()
             # A failure is not repeated for ever.
-            gone = opencode.AsyncClient("http://127.0.0.1:9", max_retries=0)
+            gone = libopencode.AsyncClient("http://127.0.0.1:9", max_retries=0)
             control = gone.tui_control()
             for _ in range(2):
                 asked = control._question
-                with pytest.raises(opencode.APIConnectionError):
+                with pytest.raises(libopencode.APIConnectionError):
                     await control.next(30)
                 assert control._question is None and asked is None
             await gone.close()

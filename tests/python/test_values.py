@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 
-import opencode
+import libopencode
 
 
 def run(program, **environment):
@@ -34,7 +34,7 @@ def test_a_reply_is_a_dict_for_whoever_wants_one(client):
         case {"sessionID": session, "tokens": {"total": total}}:
             assert session == reply.sessionID and total == reply.tokens["total"]
     for twin in (pickle.loads(pickle.dumps(reply)), copy.copy(reply), copy.deepcopy(reply)):
-        assert type(twin) is opencode.Reply and twin == reply and twin.text == reply.text
+        assert type(twin) is libopencode.Reply and twin == reply and twin.text == reply.text
     assert client.session.create(metadata={"from": reply})["metadata"]["from"]["text"] == reply.text
 
 
@@ -44,7 +44,7 @@ def test_updates_events_and_the_rest_are_dicts_too(client):
     with client.events() as stream:
         event = stream.next(30)
         assert json.loads(json.dumps(event))["type"] == event.type
-    for value in (client.doctor(), client.usage(client.session.create()["id"]), *opencode.discover(2)):
+    for value in (client.doctor(), client.usage(client.session.create()["id"]), *libopencode.discover(2)):
         assert json.loads(json.dumps(value)) == dict(value) == value.to_dict()
 
 
@@ -84,11 +84,11 @@ def test_a_handler_of_fastapi_returns_and_takes_a_reply(client):
         return reply
 
     @app.get("/typed")
-    async def typed() -> opencode.Reply:
+    async def typed() -> libopencode.Reply:
         return reply
 
     @app.post("/taken")
-    async def taken(given: opencode.Reply) -> str:
+    async def taken(given: libopencode.Reply) -> str:
         return given.text
 
     async def main():
@@ -103,14 +103,14 @@ def test_a_handler_of_fastapi_returns_and_takes_a_reply(client):
 
 def test_a_log_handler_that_raises_loses_nothing():
     program = """
-import asyncio, logging, opencode
+import asyncio, logging, libopencode
 class Bad(logging.Handler):
     def emit(self, record):
         raise ValueError("the handler fails")
-logger = logging.getLogger("opencode")
+logger = logging.getLogger("libopencode")
 logger.addHandler(Bad())
 logger.setLevel(logging.DEBUG)
-with opencode.Client() as client:
+with libopencode.Client() as client:
     assert client.ask("Say pong").text
     assert client.session.list() is not None
     assert client.start("global.health").result()["healthy"]
@@ -118,7 +118,7 @@ with opencode.Client() as client:
     assert list(client.messages(client.session.create()["id"])) == []
     assert client.events().next(30).type == "stream.connected"
 async def main():
-    async with opencode.AsyncClient() as client:
+    async with libopencode.AsyncClient() as client:
         assert (await client.ask("Say pong")).text
         assert (await client.global_.health())["healthy"]
         assert [m async for m in client.messages((await client.session.create())["id"])] == []
@@ -134,27 +134,27 @@ print("all there")
 
 def test_what_happens_at_exit_works_or_fails_with_a_kind_and_prints_nothing():
     program = """
-import atexit, os, opencode, sys
+import atexit, os, libopencode, sys
 def at_exit():
     for work in (client.global_.health, lambda: client.ask("Say pong").text, client.doctor,
                  lambda: list(client.messages(session)), lambda: client.usage(session),
-                 lambda: opencode.Client().global_.health(), lambda: client.start("global.health").result(),
+                 lambda: libopencode.Client().global_.health(), lambda: client.start("global.health").result(),
                  lambda: client.events().next(30), client.close, client.global_.health):
         try:
             work()
             said.append("done")
-        except opencode.OpencodeError as error:
+        except libopencode.OpencodeError as error:
             said.append(error.kind)
     sys.stdout.write(" ".join(said))
 said = []
-client = opencode.Client()
+client = libopencode.Client()
 atexit.register(at_exit)
 session = client.session.create()["id"]
 class Late:
     def __del__(self):
         try:
             client.global_.health()
-        except opencode.OpencodeError:
+        except libopencode.OpencodeError:
             pass
 late = Late()
 """
@@ -164,8 +164,8 @@ late = Late()
 
 def test_a_call_when_the_interpreter_is_nearly_gone_prints_nothing():
     program = """
-import opencode, sys
-client = opencode.Client()
+import libopencode, sys
+client = libopencode.Client()
 client.global_.health()
 class Late:
     # Kept by a module that is taken down late: what it calls may be gone.
@@ -176,7 +176,7 @@ class Late:
             self.call("global.health")
         except self.kinds:
             pass
-sys.late = Late(client.call, (opencode.OpencodeError,))
+sys.late = Late(client.call, (libopencode.OpencodeError,))
 """
     done = run(program)
     assert (done.stdout, done.stderr) == ("", "")
@@ -184,8 +184,8 @@ sys.late = Late(client.call, (opencode.OpencodeError,))
 
 def test_threads_that_stay_behind_print_nothing_at_exit():
     program = """
-import opencode, threading
-client = opencode.Client()
+import libopencode, threading
+client = libopencode.Client()
 stream = client.events()
 run = client.run("Say pong")
 for work in (lambda: list(stream), lambda: client.call("tui.control.next"), lambda: list(run), lambda: run.result()):
@@ -199,9 +199,9 @@ print("end")
 
 def test_logging_in_asyncio_is_handed_over(caplog):
     async def main():
-        async with opencode.AsyncClient() as client:
+        async with libopencode.AsyncClient() as client:
             await client.global_.health()
 
-    with caplog.at_level(logging.DEBUG, logger="opencode"):
+    with caplog.at_level(logging.DEBUG, logger="libopencode"):
         asyncio.run(main())
     assert "GET /global/health" in caplog.text

@@ -2,9 +2,9 @@
 
 import sys
 
-import opencode
+import libopencode
 
-with opencode.Client() as client:
+with libopencode.Client() as client:
     if sys.argv[1] == "start":
         ids = client.run(sys.argv[2]).detach()
         print(ids.sessionID, ids.messageID)

@@ -46,7 +46,7 @@ pub(crate) fn operations() -> Result<Vec<(String, String)>, String> {
 fn files() -> Result<Vec<(PathBuf, String)>, String> {
     let table = model::Table::load(&spec::folder())?;
     let errors = error_kind::Errors::load(&spec::folder())?;
-    let python = "bindings-python/python/opencode";
+    let python = "bindings-python/python/libopencode";
     let files = [
         ("core/src/protocol/operation/table.rs".to_owned(), rust_table::file(&table)),
         ("bindings-c/src/status.rs".to_owned(), c_status::file(&errors)),

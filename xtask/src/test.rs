@@ -272,7 +272,7 @@ impl Suite {
     fn types(&mut self, python: &Path) -> Result<()> {
         let sources = [
             workspace().join("examples/python"),
-            workspace().join("bindings-python/python/opencode"),
+            workspace().join("bindings-python/python/libopencode"),
         ];
         // The installed package is what the examples are checked against.
         let mut mypy = Command::new(python);

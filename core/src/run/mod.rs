@@ -39,7 +39,8 @@ pub(crate) use message::Info;
 pub use prompt::{Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
-pub use unsent::wait_until_sent;
+pub(crate) use unsent::keep_loss;
+pub use unsent::{take_losses, wait_until_sent};
 pub use update::{TextUpdate, Update};
 
 /// One prompt on its way to its reply.

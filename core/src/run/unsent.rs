@@ -10,6 +10,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The engines of this process, for its end.
 static ENGINES: Mutex<Vec<Weak<Unsent>>> = Mutex::new(Vec::new());
 
+/// What dropped clients lost and nobody was told, with the process that they were in.
+static UNTOLD: Mutex<Vec<(u32, Error)>> = Mutex::new(Vec::new());
+
 /// The prompts of one engine that are not sent yet.
 pub(crate) struct Unsent {
     /// After a fork the prompts are the parent's.
@@ -117,6 +120,25 @@ pub fn wait_until_sent(limit: Duration) -> usize {
     let until = after(limit);
     let all = engines(until).map(|engines| engines.clone()).unwrap_or_default();
     all.iter().filter_map(Weak::upgrade).map(|unsent| unsent.wait(until)).sum()
+}
+
+/// Keeps what a dropped client lost: nobody waits for the end of one. The oldest go when nobody ever asks.
+pub(crate) fn keep_loss(loss: Error) {
+    const KEPT: usize = 100;
+    let mut untold = UNTOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if untold.len() == KEPT {
+        untold.remove(0);
+    }
+    untold.push((std::process::id(), loss));
+}
+
+/// What the clients lost that were dropped, in this process and since the last time. Never waits.
+#[doc(hidden)]
+pub fn take_losses() -> Vec<Error> {
+    // A fork may have left the lock to a thread that the child does not have.
+    let Ok(mut untold) = UNTOLD.try_lock() else { return Vec::new() };
+    let mine = std::mem::take(&mut *untold).into_iter();
+    mine.filter(|(pid, _)| *pid == std::process::id()).map(|(_, loss)| loss).collect()
 }
 
 fn after(time: Duration) -> Instant {

@@ -1,4 +1,4 @@
-//! `bindings-python/python/opencode/_errors.py`.
+//! `bindings-python/python/libopencode/_errors.py`.
 
 use std::fmt::Write as _;
 

@@ -11,9 +11,9 @@ const TOOLS: [&str; 2] = ["mypy==2.4.1", "pyright==1.1.414"];
 /// The package as type checkers see it, beside the samples.
 fn project(name: &str) -> PathBuf {
     let folder = scratch(name);
-    let package = folder.join("opencode");
+    let package = folder.join("libopencode");
     fs::create_dir(&package).expect("the target folder can be written");
-    let source = root().join("bindings-python/python/opencode");
+    let source = root().join("bindings-python/python/libopencode");
     for entry in fs::read_dir(source).expect("the package is there") {
         let file = entry.expect("it can be read").path();
         if let Some(name) = file.file_name().filter(|_| file.is_file()) {
@@ -73,7 +73,7 @@ fn mypy_takes_right_calls_and_refuses_wrong_ones() {
         let mut command = Command::new(tools.join("mypy"));
         output(command.arg("--strict").args(arguments).current_dir(&folder))
     };
-    for arguments in [&["-p", "opencode"][..], &["right.py"]] {
+    for arguments in [&["-p", "libopencode"][..], &["right.py"]] {
         let (is_clean, text) = mypy(arguments);
         assert!(is_clean, "{text}");
     }
@@ -92,10 +92,10 @@ fn pyright_takes_right_calls_and_refuses_wrong_ones() {
     };
     // What is generated, and what is written by hand for type checkers alone.
     let files = [
-        "opencode/_operations.pyi",
-        "opencode/_call_types.pyi",
-        "opencode/_pty_types.pyi",
-        "opencode/types.pyi",
+        "libopencode/_operations.pyi",
+        "libopencode/_call_types.pyi",
+        "libopencode/_pty_types.pyi",
+        "libopencode/types.pyi",
         "right.py",
     ];
     let (is_clean, text) = pyright(&files);
@@ -108,7 +108,7 @@ fn pyright_takes_right_calls_and_refuses_wrong_ones() {
 fn exceptions_survive_pickling_and_are_caught_as_builtins() {
     let program = r#"
 import pickle
-from opencode import _errors as errors
+from libopencode import _errors as errors
 
 for kind, cls in errors.BY_KIND.items():
     error = cls("text", status=404, code="X", operation="session.get", body={}, sent=True)
@@ -121,12 +121,12 @@ for kind, builtin in [
     ("not_found", errors.APIStatusError), ("limit", errors.RunError),
 ]:
     assert issubclass(errors.BY_KIND[kind], (builtin,)), kind
-from opencode.types import Session
+from libopencode.types import Session
 assert Session(id="ses_1") == {"id": "ses_1"}
 "#;
     let folder = project("errors");
     // The whole package needs its native half, these modules do not.
-    fs::write(folder.join("opencode/__init__.py"), "").expect("it can be written");
+    fs::write(folder.join("libopencode/__init__.py"), "").expect("it can be written");
     let Ok(_) = Command::new("python3").arg("--version").output() else {
         return skip("python3 is not installed");
     };

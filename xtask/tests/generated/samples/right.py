@@ -1,6 +1,6 @@
-from opencode import AsyncClient, Client, RawResponse
-from opencode import types as t
-from opencode._operations import Operations
+from libopencode import AsyncClient, Client, RawResponse
+from libopencode import types as t
+from libopencode._operations import Operations
 
 
 def right(client: Operations) -> None:

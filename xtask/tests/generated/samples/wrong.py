@@ -1,7 +1,7 @@
 # Every line with `# wrong` must be an error, and no other line.
-from opencode import AsyncClient, Client
-from opencode import types as t
-from opencode._operations import Operations
+from libopencode import AsyncClient, Client
+from libopencode import types as t
+from libopencode._operations import Operations
 
 
 def wrong(client: Operations) -> None:

@@ -1,4 +1,8 @@
-"""`python -m opencode discover`: the servers that answer."""
+"""`libopencode discover`: lists the servers that answer.
+
+They come from OPENCODE_BASE_URL, the default port of this machine, the background service of OpenCode 2.x, and mDNS. One
+line for each: address, version, where it was found, and whether it wants a password. It takes two seconds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from ._discover import discover
 def run(arguments: list[str]) -> int:
     """Does what the command line says, and gives the exit code."""
     if arguments:
-        print("usage: python -m opencode discover", file=sys.stderr)
+        print("usage: libopencode discover", file=sys.stderr)
         return 2
     for server in discover():
         wants = "  wants a password" if server.needs_password else ""

@@ -35,4 +35,4 @@ class Drift:
 
     def __repr__(self) -> str:
         counts = f"{len(self.new)} new, {len(self.gone)} gone, {len(self.changed)} changed"
-        return f"<opencode.Drift {counts}>"
+        return f"<libopencode.Drift {counts}>"

@@ -65,7 +65,7 @@ class Call(Generic[Answer]):
         self._native.cancel()
 
     def __repr__(self) -> str:
-        return f"<opencode.Call {self._operation} {self.poll()}>"
+        return f"<libopencode.Call {self._operation} {self.poll()}>"
 
 
 class RawResponse:
@@ -79,7 +79,7 @@ class RawResponse:
         self.body = body
 
     def __repr__(self) -> str:
-        return f"<opencode.RawResponse {self.status}, {len(self.body)} bytes>"
+        return f"<libopencode.RawResponse {self.status}, {len(self.body)} bytes>"
 
 
 def _raw_response(found: Any) -> RawResponse:

@@ -1,4 +1,4 @@
-"""From the library's messages to the logger `opencode` of the `logging` module.
+"""From the library's messages to the logger `libopencode` of the `logging` module.
 
 Threads of the library keep their messages; the program's own threads hand them over when they next use the client.
 So no thread of the library ever waits for the interpreter, or meets one that is shutting down.
@@ -18,10 +18,10 @@ _NUMBERS = {"error": 40, "warn": 30, "info": 20, "debug": 10}
 
 
 def configured() -> str | None:
-    """The level that the program wants of `opencode`; None while it has not set `logging` up."""
+    """The level that the program wants of `libopencode`; None while it has not set `logging` up."""
     # Who did not import it cannot have set it up, and need not pay for the import.
     logging = sys.modules.get("logging")
-    if logging is None or not (logger := logging.getLogger("opencode")).hasHandlers():
+    if logging is None or not (logger := logging.getLogger("libopencode")).hasHandlers():
         return None
     wanted = logger.getEffectiveLevel()
     return next((name for name in ("debug", "info", "warn", "error") if wanted <= _NUMBERS[name]), None)
@@ -40,12 +40,12 @@ class Drain:
             import logging
 
             level, message, created = record
-            logger = logging.getLogger("opencode")
+            logger = logging.getLogger("libopencode")
             number = _NUMBERS[level]
             if not logger.isEnabledFor(number):
                 continue
             made: Any = logger.makeRecord(
-                "opencode", number, "(opencode)", 0, message, (), None, "opencode"
+                "libopencode", number, "(libopencode)", 0, message, (), None, "libopencode"
             )
             # When it happened, not when it was handed over.
             made.created = created

@@ -83,7 +83,7 @@ class ServerBase:
         return self._native.environment()
 
     def __repr__(self) -> str:
-        return f"<opencode.{type(self).__name__} {self.url or self.poll()}>"
+        return f"<libopencode.{type(self).__name__} {self.url or self.poll()}>"
 
 
 class Server(ServerBase):
@@ -93,7 +93,7 @@ class Server(ServerBase):
     and when this process is killed. The constructor returns at once, like `launch`; `start` waits until the
     server answers. May be used from any thread. A forked child leaves it to its parent.
 
-        with opencode.Server.start() as server:
+        with libopencode.Server.start() as server:
             print(server.client().ask("Say pong").text)
 
     Options: `binary` (else OPENCODE_BIN, else `opencode` on the PATH), `directory` (else the current one), `port`

@@ -47,7 +47,7 @@ class _Null:
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "opencode.NULL"
+        return "libopencode.NULL"
 
     def __bool__(self) -> bool:
         return False
@@ -106,7 +106,7 @@ class Namespace:
         return sorted({*super().__dir__(), *self._node})
 
     def __repr__(self) -> str:
-        return f"<opencode namespace {self._path}>"
+        return f"<libopencode namespace {self._path}>"
 
 
 def arguments_of(
@@ -188,6 +188,7 @@ class ClientBase:
     def _open(self, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._native = _native.Client(settings)
+        tell_losses()
         self._drain = Drain(self._native) if "log" in settings else None
 
     def _flush(self) -> None:
@@ -247,7 +248,7 @@ class ClientBase:
         return sorted({*super().__dir__(), *_TREE})
 
     def __repr__(self) -> str:
-        return f"<opencode.{type(self).__name__} {self._native.base_url}>"
+        return f"<libopencode.{type(self).__name__} {self._native.base_url}>"
 
     @property
     def base_url(self) -> str:
@@ -494,6 +495,7 @@ class Client(ClientBase, Starter, Operations):
         lost = self._native.close()
         self._flush()
         tell(lost)
+        tell_losses()
 
     def __enter__(self) -> Client:
         return self
@@ -526,13 +528,21 @@ def tell(lost: str | None) -> None:
         warnings.warn(lost, RuntimeWarning, stacklevel=level)
 
 
+def tell_losses() -> None:
+    """Warns of what clients lost that were dropped. A drop waits for nothing, so it is told at the next occasion."""
+    for lost in _native.take_losses():
+        tell(lost)
+
+
 def _at_exit() -> None:
     # A client that nobody closes is not closed here either: what else runs at the exit may need it.
-    count = _native.wait_until_sent(1.0)
+    count = _native.wait_at_exit(1.0)
+    told = _native.take_losses()
     if count:
         what = "1 prompt was" if count == 1 else f"{count} prompts were"
-        text = f"{what} not sent before the program ended; wait for a run or detach it before the end"
-        warnings.warn(text, RuntimeWarning, stacklevel=1)
+        told.append(f"{what} not sent before the program ended; wait for a run or detach it before the end")
+    if told:
+        warnings.warn("\n".join(told), RuntimeWarning, stacklevel=1)
 
 
 atexit.register(_at_exit)

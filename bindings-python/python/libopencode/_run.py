@@ -78,7 +78,7 @@ class Reply(_Record):
     def __repr__(self) -> str:
         text = self["text"]
         shown = text if len(text) <= 60 else text[:57] + "..."
-        return f"<opencode.Reply {shown!r}>"
+        return f"<libopencode.Reply {shown!r}>"
 
 
 class Update(_Record):
@@ -120,7 +120,7 @@ class Update(_Record):
 
     def __repr__(self) -> str:
         rest = {name: value for name, value in self.items() if name != "type"}
-        return f"<opencode.Update {self['type']} {str(rest)[:100]}>"
+        return f"<libopencode.Update {self['type']} {str(rest)[:100]}>"
 
 
 class Detached:
@@ -281,4 +281,4 @@ class Run:
         return Detached(*found)
 
     def __repr__(self) -> str:
-        return f"<opencode.Run {self.messageID or '(not sent)'} {self.state}>"
+        return f"<libopencode.Run {self.messageID or '(not sent)'} {self.state}>"

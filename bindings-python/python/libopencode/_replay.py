@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Replay:
     """A server on this machine that plays a recording back, without a model and without a password.
 
-    with opencode.Replay("tape.jsonl") as replay:
-        client = opencode.Client(replay.url)
+    with libopencode.Replay("tape.jsonl") as replay:
+        client = libopencode.Client(replay.url)
 
     A recording is written by `Client(record="tape.jsonl")`, or by any client while OPENCODE_RECORD names a file.
     The same requests get the same answers, and the events come when they came. Raises NotFoundError when there is
@@ -39,4 +39,4 @@ class Replay:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<opencode.Replay {self.url}>"
+        return f"<libopencode.Replay {self.url}>"

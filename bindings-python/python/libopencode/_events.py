@@ -36,7 +36,7 @@ class Event(_Record):
         return self.get("directory")
 
     def __repr__(self) -> str:
-        return f"<opencode.Event {self.type} {str(self.properties)[:100]}>"
+        return f"<libopencode.Event {self.type} {str(self.properties)[:100]}>"
 
 
 class EventStream:
@@ -99,4 +99,4 @@ class EventStream:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<opencode.EventStream {'over' if self.is_over else 'open'}>"
+        return f"<libopencode.EventStream {'over' if self.is_over else 'open'}>"

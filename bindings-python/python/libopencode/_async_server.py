@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class AsyncServer(ServerBase):
     """`Server` for asyncio: a server that this program has started.
 
-    async with await opencode.AsyncServer.start() as server:
+    async with await libopencode.AsyncServer.start() as server:
         reply = await server.client().ask("Say pong")
     """
 

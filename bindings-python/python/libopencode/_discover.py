@@ -23,7 +23,7 @@ class Found(_Record):
         source: Literal["environment", "default", "service", "mdns"]
 
     def __repr__(self) -> str:
-        return f"<opencode.Found {self.url} {self.version or 'with a password'}>"
+        return f"<libopencode.Found {self.url} {self.version or 'with a password'}>"
 
 
 class Check(_Record):
@@ -62,6 +62,6 @@ def discover(timeout: float = 2.0) -> list[Found]:
 
     They come from OPENCODE_BASE_URL, the default port of this machine, the background service of OpenCode 2.x, and
     mDNS (`opencode serve --mdns`), which is given half of the time. `version` and `dialect` are None when only those who know the password
-    are told. With asyncio: `await opencode.discover_async()`.
+    are told. With asyncio: `await libopencode.discover_async()`.
     """
     return [Found(found) for found in _native.discover(timeout)]

@@ -78,7 +78,7 @@ class PtyBase:
         return self._native.is_complete()
 
     def __repr__(self) -> str:
-        return f"<opencode.{type(self).__name__} {self.id}>"
+        return f"<libopencode.{type(self).__name__} {self.id}>"
 
 
 class Pty(PtyBase):

@@ -21,7 +21,7 @@ class Share(_Record):
         count: int
 
     def __repr__(self) -> str:
-        return f"<opencode.Share {self.name} {self.cost}>"
+        return f"<libopencode.Share {self.name} {self.cost}>"
 
 
 class Usage(_Record):
@@ -40,7 +40,7 @@ class Usage(_Record):
         messages: list[Share]
 
     def __repr__(self) -> str:
-        return f"<opencode.Usage {self.cost} in {self.count} answers>"
+        return f"<libopencode.Usage {self.cost} in {self.count} answers>"
 
 
 def usage_of(data: dict[str, Any]) -> Usage:

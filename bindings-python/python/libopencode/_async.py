@@ -150,7 +150,7 @@ class AsyncRun:
 class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
     """`Client` for asyncio: operations are awaited, `run` is awaited or iterated.
 
-    async with opencode.AsyncClient() as client:
+    async with libopencode.AsyncClient() as client:
         reply = await client.ask("Say pong")
         async for update in client.run("Now count to three"):
             ...

@@ -1,8 +1,8 @@
 """Drive an OpenCode server: blocking or asyncio, typed, without dependencies.
 
-    import opencode
+    import libopencode
 
-    with opencode.Client() as client:
+    with libopencode.Client() as client:
         reply = client.ask("Fix the login bug in auth.ts")
         print(reply.text, reply.cost)
 
@@ -112,4 +112,4 @@ def __getattr__(name: str) -> Any:
 
         found = import_module(module, __name__)
         return found if name == "types" else getattr(found, name)
-    raise AttributeError(f"module 'opencode' has no attribute '{name}'")
+    raise AttributeError(f"module 'libopencode' has no attribute '{name}'")

@@ -1,4 +1,8 @@
-"""`python -m opencode replay FILE`: plays a recording back until it is interrupted."""
+"""`libopencode replay FILE`: plays the recording of a client back until it is interrupted.
+
+FILE is what a client wrote with `record=FILE` or OPENCODE_RECORD. The first line printed is the address at which a client
+finds what was recorded.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from ._replay import Replay
 def run(arguments: list[str]) -> int:
     """Does what the command line says, and gives the exit code."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m opencode replay FILE", file=sys.stderr)
+        print("usage: libopencode replay FILE", file=sys.stderr)
         return 2
     try:
         replay = Replay(arguments[0])

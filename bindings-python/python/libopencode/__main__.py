@@ -1,0 +1,54 @@
+"""`libopencode COMMAND`, or `python -m libopencode COMMAND`: what one does once, by hand."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+# The module of a command has a function `run` that takes the other arguments and gives the exit code. Its first line of
+# documentation says how the command is written, and what it does.
+COMMANDS = {"discover": "._find", "doctor": "._examine", "replay": "._play"}
+
+USAGE = "usage: libopencode COMMAND [ARGUMENT]"
+
+AFTER = """\
+  --help     this text; behind a command, what that does
+  --version  the version of this package
+
+The server is named by OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME and OPENCODE_SERVER_PASSWORD."""
+
+
+def _doc(command: str) -> str:
+    return import_module(COMMANDS[command], "libopencode").__doc__ or ""
+
+
+def _help() -> str:
+    lines = [_doc(command).partition("\n")[0].replace("`", "") for command in COMMANDS]
+    return "\n".join([USAGE, "", *(f"  {line}" for line in lines), "", AFTER])
+
+
+def main() -> int:
+    """Does the command of the command line, and gives the exit code: 2 when it is none."""
+    command, *arguments = sys.argv[1:] or [""]
+    if command in ("--help", "-h", "help"):
+        print(_help())
+        return 0
+    if command == "--version":
+        from . import __version__
+
+        print(f"libopencode {__version__}")
+        return 0
+    module = COMMANDS.get(command)
+    if module is None:
+        wrong = f"libopencode: there is no command '{command}'\n" if command else ""
+        print(f"{wrong}{_help()}", file=sys.stderr)
+        return 2
+    if any(argument in ("--help", "-h") for argument in arguments):
+        print(_doc(command).replace("`", "").strip())
+        return 0
+    code: int = import_module(module, "libopencode").run(arguments)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
