@@ -1,5 +1,6 @@
 //! What stands between every function and its caller: no panic gets out, and every failure becomes a reply.
 
+pub(crate) use crate::handle::{borrow, free, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use opencode_core::{Error, ErrorKind, Result};
@@ -45,53 +46,6 @@ pub(crate) unsafe fn guard_out<T>(
     unsafe { guard(reply, work) }
 }
 
-/// Does the work of a function that gives a plain value; `otherwise` when it panics.
-pub(crate) fn shield<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(otherwise)
-}
-
 fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "a bug in libopencode: it panicked; please report it")
-}
-
-/// Writes a handle out.
-///
-/// # Safety
-/// `out` points to writable memory for one pointer, or is NULL.
-pub(crate) unsafe fn hand_out<T>(out: *mut *mut T, name: &str, value: T) -> Result<()> {
-    if out.is_null() {
-        return Err(null(name));
-    }
-    // SAFETY: checked for NULL above, and the caller promises the rest.
-    unsafe { out.write(Box::into_raw(Box::new(value))) };
-    Ok(())
-}
-
-/// Borrows a handle for the length of a call.
-///
-/// # Safety
-/// `handle` is NULL or came from this library and was not freed.
-pub(crate) unsafe fn borrow<'a, T>(handle: *const T, name: &str) -> Result<&'a T> {
-    // SAFETY: the caller promises that a handle that is not NULL is alive.
-    unsafe { handle.as_ref() }.ok_or_else(|| null(name))
-}
-
-/// Frees a handle; NULL is fine.
-///
-/// # Safety
-/// `handle` is NULL, or came from this library and was not freed.
-pub(crate) unsafe fn free<T>(handle: *mut T) {
-    if !handle.is_null() {
-        // SAFETY: it was made by `Box::into_raw` in this library, and the caller gives it up.
-        let handle = unsafe { Box::from_raw(handle) };
-        shield((), || {
-            drop(handle);
-            // Who frees by hand may unload the library next.
-            opencode_core::settle();
-        });
-    }
-}
-
-pub(crate) fn null(name: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("{name} is NULL"))
 }

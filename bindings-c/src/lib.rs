@@ -40,6 +40,7 @@ mod tui;
 mod replay;
 
 mod guard;
+mod handle;
 mod text;
 
 pub use attach::*;

@@ -1,6 +1,6 @@
 //! Replies: what came out of a call, on success and on failure.
 
-use crate::guard::{free, shield};
+use crate::handle::{free, shield};
 use crate::pointer::Places;
 use crate::status::OpencodeStatus;
 use opencode_core::{Answer, Error};

@@ -1,6 +1,6 @@
 //! Texts that come in.
 
-use crate::guard::null;
+use crate::handle::null;
 use opencode_core::{Error, ErrorKind, Result};
 use std::ffi::{CStr, c_char};
 

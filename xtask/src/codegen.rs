@@ -32,6 +32,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, String> {
     };
     let report = spec::write_or_check(&files()?, check, "cargo xtask codegen")?;
     crate::conformance::check(&operations()?).map_err(|e| e.to_string())?;
+    if check {
+        crate::floors::check(&spec::root())?;
+    }
     Ok(report)
 }
 

@@ -6,6 +6,7 @@ mod codegen;
 mod conformance;
 mod demo;
 mod dist;
+mod floors;
 mod language_server;
 mod progress;
 mod readme;
@@ -30,7 +31,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   setup --demo    the same, only for what the demo needs
   spec            rewrite spec/operations.json and spec/types.json from a server's description
   codegen         rewrite everything that is generated from spec/ and bindings-c
-  codegen --check fail when something generated is stale
+  codegen --check fail when something generated is stale, or an import breaks the order of the floors
   help            this text";
 
 fn main() -> ExitCode {
