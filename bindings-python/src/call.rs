@@ -1,13 +1,9 @@
 //! Calls in the background.
 
-use crate::client::{answer, timeout};
+use crate::convert::{answer, timeout};
 use crate::error::exception;
-use opencode_core::{Answer, Error, ErrorKind};
+use crate::wait::wait;
 use pyo3::prelude::*;
-use std::time::{Duration, Instant};
-
-/// How long a wait blocks before it looks for signals.
-pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// An operation in the background.
 #[pyclass(frozen, module = "libopencode._native")]
@@ -63,43 +59,4 @@ impl Call {
     fn cancel(&self) {
         self.call.cancel();
     }
-}
-
-/// Waits for a call. A signal (Ctrl-C) ends it.
-pub(crate) fn finish(py: Python<'_>, call: &opencode_core::Call) -> PyResult<Answer> {
-    match wait(py, None, |slice| call.wait(Some(slice))) {
-        Ok(Some(result)) => result.map_err(|e| exception(py, &e)),
-        Ok(None) => {
-            Err(exception(py, &Error::new(ErrorKind::Internal, "a wait without an end ended")))
-        }
-        Err(raised) => {
-            call.cancel();
-            Err(raised)
-        }
-    }
-}
-
-/// Waits in slices without holding the interpreter, and looks for signals in between.
-pub(crate) fn wait<T: Send>(
-    py: Python<'_>,
-    limit: Option<Duration>,
-    try_for: impl Fn(Duration) -> Option<T> + Send + Sync,
-) -> PyResult<Option<T>> {
-    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
-    loop {
-        let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
-        if let Some(found) = py.detach(|| try_for(left.min(SLICE))) {
-            return Ok(Some(found));
-        }
-        py.check_signals()?;
-        if left.is_zero() {
-            return Ok(None);
-        }
-    }
-}
-
-/// Seconds of Python as a time; `None` for what is none.
-pub(crate) fn seconds(value: f64) -> Option<Duration> {
-    const CENTURY: f64 = 3.2e9;
-    (value >= 0.0).then(|| Duration::from_secs_f64(value.min(CENTURY)))
 }

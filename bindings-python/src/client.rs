@@ -1,7 +1,7 @@
 //! Clients and blocking calls.
 
-use crate::call::{Call, seconds};
-use crate::decode::decode;
+use crate::call::Call;
+use crate::convert::{answer, call_options, to_json};
 use crate::encode::encode;
 use crate::error::{exception, misuse};
 use crate::events::EventStream;
@@ -9,13 +9,12 @@ use crate::pages::Pages;
 use crate::pty::{Pty, PtyOpening};
 use crate::run::Run;
 use crate::tools::{self, TuiControl};
+use crate::wait::interruptible;
 use opencode_core::{
-    Answer, CallOptions, ClientOptions, Error, ErrorKind, EventOptions, Interrupt, MessageOptions,
-    Prompt, SessionOptions,
+    CallOptions, ClientOptions, EventOptions, MessageOptions, Prompt, SessionOptions,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
-use std::sync::{Arc, Mutex, PoisonError};
+use pyo3::types::PyDict;
 
 /// A handle to one server.
 #[pyclass(frozen, module = "libopencode._native")]
@@ -241,7 +240,7 @@ impl Client {
 /// are not sent when the time is up.
 #[pyfunction]
 pub(crate) fn wait_at_exit(py: Python<'_>, seconds: f64) -> usize {
-    let limit = self::seconds(seconds).unwrap_or_default();
+    let limit = crate::convert::seconds(seconds).unwrap_or_default();
     py.detach(|| {
         opencode_core::settle();
         opencode_core::wait_until_sent(limit)
@@ -254,10 +253,6 @@ pub(crate) fn take_losses() -> Vec<String> {
     opencode_core::take_losses().iter().map(|loss| loss.message().to_owned()).collect()
 }
 
-pub(crate) fn to_json(py: Python<'_>, what: &str, dict: &Bound<'_, PyDict>) -> PyResult<String> {
-    encode(dict).map_err(|why| misuse(py, format!("{what}: {why}")))
-}
-
 /// Query pairs and the body as JSON.
 type Content = (Vec<(String, String)>, Option<String>);
 
@@ -267,79 +262,4 @@ fn request(
 ) -> PyResult<Content> {
     let body = body.map(|body| encode(&body)).transpose();
     Ok((query, body.map_err(|why| misuse(py, format!("request: {why}")))?))
-}
-
-pub(crate) fn call_options(
-    py: Python<'_>,
-    operation: &str,
-    options: Option<&Bound<'_, PyDict>>,
-) -> PyResult<CallOptions> {
-    match options {
-        None => Ok(CallOptions::default()),
-        Some(options) => {
-            let json = to_json(py, operation, options)?;
-            CallOptions::from_json(&json).map_err(|e| exception(py, &e))
-        }
-    }
-}
-
-/// Blocks without holding the interpreter, and lets signals (Ctrl-C) end it.
-pub(crate) fn interruptible<T: Send>(
-    py: Python<'_>,
-    mut options: CallOptions,
-    work: impl FnOnce(&CallOptions) -> opencode_core::Result<T> + Send,
-) -> PyResult<T> {
-    let raised: Arc<Mutex<Option<PyErr>>> = Arc::default();
-    let slot = Arc::clone(&raised);
-    options.interrupt = Some(Interrupt::new(move || {
-        // None while the interpreter shuts down: then there is nobody to answer.
-        let signals = Python::try_attach(|py| py.check_signals());
-        match signals {
-            None | Some(Ok(())) => false,
-            Some(Err(error)) => {
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                true
-            }
-        }
-    }));
-    let result = py.detach(|| work(&options));
-    if let Some(error) = raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        return Err(error);
-    }
-    result.map_err(|e| exception(py, &e))
-}
-
-/// What a call gives: the decoded body; raw: status, headers and bytes as they came.
-pub(crate) fn answer(py: Python<'_>, answer: Answer, raw: bool) -> PyResult<Bound<'_, PyAny>> {
-    if raw {
-        let headers = PyDict::new(py);
-        for (name, value) in answer.headers() {
-            headers.set_item(name, value.as_ref())?;
-        }
-        let body = PyBytes::new(py, answer.bytes());
-        return Ok((answer.status(), headers, body).into_pyobject(py)?.into_any());
-    }
-    if answer.bytes().is_empty() {
-        return Ok(py.None().into_bound(py));
-    }
-    if answer.is_json() {
-        return decode(py, answer.bytes())
-            .map_err(|why| exception(py, &answer.decode_error("is no JSON", &why)));
-    }
-    Ok(match answer.text() {
-        Ok(text) => PyString::new(py, text).into_any(),
-        Err(_) => PyBytes::new(py, answer.bytes()).into_any(),
-    })
-}
-
-/// Seconds of Python as a time, for errors that name the argument.
-pub(crate) fn timeout(py: Python<'_>, value: Option<f64>) -> PyResult<Option<std::time::Duration>> {
-    match value {
-        None => Ok(None),
-        Some(value) => seconds(value).map(Some).ok_or_else(|| {
-            let text =
-                format!("timeout must be a number of seconds that is not negative, not {value}");
-            exception(py, &Error::new(ErrorKind::InvalidArgument, text))
-        }),
-    }
 }

@@ -1,8 +1,9 @@
 //! Which servers there are, and what is wrong with one.
 
-use crate::call::{Call, finish};
-use crate::client::{answer, timeout};
+use crate::call::Call;
+use crate::convert::{answer, timeout};
 use crate::error::exception;
+use crate::wait::finish;
 use pyo3::prelude::*;
 
 /// The servers that answer, as dicts. Blocks without holding the interpreter; a signal (Ctrl-C) ends it.

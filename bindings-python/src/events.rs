@@ -1,9 +1,9 @@
 //! Event streams.
 
-use crate::call::wait;
-use crate::client::timeout;
+use crate::convert::timeout;
 use crate::decode::native;
 use crate::error::exception;
+use crate::wait::wait;
 use opencode_core::StreamEvent;
 use pyo3::prelude::*;
 

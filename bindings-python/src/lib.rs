@@ -3,6 +3,7 @@
 
 mod call;
 mod client;
+mod convert;
 mod decode;
 mod discover;
 mod drift;
@@ -15,6 +16,7 @@ mod run;
 mod server;
 mod signature;
 mod tools;
+mod wait;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;

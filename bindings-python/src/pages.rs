@@ -1,9 +1,9 @@
 //! Long lists, page by page.
 
 use crate::call::Call;
-use crate::client::interruptible;
 use crate::decode::native;
 use crate::error::exception;
+use crate::wait::interruptible;
 use opencode_core::{CallOptions, PageFetcher};
 use pyo3::prelude::*;
 use pyo3::types::PyList;

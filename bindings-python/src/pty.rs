@@ -1,8 +1,9 @@
 //! Terminals.
 
-use crate::call::{Call, wait};
-use crate::client::{interruptible, timeout, to_json};
+use crate::call::Call;
+use crate::convert::{timeout, to_json};
 use crate::error::exception;
+use crate::wait::{interruptible, wait};
 use opencode_core::{CallOptions, PtyOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -1,9 +1,10 @@
 //! Runs.
 
-use crate::call::{Call, wait};
-use crate::client::timeout;
+use crate::call::Call;
+use crate::convert::timeout;
 use crate::decode::native;
 use crate::error::exception;
+use crate::wait::wait;
 use opencode_core::{ErrorKind, PermissionReply, Update};
 use pyo3::prelude::*;
 use pyo3::types::PyList;

@@ -1,8 +1,9 @@
 //! Servers that the program starts itself.
 
-use crate::call::{Call, wait};
-use crate::client::{timeout, to_json};
+use crate::call::Call;
+use crate::convert::{timeout, to_json};
 use crate::error::exception;
+use crate::wait::wait;
 use opencode_core::{ClientOptions, ServerOptions, ServerState};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

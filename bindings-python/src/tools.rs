@@ -1,9 +1,9 @@
 //! Attachments, usage, the terminal interface, and replays.
 
-use crate::call::wait;
-use crate::client::{interruptible, timeout, to_json};
+use crate::convert::{timeout, to_json};
 use crate::decode::native;
 use crate::error::exception;
+use crate::wait::{interruptible, wait};
 use opencode_core::{AttachOptions, CallOptions, Error, ErrorKind, UsageOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
