@@ -264,7 +264,8 @@ uint32_t opencode_abi_version(void);
  * @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
  *                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
  *                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
- *                      stall_timeout_ms, events, permission, question, log ("error", "warn", "info" or "debug":
+ *                      stall_timeout_ms, dialect (what the server speaks: "auto", 1 or 2), events, permission,
+ *                      question, log ("error", "warn", "info" or "debug":
  *                      messages that opencode_client_next_log() gives), ca_file (certificates in PEM form, in place
  *                      of those of the system), record (a file for the traffic, without secrets; see
  *                      opencode_replay_start()).
@@ -936,6 +937,14 @@ OpencodeStatus opencode_attach_bytes(const char *name,
  */
 OpencodeStatus opencode_discover(uint32_t timeout_ms,
                                  OpencodeReply **reply);
+
+/**
+ * Asks a server what it is. Blocks for one request, two with a server of OpenCode 2.x.
+ *
+ * @param reply  Receives an object: version, such as "1.18.33", and dialect, "1.x" or "2.x".
+ * @return UNAUTHORIZED, UNSUPPORTED or DECODE when it is no OpenCode server, CLOSED, CONNECTION, TIMEOUT.
+ */
+OpencodeStatus opencode_client_server(const OpencodeClient *client, OpencodeReply **reply);
 
 /**
  * Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No

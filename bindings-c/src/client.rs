@@ -18,7 +18,8 @@ pub struct OpencodeClient {
 /// @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
 ///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
 ///                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
-///                      stall_timeout_ms, events, permission, question, log ("error", "warn", "info" or "debug":
+///                      stall_timeout_ms, dialect (what the server speaks: "auto", 1 or 2), events, permission,
+///                      question, log ("error", "warn", "info" or "debug":
 ///                      messages that opencode_client_next_log() gives), ca_file (certificates in PEM form, in place
 ///                      of those of the system), record (a file for the traffic, without secrets; see
 ///                      opencode_replay_start()).

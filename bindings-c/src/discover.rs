@@ -29,6 +29,24 @@ pub unsafe extern "C" fn opencode_discover(
     }
 }
 
+/// Asks a server what it is. Blocks for one request, two with a server of OpenCode 2.x.
+///
+/// @param reply  Receives an object: version, such as "1.18.33", and dialect, "1.x" or "2.x".
+/// @return UNAUTHORIZED, UNSUPPORTED or DECODE when it is no OpenCode server, CLOSED, CONNECTION, TIMEOUT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_server(
+    client: *const OpencodeClient,
+    reply: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard(reply, || {
+            let client = &borrow(client, "client")?.client;
+            Ok(Some(OpencodeReply::json(client.server()?.to_json())))
+        })
+    }
+}
+
 /// Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No
 /// model is called and nothing is changed.
 ///

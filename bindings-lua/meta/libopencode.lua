@@ -7,12 +7,13 @@ local opencode = {}
 
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
----@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, headers: any, connect_timeout_ms: any, timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, ca_file: any, record: any, log: any, [string]: nil }
+---@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, connect_timeout_ms: any, timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, ca_file: any, record: any, log: any, [string]: nil }
 ---@field base_url? string such as "http://127.0.0.1:4096", which is the default
 ---@field username? string the server's ("opencode")
 ---@field password? string the server's
 ---@field directory? string of the project; the server's own when absent
 ---@field workspace? string
+---@field dialect? "auto"|1|2 what the server speaks; found out when absent
 ---@field headers? table<string, string> added to every request
 ---@field connect_timeout_ms? integer (5000)
 ---@field timeout_ms? integer of an operation; those that run a model have no limit (60000)

@@ -114,8 +114,19 @@ function opencode.discover(timeout_ms) end
 ---@return opencode.Error? err
 function opencode.doctor(options) end
 
+---What a server says of itself.
+---@class opencode.ServerInfo
+---@field version string such as "1.18.33"
+---@field dialect "1.x"|"2.x"
+
 ---@class opencode.Client
 local Client = {}
+
+---Asks the server what it is. Blocks for one request, two with a server of 2.x.
+---@return opencode.ServerInfo? info
+---@return string? message
+---@return opencode.Error? err
+function Client:server() end
 
 ---Looks what works and what does not, each with what to do. Blocks, five seconds at most; calls no model.
 ---@return opencode.Diagnosis

@@ -183,6 +183,14 @@ impl Client {
         self.started(py, self.client.start_doctor())
     }
 
+    fn server<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        crate::discover::server(py, &self.client)
+    }
+
+    fn start_server(&self, py: Python<'_>) -> PyResult<Call> {
+        self.started(py, self.client.start_server())
+    }
+
     fn start_usage(
         &self,
         py: Python<'_>,

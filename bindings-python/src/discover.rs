@@ -32,3 +32,12 @@ pub(crate) fn doctor<'py>(
     let call = client.start_doctor().map_err(|e| exception(py, &e))?;
     answer(py, finish(py, &call)?, false)
 }
+
+/// What the server is, as a dict. Blocks as `discover` does.
+pub(crate) fn server<'py>(
+    py: Python<'py>,
+    client: &opencode_core::Client,
+) -> PyResult<Bound<'py, PyAny>> {
+    let call = client.start_server().map_err(|e| exception(py, &e))?;
+    answer(py, finish(py, &call)?, false)
+}

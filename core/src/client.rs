@@ -20,6 +20,7 @@ use crate::history::usage::{self, Usage, UsageOptions};
 use crate::http::answer::Answer;
 use crate::inspect::doctor::Diagnosis;
 use crate::inspect::drift::Drift;
+use crate::protocol::dialect::ServerInfo;
 use crate::protocol::model::{Message, Session};
 use crate::protocol::operation::Pace;
 use crate::protocol::operation::route::twice;
@@ -354,6 +355,15 @@ impl Client {
     /// As [`call`](Client::call).
     pub fn drift_with(&self, options: &CallOptions) -> Result<Drift> {
         Drift::from_document(self.call_json("doc.get", "", options)?.bytes())
+    }
+
+    /// Asks the server what it is: its version, and what it speaks. Blocks for one request, two with a server of 2.x.
+    ///
+    /// # Errors
+    /// `unauthorized`, `unsupported` or `decode` when it is no OpenCode server, and what keeps a request from being
+    /// answered.
+    pub fn server(&self) -> Result<ServerInfo> {
+        self.0.caller.identify(self.options().timeout, &CancelToken::default())
     }
 
     /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection

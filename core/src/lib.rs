@@ -26,7 +26,6 @@ pub use base::log::{Level, Log, LogRecord};
 #[doc(hidden)]
 pub use base::pointer;
 pub use call::Call;
-pub use call::dialect::Dialect;
 pub use call::options::{CallOptions, ClientOptions};
 pub use call::tui::TuiControl;
 pub use client::Client;
@@ -37,6 +36,7 @@ pub use http::answer::Answer;
 pub use inspect::discover::{Found, Source, discover, start_discover};
 pub use inspect::doctor::{Check, CheckStatus, Diagnosis};
 pub use inspect::drift::{Change, Drift, Endpoint};
+pub use protocol::dialect::{Dialect, ServerInfo};
 pub use protocol::event::Event;
 pub use protocol::model_name::Model;
 pub use protocol::permission::{

@@ -104,6 +104,7 @@ static void null_everywhere(void) {
     REFUSED(opencode_tui_control_respond(NULL, NULL, &reply), "control is NULL");
     REFUSED(opencode_replay_start(NULL, NULL, &reply), "path is NULL");
     REFUSED(opencode_doctor(NULL, &reply), "client is NULL");
+    REFUSED(opencode_client_server(NULL, &reply), "client is NULL");
     REFUSED(opencode_drift(NULL, &reply), "client is NULL");
     CHECK(opencode_client_close(NULL) == INVALID && opencode_call_cancel(NULL) == INVALID);
     CHECK(opencode_run_cancel(NULL, 0) == INVALID && opencode_run_reply_permission(NULL, NULL, NULL, NULL) == INVALID);

@@ -160,6 +160,10 @@ static void discovery_and_doctor(void) {
     CHECK(strcmp(opencode_reply_text(reply, "/0/source"), "environment") == 0);
     opencode_reply_free(reply);
     CHECK(opencode_client_new(NULL, &client, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_client_server(client, &reply) == OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_json(reply), "{\"dialect\":\"1.x\",\"version\":\"1.18.33\"}") == 0);
+    opencode_reply_free(reply);
+    CHECK(opencode_client_server(NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
     CHECK(opencode_doctor(client, &reply) == OPENCODE_STATUS_OK);
     CHECK(strcmp(opencode_reply_text(reply, "/ok"), "true") == 0);
     CHECK(strcmp(opencode_reply_text(reply, "/checks/0/check"), "server") == 0);

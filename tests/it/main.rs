@@ -5,6 +5,7 @@ mod attach;
 mod calls;
 mod client;
 mod closing;
+mod dialect;
 mod discover;
 mod doctor;
 mod drift;

@@ -76,6 +76,7 @@ def awaited(client):
         "tui_prompt": lambda: client.tui_prompt("x"),
         "tui_control.next": lambda: client.tui_control().next(),
         "tui_control.respond": lambda: client.tui_control().respond(1),
+        "server": lambda: client.server(),
         "doctor": lambda: client.doctor(),
     }
 

@@ -91,6 +91,23 @@ def test_a_port_that_hangs_costs_no_more_than_the_time():
     assert float(taken) < 3 * 2
 
 
+def test_a_client_tells_what_its_server_is(client):
+    info = client.server()
+    assert (info.version, info.dialect, repr(info)) == ("1.18.33", "1.x", "<libopencode.ServerInfo 1.18.33 (1.x)>")
+
+    async def ask():
+        async with libopencode.AsyncClient(dialect="auto") as other:
+            return await other.server()
+
+    assert asyncio.run(ask()) == info
+    with pytest.raises(libopencode.APIConnectionError):
+        libopencode.Client("http://127.0.0.1:9").server()
+    with pytest.raises(libopencode.InvalidArgumentError, match='"auto", 1 or 2'):
+        libopencode.Client(dialect=3)
+    with libopencode.Client(dialect=2) as second, pytest.raises(libopencode.UnsupportedError, match="2.x only"):
+        second.session.list()
+
+
 def test_a_doctor_says_what_works(client):
     found = client.doctor()
     names = [check.check for check in found.checks]

@@ -1,4 +1,5 @@
--- Which servers there are, and what is wrong with one: opencode.discover(2000), client:doctor(), opencode.doctor().
+-- Which servers there are, and what is wrong with one: opencode.discover(2000), client:server(), client:doctor(),
+-- opencode.doctor().
 
 local raw, opencode, shared = ...
 local finish, check_self, Client = shared.finish, shared.check_self, shared.Client
@@ -7,6 +8,13 @@ local finish, check_self, Client = shared.finish, shared.check_self, shared.Clie
 function opencode.discover(timeout_ms)
   shared.expect_time(timeout_ms, "opencode.discover", 2)
   return raw.discover(timeout_ms or 2000)
+end
+
+-- { version, dialect }. Blocks for one request, two with a server of 2.x.
+function Client:server()
+  check_self(self, "server", 2)
+  local info, message, err = finish(2, raw.server_info(self.raw))
+  return info, message, err
 end
 
 -- { ok, checks = { { check, status, message, advice } }, text, elapsed_ms }. Blocks, at most five seconds.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ._async_discover import discover_async
     from ._async_pty import AsyncPty
     from ._async_server import AsyncServer
-    from ._discover import Check, Diagnosis, Found, discover
+    from ._discover import Check, Diagnosis, Found, ServerInfo, discover
     from ._pty import Pty
     from ._server import Server
     from ._async_events import AsyncEventStream
@@ -68,6 +68,7 @@ __all__ = [
     "Reply",
     "Run",
     "Server",
+    "ServerInfo",
     "Share",
     "TuiControl",
     "Update",
@@ -92,6 +93,7 @@ _LATER = {
     "Pty": "._pty",
     "Replay": "._replay",
     "Server": "._server",
+    "ServerInfo": "._discover",
     "Share": "._usage",
     "TuiControl": "._tui",
     "Usage": "._usage",

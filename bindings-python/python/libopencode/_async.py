@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._async_pty import AsyncPty
     from ._call_types import AsyncStarter
     from ._client import Prompt
-    from ._discover import Diagnosis
+    from ._discover import Diagnosis, ServerInfo
     from ._errors import OpencodeError
     from ._operations import AsyncOperations
     from ._pty_types import AsyncPtyOpener
@@ -317,6 +317,12 @@ class AsyncClient(ClientBase, AsyncStarter, AsyncOperations):
         from ._async_tui import AsyncTuiControl
 
         return AsyncTuiControl(self)
+
+    async def server(self) -> ServerInfo:
+        """Asks the server what it is, as `Client.server`."""
+        from ._discover import ServerInfo
+
+        return ServerInfo(await self._settle(self._native.start_server(), "server"))
 
     async def doctor(self) -> Diagnosis:
         """Looks what works and what does not, as `Client.doctor`; never more than five seconds."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from ._call_types import Starter
-    from ._discover import Diagnosis
+    from ._discover import Diagnosis, ServerInfo
     from ._operations import Operations
     from ._pty import Pty
     from ._pty_types import PtyOpener
@@ -148,6 +148,7 @@ class ClientBase:
         password: str | None = None,
         directory: str | None = None,
         workspace: str | None = None,
+        dialect: Literal["auto", 1, 2] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         connect_timeout: float | None = None,
@@ -167,6 +168,7 @@ class ClientBase:
             "password": password,
             "directory": directory,
             "workspace": workspace,
+            "dialect": dialect,
             "headers": dict(headers) if headers else None,
             "timeout": timeout,
             "connect_timeout": connect_timeout,
@@ -446,6 +448,12 @@ class Client(ClientBase, Starter, Operations):
         from ._pty import Pty
 
         return Pty(self._native.pty_connect(id, options(given)), self)
+
+    def server(self) -> ServerInfo:
+        """Asks the server what it is. Blocks for one request, two with a server of 2.x."""
+        from ._discover import ServerInfo
+
+        return ServerInfo(self._native.server())
 
     def doctor(self) -> Diagnosis:
         """Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock.

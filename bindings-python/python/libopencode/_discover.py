@@ -26,6 +26,19 @@ class Found(_Record):
         return f"<libopencode.Found {self.url} {self.version or 'with a password'}>"
 
 
+class ServerInfo(_Record):
+    """What a server says of itself."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        version: str
+        dialect: Literal["1.x", "2.x"]
+
+    def __repr__(self) -> str:
+        return f"<libopencode.ServerInfo {self.version} ({self.dialect})>"
+
+
 class Check(_Record):
     """One thing that was looked at."""
 

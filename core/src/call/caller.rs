@@ -6,19 +6,20 @@ use crate::base::hooks::Home;
 use crate::base::limits::Limits;
 use crate::base::log::Level;
 use crate::base::random;
-use crate::call::dialect::explain;
+use crate::call::dialect::{self, Explained, explain};
 use crate::call::options::{CallOptions, ClientOptions};
 use crate::call::remedy;
 use crate::call::retry::RetryPolicy;
 use crate::http::answer::Answer;
 use crate::http::redact;
 use crate::http::transport::{Expect, Request, Stream, Transport, WebSocket, header};
+use crate::protocol::dialect::ServerInfo;
 use crate::protocol::operation::route::{Project, Routed, route};
 use crate::protocol::operation::{self, AnswerKind, Operation, Pace};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use ureq::http::Method;
 use ureq::http::uri::PathAndQuery;
 
@@ -30,6 +31,8 @@ pub(crate) struct Caller {
     is_closing: AtomicBool,
     begun: Mutex<Begun>,
     is_closed: AtomicBool,
+    /// What the server turned out to be, once somebody had to ask.
+    found: Mutex<Option<ServerInfo>>,
 }
 
 /// What the host waits for.
@@ -59,7 +62,8 @@ impl Caller {
         let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
         let begun = Mutex::new(Begun { home: Home::here(), next: 0, tokens: HashMap::new() });
-        Ok(Caller { transport, options, is_closing, is_closed, begun })
+        let found = Mutex::default();
+        Ok(Caller { transport, options, is_closing, is_closed, begun, found })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -68,6 +72,83 @@ impl Caller {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// Asks the server what it is.
+    pub(crate) fn identify(&self, limit: Duration, token: &CancelToken) -> Result<ServerInfo> {
+        let _begun = self.begin("server", token)?;
+        let result = dialect::identify(&self.transport, limit, token);
+        if let Ok(info) = &result {
+            self.note(Some(info.clone()));
+        }
+        result.map_err(|error| if self.is_closed() { closed("server") } else { error })
+    }
+
+    fn note(&self, info: Option<ServerInfo>) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = info;
+    }
+
+    /// Refuses an operation that the server is known not to have, before it is sent. Whether that is known costs
+    /// nothing; a server that is known to speak something else is asked again, for another one may have taken its place.
+    fn admit(
+        &self,
+        operation: &Operation,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<()> {
+        let Some(needed) = operation.dialect() else { return Ok(()) };
+        if let Some(chosen) = self.options.dialect {
+            return match chosen == needed {
+                true => Ok(()),
+                false => Err(dialect::refuse_chosen(operation, chosen)),
+            };
+        }
+        let is_other = self
+            .found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .is_some_and(|info| info.dialect != needed);
+        if !is_other {
+            return Ok(());
+        }
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        match dialect::identify(&self.transport, limit, token) {
+            Ok(info) if info.dialect != needed => Err(dialect::refuse(operation, &info)),
+            Ok(info) => {
+                self.note(Some(info));
+                Ok(())
+            }
+            // It says itself what is wrong with it now.
+            Err(_) => {
+                self.note(None);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says more of what the server says no more of than that something went wrong.
+    fn explain(
+        &self,
+        error: Error,
+        routed: &Routed,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Error {
+        let operation = operation::find(error.operation());
+        if let Some(directory) = &routed.directory
+            && error.status() == Some(500)
+            && dialect::lacks_directory(&self.transport, directory, limit, token)
+        {
+            return dialect::no_directory(&error, directory);
+        }
+        let target = &routed.target;
+        let Explained { found, error } =
+            explain(error, operation, target, &self.transport, limit, token);
+        if found.is_some() {
+            self.note(found);
+        }
+        error
     }
 
     /// Does an operation, with repetitions when it may be repeated.
@@ -110,6 +191,7 @@ impl Caller {
         let _begun = self.begin(operation.name, token)?;
         let policy = self.retries(operation, options);
         let limits = self.limits(operation.pace, options);
+        self.admit(operation, limits.total, token)?;
         self.repeat(operation.name, &routed, options, policy, limits, token)
     }
 
@@ -124,6 +206,7 @@ impl Caller {
     ) -> Result<Answer> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
+        self.admit(operation, limits.total, token)?;
         let max = if operation.may_repeat { self.options.max_retries } else { 0 };
         // One that ran out of time has taken all the time there is.
         let policy = RetryPolicy { max, after_timeout: false };
@@ -141,7 +224,10 @@ impl Caller {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
         self.check_open(operation.name)?;
-        self.transport.open(&request(operation.name, &routed, &[], limits), token)
+        self.admit(operation, limits.total, token)?;
+        self.transport
+            .open(&request(operation.name, &routed, &[], limits), token)
+            .map_err(|error| self.explain(error, &routed, limits.total, token))
     }
 
     /// Opens a websocket; without `is_authorized` a ticket in the arguments speaks for the client.
@@ -156,8 +242,11 @@ impl Caller {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
         let _begun = self.begin(operation.name, token)?;
+        self.admit(operation, limits.total, token)?;
         let request = request(operation.name, &routed, &[], limits);
-        self.transport.websocket(&request, is_authorized, token)
+        self.transport
+            .websocket(&request, is_authorized, token)
+            .map_err(|error| self.explain(error, &routed, limits.total, token))
     }
 
     /// Sends what the table does not know. A GET is repeated like any read.
@@ -328,7 +417,7 @@ impl Caller {
             {
                 Err(closed(name))
             }
-            Err(error) => Err(explain(error, &routed.target, &self.transport, limits.total, token)),
+            Err(error) => Err(self.explain(error, routed, limits.total, token)),
             answer => answer,
         }
     }
@@ -430,5 +519,5 @@ pub(crate) fn raw_route(
             .map_err(|e| Error::invalid(format!("request: the body is no JSON: {e}")))?;
     }
     let body = body.map(|body| body.as_bytes().to_vec());
-    Ok(Routed { method, target, body, expect: Expect::Anything, headers: &[] })
+    Ok(Routed { method, target, body, expect: Expect::Anything, headers: &[], directory: None })
 }

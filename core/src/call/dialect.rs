@@ -1,41 +1,17 @@
-//! [`Dialect`]: which kind of OpenCode server this is, found out by asking.
+//! Which kind of OpenCode server this is, found out by asking.
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
 use crate::http::transport::{Expect, Request, Transport};
+use crate::protocol::dialect::{Dialect, ServerInfo};
+use crate::protocol::operation::Operation;
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 use ureq::http::Method;
 
-/// What a server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// OpenCode 1.x: what this library speaks.
-    One,
-    /// OpenCode 2.x: everything lies below `/api`, and much is different.
-    Two,
-}
-
-impl Dialect {
-    /// `1.x` or `2.x`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Dialect::One => "1.x",
-            Dialect::Two => "2.x",
-        }
-    }
-}
-
-/// What a server says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) dialect: Dialect,
-    pub(crate) version: String,
-}
-
-/// Asks a server what it is, within a time.
+/// Asks a server what it is, within a time. It is asked on only after a 404 or a web page, which say that it does not
+/// know the question.
 ///
 /// # Errors
 /// `unauthorized` when it wants a password first, `unsupported` or `decode` when it is no OpenCode server, and
@@ -44,28 +20,83 @@ pub(crate) fn identify(
     transport: &Transport,
     limit: Duration,
     token: &CancelToken,
-) -> Result<Identity> {
-    #[derive(Deserialize)]
-    struct Health {
-        version: String,
-    }
+) -> Result<ServerInfo> {
     let began = Instant::now();
-    let error = match ask::<Health>(transport, "/global/health", limit, token) {
-        Ok(health) => return Ok(Identity { dialect: Dialect::One, version: health.version }),
+    let left = || limit.saturating_sub(began.elapsed());
+    let error = match first(transport, left(), token) {
+        Ok(info) => return Ok(info),
         Err(error) => error,
     };
-    let answered = error.status().is_some() && error.kind() != ErrorKind::Unauthorized;
-    let left = limit.saturating_sub(began.elapsed());
-    match answered.then(|| second(transport, left, token)).flatten() {
-        Some(identity) => Ok(identity),
-        None if answered && is_old(transport, limit.saturating_sub(began.elapsed()), token) => {
-            let text = format!("identify: {TOO_OLD}");
-            let status = error.status().unwrap_or_default();
-            let code = Some(OLD.to_owned());
-            Err(Error::new(ErrorKind::Unsupported, text).with_status(status).with_code(code))
-        }
-        None => Err(error),
+    if !is_unknown(&error) {
+        return Err(error);
     }
+    if let Some(info) = second(transport, left(), token)? {
+        return Ok(info);
+    }
+    if is_old(transport, left(), token) {
+        let text = format!("identify: {TOO_OLD}");
+        let status = error.status().unwrap_or_default();
+        let code = Some(OLD.to_owned());
+        return Err(Error::new(ErrorKind::Unsupported, text).with_status(status).with_code(code));
+    }
+    Err(error)
+}
+
+/// What a server of 1.x says of itself.
+fn first(transport: &Transport, limit: Duration, token: &CancelToken) -> Result<ServerInfo> {
+    let Version { version } = ask(transport, "/global/health", limit, token)?;
+    Ok(ServerInfo { version, dialect: Dialect::One })
+}
+
+/// What a server of 2.x says of itself; `None` for any other.
+///
+/// # Errors
+/// `unauthorized` when it wants a password first, and what keeps a request from being answered.
+fn second(
+    transport: &Transport,
+    limit: Duration,
+    token: &CancelToken,
+) -> Result<Option<ServerInfo>> {
+    /// The process is what tells it from anything else that has a version.
+    #[derive(Deserialize)]
+    struct Info {
+        version: String,
+        #[serde(rename = "pid")]
+        _pid: u64,
+    }
+    let began = Instant::now();
+    let two = |version| Ok(Some(ServerInfo { version, dialect: Dialect::Two }));
+    let error = match ask::<Info>(transport, "/api/info", limit, token) {
+        Ok(info) => return two(info.version),
+        Err(error) => error,
+    };
+    // While it starts it says the same with 503.
+    let starting = error.body().filter(|_| error.status() == Some(503));
+    if let Some(info) = starting.and_then(|body| serde_json::from_str::<Info>(body).ok()) {
+        return two(info.version);
+    }
+    if matches!(error.status(), None | Some(401)) {
+        return Err(error);
+    }
+    if !is_unknown(&error) {
+        return Ok(None);
+    }
+    // The first four versions, and no other, say it here. 1.x knows the place and gives no version.
+    let left = limit.saturating_sub(began.elapsed());
+    match ask::<Version>(transport, "/api/health", left, token) {
+        Ok(Version { version }) if version.starts_with("2.") => two(version),
+        _ => Ok(None),
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: String,
+}
+
+/// Whether the server does not know the question.
+fn is_unknown(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unsupported || error.status() == Some(404)
 }
 
 /// The code of an error that says so.
@@ -94,60 +125,124 @@ fn is_old(transport: &Transport, limit: Duration, token: &CancelToken) -> bool {
         .is_err_and(|error| error.status().is_some() && error.kind() != ErrorKind::Unauthorized)
 }
 
-/// Names the dialect of a server that did not know an operation of this library, or says that it is too old.
+/// How long a refused operation is followed up.
+pub(crate) const LIMIT: Duration = Duration::from_secs(2);
+
+/// What a refused operation turned out to be, and the error that says so.
+pub(crate) struct Explained {
+    /// What the server is, if it was asked.
+    pub(crate) found: Option<ServerInfo>,
+    pub(crate) error: Error,
+}
+
+/// Names the dialect of a server that did not know an operation of the other one, or says that it is too old.
 pub(crate) fn explain(
     error: Error,
+    operation: Option<&Operation>,
     target: &str,
     transport: &Transport,
     limit: Option<Duration>,
     token: &CancelToken,
-) -> Error {
-    const LIMIT: Duration = Duration::from_secs(2);
-    // A 404 that says what was not found comes from a server that knew the question.
+) -> Explained {
+    // A 404 that says what was not found comes from a server that knew the question; a 405 is what 2.x gives for
+    // all that is not below /api.
     let is_unknown = match error.kind() {
         ErrorKind::Unsupported => true,
         ErrorKind::NotFound => error.code().is_none(),
-        _ => false,
+        _ => error.status() == Some(405),
     };
-    if !is_unknown || target.starts_with("/api/") {
-        return error;
-    }
+    let needed = match operation {
+        Some(operation) => operation.dialect(),
+        None => (!target.starts_with("/api/")).then_some(Dialect::One),
+    };
+    let Some(needed) = needed.filter(|_| is_unknown) else {
+        return Explained { found: None, error };
+    };
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
-    let operation = error.operation();
-    let (text, code) = match second(transport, limit, token) {
-        Some(found) => {
-            let text = format!(
-                "{operation}: this is an OpenCode {} server, and the operation is one of 1.x; start a server of 1.x (`npm install -g opencode-ai@1`) or use the operations v2.*",
-                found.version
-            );
-            (text, None)
-        }
-        None if is_old(transport, limit, token) => {
-            (format!("{operation}: {TOO_OLD}"), Some(OLD.to_owned()))
-        }
-        None => return error,
+    let name = error.operation();
+    let found = match needed {
+        Dialect::One => second(transport, limit, token).ok().flatten(),
+        Dialect::Two => first(transport, limit, token).ok(),
     };
-    let operation = error.operation().to_owned();
-    let body = error.body().unwrap_or_default().to_owned();
-    Error::new(ErrorKind::Unsupported, text)
+    let (text, code) = match &found {
+        Some(info) => (wrong_dialect(name, operation, info), None),
+        None if needed == Dialect::One && is_old(transport, limit, token) => {
+            (format!("{name}: {TOO_OLD}"), Some(OLD.to_owned()))
+        }
+        None => return Explained { found, error },
+    };
+    let body = error.body().unwrap_or_default();
+    let explained = Error::new(ErrorKind::Unsupported, text)
         .with_code(code)
-        .with_operation(operation)
+        .with_operation(name.to_owned())
         .with_status(error.status().unwrap_or_default())
         .with_body(body.as_bytes())
+        .with_sent(true);
+    Explained { found, error: explained }
+}
+
+/// Refuses an operation of the other dialect, without a request.
+pub(crate) fn refuse(operation: &Operation, info: &ServerInfo) -> Error {
+    let text = wrong_dialect(operation.name, Some(operation), info);
+    Error::new(ErrorKind::Unsupported, text).with_operation(operation.name)
+}
+
+/// Refuses an operation of the other dialect than the one that the client was told.
+pub(crate) fn refuse_chosen(operation: &Operation, chosen: Dialect) -> Error {
+    let other = operation.dialect().map_or("", Dialect::as_str);
+    let text = format!(
+        "{}: the operation is one of {other}, and the client was made for servers of {} only; make one with dialect \"auto\"",
+        operation.name,
+        chosen.as_str()
+    );
+    Error::new(ErrorKind::Unsupported, text).with_operation(operation.name)
+}
+
+fn wrong_dialect(name: &str, operation: Option<&Operation>, info: &ServerInfo) -> String {
+    let server = info.name();
+    let what = if operation.is_some() { "operation" } else { "path" };
+    match info.dialect {
+        Dialect::One => format!(
+            "{name}: this is an {server}, and the {what} is one of 2.x; start a server of 2.x for it"
+        ),
+        Dialect::Two => format!(
+            "{name}: this is an {server}, and the {what} is one of 1.x; start a server of 1.x (`npm install -g opencode-ai@1`) or use the operations v2.*"
+        ),
+    }
+}
+
+/// The error of a directory that is not there.
+pub(crate) fn no_directory(error: &Error, directory: &str) -> Error {
+    let name = error.operation();
+    let text = format!(
+        "{name}: the server has no directory '{directory}'; give the absolute path of a folder on its machine"
+    );
+    Error::new(ErrorKind::NotFound, text)
+        .with_code(Some("directory".to_owned()))
+        .with_operation(name.to_owned())
+        .with_status(error.status().unwrap_or_default())
+        .with_body(error.body().unwrap_or_default().as_bytes())
         .with_sent(true)
 }
 
-/// What a server of 2.x says of itself; `None` for any other.
-fn second(transport: &Transport, limit: Duration, token: &CancelToken) -> Option<Identity> {
-    /// The process is what tells it from anything else that has a version.
-    #[derive(Deserialize)]
-    struct Info {
-        version: String,
-        #[serde(rename = "pid")]
-        _pid: u64,
-    }
-    let info: Info = ask(transport, "/api/info", limit, token).ok()?;
-    Some(Identity { dialect: Dialect::Two, version: info.version })
+/// Whether the directory is what the server fails at: of one that is not there it says 500, as of much else, and
+/// nothing more.
+pub(crate) fn lacks_directory(
+    transport: &Transport,
+    directory: &str,
+    limit: Option<Duration>,
+    token: &CancelToken,
+) -> bool {
+    // A server that has not used a directory yet takes seconds to answer for it.
+    const LIMIT: Duration = Duration::from_secs(15);
+    let limit = limit.unwrap_or(LIMIT).min(LIMIT);
+    let began = Instant::now();
+    let mut target = "/api/location?location%5Bdirectory%5D=".to_owned();
+    crate::http::base_url::percent_encode(&mut target, directory);
+    let there = ask::<serde::de::IgnoredAny>(transport, &target, limit, token);
+    let left = limit.saturating_sub(began.elapsed());
+    there.is_err_and(|error| error.status() == Some(500))
+        && ask::<serde::de::IgnoredAny>(transport, "/api/location", left, token).is_ok()
 }
 
 fn ask<T: serde::de::DeserializeOwned>(

@@ -9,6 +9,7 @@ use crate::base::suggest::did_you_mean;
 use crate::call::retry::RetryPolicy;
 use crate::http::base_url::BaseUrl;
 use crate::http::credentials::Credentials;
+use crate::protocol::dialect::Dialect;
 use crate::protocol::operation::Pace;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use serde_json::{Map, Value};
@@ -32,6 +33,8 @@ pub struct ClientOptions {
     pub directory: Option<String>,
     /// The workspace that calls work in.
     pub workspace: Option<String>,
+    /// What the server speaks. When absent, that is found out by what it answers.
+    pub dialect: Option<Dialect>,
     /// Headers added to every request.
     pub headers: Vec<(String, String)>,
     /// Connecting, name lookup and TLS included.
@@ -74,6 +77,7 @@ impl Default for ClientOptions {
             password: None,
             directory: None,
             workspace: None,
+            dialect: None,
             headers: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(60),
@@ -97,6 +101,7 @@ const FIELDS: &[&str] = &[
     "password",
     "directory",
     "workspace",
+    "dialect",
     "headers",
     "connect_timeout_ms",
     "timeout_ms",
@@ -146,6 +151,9 @@ impl ClientOptions {
         options.password = take.text("password")?.or(options.password);
         options.directory = take.text("directory")?;
         options.workspace = take.text("workspace")?;
+        if let Some(choice) = take.value("dialect") {
+            options.dialect = Dialect::choice(&choice)?;
+        }
         options.headers = take.headers("headers")?;
         if let Some(time) = take.time("connect_timeout_ms")? {
             options.connect_timeout = time;

@@ -41,6 +41,19 @@ impl Client {
         })
     }
 
+    /// Does what [`server`](Self::server) does, in the background. The answer is [`ServerInfo`](crate::ServerInfo) as
+    /// JSON.
+    ///
+    /// # Errors
+    /// As [`start_usage`](Self::start_usage).
+    pub fn start_server(&self) -> Result<Call> {
+        let caller = self.unowned();
+        self.start_work("server", Pace::Quick, move |token| {
+            let info = caller.identify(caller.options().timeout, token)?;
+            Ok(Answer::made("server", info.to_json()))
+        })
+    }
+
     /// Does what [`tui_prompt`](Self::tui_prompt) does, in the background. The answer is empty.
     ///
     /// # Errors

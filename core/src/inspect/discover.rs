@@ -9,10 +9,11 @@ use crate::base::error::{ErrorKind, Result};
 use crate::base::limits::after;
 use crate::base::thread::start_scoped;
 use crate::call::Call;
-use crate::call::dialect::{Dialect, Identity, identify};
+use crate::call::dialect::identify;
 use crate::http::answer::Answer;
 use crate::http::credentials::Credentials;
 use crate::http::transport::Transport;
+use crate::protocol::dialect::{Dialect, ServerInfo};
 use candidate::Candidate;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -169,7 +170,7 @@ fn probe(candidate: Candidate, until: Instant, token: &CancelToken) -> Option<Fo
         Err(_) => return None,
     };
     let (version, dialect) =
-        identity.map(|Identity { dialect, version }| (version, dialect)).unzip();
+        identity.map(|ServerInfo { version, dialect }| (version, dialect)).unzip();
     let url = candidate.base.as_str().to_owned();
     Some(Found { url, version, dialect, needs_password, source: candidate.source })
 }

@@ -7,7 +7,8 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::limits::after;
 use crate::base::thread::start_scoped;
 use crate::call::caller::{Caller, closed};
-use crate::call::dialect::{self, Dialect, Identity, identify};
+use crate::call::dialect;
+use crate::protocol::dialect::{Dialect, ServerInfo};
 use check::Examiner;
 use serde_json::json;
 use std::fmt;
@@ -117,18 +118,17 @@ pub(crate) fn examine(caller: &Arc<Caller>, token: &CancelToken) -> Diagnosis {
     let until = after(BUDGET);
     let mut checks = Vec::new();
     let identity = caller
-        .begin("doctor", token)
-        .and_then(|_waiting| identify(caller.transport(), FIRST, token))
+        .identify(FIRST, token)
         .map_err(|error| if caller.is_closed() { closed("doctor") } else { error });
     let url = caller.transport().base().as_str();
     let has_password = caller.transport().has_credentials();
     match identity {
         Err(error) => checks.extend(unreachable_server(&error, url, has_password)),
-        Ok(Identity { dialect, version }) => {
+        Ok(info) => {
             checks.push(Check::new("server", CheckStatus::Ok, format!("{url} answers"), ""));
             checks.push(password(caller, has_password));
-            checks.push(version_of(dialect, &version));
-            if dialect == Dialect::One {
+            checks.push(version_of(&info));
+            if info.dialect == Dialect::One {
                 checks.extend(others(caller, until, token));
             }
         }
@@ -213,13 +213,17 @@ fn password(caller: &Caller, has_password: bool) -> Check {
     )
 }
 
-fn version_of(dialect: Dialect, version: &str) -> Check {
-    match dialect {
+fn version_of(info: &ServerInfo) -> Check {
+    let version = &info.version;
+    match info.dialect {
         Dialect::One => Check::new("version", CheckStatus::Ok, format!("{version} (1.x)"), ""),
         Dialect::Two => Check::new(
             "version",
             CheckStatus::Fail,
-            format!("{version} (2.x): sessions and prompts of this library need 1.x"),
+            format!(
+                "{version} ({}2.x): runs need 1.x; operations v2.* work",
+                if info.is_early() { "an early version of " } else { "" }
+            ),
             "start a server of 1.x: `npm install -g opencode-ai@1`",
         ),
     }

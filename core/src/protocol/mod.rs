@@ -1,5 +1,6 @@
 //! What servers say and are asked: operations, events, models, permissions. No I/O.
 
+pub(crate) mod dialect;
 pub(crate) mod event;
 pub(crate) mod id;
 pub mod model;

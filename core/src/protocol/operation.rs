@@ -16,6 +16,8 @@ pub(crate) mod route;
 #[rustfmt::skip]
 mod table;
 
+use crate::protocol::dialect::Dialect;
+
 /// One endpoint of the server.
 #[derive(Debug)]
 pub struct Operation {
@@ -236,6 +238,11 @@ impl Operation {
     /// The argument that was probably meant, if one is near enough.
     pub fn nearest_argument(&self, name: &str) -> Option<&'static str> {
         crate::base::suggest::among(name, self.arguments.iter().map(|a| (a.name, a.name)))
+    }
+
+    /// What a server must speak to have it; `None` when both do.
+    pub fn dialect(&self) -> Option<Dialect> {
+        (!self.path.starts_with("/api/")).then_some(Dialect::One)
     }
 
     /// The arguments that may be given by position: those of the path, in its order.

@@ -24,6 +24,8 @@ pub(crate) struct Routed {
     pub expect: Expect,
     /// Headers that the server insists on.
     pub headers: &'static [(&'static str, &'static str)],
+    /// The directory that it names.
+    pub directory: Option<String>,
 }
 
 /// The project that a client works in unless a call says otherwise.
@@ -278,10 +280,15 @@ impl<'a> Route<'a> {
             Scope::Directory => Some(("directory", "workspace")),
             Scope::Location => Some(("location[directory]", "location[workspace]")),
         };
+        let directory = directory.filter(|text| scope.is_some() && !text.is_empty());
         if let Some((for_directory, for_workspace)) = scope {
-            if let Some(directory) = directory.filter(|text| !text.is_empty()) {
+            if let Some(directory) = &directory {
                 let is_twice = operation.scope == Scope::Directory;
-                query.add(for_directory, &if is_twice { twice(&directory) } else { directory });
+                let directory = Cow::Borrowed(directory.as_str());
+                query.add(
+                    for_directory,
+                    &if is_twice { Cow::Owned(twice(&directory)) } else { directory },
+                );
             }
             if let Some(workspace) = workspace.filter(|text| !text.is_empty()) {
                 query.add(for_workspace, &workspace);
@@ -314,6 +321,7 @@ impl<'a> Route<'a> {
                 AnswerKind::Events => Expect::Events,
             },
             headers: operation.headers,
+            directory,
         })
     }
 

@@ -1,0 +1,178 @@
+//! Servers of 1.x and of 2.x: which one it is, and what each is asked.
+
+use opencode_core::{Client, ClientOptions, Dialect, ErrorKind, EventOptions};
+use opencode_tests::{Answer, Fake, LIMIT, Proxy, Shared, shared, shared_two};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn options(shared: &Shared) -> ClientOptions {
+    let mut options = ClientOptions::default();
+    options.base_url = shared.server.url();
+    options.password = shared.server.password().map(str::to_owned);
+    options
+}
+
+fn client(url: &str) -> Client {
+    let mut options = ClientOptions::default();
+    options.base_url = url.to_owned();
+    options.max_retries = 0;
+    Client::new(options).unwrap()
+}
+
+/// A server of 2.x before or after it is another one: JSON here, a web page elsewhere.
+fn fake(place: &'static str, status: u16, version: &'static str) -> Fake {
+    Fake::start(move |request| match request.path() {
+        path if path == place => Answer::json(status, &json!({"version": version, "pid": 7})),
+        path if path.starts_with("/api/") => Answer::body(404, "text/plain", ""),
+        _ => Answer::body(200, "text/html", "<html></html>"),
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_client_tells_what_its_server_is() {
+    for (shared, version, dialect) in
+        [(shared(), "1.18.33", Dialect::One), (shared_two(), "2.0.15", Dialect::Two)]
+    {
+        let info = Client::new(options(shared)).unwrap().server().unwrap();
+        assert_eq!((info.version.as_str(), info.dialect), (version, dialect));
+        let mut stranger = options(shared);
+        stranger.password = None;
+        let error = Client::new(stranger).unwrap().server().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+    }
+}
+
+#[test]
+fn servers_that_start_and_the_first_of_2_x_are_told() {
+    // While it starts, a server says what it is with 503.
+    let starting = fake("/api/info", 503, "2.0.9");
+    let info = client(&starting.url()).server().unwrap();
+    assert_eq!((info.version.as_str(), info.is_early()), ("2.0.9", false));
+    let first = fake("/api/health", 200, "2.0.2");
+    let early = client(&first.url());
+    let info = early.server().unwrap();
+    assert_eq!((info.dialect, info.is_early()), (Dialect::Two, true));
+    let found = early.doctor().to_string();
+    assert!(found.contains("2.0.2 (an early version of 2.x)"), "{found}");
+    // What says no version at all is something else; 1.x says so much at this place.
+    let page = fake("/nowhere", 200, "2.0.9");
+    let error = client(&page.url()).server().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[test]
+fn what_2_x_does_not_have_is_unsupported_and_is_not_sent_again() {
+    let shared = shared_two();
+    let proxy = Proxy::start(&shared.server.url()).unwrap();
+    let mut options = options(shared);
+    options.base_url = proxy.url();
+    let client = Client::new(options).unwrap();
+    let refused = |operation: &str, arguments: serde_json::Value| {
+        let error = client.call(operation, arguments).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("this is an OpenCode 2.0.15 server"), "{error}");
+        assert_eq!(error.operation(), operation);
+    };
+    // 405 for the one, a web page for the other.
+    refused("session.create", json!({}));
+    refused("session.list", json!({"directory": "/tmp"}));
+    refused("session.abort", json!({"sessionID": "ses_1"}));
+    let requests = proxy.requests();
+    let sent = |path: &str| requests.iter().filter(|line| line.contains(path)).count();
+    assert_eq!(sent("/session"), 1, "{requests:?}");
+    assert_eq!(sent("directory="), 0, "{requests:?}");
+    // What both have needs no question.
+    let before = proxy.requests().len();
+    client.call("v2.session.active", ()).unwrap();
+    assert_eq!(proxy.requests().len(), before + 1);
+    let stream = client.events(EventOptions::default()).unwrap();
+    let error = stream.next(Some(LIMIT)).unwrap_err();
+    assert!(error.message().contains("this is an OpenCode 2.0.15 server"), "{error}");
+}
+
+#[test]
+fn a_server_of_1_x_is_asked_nothing_more_than_before() {
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    let mut options = options(shared());
+    options.base_url = proxy.url();
+    let client = Client::new(options).unwrap();
+    client.call("session.list", ()).unwrap();
+    client.call("session.get", json!({"sessionID": "ses_none"})).unwrap_err();
+    assert_eq!(proxy.requests().len(), 2, "{:?}", proxy.requests());
+}
+
+#[test]
+fn a_server_that_takes_the_place_of_the_other_generation_is_noticed() {
+    let is_two = Arc::new(AtomicBool::new(true));
+    let state = Arc::clone(&is_two);
+    let fake = Fake::start(move |request| match (state.load(Ordering::SeqCst), request.path()) {
+        (true, "/api/info") => Answer::json(200, &json!({"version": "2.0.15", "pid": 7})),
+        (false, "/global/health") => Answer::json(200, &json!({"version": "1.18.33"})),
+        (false, "/session") => Answer::json(200, &json!([])),
+        (true, _) if request.method == "GET" => Answer::body(200, "text/html", "<html></html>"),
+        _ => Answer::body(405, "text/plain", ""),
+    })
+    .unwrap();
+    let client = client(&fake.url());
+    for two in [true, true, false, false, true] {
+        is_two.store(two, Ordering::SeqCst);
+        let result = client.call("session.list", ());
+        assert_eq!(result.is_err(), two, "{result:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_dialect_that_is_given_is_kept_to() {
+    let fake = fake("/api/info", 200, "2.0.15");
+    let mut options = ClientOptions::default();
+    options.base_url = fake.url();
+    options.dialect = Some(Dialect::Two);
+    let client = Client::new(options).unwrap();
+    let error = client.call("session.list", ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.message().contains("made for servers of 2.x only"), "{error}");
+    assert!(fake.requests().is_empty());
+    let options = ClientOptions::from_json(r#"{"dialect": 1}"#).unwrap();
+    assert_eq!(options.dialect, Some(Dialect::One));
+    assert_eq!(ClientOptions::from_json(r#"{"dialect": "auto"}"#).unwrap().dialect, None);
+    let error = ClientOptions::from_json(r#"{"dialect": 3}"#).unwrap_err();
+    assert!(error.message().contains("\"auto\", 1 or 2"), "{error}");
+}
+
+#[test]
+fn a_run_on_2_x_ends_at_once_with_nothing_sent() {
+    let shared = shared_two();
+    let client = Client::new(options(shared)).unwrap();
+    let words = "a prompt for the other generation";
+    for _ in 0..2 {
+        let run = client.run(words).unwrap();
+        let error = run.wait(Some(LIMIT)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("this is an OpenCode 2.0.15 server"), "{error}");
+    }
+    assert_eq!(shared.model.runs(words), 0);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_a_clear_error() {
+    for shared in [shared(), shared_two()] {
+        let mut options = options(shared);
+        options.directory = Some("/no/such/folder".to_owned());
+        let client = Client::new(options).unwrap();
+        for operation in ["v2.location.get", "v2.agent.list", "v2.model.list"] {
+            let error = client.call(operation, ()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+            assert!(error.message().contains("no directory '/no/such/folder'"), "{error}");
+        }
+        // Another failure stays what it is.
+        let directory = shared.server.directory().display().to_string();
+        let arguments = json!({"directory": directory, "path": "no/such/folder"});
+        let error = client.call("v2.fs.list", arguments).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    }
+}
