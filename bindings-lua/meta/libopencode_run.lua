@@ -161,7 +161,8 @@
 ---@class opencode.Run
 local Run = {}
 
----The state, and everything that happened since the last poll. Never blocks.
+---The state, and everything that happened since the last poll. Never blocks. Without news it costs no memory: the empty
+---list is one for all polls.
 ---@return opencode.RunState state
 ---@return opencode.Update[] updates
 function Run:poll() end

@@ -12,10 +12,12 @@ mod encode;
 mod object;
 mod parcel;
 mod push;
+mod quick;
 
 pub(crate) use arguments::{Arguments, Misuse};
 pub(crate) use door::{Done, Function, open};
-pub(crate) use object::{Class, Handle, Made};
+pub(crate) use object::{Class, Found, Handle, Made};
+pub(crate) use quick::{Method, Quick};
 
 /// Makes a type of the core a handle of Lua.
 macro_rules! handle {

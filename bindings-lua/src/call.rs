@@ -1,6 +1,6 @@
 //! Calls in the background.
 
-use crate::bridge::{Arguments, Done, Function, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
 use crate::client::{answer, prepare, shape_of_call};
 use crate::results::Results;
 use opencode_core::{Call, Client};
@@ -8,8 +8,8 @@ use opencode_core::{Call, Client};
 handle!(Call, "call");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
-    Function { name: "call_start", body: start, shape: shape_of_call },
-    Function::new("call_is_done", is_done),
+    Function::shaped("call_start", start, shape_of_call),
+    Function::quick("call_is_done", is_done, look_is_done),
     Function::new("call_wait", wait),
     Function::new("call_cancel", cancel),
 ];
@@ -21,6 +21,10 @@ fn start(given: &Arguments, results: &mut Results) -> Done {
         Err(error) => results.failure(&error),
     }
     Ok(())
+}
+
+fn look_is_done(found: &Found, _: Option<f64>) -> Option<Quick> {
+    Some(Quick::Boolean(found.get::<Call>()?.is_done()))
 }
 
 fn is_done(given: &Arguments, results: &mut Results) -> Done {

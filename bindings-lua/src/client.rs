@@ -13,12 +13,12 @@ handle!(Client, "client");
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("is_text", is_text),
     Function::new("operations", operations),
-    Function { name: "client_new", body: new, shape: |_, _| &shapes::CLIENT },
+    Function::shaped("client_new", new, |_, _| &shapes::CLIENT),
     Function::new("client_close", close),
     Function::new("client_fd", fd),
     Function::new("client_log", log),
     Function::new("client_url", url),
-    Function { name: "call", body: call, shape: shape_of_call },
+    Function::shaped("call", call, shape_of_call),
     Function::new("request", request),
 ];
 

@@ -1,6 +1,6 @@
 //! Event streams.
 
-use crate::bridge::{Arguments, Done, Function, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
 use crate::results::Results;
 use opencode_core::{Client, EventOptions, EventStream};
 use std::time::Duration;
@@ -9,7 +9,7 @@ handle!(EventStream, "stream");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("events_open", open),
-    Function::new("events_next", next),
+    Function::quick("events_next", next, look_next),
     Function::new("events_is_over", is_over),
     Function::new("events_close", close),
 ];
@@ -23,6 +23,11 @@ fn open(given: &Arguments, results: &mut Results) -> Done {
         Err(why) => results.misuse(format!("events: {why}")),
     }
     Ok(())
+}
+
+/// Of a tick: nothing came.
+fn look_next(found: &Found, time: Option<f64>) -> Option<Quick> {
+    (time == Some(0.0) && found.get::<EventStream>()?.is_idle()).then_some(Quick::TrueNil)
 }
 
 /// `true, event`, or `true, nil` when none came in time.

@@ -96,11 +96,13 @@ end
 local Run = { __name = "opencode.run" }
 Run.__index = Run
 
--- state, updates: never blocks.
+-- state, updates: never blocks. Without news the list is one that all polls share.
 function Run:poll()
-  local state, updates = raw.run_poll(handle(self, Run, "poll", 2))
+  local state, updates = raw.run_poll(handle(self, Run, "poll", 3))
   return state, updates
 end
+
+Run.poll = raw.poll_of_runs(Run.poll)
 
 -- An iterator over all updates; blocks between them.
 function Run:updates()

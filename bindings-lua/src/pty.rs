@@ -1,6 +1,6 @@
 //! Terminals.
 
-use crate::bridge::{Arguments, Done, Function, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
 use crate::results::Results;
 use crate::shapes;
 use opencode_core::{CallOptions, Client, Pty, PtyOptions};
@@ -8,9 +8,9 @@ use opencode_core::{CallOptions, Client, Pty, PtyOptions};
 handle!(Pty, "pty");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
-    Function { name: "pty_open", body: open, shape: |_, _| &shapes::PTY },
-    Function { name: "pty_connect", body: connect, shape: |_, _| &shapes::PTY },
-    Function::new("pty_read", read),
+    Function::shaped("pty_open", open, |_, _| &shapes::PTY),
+    Function::shaped("pty_connect", connect, |_, _| &shapes::PTY),
+    Function::quick("pty_read", read, look_read),
     Function::new("pty_write", write),
     Function::new("pty_resize", resize),
     Function::new("pty_kill", kill),
@@ -41,6 +41,11 @@ fn connect(given: &Arguments, results: &mut Results) -> Done {
         Err(why) => results.misuse(format!("pty_connect: {why}")),
     }
     Ok(())
+}
+
+/// Of a tick: nothing was printed.
+fn look_read(found: &Found, time: Option<f64>) -> Option<Quick> {
+    (time == Some(0.0) && found.get::<Pty>()?.is_idle()).then_some(Quick::TrueNoText)
 }
 
 /// `true, text`: "" when nothing came in time, nil at the end.

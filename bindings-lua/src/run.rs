@@ -1,20 +1,20 @@
 //! Runs.
 
-use crate::bridge::{Arguments, Done, Function, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Method, Quick, handle};
 use crate::results::{Results, line};
 use crate::shapes;
-use opencode_core::{Client, Error, PermissionReply, Prompt, Result, Run, Update};
+use opencode_core::{Client, Error, PermissionReply, Prompt, Result, Run, State, Update};
 
 handle!(Run, "run");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
-    Function { name: "run_start", body: start, shape: |_, _| &shapes::RUN },
-    Function { name: "run_resume", body: resume, shape: |_, _| &shapes::RUN },
+    Function::shaped("run_start", start, |_, _| &shapes::RUN),
+    Function::shaped("run_resume", resume, |_, _| &shapes::RUN),
     Function::new("run_poll", poll),
     Function::new("run_wait_update", wait_update),
     Function::new("run_wait", wait),
     Function::new("run_cancel", cancel),
-    Function::new("run_state", state),
+    Function::quick("run_state", state, look_state),
     Function::new("run_text", text),
     Function::new("run_why", why),
     Function::new("run_session", session),
@@ -22,7 +22,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("run_reply", reply),
     Function::new("run_error", error),
     Function::new("run_reply_permission", reply_permission),
-    Function { name: "run_reply_question", body: reply_question, shape: |_, _| &shapes::ANSWERS },
+    Function::shaped("run_reply_question", reply_question, |_, _| &shapes::ANSWERS),
     Function::new("run_detach", detach),
 ];
 
@@ -52,7 +52,29 @@ fn resume(given: &Arguments, results: &mut Results) -> Done {
     Ok(())
 }
 
-/// `state, updates`: the hot path of a tick.
+/// The hot path of a tick.
+pub(crate) struct Poll;
+
+const STATES: [State; 4] = [State::Pending, State::Waiting, State::Done, State::Failed];
+
+impl Method for Poll {
+    type On = Run;
+
+    fn word(place: usize) -> &'static str {
+        STATES.get(place).map_or("", |state| state.as_str())
+    }
+
+    fn idle(run: &Run) -> Option<usize> {
+        let state = run.idle()?;
+        STATES.iter().position(|known| *known == state)
+    }
+}
+
+fn look_state(found: &Found, _: Option<f64>) -> Option<Quick> {
+    Some(Quick::Word(found.get::<Run>()?.state().as_str()))
+}
+
+/// `state, updates`.
 fn poll(given: &Arguments, results: &mut Results) -> Done {
     let (state, updates) = given.handle::<Run>(0)?.poll();
     results.word(state.as_str());

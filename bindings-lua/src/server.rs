@@ -1,6 +1,6 @@
 //! Servers that the host starts itself.
 
-use crate::bridge::{Arguments, Done, Function, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
 use crate::results::Results;
 use crate::shapes;
 use opencode_core::{ClientOptions, Server, ServerOptions};
@@ -8,12 +8,12 @@ use opencode_core::{ClientOptions, Server, ServerOptions};
 handle!(Server, "server");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
-    Function { name: "server_start", body: start, shape: |_, _| &shapes::SERVER },
-    Function { name: "server_launch", body: launch, shape: |_, _| &shapes::SERVER },
-    Function::new("server_poll", poll),
+    Function::shaped("server_start", start, |_, _| &shapes::SERVER),
+    Function::shaped("server_launch", launch, |_, _| &shapes::SERVER),
+    Function::quick("server_poll", poll, look_poll),
     Function::new("server_wait", wait),
     Function::new("server_error", error),
-    Function { name: "server_client", body: client, shape: |_, _| &shapes::CLIENT },
+    Function::shaped("server_client", client, |_, _| &shapes::CLIENT),
     Function::new("server_url", url),
     Function::new("server_pid", pid),
     Function::new("server_environment", environment),
@@ -40,6 +40,10 @@ fn make(
         Ok(json) => results.made(ServerOptions::from_json(&json).and_then(begin)),
         Err(why) => results.misuse(format!("server: {why}")),
     }
+}
+
+fn look_poll(found: &Found, _: Option<f64>) -> Option<Quick> {
+    Some(Quick::Word(found.get::<Server>()?.poll().as_str()))
 }
 
 fn poll(given: &Arguments, results: &mut Results) -> Done {

@@ -10,16 +10,12 @@ use mlua::{FromLua, Lua, Table, Value};
 /// Functions that only tests have.
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("test_encode", encode),
-    Function { name: "test_encode_run", body: encode, shape: |_, _| &shapes::RUN },
-    Function {
-        name: "test_encode_call",
-        body: encode,
-        shape: |given, at| match (at, given.text(1)) {
-            (0, _) => &crate::shape::Shape::Any,
-            (_, Ok(operation)) => shapes::arguments(operation),
-            _ => &crate::shape::Shape::Any,
-        },
-    },
+    Function::shaped("test_encode_run", encode, |_, _| &shapes::RUN),
+    Function::shaped("test_encode_call", encode, |given, at| match (at, given.text(1)) {
+        (0, _) => &crate::shape::Shape::Any,
+        (_, Ok(operation)) => shapes::arguments(operation),
+        _ => &crate::shape::Shape::Any,
+    }),
     Function::new("test_decode", decode),
     Function::new("test_panic", |_, _| panic!("for a test")),
 ];

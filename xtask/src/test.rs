@@ -192,6 +192,7 @@ impl Suite {
         jobs.push(python_tests(&python, fast));
         if !fast {
             jobs.push(lua_loading());
+            jobs.extend(lua_costs(&modules));
         }
         for name in if fast {
             &["main"][..]
@@ -379,6 +380,17 @@ fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>
         jobs.push(job("Lua tests in nvim".to_owned(), nvim));
     }
     jobs
+}
+
+/// What an idle poll costs, in the hosts whose own functions are functions of C.
+fn lua_costs<'a>(modules: &[(&str, PathBuf)]) -> Vec<progress::Job<'a>> {
+    let hosts = modules.iter().filter(|(host, _)| ["lua5.1", "lua5.4"].contains(host));
+    let jobs = hosts.map(|(host, module)| {
+        let mut python = Command::new("python3");
+        python.arg(workspace().join("tests/lua/instructions.py")).arg(host).arg(module);
+        job(format!("what an idle poll costs in {host}"), python)
+    });
+    jobs.collect()
 }
 
 /// What hosts say that cannot load a module.

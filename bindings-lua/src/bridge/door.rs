@@ -3,6 +3,7 @@
 use super::arguments::{Argument, Arguments, MAX, Misuse};
 use super::parcel::{self, Parcel};
 use super::push::{push, push_text};
+use super::quick::{self, Look};
 use super::{encode, object};
 use crate::results::Results;
 use crate::shape::Shape;
@@ -23,12 +24,28 @@ pub(crate) struct Function {
     pub(crate) body: Body,
     /// What is known of the tables that it takes: of the argument at a place, after those before it.
     pub(crate) shape: fn(&Arguments, usize) -> &'static Shape,
+    /// What it gives when there is nothing to do, without a parcel.
+    pub(crate) look: Option<Look>,
 }
 
 impl Function {
     /// A function that takes no lists.
     pub(crate) const fn new(name: &'static str, body: Body) -> Function {
-        Function { name, body, shape: |_, _| &Shape::Any }
+        Function { name, body, shape: |_, _| &Shape::Any, look: None }
+    }
+
+    /// A function that takes tables.
+    pub(crate) const fn shaped(
+        name: &'static str,
+        body: Body,
+        shape: fn(&Arguments, usize) -> &'static Shape,
+    ) -> Function {
+        Function { name, body, shape, look: None }
+    }
+
+    /// A function that a tick calls, and that seldom has anything to do.
+    pub(crate) const fn quick(name: &'static str, body: Body, look: Look) -> Function {
+        Function { name, body, shape: |_, _| &Shape::Any, look: Some(look) }
     }
 }
 
@@ -37,6 +54,11 @@ const UPVALUES: c_int = 3;
 
 /// More functions than a group has.
 const GROUP: usize = 100;
+
+/// The function of a number.
+fn function(number: usize) -> Option<&'static Function> {
+    crate::GROUPS.get(number / GROUP)?.get(number % GROUP)
+}
 
 /// What Lua calls.
 ///
@@ -47,11 +69,13 @@ unsafe extern "C-unwind" fn door(state: *mut ffi::lua_State) -> c_int {
     unsafe {
         let marked = ffi::lua_upvalueindex(3);
         let number = ffi::lua_tonumber(state, ffi::lua_upvalueindex(1)) as usize;
-        let group = crate::GROUPS.get(number / GROUP).copied().unwrap_or_default();
+        let Some(function) = function(number) else { return 0 };
         let given = ffi::lua_gettop(state);
+        if let Some(quick) = quick::look(state, 1, function) {
+            return quick::push(state, &quick);
+        }
         ffi::luaL_checkstack(state, 16, c"a call of opencode".as_ptr());
         let parcel = parcel::push(state, ffi::lua_upvalueindex(2));
-        let Some(function) = group.get(number % GROUP) else { return 0 };
         for at in 0..MAX.min(given as usize) {
             read(state, at, marked, function, parcel);
         }
@@ -167,6 +191,8 @@ pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
             }
         }
         ffi::lua_settop(state, marked);
+        quick::push_maker::<crate::run::Poll>(state, marked);
+        ffi::lua_setfield(state, raw, c"poll_of_runs".as_ptr());
         ffi::lua_setfield(state, raw, c"array_metatable".as_ptr());
         ffi::lua_createtable(state, 8, 0);
         for (number, (name, text)) in crate::CHAPTERS.iter().enumerate() {

@@ -57,16 +57,19 @@ pub(super) struct Cell {
     object: *mut c_void,
 }
 
+/// The size of such a userdata.
+pub(super) const SIZE: usize = size_of::<Cell>();
+
 /// A userdata of ours among the arguments of a call; it lives as long as the call.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
+pub(crate) struct Found {
     class: *const Class,
     object: *const c_void,
 }
 
 impl Found {
     /// The value, when it is of this type and was not collected.
-    pub(super) fn get<T: Handle>(&self) -> Option<&T> {
+    pub(crate) fn get<T: Handle>(&self) -> Option<&T> {
         if !ptr::eq(self.class, T::class()) || self.object.is_null() {
             return None;
         }
@@ -97,7 +100,7 @@ unsafe fn cell(state: *mut ffi::lua_State, index: c_int) -> Option<(*const Class
         let memory = ffi::lua_touserdata(state, index);
         if memory.is_null()
             || ffi::lua_type(state, index) != ffi::LUA_TUSERDATA
-            || ffi::lua_rawlen(state, index) != size_of::<Cell>()
+            || ffi::lua_rawlen(state, index) != SIZE
             || ffi::lua_getmetatable(state, index) == 0
         {
             return None;
@@ -106,6 +109,21 @@ unsafe fn cell(state: *mut ffi::lua_State, index: c_int) -> Option<(*const Class
         let class = ffi::lua_touserdata(state, -1).cast::<Class>().cast_const();
         ffi::lua_pop(state, 2);
         (!class.is_null()).then_some((class, memory.cast::<Cell>()))
+    }
+}
+
+/// The value of a handle, unless it was collected.
+///
+/// # Safety
+/// A handle of this type lies at the index, and stays there while the value is used.
+pub(super) unsafe fn held<'a, T: Handle>(
+    state: *mut ffi::lua_State,
+    index: c_int,
+) -> Option<&'a T> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let cell = ffi::lua_touserdata(state, index).cast::<Cell>();
+        cell.as_ref()?.object.cast_const().cast::<T>().as_ref()
     }
 }
 
@@ -138,7 +156,7 @@ pub(super) unsafe fn push(state: *mut ffi::lua_State, made: &mut Made) {
 
 /// # Safety
 /// As for [`push`].
-unsafe fn push_metatable(state: *mut ffi::lua_State, class: &'static Class) {
+pub(super) unsafe fn push_metatable(state: *mut ffi::lua_State, class: &'static Class) {
     let key = ptr::from_ref(class).cast::<c_void>();
     // SAFETY: pushes one value; owns nothing.
     unsafe {

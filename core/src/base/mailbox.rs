@@ -107,6 +107,12 @@ impl<T: Content> Mailbox<T> {
         (self.tell(left.state), Some(taken))
     }
 
+    /// What a poll tells that takes nothing; `None` when there is something to take. Two loads.
+    pub(crate) fn idle(&self) -> Option<u8> {
+        let face = self.face();
+        (!face.has_news).then(|| self.tell(face.state))
+    }
+
     /// What `take` gives when there is something to take or the last state is reached. Without either it is one load.
     pub(crate) fn try_take<R>(&self, take: impl FnOnce(&mut T) -> R) -> Option<R> {
         let face = self.face();

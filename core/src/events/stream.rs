@@ -204,6 +204,11 @@ impl EventStream {
         })
     }
 
+    /// Whether [`poll`](Self::poll) has nothing to give, not even an error. Never blocks, and makes no system call.
+    pub fn is_idle(&self) -> bool {
+        self.home.is_here() && self.queue.is_idle()
+    }
+
     /// Whether [`poll`](Self::poll) has something to give, an error too. The client's descriptor is quiet
     /// afterwards until something more comes: for hosts that watch it and read this stream at their own pace.
     pub fn is_ready(&self) -> bool {

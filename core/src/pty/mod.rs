@@ -215,6 +215,11 @@ impl Pty {
         self.read(Some(Duration::ZERO))
     }
 
+    /// Whether a read would give nothing now, not even the end. Never blocks, and makes no system call.
+    pub fn is_idle(&self) -> bool {
+        self.screen().is_idle()
+    }
+
     /// Whether a read would give something now, the end included. Never blocks. The client's descriptor is
     /// quiet afterwards until there is more: for event loops that note who is ready and read later.
     pub fn is_ready(&self) -> bool {

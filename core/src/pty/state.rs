@@ -104,6 +104,11 @@ impl Screen {
         taken.unwrap_or_else(|| Ok(Some(String::new())))
     }
 
+    /// Whether a read would give nothing, and more may come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.idle().is_some() && !self.0.face().is_over
+    }
+
     /// Whether a read would give something; what is there counts as seen.
     pub(super) fn look(&self) -> bool {
         self.0.is_ready() || self.0.face().is_over

@@ -109,6 +109,12 @@ impl Run {
         self.seen().poll()
     }
 
+    /// The state when there is nothing new, and `None` when a poll would give an update: for hosts to which an empty list
+    /// is not free. Never blocks, and makes no system call and no allocation.
+    pub fn idle(&self) -> Option<State> {
+        self.seen().idle()
+    }
+
     /// The state, and the oldest update that was not taken yet. `done` and `failed` come with the last one. Never
     /// blocks.
     pub fn poll_one(&self) -> (State, Option<Update>) {

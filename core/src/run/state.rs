@@ -107,6 +107,11 @@ impl RunState {
         (State::from_u8(state), updates.unwrap_or_default())
     }
 
+    /// The state when there is nothing new.
+    pub(crate) fn idle(&self) -> Option<State> {
+        self.0.idle().map(State::from_u8)
+    }
+
     /// The oldest update, for hosts that take one at a time.
     pub(crate) fn poll_one(&self) -> (State, Option<Update>) {
         let (state, update) = self.0.poll(Inner::pop);

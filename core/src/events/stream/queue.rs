@@ -176,6 +176,11 @@ impl Queue {
         });
     }
 
+    /// Whether there is nothing to take, and more may come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.idle().is_some() && !self.is_over()
+    }
+
     /// Whether there is something to take; the signal forgets it until something more comes.
     pub(super) fn is_ready(&self) -> bool {
         self.0.is_ready() || self.is_over()

@@ -1,0 +1,84 @@
+-- What a tick pays while nothing happens: no memory, so no work for the collector.
+
+local check = require "check"
+local opencode = require "libopencode"
+
+local client = assert(opencode.client())
+
+-- Kilobytes of many calls. Should something happen meanwhile, that is paid for; so the best of some tries counts.
+local function growth(f)
+  local least
+  for _ = 1, 5 do
+    collectgarbage()
+    collectgarbage "stop"
+    -- The collector takes the place that Lua notes calls in, too.
+    f()
+    local before = collectgarbage "count"
+    for _ = 1, 200000 do f() end
+    local grown = collectgarbage "count" - before
+    collectgarbage "restart"
+    least = math.min(least or grown, grown)
+    if least == 0 then break end
+  end
+  return least
+end
+
+check.test("a poll without news makes no garbage", function()
+  local run = assert(client:run 'idle @@[{"text":"a b","stall":{"after":1,"ms":60000}}]')
+  repeat until run:wait(100) or run:text() == "a "
+  local stream = assert(client:events())
+  repeat until not stream:next(500)
+  local call = assert(client:start("tui.control.next"))
+  local pty = assert(client:pty { command = "sh" })
+  repeat until pty:read(500) == ""
+  for name, poll in pairs {
+    ["run:poll"] = function() run:poll() end,
+    ["run:state"] = function() run:state() end,
+    ["stream:next"] = function() stream:next(0) end,
+    ["call:poll"] = function() call:poll() end,
+    ["pty:read"] = function() pty:read(0) end,
+  } do
+    check.equal(growth(poll), 0, name)
+  end
+  call:cancel()
+  stream:close()
+  pty:kill()
+  run:cancel(0)
+end)
+
+check.test("the list of a poll without news is empty, whatever a script did to another one", function()
+  local quiet = assert(client:run 'idle @@[{"hang_ms":60000}]')
+  repeat
+    local _, updates = quiet:poll()
+  until #updates == 0
+  local _, first = quiet:poll()
+  check.equal(next(first), nil)
+  first[1] = "mine"
+  rawset(first, "key", "mine")
+  local _, second = quiet:poll()
+  check.equal(next(second), nil)
+  check.equal(first[1], "mine")
+  second[1], second[1] = 1, nil
+  check.equal(next((select(2, quiet:poll()))), nil)
+  -- It is a list for JSON too.
+  local made = assert(client.session.create { metadata = { list = select(2, quiet:poll()) } })
+  check.contains(assert(client.session.get(made.id, nil, { raw = true })).body, '"list":[]')
+  quiet:cancel(0)
+end)
+
+check.test("a poll is a method of runs alone", function()
+  local run = assert(client:run "Say pong")
+  for _, wrong in ipairs { false, 1, "x", {}, print, client, setmetatable({}, getmetatable(run)) } do
+    local message = check.raises("", run.poll, wrong)
+    check.equal(message:find("internal", 1, true), nil, message)
+  end
+  check.raises("costs.lua:", function() run.poll() end)
+  check.raises("write run:poll(...) with a colon", function() run.poll() end)
+  check.raises("this is no run", function() setmetatable({ raw = io.stdout }, getmetatable(run)):poll() end)
+  local state, updates, more = run:poll("anything")
+  check.equal(type(state), "string")
+  check.equal(type(updates), "table")
+  check.equal(more, nil)
+end)
+
+client:close()
