@@ -94,6 +94,29 @@ fn a_prompt_with_a_format_hides_nothing_else() {
 }
 
 #[test]
+fn messages_that_a_revert_took_back_are_marked() {
+    let client = client(false);
+    let session = session(&client);
+    for i in 0..5 {
+        note(&client, &session, &i.to_string(), json!({}));
+    }
+    let reverted = |size| -> Vec<String> {
+        let messages = client.messages(&session, page(size)).map(Result::unwrap);
+        messages.filter(|message| message.reverted).map(|message| message.text()).collect()
+    };
+    assert_eq!(reverted(2), [""; 0]);
+    let third = client.messages(&session, page(50)).nth(2).unwrap().unwrap();
+    let arguments = json!({ "sessionID": session, "messageID": third.id() });
+    client.call("session.revert", arguments).unwrap();
+    for size in [1, 2, 50] {
+        assert_eq!(reverted(size), newest_first(2..5), "{size}");
+        assert_eq!(texts(client.messages(&session, page(size))), newest_first(0..5));
+    }
+    client.call("session.unrevert", json!({ "sessionID": session })).unwrap();
+    assert_eq!(reverted(2), [""; 0]);
+}
+
+#[test]
 fn messages_of_a_real_answer_have_their_types() {
     let client = client(true);
     let steps = json!([
@@ -162,11 +185,11 @@ fn ten_thousand_messages_take_the_memory_of_a_page() {
         held = held.max(now.parse::<usize>().unwrap());
     }
     assert_eq!((count, held), (10_000, 99), "never more than a page");
-    assert_eq!(asked.load(Ordering::SeqCst), 100);
+    assert_eq!(asked.load(Ordering::SeqCst), 101, "the pages, and what was taken back");
     // Nothing is fetched that nobody asked for.
     let mut messages = client.messages("ses_1", page(100));
     assert!(messages.next().unwrap().is_ok());
-    assert_eq!(asked.load(Ordering::SeqCst), 101);
+    assert_eq!(asked.load(Ordering::SeqCst), 103);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The messages of a session, newest first.
 
 use super::Page;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::json::Object;
 use crate::base::log::Level;
 use crate::call::calls::Calls;
 use crate::call::options::{CallOptions, Take};
@@ -52,6 +53,19 @@ pub(super) struct MessagePages {
     /// format. Read one by one, all messages but such a one at the very beginning can be had.
     is_single: bool,
     is_cut: bool,
+    reverted: Reverted,
+}
+
+/// Which messages a revert took back. The server lists them until the next prompt deletes them.
+enum Reverted {
+    /// The session was not asked yet.
+    Unknown,
+    Nothing,
+    /// This message and those after it. `is_whole` is false where it lost only its last parts.
+    From {
+        id: String,
+        is_whole: bool,
+    },
 }
 
 impl MessagePages {
@@ -62,6 +76,7 @@ impl MessagePages {
             cursor: None,
             is_single: false,
             is_cut: false,
+            reverted: Reverted::Unknown,
         }
     }
 
@@ -75,7 +90,10 @@ impl MessagePages {
         let arguments =
             json!({ "sessionID": self.session_id, "limit": limit, "before": self.cursor });
         match calls.call_plain("session.messages", &arguments.to_string(), options) {
-            Ok(answer) => self.read(&answer),
+            Ok(answer) => {
+                let page = self.read(&answer)?;
+                self.mark(page, calls, options)
+            }
             Err(error) if is_unwritable(&error) && !self.is_single => {
                 self.is_single = true;
                 Ok(Page { items: Vec::new(), is_last: false })
@@ -103,6 +121,51 @@ impl MessagePages {
         self.cursor = cursor;
         Ok(Page { items, is_last })
     }
+
+    /// Marks what was taken back with `"reverted": true`.
+    fn mark(&mut self, mut page: Page, calls: &Calls, options: &CallOptions) -> Result<Page> {
+        if matches!(self.reverted, Reverted::Unknown) && !page.items.is_empty() {
+            self.reverted = reverted(calls, &self.session_id, options)?;
+        }
+        if let Reverted::From { id: first, is_whole } = &self.reverted {
+            for item in &mut page.items {
+                // Ids sort by age: the server compares them, too.
+                let id = id(item).unwrap_or_default();
+                if id > *first || (id == *first && *is_whole) {
+                    *item = marked(item);
+                }
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// Asks the session what was taken back. Only a cancel fails: the messages are there all the same.
+fn reverted(calls: &Calls, session: &str, options: &CallOptions) -> Result<Reverted> {
+    let arguments = json!({ "sessionID": session }).to_string();
+    let options = CallOptions { max_retries: Some(0), ..options.clone() };
+    let answer = match calls.call_plain("session.get", &arguments, &options) {
+        Ok(answer) => answer,
+        Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+        Err(_) => return Ok(Reverted::Nothing),
+    };
+    let session = Object::parse(answer.bytes()).unwrap_or_default();
+    let revert = session.object("revert").unwrap_or_default();
+    Ok(match revert.text("messageID") {
+        Some(id) => Reverted::From { id, is_whole: revert.get("partID").is_none() },
+        None => Reverted::Nothing,
+    })
+}
+
+fn id(message: &RawValue) -> Option<String> {
+    Object::read(message)?.object("info")?.text("id")
+}
+
+fn marked(message: &RawValue) -> Box<RawValue> {
+    let Some(rest) = message.get().strip_prefix('{') else { return message.to_owned() };
+    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+    RawValue::from_string(format!("{{\"reverted\":true{comma}{rest}"))
+        .unwrap_or_else(|_| message.to_owned())
 }
 
 /// Whether the server failed to write its own answer down.
@@ -118,4 +181,21 @@ fn is_unwritable(error: &Error) -> bool {
     let body = error.body().unwrap_or_default();
     error.status() == Some(400)
         && serde_json::from_str::<Shape>(body).is_ok_and(|shape| shape.data.kind == "Body")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_leaves_the_rest_as_it_was_written() {
+        for (json, wanted) in [
+            (r#"{"info":{"a":1.0}}"#, r#"{"reverted":true,"info":{"a":1.0}}"#),
+            ("{ }", r#"{"reverted":true }"#),
+            ("7", "7"),
+        ] {
+            let raw = RawValue::from_string(json.to_owned()).unwrap();
+            assert_eq!(marked(&raw).get(), wanted);
+        }
+    }
 }

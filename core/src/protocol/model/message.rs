@@ -13,6 +13,12 @@ pub struct Message {
     /// Its parts in their order.
     #[serde(default)]
     pub parts: Vec<Part>,
+    /// Whether a revert of the session took it back: the next prompt deletes it. [`Client::messages`] says so;
+    /// operations do not.
+    ///
+    /// [`Client::messages`]: crate::Client::messages
+    #[serde(default, deserialize_with = "or_default")]
+    pub reverted: bool,
 }
 
 impl Message {
