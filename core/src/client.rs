@@ -6,6 +6,7 @@ use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::base::leaving;
 use crate::base::log::{LogQueue, LogRecord};
+use crate::base::per_process::PerProcess;
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
 use crate::call::Call;
@@ -50,13 +51,26 @@ struct Inner {
     caller: Arc<Caller>,
     signal: Arc<Signal>,
     logs: Arc<LogQueue>,
+    here: PerProcess<Here>,
+}
+
+/// What lives in this process: after a fork the child has none of its threads.
+struct Here {
     background: Mutex<Background>,
     closing: Mutex<()>,
 }
 
-/// The threads, and the process that they live in: after a fork the child has none of them.
+impl Here {
+    fn new(caller: &Arc<Caller>) -> Self {
+        Here { background: Mutex::new(Background::new(caller)), closing: Mutex::default() }
+    }
+
+    fn background(&self) -> MutexGuard<'_, Background> {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Background {
-    pid: u32,
     engine: Option<Engine>,
     terminals: Option<Arc<Terminals>>,
     calls: Arc<Pool>,
@@ -72,7 +86,6 @@ impl Background {
     fn new(caller: &Arc<Caller>) -> Self {
         let chores = Arc::new(Pool::new("opencode-chores", CHORE_THREADS));
         Background {
-            pid: std::process::id(),
             engine: None,
             terminals: None,
             calls: Arc::new(Pool::new("opencode-call", CALL_THREADS)),
@@ -103,14 +116,8 @@ impl Client {
             options.log = options.log.and(logs.log(level));
         }
         let caller = Arc::new(Caller::new(options)?);
-        let background = Background::new(&caller);
-        Ok(Client(Arc::new(Inner {
-            caller,
-            signal: Arc::default(),
-            logs,
-            background: Mutex::new(background),
-            closing: Mutex::default(),
-        })))
+        let here = PerProcess::new(Here::new(&caller));
+        Ok(Client(Arc::new(Inner { caller, signal: Arc::default(), logs, here })))
     }
 
     /// A client for the server that the environment names; see [`ClientOptions::from_env`].
@@ -504,37 +511,18 @@ impl Calls for Inner {
 
 impl Inner {
     fn background(&self) -> MutexGuard<'_, Background> {
-        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = std::process::id();
-        if background.pid != pid {
-            // The threads stayed with the parent; joining them here would wait for ever.
-            let fresh = Background::new(&self.caller);
-            std::mem::forget(std::mem::replace(&mut *background, fresh));
-        }
-        background
-    }
-
-    /// Whether this is a fork of the process that has the threads. It forgets them: a drop would wait for them.
-    fn is_elsewhere(&self) -> bool {
-        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_elsewhere = background.pid != std::process::id();
-        if is_elsewhere {
-            let fresh = Background::new(&self.caller);
-            std::mem::forget(std::mem::replace(&mut *background, fresh));
-        }
-        is_elsewhere
+        self.here.get(|| Here::new(&self.caller)).background()
     }
 
     fn close(&self) -> Option<Error> {
         self.caller.refuse();
-        if self.is_elsewhere() {
-            self.caller.close();
-            return None;
-        }
-        // Whoever closes at the same time waits for the same end.
-        let _closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
-        let parts = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let lost = parts.close();
+        // A copy of the process that used nothing of it has nothing to end.
+        let lost = self.here.made().and_then(|here| {
+            // Whoever closes at the same time waits for the same end.
+            let _closing = here.closing.lock().unwrap_or_else(PoisonError::into_inner);
+            let parts = here.background().take();
+            parts.close()
+        });
         self.caller.close();
         lost
     }
@@ -544,13 +532,10 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.caller.refuse();
-        if self.is_elsewhere() {
+        let parts = self.here.made().map(|here| here.background().take());
+        let Some(parts) = parts.filter(|parts| !parts.is_idle()) else {
             return self.caller.close();
-        }
-        let parts = self.background.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if parts.is_idle() {
-            return self.caller.close();
-        }
+        };
         let caller = Arc::clone(&self.caller);
         leaving::hand_over(move || {
             if let Some(loss) = parts.close() {

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <opencode.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,10 +95,62 @@ static void what_was_begun_before_a_fork_is_closed_in_the_copy(void) {
     passed++;
 }
 
+static volatile int is_over;
+
+static void *work(void *unused) {
+    while (!is_over)
+        if (opencode_call(client, "global.health", NULL, NULL) != OK)
+            return client;
+    return unused;
+}
+
+/* A copy uses the client that it inherited, with connections and threads of its own. */
+static int works_in_copy(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeCall *own = NULL;
+    OpencodeRun *answered = NULL;
+    int64_t fd = -1;
+    alarm(30);
+    WANT(opencode_call(client, "global.health", NULL, NULL) == OK);
+    WANT(opencode_client_fd(client, &fd, NULL) == OK && fd >= 0);
+    WANT(opencode_call_start(client, "global.health", NULL, NULL, &own, NULL) == OK);
+    WANT(opencode_call_wait(own, -1, &reply) == OK && reply);
+    opencode_reply_free(reply);
+    opencode_call_free(own);
+    WANT(opencode_run_text(client, "hello from a copy", NULL, &answered, NULL) == OK);
+    opencode_run_free(answered);
+    WANT(opencode_client_close(client) == OK);
+    return 0;
+}
+
+static void a_client_works_in_a_copy_whatever_the_threads_of_the_first_process_hold(void) {
+    pthread_t threads[4];
+    size_t i;
+    for (i = 0; i < 4; i++)
+        CHECK(pthread_create(&threads[i], NULL, work, NULL) == 0);
+    for (i = 0; i < COPIES; i++) {
+        int status = 0;
+        pid_t copy = fork();
+        if (copy == 0)
+            _exit(works_in_copy());
+        CHECK(copy > 0 && waitpid(copy, &status, 0) == copy);
+        if (status != 0)
+            printf("copy %d ended with %d, signal %d\n", (int)i, WEXITSTATUS(status), WTERMSIG(status));
+        CHECK(status == 0);
+    }
+    is_over = 1;
+    for (i = 0; i < 4; i++) {
+        void *found = client;
+        CHECK(pthread_join(threads[i], &found) == 0 && !found);
+    }
+    passed++;
+}
+
 int main(void) {
     if (opencode_client_new(NULL, &client, NULL))
         return 1;
     RUN(what_was_begun_before_a_fork_is_closed_in_the_copy);
+    RUN(a_client_works_in_a_copy_whatever_the_threads_of_the_first_process_hold);
     opencode_client_free(client);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;

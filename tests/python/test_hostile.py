@@ -473,6 +473,32 @@ def test_a_log_to_a_closed_stderr_ends_nothing():
     assert ended.stdout.strip()
 
 
+def test_runs_of_the_parent_are_closed_in_a_forked_child():
+    program = """if True:
+        import os, signal, socket, opencode
+        listener = socket.create_server(("127.0.0.1", 0))
+        client = opencode.Client("http://127.0.0.1:%d" % listener.getsockname()[1], events=False)
+        run = client.run("left to the parent")
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(30)
+                try:
+                    for update in run:
+                        pass
+                    run.wait()
+                    os._exit(1)
+                except opencode.ClosedError:
+                    os._exit(0)
+            _, status = os.waitpid(child, 0)
+            assert status == 0, status
+        print("closed", run.state)
+        os._exit(0)
+    """
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert ended.stdout.split() == ["closed", "pending"], ended.stdout + ended.stderr
+
+
 def test_forked_children_choose_different_ids():
     # The mark of a new session is the id that a request shows first.
     program = """if True:

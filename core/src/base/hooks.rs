@@ -18,6 +18,11 @@ impl Home {
         Home(FORKS.load(Ordering::Relaxed))
     }
 
+    #[cfg(test)]
+    pub(crate) fn elsewhere() -> Self {
+        Home(u32::MAX)
+    }
+
     /// Whether this is not a copy of that process. One load: a tick asks.
     pub(crate) fn is_here(self) -> bool {
         FORKS.load(Ordering::Relaxed) == self.0

@@ -1,6 +1,7 @@
 //! [`Log`]: what the library does, for those who want to see it. Off by default; secrets never come here.
 
 use crate::base::mailbox::{Content, Face, Mailbox};
+use crate::base::per_process::PerProcess;
 use crate::base::thread::caught;
 use std::collections::VecDeque;
 use std::fmt;
@@ -118,7 +119,7 @@ impl LogRecord {
 }
 
 /// Messages that wait for a host that fetches them. Bounded: the oldest make room.
-pub(crate) struct LogQueue(Mailbox<Records>);
+pub(crate) struct LogQueue(PerProcess<Mailbox<Records>>);
 
 #[derive(Default)]
 struct Records {
@@ -135,7 +136,7 @@ impl Content for Records {
 
 impl Default for LogQueue {
     fn default() -> Self {
-        LogQueue(Mailbox::new(Records::default(), None))
+        LogQueue(PerProcess::new(LogQueue::empty()))
     }
 }
 
@@ -150,13 +151,22 @@ impl LogQueue {
         Log::new(level, move |level, text| queue.push(level, text))
     }
 
+    fn empty() -> Mailbox<Records> {
+        Mailbox::new(Records::default(), None)
+    }
+
+    /// Those of this process: the others were fetched by the one that wrote them.
+    fn records(&self) -> &Mailbox<Records> {
+        self.0.get(LogQueue::empty)
+    }
+
     fn push(&self, level: Level, text: &str) {
         let mut end = text.len().min(Self::MAX_MESSAGE);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
         let record = LogRecord::now(level, text[..end].to_owned());
-        self.0.write(|records| {
+        self.records().write(|records| {
             if records.waiting.len() == Self::MAX_RECORDS {
                 records.waiting.pop_front();
                 records.dropped += 1;
@@ -168,10 +178,10 @@ impl LogQueue {
 
     /// The oldest message that was not taken. Without one, one load.
     pub(crate) fn pop(&self) -> Option<LogRecord> {
-        if !self.0.face().has_news {
+        if !self.records().face().has_news {
             return None;
         }
-        self.0.edit(|records| match std::mem::take(&mut records.dropped) {
+        self.records().edit(|records| match std::mem::take(&mut records.dropped) {
             0 => records.waiting.pop_front(),
             dropped => {
                 let text = format!("{dropped} messages were dropped: nobody took them");

@@ -10,6 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod mask;
+pub(crate) mod per_process;
 pub mod pointer;
 pub(crate) mod pool;
 pub(crate) mod random;

@@ -1,8 +1,9 @@
 //! [`Signal`]: a descriptor that is readable while something waits to be polled.
 
 use crate::base::error::{Error, Result};
+use crate::base::per_process::PerProcess;
+use once_cell::race::OnceBox;
 use std::io::{Read, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, Ordering, fence};
 
 #[cfg(unix)]
@@ -12,11 +13,10 @@ type Socket = std::net::TcpStream;
 
 /// Counts the handles that have something new. As long as nobody asked for the descriptor there is none,
 /// and counting costs no system call. Nobody ever waits here: a tick counts too.
-#[derive(Default)]
 pub(crate) struct Signal {
     /// Below zero for a moment when a handle is polled before the engine came to count it.
     waiting: AtomicIsize,
-    first: OnceLock<Box<Pair>>,
+    pair: PerProcess<OnceBox<Pair>>,
 }
 
 /// The ends of a socket. A copy of the process, made by fork, has one of its own: by a common one it would wake the
@@ -24,8 +24,12 @@ pub(crate) struct Signal {
 struct Pair {
     reader: Socket,
     writer: Socket,
-    owner: u32,
-    next: OnceLock<Box<Pair>>,
+}
+
+impl Default for Signal {
+    fn default() -> Self {
+        Signal { waiting: AtomicIsize::new(0), pair: PerProcess::new(OnceBox::new()) }
+    }
 }
 
 impl Signal {
@@ -34,22 +38,15 @@ impl Signal {
     /// # Errors
     /// `exhausted` when the system gives no descriptor.
     pub(crate) fn descriptor(&self) -> Result<i64> {
-        loop {
-            if let Some(pair) = self.mine() {
-                return Ok(raw(&pair.reader));
-            }
-            let (reader, writer) = pair().map_err(|e| Error::exhausted("descriptor", e))?;
-            let next = OnceLock::new();
-            let made = Box::new(Pair { reader, writer, owner: std::process::id(), next });
-            let mut end = &self.first;
-            while let Some(pair) = end.get() {
-                end = &pair.next;
-            }
-            // Whoever was first has made one as good.
-            let _ = end.set(made);
-            fence(Ordering::SeqCst);
-            self.show();
+        if let Some(pair) = self.mine() {
+            return Ok(raw(&pair.reader));
         }
+        let made = pair().map_err(|e| Error::exhausted("descriptor", e))?;
+        // Whoever was first has made one as good.
+        let pair = self.pair.get(OnceBox::new).get_or_init(|| Box::new(made));
+        fence(Ordering::SeqCst);
+        self.show();
+        Ok(raw(&pair.reader))
     }
 
     /// One more handle has something new.
@@ -89,12 +86,7 @@ impl Signal {
 
     /// The pair of this process.
     fn mine(&self) -> Option<&Pair> {
-        let mut pair = self.first.get()?;
-        let me = std::process::id();
-        while pair.owner != me {
-            pair = pair.next.get()?;
-        }
-        Some(pair)
+        self.pair.made()?.get()
     }
 
     fn is_wanted(&self) -> bool {
@@ -117,21 +109,21 @@ impl Pair {
 }
 
 #[cfg(unix)]
-fn pair() -> std::io::Result<(Socket, Socket)> {
+fn pair() -> std::io::Result<Pair> {
     let (reader, writer) = Socket::pair()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
-    Ok((reader, writer))
+    Ok(Pair { reader, writer })
 }
 
 #[cfg(not(unix))]
-fn pair() -> std::io::Result<(Socket, Socket)> {
+fn pair() -> std::io::Result<Pair> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let writer = Socket::connect(listener.local_addr()?)?;
     let (reader, _) = listener.accept()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
-    Ok((reader, writer))
+    Ok(Pair { reader, writer })
 }
 
 #[cfg(unix)]

@@ -2,9 +2,9 @@
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::hooks::Home;
 use crate::base::limits::Limits;
 use crate::base::log::Level;
+use crate::base::per_process::PerProcess;
 use crate::base::random;
 use crate::call::dialect::{self, Explained, explain};
 use crate::call::options::{CallOptions, ClientOptions};
@@ -29,15 +29,15 @@ pub(crate) struct Caller {
     options: ClientOptions,
     /// Nothing begins any more; prompts that are not sent yet have a moment left.
     is_closing: AtomicBool,
-    begun: Mutex<Begun>,
+    begun: PerProcess<Mutex<Begun>>,
     is_closed: AtomicBool,
     /// What the server turned out to be, once somebody had to ask.
-    found: Mutex<Option<ServerInfo>>,
+    found: PerProcess<Mutex<Option<ServerInfo>>>,
 }
 
 /// What the host waits for.
+#[derive(Default)]
 struct Begun {
-    home: Home,
     next: u64,
     tokens: HashMap<u64, CancelToken>,
 }
@@ -61,8 +61,8 @@ impl Caller {
         let credentials = credentials.as_ref();
         let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let begun = Mutex::new(Begun { home: Home::here(), next: 0, tokens: HashMap::new() });
-        let found = Mutex::default();
+        let begun = PerProcess::new(Mutex::default());
+        let found = PerProcess::new(Mutex::default());
         Ok(Caller { transport, options, is_closing, is_closed, begun, found })
     }
 
@@ -85,7 +85,7 @@ impl Caller {
     }
 
     fn note(&self, info: Option<ServerInfo>) {
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = info;
+        *self.found.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner) = info;
     }
 
     /// Refuses an operation that the server is known not to have, before it is sent. Whether that is known costs
@@ -271,10 +271,8 @@ impl Caller {
     pub(crate) fn refuse(&self) {
         self.is_closing.store(true, Ordering::Release);
         let tokens: Vec<CancelToken> = {
-            let begun = self.begun();
             // What a copy of the process inherited goes on in the other one, over the same sockets.
-            let is_mine = begun.home.is_here();
-            begun.tokens.values().filter(|_| is_mine).cloned().collect()
+            self.begun().tokens.values().cloned().collect()
         };
         tokens.iter().for_each(CancelToken::cancel);
     }
@@ -284,10 +282,6 @@ impl Caller {
         let mut begun = self.begun();
         // Under the lock: the close finds this, or this finds the close.
         self.check_begin(name)?;
-        if !begun.home.is_here() {
-            begun.home = Home::here();
-            begun.tokens.clear();
-        }
         let key = begun.next;
         begun.next += 1;
         begun.tokens.insert(key, token.clone());
@@ -295,7 +289,7 @@ impl Caller {
     }
 
     fn begun(&self) -> MutexGuard<'_, Begun> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+        self.begun.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses all further work and ends what is under way.

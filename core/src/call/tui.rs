@@ -2,6 +2,7 @@
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
+use crate::base::per_process::PerProcess;
 use crate::call::Call;
 use crate::call::caller::Caller;
 use crate::call::calls::Calls;
@@ -34,12 +35,12 @@ pub(crate) fn prompt(caller: &Caller, text: &str, options: &CallOptions) -> Resu
 /// between calls of [`next`](Self::next), whatever their timeouts. Dropping it ends the question.
 pub struct TuiControl {
     calls: Arc<dyn Calls>,
-    question: Mutex<Option<Arc<Call>>>,
+    question: PerProcess<Mutex<Option<Arc<Call>>>>,
 }
 
 impl TuiControl {
     pub(crate) fn new(calls: Arc<dyn Calls>) -> Self {
-        TuiControl { calls, question: Mutex::default() }
+        TuiControl { calls, question: PerProcess::new(Mutex::default()) }
     }
 
     /// Waits for the next request, at most for `timeout`: `{"path": ..., "body": ...}` as JSON, or `None` when
@@ -86,7 +87,7 @@ impl TuiControl {
     }
 
     fn question(&self) -> MutexGuard<'_, Option<Arc<Call>>> {
-        self.question.lock().unwrap_or_else(PoisonError::into_inner)
+        self.question.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Replay`](crate::Replay) plays such a file back.
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::per_process::PerProcess;
 use crate::http::redact::Redactor;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -23,7 +24,8 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// Writes the traffic of one client.
 pub(crate) struct Recorder {
-    file: Mutex<File>,
+    file: File,
+    writing: PerProcess<Mutex<()>>,
     /// Tells its lines from those of other clients that write into the same file at the same time.
     name: String,
     written: AtomicU64,
@@ -52,7 +54,8 @@ impl Recorder {
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let recorder = Recorder {
-            file: Mutex::new(file),
+            file,
+            writing: PerProcess::new(Mutex::default()),
             name: format!("{now:x}-{}", MADE.fetch_add(1, Ordering::Relaxed)),
             written: AtomicU64::new(written),
             next: AtomicU64::new(0),
@@ -126,8 +129,9 @@ impl Recorder {
         if self.written.fetch_add(length, Ordering::Relaxed) + length > MAX_FILE {
             return;
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if file.write_all(line.as_bytes()).is_err() {
+        let _writing =
+            self.writing.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if (&self.file).write_all(line.as_bytes()).is_err() {
             self.written.store(MAX_FILE, Ordering::Relaxed);
         }
     }

@@ -20,6 +20,7 @@ mod websocket;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
+use crate::base::per_process::PerProcess;
 use crate::http::answer::{self, Answer};
 use crate::http::base_url::BaseUrl;
 use crate::http::credentials::Credentials;
@@ -31,8 +32,8 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use stream::Recording;
 pub(crate) use stream::Stream;
@@ -90,8 +91,8 @@ pub(crate) struct Transport {
     authorization: Option<HeaderValue>,
     headers: Vec<(HeaderName, HeaderValue)>,
     roots: roots::Roots,
-    /// The agent and the process that made it: a pooled socket must not be shared across a fork.
-    agent: Mutex<(u32, Agent)>,
+    /// A pooled socket must not be shared across a fork.
+    agent: PerProcess<Agent>,
     recorder: Option<Arc<Recorder>>,
     redactor: Arc<Redactor>,
     has_answered: AtomicBool,
@@ -121,7 +122,7 @@ impl Transport {
         let redactor = Arc::new(Redactor::new(credentials, headers));
         let headers = headers.iter().map(header).collect::<Result<_>>()?;
         let roots = roots::Roots::read(ca_file)?;
-        let agent = Mutex::new((std::process::id(), new_agent(&base, &roots)));
+        let agent = PerProcess::new(new_agent(&base, &roots));
         let recorder = match record {
             Some(path) => Some(Arc::new(Recorder::open(path)?)),
             None => None,
@@ -369,14 +370,7 @@ impl Transport {
     }
 
     fn agent(&self) -> Agent {
-        let mut slot = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = std::process::id();
-        if slot.0 != pid {
-            // The old agent is forgotten, not dropped: closing its sockets could disturb the parent's.
-            let old = std::mem::replace(&mut *slot, (pid, new_agent(&self.base, &self.roots)));
-            std::mem::forget(old);
-        }
-        slot.1.clone()
+        self.agent.get(|| new_agent(&self.base, &self.roots)).clone()
     }
 }
 

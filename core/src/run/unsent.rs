@@ -1,6 +1,7 @@
 //! [`Unsent`]: prompts that are not sent yet. Whoever closes a client, or ends the program, gives them a moment.
 
 use crate::base::error::{Error, ErrorKind};
+use crate::base::hooks::Home;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ static UNTOLD: Mutex<Vec<(u32, Error)>> = Mutex::new(Vec::new());
 /// The prompts of one engine that are not sent yet.
 pub(crate) struct Unsent {
     /// After a fork the prompts are the parent's.
-    pid: u32,
+    home: Home,
     /// Tells the engine that they are waited for.
     hurry: Box<dyn Fn() + Send + Sync>,
     state: Mutex<State>,
@@ -37,9 +38,9 @@ pub(crate) struct Pending(Arc<Unsent>);
 
 impl Unsent {
     pub(super) fn new(hurry: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        let (pid, state) = (std::process::id(), Mutex::default());
+        let (home, state) = (Home::here(), Mutex::default());
         let (hurry, fell) = (Box::new(hurry), Condvar::new());
-        let unsent = Arc::new(Unsent { pid, hurry, state, fell });
+        let unsent = Arc::new(Unsent { home, hurry, state, fell });
         if let Some(mut engines) = engines(after(PATIENCE)) {
             engines.retain(|engine| engine.strong_count() > 0);
             engines.push(Arc::downgrade(&unsent));
@@ -62,8 +63,12 @@ impl Unsent {
 
     /// Blocks until all are sent or over, at most to `until`; how many are neither.
     fn wait(&self, until: Instant) -> usize {
+        // First: in a copy of the process a thread that stayed behind may have the lock for ever.
+        if !self.home.is_here() {
+            return 0;
+        }
         let mut state = self.state();
-        if state.count == 0 || state.is_given_up || self.pid != std::process::id() {
+        if state.count == 0 || state.is_given_up {
             return 0;
         }
         drop(state);

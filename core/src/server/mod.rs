@@ -14,6 +14,7 @@ pub use options::ServerOptions;
 pub use state::ServerState;
 
 use crate::base::error::{Error, Result};
+use crate::base::hooks::Home;
 use crate::base::thread;
 use crate::call::Call;
 use crate::call::options::{CallOptions, ClientOptions};
@@ -44,8 +45,8 @@ pub struct Server {
     shared: Arc<Shared>,
     plan: Arc<Plan>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
-    /// The process that started it: in a copy made by fork, nothing here ends the server.
-    owner: u32,
+    /// In a copy of the process, made by fork, nothing here ends the server.
+    home: Home,
 }
 
 impl Server {
@@ -84,8 +85,8 @@ impl Server {
         let (mine, fallen, work) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&plan));
         let work = move || launch::run(&mine, &work);
         let thread = thread::start("opencode-server", work, move |error| fallen.fall(error))?;
-        let owner = std::process::id();
-        Ok(Server { shared, plan, thread: Arc::new(Mutex::new(Some(thread))), owner })
+        let home = Home::here();
+        Ok(Server { shared, plan, thread: Arc::new(Mutex::new(Some(thread))), home })
     }
 
     /// How far it is. Never blocks, and makes no system call when nothing is new.
@@ -104,8 +105,13 @@ impl Server {
         self.shared.signal.descriptor()
     }
 
-    /// Blocks while it is starting, at most for `timeout`; gives how far it is then.
+    /// Blocks while it is starting, at most for `timeout`; gives how far it is then. In a copy of the process that was
+    /// made by fork it gives how far it was at the fork.
     pub fn wait(&self, timeout: Option<Duration>) -> ServerState {
+        if !self.home.is_here() {
+            // Nobody here starts it.
+            return self.shared.phase();
+        }
         self.shared.wait_started(timeout)
     }
 
@@ -126,7 +132,11 @@ impl Server {
 
     /// The end of what it printed, at most 64 KiB.
     pub fn output(&self) -> String {
-        printed(&self.plan, &self.shared.output)
+        if self.home.is_here() || self.shared.output.is_free() {
+            printed(&self.plan, &self.shared.output)
+        } else {
+            String::new()
+        }
     }
 
     /// The variables with which another program finds the server, its password included: give them to no one
@@ -176,7 +186,7 @@ impl Server {
     /// everything that it has started, and waits for that: usually a second, at most half a minute. May be
     /// called again. In a copy of the process that was made by fork it leaves the server alone.
     pub fn close(&self) {
-        if self.owner != std::process::id() {
+        if !self.home.is_here() {
             self.shared.begin_close_in_copy();
             return;
         }
@@ -189,7 +199,7 @@ impl Server {
         const NAME: &str = "server.close";
         let signal = &self.shared.signal;
         let gone = || Ok(Answer::made(NAME, String::new()));
-        if self.owner != std::process::id() {
+        if !self.home.is_here() {
             self.shared.begin_close_in_copy();
             return Call::over(signal, NAME, gone());
         }
@@ -203,7 +213,7 @@ impl Server {
 
     /// For the child after a fork: lets go of what would keep the server alive when the parent is killed.
     pub fn leave_to_parent(&self) {
-        if self.owner != std::process::id() {
+        if !self.home.is_here() {
             self.shared.begin_close_in_copy();
         }
     }
@@ -249,7 +259,7 @@ fn end(shared: &Arc<Shared>, plan: &Arc<Plan>, thread: &Mutex<Option<JoinHandle<
 /// told.
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.owner == std::process::id() {
+        if self.home.is_here() {
             self.shared.begin_close();
         } else {
             self.shared.begin_close_in_copy();

@@ -2,7 +2,7 @@
 
 use crate::base::limits::after;
 use std::io::Read;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// Bytes kept; the oldest go first.
@@ -64,6 +64,11 @@ impl Output {
             false => 0,
         };
         String::from_utf8_lossy(&text.bytes[begin..]).into_owned()
+    }
+
+    /// Whether nobody changes it now: in a copy of the process, made by fork, whoever does may never end.
+    pub(super) fn is_free(&self) -> bool {
+        !matches!(self.0.text.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Looks for something in the text so far, and again whenever there is more.

@@ -4,8 +4,9 @@ use super::keeper::Hold;
 use super::output::Output;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::signal::Signal;
+use once_cell::race::OnceBox;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,12 @@ pub(super) struct Shared {
     phase: AtomicU8,
     state: Mutex<State>,
     changed: Condvar,
+    /// What is told of it. Not behind the lock: in a copy of the process, made by fork, a thread that stayed behind
+    /// may have that for ever.
+    url: OnceBox<String>,
+    error: OnceBox<Error>,
+    /// 0 when there is none yet.
+    pid: AtomicU32,
     pub(super) signal: Arc<Signal>,
     /// Whether the signal counts a change that nobody has looked at.
     is_counted: AtomicBool,
@@ -61,9 +68,6 @@ struct State {
     hold: Option<Hold>,
     is_closing: bool,
     is_gone: bool,
-    url: Option<String>,
-    pid: Option<u32>,
-    error: Option<Error>,
 }
 
 impl Shared {
@@ -80,15 +84,15 @@ impl Shared {
     }
 
     pub(super) fn url(&self) -> Option<String> {
-        self.lock().url.clone()
+        self.url.get().cloned()
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
-        self.lock().pid
+        Some(self.pid.load(Ordering::Acquire)).filter(|pid| *pid != 0)
     }
 
     pub(super) fn error(&self) -> Option<Error> {
-        self.lock().error.clone()
+        self.error.get().cloned()
     }
 
     /// Blocks while it starts, at most for `timeout`.
@@ -117,11 +121,11 @@ impl Shared {
         spawn: impl FnOnce() -> std::io::Result<Child>,
     ) -> Result<std::io::Result<Child>> {
         let mut state = self.lock();
-        let State { hold: Some(hold), pid, .. } = &mut *state else { return Err(closed()) };
+        let State { hold: Some(hold), .. } = &mut *state else { return Err(closed()) };
         let child = spawn();
         if let Ok(child) = &child {
             hold.take(child);
-            *pid = Some(child.id());
+            self.pid.store(child.id(), Ordering::Release);
         }
         Ok(child)
     }
@@ -132,16 +136,15 @@ impl Shared {
     }
 
     pub(super) fn ready(&self, url: String) {
-        let mut state = self.lock();
-        state.url = Some(url);
+        let state = self.lock();
+        let _ = self.url.set(Box::new(url));
         self.set(&state, ServerState::Ready);
     }
 
     /// The first reason counts, and being closed is one.
     pub(super) fn fail(&self, error: Error) {
-        let mut state = self.lock();
-        if !state.is_closing && state.error.is_none() {
-            state.error = Some(error);
+        let state = self.lock();
+        if !state.is_closing && self.error.set(Box::new(error)).is_ok() {
             self.set(&state, ServerState::Failed);
         }
     }
@@ -182,9 +185,8 @@ impl Shared {
     fn close(&self, mut state: MutexGuard<'_, State>) {
         state.is_closing = true;
         state.hold = None;
-        if state.error.is_none() {
-            state.error = Some(closed());
-        }
+        // Why it failed says more.
+        let _ = self.error.set(Box::new(closed()));
         self.set(&state, ServerState::Closed);
     }
 

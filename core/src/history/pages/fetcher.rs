@@ -2,6 +2,7 @@
 
 use super::Pages;
 use crate::base::error::Result;
+use crate::base::hooks::{Home, elsewhere};
 use crate::call::Call;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct PageFetcher {
     calls: Arc<dyn Calls>,
     shared: Arc<Shared>,
+    home: Home,
 }
 
 struct Shared {
@@ -39,7 +41,7 @@ impl PageFetcher {
             ready: Mutex::default(),
             is_over: AtomicBool::new(false),
         };
-        PageFetcher { calls, shared: Arc::new(shared) }
+        PageFetcher { calls, shared: Arc::new(shared), home: Home::here() }
     }
 
     /// Fetches the next page, unless one is there to be taken. The call's answer is empty; cancelling it ends the
@@ -48,6 +50,7 @@ impl PageFetcher {
     /// # Errors
     /// `closed`, `exhausted` when the system gives no thread. Those of the requests show in the call.
     pub fn fetch(&self) -> Result<Call> {
+        self.check_home()?;
         let shared = Arc::clone(&self.shared);
         self.calls.start_work("pages", Pace::Quick, move |token| {
             shared.fetch(&CallOptions::within(token))?;
@@ -61,18 +64,25 @@ impl PageFetcher {
     /// # Errors
     /// As [`Pages::next_page`].
     pub fn next_page(&self, options: &CallOptions) -> Result<Option<Vec<Box<RawValue>>>> {
+        self.check_home()?;
         self.shared.fetch(options)?;
         Ok(self.take())
     }
 
     /// The page that was fetched, newest first, once; `None` when there is none. Never blocks.
     pub fn take(&self) -> Option<Vec<Box<RawValue>>> {
-        self.shared.ready().take()
+        // In a copy of the process a thread that stayed behind may have the lock for ever.
+        if self.home.is_here() { self.shared.ready().take() } else { None }
     }
 
     /// Whether the list is at its end, and its last page was taken. Never blocks.
     pub fn is_over(&self) -> bool {
-        self.shared.is_over.load(Ordering::Acquire) && self.shared.ready().is_none()
+        let is_over = self.shared.is_over.load(Ordering::Acquire);
+        is_over && (!self.home.is_here() || self.shared.ready().is_none())
+    }
+
+    fn check_home(&self) -> Result<()> {
+        if self.home.is_here() { Ok(()) } else { Err(elsewhere("pages")) }
     }
 
     /// Whether nothing was left out so far; see [`Pages::is_complete`]. Never blocks.

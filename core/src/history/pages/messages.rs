@@ -123,7 +123,7 @@ impl MessagePages {
     }
 
     /// Marks what was taken back with `"reverted": true`.
-    fn mark(&mut self, mut page: Page, calls: &Calls, options: &CallOptions) -> Result<Page> {
+    fn mark(&mut self, mut page: Page, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
         if matches!(self.reverted, Reverted::Unknown) && !page.items.is_empty() {
             self.reverted = reverted(calls, &self.session_id, options)?;
         }
@@ -141,7 +141,7 @@ impl MessagePages {
 }
 
 /// Asks the session what was taken back. Only a cancel fails: the messages are there all the same.
-fn reverted(calls: &Calls, session: &str, options: &CallOptions) -> Result<Reverted> {
+fn reverted(calls: &dyn Calls, session: &str, options: &CallOptions) -> Result<Reverted> {
     let arguments = json!({ "sessionID": session }).to_string();
     let options = CallOptions { max_retries: Some(0), ..options.clone() };
     let answer = match calls.call_plain("session.get", &arguments, &options) {

@@ -10,7 +10,7 @@ pub(super) struct Roots {
     file: Option<std::path::PathBuf>,
     /// Made when the first connection needs it: reading those of the operating system takes a while.
     #[cfg(feature = "tls")]
-    config: std::sync::Arc<std::sync::OnceLock<std::sync::Arc<rustls::ClientConfig>>>,
+    config: std::sync::Arc<once_cell::race::OnceBox<std::sync::Arc<rustls::ClientConfig>>>,
 }
 
 impl Roots {
@@ -62,7 +62,7 @@ mod tls {
             let verifier = Arc::new(FileVerifier { authorities, certificates });
             let config = config(provider, verifier).map_err(|e| wrong(&e))?;
             let roots = Roots { file: Some(path.to_owned()), ..Roots::default() };
-            let _ = roots.config.set(config);
+            let _ = roots.config.set(Box::new(config));
             Ok(roots)
         }
 
@@ -81,7 +81,7 @@ mod tls {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone())?;
             let made = config(provider, Arc::new(verifier))?;
             // Whoever was first has made one as good.
-            Ok(Arc::clone(self.config.get_or_init(|| made)))
+            Ok(Arc::clone(self.config.get_or_init(|| Box::new(made))))
         }
     }
 
