@@ -475,9 +475,9 @@ def test_a_log_to_a_closed_stderr_ends_nothing():
 
 def test_runs_of_the_parent_are_closed_in_a_forked_child():
     program = """if True:
-        import os, signal, socket, opencode
+        import os, signal, socket, libopencode
         listener = socket.create_server(("127.0.0.1", 0))
-        client = opencode.Client("http://127.0.0.1:%d" % listener.getsockname()[1], events=False)
+        client = libopencode.Client("http://127.0.0.1:%d" % listener.getsockname()[1], events=False)
         run = client.run("left to the parent")
         for _ in range(10):
             child = os.fork()
@@ -486,9 +486,9 @@ def test_runs_of_the_parent_are_closed_in_a_forked_child():
                 try:
                     for update in run:
                         pass
-                    run.wait()
+                    run.result()
                     os._exit(1)
-                except opencode.ClosedError:
+                except libopencode.ClosedError:
                     os._exit(0)
             _, status = os.waitpid(child, 0)
             assert status == 0, status
