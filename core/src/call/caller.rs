@@ -105,6 +105,7 @@ impl Caller {
         }
         let is_other = self
             .found
+            .get(Mutex::default)
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
