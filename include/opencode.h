@@ -33,12 +33,29 @@
  * - What is handed out is freed once, with the function named like its type. Handles may be freed in any order.
  *   A function that fails writes NULL where it would have handed one out.
  * - Every function may be called from any thread. A reply belongs to one thread at a time.
- * - Times are in milliseconds. A function that can block says so; all others return at once.
+ * - Times are in milliseconds. A function that can block says so; all others return at once. A timeout_ms of 0 waits for
+ *   nothing, a negative one has no end.
+ * - When the time is up: what takes the next of many (_poll, _next, _read) gives OK and NULL, for nothing came. What
+ *   waits for one thing (_wait, _detach) fails with TIMEOUT; its message says why, and it goes on: wait again.
  * - Nothing is thrown, nothing is printed, no callback is called.
  */
 
+#define OPENCODE_VERSION "0.1.0"
+#define OPENCODE_VERSION_MAJOR 0
+#define OPENCODE_VERSION_MINOR 1
+#define OPENCODE_VERSION_PATCH 0
 #define OPENCODE_ABI_VERSION 1
 
+/* Define OPENCODE_STATIC before this header when the library is linked statically. */
+#if defined(_WIN32) && !defined(OPENCODE_STATIC)
+#define OPENCODE_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define OPENCODE_API __attribute__((visibility("default")))
+#else
+#define OPENCODE_API
+#endif
+
+/* Functions whose result nobody can do without: they hand something out. */
 #if defined(__GNUC__)
 #define OPENCODE_WARN_UNUSED __attribute__((warn_unused_result))
 #else
@@ -50,7 +67,8 @@
  * What a function returns: OPENCODE_STATUS_OK, or what kind of thing went wrong.
  * The numbers never change their meaning.
  */
-typedef enum {
+typedef int32_t OpencodeStatus;
+enum {
     /**
      * Success.
      */
@@ -138,13 +156,14 @@ typedef enum {
     /**
      * A bug of this library; please report it.
      */
-    OPENCODE_STATUS_INTERNAL = 99,
-} OpencodeStatus;
+    OPENCODE_STATUS_INTERNAL = 99
+};
 
 /**
  * Where a run stands.
  */
-typedef enum {
+typedef int32_t OpencodeRunState;
+enum {
     /**
      * Being sent, queued or running.
      */
@@ -160,13 +179,77 @@ typedef enum {
     /**
      * It ended without one; opencode_run_wait() gives the error.
      */
-    OPENCODE_RUN_STATE_FAILED = 3,
-} OpencodeRunState;
+    OPENCODE_RUN_STATE_FAILED = 3
+};
+
+/**
+ * What an update says.
+ */
+typedef int32_t OpencodeUpdateType;
+enum {
+    /**
+     * No update: what NULL and all other replies are.
+     */
+    OPENCODE_UPDATE_TYPE_NONE = 0,
+    /**
+     * The model said something: opencode_update_text().
+     */
+    OPENCODE_UPDATE_TYPE_TEXT = 1,
+    /**
+     * The model thought something: opencode_update_text().
+     */
+    OPENCODE_UPDATE_TYPE_REASONING = 2,
+    /**
+     * A tool part changed; "/part" is its newest form.
+     */
+    OPENCODE_UPDATE_TYPE_TOOL = 3,
+    /**
+     * A message began or ended; "/info" is its newest form.
+     */
+    OPENCODE_UPDATE_TYPE_MESSAGE = 4,
+    /**
+     * A permission is asked for, and only the host can answer: opencode_update_id(), opencode_run_reply_permission().
+     */
+    OPENCODE_UPDATE_TYPE_PERMISSION = 5,
+    /**
+     * A question is asked, and only the host can answer: opencode_update_id(), opencode_run_reply_question().
+     */
+    OPENCODE_UPDATE_TYPE_QUESTION = 6,
+    /**
+     * The provider failed, and the server tries again.
+     */
+    OPENCODE_UPDATE_TYPE_RETRY = 7,
+    /**
+     * Why the run is not moving.
+     */
+    OPENCODE_UPDATE_TYPE_STATUS = 8,
+    /**
+     * The agent's list of things to do changed; "/todos" is it.
+     */
+    OPENCODE_UPDATE_TYPE_TODO = 9,
+    /**
+     * The files changed that the session changes; "/diff" tells how.
+     */
+    OPENCODE_UPDATE_TYPE_DIFF = 10,
+    /**
+     * The last update of a run that has its reply, which is "/reply".
+     */
+    OPENCODE_UPDATE_TYPE_DONE = 11,
+    /**
+     * The last update of a run that failed; "/error" is why.
+     */
+    OPENCODE_UPDATE_TYPE_FAILED = 12,
+    /**
+     * What a newer library says and this header does not know: "/type".
+     */
+    OPENCODE_UPDATE_TYPE_OTHER = 99
+};
 
 /**
  * How far a server is.
  */
-typedef enum {
+typedef int32_t OpencodeServerState;
+enum {
     /**
      * It was started and does not answer yet.
      */
@@ -182,8 +265,8 @@ typedef enum {
     /**
      * It was closed.
      */
-    OPENCODE_SERVER_STATE_CLOSED = 3,
-} OpencodeServerState;
+    OPENCODE_SERVER_STATE_CLOSED = 3
+};
 
 /**
  * An operation in the background. May be used from any thread, by one at a time.
@@ -245,18 +328,25 @@ typedef struct OpencodeTuiControl OpencodeTuiControl;
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * The version of the library, such as "0.1.0". Never NULL; never freed.
  */
-const char *opencode_version(void);
+OPENCODE_API const char *opencode_version(void);
 
 /**
  * Rises with every change that a program compiled against an older header would not survive. Compare it with
  * OPENCODE_ABI_VERSION of the header.
  */
-uint32_t opencode_abi_version(void);
+OPENCODE_API uint32_t opencode_abi_version(void);
+
+/**
+ * The name of a status, as it stands in "kind" of an error: "ok", "not_found" and so on.
+ *
+ * @return "unknown" for a number that is none. Never NULL; never freed.
+ */
+OPENCODE_API const char *opencode_status_name(int32_t status);
 
 /**
  * Makes a client. Touches no network and starts no thread.
@@ -273,6 +363,7 @@ uint32_t opencode_abi_version(void);
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when an option cannot be used.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_client_new(const char *options_json,
                                    OpencodeClient **client,
                                    OpencodeReply **error);
@@ -283,15 +374,19 @@ OpencodeStatus opencode_client_new(const char *options_json,
  * Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
  * fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
  *
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
  * @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
  *         client is closed all the same.
  */
-OpencodeStatus opencode_client_close(const OpencodeClient *client);
+OPENCODE_API
+OpencodeStatus opencode_client_close(const OpencodeClient *client,
+                                     OpencodeReply **error);
 
 /**
  * Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
  * sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it.
  */
+OPENCODE_API
 void opencode_client_free(OpencodeClient *client);
 
 /**
@@ -300,6 +395,7 @@ void opencode_client_free(OpencodeClient *client);
  *
  * @param fd  Receives the descriptor; on Windows, a socket. -1 on failure.
  */
+OPENCODE_API
 OpencodeStatus opencode_client_fd(const OpencodeClient *client,
                                   int64_t *fd,
                                   OpencodeReply **error);
@@ -310,6 +406,7 @@ OpencodeStatus opencode_client_fd(const OpencodeClient *client,
  *
  * @param record  Receives the message, or NULL when there is none.
  */
+OPENCODE_API
 OpencodeStatus opencode_client_next_log(const OpencodeClient *client,
                                         OpencodeReply **record);
 
@@ -322,6 +419,7 @@ OpencodeStatus opencode_client_next_log(const OpencodeClient *client,
  * @param reply           Receives the answer, or the failure. NULL when only the status matters.
  * @return INVALID_ARGUMENT before anything is sent, with the nearest correct spelling in the message.
  */
+OPENCODE_API
 OpencodeStatus opencode_call(const OpencodeClient *client,
                              const char *operation,
                              const char *arguments_json,
@@ -333,6 +431,7 @@ OpencodeStatus opencode_call(const OpencodeClient *client,
  * @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
  *                      client's, max_retries, headers.
  */
+OPENCODE_API
 OpencodeStatus opencode_call_with(const OpencodeClient *client,
                                   const char *operation,
                                   const char *arguments_json,
@@ -347,6 +446,7 @@ OpencodeStatus opencode_call_with(const OpencodeClient *client,
  * @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
  *                      workspace, max_retries, headers.
  */
+OPENCODE_API
 OpencodeStatus opencode_request(const OpencodeClient *client,
                                 const char *method,
                                 const char *path,
@@ -361,6 +461,7 @@ OpencodeStatus opencode_request(const OpencodeClient *client,
  * @return INVALID_ARGUMENT also when permission or question is "ask", here or in the client: without a run nobody could
  *         answer.
  */
+OPENCODE_API
 OpencodeStatus opencode_ask(const OpencodeClient *client,
                             const char *prompt_json,
                             OpencodeReply **reply);
@@ -373,6 +474,7 @@ OpencodeStatus opencode_ask(const OpencodeClient *client,
  *               difference: new and gone operations as {operation, method, path}, changed ones as {operation,
  *               differences}, a list of sentences. Or the failure.
  */
+OPENCODE_API
 OpencodeStatus opencode_drift(const OpencodeClient *client,
                               OpencodeReply **reply);
 
@@ -381,12 +483,12 @@ OpencodeStatus opencode_drift(const OpencodeClient *client,
  *
  * @param reply  NULL gives OPENCODE_STATUS_INVALID_ARGUMENT.
  */
-OpencodeStatus opencode_reply_status(const OpencodeReply *reply);
+OPENCODE_API OpencodeStatus opencode_reply_status(const OpencodeReply *reply);
 
 /**
  * The HTTP status of the server's answer; 0 when no server was involved, or for NULL.
  */
-uint16_t opencode_reply_http_status(const OpencodeReply *reply);
+OPENCODE_API uint16_t opencode_reply_http_status(const OpencodeReply *reply);
 
 /**
  * The body: JSON in UTF-8, ended by NUL. Of a failure: an object with kind, number, message, operation, status,
@@ -395,19 +497,20 @@ uint16_t opencode_reply_http_status(const OpencodeReply *reply);
  *
  * @return Never NULL; "" for NULL. Belongs to the reply.
  */
+OPENCODE_API
 const char *opencode_reply_json(const OpencodeReply *reply);
 
 /**
  * The bytes of the body, without the NUL at its end.
  */
-size_t opencode_reply_length(const OpencodeReply *reply);
+OPENCODE_API size_t opencode_reply_length(const OpencodeReply *reply);
 
 /**
  * Of a failure: one line for people that says what, with which value, and what to do. "" otherwise.
  *
  * @return Never NULL; "" for NULL. Belongs to the reply.
  */
-const char *opencode_reply_message(const OpencodeReply *reply);
+OPENCODE_API const char *opencode_reply_message(const OpencodeReply *reply);
 
 /**
  * A header of the server's answer, such as "x-next-cursor".
@@ -415,12 +518,12 @@ const char *opencode_reply_message(const OpencodeReply *reply);
  * @param name  In any case; NULL gives NULL.
  * @return NULL when the answer has no such header. Belongs to the reply.
  */
-const char *opencode_reply_header(const OpencodeReply *reply, const char *name);
+OPENCODE_API const char *opencode_reply_header(const OpencodeReply *reply, const char *name);
 
 /**
  * Frees a reply and all texts that it gave. NULL is fine.
  */
-void opencode_reply_free(OpencodeReply *reply);
+OPENCODE_API void opencode_reply_free(OpencodeReply *reply);
 
 /**
  * A value of the body as text. Looking into a reply needs no JSON library, makes no tree of the body and no second
@@ -430,6 +533,7 @@ void opencode_reply_free(OpencodeReply *reply);
  * @return A string without its quotes and escapes, anything else as JSON; NULL when there is no such value, or
  *         when it is null: opencode_reply_type() tells which. A NUL in a string ends it. Belongs to the reply.
  */
+OPENCODE_API
 const char *opencode_reply_text(const OpencodeReply *reply,
                                 const char *pointer);
 
@@ -439,7 +543,7 @@ const char *opencode_reply_text(const OpencodeReply *reply,
  * @param pointer  As for opencode_reply_text().
  * @return "null", "boolean", "number", "string", "array" or "object"; NULL when there is no such value.
  */
-const char *opencode_reply_type(const OpencodeReply *reply, const char *pointer);
+OPENCODE_API const char *opencode_reply_type(const OpencodeReply *reply, const char *pointer);
 
 /**
  * A number of the body.
@@ -447,7 +551,7 @@ const char *opencode_reply_type(const OpencodeReply *reply, const char *pointer)
  * @param pointer    As for opencode_reply_text().
  * @param otherwise  What to return when there is no number.
  */
-double opencode_reply_number(const OpencodeReply *reply, const char *pointer, double otherwise);
+OPENCODE_API double opencode_reply_number(const OpencodeReply *reply, const char *pointer, double otherwise);
 
 /**
  * A whole number of the body, with all its digits: a double has fewer than 16.
@@ -455,7 +559,7 @@ double opencode_reply_number(const OpencodeReply *reply, const char *pointer, do
  * @param pointer    As for opencode_reply_text().
  * @param otherwise  What to return when there is no number, or one with a fraction, or one that does not fit.
  */
-int64_t opencode_reply_int64(const OpencodeReply *reply, const char *pointer, int64_t otherwise);
+OPENCODE_API int64_t opencode_reply_int64(const OpencodeReply *reply, const char *pointer, int64_t otherwise);
 
 /**
  * Whether a value of the body is true.
@@ -464,7 +568,7 @@ int64_t opencode_reply_int64(const OpencodeReply *reply, const char *pointer, in
  * @param otherwise  What to return when there is neither true nor false.
  * @return 1 for true, 0 for false, else otherwise.
  */
-int32_t opencode_reply_bool(const OpencodeReply *reply, const char *pointer, int32_t otherwise);
+OPENCODE_API int32_t opencode_reply_bool(const OpencodeReply *reply, const char *pointer, int32_t otherwise);
 
 /**
  * How many items a list of the body has, or how many fields an object.
@@ -472,7 +576,7 @@ int32_t opencode_reply_bool(const OpencodeReply *reply, const char *pointer, int
  * @param pointer  As for opencode_reply_text().
  * @return 0 for anything else, and when there is no such value.
  */
-size_t opencode_reply_count(const OpencodeReply *reply, const char *pointer);
+OPENCODE_API size_t opencode_reply_count(const OpencodeReply *reply, const char *pointer);
 
 /**
  * The name of a field of an object, by its number: they are walked through in the order in which they are written.
@@ -481,6 +585,7 @@ size_t opencode_reply_count(const OpencodeReply *reply, const char *pointer);
  * @param index    0 is the first.
  * @return NULL when there is no such field. A NUL in a name ends it. Belongs to the reply.
  */
+OPENCODE_API
 const char *opencode_reply_key(const OpencodeReply *reply,
                                const char *pointer,
                                size_t index);
@@ -493,6 +598,7 @@ const char *opencode_reply_key(const OpencodeReply *reply,
  * @param index    0 is the first.
  * @return NULL when there is no such item. Free it with opencode_reply_free().
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeReply *opencode_reply_item(const OpencodeReply *reply,
                                    const char *pointer,
                                    size_t index);
@@ -505,6 +611,7 @@ OpencodeReply *opencode_reply_item(const OpencodeReply *reply,
  * @param call            Receives the call. Free it with opencode_call_free().
  * @param error           NULL, or receives the reply of a failure, and NULL on success.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_call_start(const OpencodeClient *client,
                                    const char *operation,
                                    const char *arguments_json,
@@ -518,6 +625,7 @@ OpencodeStatus opencode_call_start(const OpencodeClient *client,
  * @param reply  Receives the answer or the failure, a new reply every time; NULL while there is none.
  * @return OK also while there is none; otherwise the status of the operation.
  */
+OPENCODE_API
 OpencodeStatus opencode_call_poll(const OpencodeCall *call,
                                   OpencodeReply **reply);
 
@@ -526,19 +634,27 @@ OpencodeStatus opencode_call_poll(const OpencodeCall *call,
  *
  * @param timeout_ms  At most this long; negative for as long as it takes.
  * @param reply       As for opencode_call_poll().
+ * @return The status of the operation; TIMEOUT when its answer is not there, and it goes on.
  */
-OpencodeStatus opencode_call_wait(const OpencodeCall *call, int64_t timeout_ms, OpencodeReply **reply);
+OPENCODE_API
+OpencodeStatus opencode_call_wait(const OpencodeCall *call,
+                                  int64_t timeout_ms,
+                                  OpencodeReply **reply);
 
 /**
  * Ends the request, whatever it waits for: the call then fails with CANCELLED, unless the answer was faster. The
  * server may have done its work all the same.
+ *
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
-OpencodeStatus opencode_call_cancel(const OpencodeCall *call);
+OPENCODE_API
+OpencodeStatus opencode_call_cancel(const OpencodeCall *call,
+                                    OpencodeReply **error);
 
 /**
  * Frees a call. NULL is fine. The request goes its way.
  */
-void opencode_call_free(OpencodeCall *call);
+OPENCODE_API void opencode_call_free(OpencodeCall *call);
 
 /**
  * Sends a prompt and returns at once; nothing on this thread waits for the network.
@@ -552,6 +668,7 @@ void opencode_call_free(OpencodeCall *call);
  * @param error        NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when the prompt cannot be sent. All else shows in the run.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_run_start(const OpencodeClient *client,
                                   const char *prompt_json,
                                   OpencodeRun **run,
@@ -563,6 +680,7 @@ OpencodeStatus opencode_run_start(const OpencodeClient *client,
  * @param text          The prompt.
  * @param options_json  NULL, or an object with the names of opencode_run_start() but "prompt".
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_run_text(const OpencodeClient *client,
                                  const char *text,
                                  const char *options_json,
@@ -577,6 +695,7 @@ OpencodeStatus opencode_run_text(const OpencodeClient *client,
  * @param options_json  NULL, or an object with the names of a prompt that concern the waiting: permission, question,
  *                      format, and the limits.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_run_resume(const OpencodeClient *client,
                                    const char *session_id,
                                    const char *message_id,
@@ -592,6 +711,7 @@ OpencodeStatus opencode_run_resume(const OpencodeClient *client,
  *                    "done" or "failed"; after it there is none, and this function returns at once.
  * @return OK also when there is none.
  */
+OPENCODE_API
 OpencodeStatus opencode_run_poll(const OpencodeRun *run,
                                  int64_t timeout_ms,
                                  OpencodeReply **update);
@@ -600,6 +720,7 @@ OpencodeStatus opencode_run_poll(const OpencodeRun *run,
  * Where the run stands. Never blocks; FAILED for NULL. A run that is DONE or FAILED may have updates that were not taken:
  * a loop that shows them ends at the update "done" or "failed", not here.
  */
+OPENCODE_API
 OpencodeRunState opencode_run_state(const OpencodeRun *run);
 
 /**
@@ -609,21 +730,28 @@ OpencodeRunState opencode_run_state(const OpencodeRun *run);
  * @param reply       Receives the reply, or the failure. A new one every time.
  * @return The status of the run; TIMEOUT when it is not over, and it goes on.
  */
-OpencodeStatus opencode_run_wait(const OpencodeRun *run, int64_t timeout_ms, OpencodeReply **reply);
+OPENCODE_API
+OpencodeStatus opencode_run_wait(const OpencodeRun *run,
+                                 int64_t timeout_ms,
+                                 OpencodeReply **reply);
 
 /**
  * Ends the run: the server is told to stop, and the run is over when it did. A run that is over stays as it is.
  *
  * @param timeout_ms  Blocks at most this long; 0 only asks for it: use this inside a tick.
+ * @param error       NULL, or receives the reply of a failure, and NULL on success.
  */
+OPENCODE_API
 OpencodeStatus opencode_run_cancel(const OpencodeRun *run,
-                                   int64_t timeout_ms);
+                                   int64_t timeout_ms,
+                                   OpencodeReply **error);
 
 /**
  * What is known of the run: an object with state, why (one line: why is it not moving), text (so far), sessionID,
  * messageID (null until the prompt is sent, unless message_id gave it), reply and error (null until it is over; a failed
  * run has both).
  */
+OPENCODE_API
 OpencodeStatus opencode_run_info(const OpencodeRun *run,
                                  OpencodeReply **reply);
 
@@ -633,19 +761,27 @@ OpencodeStatus opencode_run_info(const OpencodeRun *run,
  * @param id       The "id" of the update.
  * @param answer   "once", "always" or "reject".
  * @param message  NULL, or what the agent is told about a rejection.
+ * @param error    NULL, or receives the reply of a failure, and NULL on success.
  */
+OPENCODE_API
 OpencodeStatus opencode_run_reply_permission(const OpencodeRun *run,
                                              const char *id,
                                              const char *answer,
-                                             const char *message);
+                                             const char *message,
+                                             OpencodeReply **error);
 
 /**
  * Answers a question that came as an update. Returns at once.
  *
  * @param id            The "id" of the update.
  * @param answers_json  One list of labels or own words per question: [["A"],["X","Y"]]. NULL dismisses it.
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
-OpencodeStatus opencode_run_reply_question(const OpencodeRun *run, const char *id, const char *answers_json);
+OPENCODE_API
+OpencodeStatus opencode_run_reply_question(const OpencodeRun *run,
+                                           const char *id,
+                                           const char *answers_json,
+                                           OpencodeReply **error);
 
 /**
  * Leaves the run to the server. Blocks until the prompt is sent.
@@ -653,13 +789,61 @@ OpencodeStatus opencode_run_reply_question(const OpencodeRun *run, const char *i
  * @param timeout_ms  At most this long; negative for as long as it takes.
  * @param reply       Receives {"sessionID": ..., "messageID": ...}: what opencode_run_resume() needs.
  */
-OpencodeStatus opencode_run_detach(const OpencodeRun *run, int64_t timeout_ms, OpencodeReply **reply);
+OPENCODE_API
+OpencodeStatus opencode_run_detach(const OpencodeRun *run,
+                                   int64_t timeout_ms,
+                                   OpencodeReply **reply);
 
 /**
  * Frees a run. NULL is fine. The prompt goes its way, and its permissions are still answered by its policy as long as
  * the client lives.
  */
+OPENCODE_API
 void opencode_run_free(OpencodeRun *run);
+
+/**
+ * Like opencode_run_poll(), with the state of that moment: it is DONE or FAILED when the last update was taken, and
+ * never before, so that a loop may end by it.
+ *
+ * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
+ * @param state       Receives the state; FAILED when this function fails.
+ * @param update      Receives an update, or NULL when there is none.
+ * @return OK also when there is none.
+ */
+OPENCODE_API
+OpencodeStatus opencode_run_next(const OpencodeRun *run,
+                                 int64_t timeout_ms,
+                                 OpencodeRunState *state,
+                                 OpencodeReply **update);
+
+/**
+ * What an update says.
+ *
+ * @param update  What opencode_run_poll() or opencode_run_next() gave.
+ */
+OPENCODE_API OpencodeUpdateType opencode_update_type(const OpencodeReply *update);
+
+/**
+ * The text of an update: of TEXT and REASONING what is to be appended, or the whole when opencode_update_replaces()
+ * says so; of DONE the text of the reply, which was shown if all TEXT was; of FAILED why, of RETRY the words of the
+ * provider, of STATUS why the run is not moving. All others have none.
+ *
+ * @return Never NULL; "" when there is none. A NUL in it ends it. Belongs to the update.
+ */
+OPENCODE_API
+const char *opencode_update_text(const OpencodeReply *update);
+
+/**
+ * Whether the text of a TEXT or REASONING update takes the place of all that was shown before: 1 or 0.
+ */
+OPENCODE_API int32_t opencode_update_replaces(const OpencodeReply *update);
+
+/**
+ * The id of a permission or question, with which it is answered.
+ *
+ * @return Never NULL; "" for all other updates. Belongs to the update.
+ */
+OPENCODE_API const char *opencode_update_id(const OpencodeReply *update);
 
 /**
  * Starts a program in a new terminal. Blocks for one request; the connection is made in the background. A program
@@ -672,6 +856,7 @@ void opencode_run_free(OpencodeRun *run);
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT, CLOSED, or the status of the request: SERVER for a program that does not exist.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_pty_open(const OpencodeClient *client,
                                  const char *options_json,
                                  OpencodePty **pty,
@@ -687,6 +872,7 @@ OpencodeStatus opencode_pty_open(const OpencodeClient *client,
  *                      server_timeout_ms.
  * @param pty           Receives the terminal. Free it with opencode_pty_free().
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_pty_connect(const OpencodeClient *client,
                                     const char *pty_id,
                                     const char *options_json,
@@ -703,6 +889,7 @@ OpencodeStatus opencode_pty_connect(const OpencodeClient *client,
  * @return OK also when there is none; NOT_FOUND for a terminal that does not exist, CONNECTION or TIMEOUT when the
  *         server was out of reach for too long, CLOSED after opencode_client_close().
  */
+OPENCODE_API
 OpencodeStatus opencode_pty_read(const OpencodePty *pty,
                                  int64_t timeout_ms,
                                  OpencodeReply **output);
@@ -716,6 +903,7 @@ OpencodeStatus opencode_pty_read(const OpencodePty *pty,
  * @return CLOSED when the terminal is over, LIMIT when a megabyte waits to be sent: write it again later. One text
  *         may be longer: it is sent in parts.
  */
+OPENCODE_API
 OpencodeStatus opencode_pty_write(const OpencodePty *pty,
                                   const char *text,
                                   OpencodeReply **error);
@@ -725,6 +913,7 @@ OpencodeStatus opencode_pty_write(const OpencodePty *pty,
  *
  * @return INVALID_ARGUMENT for a size that no terminal can have, CLOSED when it is over.
  */
+OPENCODE_API
 OpencodeStatus opencode_pty_resize(const OpencodePty *pty,
                                    int32_t cols,
                                    int32_t rows,
@@ -735,25 +924,29 @@ OpencodeStatus opencode_pty_resize(const OpencodePty *pty,
  *
  * @return "" for NULL. Belongs to the terminal.
  */
-const char *opencode_pty_id(const OpencodePty *pty);
+OPENCODE_API const char *opencode_pty_id(const OpencodePty *pty);
 
 /**
  * Ends the program and makes the server forget the terminal. Blocks for one request.
  *
  * @return NOT_FOUND when it is gone already.
  */
-OpencodeStatus opencode_pty_kill(const OpencodePty *pty, OpencodeReply **error);
+OPENCODE_API OpencodeStatus opencode_pty_kill(const OpencodePty *pty, OpencodeReply **error);
 
 /**
  * Closes the connection and joins its thread, within a second. The program goes on; what was printed so far can
  * still be read.
+ *
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
-OpencodeStatus opencode_pty_close(const OpencodePty *pty);
+OPENCODE_API
+OpencodeStatus opencode_pty_close(const OpencodePty *pty,
+                                  OpencodeReply **error);
 
 /**
  * Closes and frees a terminal. NULL is fine. The program goes on until it ends or is killed.
  */
-void opencode_pty_free(OpencodePty *pty);
+OPENCODE_API void opencode_pty_free(OpencodePty *pty);
 
 /**
  * Starts a server and blocks until it answers, at most for start_timeout_ms (30 s).
@@ -767,6 +960,7 @@ void opencode_pty_free(OpencodePty *pty);
  *                      exited, timeout, port, hostname or platform, its "body" the end of what the server printed.
  * @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_server_start(const char *options_json,
                                      OpencodeServer **server,
                                      OpencodeReply **error);
@@ -776,6 +970,7 @@ OpencodeStatus opencode_server_start(const char *options_json,
  *
  * @return As opencode_server_start(); what goes wrong later shows in the state.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_server_launch(const char *options_json,
                                       OpencodeServer **server,
                                       OpencodeReply **error);
@@ -785,7 +980,7 @@ OpencodeStatus opencode_server_launch(const char *options_json,
  *
  * @param server  NULL gives OPENCODE_SERVER_STATE_CLOSED.
  */
-OpencodeServerState opencode_server_poll(const OpencodeServer *server);
+OPENCODE_API OpencodeServerState opencode_server_poll(const OpencodeServer *server);
 
 /**
  * Blocks while a server is starting; gives how far it is then.
@@ -793,7 +988,7 @@ OpencodeServerState opencode_server_poll(const OpencodeServer *server);
  * @param server      NULL gives OPENCODE_SERVER_STATE_CLOSED.
  * @param timeout_ms  At most this long; negative for as long as it takes.
  */
-OpencodeServerState opencode_server_wait(const OpencodeServer *server, int64_t timeout_ms);
+OPENCODE_API OpencodeServerState opencode_server_wait(const OpencodeServer *server, int64_t timeout_ms);
 
 /**
  * Makes a client of a server. Touches no network.
@@ -802,6 +997,7 @@ OpencodeServerState opencode_server_wait(const OpencodeServer *server, int64_t t
  * @param error   NULL, or receives the reply of a failure, and NULL on success.
  * @return START while the server is not ready and when it failed, with why; CLOSED when it was closed.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_server_client(const OpencodeServer *server,
                                       OpencodeClient **client,
                                       OpencodeReply **error);
@@ -811,6 +1007,7 @@ OpencodeStatus opencode_server_client(const OpencodeServer *server,
  *
  * @param options_json  As for opencode_client_new(), or NULL. Address, user and password are those of the server.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_server_client_with(const OpencodeServer *server,
                                            const char *options_json,
                                            OpencodeClient **client,
@@ -822,7 +1019,7 @@ OpencodeStatus opencode_server_client_with(const OpencodeServer *server,
  * @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
  * @return As opencode_server_client().
  */
-OpencodeStatus opencode_server_url(const OpencodeServer *server, OpencodeReply **reply);
+OPENCODE_API OpencodeStatus opencode_server_url(const OpencodeServer *server, OpencodeReply **reply);
 
 /**
  * The variables with which another program finds a server that is ready, its password included.
@@ -830,32 +1027,37 @@ OpencodeStatus opencode_server_url(const OpencodeServer *server, OpencodeReply *
  * @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD.
  * @return As opencode_server_client().
  */
-OpencodeStatus opencode_server_environment(const OpencodeServer *server, OpencodeReply **reply);
+OPENCODE_API OpencodeStatus opencode_server_environment(const OpencodeServer *server, OpencodeReply **reply);
 
 /**
  * The end of what a server printed, at most 64 KiB.
  *
  * @param reply  Receives a JSON text; read it with opencode_reply_text(reply, "").
  */
-OpencodeStatus opencode_server_output(const OpencodeServer *server, OpencodeReply **reply);
+OPENCODE_API OpencodeStatus opencode_server_output(const OpencodeServer *server, OpencodeReply **reply);
 
 /**
  * The process of a server; 0 while there is none, and for NULL. With the launcher script of npm, the server is a
  * child of it.
  */
+OPENCODE_API
 uint32_t opencode_server_pid(const OpencodeServer *server);
 
 /**
  * Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
  * that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
  * process that was made by fork() it leaves the server alone.
+ *
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
-OpencodeStatus opencode_server_close(const OpencodeServer *server);
+OPENCODE_API
+OpencodeStatus opencode_server_close(const OpencodeServer *server,
+                                     OpencodeReply **error);
 
 /**
  * Closes a server and frees its handle; blocks like opencode_server_close(). NULL is fine.
  */
-void opencode_server_free(OpencodeServer *server);
+OPENCODE_API void opencode_server_free(OpencodeServer *server);
 
 /**
  * Opens a stream of events and returns at once. The connection is made in the background, and made again whenever it
@@ -867,6 +1069,7 @@ void opencode_server_free(OpencodeServer *server);
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT or CLOSED. All else shows in the stream.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_events_open(const OpencodeClient *client,
                                     const char *options_json,
                                     OpencodeEvents **events,
@@ -884,19 +1087,22 @@ OpencodeStatus opencode_events_open(const OpencodeClient *client,
  * @return OK also when there is none. CLOSED after opencode_events_close() or opencode_client_close(); UNAUTHORIZED,
  *         FORBIDDEN or UNSUPPORTED when the server will never give its events.
  */
+OPENCODE_API
 OpencodeStatus opencode_events_next(const OpencodeEvents *events,
                                     int64_t timeout_ms,
                                     OpencodeReply **event);
 
 /**
  * Ends a stream; a thread that waits in opencode_events_next() is woken. The stream stays a valid handle.
+ *
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
-OpencodeStatus opencode_events_close(const OpencodeEvents *events);
+OPENCODE_API OpencodeStatus opencode_events_close(const OpencodeEvents *events, OpencodeReply **error);
 
 /**
  * Ends a stream and frees it. NULL is fine. No thread may wait in it.
  */
-void opencode_events_free(OpencodeEvents *events);
+OPENCODE_API void opencode_events_free(OpencodeEvents *events);
 
 /**
  * Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may be on
@@ -909,6 +1115,7 @@ void opencode_events_free(OpencodeEvents *events);
  * @return NOT_FOUND, FORBIDDEN when it cannot be read, INVALID_ARGUMENT for a directory, a file that is too large, and
  *         lines that it has not.
  */
+OPENCODE_API
 OpencodeStatus opencode_attach(const char *path,
                                const char *options_json,
                                OpencodeReply **reply);
@@ -920,6 +1127,7 @@ OpencodeStatus opencode_attach(const char *path,
  * @param bytes   The content; NULL is fine when length is 0.
  * @param length  Its bytes.
  */
+OPENCODE_API
 OpencodeStatus opencode_attach_bytes(const char *name,
                                      const uint8_t *bytes,
                                      size_t length,
@@ -931,11 +1139,12 @@ OpencodeStatus opencode_attach_bytes(const char *name,
  * service of OpenCode 2.x, and what announces itself on the local network (`opencode serve --mdns`).
  * Blocks, at most for timeout_ms.
  *
- * @param timeout_ms  2000 is enough for most networks.
+ * @param timeout_ms  2000 is enough for most networks; no end is ten minutes.
  * @param reply       Receives a list of objects: url, version and dialect ("1.x" or "2.x"; null when only those
  *                    who know the password are told), needs_password, source (environment, default, service, mdns).
  */
-OpencodeStatus opencode_discover(uint32_t timeout_ms,
+OPENCODE_API
+OpencodeStatus opencode_discover(int64_t timeout_ms,
                                  OpencodeReply **reply);
 
 /**
@@ -944,7 +1153,7 @@ OpencodeStatus opencode_discover(uint32_t timeout_ms,
  * @param reply  Receives an object: version, such as "1.18.33", and dialect, "1.x" or "2.x".
  * @return UNAUTHORIZED, UNSUPPORTED or DECODE when it is no OpenCode server, CLOSED, CONNECTION, TIMEOUT.
  */
-OpencodeStatus opencode_client_server(const OpencodeClient *client, OpencodeReply **reply);
+OPENCODE_API OpencodeStatus opencode_client_server(const OpencodeClient *client, OpencodeReply **reply);
 
 /**
  * Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No
@@ -954,6 +1163,7 @@ OpencodeStatus opencode_client_server(const OpencodeClient *client, OpencodeRepl
  *               "ok", "warn" or "fail"), and text, one line per check.
  * @return OK whatever was found, CLOSED when the client is closed.
  */
+OPENCODE_API
 OpencodeStatus opencode_doctor(const OpencodeClient *client,
                                OpencodeReply **reply);
 
@@ -965,6 +1175,7 @@ OpencodeStatus opencode_doctor(const OpencodeClient *client,
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_messages_open(const OpencodeClient *client,
                                       const char *session_id,
                                       const char *options_json,
@@ -980,6 +1191,7 @@ OpencodeStatus opencode_messages_open(const OpencodeClient *client,
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_sessions_open(const OpencodeClient *client,
                                       const char *options_json,
                                       OpencodePages **pages,
@@ -991,18 +1203,19 @@ OpencodeStatus opencode_sessions_open(const OpencodeClient *client,
  * @param item  Receives the item, or NULL at the end. After a failure the list is at its end.
  * @return OK also at the end; otherwise the status of the request.
  */
-OpencodeStatus opencode_pages_next(const OpencodePages *pages, OpencodeReply **item);
+OPENCODE_API OpencodeStatus opencode_pages_next(const OpencodePages *pages, OpencodeReply **item);
 
 /**
  * Whether nothing was left out so far. The server cannot give the first message of a session when that was a prompt
  * with a format: at the end of such a list this is 0. 0 for NULL too. Blocks while another thread fetches a page.
  */
+OPENCODE_API
 int32_t opencode_pages_is_complete(const OpencodePages *pages);
 
 /**
  * Frees a list. NULL is fine.
  */
-void opencode_pages_free(OpencodePages *pages);
+OPENCODE_API void opencode_pages_free(OpencodePages *pages);
 
 /**
  * Adds up what a session used. Blocks; memory does not grow with the session.
@@ -1013,6 +1226,7 @@ void opencode_pages_free(OpencodePages *pages);
  * @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","messages"}; each
  *                      list holds {"name","cost","tokens","count"}.
  */
+OPENCODE_API
 OpencodeStatus opencode_usage(const OpencodeClient *client,
                               const char *session_id,
                               const char *options_json,
@@ -1025,6 +1239,7 @@ OpencodeStatus opencode_usage(const OpencodeClient *client,
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
+OPENCODE_API
 OpencodeStatus opencode_tui_prompt(const OpencodeClient *client,
                                    const char *text,
                                    OpencodeReply **error);
@@ -1034,6 +1249,7 @@ OpencodeStatus opencode_tui_prompt(const OpencodeClient *client,
  *
  * @param control  Receives the handle. Free it with opencode_tui_control_free().
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_tui_control_open(const OpencodeClient *client,
                                          OpencodeTuiControl **control,
                                          OpencodeReply **error);
@@ -1044,15 +1260,17 @@ OpencodeStatus opencode_tui_control_open(const OpencodeClient *client,
  * @param timeout_ms  0 never waits for the network. Negative waits as long as it takes.
  * @param request     Receives {"path":...,"body":...}, or NULL when none came. Itself it must not be NULL.
  */
-OpencodeStatus opencode_tui_control_wait(const OpencodeTuiControl *control,
+OPENCODE_API
+OpencodeStatus opencode_tui_control_poll(const OpencodeTuiControl *control,
                                          int64_t timeout_ms,
                                          OpencodeReply **request);
 
 /**
- * Answers the request that opencode_tui_control_wait() gave. Blocks for one request.
+ * Answers the request that opencode_tui_control_poll() gave. Blocks for one request.
  *
  * @param json  Any JSON.
  */
+OPENCODE_API
 OpencodeStatus opencode_tui_control_respond(const OpencodeTuiControl *control,
                                             const char *json,
                                             OpencodeReply **error);
@@ -1060,7 +1278,7 @@ OpencodeStatus opencode_tui_control_respond(const OpencodeTuiControl *control,
 /**
  * Ends the waiting and frees the handle. NULL is fine.
  */
-void opencode_tui_control_free(OpencodeTuiControl *control);
+OPENCODE_API void opencode_tui_control_free(OpencodeTuiControl *control);
 
 /**
  * Starts to play a file that a client with the option record, or with OPENCODE_RECORD, has written. The same requests
@@ -1071,6 +1289,7 @@ void opencode_tui_control_free(OpencodeTuiControl *control);
  * @param error   NULL, or receives the reply of a failure, and NULL on success.
  * @return NOT_FOUND when there is no such file, DECODE when it is no recording.
  */
+OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_replay_start(const char *path,
                                      OpencodeReplay **replay,
                                      OpencodeReply **error);
@@ -1080,15 +1299,15 @@ OpencodeStatus opencode_replay_start(const char *path,
  *
  * @return "" for NULL. Belongs to the replay.
  */
-const char *opencode_replay_url(const OpencodeReplay *replay);
+OPENCODE_API const char *opencode_replay_url(const OpencodeReplay *replay);
 
 /**
  * Ends a replay and frees it, within a second. NULL is fine.
  */
-void opencode_replay_free(OpencodeReplay *replay);
+OPENCODE_API void opencode_replay_free(OpencodeReplay *replay);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* OPENCODE_H */

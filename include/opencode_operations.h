@@ -15,6 +15,12 @@
 
 #include "opencode.h"
 
+#if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L)
+#define OPENCODE_INLINE static inline
+#else
+#define OPENCODE_INLINE static __inline
+#endif
+
 /**
  * Lists the agents of the directory, with their mode, model and permission rules.
  *
@@ -22,7 +28,7 @@
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_app_agents(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_app_agents(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "app.agents", arguments_json, reply);
 }
@@ -38,7 +44,7 @@ static inline OpencodeStatus opencode_app_agents(OpencodeClient *client, const c
  *   extra    object
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_app_log(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_app_log(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "app.log", arguments_json, reply);
 }
@@ -50,7 +56,7 @@ static inline OpencodeStatus opencode_app_log(OpencodeClient *client, const char
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_app_skills(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_app_skills(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "app.skills", arguments_json, reply);
 }
@@ -63,7 +69,7 @@ static inline OpencodeStatus opencode_app_skills(OpencodeClient *client, const c
  *   providerID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_auth_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_auth_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "auth.remove", arguments_json, reply);
 }
@@ -86,7 +92,7 @@ static inline OpencodeStatus opencode_auth_remove(OpencodeClient *client, const 
  *   and any other field
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_auth_set(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_auth_set(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "auth.set", arguments_json, reply);
 }
@@ -98,7 +104,7 @@ static inline OpencodeStatus opencode_auth_set(OpencodeClient *client, const cha
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_command_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_command_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "command.list", arguments_json, reply);
 }
@@ -110,7 +116,7 @@ static inline OpencodeStatus opencode_command_list(OpencodeClient *client, const
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_config_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_config_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "config.get", arguments_json, reply);
 }
@@ -122,7 +128,7 @@ static inline OpencodeStatus opencode_config_get(OpencodeClient *client, const c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_config_providers(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_config_providers(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "config.providers", arguments_json, reply);
 }
@@ -171,7 +177,7 @@ static inline OpencodeStatus opencode_config_providers(OpencodeClient *client, c
  *   and any other field
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_config_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_config_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "config.update", arguments_json, reply);
 }
@@ -183,7 +189,7 @@ static inline OpencodeStatus opencode_config_update(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_doc_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_doc_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "doc.get", arguments_json, reply);
 }
@@ -195,7 +201,7 @@ static inline OpencodeStatus opencode_doc_get(OpencodeClient *client, const char
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_capabilities_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_capabilities_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.capabilities.get", arguments_json, reply);
 }
@@ -207,7 +213,7 @@ static inline OpencodeStatus opencode_experimental_capabilities_get(OpencodeClie
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_console_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_console_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.console.get", arguments_json, reply);
 }
@@ -219,7 +225,7 @@ static inline OpencodeStatus opencode_experimental_console_get(OpencodeClient *c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_console_list_orgs(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_console_list_orgs(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.console.list_orgs", arguments_json, reply);
 }
@@ -233,7 +239,7 @@ static inline OpencodeStatus opencode_experimental_console_list_orgs(OpencodeCli
  *   orgID      string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_experimental_console_switch_org(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_console_switch_org(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.console.switch_org", arguments_json, reply);
 }
@@ -248,7 +254,7 @@ static inline OpencodeStatus opencode_experimental_console_switch_org(OpencodeCl
  *   moveChanges  boolean
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_experimental_control_plane_move_session(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_control_plane_move_session(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.control_plane.move_session", arguments_json, reply);
 }
@@ -262,7 +268,7 @@ static inline OpencodeStatus opencode_experimental_control_plane_move_session(Op
  *   context    string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_project_copy_generate_name(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_project_copy_generate_name(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.project_copy.generate_name", arguments_json, reply);
 }
@@ -274,7 +280,7 @@ static inline OpencodeStatus opencode_experimental_project_copy_generate_name(Op
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_resource_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_resource_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.resource.list", arguments_json, reply);
 }
@@ -287,7 +293,7 @@ static inline OpencodeStatus opencode_experimental_resource_list(OpencodeClient 
  *   sessionID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_experimental_session_background(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_session_background(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.session.background", arguments_json, reply);
 }
@@ -305,7 +311,7 @@ static inline OpencodeStatus opencode_experimental_session_background(OpencodeCl
  *   archived  boolean
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_experimental_session_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_session_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.session.list", arguments_json, reply);
 }
@@ -317,7 +323,7 @@ static inline OpencodeStatus opencode_experimental_session_list(OpencodeClient *
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_experimental_workspace_adapter_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_adapter_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.adapter.list", arguments_json, reply);
 }
@@ -333,7 +339,7 @@ static inline OpencodeStatus opencode_experimental_workspace_adapter_list(Openco
  *   id      string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_workspace_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.create", arguments_json, reply);
 }
@@ -345,7 +351,7 @@ static inline OpencodeStatus opencode_experimental_workspace_create(OpencodeClie
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_experimental_workspace_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.list", arguments_json, reply);
 }
@@ -358,7 +364,7 @@ static inline OpencodeStatus opencode_experimental_workspace_list(OpencodeClient
  *   id  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_experimental_workspace_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.remove", arguments_json, reply);
 }
@@ -370,7 +376,7 @@ static inline OpencodeStatus opencode_experimental_workspace_remove(OpencodeClie
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_experimental_workspace_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.status", arguments_json, reply);
 }
@@ -382,7 +388,7 @@ static inline OpencodeStatus opencode_experimental_workspace_status(OpencodeClie
  * Arguments: none.
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_experimental_workspace_sync_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_sync_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.sync_list", arguments_json, reply);
 }
@@ -397,7 +403,7 @@ static inline OpencodeStatus opencode_experimental_workspace_sync_list(OpencodeC
  *   copyChanges  boolean
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_experimental_workspace_warp(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_experimental_workspace_warp(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "experimental.workspace.warp", arguments_json, reply);
 }
@@ -410,7 +416,7 @@ static inline OpencodeStatus opencode_experimental_workspace_warp(OpencodeClient
  *   path  string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_file_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_file_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "file.list", arguments_json, reply);
 }
@@ -423,7 +429,7 @@ static inline OpencodeStatus opencode_file_list(OpencodeClient *client, const ch
  *   path  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_file_read(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_file_read(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "file.read", arguments_json, reply);
 }
@@ -435,7 +441,7 @@ static inline OpencodeStatus opencode_file_read(OpencodeClient *client, const ch
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_file_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_file_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "file.status", arguments_json, reply);
 }
@@ -451,7 +457,7 @@ static inline OpencodeStatus opencode_file_status(OpencodeClient *client, const 
  *   limit  integer
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_find_files(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_find_files(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "find.files", arguments_json, reply);
 }
@@ -464,7 +470,7 @@ static inline OpencodeStatus opencode_find_files(OpencodeClient *client, const c
  *   query  string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_find_symbols(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_find_symbols(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "find.symbols", arguments_json, reply);
 }
@@ -477,7 +483,7 @@ static inline OpencodeStatus opencode_find_symbols(OpencodeClient *client, const
  *   pattern  string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_find_text(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_find_text(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "find.text", arguments_json, reply);
 }
@@ -489,7 +495,7 @@ static inline OpencodeStatus opencode_find_text(OpencodeClient *client, const ch
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_formatter_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_formatter_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "formatter.status", arguments_json, reply);
 }
@@ -501,7 +507,7 @@ static inline OpencodeStatus opencode_formatter_status(OpencodeClient *client, c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_global_config_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_global_config_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "global.config.get", arguments_json, reply);
 }
@@ -550,7 +556,7 @@ static inline OpencodeStatus opencode_global_config_get(OpencodeClient *client, 
  *   and any other field
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_global_config_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_global_config_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "global.config.update", arguments_json, reply);
 }
@@ -562,7 +568,7 @@ static inline OpencodeStatus opencode_global_config_update(OpencodeClient *clien
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_global_dispose(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_global_dispose(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "global.dispose", arguments_json, reply);
 }
@@ -574,7 +580,7 @@ static inline OpencodeStatus opencode_global_dispose(OpencodeClient *client, con
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_global_health(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_global_health(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "global.health", arguments_json, reply);
 }
@@ -587,7 +593,7 @@ static inline OpencodeStatus opencode_global_health(OpencodeClient *client, cons
  *   target  string, required
  * Answer: JSON.
  */
-static inline OpencodeStatus opencode_global_upgrade(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_global_upgrade(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "global.upgrade", arguments_json, reply);
 }
@@ -599,7 +605,7 @@ static inline OpencodeStatus opencode_global_upgrade(OpencodeClient *client, con
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_instance_dispose(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_instance_dispose(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "instance.dispose", arguments_json, reply);
 }
@@ -611,7 +617,7 @@ static inline OpencodeStatus opencode_instance_dispose(OpencodeClient *client, c
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_lsp_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_lsp_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "lsp.status", arguments_json, reply);
 }
@@ -625,7 +631,7 @@ static inline OpencodeStatus opencode_lsp_status(OpencodeClient *client, const c
  *   name    string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_mcp_add(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_add(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.add", arguments_json, reply);
 }
@@ -638,7 +644,7 @@ static inline OpencodeStatus opencode_mcp_add(OpencodeClient *client, const char
  *   name  string, required
  * Answer: JSON.
  */
-static inline OpencodeStatus opencode_mcp_auth_authenticate(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_auth_authenticate(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.auth.authenticate", arguments_json, reply);
 }
@@ -652,7 +658,7 @@ static inline OpencodeStatus opencode_mcp_auth_authenticate(OpencodeClient *clie
  *   code  string, required
  * Answer: JSON.
  */
-static inline OpencodeStatus opencode_mcp_auth_callback(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_auth_callback(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.auth.callback", arguments_json, reply);
 }
@@ -665,7 +671,7 @@ static inline OpencodeStatus opencode_mcp_auth_callback(OpencodeClient *client, 
  *   name  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_mcp_auth_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_auth_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.auth.remove", arguments_json, reply);
 }
@@ -678,7 +684,7 @@ static inline OpencodeStatus opencode_mcp_auth_remove(OpencodeClient *client, co
  *   name  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_mcp_auth_start(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_auth_start(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.auth.start", arguments_json, reply);
 }
@@ -691,7 +697,7 @@ static inline OpencodeStatus opencode_mcp_auth_start(OpencodeClient *client, con
  *   name  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_mcp_connect(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_connect(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.connect", arguments_json, reply);
 }
@@ -704,7 +710,7 @@ static inline OpencodeStatus opencode_mcp_connect(OpencodeClient *client, const 
  *   name  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_mcp_disconnect(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_disconnect(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.disconnect", arguments_json, reply);
 }
@@ -716,7 +722,7 @@ static inline OpencodeStatus opencode_mcp_disconnect(OpencodeClient *client, con
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_mcp_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_mcp_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "mcp.status", arguments_json, reply);
 }
@@ -731,7 +737,7 @@ static inline OpencodeStatus opencode_mcp_status(OpencodeClient *client, const c
  *   partID     string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_part_delete(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_part_delete(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "part.delete", arguments_json, reply);
 }
@@ -777,7 +783,7 @@ static inline OpencodeStatus opencode_part_delete(OpencodeClient *client, const 
  *   and any other field
  * Answer: JSON.
  */
-static inline OpencodeStatus opencode_part_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_part_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "part.update", arguments_json, reply);
 }
@@ -789,7 +795,7 @@ static inline OpencodeStatus opencode_part_update(OpencodeClient *client, const 
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_path_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_path_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "path.get", arguments_json, reply);
 }
@@ -801,7 +807,7 @@ static inline OpencodeStatus opencode_path_get(OpencodeClient *client, const cha
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_permission_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_permission_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "permission.list", arguments_json, reply);
 }
@@ -818,7 +824,7 @@ static inline OpencodeStatus opencode_permission_list(OpencodeClient *client, co
  *   remember   boolean
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_permission_reply(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_permission_reply(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "permission.reply", arguments_json, reply);
 }
@@ -835,7 +841,7 @@ static inline OpencodeStatus opencode_permission_reply(OpencodeClient *client, c
  *   remember      boolean
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_permission_respond(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_permission_respond(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "permission.respond", arguments_json, reply);
 }
@@ -847,7 +853,7 @@ static inline OpencodeStatus opencode_permission_respond(OpencodeClient *client,
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_project_current(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_project_current(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "project.current", arguments_json, reply);
 }
@@ -860,7 +866,7 @@ static inline OpencodeStatus opencode_project_current(OpencodeClient *client, co
  *   projectID  string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_project_directories(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_project_directories(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "project.directories", arguments_json, reply);
 }
@@ -872,7 +878,7 @@ static inline OpencodeStatus opencode_project_directories(OpencodeClient *client
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_project_init_git(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_project_init_git(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "project.init_git", arguments_json, reply);
 }
@@ -884,7 +890,7 @@ static inline OpencodeStatus opencode_project_init_git(OpencodeClient *client, c
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_project_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_project_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "project.list", arguments_json, reply);
 }
@@ -900,7 +906,7 @@ static inline OpencodeStatus opencode_project_list(OpencodeClient *client, const
  *   name       string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_project_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_project_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "project.update", arguments_json, reply);
 }
@@ -912,7 +918,7 @@ static inline OpencodeStatus opencode_project_update(OpencodeClient *client, con
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_provider_auth(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_provider_auth(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "provider.auth", arguments_json, reply);
 }
@@ -924,7 +930,7 @@ static inline OpencodeStatus opencode_provider_auth(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_provider_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_provider_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "provider.list", arguments_json, reply);
 }
@@ -939,7 +945,7 @@ static inline OpencodeStatus opencode_provider_list(OpencodeClient *client, cons
  *   inputs      object
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_provider_oauth_authorize(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_provider_oauth_authorize(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "provider.oauth.authorize", arguments_json, reply);
 }
@@ -954,7 +960,7 @@ static inline OpencodeStatus opencode_provider_oauth_authorize(OpencodeClient *c
  *   code        string
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_provider_oauth_callback(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_provider_oauth_callback(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "provider.oauth.callback", arguments_json, reply);
 }
@@ -967,7 +973,7 @@ static inline OpencodeStatus opencode_provider_oauth_callback(OpencodeClient *cl
  *   ptyID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_pty_connect_token(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_connect_token(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.connect_token", arguments_json, reply);
 }
@@ -984,7 +990,7 @@ static inline OpencodeStatus opencode_pty_connect_token(OpencodeClient *client, 
  *   title    string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_pty_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.create", arguments_json, reply);
 }
@@ -997,7 +1003,7 @@ static inline OpencodeStatus opencode_pty_create(OpencodeClient *client, const c
  *   ptyID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_pty_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.get", arguments_json, reply);
 }
@@ -1009,7 +1015,7 @@ static inline OpencodeStatus opencode_pty_get(OpencodeClient *client, const char
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_pty_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.list", arguments_json, reply);
 }
@@ -1022,7 +1028,7 @@ static inline OpencodeStatus opencode_pty_list(OpencodeClient *client, const cha
  *   ptyID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_pty_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.remove", arguments_json, reply);
 }
@@ -1034,7 +1040,7 @@ static inline OpencodeStatus opencode_pty_remove(OpencodeClient *client, const c
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_pty_shells(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_shells(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.shells", arguments_json, reply);
 }
@@ -1049,7 +1055,7 @@ static inline OpencodeStatus opencode_pty_shells(OpencodeClient *client, const c
  *   title  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_pty_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_pty_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "pty.update", arguments_json, reply);
 }
@@ -1061,7 +1067,7 @@ static inline OpencodeStatus opencode_pty_update(OpencodeClient *client, const c
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_question_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_question_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "question.list", arguments_json, reply);
 }
@@ -1074,7 +1080,7 @@ static inline OpencodeStatus opencode_question_list(OpencodeClient *client, cons
  *   requestID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_question_reject(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_question_reject(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "question.reject", arguments_json, reply);
 }
@@ -1088,7 +1094,7 @@ static inline OpencodeStatus opencode_question_reject(OpencodeClient *client, co
  *   answers    array, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_question_reply(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_question_reply(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "question.reply", arguments_json, reply);
 }
@@ -1101,7 +1107,7 @@ static inline OpencodeStatus opencode_question_reply(OpencodeClient *client, con
  *   sessionID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_session_abort(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_abort(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.abort", arguments_json, reply);
 }
@@ -1114,7 +1120,7 @@ static inline OpencodeStatus opencode_session_abort(OpencodeClient *client, cons
  *   sessionID  string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_session_children(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_children(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.children", arguments_json, reply);
 }
@@ -1134,7 +1140,7 @@ static inline OpencodeStatus opencode_session_children(OpencodeClient *client, c
  *   variant    string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_command(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_command(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.command", arguments_json, reply);
 }
@@ -1153,7 +1159,7 @@ static inline OpencodeStatus opencode_session_command(OpencodeClient *client, co
  *   workspaceID  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.create", arguments_json, reply);
 }
@@ -1166,7 +1172,7 @@ static inline OpencodeStatus opencode_session_create(OpencodeClient *client, con
  *   sessionID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_session_delete(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_delete(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.delete", arguments_json, reply);
 }
@@ -1180,7 +1186,7 @@ static inline OpencodeStatus opencode_session_delete(OpencodeClient *client, con
  *   messageID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_session_delete_message(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_delete_message(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.delete_message", arguments_json, reply);
 }
@@ -1194,7 +1200,7 @@ static inline OpencodeStatus opencode_session_delete_message(OpencodeClient *cli
  *   messageID  string
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_session_diff(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_diff(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.diff", arguments_json, reply);
 }
@@ -1208,7 +1214,7 @@ static inline OpencodeStatus opencode_session_diff(OpencodeClient *client, const
  *   messageID  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_fork(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_fork(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.fork", arguments_json, reply);
 }
@@ -1221,7 +1227,7 @@ static inline OpencodeStatus opencode_session_fork(OpencodeClient *client, const
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.get", arguments_json, reply);
 }
@@ -1238,7 +1244,7 @@ static inline OpencodeStatus opencode_session_get(OpencodeClient *client, const 
  *   model       "provider/model", in place of providerID and modelID
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_session_init(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_init(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.init", arguments_json, reply);
 }
@@ -1256,7 +1262,7 @@ static inline OpencodeStatus opencode_session_init(OpencodeClient *client, const
  *   limit   number
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_session_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.list", arguments_json, reply);
 }
@@ -1270,7 +1276,7 @@ static inline OpencodeStatus opencode_session_list(OpencodeClient *client, const
  *   messageID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_message(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_message(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.message", arguments_json, reply);
 }
@@ -1285,7 +1291,7 @@ static inline OpencodeStatus opencode_session_message(OpencodeClient *client, co
  *   before     string
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_session_messages(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_messages(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.messages", arguments_json, reply);
 }
@@ -1307,7 +1313,7 @@ static inline OpencodeStatus opencode_session_messages(OpencodeClient *client, c
  *   variant    string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_prompt(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_prompt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.prompt", arguments_json, reply);
 }
@@ -1329,7 +1335,7 @@ static inline OpencodeStatus opencode_session_prompt(OpencodeClient *client, con
  *   variant    string
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_session_prompt_async(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_prompt_async(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.prompt_async", arguments_json, reply);
 }
@@ -1344,7 +1350,7 @@ static inline OpencodeStatus opencode_session_prompt_async(OpencodeClient *clien
  *   partID     string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_revert(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_revert(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.revert", arguments_json, reply);
 }
@@ -1357,7 +1363,7 @@ static inline OpencodeStatus opencode_session_revert(OpencodeClient *client, con
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_share(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_share(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.share", arguments_json, reply);
 }
@@ -1374,7 +1380,7 @@ static inline OpencodeStatus opencode_session_share(OpencodeClient *client, cons
  *   model      "provider/model" or {providerID, modelID}
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_shell(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_shell(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.shell", arguments_json, reply);
 }
@@ -1386,7 +1392,7 @@ static inline OpencodeStatus opencode_session_shell(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.status", arguments_json, reply);
 }
@@ -1403,7 +1409,7 @@ static inline OpencodeStatus opencode_session_status(OpencodeClient *client, con
  *   model       "provider/model", in place of providerID and modelID
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_session_summarize(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_summarize(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.summarize", arguments_json, reply);
 }
@@ -1416,7 +1422,7 @@ static inline OpencodeStatus opencode_session_summarize(OpencodeClient *client, 
  *   sessionID  string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_session_todo(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_todo(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.todo", arguments_json, reply);
 }
@@ -1429,7 +1435,7 @@ static inline OpencodeStatus opencode_session_todo(OpencodeClient *client, const
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_unrevert(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_unrevert(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.unrevert", arguments_json, reply);
 }
@@ -1442,7 +1448,7 @@ static inline OpencodeStatus opencode_session_unrevert(OpencodeClient *client, c
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_unshare(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_unshare(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.unshare", arguments_json, reply);
 }
@@ -1459,7 +1465,7 @@ static inline OpencodeStatus opencode_session_unshare(OpencodeClient *client, co
  *   title       string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_session_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_session_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "session.update", arguments_json, reply);
 }
@@ -1472,7 +1478,7 @@ static inline OpencodeStatus opencode_session_update(OpencodeClient *client, con
  *   and any other field
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_sync_history_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_sync_history_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "sync.history.list", arguments_json, reply);
 }
@@ -1486,7 +1492,7 @@ static inline OpencodeStatus opencode_sync_history_list(OpencodeClient *client, 
  *   events     array, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_sync_replay(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_sync_replay(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "sync.replay", arguments_json, reply);
 }
@@ -1498,7 +1504,7 @@ static inline OpencodeStatus opencode_sync_replay(OpencodeClient *client, const 
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_sync_start(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_sync_start(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "sync.start", arguments_json, reply);
 }
@@ -1511,7 +1517,7 @@ static inline OpencodeStatus opencode_sync_start(OpencodeClient *client, const c
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_sync_steal(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_sync_steal(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "sync.steal", arguments_json, reply);
 }
@@ -1523,7 +1529,7 @@ static inline OpencodeStatus opencode_sync_steal(OpencodeClient *client, const c
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_tool_ids(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tool_ids(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tool.ids", arguments_json, reply);
 }
@@ -1537,7 +1543,7 @@ static inline OpencodeStatus opencode_tool_ids(OpencodeClient *client, const cha
  *   model     string, required
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_tool_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tool_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tool.list", arguments_json, reply);
 }
@@ -1550,7 +1556,7 @@ static inline OpencodeStatus opencode_tool_list(OpencodeClient *client, const ch
  *   text  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_append_prompt(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_append_prompt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.append_prompt", arguments_json, reply);
 }
@@ -1562,7 +1568,7 @@ static inline OpencodeStatus opencode_tui_append_prompt(OpencodeClient *client, 
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_clear_prompt(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_clear_prompt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.clear_prompt", arguments_json, reply);
 }
@@ -1574,7 +1580,7 @@ static inline OpencodeStatus opencode_tui_clear_prompt(OpencodeClient *client, c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_tui_control_next(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_control_next(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.control.next", arguments_json, reply);
 }
@@ -1588,7 +1594,7 @@ static inline OpencodeStatus opencode_tui_control_next(OpencodeClient *client, c
  *   and any other field
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_control_response(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_control_response(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.control.response", arguments_json, reply);
 }
@@ -1604,7 +1610,7 @@ static inline OpencodeStatus opencode_tui_control_response(OpencodeClient *clien
  *     "agent_cycle", required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_execute_command(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_execute_command(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.execute_command", arguments_json, reply);
 }
@@ -1616,7 +1622,7 @@ static inline OpencodeStatus opencode_tui_execute_command(OpencodeClient *client
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_open_help(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_open_help(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.open_help", arguments_json, reply);
 }
@@ -1628,7 +1634,7 @@ static inline OpencodeStatus opencode_tui_open_help(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_open_models(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_open_models(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.open_models", arguments_json, reply);
 }
@@ -1640,7 +1646,7 @@ static inline OpencodeStatus opencode_tui_open_models(OpencodeClient *client, co
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_open_sessions(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_open_sessions(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.open_sessions", arguments_json, reply);
 }
@@ -1652,7 +1658,7 @@ static inline OpencodeStatus opencode_tui_open_sessions(OpencodeClient *client, 
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_open_themes(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_open_themes(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.open_themes", arguments_json, reply);
 }
@@ -1667,7 +1673,7 @@ static inline OpencodeStatus opencode_tui_open_themes(OpencodeClient *client, co
  *   and any other field
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_publish(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_publish(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.publish", arguments_json, reply);
 }
@@ -1680,7 +1686,7 @@ static inline OpencodeStatus opencode_tui_publish(OpencodeClient *client, const 
  *   sessionID  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_select_session(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_select_session(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.select_session", arguments_json, reply);
 }
@@ -1696,7 +1702,7 @@ static inline OpencodeStatus opencode_tui_select_session(OpencodeClient *client,
  *   title     string
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_show_toast(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_show_toast(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.show_toast", arguments_json, reply);
 }
@@ -1708,7 +1714,7 @@ static inline OpencodeStatus opencode_tui_show_toast(OpencodeClient *client, con
  * Arguments: none.
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_tui_submit_prompt(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_tui_submit_prompt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "tui.submit_prompt", arguments_json, reply);
 }
@@ -1720,7 +1726,7 @@ static inline OpencodeStatus opencode_tui_submit_prompt(OpencodeClient *client, 
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_agent_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_agent_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.agent.list", arguments_json, reply);
 }
@@ -1732,7 +1738,7 @@ static inline OpencodeStatus opencode_v2_agent_list(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_command_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_command_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.command.list", arguments_json, reply);
 }
@@ -1745,7 +1751,7 @@ static inline OpencodeStatus opencode_v2_command_list(OpencodeClient *client, co
  *   credentialID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_credential_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_credential_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.credential.remove", arguments_json, reply);
 }
@@ -1759,7 +1765,7 @@ static inline OpencodeStatus opencode_v2_credential_remove(OpencodeClient *clien
  *   label         string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_credential_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_credential_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.credential.update", arguments_json, reply);
 }
@@ -1774,7 +1780,7 @@ static inline OpencodeStatus opencode_v2_credential_update(OpencodeClient *clien
  *   limit  integer
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_fs_find(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_fs_find(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.fs.find", arguments_json, reply);
 }
@@ -1787,7 +1793,7 @@ static inline OpencodeStatus opencode_v2_fs_find(OpencodeClient *client, const c
  *   path  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_fs_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_fs_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.fs.list", arguments_json, reply);
 }
@@ -1800,7 +1806,7 @@ static inline OpencodeStatus opencode_v2_fs_list(OpencodeClient *client, const c
  *   path  string, required
  * Answer: bytes.
  */
-static inline OpencodeStatus opencode_v2_fs_read(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_fs_read(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.fs.read", arguments_json, reply);
 }
@@ -1812,7 +1818,7 @@ static inline OpencodeStatus opencode_v2_fs_read(OpencodeClient *client, const c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_health_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_health_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.health.get", arguments_json, reply);
 }
@@ -1825,7 +1831,7 @@ static inline OpencodeStatus opencode_v2_health_get(OpencodeClient *client, cons
  *   attemptID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_integration_attempt_cancel(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_attempt_cancel(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.attempt.cancel", arguments_json, reply);
 }
@@ -1839,7 +1845,7 @@ static inline OpencodeStatus opencode_v2_integration_attempt_cancel(OpencodeClie
  *   code       string
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_integration_attempt_complete(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_attempt_complete(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.attempt.complete", arguments_json, reply);
 }
@@ -1852,7 +1858,7 @@ static inline OpencodeStatus opencode_v2_integration_attempt_complete(OpencodeCl
  *   attemptID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_integration_attempt_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_attempt_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.attempt.status", arguments_json, reply);
 }
@@ -1867,7 +1873,7 @@ static inline OpencodeStatus opencode_v2_integration_attempt_status(OpencodeClie
  *   label          string
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_integration_connect_key(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_connect_key(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.connect.key", arguments_json, reply);
 }
@@ -1883,7 +1889,7 @@ static inline OpencodeStatus opencode_v2_integration_connect_key(OpencodeClient 
  *   label          string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_integration_connect_oauth(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_connect_oauth(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.connect.oauth", arguments_json, reply);
 }
@@ -1896,7 +1902,7 @@ static inline OpencodeStatus opencode_v2_integration_connect_oauth(OpencodeClien
  *   integrationID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_integration_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.get", arguments_json, reply);
 }
@@ -1908,7 +1914,7 @@ static inline OpencodeStatus opencode_v2_integration_get(OpencodeClient *client,
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_integration_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.integration.list", arguments_json, reply);
 }
@@ -1920,7 +1926,7 @@ static inline OpencodeStatus opencode_v2_integration_list(OpencodeClient *client
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_location_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_location_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.location.get", arguments_json, reply);
 }
@@ -1932,7 +1938,7 @@ static inline OpencodeStatus opencode_v2_location_get(OpencodeClient *client, co
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_model_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_model_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.model.list", arguments_json, reply);
 }
@@ -1944,7 +1950,7 @@ static inline OpencodeStatus opencode_v2_model_list(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_permission_request_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_permission_request_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.permission.request.list", arguments_json, reply);
 }
@@ -1957,7 +1963,7 @@ static inline OpencodeStatus opencode_v2_permission_request_list(OpencodeClient 
  *   projectID  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_permission_saved_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_permission_saved_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.permission.saved.list", arguments_json, reply);
 }
@@ -1970,7 +1976,7 @@ static inline OpencodeStatus opencode_v2_permission_saved_list(OpencodeClient *c
  *   id  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_permission_saved_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_permission_saved_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.permission.saved.remove", arguments_json, reply);
 }
@@ -1986,7 +1992,7 @@ static inline OpencodeStatus opencode_v2_permission_saved_remove(OpencodeClient 
  *   name       string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_project_copy_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_project_copy_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.project_copy.create", arguments_json, reply);
 }
@@ -1999,7 +2005,7 @@ static inline OpencodeStatus opencode_v2_project_copy_create(OpencodeClient *cli
  *   projectID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_project_copy_refresh(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_project_copy_refresh(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.project_copy.refresh", arguments_json, reply);
 }
@@ -2014,7 +2020,7 @@ static inline OpencodeStatus opencode_v2_project_copy_refresh(OpencodeClient *cl
  *   force      boolean, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_project_copy_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_project_copy_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.project_copy.remove", arguments_json, reply);
 }
@@ -2027,7 +2033,7 @@ static inline OpencodeStatus opencode_v2_project_copy_remove(OpencodeClient *cli
  *   providerID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_provider_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_provider_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.provider.get", arguments_json, reply);
 }
@@ -2039,7 +2045,7 @@ static inline OpencodeStatus opencode_v2_provider_get(OpencodeClient *client, co
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_provider_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_provider_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.provider.list", arguments_json, reply);
 }
@@ -2052,7 +2058,7 @@ static inline OpencodeStatus opencode_v2_provider_list(OpencodeClient *client, c
  *   ptyID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_pty_connect_token(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_pty_connect_token(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.pty.connect_token", arguments_json, reply);
 }
@@ -2069,7 +2075,7 @@ static inline OpencodeStatus opencode_v2_pty_connect_token(OpencodeClient *clien
  *   title    string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_pty_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_pty_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.pty.create", arguments_json, reply);
 }
@@ -2082,7 +2088,7 @@ static inline OpencodeStatus opencode_v2_pty_create(OpencodeClient *client, cons
  *   ptyID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_pty_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_pty_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.pty.get", arguments_json, reply);
 }
@@ -2094,7 +2100,7 @@ static inline OpencodeStatus opencode_v2_pty_get(OpencodeClient *client, const c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_pty_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_pty_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.pty.list", arguments_json, reply);
 }
@@ -2107,7 +2113,7 @@ static inline OpencodeStatus opencode_v2_pty_list(OpencodeClient *client, const 
  *   ptyID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_pty_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_pty_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.pty.remove", arguments_json, reply);
 }
@@ -2122,7 +2128,7 @@ static inline OpencodeStatus opencode_v2_pty_remove(OpencodeClient *client, cons
  *   title  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_pty_update(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_pty_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.pty.update", arguments_json, reply);
 }
@@ -2134,7 +2140,7 @@ static inline OpencodeStatus opencode_v2_pty_update(OpencodeClient *client, cons
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_question_request_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_question_request_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.question.request.list", arguments_json, reply);
 }
@@ -2146,7 +2152,7 @@ static inline OpencodeStatus opencode_v2_question_request_list(OpencodeClient *c
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_reference_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_reference_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.reference.list", arguments_json, reply);
 }
@@ -2158,7 +2164,7 @@ static inline OpencodeStatus opencode_v2_reference_list(OpencodeClient *client, 
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_active(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_active(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.active", arguments_json, reply);
 }
@@ -2171,7 +2177,7 @@ static inline OpencodeStatus opencode_v2_session_active(OpencodeClient *client, 
  *   sessionID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_compact(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_compact(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.compact", arguments_json, reply);
 }
@@ -2184,7 +2190,7 @@ static inline OpencodeStatus opencode_v2_session_compact(OpencodeClient *client,
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_context(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_context(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.context", arguments_json, reply);
 }
@@ -2200,7 +2206,7 @@ static inline OpencodeStatus opencode_v2_session_context(OpencodeClient *client,
  *   model     "provider/model" or {id, providerID}
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.create", arguments_json, reply);
 }
@@ -2213,7 +2219,7 @@ static inline OpencodeStatus opencode_v2_session_create(OpencodeClient *client, 
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.get", arguments_json, reply);
 }
@@ -2228,7 +2234,7 @@ static inline OpencodeStatus opencode_v2_session_get(OpencodeClient *client, con
  *   after      integer
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_history(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_history(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.history", arguments_json, reply);
 }
@@ -2241,7 +2247,7 @@ static inline OpencodeStatus opencode_v2_session_history(OpencodeClient *client,
  *   sessionID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_interrupt(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_interrupt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.interrupt", arguments_json, reply);
 }
@@ -2259,7 +2265,7 @@ static inline OpencodeStatus opencode_v2_session_interrupt(OpencodeClient *clien
  *   cursor   string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.list", arguments_json, reply);
 }
@@ -2273,7 +2279,7 @@ static inline OpencodeStatus opencode_v2_session_list(OpencodeClient *client, co
  *   messageID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_message(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_message(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.message", arguments_json, reply);
 }
@@ -2289,7 +2295,7 @@ static inline OpencodeStatus opencode_v2_session_message(OpencodeClient *client,
  *   cursor     string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_messages(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_messages(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.messages", arguments_json, reply);
 }
@@ -2309,7 +2315,7 @@ static inline OpencodeStatus opencode_v2_session_messages(OpencodeClient *client
  *   source     object
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_permission_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.permission.create", arguments_json, reply);
 }
@@ -2323,7 +2329,7 @@ static inline OpencodeStatus opencode_v2_session_permission_create(OpencodeClien
  *   requestID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_permission_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.permission.get", arguments_json, reply);
 }
@@ -2336,7 +2342,7 @@ static inline OpencodeStatus opencode_v2_session_permission_get(OpencodeClient *
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_permission_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.permission.list", arguments_json, reply);
 }
@@ -2354,7 +2360,7 @@ static inline OpencodeStatus opencode_v2_session_permission_list(OpencodeClient 
  *   remember   boolean
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_permission_reply(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_reply(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.permission.reply", arguments_json, reply);
 }
@@ -2371,7 +2377,7 @@ static inline OpencodeStatus opencode_v2_session_permission_reply(OpencodeClient
  *   resume     boolean
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_prompt(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_prompt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.prompt", arguments_json, reply);
 }
@@ -2384,7 +2390,7 @@ static inline OpencodeStatus opencode_v2_session_prompt(OpencodeClient *client, 
  *   sessionID  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_question_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_question_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.question.list", arguments_json, reply);
 }
@@ -2398,7 +2404,7 @@ static inline OpencodeStatus opencode_v2_session_question_list(OpencodeClient *c
  *   requestID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_question_reject(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_question_reject(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.question.reject", arguments_json, reply);
 }
@@ -2413,7 +2419,7 @@ static inline OpencodeStatus opencode_v2_session_question_reject(OpencodeClient 
  *   answers    array, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_question_reply(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_question_reply(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.question.reply", arguments_json, reply);
 }
@@ -2426,7 +2432,7 @@ static inline OpencodeStatus opencode_v2_session_question_reply(OpencodeClient *
  *   sessionID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_revert_clear(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_clear(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.revert.clear", arguments_json, reply);
 }
@@ -2439,7 +2445,7 @@ static inline OpencodeStatus opencode_v2_session_revert_clear(OpencodeClient *cl
  *   sessionID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_revert_commit(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_commit(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.revert.commit", arguments_json, reply);
 }
@@ -2454,7 +2460,7 @@ static inline OpencodeStatus opencode_v2_session_revert_commit(OpencodeClient *c
  *   files      boolean
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_session_revert_stage(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_stage(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.revert.stage", arguments_json, reply);
 }
@@ -2468,7 +2474,7 @@ static inline OpencodeStatus opencode_v2_session_revert_stage(OpencodeClient *cl
  *   agent      string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_switch_agent(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_switch_agent(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.switch_agent", arguments_json, reply);
 }
@@ -2482,7 +2488,7 @@ static inline OpencodeStatus opencode_v2_session_switch_agent(OpencodeClient *cl
  *   model      "provider/model" or {id, providerID}, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_switch_model(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_switch_model(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.switch_model", arguments_json, reply);
 }
@@ -2495,7 +2501,7 @@ static inline OpencodeStatus opencode_v2_session_switch_model(OpencodeClient *cl
  *   sessionID  string, required
  * Answer: nothing.
  */
-static inline OpencodeStatus opencode_v2_session_wait(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_wait(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.wait", arguments_json, reply);
 }
@@ -2507,7 +2513,7 @@ static inline OpencodeStatus opencode_v2_session_wait(OpencodeClient *client, co
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_v2_skill_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_v2_skill_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.skill.list", arguments_json, reply);
 }
@@ -2520,7 +2526,7 @@ static inline OpencodeStatus opencode_v2_skill_list(OpencodeClient *client, cons
  *   patch  string, required
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_vcs_apply(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_vcs_apply(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "vcs.apply", arguments_json, reply);
 }
@@ -2534,7 +2540,7 @@ static inline OpencodeStatus opencode_vcs_apply(OpencodeClient *client, const ch
  *   context  integer
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_vcs_diff(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_vcs_diff(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "vcs.diff", arguments_json, reply);
 }
@@ -2546,7 +2552,7 @@ static inline OpencodeStatus opencode_vcs_diff(OpencodeClient *client, const cha
  * Arguments: none.
  * Answer: text.
  */
-static inline OpencodeStatus opencode_vcs_diff_raw(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_vcs_diff_raw(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "vcs.diff_raw", arguments_json, reply);
 }
@@ -2558,7 +2564,7 @@ static inline OpencodeStatus opencode_vcs_diff_raw(OpencodeClient *client, const
  * Arguments: none.
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_vcs_get(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_vcs_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "vcs.get", arguments_json, reply);
 }
@@ -2570,7 +2576,7 @@ static inline OpencodeStatus opencode_vcs_get(OpencodeClient *client, const char
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_vcs_status(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_vcs_status(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "vcs.status", arguments_json, reply);
 }
@@ -2584,7 +2590,7 @@ static inline OpencodeStatus opencode_vcs_status(OpencodeClient *client, const c
  *   startCommand  string
  * Answer: JSON, an object.
  */
-static inline OpencodeStatus opencode_worktree_create(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_worktree_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "worktree.create", arguments_json, reply);
 }
@@ -2596,7 +2602,7 @@ static inline OpencodeStatus opencode_worktree_create(OpencodeClient *client, co
  * Arguments: none.
  * Answer: JSON, an array.
  */
-static inline OpencodeStatus opencode_worktree_list(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_worktree_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "worktree.list", arguments_json, reply);
 }
@@ -2609,7 +2615,7 @@ static inline OpencodeStatus opencode_worktree_list(OpencodeClient *client, cons
  *   directory  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_worktree_remove(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_worktree_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "worktree.remove", arguments_json, reply);
 }
@@ -2622,7 +2628,7 @@ static inline OpencodeStatus opencode_worktree_remove(OpencodeClient *client, co
  *   directory  string, required
  * Answer: JSON, true or false.
  */
-static inline OpencodeStatus opencode_worktree_reset(OpencodeClient *client, const char *arguments_json,
+OPENCODE_INLINE OpencodeStatus opencode_worktree_reset(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "worktree.reset", arguments_json, reply);
 }

@@ -5,7 +5,7 @@ use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::{Content, OpencodeReply};
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
-use opencode_core::{Call, CallOptions, Client};
+use opencode_core::{Call, CallOptions, Client, Error, ErrorKind};
 use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 pub struct OpencodeCall {
     /// Checked and made ready by the thread that read the answer.
     call: Call<Arc<Content>>,
+    operation: String,
     /// Keeps the threads alive that work on the call.
     _client: Client,
 }
@@ -24,6 +25,7 @@ pub struct OpencodeCall {
 /// @param options_json    As for opencode_call_with().
 /// @param call            Receives the call. Free it with opencode_call_free().
 /// @param error           NULL, or receives the reply of a failure, and NULL on success.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_call_start(
     client: *const OpencodeClient,
@@ -48,7 +50,9 @@ pub unsafe extern "C" fn opencode_call_start(
                 answer.check_json()?;
                 Ok(Arc::new(Content::from(answer)))
             })?;
-            hand_out(call, "call", OpencodeCall { call: made, _client: client.clone() })?;
+            let operation = operation.to_owned();
+            let made = OpencodeCall { call: made, operation, _client: client.clone() };
+            hand_out(call, "call", made)?;
             Ok(None)
         })
     }
@@ -76,6 +80,7 @@ pub unsafe extern "C" fn opencode_call_poll(
 ///
 /// @param timeout_ms  At most this long; negative for as long as it takes.
 /// @param reply       As for opencode_call_poll().
+/// @return The status of the operation; TIMEOUT when its answer is not there, and it goes on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_call_wait(
     call: *const OpencodeCall,
@@ -84,20 +89,28 @@ pub unsafe extern "C" fn opencode_call_wait(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(reply, || match borrow(call, "call")?.call.wait(timeout(timeout_ms)) {
-            Some(content) => Ok(Some(OpencodeReply::content(content?))),
-            None => Ok(None),
+        guard(reply, || {
+            let call = borrow(call, "call")?;
+            match call.call.wait(timeout(timeout_ms)) {
+                Some(content) => Ok(Some(OpencodeReply::content(content?))),
+                None => Err(not_yet(call, timeout_ms)),
+            }
         })
     }
 }
 
 /// Ends the request, whatever it waits for: the call then fails with CANCELLED, unless the answer was faster. The
 /// server may have done its work all the same.
+///
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_call_cancel(call: *const OpencodeCall) -> OpencodeStatus {
+pub unsafe extern "C" fn opencode_call_cancel(
+    call: *const OpencodeCall,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             borrow(call, "call")?.call.cancel();
             Ok(None)
         })
@@ -109,6 +122,14 @@ pub unsafe extern "C" fn opencode_call_cancel(call: *const OpencodeCall) -> Open
 pub unsafe extern "C" fn opencode_call_free(call: *mut OpencodeCall) {
     // SAFETY: the header's first page states what pointers must be.
     unsafe { free(call) }
+}
+
+fn not_yet(call: &OpencodeCall, timeout_ms: i64) -> Error {
+    let text = format!(
+        "{}: not answered within {timeout_ms} ms; wait again, or cancel the call",
+        call.operation
+    );
+    Error::new(ErrorKind::Timeout, text)
 }
 
 /// Milliseconds as they come from C; negative is no limit.

@@ -26,6 +26,7 @@ pub struct OpencodeClient {
 /// @param client        Receives the client. Free it with opencode_client_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when an option cannot be used.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_client_new(
     options_json: *const c_char,
@@ -48,16 +49,16 @@ pub unsafe extern "C" fn opencode_client_new(
 /// Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
 /// fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
 ///
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
 /// @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
 ///         client is closed all the same.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_client_close(client: *const OpencodeClient) -> OpencodeStatus {
+pub unsafe extern "C" fn opencode_client_close(
+    client: *const OpencodeClient,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
-    unsafe {
-        guard(std::ptr::null_mut(), || {
-            borrow(client, "client")?.client.close().map_or(Ok(None), Err)
-        })
-    }
+    unsafe { guard(error, || borrow(client, "client")?.client.close().map_or(Ok(None), Err)) }
 }
 
 /// Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not

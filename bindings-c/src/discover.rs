@@ -1,5 +1,6 @@
 //! Which servers there are, and what is wrong with one.
 
+use crate::call::timeout;
 use crate::client::OpencodeClient;
 use crate::guard::{borrow, guard};
 use crate::reply::OpencodeReply;
@@ -11,18 +12,18 @@ use std::time::Duration;
 /// service of OpenCode 2.x, and what announces itself on the local network (`opencode serve --mdns`).
 /// Blocks, at most for timeout_ms.
 ///
-/// @param timeout_ms  2000 is enough for most networks.
+/// @param timeout_ms  2000 is enough for most networks; no end is ten minutes.
 /// @param reply       Receives a list of objects: url, version and dialect ("1.x" or "2.x"; null when only those
 ///                    who know the password are told), needs_password, source (environment, default, service, mdns).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_discover(
-    timeout_ms: u32,
+    timeout_ms: i64,
     reply: *mut *mut OpencodeReply,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(reply, || {
-            let found = discover(Duration::from_millis(timeout_ms.into()));
+            let found = discover(timeout(timeout_ms).unwrap_or(Duration::MAX));
             let list: Vec<String> = found.iter().map(|one| one.to_json()).collect();
             Ok(Some(OpencodeReply::json(format!("[{}]", list.join(",")))))
         })

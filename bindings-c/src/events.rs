@@ -24,6 +24,7 @@ pub struct OpencodeEvents {
 /// @param events        Receives the stream. Free it with opencode_events_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT or CLOSED. All else shows in the stream.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_events_open(
     client: *const OpencodeClient,
@@ -79,11 +80,16 @@ pub unsafe extern "C" fn opencode_events_next(
 }
 
 /// Ends a stream; a thread that waits in opencode_events_next() is woken. The stream stays a valid handle.
+///
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_events_close(events: *const OpencodeEvents) -> OpencodeStatus {
+pub unsafe extern "C" fn opencode_events_close(
+    events: *const OpencodeEvents,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             borrow(events, "events")?.stream.close();
             Ok(None)
         })

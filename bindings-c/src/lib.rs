@@ -21,6 +21,9 @@ mod call;
 
 mod run;
 
+mod update;
+mod update_type;
+
 mod pty;
 
 mod server;
@@ -56,8 +59,10 @@ pub use replay::*;
 pub use reply::*;
 pub use run::*;
 pub use server::*;
-pub use status::OpencodeStatus;
+pub use status::*;
 pub use tui::*;
+pub use update::*;
+pub use update_type::*;
 pub use usage::*;
 
 use std::ffi::c_char;

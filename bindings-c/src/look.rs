@@ -217,6 +217,7 @@ pub unsafe extern "C" fn opencode_reply_key(
 /// @param pointer  Where the list or object is, as for opencode_reply_text().
 /// @param index    0 is the first.
 /// @return NULL when there is no such item. Free it with opencode_reply_free().
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_reply_item(
     reply: *const OpencodeReply,

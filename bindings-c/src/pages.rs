@@ -27,6 +27,7 @@ impl OpencodePages {
 /// @param options_json  NULL, or an object: page (messages per request, 50).
 /// @param pages         Receives the list. Free it with opencode_pages_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_messages_open(
     client: *const OpencodeClient,
@@ -56,6 +57,7 @@ pub unsafe extern "C" fn opencode_messages_open(
 ///                      title), roots (true leaves subagents out), archived (false leaves out what was put away).
 /// @param pages         Receives the list. Free it with opencode_pages_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_sessions_open(
     client: *const OpencodeClient,

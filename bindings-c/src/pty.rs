@@ -28,6 +28,7 @@ pub struct OpencodePty {
 /// @param pty           Receives the terminal. Free it with opencode_pty_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT, CLOSED, or the status of the request: SERVER for a program that does not exist.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_pty_open(
     client: *const OpencodeClient,
@@ -58,6 +59,7 @@ pub unsafe extern "C" fn opencode_pty_open(
 ///                      from now on; without it all that the server keeps), cols and rows, directory, ticket,
 ///                      server_timeout_ms.
 /// @param pty           Receives the terminal. Free it with opencode_pty_free().
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_pty_connect(
     client: *const OpencodeClient,
@@ -179,11 +181,16 @@ pub unsafe extern "C" fn opencode_pty_kill(
 
 /// Closes the connection and joins its thread, within a second. The program goes on; what was printed so far can
 /// still be read.
+///
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_pty_close(pty: *const OpencodePty) -> OpencodeStatus {
+pub unsafe extern "C" fn opencode_pty_close(
+    pty: *const OpencodePty,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             borrow(pty, "pty")?.pty.close();
             Ok(None)
         })

@@ -20,6 +20,7 @@ pub struct OpencodeReplay {
 /// @param replay  Receives the replay. Free it with opencode_replay_free().
 /// @param error   NULL, or receives the reply of a failure, and NULL on success.
 /// @return NOT_FOUND when there is no such file, DECODE when it is no recording.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_replay_start(
     path: *const c_char,

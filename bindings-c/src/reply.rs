@@ -3,7 +3,8 @@
 use crate::handle::{free, shield};
 use crate::pointer::Places;
 use crate::status::OpencodeStatus;
-use opencode_core::{Answer, Error};
+use crate::update_type::OpencodeUpdateType;
+use opencode_core::{Answer, Error, Update};
 use serde_json::value::RawValue;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ pub struct OpencodeReply {
     status: OpencodeStatus,
     content: Arc<Content>,
     message: CString,
+    /// What it says as an update of a run.
+    pub(crate) update: OpencodeUpdateType,
     /// Of an item of another reply: where it lies in the body.
     part: Option<Range<usize>>,
     /// The text of such an item, with a NUL behind it, when it was asked for.
@@ -81,6 +84,7 @@ impl OpencodeReply {
             status: OpencodeStatus::Ok,
             content,
             message: CString::default(),
+            update: OpencodeUpdateType::None,
             part: None,
             copy: OnceCell::new(),
             places: RefCell::default(),
@@ -91,6 +95,11 @@ impl OpencodeReply {
 
     pub(crate) fn json(json: String) -> Self {
         Self::content(Arc::new(Content::json(0, json)))
+    }
+
+    pub(crate) fn update(update: &Update) -> Self {
+        let kind = OpencodeUpdateType::of(update);
+        OpencodeReply { update: kind, ..Self::json(update.to_json()) }
     }
 
     pub(crate) fn answer(answer: Answer) -> Self {

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 /// One prompt on its way to its reply. May be used from any thread, by one at a time for polling.
 pub struct OpencodeRun {
-    run: Run,
+    pub(crate) run: Run,
     /// Keeps the engine alive that works on the run.
     _client: Client,
 }
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(i32)]
 pub enum OpencodeRunState {
     /// Being sent, queued or running.
     Pending = 0,
@@ -30,6 +30,17 @@ pub enum OpencodeRunState {
     Done = 2,
     /// It ended without one; opencode_run_wait() gives the error.
     Failed = 3,
+}
+
+impl From<State> for OpencodeRunState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Waiting => Self::Waiting,
+            State::Done => Self::Done,
+            State::Failed => Self::Failed,
+        }
+    }
 }
 
 /// Sends a prompt and returns at once; nothing on this thread waits for the network.
@@ -42,6 +53,7 @@ pub enum OpencodeRunState {
 /// @param run          Receives the run. Free it with opencode_run_free().
 /// @param error        NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when the prompt cannot be sent. All else shows in the run.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_start(
     client: *const OpencodeClient,
@@ -68,6 +80,7 @@ pub unsafe extern "C" fn opencode_run_start(
 ///
 /// @param text          The prompt.
 /// @param options_json  NULL, or an object with the names of opencode_run_start() but "prompt".
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_text(
     client: *const OpencodeClient,
@@ -98,6 +111,7 @@ pub unsafe extern "C" fn opencode_run_text(
 /// @param message_id    Its user message: what opencode_run_detach() gave.
 /// @param options_json  NULL, or an object with the names of a prompt that concern the waiting: permission, question,
 ///                      format, and the limits.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_resume(
     client: *const OpencodeClient,
@@ -147,7 +161,7 @@ pub unsafe extern "C" fn opencode_run_poll(
                 0 => run.poll_one().1,
                 _ => run.next_update(timeout(timeout_ms)),
             };
-            Ok(found.map(|update| OpencodeReply::json(update.to_json())))
+            Ok(found.as_ref().map(OpencodeReply::update))
         })
     }
 }
@@ -158,12 +172,7 @@ pub unsafe extern "C" fn opencode_run_poll(
 pub unsafe extern "C" fn opencode_run_state(run: *const OpencodeRun) -> OpencodeRunState {
     // SAFETY: the header's first page states what pointers must be.
     let run = unsafe { run.as_ref() };
-    let read = || match run.map(|run| run.run.state()) {
-        Some(State::Pending) => OpencodeRunState::Pending,
-        Some(State::Waiting) => OpencodeRunState::Waiting,
-        Some(State::Done) => OpencodeRunState::Done,
-        Some(State::Failed) | None => OpencodeRunState::Failed,
-    };
+    let read = || run.map_or(OpencodeRunState::Failed, |run| run.run.state().into());
     shield(OpencodeRunState::Failed, read)
 }
 
@@ -190,14 +199,16 @@ pub unsafe extern "C" fn opencode_run_wait(
 /// Ends the run: the server is told to stop, and the run is over when it did. A run that is over stays as it is.
 ///
 /// @param timeout_ms  Blocks at most this long; 0 only asks for it: use this inside a tick.
+/// @param error       NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_cancel(
     run: *const OpencodeRun,
     timeout_ms: i64,
+    error: *mut *mut OpencodeReply,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             let limit = timeout(timeout_ms).unwrap_or(Duration::MAX);
             borrow(run, "run")?.run.cancel(limit);
             Ok(None)
@@ -227,16 +238,18 @@ pub unsafe extern "C" fn opencode_run_info(
 /// @param id       The "id" of the update.
 /// @param answer   "once", "always" or "reject".
 /// @param message  NULL, or what the agent is told about a rejection.
+/// @param error    NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_reply_permission(
     run: *const OpencodeRun,
     id: *const c_char,
     answer: *const c_char,
     message: *const c_char,
+    error: *mut *mut OpencodeReply,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             let run = &borrow(run, "run")?.run;
             let id = required(id, "id")?;
             let answer = PermissionReply::parse(required(answer, "answer")?)?;
@@ -251,15 +264,17 @@ pub unsafe extern "C" fn opencode_run_reply_permission(
 ///
 /// @param id            The "id" of the update.
 /// @param answers_json  One list of labels or own words per question: [["A"],["X","Y"]]. NULL dismisses it.
+/// @param error         NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_run_reply_question(
     run: *const OpencodeRun,
     id: *const c_char,
     answers_json: *const c_char,
+    error: *mut *mut OpencodeReply,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             let run = &borrow(run, "run")?.run;
             let id = required(id, "id")?;
             match optional(answers_json, "answers_json")? {

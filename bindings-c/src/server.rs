@@ -19,7 +19,7 @@ pub struct OpencodeServer {
 
 /// How far a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(i32)]
 pub enum OpencodeServerState {
     /// It was started and does not answer yet.
     Starting = 0,
@@ -41,6 +41,7 @@ pub enum OpencodeServerState {
 /// @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
 ///                      exited, timeout, port, hostname or platform, its "body" the end of what the server printed.
 /// @return INVALID_ARGUMENT when an option cannot be used, START when the server cannot be started.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_start(
     options_json: *const c_char,
@@ -54,6 +55,7 @@ pub unsafe extern "C" fn opencode_server_start(
 /// Starts a server and returns at once: opencode_server_poll() tells when it is ready.
 ///
 /// @return As opencode_server_start(); what goes wrong later shows in the state.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_launch(
     options_json: *const c_char,
@@ -97,6 +99,7 @@ pub unsafe extern "C" fn opencode_server_wait(
 /// @param client  Receives the client. Free it with opencode_client_free(), before or after the server.
 /// @param error   NULL, or receives the reply of a failure, and NULL on success.
 /// @return START while the server is not ready and when it failed, with why; CLOSED when it was closed.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_client(
     server: *const OpencodeServer,
@@ -110,6 +113,7 @@ pub unsafe extern "C" fn opencode_server_client(
 /// Like opencode_server_client(), with options of the client.
 ///
 /// @param options_json  As for opencode_client_new(), or NULL. Address, user and password are those of the server.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_client_with(
     server: *const OpencodeServer,
@@ -191,11 +195,16 @@ pub unsafe extern "C" fn opencode_server_pid(server: *const OpencodeServer) -> u
 /// Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
 /// that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
 /// process that was made by fork() it leaves the server alone.
+///
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_server_close(server: *const OpencodeServer) -> OpencodeStatus {
+pub unsafe extern "C" fn opencode_server_close(
+    server: *const OpencodeServer,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        guard(std::ptr::null_mut(), || {
+        guard(error, || {
             borrow(server, "server")?.server.close();
             Ok(None)
         })
@@ -207,7 +216,7 @@ pub unsafe extern "C" fn opencode_server_close(server: *const OpencodeServer) ->
 pub unsafe extern "C" fn opencode_server_free(server: *mut OpencodeServer) {
     // SAFETY: the header demands a live server or NULL, and the caller gives it up.
     unsafe {
-        opencode_server_close(server);
+        opencode_server_close(server, std::ptr::null_mut());
         crate::guard::free(server);
     }
 }

@@ -2,11 +2,12 @@
 //! What a function returns.
 
 use opencode_core::ErrorKind;
+use std::ffi::c_char;
 
 /// What a function returns: OPENCODE_STATUS_OK, or what kind of thing went wrong.
 /// The numbers never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(i32)]
 pub enum OpencodeStatus {
     /// Success.
     Ok = 0,
@@ -83,4 +84,37 @@ impl OpencodeStatus {
             _ => Self::Internal,
         }
     }
+}
+
+/// The name of a status, as it stands in "kind" of an error: "ok", "not_found" and so on.
+///
+/// @return "unknown" for a number that is none. Never NULL; never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn opencode_status_name(status: i32) -> *const c_char {
+    let name = match status {
+        0 => c"ok",
+        1 => c"invalid_argument",
+        2 => c"closed",
+        10 => c"connection",
+        11 => c"timeout",
+        12 => c"cancelled",
+        13 => c"start",
+        14 => c"exhausted",
+        20 => c"bad_request",
+        21 => c"unauthorized",
+        22 => c"forbidden",
+        23 => c"not_found",
+        24 => c"conflict",
+        30 => c"server",
+        31 => c"decode",
+        32 => c"unsupported",
+        40 => c"agent",
+        41 => c"never_started",
+        42 => c"interrupted",
+        43 => c"superseded",
+        44 => c"limit",
+        99 => c"internal",
+        _ => c"unknown",
+    };
+    name.as_ptr()
 }

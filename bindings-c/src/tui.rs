@@ -38,6 +38,7 @@ pub unsafe extern "C" fn opencode_tui_prompt(
 /// Takes the requests of a terminal interface that is controlled by programs. Touches no network.
 ///
 /// @param control  Receives the handle. Free it with opencode_tui_control_free().
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_tui_control_open(
     client: *const OpencodeClient,
@@ -61,7 +62,7 @@ pub unsafe extern "C" fn opencode_tui_control_open(
 /// @param timeout_ms  0 never waits for the network. Negative waits as long as it takes.
 /// @param request     Receives {"path":...,"body":...}, or NULL when none came. Itself it must not be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opencode_tui_control_wait(
+pub unsafe extern "C" fn opencode_tui_control_poll(
     control: *const OpencodeTuiControl,
     timeout_ms: i64,
     request: *mut *mut OpencodeReply,
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn opencode_tui_control_wait(
     }
 }
 
-/// Answers the request that opencode_tui_control_wait() gave. Blocks for one request.
+/// Answers the request that opencode_tui_control_poll() gave. Blocks for one request.
 ///
 /// @param json  Any JSON.
 #[unsafe(no_mangle)]

@@ -80,7 +80,7 @@ static int show(OpencodeRun *run) {
     while (!over && opencode_run_poll(run, 100, &update) == OPENCODE_STATUS_OK) {
         const char *type = update ? opencode_reply_text(update, "/type") : "";
         if (interrupted) {
-            opencode_run_cancel(run, 10000);
+            opencode_run_cancel(run, 10000, NULL);
             fprintf(stderr, "\nai: stopped\n");
             over = 1;
             code = 130;

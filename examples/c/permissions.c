@@ -78,7 +78,7 @@ int main(int count, char **words) {
         if (strcmp(type, "permission") == 0) {
             const char *answer = decide(update, mode);
             opencode_run_reply_permission(run, opencode_reply_text(update, "/id"), answer,
-                                          "The user does not want that.");
+                                          "The user does not want that.", NULL);
         } else if (strcmp(type, "done") == 0) {
             print_reply(update);
         } else if (strcmp(type, "failed") == 0) {

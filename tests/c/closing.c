@@ -73,7 +73,7 @@ static OpencodeStatus wait_message(OpencodeReply **reply) { return opencode_page
 static OpencodeStatus wait_session(OpencodeReply **reply) { return opencode_pages_next(sessions, reply); }
 static OpencodeStatus wait_output(OpencodeReply **reply) { return opencode_pty_read(pty, -1, reply); }
 static OpencodeStatus wait_kill(OpencodeReply **reply) { return opencode_pty_kill(pty, reply); }
-static OpencodeStatus wait_control(OpencodeReply **reply) { return opencode_tui_control_wait(control, -1, reply); }
+static OpencodeStatus wait_control(OpencodeReply **reply) { return opencode_tui_control_poll(control, -1, reply); }
 static OpencodeStatus wait_respond(OpencodeReply **reply) {
     return opencode_tui_control_respond(answering, "{}", reply);
 }
@@ -97,7 +97,7 @@ static struct {
     {"pty_open", wait_pty_open, OK, 0}, {"run_wait", wait_run, OK, 0},       {"run_detach", wait_detach, OK, 0},
     {"run_poll", wait_update, OK, 0},   {"call_wait", wait_for_call, OK, 0}, {"events_next", wait_event, OK, 0},
     {"messages", wait_message, OK, 0},  {"sessions", wait_session, OK, 0},   {"pty_read", wait_output, OK, 0},
-    {"pty_kill", wait_kill, OK, 0},     {"tui_control_wait", wait_control, OK, 0},
+    {"pty_kill", wait_kill, OK, 0},     {"tui_control_poll", wait_control, OK, 0},
     {"tui_control_respond", wait_respond, OK, 0},
 };
 enum { COUNT = sizeof all / sizeof *all };
@@ -134,7 +134,7 @@ static void a_close_ends_all_that_blocks_in_other_threads(void) {
     nanosleep(&pause, NULL);
     began = time(NULL);
     /* Two prompts cannot be sent, and the close says so. */
-    CHECK(opencode_client_close(client) == OPENCODE_STATUS_TIMEOUT);
+    CHECK(opencode_client_close(client, NULL) == OPENCODE_STATUS_TIMEOUT);
     for (i = 0; i < COUNT; i++) {
         CHECK(pthread_join(all[i].thread, NULL) == 0);
         if (all[i].status != CLOSED) {
@@ -180,7 +180,7 @@ static void nothing_begins_after_a_close(void) {
     opencode_reply_free(reply);
     CHECK(opencode_call_poll(call, NULL) == CLOSED);
     CHECK(opencode_run_state(run) == OPENCODE_RUN_STATE_FAILED);
-    CHECK(opencode_client_close(client) == OK);
+    CHECK(opencode_client_close(client, NULL) == OK);
     passed++;
 }
 

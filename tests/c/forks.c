@@ -42,12 +42,13 @@ static int in_copy(void) {
     WANT(opencode_run_poll(run, -1, &reply) == OK && !reply);
     WANT(failed_with(opencode_run_wait(run, -1, &reply), CLOSED, &reply, "forked"));
     WANT(failed_with(opencode_run_detach(run, -1, &reply), CLOSED, &reply, "forked"));
-    WANT(opencode_run_cancel(run, -1) == OK && opencode_run_reply_permission(run, "per_1", "once", NULL) == OK);
+    WANT(opencode_run_cancel(run, -1, NULL) == OK);
+    WANT(opencode_run_reply_permission(run, "per_1", "once", NULL, NULL) == OK);
     WANT(opencode_run_info(run, &reply) == OK);
     opencode_reply_free(reply);
     WANT(failed_with(opencode_call_poll(call, &reply), CLOSED, &reply, "forked"));
     WANT(failed_with(opencode_call_wait(call, -1, &reply), CLOSED, &reply, "forked"));
-    WANT(opencode_call_cancel(call) == OK);
+    WANT(opencode_call_cancel(call, NULL) == OK);
     WANT(failed_with(opencode_events_next(events, 0, &reply), CLOSED, &reply, "forked"));
     WANT(failed_with(opencode_events_next(events, -1, &reply), CLOSED, &reply, "forked"));
     WANT(failed_with(opencode_pty_read(pty, 0, &reply), CLOSED, &reply, "forked"));

@@ -97,19 +97,26 @@ static void null_everywhere(void) {
     REFUSED(opencode_tui_prompt(client, NULL, &reply), "text is NULL");
     REFUSED(opencode_tui_control_open(NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_tui_control_open(client, NULL, &reply), "control is NULL");
-    REFUSED(opencode_tui_control_wait(NULL, 0, &reply), "control is NULL");
+    REFUSED(opencode_tui_control_poll(NULL, 0, &reply), "control is NULL");
     CHECK(opencode_tui_control_open(client, &control, NULL) == OK);
-    CHECK(opencode_tui_control_wait(control, 0, NULL) == INVALID);
+    CHECK(opencode_tui_control_poll(control, 0, NULL) == INVALID);
     opencode_tui_control_free(control);
     REFUSED(opencode_tui_control_respond(NULL, NULL, &reply), "control is NULL");
     REFUSED(opencode_replay_start(NULL, NULL, &reply), "path is NULL");
     REFUSED(opencode_doctor(NULL, &reply), "client is NULL");
     REFUSED(opencode_client_server(NULL, &reply), "client is NULL");
     REFUSED(opencode_drift(NULL, &reply), "client is NULL");
-    CHECK(opencode_client_close(NULL) == INVALID && opencode_call_cancel(NULL) == INVALID);
-    CHECK(opencode_run_cancel(NULL, 0) == INVALID && opencode_run_reply_permission(NULL, NULL, NULL, NULL) == INVALID);
-    CHECK(opencode_run_reply_question(NULL, NULL, NULL) == INVALID && opencode_events_close(NULL) == INVALID);
-    CHECK(opencode_pty_close(NULL) == INVALID && opencode_server_close(NULL) == INVALID);
+    CHECK(opencode_client_close(NULL, NULL) == INVALID && opencode_call_cancel(NULL, NULL) == INVALID);
+    REFUSED(opencode_run_cancel(NULL, 0, &reply), "run is NULL");
+    REFUSED(opencode_run_reply_permission(NULL, NULL, NULL, NULL, &reply), "run is NULL");
+    REFUSED(opencode_run_reply_question(NULL, NULL, NULL, &reply), "run is NULL");
+    REFUSED(opencode_run_next(NULL, 0, NULL, &reply), "run is NULL");
+    REFUSED(opencode_call_cancel(NULL, &reply), "call is NULL");
+    REFUSED(opencode_client_close(NULL, &reply), "client is NULL");
+    REFUSED(opencode_events_close(NULL, &reply), "events is NULL");
+    REFUSED(opencode_pty_close(NULL, &reply), "pty is NULL");
+    REFUSED(opencode_server_close(NULL, &reply), "server is NULL");
+    CHECK(opencode_pty_close(NULL, NULL) == INVALID && opencode_server_close(NULL, NULL) == INVALID);
     CHECK(opencode_server_poll(NULL) == OPENCODE_SERVER_STATE_CLOSED && opencode_server_pid(NULL) == 0);
     CHECK(opencode_server_wait(NULL, -1) == OPENCODE_SERVER_STATE_CLOSED);
     CHECK(opencode_reply_number(NULL, NULL, 7) == 7 && opencode_reply_length(NULL) == 0);
@@ -118,10 +125,10 @@ static void null_everywhere(void) {
     /* An answer that nobody can take is none: the run keeps its updates. */
     CHECK(opencode_run_text(client, "Say pong", NULL, &run, NULL) == OK);
     CHECK(opencode_run_poll(run, -1, NULL) == INVALID && opencode_run_wait(run, 60000, NULL) == OK);
-    CHECK(opencode_run_reply_permission(run, NULL, "once", NULL) == INVALID);
-    CHECK(opencode_run_reply_permission(run, "per_1", NULL, NULL) == INVALID);
-    CHECK(opencode_run_reply_permission(run, "per_1", "perhaps", NULL) == INVALID);
-    CHECK(opencode_run_reply_question(run, "que_1", "[1]") == INVALID);
+    CHECK(opencode_run_reply_permission(run, NULL, "once", NULL, NULL) == INVALID);
+    CHECK(opencode_run_reply_permission(run, "per_1", NULL, NULL, NULL) == INVALID);
+    CHECK(opencode_run_reply_permission(run, "per_1", "perhaps", NULL, NULL) == INVALID);
+    CHECK(opencode_run_reply_question(run, "que_1", "[1]", NULL) == INVALID);
     /* Who takes no ids keeps the run. */
     CHECK(opencode_run_detach(run, -1, NULL) == INVALID);
     opencode_run_free(run);
@@ -175,7 +182,7 @@ static void numbers_beyond_all_bounds(void) {
     size_t i;
     CHECK(opencode_run_text(client, "Say pong", NULL, &run, NULL) == OK);
     CHECK(opencode_run_wait(run, INT64_MAX, NULL) == OK && opencode_run_wait(run, INT64_MIN, NULL) == OK);
-    CHECK(opencode_run_cancel(run, INT64_MAX) == OK && opencode_run_cancel(run, INT64_MIN) == OK);
+    CHECK(opencode_run_cancel(run, INT64_MAX, NULL) == OK && opencode_run_cancel(run, INT64_MIN, NULL) == OK);
     CHECK(opencode_run_detach(run, INT64_MAX, &reply) == OK);
     opencode_reply_free(reply);
     CHECK(opencode_run_detach(run, INT64_MIN, &reply) == OK);
@@ -310,7 +317,7 @@ static void closing_wakes_everybody(void) {
     for (i = 0; i < 4; i++)
         CHECK(pthread_create(&threads[i], NULL, work[i], &mine[i]) == 0);
     nanosleep(&pause, NULL);
-    CHECK(opencode_client_close(other) == OK);
+    CHECK(opencode_client_close(other, NULL) == OK);
     for (i = 0; i < 4; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
     CHECK(mine[0].status == OPENCODE_STATUS_CLOSED && mine[2].status == OPENCODE_STATUS_CLOSED);

@@ -67,8 +67,9 @@ static void calls(void) {
     opencode_reply_free(reply);
     opencode_call_free(call);
     CHECK(opencode_call_start(client, "tui.control.next", NULL, NULL, &call, NULL) == OPENCODE_STATUS_OK);
-    CHECK(opencode_call_wait(call, 50, &reply) == OPENCODE_STATUS_OK && !reply);
-    CHECK(opencode_call_cancel(call) == OPENCODE_STATUS_OK);
+    CHECK(failed_with(opencode_call_wait(call, 50, &reply), OPENCODE_STATUS_TIMEOUT, &reply, "within 50 ms"));
+    CHECK(opencode_call_poll(call, &reply) == OPENCODE_STATUS_OK && !reply);
+    CHECK(opencode_call_cancel(call, NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_call_wait(call, 5000, &reply), OPENCODE_STATUS_CANCELLED, &reply, "cancelled"));
     opencode_call_free(call);
     CHECK(failed_with(opencode_call_with(client, "tui.control.next", NULL, "{\"timeout_ms\":100}", &reply),
@@ -171,7 +172,7 @@ static void cancel_and_resume(void) {
     CHECK(opencode_run_resume(client, opencode_reply_text(reply, "/sessionID"),
                               opencode_reply_text(reply, "/messageID"), NULL, &run, NULL) == OPENCODE_STATUS_OK);
     opencode_reply_free(reply);
-    CHECK(opencode_run_cancel(run, 10000) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_cancel(run, 10000, NULL) == OPENCODE_STATUS_OK);
     CHECK(opencode_run_state(run) == OPENCODE_RUN_STATE_FAILED);
     CHECK(failed_with(opencode_run_wait(run, -1, &reply), OPENCODE_STATUS_CANCELLED, &reply, "cancelled"));
     opencode_run_free(run);
@@ -189,7 +190,7 @@ static void permissions(void) {
     while (opencode_run_poll(run, -1, &update) == OPENCODE_STATUS_OK && update) {
         if (is(update, "/type", "permission")) {
             CHECK(opencode_run_state(run) == OPENCODE_RUN_STATE_WAITING);
-            CHECK(opencode_run_reply_permission(run, opencode_reply_text(update, "/id"), "once", NULL) ==
+            CHECK(opencode_run_reply_permission(run, opencode_reply_text(update, "/id"), "once", NULL, NULL) ==
                   OPENCODE_STATUS_OK);
         }
         opencode_reply_free(update);
@@ -219,7 +220,7 @@ static void mistakes(void) {
     CHECK(opencode_client_new("{\"password\":\"wrong\"}", &other, NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_session_list(other, NULL, &reply), OPENCODE_STATUS_UNAUTHORIZED, &reply,
                       "OPENCODE_SERVER_PASSWORD"));
-    CHECK(opencode_client_close(other) == OPENCODE_STATUS_OK);
+    CHECK(opencode_client_close(other, NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_session_list(other, NULL, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
     opencode_client_free(other);
     CHECK(failed_with(opencode_session_get(client, "{\"sessionID\":\"ses_none\"}", &reply),
@@ -277,7 +278,7 @@ static void events(void) {
         opencode_reply_free(event);
     }
     opencode_events_free(everything);
-    CHECK(opencode_events_close(stream) == OPENCODE_STATUS_OK);
+    CHECK(opencode_events_close(stream, NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_events_next(stream, -1, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
     opencode_events_free(stream);
     CHECK(failed_with(opencode_events_open(client, "{\"scope\":\"all\"}", &stream, &reply),
@@ -480,7 +481,7 @@ static void terminals(void) {
     opencode_pty_free(pty);
     CHECK(opencode_pty_connect(client, "pty_nobody", NULL, &other, NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_pty_read(other, -1, &reply), OPENCODE_STATUS_NOT_FOUND, &reply, "pty_nobody"));
-    CHECK(opencode_pty_close(other) == OPENCODE_STATUS_OK);
+    CHECK(opencode_pty_close(other, NULL) == OPENCODE_STATUS_OK);
     opencode_pty_free(other);
     CHECK(opencode_pty_open(client, "{\"command\":\"cat\"}", &pty, NULL) == OPENCODE_STATUS_OK);
     CHECK(opencode_pty_write(pty, "skipped\n", NULL) == OPENCODE_STATUS_OK);
@@ -521,7 +522,7 @@ static void tools(void) {
     CHECK(opencode_tui_prompt(client, "hello", NULL) == OPENCODE_STATUS_OK);
     CHECK(failed_with(opencode_tui_prompt(client, "", &reply), OPENCODE_STATUS_INVALID_ARGUMENT, &reply, "empty"));
     CHECK(opencode_tui_control_open(client, &control, NULL) == OPENCODE_STATUS_OK);
-    CHECK(opencode_tui_control_wait(control, 20, &reply) == OPENCODE_STATUS_OK && reply == NULL);
+    CHECK(opencode_tui_control_poll(control, 20, &reply) == OPENCODE_STATUS_OK && reply == NULL);
     CHECK(opencode_tui_control_respond(control, "{\"ok\":true}", NULL) == OPENCODE_STATUS_OK);
     opencode_tui_control_free(control);
     opencode_tui_control_free(NULL);
@@ -564,7 +565,7 @@ static int is_sent(int closes, int attempt) {
         return 0;
     opencode_run_free(run);
     if (closes)
-        opencode_client_close(other);
+        opencode_client_close(other, NULL);
     opencode_client_free(other);
     if (opencode_call(client, "session.list", search, &reply) || !opencode_reply_text(reply, "/0/id"))
         return opencode_reply_free(reply), 0;
@@ -593,9 +594,9 @@ static void started_and_left(void) {
     OpencodeRun *run = NULL;
     CHECK(opencode_client_new("{\"base_url\":\"http://127.0.0.1:9\"}", &lost, NULL) == OPENCODE_STATUS_OK);
     CHECK(opencode_run_start(lost, "{\"prompt\":\"x\"}", &run, NULL) == OPENCODE_STATUS_OK);
-    CHECK(opencode_client_close(lost) == OPENCODE_STATUS_TIMEOUT);
+    CHECK(opencode_client_close(lost, NULL) == OPENCODE_STATUS_TIMEOUT);
     CHECK(failed_with(opencode_run_wait(run, -1, &reply), OPENCODE_STATUS_CLOSED, &reply, "before the prompt was sent"));
-    CHECK(opencode_client_close(lost) == OPENCODE_STATUS_OK);
+    CHECK(opencode_client_close(lost, NULL) == OPENCODE_STATUS_OK);
     opencode_run_free(run);
     opencode_client_free(lost);
     passed++;

@@ -81,7 +81,7 @@ static void a_started_server(void) {
     opencode_reply_free(reply);
     pid = (long)opencode_server_pid(server);
     CHECK(pid > 0 && is_alive(pid));
-    CHECK(opencode_server_close(server) == OPENCODE_STATUS_OK);
+    CHECK(opencode_server_close(server, NULL) == OPENCODE_STATUS_OK);
     CHECK(!is_alive(pid) && opencode_server_poll(server) == OPENCODE_SERVER_STATE_CLOSED);
     opencode_client_free(client);
     CHECK(failed_with(opencode_server_client(server, &client, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
@@ -146,7 +146,7 @@ static void mistakes(void) {
     CHECK(opencode_server_start(NULL, NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
     CHECK(opencode_server_poll(NULL) == OPENCODE_SERVER_STATE_CLOSED && opencode_server_pid(NULL) == 0);
     CHECK(opencode_server_url(NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
-    CHECK(opencode_server_close(NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    CHECK(opencode_server_close(NULL, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
     opencode_server_free(NULL);
     passed++;
 }

@@ -10,6 +10,7 @@ local check = require "check"
 local file = assert(io.open(path))
 -- What is for C++ and for the preprocessor is left out.
 local header = file:read("*a"):gsub("#ifdef __cplusplus.-#endif[^\n]*", ""):gsub("\n#[^\n]*", "\n")
+header = header:gsub("OPENCODE_API%s", ""):gsub("OPENCODE_WARN_UNUSED%s", "")
 file:close()
 ffi.cdef(header)
 local C = ffi.load(library)

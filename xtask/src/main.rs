@@ -1,6 +1,7 @@
 //! The project's own tasks, as `cargo xtask TASK`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
+mod abi;
 mod artefact;
 mod codegen;
 mod conformance;

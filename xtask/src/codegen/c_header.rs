@@ -44,7 +44,7 @@ fn function(operation: &Operation, types: &Types, text: &mut String) {
     let _ = writeln!(text, " * Answer: {}.\n */", answer(operation, types));
     let _ = writeln!(
         text,
-        "static inline OpencodeStatus {}(OpencodeClient *client, const char *arguments_json,\n    \
+        "OPENCODE_INLINE OpencodeStatus {}(const OpencodeClient *client, const char *arguments_json,\n    \
          OpencodeReply **reply) {{\n    return opencode_call(client, {:?}, arguments_json, reply);\n}}",
         name::c_function(&operation.name),
         operation.name
@@ -121,4 +121,10 @@ const BEGINNING: &str = "\
 #define OPENCODE_OPERATIONS_H
 
 #include \"opencode.h\"
+
+#if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L)
+#define OPENCODE_INLINE static inline
+#else
+#define OPENCODE_INLINE static __inline
+#endif
 ";

@@ -1,0 +1,104 @@
+//! Updates of a run without pointers: what a loop that shows an answer needs.
+
+use crate::call::timeout;
+use crate::guard::{borrow, guard, null};
+use crate::look::opencode_reply_text;
+use crate::reply::{OpencodeReply, view};
+use crate::run::{OpencodeRun, OpencodeRunState};
+use crate::status::OpencodeStatus;
+use crate::update_type::OpencodeUpdateType;
+use opencode_core::State;
+use std::ffi::c_char;
+
+/// Like opencode_run_poll(), with the state of that moment: it is DONE or FAILED when the last update was taken, and
+/// never before, so that a loop may end by it.
+///
+/// @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
+/// @param state       Receives the state; FAILED when this function fails.
+/// @param update      Receives an update, or NULL when there is none.
+/// @return OK also when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_run_next(
+    run: *const OpencodeRun,
+    timeout_ms: i64,
+    state: *mut OpencodeRunState,
+    update: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        let mut state = state.as_mut();
+        if let Some(state) = state.as_deref_mut() {
+            *state = OpencodeRunState::Failed;
+        }
+        guard(update, || {
+            let run = &borrow(run, "run")?.run;
+            if update.is_null() {
+                return Err(null("update"));
+            }
+            let Some(state) = state else { return Err(null("state")) };
+            let (now, found) = match timeout_ms {
+                0 => run.poll_one(),
+                _ => {
+                    let found = run.next_update(timeout(timeout_ms));
+                    let now = run.state();
+                    // A run that ended meanwhile has its last update still to give.
+                    (if now.is_over() && !run.is_drained() { State::Pending } else { now }, found)
+                }
+            };
+            *state = now.into();
+            Ok(found.as_ref().map(OpencodeReply::update))
+        })
+    }
+}
+
+/// What an update says.
+///
+/// @param update  What opencode_run_poll() or opencode_run_next() gave.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_update_type(update: *const OpencodeReply) -> OpencodeUpdateType {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe { view(update, OpencodeUpdateType::None, |update| update.update) }
+}
+
+/// The text of an update: of TEXT and REASONING what is to be appended, or the whole when opencode_update_replaces()
+/// says so; of DONE the text of the reply, which was shown if all TEXT was; of FAILED why, of RETRY the words of the
+/// provider, of STATUS why the run is not moving. All others have none.
+///
+/// @return Never NULL; "" when there is none. A NUL in it ends it. Belongs to the update.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_update_text(update: *const OpencodeReply) -> *const c_char {
+    // SAFETY: the header demands a live reply or NULL.
+    let text = unsafe { opencode_reply_text(update, opencode_update_type(update).text().as_ptr()) };
+    if text.is_null() { c"".as_ptr() } else { text }
+}
+
+/// Whether the text of a TEXT or REASONING update takes the place of all that was shown before: 1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_update_replaces(update: *const OpencodeReply) -> i32 {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe {
+        match opencode_update_type(update) {
+            OpencodeUpdateType::Text | OpencodeUpdateType::Reasoning => {
+                crate::look::opencode_reply_bool(update, c"/replaces".as_ptr(), 0)
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The id of a permission or question, with which it is answered.
+///
+/// @return Never NULL; "" for all other updates. Belongs to the update.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_update_id(update: *const OpencodeReply) -> *const c_char {
+    // SAFETY: the header demands a live reply or NULL.
+    unsafe {
+        let id = match opencode_update_type(update) {
+            OpencodeUpdateType::Permission | OpencodeUpdateType::Question => {
+                opencode_reply_text(update, c"/id".as_ptr())
+            }
+            _ => std::ptr::null(),
+        };
+        if id.is_null() { c"".as_ptr() } else { id }
+    }
+}
