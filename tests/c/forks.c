@@ -120,7 +120,7 @@ static int works_in_copy(void) {
     opencode_call_free(own);
     WANT(opencode_run_text(client, "hello from a copy", NULL, &answered, NULL) == OK);
     opencode_run_free(answered);
-    WANT(opencode_client_close(client) == OK);
+    WANT(opencode_client_close(client, NULL) == OK);
     return 0;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef OpencodeStatus (*Operation)(OpencodeClient *client, const char *arguments_json, OpencodeReply **reply);
+typedef OpencodeStatus (*Operation)(const OpencodeClient *client, const char *arguments_json, OpencodeReply **reply);
 
 static const struct {
     const char *name;
