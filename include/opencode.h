@@ -285,6 +285,11 @@ typedef struct OpencodeClient OpencodeClient;
 typedef struct OpencodeEvents OpencodeEvents;
 
 /**
+ * A JSON object that is being written. Used by one thread at a time, freed with opencode_json_free().
+ */
+typedef struct OpencodeJson OpencodeJson;
+
+/**
  * A long list that is fetched page by page, newest first; it holds one page at a time. May be used from any thread. It
  * keeps its client alive.
  */
@@ -602,6 +607,91 @@ OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeReply *opencode_reply_item(const OpencodeReply *reply,
                                    const char *pointer,
                                    size_t index);
+
+/**
+ * Begins an object, for the options and arguments of the other functions:
+ *
+ *     OpencodeJson *json = opencode_json_new();
+ *     opencode_json_text(json, "sessionID", id);
+ *     opencode_json_text(json, "title", "any \"text\"");
+ *     opencode_call(client, "session.update", opencode_json_get(json), &reply);
+ *     opencode_json_free(json);
+ *
+ * The first mistake stays, so only the last call has to be looked at.
+ *
+ * @return Never NULL. Free it with opencode_json_free().
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED OpencodeJson *opencode_json_new(void);
+
+/**
+ * Adds a text.
+ *
+ * @param name   Of the field; NULL in a list.
+ * @param value  UTF-8, with any characters. NULL adds nothing: an option that is not given.
+ * @return INVALID_ARGUMENT for a text that is not UTF-8, a name that is missing or too much, and after any mistake:
+ *         opencode_json_message() says what was wrong. So do all functions that add.
+ */
+OPENCODE_API
+OpencodeStatus opencode_json_text(OpencodeJson *json,
+                                  const char *name,
+                                  const char *value);
+
+/**
+ * Adds a number. One that is not finite is a mistake.
+ */
+OPENCODE_API OpencodeStatus opencode_json_number(OpencodeJson *json, const char *name, double value);
+
+/**
+ * Adds a whole number.
+ */
+OPENCODE_API OpencodeStatus opencode_json_int64(OpencodeJson *json, const char *name, int64_t value);
+
+/**
+ * Adds true, or false for 0.
+ */
+OPENCODE_API OpencodeStatus opencode_json_bool(OpencodeJson *json, const char *name, int32_t value);
+
+/**
+ * Adds what is JSON already: what opencode_reply_json() or another builder gave, or null.
+ *
+ * @param value  NULL adds nothing. What is no JSON is a mistake.
+ */
+OPENCODE_API OpencodeStatus opencode_json_raw(OpencodeJson *json, const char *name, const char *value);
+
+/**
+ * Begins an object inside: what is added goes into it, until opencode_json_end().
+ */
+OPENCODE_API OpencodeStatus opencode_json_object(OpencodeJson *json, const char *name);
+
+/**
+ * Begins a list inside: what is added goes into it, without names, until opencode_json_end().
+ */
+OPENCODE_API OpencodeStatus opencode_json_list(OpencodeJson *json, const char *name);
+
+/**
+ * Ends the innermost object or list.
+ */
+OPENCODE_API OpencodeStatus opencode_json_end(OpencodeJson *json);
+
+/**
+ * The JSON text. What is still open is ended in it, and goes on being open.
+ *
+ * @return Never NULL. After a mistake it is the message, which is no JSON: whoever takes it fails with
+ *         INVALID_ARGUMENT, and nothing is sent. Stays until something is added or the builder is freed.
+ */
+OPENCODE_API const char *opencode_json_get(OpencodeJson *json);
+
+/**
+ * What was wrong, in one line.
+ *
+ * @return Never NULL; "" while nothing was. Belongs to the builder.
+ */
+OPENCODE_API const char *opencode_json_message(const OpencodeJson *json);
+
+/**
+ * Frees a builder and the texts that it gave. NULL is fine.
+ */
+OPENCODE_API void opencode_json_free(OpencodeJson *json);
 
 /**
  * Starts an operation in the background and returns at once.

@@ -17,6 +17,8 @@ mod reply;
 
 mod look;
 
+mod json;
+
 mod call;
 
 mod run;
@@ -52,6 +54,7 @@ pub use client::*;
 pub use discover::*;
 pub use drift::*;
 pub use events::*;
+pub use json::*;
 pub use look::*;
 pub use pages::*;
 pub use pty::*;

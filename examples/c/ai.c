@@ -47,27 +47,6 @@ static void read_settings(void) {
         fclose(file);
 }
 
-/* The options of the prompt as JSON: texts, those that are NULL left out. Freed by the caller. */
-static char *prompt_options(const char *const values[3]) {
-    static const char *const names[3] = {"session", "agent", "model"};
-    size_t size = 3;
-    for (int i = 0; i < 3; i++)
-        size += values[i] ? strlen(names[i]) + 6 + 6 * strlen(values[i]) : 0;
-    char *json = malloc(size), *end = json;
-    if (!json)
-        abort();
-    for (int i = 0; i < 3; i++) {
-        if (!values[i])
-            continue;
-        end += sprintf(end, "%s\"%s\":\"", end == json ? "{" : ",", names[i]);
-        for (const char *c = values[i]; *c; c++)
-            end += sprintf(end, *c == '"' || *c == '\\' ? "\\%c" : (unsigned char)*c < 0x20 ? "\\u%04x" : "%c", *c);
-        *end++ = '"';
-    }
-    strcpy(end, end == json ? "{}" : "}");
-    return json;
-}
-
 static int complain(OpencodeReply *reply) {
     fprintf(stderr, "ai: %s\n", opencode_reply_message(reply));
     return 1;
@@ -75,28 +54,24 @@ static int complain(OpencodeReply *reply) {
 
 /* Prints the answer as it comes, and returns the exit code. */
 static int show(OpencodeRun *run) {
+    OpencodeRunState state = OPENCODE_RUN_STATE_PENDING;
     OpencodeReply *update = NULL;
-    int begun = 0, over = 0, code = 0;
-    while (!over && opencode_run_poll(run, 100, &update) == OPENCODE_STATUS_OK) {
-        const char *type = update ? opencode_reply_text(update, "/type") : "";
+    int begun = 0, code = 0;
+    while (state != OPENCODE_RUN_STATE_DONE && state != OPENCODE_RUN_STATE_FAILED && code != 130) {
+        opencode_run_next(run, 100, &state, &update);
         if (interrupted) {
             opencode_run_cancel(run, 10000, NULL);
             fprintf(stderr, "\nai: stopped\n");
-            over = 1;
             code = 130;
-        } else if (strcmp(type, "text") == 0) {
-            int replaces = strcmp(opencode_reply_text(update, "/replaces"), "true") == 0;
-            printf("%s%s", replaces && begun ? "\n" : "", opencode_reply_text(update, "/delta"));
+        } else if (opencode_update_type(update) == OPENCODE_UPDATE_TYPE_TEXT) {
+            printf("%s%s", opencode_update_replaces(update) && begun ? "\n" : "", opencode_update_text(update));
             fflush(stdout);
             begun = 1;
-        } else if (strcmp(type, "done") == 0 || strcmp(type, "failed") == 0) {
-            over = 1;
-            if (begun) {
-                printf("\n");
-                fflush(stdout);
-            }
-            if (*type == 'f') {
-                fprintf(stderr, "ai: %s\n", opencode_reply_text(update, "/error/message"));
+        } else if (state == OPENCODE_RUN_STATE_DONE || state == OPENCODE_RUN_STATE_FAILED) {
+            printf("%s", begun ? "\n" : "");
+            fflush(stdout);
+            if (state == OPENCODE_RUN_STATE_FAILED) {
+                fprintf(stderr, "ai: %s\n", opencode_update_text(update));
                 code = 1;
             }
         }
@@ -111,11 +86,19 @@ static int show(OpencodeRun *run) {
 static int ask(const OpencodeClient *client, const char *prompt, const char *const options[3]) {
     OpencodeRun *run = NULL;
     OpencodeReply *error = NULL;
-    char *json = prompt_options(options);
-    int code = opencode_run_text(client, prompt, json, &run, &error) == OPENCODE_STATUS_OK ? show(run) : complain(error);
+    OpencodeJson *json = opencode_json_new();
+    int code;
+    /* What is NULL is left out. */
+    opencode_json_text(json, "session", options[0]);
+    opencode_json_text(json, "agent", options[1]);
+    opencode_json_text(json, "model", options[2]);
+    if (opencode_run_text(client, prompt, opencode_json_get(json), &run, &error) == OPENCODE_STATUS_OK)
+        code = show(run);
+    else
+        code = complain(error);
     opencode_reply_free(error);
     opencode_run_free(run);
-    free(json);
+    opencode_json_free(json);
     return code;
 }
 

@@ -163,6 +163,35 @@ static void versions_and_names(void) {
     passed++;
 }
 
+static void nothing_is_quoted_by_hand(void) {
+    const char *title = "a \"title\" with \\ and\ta tab";
+    OpencodeJson *json = opencode_json_new(), *wrong = opencode_json_new();
+    OpencodeReply *made = NULL, *reply = NULL;
+    OpencodeClient *nobody = NULL;
+    CHECK(opencode_json_text(json, "title", title) == OK && opencode_json_text(json, "parentID", NULL) == OK);
+    CHECK(opencode_call(client, "session.create", opencode_json_get(json), &made) == OK);
+    CHECK(strcmp(opencode_reply_text(made, "/title"), title) == 0);
+    opencode_json_free(json);
+    json = opencode_json_new();
+    opencode_json_text(json, "sessionID", opencode_reply_text(made, "/id"));
+    opencode_json_object(json, "time");
+    opencode_json_int64(json, "archived", 1700000000123);
+    CHECK(opencode_call(client, "session.update", opencode_json_get(json), &reply) == OK);
+    CHECK(opencode_reply_int64(reply, "/time/archived", 0) == 1700000000123);
+    opencode_reply_free(reply);
+    opencode_reply_free(made);
+    /* A mistake is never taken for options that are not given. */
+    CHECK(opencode_json_text(wrong, NULL, "x") == OPENCODE_STATUS_INVALID_ARGUMENT);
+    CHECK(has(opencode_json_message(wrong), "needs a name") && has(opencode_json_get(wrong), "needs a name"));
+    CHECK(opencode_client_new(opencode_json_get(wrong), &nobody, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_json_free(json);
+    opencode_json_free(wrong);
+    CHECK(opencode_json_text(NULL, "x", "x") == OPENCODE_STATUS_INVALID_ARGUMENT && opencode_json_get(NULL));
+    CHECK(has(opencode_json_message(NULL), "NULL") && opencode_json_end(NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    opencode_json_free(NULL);
+    passed++;
+}
+
 int main(void) {
     if (opencode_client_new(NULL, &client, NULL))
         return 1;
@@ -170,6 +199,7 @@ int main(void) {
     RUN(when_the_time_is_up);
     RUN(failures_have_words);
     RUN(versions_and_names);
+    RUN(nothing_is_quoted_by_hand);
     opencode_client_free(client);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;

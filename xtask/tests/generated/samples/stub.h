@@ -7,7 +7,7 @@ extern "C" {
 typedef struct OpencodeClient OpencodeClient;
 typedef struct OpencodeReply OpencodeReply;
 typedef enum { OPENCODE_STATUS_OK = 0 } OpencodeStatus;
-OpencodeStatus opencode_call(OpencodeClient *client, const char *operation, const char *arguments_json,
+OpencodeStatus opencode_call(const OpencodeClient *client, const char *operation, const char *arguments_json,
                              OpencodeReply **reply);
 #ifdef __cplusplus
 }
