@@ -85,8 +85,69 @@ pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
         place(&built.join(name), &dist().join("c").join(name))?;
     }
     c_package()?;
+    lua_package(lua, &built.join("libopencode_lua.so"))
+}
+
+/// The oldest glibc that a portable module is loaded by: that of CentOS 7 and manylinux2014.
+pub(crate) const GLIBC: &str = "2.17";
+
+/// The linker that knows the symbols of an old glibc; pinned, as what is built with it is shipped.
+const ZIG: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
+
+/// Builds the Lua module for a version alone, for every system with glibc [`GLIBC`] or later, and gives its folder.
+///
+/// # Errors
+/// When it cannot be built, or would need a later glibc.
+pub(crate) fn portable(lua: &Lua) -> Result<PathBuf> {
+    let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+    let python = venv("zig", &ZIG)?;
+    let features = ["module", "tls", "mdns", lua.feature].join(",");
+    let mut cargo = Command::new(python.with_file_name("cargo-zigbuild"));
+    cargo.current_dir(workspace()).env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
+    cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
+    cargo.args(["zigbuild", "--release", "--target", &format!("{target}.{GLIBC}")]);
+    cargo.args(["-p", "opencode-lua", "--no-default-features", "--features", &features]);
+    progress::run(
+        &format!("build the Lua module for glibc {GLIBC} ({})", lua.feature),
+        &mut cargo,
+    )?;
+    let built = workspace().join("target").join(target).join("release/libopencode_lua.so");
+    let library = fs::read(&built).map_err(|e| Error::wrap(built.display(), e))?;
+    let needed = needed_glibc(&library);
+    if needed > version(GLIBC) {
+        let text = format!("{}: needs glibc {needed:?}, and {GLIBC} was wanted", built.display());
+        return Err(Error::new(text));
+    }
+    lua_package(lua, &built)
+}
+
+/// The latest version of glibc that a library names.
+fn needed_glibc(library: &[u8]) -> Vec<u32> {
+    let mark = b"GLIBC_";
+    let places = library.windows(mark.len()).enumerate().filter(|(_, found)| found == mark);
+    let versions = places.map(|(place, _)| {
+        let rest = library.get(place + mark.len()..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
+        version(&String::from_utf8_lossy(&digits.copied().collect::<Vec<u8>>()))
+    });
+    versions.max().unwrap_or_default()
+}
+
+fn version(text: &str) -> Vec<u32> {
+    text.split('.').filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Puts a module where it is shipped, with its annotations and the license, and gives that folder.
+fn lua_package(lua: &Lua, library: &Path) -> Result<PathBuf> {
     let folder = dist().join("lua").join(lua.feature);
-    place(&built.join("libopencode_lua.so"), &folder.join("libopencode.so"))?;
+    place(library, &folder.join("libopencode.so"))?;
+    place(&workspace().join("LICENSE"), &folder.join("LICENSE"))?;
+    let meta = workspace().join("bindings-lua/meta");
+    let files = fs::read_dir(&meta).map_err(|e| Error::wrap(meta.display(), e))?;
+    for file in files {
+        let file = file?;
+        place(&file.path(), &folder.join("meta").join(file.file_name()))?;
+    }
     Ok(folder)
 }
 
@@ -228,4 +289,19 @@ fn place(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, &aside)
         .and_then(|_| fs::rename(&aside, to))
         .map_err(|e| Error::wrap(from.display(), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_glibc_that_a_library_names_is_found() {
+        let library = b"\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_PRIVATE\0GLIBC_2.2.5\0";
+        assert_eq!(needed_glibc(library), [2, 17]);
+        assert!(needed_glibc(library) <= version(GLIBC));
+        assert!(needed_glibc(b"GLIBC_2.34\0") > version(GLIBC));
+        assert!(needed_glibc(b"GLIBC_2.17.1\0") > version(GLIBC));
+        assert!(needed_glibc(b"none").is_empty());
+    }
 }

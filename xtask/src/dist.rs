@@ -2,7 +2,7 @@
 
 use opencode_tests::Result;
 
-use crate::artefact::{self, LUAS, Profile};
+use crate::artefact::{self, GLIBC, LUAS, Profile};
 use crate::tools;
 
 /// Builds the modules for all versions of Lua, the wheel and the C library, and says where they lie.
@@ -11,15 +11,33 @@ use crate::tools;
 /// When something cannot be installed or built.
 pub(crate) fn run() -> Result<()> {
     tools::ensure(tools::Need::Demo)?;
-    for lua in LUAS {
-        artefact::native(lua, Profile::Release)?;
-    }
+    artefact::native(&LUAS[0], Profile::Release)?;
+    modules()?;
     artefact::python(Profile::Release, &[])?;
     println!("\nIn {}:", artefact::dist().display());
-    for lua in LUAS {
-        println!("  lua/{}/libopencode.so  {}", lua.feature, lua.title);
-    }
+    list();
     println!("  python/*.whl           pip install it");
     println!("  c/                     libopencode.so, libopencode.a, include/, opencode.pc");
     Ok(())
+}
+
+/// Builds the modules for all versions of Lua alone.
+///
+/// # Errors
+/// When something cannot be installed or built.
+pub(crate) fn lua() -> Result<()> {
+    modules()?;
+    println!("\nIn {}, for glibc {GLIBC} and later:", artefact::dist().display());
+    list();
+    Ok(())
+}
+
+fn modules() -> Result<()> {
+    LUAS.iter().try_for_each(|lua| artefact::portable(lua).map(drop))
+}
+
+fn list() {
+    for lua in LUAS {
+        println!("  lua/{}/libopencode.so  {}; annotations in meta/", lua.feature, lua.title);
+    }
 }

@@ -24,6 +24,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
 
   demo [-- PROMPT]  the same streamed prompt from Lua, Python, C and Rust
   dist            what is shipped: the Lua modules, the wheel, the C library; into target/dist
+  dist lua        only the Lua modules
   test            everything that a change must pass
   test --fast     what answers in about a minute
   conformance     call every operation in every language and rewrite docs/operations.md
@@ -56,6 +57,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("demo", ["--", ..]) => demo::run(&rest[1..]),
         ("demo", _) => demo::run(rest),
         ("dist", []) => dist::run(),
+        ("dist", ["lua"]) => dist::lua(),
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
         ("conformance", []) => conformance::run(""),

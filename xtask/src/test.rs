@@ -192,6 +192,7 @@ impl Suite {
         jobs.push(python_tests(&python, fast));
         if !fast {
             jobs.push(lua_loading());
+            jobs.push(lua_rock());
             jobs.extend(lua_costs(&modules));
         }
         for name in if fast {
@@ -367,6 +368,13 @@ fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>
         jobs.push(job("Lua tests in nvim".to_owned(), nvim));
     }
     jobs
+}
+
+/// The rock, made and packed with the modules that are built.
+fn lua_rock<'a>() -> progress::Job<'a> {
+    let mut python = Command::new("python3");
+    python.arg(workspace().join("tests/lua/rock.py")).arg(artefact::dist().join("lua"));
+    job("the rock of the Lua module".to_owned(), python)
 }
 
 /// What an idle poll costs, in the hosts whose own functions are functions of C.

@@ -38,7 +38,7 @@ const fn tool(
     Tool { command, probe: &[], package, purpose, need }
 }
 
-const TOOLS: [Tool; 20] = [
+const TOOLS: [Tool; 21] = [
     tool("git", "git", "the server reads the project with it", Need::Demo),
     tool("rg", "ripgrep", "the server searches files with it", Need::Demo),
     tool("npm", "npm", "fetches the pinned server", Need::Demo),
@@ -59,6 +59,7 @@ const TOOLS: [Tool; 20] = [
     tool("lua5.2", "lua5.2", "runs the Lua module", Need::Test),
     tool("lua5.3", "lua5.3", "runs the Lua module", Need::Test),
     tool("luajit", "luajit", "runs the Lua module, and calls the C library", Need::Test),
+    tool("luarocks", "luarocks", "makes and packs the rock of the Lua module", Need::Test),
     tool("nvim", "neovim", "hosts the Lua module", Need::Test),
     tool("valgrind", "valgrind", "looks for memory errors in the C library", Need::Test),
     tool("strace", "strace", "counts the system calls of a poll", Need::Test),
