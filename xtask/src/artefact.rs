@@ -171,7 +171,7 @@ pub(crate) fn examples(names: &[&str], profile: Profile) -> Result<PathBuf> {
 /// folder may be moved.
 fn c_package() -> Result<()> {
     let folder = dist().join("c");
-    for name in ["opencode.h", "opencode_operations.h"] {
+    for name in ["opencode.h", "opencode_operations.h", "opencode.hpp"] {
         place(&workspace().join("include").join(name), &folder.join("include").join(name))?;
     }
     let description = format!(
@@ -215,15 +215,16 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Compiles a C program against the shipped header and library.
+/// Compiles a program in C or C++ against the shipped header and library.
 ///
 /// # Errors
 /// When it does not compile, warnings included.
 pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     let library = dist().join("c");
     let program = program(source);
-    crate::test::scratch("c")?;
-    let mut gcc = Command::new("gcc");
+    crate::test::scratch(&source.extension().unwrap_or_default().to_string_lossy())?;
+    let is_cpp = source.extension().is_some_and(|ending| ending == "cpp");
+    let mut gcc = Command::new(if is_cpp { "g++" } else { "gcc" });
     gcc.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-g"])
         .args(flags)
         .arg("-I")
@@ -242,7 +243,10 @@ pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
 
 /// Where [`compile`] puts the program of a source: not beside what is shipped.
 pub(crate) fn program(source: &Path) -> PathBuf {
-    workspace().join("target/scratch/c").join(source.file_stem().unwrap_or_default())
+    // Those of C and C++ may have one name.
+    let ending = source.extension().unwrap_or_default();
+    let folder = workspace().join("target/scratch").join(ending);
+    folder.join(source.file_stem().unwrap_or_default())
 }
 
 /// A virtual environment below `target/` with some packages in it; gives its Python.

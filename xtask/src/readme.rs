@@ -9,7 +9,7 @@ use opencode_tests::{Error, Result};
 use crate::artefact::{self, LUAS};
 use crate::test::scratch;
 
-/// One program per block of Lua, Python and C that is a whole program. Those of Rust in README.md are documentation
+/// One program per block of Lua, Python, C and C++ that is a whole program. Those of Rust in README.md are documentation
 /// tests of examples/rust.
 ///
 /// # Errors
@@ -37,6 +37,7 @@ pub(crate) fn programs(document: &Path, python: &Path) -> Result<Vec<(String, Co
                 command.arg(write("py")?);
                 command
             }
+            "cpp" => Command::new(artefact::compile(&write("cpp")?, &["-std=c++17"])?),
             "c" => Command::new(artefact::compile(&write("c")?, &["-std=c99"])?),
             _ => continue,
         };

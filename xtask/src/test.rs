@@ -202,6 +202,9 @@ impl Suite {
         } {
             jobs.extend(c_tests(name, fast)?);
         }
+        if !fast {
+            jobs.extend(cpp_tests()?);
+        }
         self.side_by_side("the tests in Lua, Python and C", jobs)?;
         if !fast {
             self.side_by_side("the examples", example::jobs(&python)?)?;
@@ -420,6 +423,23 @@ fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
         jobs.push(job(format!("C tests under valgrind: {name}"), valgrind));
     }
     Ok(jobs)
+}
+
+/// The C++ face with exceptions, and without.
+fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
+    let source = workspace().join("tests/c/face.cpp");
+    let plain = scratch("c")?.join("face_without_exceptions.cpp");
+    std::fs::write(&plain, format!("#include \"{}\"\n", source.display()))
+        .map_err(|e| Error::wrap(plain.display(), e))?;
+    let strict = ["-std=c++17", "-Wold-style-cast", "-Wshadow", "-Wconversion"];
+    let with = artefact::compile(&source, &strict)?;
+    let without = [&strict[..], &["-fno-exceptions", "-fno-rtti"]].concat();
+    let without = artefact::compile(&plain, &without)?;
+    artefact::compile(&workspace().join("examples/cpp/ask.cpp"), &strict)?;
+    Ok(vec![
+        job("C++ tests".to_owned(), Command::new(with)),
+        job("C++ tests without exceptions".to_owned(), Command::new(without)),
+    ])
 }
 
 /// Compiles an example with nothing but what pkg-config says.
