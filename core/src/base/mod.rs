@@ -3,6 +3,7 @@
 pub(crate) mod cancel;
 pub(crate) mod depth;
 pub(crate) mod error;
+pub(crate) mod fields;
 pub(crate) mod hooks;
 pub(crate) mod json;
 pub(crate) mod leaving;

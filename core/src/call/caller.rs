@@ -8,8 +8,8 @@ use crate::base::per_process::PerProcess;
 use crate::base::random;
 use crate::call::dialect::{self, Explained, explain};
 use crate::call::options::{CallOptions, ClientOptions};
-use crate::call::remedy;
 use crate::call::retry::RetryPolicy;
+use crate::call::workaround;
 use crate::http::answer::Answer;
 use crate::http::redact;
 use crate::http::transport::{Expect, Request, Stream, Transport, WebSocket, header};
@@ -166,7 +166,7 @@ impl Caller {
         let policy = self.retries(operation, options);
         let began = Instant::now();
         let result = self.plain(operation.name, arguments, options, token);
-        let ask = |name: &str, arguments: &str| {
+        let operate = |name: &str, arguments: &str| {
             let operation = find(name)?;
             let routed = route(operation, arguments, project)?;
             let _begun = self.begin(operation.name, token)?;
@@ -174,7 +174,8 @@ impl Caller {
             let limits = Limits { total: left, ..self.limits(operation.pace, options) };
             self.repeat(operation.name, &routed, options, policy, limits, token)
         };
-        let answer = remedy::apply(operation.name, arguments, result, &ask, &self.options.log)?;
+        let answer =
+            workaround::apply(operation.name, arguments, result, &operate, &self.options.log)?;
         answer.check_depth()?;
         Ok(answer)
     }

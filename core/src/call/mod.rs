@@ -4,9 +4,9 @@ pub(crate) mod caller;
 pub(crate) mod calls;
 pub(crate) mod dialect;
 pub(crate) mod options;
-pub(crate) mod remedy;
 pub(crate) mod retry;
 pub(crate) mod tui;
+pub(crate) mod workaround;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};

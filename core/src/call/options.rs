@@ -1,18 +1,18 @@
 //! [`ClientOptions`] and [`CallOptions`]: how a client, or one call of it, is set up.
 
 use crate::base::cancel::{CancelToken, Interrupt};
-use crate::base::depth::json_depth;
 use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
 use crate::base::limits::Limits;
 use crate::base::log::{Level, Log};
-use crate::base::suggest::did_you_mean;
 use crate::call::retry::RetryPolicy;
 use crate::http::base_url::BaseUrl;
 use crate::http::credentials::Credentials;
 use crate::protocol::dialect::Dialect;
+use crate::http::transport::header;
 use crate::protocol::operation::Pace;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -139,49 +139,49 @@ impl ClientOptions {
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut options = ClientOptions::from_env();
-        let mut take = Take::new("client", json, FIELDS)?;
-        if let Some(url) = take.text("base_url")? {
+        let mut fields = Fields::new("client", json, FIELDS)?;
+        if let Some(url) = fields.text("base_url")? {
             // An address that brings its own user is meant with it: the environment speaks of another server.
             if BaseUrl::parse(&url).is_ok_and(|(_, credentials)| credentials.is_some()) {
                 (options.username, options.password) = (None, None);
             }
             options.base_url = url;
         }
-        options.username = take.text("username")?.or(options.username);
-        options.password = take.text("password")?.or(options.password);
-        options.directory = take.text("directory")?;
-        options.workspace = take.text("workspace")?;
-        if let Some(choice) = take.value("dialect") {
+        options.username = fields.text("username")?.or(options.username);
+        options.password = fields.text("password")?.or(options.password);
+        options.directory = fields.text("directory")?;
+        options.workspace = fields.text("workspace")?;
+        if let Some(choice) = fields.value("dialect") {
             options.dialect = Dialect::choice(&choice)?;
         }
-        options.headers = take.headers("headers")?;
-        if let Some(time) = take.time("connect_timeout_ms")? {
+        options.headers = headers(&mut fields)?;
+        if let Some(time) = fields.time("connect_timeout_ms")? {
             options.connect_timeout = time;
         }
-        if let Some(time) = take.time("timeout_ms")? {
+        if let Some(time) = fields.time("timeout_ms")? {
             options.timeout = time;
         }
-        if let Some(max) = take.count("max_retries")? {
+        if let Some(max) = fields.count("max_retries")? {
             options.max_retries = max;
         }
-        if let Some(max) = take.number("max_body_bytes")? {
+        if let Some(max) = fields.number("max_body_bytes")? {
             options.max_body_bytes = max as u64;
         }
-        if let Some(time) = take.time("stall_timeout_ms")? {
+        if let Some(time) = fields.time("stall_timeout_ms")? {
             options.stall_timeout = time;
         }
-        if let Some(events) = take.flag("events")? {
+        if let Some(events) = fields.flag("events")? {
             options.events = events;
         }
-        if let Some(policy) = take.value("permission") {
+        if let Some(policy) = fields.value("permission") {
             options.permission = PermissionPolicy::from_value(&policy)?;
         }
-        if let Some(policy) = take.value("question") {
+        if let Some(policy) = fields.value("question") {
             options.question = QuestionPolicy::from_value(&policy)?;
         }
-        options.ca_file = take.text("ca_file")?.map(PathBuf::from);
-        options.record = take.text("record")?.map(PathBuf::from).or(options.record);
-        if let Some(text) = take.text("log")? {
+        options.ca_file = fields.text("ca_file")?.map(PathBuf::from);
+        options.record = fields.text("record")?.map(PathBuf::from).or(options.record);
+        if let Some(text) = fields.text("log")? {
             let level = Level::parse(&text).ok_or_else(|| {
                 let text =
                     format!("client: log must be one of error, warn, info, debug, not '{text}'");
@@ -270,13 +270,13 @@ impl CallOptions {
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
         let known = &["timeout_ms", "directory", "workspace", "max_retries", "headers"];
-        let mut take = Take::new("call options", json, known)?;
+        let mut fields = Fields::new("call options", json, known)?;
         Ok(CallOptions {
-            timeout: take.time("timeout_ms")?,
-            directory: take.text("directory")?,
-            workspace: take.text("workspace")?,
-            max_retries: take.count("max_retries")?,
-            headers: take.headers("headers")?,
+            timeout: fields.time("timeout_ms")?,
+            directory: fields.text("directory")?,
+            workspace: fields.text("workspace")?,
+            max_retries: fields.count("max_retries")?,
+            headers: headers(&mut fields)?,
             interrupt: None,
         })
     }
@@ -296,119 +296,21 @@ impl fmt::Debug for CallOptions {
     }
 }
 
-/// A tree of values takes fewer levels than this.
-const TREE_DEPTH: usize = 128;
-
-/// Takes fields out of a JSON object, each with its type.
-pub(crate) struct Take {
-    what: &'static str,
-    fields: Map<String, Value>,
-}
-
-impl Take {
-    /// An object whose names are all known. A null is the same as nothing in every host language.
-    pub(crate) fn new(what: &'static str, json: &str, known: &[&'static str]) -> Result<Self> {
-        let value = match json.trim() {
-            "" => Value::Null,
-            text => serde_json::from_str(text).map_err(|e| match json_depth(text.as_bytes()) {
-                depth @ TREE_DEPTH.. => Error::invalid(format!(
-                    "{what}: the options are nested {depth} levels deep; the limit is {}",
-                    TREE_DEPTH - 1
-                )),
-                _ => Error::invalid(format!("{what}: the options are no JSON: {e}")),
-            })?,
+/// The headers of a host, each checked.
+fn headers(fields: &mut Fields) -> Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    let Some(value) = fields.object("headers")? else { return Ok(headers) };
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let Value::String(text) = value else {
+            // The value may be a secret: it is not shown.
+            let what = fields.what();
+            return Err(Error::invalid(format!("{what}: header '{key}' must be a text")));
         };
-        let mut fields = match value {
-            Value::Null => Map::new(),
-            Value::Object(fields) => fields,
-            // What an empty table of Lua becomes.
-            Value::Array(items) if items.is_empty() => Map::new(),
-            _ => return Err(Error::invalid(format!("{what}: the options must be an object"))),
-        };
-        fields.retain(|_, value| !value.is_null());
-        match fields.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(Take { what, fields }),
-            Some(name) => {
-                let near = did_you_mean(name, known.iter().copied());
-                Err(Error::invalid(format!("{what}: unknown option '{name}'{near}")))
-            }
-        }
+        let pair = (key.clone(), text.clone());
+        header(&pair)?;
+        headers.push(pair);
     }
-
-    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
-        self.fields.remove(name)
-    }
-
-    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>> {
-        match self.fields.remove(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(name, "a text", &other)),
-        }
-    }
-
-    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Value>> {
-        match self.fields.remove(name) {
-            None => Ok(None),
-            Some(value @ Value::Object(_)) => Ok(Some(value)),
-            Some(other) => Err(self.wrong(name, "an object", &other)),
-        }
-    }
-
-    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>> {
-        match self.fields.remove(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(other) => Err(self.wrong(name, "true or false", &other)),
-        }
-    }
-
-    pub(crate) fn number(&mut self, name: &str) -> Result<Option<f64>> {
-        match self.fields.remove(name) {
-            None => Ok(None),
-            Some(value) => match value.as_f64().filter(|n| n.is_finite() && *n >= 0.0) {
-                Some(number) => Ok(Some(number)),
-                None => Err(self.wrong(name, "a number that is not negative", &value)),
-            },
-        }
-    }
-
-    pub(crate) fn count(&mut self, name: &str) -> Result<Option<u32>> {
-        // Saturates: a bound beyond four thousand million is no bound.
-        Ok(self.number(name)?.map(|number| number as u32))
-    }
-
-    pub(crate) fn time(&mut self, name: &str) -> Result<Option<Duration>> {
-        // A century: later times would overflow the clock.
-        const MAX_MS: f64 = 3.2e12;
-        Ok(self.number(name)?.map(|ms| Duration::from_millis(ms.min(MAX_MS) as u64)))
-    }
-
-    fn headers(&mut self, name: &str) -> Result<Vec<(String, String)>> {
-        let mut headers = Vec::new();
-        let Some(value) = self.object(name)? else { return Ok(headers) };
-        for (key, value) in value.as_object().into_iter().flatten() {
-            let Value::String(text) = value else {
-                // The value may be a secret: it is not shown.
-                return Err(Error::invalid(format!(
-                    "{}: header '{key}' must be a text",
-                    self.what
-                )));
-            };
-            let pair = (key.clone(), text.clone());
-            crate::http::transport::header(&pair)?;
-            headers.push(pair);
-        }
-        Ok(headers)
-    }
-
-    fn wrong(&self, name: &str, wanted: &str, value: &Value) -> Error {
-        let what = self.what;
-        if name == "password" {
-            return Error::invalid(format!("{what}: {name} must be {wanted}"));
-        }
-        Error::invalid(format!("{what}: {name} must be {wanted}, not {value}"))
-    }
+    Ok(headers)
 }
 
 #[cfg(test)]

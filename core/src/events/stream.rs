@@ -4,9 +4,9 @@ mod queue;
 mod resolver;
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::fields::Fields;
 use crate::base::hooks::{Home, elsewhere};
 use crate::call::calls::Calls;
-use crate::call::options::Take;
 use crate::events::feed::Feed;
 use crate::protocol::event::Event;
 use queue::Queue;
@@ -67,13 +67,13 @@ impl EventOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut take = Take::new("events", json, &["scope", "directory", "max_events"])?;
+        let mut fields = Fields::new("events", json, &["scope", "directory", "max_events"])?;
         let mut options = EventOptions::default();
-        if let Some(scope) = take.text("scope")? {
+        if let Some(scope) = fields.text("scope")? {
             options.scope = Scope::parse(&scope)?;
         }
-        options.directory = take.text("directory")?;
-        if let Some(max) = take.count("max_events")? {
+        options.directory = fields.text("directory")?;
+        if let Some(max) = fields.count("max_events")? {
             options.max_events = max.max(1) as usize;
         }
         if options.scope == Scope::Global && options.directory.is_some() {

@@ -2,9 +2,10 @@
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
 use crate::base::json::{Object, put};
 use crate::call::caller::Caller;
-use crate::call::options::{CallOptions, Take};
+use crate::call::options::CallOptions;
 use crate::protocol::tokens::Tokens;
 use crate::run::Info;
 use serde::Serialize;
@@ -39,11 +40,11 @@ impl UsageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut take = Take::new("usage", json, &["tree", "messages", "directory"])?;
+        let mut fields = Fields::new("usage", json, &["tree", "messages", "directory"])?;
         Ok(UsageOptions {
-            tree: take.flag("tree")?.unwrap_or(true),
-            messages: take.flag("messages")?.unwrap_or_default(),
-            directory: take.text("directory")?,
+            tree: fields.flag("tree")?.unwrap_or(true),
+            messages: fields.flag("messages")?.unwrap_or_default(),
+            directory: fields.text("directory")?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! [`PtyOptions`]: which program runs in a terminal, and how it is reached.
 
 use crate::base::error::{Error, Result};
-use crate::call::options::Take;
+use crate::base::fields::Fields;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -72,20 +72,20 @@ impl PtyOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut take = Take::new("pty", json, FIELDS)?;
+        let mut fields = Fields::new("pty", json, FIELDS)?;
         let mut options = PtyOptions {
-            command: take.text("command")?,
-            cwd: take.text("cwd")?,
-            title: take.text("title")?,
-            directory: take.text("directory")?,
-            ticket: take.flag("ticket")?.unwrap_or_default(),
+            command: fields.text("command")?,
+            cwd: fields.text("cwd")?,
+            title: fields.text("title")?,
+            directory: fields.text("directory")?,
+            ticket: fields.flag("ticket")?.unwrap_or_default(),
             ..PtyOptions::default()
         };
-        if let Some(args) = take.value("args") {
+        if let Some(args) = fields.value("args") {
             options.args = serde_json::from_value(args)
                 .map_err(|_| Error::invalid("pty: args must be a list of texts"))?;
         }
-        if let Some(env) = take.object("env")? {
+        if let Some(env) = fields.object("env")? {
             let pairs = env.as_object().into_iter().flatten().map(|(name, value)| {
                 // The value may be a secret: it is not shown.
                 let text = value.as_str().ok_or_else(|| {
@@ -95,16 +95,16 @@ impl PtyOptions {
             });
             options.env = pairs.collect::<Result<_>>()?;
         }
-        if let Some(cursor) = take.value("cursor") {
+        if let Some(cursor) = fields.value("cursor") {
             let wrong = || Error::invalid(format!("pty: cursor must be a number, not {cursor}"));
             // Lua has no integers of its own everywhere.
             let number = cursor.as_i64().or_else(|| cursor.as_f64().map(|n| n as i64));
             options.cursor = Some(number.ok_or_else(wrong)?);
         }
-        if let Some(time) = take.time("server_timeout_ms")? {
+        if let Some(time) = fields.time("server_timeout_ms")? {
             options.server_timeout = time;
         }
-        options.size = match (take.count("cols")?, take.count("rows")?) {
+        options.size = match (fields.count("cols")?, fields.count("rows")?) {
             (None, None) => None,
             (Some(cols), Some(rows)) => Some(size(cols, rows)?),
             _ => return Err(Error::invalid("pty: give both cols and rows, or none of them")),

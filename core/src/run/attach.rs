@@ -1,7 +1,7 @@
 //! Attachments: local files as parts of a prompt, in a form that a server on any machine can read.
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::call::options::Take;
+use crate::base::fields::Fields;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -38,14 +38,14 @@ impl AttachOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut take = Take::new("attach", json, FIELDS)?;
+        let mut fields = Fields::new("attach", json, FIELDS)?;
         let mut options = AttachOptions {
-            name: take.text("name")?,
-            mime: take.text("mime")?,
-            lines: take.value("lines").map(|value| lines(&value)).transpose()?,
+            name: fields.text("name")?,
+            mime: fields.text("mime")?,
+            lines: fields.value("lines").map(|value| lines(&value)).transpose()?,
             ..AttachOptions::default()
         };
-        if let Some(max) = take.number("max_bytes")? {
+        if let Some(max) = fields.number("max_bytes")? {
             options.max_bytes = max as u64;
         }
         Ok(options)

@@ -1,12 +1,12 @@
 //! [`Engine`]: one thread that steps all runs of a client.
 
-use super::ears::Ears;
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
 use super::machine::{
     Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis, parent_session,
 };
 use super::request::Requests;
+use super::run_events::RunEvents;
 use super::state::{RunState, State};
 use super::unsent::{Pending, Unsent};
 use super::update::Update;
@@ -105,7 +105,7 @@ struct Work {
     sweeps: HashMap<Option<String>, Sweeper>,
     /// Whose subagents the sessions are that asked for something and belong to no run.
     parents: HashMap<String, Option<String>>,
-    ears: Arc<Ears>,
+    run_events: Arc<RunEvents>,
     feed: Arc<Feed>,
     is_stream_up: bool,
     /// What was taken from the inbox and not handled yet.
@@ -160,8 +160,8 @@ impl Work {
         began: Instant,
     ) -> Self {
         let heard = Arc::new(Heard::new(began));
-        let ears = Arc::new(Ears::new(Arc::clone(&inbox), Arc::clone(&heard)));
-        feed.add(Arc::clone(&ears) as Arc<dyn Listener>);
+        let run_events = Arc::new(RunEvents::new(Arc::clone(&inbox), Arc::clone(&heard)));
+        feed.add(Arc::clone(&run_events) as Arc<dyn Listener>);
         Work {
             requests: Requests::new(
                 Arc::clone(&caller),
@@ -181,7 +181,7 @@ impl Work {
             turns: HashMap::new(),
             sweeps: HashMap::new(),
             parents: HashMap::new(),
-            ears,
+            run_events,
             feed,
             is_stream_up: false,
             messages: VecDeque::new(),
@@ -228,9 +228,9 @@ impl Work {
         self.sweeps.clear();
         self.parents.clear();
         for session in std::mem::take(&mut self.sessions).into_keys() {
-            self.ears.forget(&session);
+            self.run_events.forget(&session);
         }
-        self.ears.set_waiting(false);
+        self.run_events.set_waiting(false);
         for mut slot in std::mem::take(&mut self.runs).into_values() {
             end(&mut slot, error.clone());
         }
@@ -312,7 +312,7 @@ impl Work {
         let wants_events = slot.machine.wants_events();
         self.runs.insert(id, slot);
         if wants_events {
-            self.ears.set_waiting(true);
+            self.run_events.set_waiting(true);
             // Without the thread the runs go on without events.
             let _ = self.feed.start();
         }
@@ -362,7 +362,7 @@ impl Work {
                 Output::Track(session) => {
                     slot.tracks.push(session.clone());
                     self.sessions.entry(session.clone()).or_default().push(id);
-                    self.ears.track(session);
+                    self.run_events.track(session);
                 }
                 Output::Queue(session) => {
                     slot.queue = Some(session.clone());
@@ -428,7 +428,7 @@ impl Work {
         if let Some(session) = &event.session_id
             && !self.sessions.contains_key(session)
         {
-            self.ears.forget(session);
+            self.run_events.forget(session);
         }
     }
 
@@ -571,7 +571,7 @@ impl Work {
                 ids.retain(|other| *other != id);
                 if ids.is_empty() {
                     self.sessions.remove(session);
-                    self.ears.forget(session);
+                    self.run_events.forget(session);
                 }
             }
         }
@@ -579,7 +579,7 @@ impl Work {
             sweeper.waiting.remove(&id);
         }
         if self.runs.is_empty() {
-            self.ears.set_waiting(false);
+            self.run_events.set_waiting(false);
             self.parents.clear();
         }
         if self.runs.is_empty() || self.sweeps.len() > 2 * self.runs.len() + 16 {

@@ -4,7 +4,6 @@
 //! server and decide when the answer is finished; the handle only looks at what they found.
 
 pub(crate) mod attach;
-mod ears;
 pub(crate) mod engine;
 mod heard;
 mod inbox;
@@ -14,6 +13,7 @@ mod prompt;
 mod race;
 mod reply;
 mod request;
+mod run_events;
 mod state;
 mod transcript;
 mod unsent;

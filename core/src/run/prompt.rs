@@ -1,7 +1,7 @@
 //! [`Prompt`]: what is asked, of whom, and within which bounds.
 
 use crate::base::error::{Error, Result};
-use crate::call::options::Take;
+use crate::base::fields::Fields;
 use crate::protocol::model_name::Model;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::run::attach::attach_value;
@@ -151,8 +151,8 @@ impl Prompt {
     }
 
     fn read(json: &str, text: Option<String>) -> Result<Self> {
-        let mut take = Take::new("run", json, FIELDS)?;
-        let mut parts = match (take.value("prompt"), text) {
+        let mut fields = Fields::new("run", json, FIELDS)?;
+        let mut parts = match (fields.value("prompt"), text) {
             (None, text) => text.map(text_part).into_iter().collect(),
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
@@ -167,7 +167,7 @@ impl Prompt {
                 return Err(Error::invalid("run: the prompt must be a text or a list of parts"));
             }
         };
-        match take.value("files") {
+        match fields.value("files") {
             None => {}
             Some(Value::Array(files)) => {
                 for file in files {
@@ -178,23 +178,23 @@ impl Prompt {
         }
         Ok(Prompt {
             parts,
-            session: take.text("session")?,
-            title: take.text("title")?,
-            agent: take.text("agent")?,
-            model: take.value("model").as_ref().map(Model::from_value).transpose()?,
-            system: take.text("system")?,
-            tools: take.object("tools")?,
-            variant: take.text("variant")?,
-            format: take.object("format")?,
-            directory: take.text("directory")?,
-            message_id: take.text("message_id")?,
-            permission: (take.value("permission").as_ref())
+            session: fields.text("session")?,
+            title: fields.text("title")?,
+            agent: fields.text("agent")?,
+            model: fields.value("model").as_ref().map(Model::from_value).transpose()?,
+            system: fields.text("system")?,
+            tools: fields.object("tools")?,
+            variant: fields.text("variant")?,
+            format: fields.object("format")?,
+            directory: fields.text("directory")?,
+            message_id: fields.text("message_id")?,
+            permission: (fields.value("permission").as_ref())
                 .map(PermissionPolicy::from_value)
                 .transpose()?,
-            question: (take.value("question").as_ref())
+            question: (fields.value("question").as_ref())
                 .map(QuestionPolicy::from_value)
                 .transpose()?,
-            when_busy: match take.text("when_busy")?.as_deref() {
+            when_busy: match fields.text("when_busy")?.as_deref() {
                 None | Some("queue") => WhenBusy::Queue,
                 Some("refuse") => WhenBusy::Refuse,
                 Some("send") => WhenBusy::Send,
@@ -205,13 +205,13 @@ impl Prompt {
                 }
             },
             limits: RunLimits {
-                deadline: take.time("deadline_ms")?,
-                max_cost: take.number("max_cost")?,
-                max_tokens: take.number("max_tokens")?.map(|tokens| tokens as u64),
-                max_steps: take.count("max_steps")?,
-                max_retries: take.count("max_retries")?,
-                start_timeout: take.time("start_timeout_ms")?,
-                server_timeout: take.time("server_timeout_ms")?,
+                deadline: fields.time("deadline_ms")?,
+                max_cost: fields.number("max_cost")?,
+                max_tokens: fields.number("max_tokens")?.map(|tokens| tokens as u64),
+                max_steps: fields.count("max_steps")?,
+                max_retries: fields.count("max_retries")?,
+                start_timeout: fields.time("start_timeout_ms")?,
+                server_timeout: fields.time("server_timeout_ms")?,
             },
         })
     }

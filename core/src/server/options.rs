@@ -1,7 +1,7 @@
 //! [`ServerOptions`]: how a server is started.
 
 use crate::base::error::{Error, Result};
-use crate::call::options::Take;
+use crate::base::fields::Fields;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
@@ -78,18 +78,18 @@ impl ServerOptions {
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut options = ServerOptions::default();
-        let mut take = Take::new("server", json, FIELDS)?;
-        options.binary = take.text("binary")?.map(PathBuf::from);
-        options.directory = take.text("directory")?.map(PathBuf::from);
-        options.port = take.value("port").map(|value| port(&value)).transpose()?;
-        options.hostname = take.text("hostname")?.unwrap_or(options.hostname);
-        options.username = take.text("username")?.unwrap_or(options.username);
-        options.password = take.text("password")?;
-        options.config = take.value("config").map(config).transpose()?;
-        options.environment = take.value("environment").map_or(Ok(Vec::new()), environment)?;
-        options.arguments = take.value("arguments").map_or(Ok(Vec::new()), arguments)?;
-        options.log_level = take.text("log_level")?;
-        if let Some(time) = take.time("start_timeout_ms")? {
+        let mut fields = Fields::new("server", json, FIELDS)?;
+        options.binary = fields.text("binary")?.map(PathBuf::from);
+        options.directory = fields.text("directory")?.map(PathBuf::from);
+        options.port = fields.value("port").map(|value| port(&value)).transpose()?;
+        options.hostname = fields.text("hostname")?.unwrap_or(options.hostname);
+        options.username = fields.text("username")?.unwrap_or(options.username);
+        options.password = fields.text("password")?;
+        options.config = fields.value("config").map(config).transpose()?;
+        options.environment = fields.value("environment").map_or(Ok(Vec::new()), environment)?;
+        options.arguments = fields.value("arguments").map_or(Ok(Vec::new()), arguments)?;
+        options.log_level = fields.text("log_level")?;
+        if let Some(time) = fields.time("start_timeout_ms")? {
             options.start_timeout = time;
         }
         Ok(options)

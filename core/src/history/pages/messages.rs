@@ -2,10 +2,11 @@
 
 use super::Page;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::fields::Fields;
 use crate::base::json::Object;
 use crate::base::log::Level;
 use crate::call::calls::Calls;
-use crate::call::options::{CallOptions, Take};
+use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
 use serde::Deserialize;
 use serde_json::json;
@@ -31,14 +32,14 @@ impl MessageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut take = Take::new("messages", json, &["page"])?;
-        Ok(MessageOptions { page: page(&mut take)? })
+        let mut fields = Fields::new("messages", json, &["page"])?;
+        Ok(MessageOptions { page: page(&mut fields)? })
     }
 }
 
 /// The size of a page, which the server takes for "everything" when it is 0.
-pub(super) fn page(take: &mut Take) -> Result<usize> {
-    match take.count("page")? {
+pub(super) fn page(fields: &mut Fields) -> Result<usize> {
+    match fields.count("page")? {
         None => Ok(MessageOptions::default().page),
         Some(0) => Err(Error::invalid("page must be 1 or more")),
         Some(page) => Ok(page as usize),

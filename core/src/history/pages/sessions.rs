@@ -2,10 +2,11 @@
 
 use super::{Page, messages::page};
 use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
 use crate::base::json::Object;
 use crate::base::log::Level;
 use crate::call::calls::Calls;
-use crate::call::options::{CallOptions, Take};
+use crate::call::options::CallOptions;
 use crate::events::stream::Scope;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -49,15 +50,15 @@ impl SessionOptions {
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
         let known = &["page", "scope", "directory", "search", "roots", "archived"];
-        let mut take = Take::new("sessions", json, known)?;
+        let mut fields = Fields::new("sessions", json, known)?;
         let defaults = SessionOptions::default();
         let options = SessionOptions {
-            page: page(&mut take)?,
-            scope: take.text("scope")?.map_or(Ok(defaults.scope), |text| Scope::parse(&text))?,
-            directory: take.text("directory")?,
-            search: take.text("search")?,
-            roots: take.flag("roots")?.unwrap_or(defaults.roots),
-            archived: take.flag("archived")?.unwrap_or(defaults.archived),
+            page: page(&mut fields)?,
+            scope: fields.text("scope")?.map_or(Ok(defaults.scope), |text| Scope::parse(&text))?,
+            directory: fields.text("directory")?,
+            search: fields.text("search")?,
+            roots: fields.flag("roots")?.unwrap_or(defaults.roots),
+            archived: fields.flag("archived")?.unwrap_or(defaults.archived),
         };
         if options.scope == Scope::Global && options.directory.is_some() {
             return Err(Error::invalid("sessions: scope global takes no directory"));

@@ -1,4 +1,4 @@
-//! [`Ears`]: which of the server's events the runs of a client hear.
+//! [`RunEvents`]: which events wake which runs.
 
 use super::heard::Heard;
 use super::inbox::{Inbox, Message};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What of the events the runs hear.
-pub(super) struct Ears {
+pub(super) struct RunEvents {
     inbox: Arc<Inbox>,
     heard: Arc<Heard>,
     /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
@@ -20,9 +20,9 @@ pub(super) struct Ears {
     is_waiting: AtomicBool,
 }
 
-impl Ears {
+impl RunEvents {
     pub(super) fn new(inbox: Arc<Inbox>, heard: Arc<Heard>) -> Self {
-        Ears { inbox, heard, tracked: RwLock::default(), is_waiting: AtomicBool::new(false) }
+        RunEvents { inbox, heard, tracked: RwLock::default(), is_waiting: AtomicBool::new(false) }
     }
 
     /// Whether there are runs that need events.
@@ -60,7 +60,7 @@ impl Ears {
     }
 }
 
-impl Listener for Ears {
+impl Listener for RunEvents {
     fn is_waiting(&self) -> bool {
         self.is_waiting.load(Ordering::Acquire)
     }

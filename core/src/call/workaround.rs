@@ -1,6 +1,6 @@
-//! Where the server answers a right question wrongly: it is asked in another way.
+//! Workarounds: where the server answers a right request wrongly, it is asked in another way.
 //!
-//! Each remedy costs nothing while the server answers as it should.
+//! Each workaround costs nothing while the server answers as it should.
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Json;
@@ -14,23 +14,23 @@ use serde_json::{Map, Value, json};
 const PAGE: u64 = 100;
 
 /// Does another operation with its arguments, within what is left of the call's time.
-pub(crate) type Ask<'a> = dyn Fn(&str, &str) -> Result<Answer> + 'a;
+pub(crate) type Operate<'a> = dyn Fn(&str, &str) -> Result<Answer> + 'a;
 
 /// Looks at what an operation gave, and mends it if that is known to be wrong.
 pub(crate) fn apply(
     operation: &str,
     arguments: &str,
     result: Result<Answer>,
-    ask: &Ask<'_>,
+    operate: &Operate<'_>,
     log: &Log,
 ) -> Result<Answer> {
     match (operation, result) {
         ("session.messages", Err(error)) if is_poisoned(&error) => {
-            messages(arguments, error, ask, log)
+            messages(arguments, error, operate, log)
         }
-        ("file.read", Ok(answer)) => file(arguments, answer, ask),
+        ("file.read", Ok(answer)) => file(arguments, answer, operate),
         ("session.summarize", Err(error)) if error.status() == Some(500) => {
-            Err(unknown_model(arguments, ask).unwrap_or(error))
+            Err(unknown_model(arguments, operate).unwrap_or(error))
         }
         (_, result) => result,
     }
@@ -39,7 +39,7 @@ pub(crate) fn apply(
 /// Since a prompt with a `format` the server refuses every page of the session's messages that holds this
 /// prompt and reaches the beginning of the session. So the pages are made too small for both. Only where the
 /// session begins with such a prompt, that message itself cannot be had from this server.
-fn messages(arguments: &str, error: Error, ask: &Ask<'_>, log: &Log) -> Result<Answer> {
+fn messages(arguments: &str, error: Error, operate: &Operate<'_>, log: &Log) -> Result<Answer> {
     let Ok(mut given) = serde_json::from_str::<Map<String, Value>>(arguments) else {
         return Err(error);
     };
@@ -53,7 +53,7 @@ fn messages(arguments: &str, error: Error, ask: &Ask<'_>, log: &Log) -> Result<A
     while count < wanted {
         limit = limit.min(wanted - count);
         given.insert("limit".to_owned(), json!(limit));
-        let answer = match ask("session.messages", &Value::Object(given.clone()).to_string()) {
+        let answer = match operate("session.messages", &Value::Object(given.clone()).to_string()) {
             Ok(answer) => answer,
             Err(error) if is_poisoned(&error) && limit > 1 => {
                 limit /= 2;
@@ -87,12 +87,12 @@ fn messages(arguments: &str, error: Error, ask: &Ask<'_>, log: &Log) -> Result<A
 }
 
 /// The server says of a model that it does not know no more than that something went wrong.
-fn unknown_model(arguments: &str, ask: &Ask<'_>) -> Option<Error> {
+fn unknown_model(arguments: &str, operate: &Operate<'_>) -> Option<Error> {
     let given = serde_json::from_str::<Map<String, Value>>(arguments).ok()?;
     let named = given.get("model").cloned().unwrap_or_else(|| Value::Object(given.clone()));
     let model = Model::from_value(&named).ok()?;
     let directory = json!({ "directory": given.get("directory") }).to_string();
-    let config = ask("config.providers", &directory).ok()?.json::<Json>().ok()?;
+    let config = operate("config.providers", &directory).ok()?.json::<Json>().ok()?;
     let error = check_model("session.summarize", &model, &config).err()?;
     Some(error.with_operation("session.summarize").with_status(500).with_sent(true))
 }
@@ -102,7 +102,7 @@ fn is_poisoned(error: &Error) -> bool {
 }
 
 /// The server answers an empty text for a file that is not there. Its newer dialect knows better.
-fn file(arguments: &str, answer: Answer, ask: &Ask<'_>) -> Result<Answer> {
+fn file(arguments: &str, answer: Answer, operate: &Operate<'_>) -> Result<Answer> {
     const EMPTY: usize = 200;
     if answer.bytes().len() > EMPTY {
         return Ok(answer);
@@ -111,7 +111,7 @@ fn file(arguments: &str, answer: Answer, ask: &Ask<'_>) -> Result<Answer> {
     if content["type"] != "text" || content["content"] != "" {
         return Ok(answer);
     }
-    match ask("v2.fs.read", arguments) {
+    match operate("v2.fs.read", arguments) {
         Err(error) if matches!(error.status(), Some(404 | 500)) => {
             let given: Value = serde_json::from_str(arguments).unwrap_or_default();
             let text = format!("file.read: there is no file {}", given["path"]);
