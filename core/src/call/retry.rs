@@ -21,29 +21,29 @@ impl Default for RetryPolicy {
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A server that wants a longer pause is taken at its word by failing instead.
-const LONGEST_WISH: Duration = Duration::from_secs(30);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl RetryPolicy {
-    /// The pause before the next try, or `None` when there is none. `tries` counts those that failed, `wish`
-    /// is the server's `Retry-After`, `chance` any number.
+    /// The pause before the next try, or `None` when there is none. `tries` counts those that failed, `retry_after`
+    /// is the server's `Retry-After`, `jitter` any number.
     pub(crate) fn pause(
         self,
         error: &Error,
         tries: u32,
-        wish: Option<Duration>,
-        chance: u64,
+        retry_after: Option<Duration>,
+        jitter: u64,
     ) -> Option<Duration> {
         let is_timeout = error.kind() == ErrorKind::Timeout;
         if tries > self.max || !is_worth_it(error) || (is_timeout && !self.after_timeout) {
             return None;
         }
-        if let Some(wish) = wish {
-            return (wish <= LONGEST_WISH).then_some(wish);
+        if let Some(retry_after) = retry_after {
+            return (retry_after <= LONGEST_RETRY_AFTER).then_some(retry_after);
         }
         let full = (FIRST_PAUSE * (1 << (tries - 1).min(10))).min(LONGEST_PAUSE);
         // Half of it is left to chance, so that many clients do not come back at the same moment.
         let half = full / 2;
-        Some(half + half.mul_f64((chance % 1_000) as f64 / 1_000.0))
+        Some(half + half.mul_f64((jitter % 1_000) as f64 / 1_000.0))
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn pauses_grow_and_end() {
         let policy = RetryPolicy { max: 3, ..RetryPolicy::default() };
         let error = Error::new(ErrorKind::Connection, "x");
-        let pause = |tries, chance| policy.pause(&error, tries, None, chance);
+        let pause = |tries, jitter| policy.pause(&error, tries, None, jitter);
         assert_eq!(pause(1, 0), Some(Duration::from_millis(50)));
         assert_eq!(pause(2, 0), Some(Duration::from_millis(100)));
         assert!(pause(3, 999).unwrap() < Duration::from_millis(400));
@@ -84,8 +84,8 @@ mod tests {
     fn the_servers_wish_is_kept_within_reason() {
         let policy = RetryPolicy::default();
         let error = Error::new(ErrorKind::Server, "x").with_status(503);
-        let wish = |s| policy.pause(&error, 1, Some(Duration::from_secs(s)), 0);
-        assert_eq!(wish(2), Some(Duration::from_secs(2)));
-        assert_eq!(wish(3_600), None);
+        let retry_after = |s| policy.pause(&error, 1, Some(Duration::from_secs(s)), 0);
+        assert_eq!(retry_after(2), Some(Duration::from_secs(2)));
+        assert_eq!(retry_after(3_600), None);
     }
 }

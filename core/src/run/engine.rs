@@ -3,7 +3,7 @@
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
 use super::machine::{
-    Input, Machine, Millis, Outcome, Output, Sweep, Ticket, millis, parent_session,
+    DirectorySnapshot, Input, Machine, Millis, Outcome, Output, RequestKind, millis, parent_session,
 };
 use super::request::Requests;
 use super::run_events::RunEvents;
@@ -102,7 +102,7 @@ struct Work {
     sessions: HashMap<String, Vec<RunId>>,
     /// Runs of a session in the order of their turns; the first one has it.
     turns: HashMap<String, VecDeque<RunId>>,
-    sweeps: HashMap<Option<String>, Sweeper>,
+    pollers: HashMap<Option<String>, SnapshotPoller>,
     /// Whose subagents the sessions are that asked for something and belong to no run.
     parents: HashMap<String, Option<String>>,
     run_events: Arc<RunEvents>,
@@ -125,9 +125,9 @@ struct Slot {
 
 /// One directory that runs look at together.
 #[derive(Default)]
-struct Sweeper {
+struct SnapshotPoller {
     is_busy: bool,
-    /// Somebody asked while a sweep was under way: that one may have been taken too early.
+    /// Somebody asked while a snapshot was under way: that one may have been taken too early.
     is_wanted: bool,
     wants_lists: bool,
     lists_read: Option<Millis>,
@@ -136,8 +136,8 @@ struct Sweeper {
     waiting: HashSet<RunId>,
 }
 
-impl Sweeper {
-    /// Begins a sweep, and says whether it reads the lists too: without events they are the only news of
+impl SnapshotPoller {
+    /// Begins a snapshot, and says whether it reads the lists too: without events they are the only news of
     /// permissions and questions.
     fn begin(&mut self, now: Millis) -> bool {
         self.is_busy = true;
@@ -179,7 +179,7 @@ impl Work {
             alarms: BTreeSet::new(),
             sessions: HashMap::new(),
             turns: HashMap::new(),
-            sweeps: HashMap::new(),
+            pollers: HashMap::new(),
             parents: HashMap::new(),
             run_events,
             feed,
@@ -225,7 +225,7 @@ impl Work {
     fn fall(&mut self, error: &Error) {
         self.alarms.clear();
         self.turns.clear();
-        self.sweeps.clear();
+        self.pollers.clear();
         self.parents.clear();
         for session in std::mem::take(&mut self.sessions).into_keys() {
             self.run_events.forget(&session);
@@ -272,10 +272,12 @@ impl Work {
                     Slot { machine, state, alarm: None, tracks: Vec::new(), pending, queue: None };
                 self.start(id, slot);
             }
-            Message::Answer(id, Ticket::Create, Ok(answer)) if !self.runs.contains_key(&id) => {
+            Message::Answer(id, RequestKind::Create, Ok(answer))
+                if !self.runs.contains_key(&id) =>
+            {
                 self.discard(id, &answer);
             }
-            Message::Answer(id, ticket, result) => self.step(id, Input::Answer(ticket, result)),
+            Message::Answer(id, kind, result) => self.step(id, Input::Answer(kind, result)),
             Message::Event(event) => self.on_event(&event),
             Message::Stream(is_up) => self.on_stream(is_up),
             // Something may have happened before the server began to tell.
@@ -284,7 +286,7 @@ impl Work {
                     self.step(id, Input::Settled);
                 }
             }
-            Message::Sweep(directory, result) => self.on_sweep(directory, result),
+            Message::Snapshot(directory, result) => self.on_snapshot(directory, result),
             Message::Cancel(id) => self.step(id, Input::Cancel),
             Message::Permission(id, request, reply, message) => {
                 self.step(id, Input::Permission { id: request, reply, message });
@@ -373,19 +375,19 @@ impl Work {
                         outputs.extend(slot.machine.take_outputs());
                     }
                 }
-                Output::Ask(ticket, operation, arguments) => {
-                    self.requests.ask(id, ticket, operation, arguments);
+                Output::Ask(kind, operation, arguments) => {
+                    self.requests.ask(id, kind, operation, arguments);
                 }
-                Output::Sweep { directory, with_lists } => {
-                    let sweeper = self.sweeps.entry(directory.clone()).or_default();
-                    sweeper.waiting.insert(id);
-                    if sweeper.is_busy {
-                        sweeper.is_wanted = true;
-                        sweeper.wants_lists |= with_lists;
+                Output::TakeSnapshot { directory, with_lists } => {
+                    let poller = self.pollers.entry(directory.clone()).or_default();
+                    poller.waiting.insert(id);
+                    if poller.is_busy {
+                        poller.is_wanted = true;
+                        poller.wants_lists |= with_lists;
                     } else {
-                        sweeper.wants_lists |= with_lists || !self.is_stream_up;
-                        let with_lists = sweeper.begin(millis(self.began.elapsed()));
-                        self.requests.sweep(directory, with_lists);
+                        poller.wants_lists |= with_lists || !self.is_stream_up;
+                        let with_lists = poller.begin(millis(self.began.elapsed()));
+                        self.requests.snapshot(directory, with_lists);
                     }
                 }
             }
@@ -437,41 +439,41 @@ impl Work {
             return;
         }
         self.is_stream_up = is_up;
-        for sweeper in self.sweeps.values_mut() {
-            sweeper.lists_read = None;
+        for poller in self.pollers.values_mut() {
+            poller.lists_read = None;
         }
         for id in self.runs.keys().copied().collect::<Vec<_>>() {
             self.step(id, Input::Stream(is_up));
         }
     }
 
-    fn on_sweep(&mut self, directory: Option<String>, result: Result<Sweep>) {
-        let Some(sweeper) = self.sweeps.get_mut(&directory) else { return };
-        sweeper.is_busy = false;
-        let is_wanted = std::mem::take(&mut sweeper.is_wanted);
-        let waiting = std::mem::take(&mut sweeper.waiting);
+    fn on_snapshot(&mut self, directory: Option<String>, result: Result<DirectorySnapshot>) {
+        let Some(poller) = self.pollers.get_mut(&directory) else { return };
+        poller.is_busy = false;
+        let is_wanted = std::mem::take(&mut poller.is_wanted);
+        let waiting = std::mem::take(&mut poller.waiting);
         if result.is_err() {
-            sweeper.lists_read = None;
+            poller.lists_read = None;
         }
         if is_wanted {
             // Those who asked too late for this one are served by the next.
-            sweeper.waiting.clone_from(&waiting);
-            sweeper.wants_lists |= !self.is_stream_up;
-            let with_lists = sweeper.begin(millis(self.began.elapsed()));
-            self.requests.sweep(directory, with_lists);
+            poller.waiting.clone_from(&waiting);
+            poller.wants_lists |= !self.is_stream_up;
+            let with_lists = poller.begin(millis(self.began.elapsed()));
+            self.requests.snapshot(directory, with_lists);
         }
-        if let Ok(sweep) = &result {
-            if let Some(error) = &sweep.refused
-                && !std::mem::replace(&mut sweeper.has_told, true)
+        if let Ok(snapshot) = &result {
+            if let Some(error) = &snapshot.refused
+                && !std::mem::replace(&mut poller.has_told, true)
             {
                 let log = &self.caller.options().log;
                 log.write(Level::Warn, || format!("only events tell what runs wait for: {error}"));
             }
-            self.look_for_kin(sweep);
+            self.look_for_descendants(snapshot);
         }
         for id in waiting {
             match &result {
-                Ok(sweep) => self.step(id, Input::Sweep(sweep)),
+                Ok(snapshot) => self.step(id, Input::Snapshot(snapshot)),
                 Err(error) => self.step(id, Input::SweepFailed(error)),
             }
         }
@@ -479,8 +481,8 @@ impl Work {
 
     /// A session that asked for something and belongs to no run may be that of a subagent's subagent, of which
     /// only events tell.
-    fn look_for_kin(&mut self, sweep: &Sweep) {
-        let mut requests = sweep.permissions.iter().chain(&sweep.questions).peekable();
+    fn look_for_descendants(&mut self, snapshot: &DirectorySnapshot) {
+        let mut requests = snapshot.permissions.iter().chain(&snapshot.questions).peekable();
         if requests.peek().is_none() || !self.runs.values().any(|slot| slot.tracks.len() > 1) {
             return;
         }
@@ -546,7 +548,7 @@ impl Work {
     fn discard(&mut self, id: RunId, answer: &Answer) {
         if let Some(session) = answer.json::<Json>().ok().and_then(|made| made.text_at("/id")) {
             let arguments = serde_json::json!({ "sessionID": session }).to_string();
-            self.requests.ask(id, Ticket::Discard, "session.delete", arguments);
+            self.requests.ask(id, RequestKind::Discard, "session.delete", arguments);
         }
     }
 
@@ -575,16 +577,16 @@ impl Work {
                 }
             }
         }
-        for sweeper in self.sweeps.values_mut() {
-            sweeper.waiting.remove(&id);
+        for poller in self.pollers.values_mut() {
+            poller.waiting.remove(&id);
         }
         if self.runs.is_empty() {
             self.run_events.set_waiting(false);
             self.parents.clear();
         }
-        if self.runs.is_empty() || self.sweeps.len() > 2 * self.runs.len() + 16 {
+        if self.runs.is_empty() || self.pollers.len() > 2 * self.runs.len() + 16 {
             // Each run may look at a directory of its own.
-            self.sweeps.retain(|_, sweeper| sweeper.is_busy);
+            self.pollers.retain(|_, poller| poller.is_busy);
         }
         let Some(session) = slot.queue else { return };
         let Some(turns) = self.turns.get_mut(&session) else { return };
@@ -606,8 +608,8 @@ impl Work {
         for message in std::mem::take(&mut self.messages).into_iter().chain(later) {
             match message {
                 // What was sent in the last moment is sent.
-                Message::Answer(id, Ticket::Send, result @ Ok(_)) => {
-                    self.step(id, Input::Answer(Ticket::Send, result));
+                Message::Answer(id, RequestKind::Send, result @ Ok(_)) => {
+                    self.step(id, Input::Answer(RequestKind::Send, result));
                 }
                 // What was started and not seen yet ends like the others.
                 Message::Start(_, machine, state, pending) => slots.push(Slot {

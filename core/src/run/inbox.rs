@@ -1,6 +1,6 @@
 //! [`Inbox`]: what the engine is told, in the order in which it came.
 
-use super::machine::{Machine, Sweep, Ticket};
+use super::machine::{DirectorySnapshot, Machine, RequestKind};
 use super::state::RunState;
 use super::unsent::Pending;
 use crate::base::cancel::CancelToken;
@@ -22,8 +22,8 @@ pub(crate) type RunId = u64;
 pub(crate) enum Message {
     /// A run, and that its prompt is not sent yet.
     Start(RunId, Box<Machine>, Arc<RunState>, Option<Pending>),
-    Answer(RunId, Ticket, Result<Answer>),
-    Sweep(Option<String>, Result<Sweep>),
+    Answer(RunId, RequestKind, Result<Answer>),
+    Snapshot(Option<String>, Result<DirectorySnapshot>),
     /// The parent of a session, when it has one.
     Parent(String, Result<Option<String>>),
     Event(Arc<Event>),

@@ -88,9 +88,9 @@ pub(crate) enum Input<'a> {
     /// The event stream tells everything from now on; the moments after it connected may be missing.
     Settled,
     /// The result of a request.
-    Answer(Ticket, Result<Answer>),
+    Answer(RequestKind, Result<Answer>),
     /// What the session's directory looks like.
-    Sweep(&'a Sweep),
+    Snapshot(&'a DirectorySnapshot),
     /// The directory could not be looked at.
     SweepFailed(&'a Error),
     /// A subagent of a subagent, of which perhaps no event told.
@@ -117,8 +117,8 @@ pub(crate) enum Input<'a> {
 
 /// What a directory looks like at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Sweep {
-    /// When the first request of the sweep was sent.
+pub(crate) struct DirectorySnapshot {
+    /// When the first request of the snapshot was sent.
     pub started: Millis,
     pub status: HashMap<String, Status>,
     pub permissions: Vec<Arc<Request>>,
@@ -134,9 +134,9 @@ pub(crate) struct Sweep {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// A request: an operation with its arguments, a JSON object.
-    Ask(Ticket, &'static str, String),
+    Ask(RequestKind, &'static str, String),
     /// A fresh look at a directory; `with_lists`: at its permissions and questions too, however fresh the last look.
-    Sweep { directory: Option<String>, with_lists: bool },
+    TakeSnapshot { directory: Option<String>, with_lists: bool },
     /// Events of this session from now on.
     Track(String),
     /// A turn in this session.
@@ -151,7 +151,7 @@ pub(crate) enum Output {
 
 /// What a request was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ticket {
+pub(crate) enum RequestKind {
     Create,
     FindCreated,
     /// Whether the server that makes the session is alive.
@@ -159,7 +159,7 @@ pub(crate) enum Ticket {
     /// A session that came too late goes away.
     Discard,
     Session,
-    Baseline,
+    LastBeforeSend,
     Agents,
     Models,
     Send,
@@ -169,8 +169,8 @@ pub(crate) enum Ticket {
     Abort,
     /// A subagent that went on after the abort of its parent.
     AbortChild,
-    Permission(String),
-    PermissionFallback(String),
+    PermissionReplyWithMessage(String),
+    PermissionRespond(String),
     Question(String),
     Child(String),
     Diff,
@@ -248,7 +248,7 @@ struct Open {
 
 /// Without events nothing would tell that agent or model are unknown: they are looked up before the send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-enum Names {
+enum NameCheck {
     Agent,
     Model,
     Known,
@@ -274,18 +274,18 @@ pub(crate) struct Machine {
     goes_without_stream: bool,
 
     /// Newest message before the send: everything after it is the run's or a stranger's.
-    baseline: Option<String>,
+    last_before_send: Option<String>,
     has_baseline: bool,
     stale_requests: HashSet<String>,
     is_new_session: bool,
     creation: create::Creation,
     /// Whether the session was asked for once more, after an error of the server.
     has_opened_again: bool,
-    /// When the sweep before the send was asked for.
-    sweep_asked: Option<Millis>,
-    names: Names,
+    /// When the snapshot before the send was asked for.
+    snapshot_asked: Option<Millis>,
+    name_check: NameCheck,
     /// Whether a silent run was looked into.
-    has_wondered: bool,
+    has_checked_names: bool,
     waiting_answers: usize,
     /// The next time a request that failed is repeated.
     retry_at: Option<Millis>,
@@ -304,9 +304,9 @@ pub(crate) struct Machine {
     verify_tries: u32,
     user_seen: bool,
     /// User messages whose answers belong to this run: its own, and those that a compaction inserts.
-    chain: HashSet<String>,
+    own_prompts: HashSet<String>,
     /// User messages of others that came later.
-    strangers: HashMap<String, f64>,
+    foreign_prompts: HashMap<String, f64>,
     /// User messages that were looked up because the events spoke of an answer to them.
     looked_up: HashSet<String>,
     /// The strangers' prompts that were answered, in the order of the answers.
@@ -328,7 +328,7 @@ pub(crate) struct Machine {
     /// What was told of the agent's list, and of the files that were changed.
     todos: Option<String>,
     diff: Option<Arc<serde_json::value::RawValue>>,
-    last_error: Option<stopped::Trouble>,
+    last_error: Option<stopped::ServerError>,
     place: stopped::Place,
     /// The server disposed the instance that the prompt ran in.
     is_disposed: bool,
@@ -383,15 +383,15 @@ impl Machine {
             directory: setup.directory.clone(),
             is_stream_up: false,
             goes_without_stream: !setup.events,
-            baseline: None,
+            last_before_send: None,
             has_baseline: false,
             stale_requests: HashSet::new(),
             is_new_session: false,
             creation: create::Creation::default(),
             has_opened_again: false,
-            sweep_asked: None,
-            names: Names::Agent,
-            has_wondered: false,
+            snapshot_asked: None,
+            name_check: NameCheck::Agent,
+            has_checked_names: false,
             waiting_answers: 0,
             retry_at: None,
             reach: reach::Reach::default(),
@@ -404,8 +404,8 @@ impl Machine {
             send_tries: 0,
             verify_tries: 0,
             user_seen: false,
-            chain: given.cloned().into_iter().collect(),
-            strangers: HashMap::new(),
+            own_prompts: given.cloned().into_iter().collect(),
+            foreign_prompts: HashMap::new(),
             looked_up: HashSet::new(),
             answered_strangers: Vec::new(),
             stranger_works: false,
@@ -475,8 +475,8 @@ impl Machine {
             Input::Event(event) => self.on_event(event),
             Input::Stream(is_up) => self.on_stream(is_up),
             Input::Settled => self.on_settled(),
-            Input::Answer(ticket, result) => self.on_answer(ticket, result),
-            Input::Sweep(sweep) => self.on_sweep(sweep),
+            Input::Answer(kind, result) => self.on_answer(kind, result),
+            Input::Snapshot(snapshot) => self.on_snapshot(snapshot),
             Input::SweepFailed(error) => self.on_sweep_failed(error),
             // The run's own tools tell of its own: the session may have others, of runs before.
             Input::Child { session, parent } if self.is_child(parent) => self.add_child(session),
@@ -573,9 +573,9 @@ impl Machine {
         self.reply()
     }
 
-    fn ask(&mut self, ticket: Ticket, operation: &'static str, arguments: Value) {
+    fn ask(&mut self, kind: RequestKind, operation: &'static str, arguments: Value) {
         self.asked = self.now;
-        self.out.push(Output::Ask(ticket, operation, arguments.to_string()));
+        self.out.push(Output::Ask(kind, operation, arguments.to_string()));
     }
 
     /// Notes what could not be read, once each.
@@ -591,24 +591,28 @@ impl Machine {
         self.out.push(Output::Update(update));
     }
 
-    fn on_answer(&mut self, ticket: Ticket, result: Result<Answer>) {
-        match ticket {
-            Ticket::Create | Ticket::FindCreated | Ticket::Session => {
-                self.on_opened(ticket, result);
+    fn on_answer(&mut self, kind: RequestKind, result: Result<Answer>) {
+        match kind {
+            RequestKind::Create | RequestKind::FindCreated | RequestKind::Session => {
+                self.on_opened(kind, result);
             }
-            Ticket::Health => self.on_health(result),
-            Ticket::Discard | Ticket::AbortChild => {}
-            Ticket::Baseline | Ticket::Agents | Ticket::Models => self.on_prepared(ticket, result),
-            Ticket::Send => self.on_sent(result),
-            Ticket::Verify => self.on_verified(result),
-            Ticket::Messages(collection) => self.on_messages(collection, result),
-            Ticket::Abort => self.on_aborted(result),
-            Ticket::Permission(_) | Ticket::PermissionFallback(_) | Ticket::Question(_) => {
-                self.on_replied(ticket, result);
+            RequestKind::Health => self.on_health(result),
+            RequestKind::Discard | RequestKind::AbortChild => {}
+            RequestKind::LastBeforeSend | RequestKind::Agents | RequestKind::Models => {
+                self.on_prepared(kind, result)
             }
-            Ticket::Place => self.on_place(&result),
-            Ticket::Child(_) | Ticket::Diff => {
-                self.on_collected(ticket, result);
+            RequestKind::Send => self.on_sent(result),
+            RequestKind::Verify => self.on_verified(result),
+            RequestKind::Messages(collection) => self.on_messages(collection, result),
+            RequestKind::Abort => self.on_aborted(result),
+            RequestKind::PermissionReplyWithMessage(_)
+            | RequestKind::PermissionRespond(_)
+            | RequestKind::Question(_) => {
+                self.on_replied(kind, result);
+            }
+            RequestKind::Place => self.on_place(&result),
+            RequestKind::Child(_) | RequestKind::Diff => {
+                self.on_collected(kind, result);
             }
         }
     }

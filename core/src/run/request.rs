@@ -2,7 +2,7 @@
 
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
-use super::machine::{Millis, Sweep, Ticket, millis};
+use super::machine::{DirectorySnapshot, Millis, RequestKind, millis};
 use super::message::{Request, Status};
 use super::race::{Race, Try, Watched};
 use crate::base::cancel::CancelToken;
@@ -91,18 +91,18 @@ impl Requests {
     pub(super) fn ask(
         &mut self,
         id: RunId,
-        ticket: Ticket,
+        kind: RequestKind,
         operation: &'static str,
         arguments: String,
     ) {
-        if ticket == Ticket::Create {
+        if kind == RequestKind::Create {
             return self.create(id, operation, arguments);
         }
         let may_repeat = operation::find(operation).is_some_and(|found| found.may_repeat);
         self.submit(
             may_repeat,
             move |shared, attempt| shared.get(operation, &arguments, attempt),
-            move |result| Message::Answer(id, ticket, result),
+            move |result| Message::Answer(id, kind, result),
         );
     }
 
@@ -112,7 +112,7 @@ impl Requests {
         self.creations.insert(id, Arc::clone(&is_wanted));
         let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
         let race = Race::new(move |result| {
-            inbox.push(Message::Answer(id, Ticket::Create, result));
+            inbox.push(Message::Answer(id, RequestKind::Create, result));
         });
         let (token, runner) = (CancelToken::default(), Arc::clone(&race));
         let mine = token.clone();
@@ -135,12 +135,12 @@ impl Requests {
     }
 
     /// Looks at a directory.
-    pub(super) fn sweep(&mut self, directory: Option<String>, with_lists: bool) {
+    pub(super) fn snapshot(&mut self, directory: Option<String>, with_lists: bool) {
         let asked = directory.clone();
         self.submit(
             true,
             move |shared, attempt| shared.look(asked.as_deref(), with_lists, attempt),
-            move |result| Message::Sweep(directory, result),
+            move |result| Message::Snapshot(directory, result),
         );
     }
 
@@ -264,7 +264,12 @@ impl Shared {
     }
 
     /// Reads what a directory looks like.
-    fn look(&self, directory: Option<&str>, with_lists: bool, attempt: &Try) -> Result<Sweep> {
+    fn look(
+        &self,
+        directory: Option<&str>,
+        with_lists: bool,
+        attempt: &Try,
+    ) -> Result<DirectorySnapshot> {
         let started: Millis = millis(self.began.elapsed());
         let arguments = match directory {
             Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
@@ -273,24 +278,24 @@ impl Shared {
         let answer = self.get("session.status", &arguments, attempt)?;
         let listed = answer.json_ref::<Object<'_>>()?;
         let status = listed.fields().map(|(id, raw)| (id.to_owned(), Status::read(raw))).collect();
-        let mut sweep = Sweep { started, status, ..Sweep::default() };
+        let mut snapshot = DirectorySnapshot { started, status, ..DirectorySnapshot::default() };
         if with_lists {
             let mut read = |operation| match self.list(operation, &arguments, attempt) {
                 Ok(requests) => Ok(Some(requests)),
                 // The server has just said what its sessions do: whatever it says to this is an answer.
                 Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
-                    sweep.refused.get_or_insert(error);
+                    snapshot.refused.get_or_insert(error);
                     Ok(None)
                 }
                 Err(error) => Err(error),
             };
             let (permissions, questions) = (read("permission.list")?, read("question.list")?);
-            (sweep.has_permissions, sweep.has_questions) =
+            (snapshot.has_permissions, snapshot.has_questions) =
                 (permissions.is_some(), questions.is_some());
-            sweep.permissions = permissions.unwrap_or_default();
-            sweep.questions = questions.unwrap_or_default();
+            snapshot.permissions = permissions.unwrap_or_default();
+            snapshot.questions = questions.unwrap_or_default();
         }
-        Ok(sweep)
+        Ok(snapshot)
     }
 
     fn list(

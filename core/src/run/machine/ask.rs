@@ -47,9 +47,10 @@ impl Machine {
     }
 
     /// Compares what is listed with what is known.
-    pub(super) fn review(&mut self, sweep: &Sweep) {
+    pub(super) fn review(&mut self, snapshot: &DirectorySnapshot) {
         let mut listed = HashSet::new();
-        for (requests, is_question) in [(&sweep.permissions, false), (&sweep.questions, true)] {
+        for (requests, is_question) in [(&snapshot.permissions, false), (&snapshot.questions, true)]
+        {
             for request in requests {
                 if self.is_mine(&request.session_id) || self.is_child(&request.session_id) {
                     listed.insert(request.id.as_str());
@@ -60,11 +61,11 @@ impl Machine {
         // What is no longer listed was answered by somebody else, or went away with its session.
         let gone = |(id, open): (&String, &Open)| {
             let is_read =
-                if open.is_question { sweep.has_questions } else { sweep.has_permissions };
+                if open.is_question { snapshot.has_questions } else { snapshot.has_permissions };
             (is_read
                 && open.waits_for_host
                 && !listed.contains(id.as_str())
-                && open.seen < sweep.started)
+                && open.seen < snapshot.started)
                 .then(|| id.clone())
         };
         let gone: Vec<String> = self.requests.iter().filter_map(gone).collect();
@@ -235,9 +236,18 @@ impl Machine {
                         put(&mut arguments, "message", message);
                     }
                     self.add_directory(&mut arguments);
-                    self.ask(Ticket::Permission(id.to_owned()), "permission.reply", arguments);
+                    self.ask(
+                        RequestKind::PermissionReplyWithMessage(id.to_owned()),
+                        "permission.reply",
+                        arguments,
+                    );
                 } else {
-                    self.respond(Ticket::PermissionFallback(id.to_owned()), &session, id, reply);
+                    self.respond(
+                        RequestKind::PermissionRespond(id.to_owned()),
+                        &session,
+                        id,
+                        reply,
+                    );
                 }
             }
             Verdict::Answers(answers) => {
@@ -250,21 +260,22 @@ impl Machine {
                     }
                     None => "question.reject",
                 };
-                self.ask(Ticket::Question(id.to_owned()), operation, arguments);
+                self.ask(RequestKind::Question(id.to_owned()), operation, arguments);
             }
         }
     }
 
     /// The operation that works from any directory, but takes no message.
-    fn respond(&mut self, ticket: Ticket, session: &str, id: &str, reply: PermissionReply) {
+    fn respond(&mut self, kind: RequestKind, session: &str, id: &str, reply: PermissionReply) {
         let arguments =
             json!({ "sessionID": session, "permissionID": id, "response": reply.as_str() });
-        self.ask(ticket, "permission.respond", arguments);
+        self.ask(kind, "permission.respond", arguments);
     }
 
-    pub(super) fn on_replied(&mut self, ticket: Ticket, result: Result<Answer>) {
-        let (Ticket::Permission(id) | Ticket::PermissionFallback(id) | Ticket::Question(id)) =
-            &ticket
+    pub(super) fn on_replied(&mut self, kind: RequestKind, result: Result<Answer>) {
+        let (RequestKind::PermissionReplyWithMessage(id)
+        | RequestKind::PermissionRespond(id)
+        | RequestKind::Question(id)) = &kind
         else {
             return;
         };
@@ -282,11 +293,11 @@ impl Machine {
             open.may_be_there |= error.is_sent();
             open.failures += 1;
             open.retry_at = Some(now + (100 << open.failures.min(4)));
-        } else if matches!(ticket, Ticket::Permission(_)) {
+        } else if matches!(kind, RequestKind::PermissionReplyWithMessage(_)) {
             // A subagent may work in another directory than the run, and older servers know only this way.
             let session = open.request.session_id.clone();
-            let ticket = Ticket::PermissionFallback(id.clone());
-            self.respond(ticket, &session, id, PermissionReply::Reject);
+            let kind = RequestKind::PermissionRespond(id.clone());
+            self.respond(kind, &session, id, PermissionReply::Reject);
         } else if error.kind() == ErrorKind::NotFound {
             self.was_gone(id);
         } else if open.by == "host" {

@@ -45,7 +45,7 @@ impl Machine {
             put(&mut arguments, "title", title.as_str());
         }
         self.add_directory(&mut arguments);
-        self.ask(Ticket::Create, "session.create", arguments);
+        self.ask(RequestKind::Create, "session.create", arguments);
     }
 
     /// The answer came, or never will. When the connection broke the server may go on, so the session may come as
@@ -77,7 +77,7 @@ impl Machine {
     /// Asks whether the server that makes the session is alive at all.
     pub(super) fn look_after_creation(&mut self) {
         self.creation.look_at = None;
-        self.ask(Ticket::Health, "global.health", json!({}));
+        self.ask(RequestKind::Health, "global.health", json!({}));
     }
 
     pub(super) fn on_health(&mut self, result: Result<Answer>) {

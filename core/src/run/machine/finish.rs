@@ -47,7 +47,7 @@ impl Machine {
     fn is_overtaken(&self, info: &Info) -> bool {
         is_between_steps(info)
             && self.answered_strangers.iter().any(|parent| {
-                let came = self.strangers.get(parent).copied().unwrap_or(f64::MAX);
+                let came = self.foreign_prompts.get(parent).copied().unwrap_or(f64::MAX);
                 came < info.time.completed.unwrap_or(0.0)
             })
     }
@@ -74,22 +74,22 @@ impl Machine {
         // Before the prompt was stored it may be what the prompt before failed with; of a prompt that is stored by
         // now that is likely.
         let pause = if self.user_seen { STORED_ECHO_PAUSE } else { ECHO_PAUSE };
-        if let Some(trouble) = &self.last_error
-            && (trouble.is_own || self.now >= trouble.at + pause)
+        if let Some(last) = &self.last_error
+            && (last.is_own || self.now >= last.at + pause)
         {
-            let error = self.told(&trouble.error);
+            let error = self.told(&last.error);
             return self.conclude(Some(error));
         }
         let since = *self.idle_since.get_or_insert(self.now);
         let sent = self.sent.unwrap_or(self.now);
         let has_stopped = self.was_busy && self.now >= since + DEAD_AFTER;
         if (has_stopped || self.now >= sent + SILENT_AFTER)
-            && !std::mem::replace(&mut self.has_wondered, true)
+            && !std::mem::replace(&mut self.has_checked_names, true)
         {
             self.ask_names();
         }
         // A name that is wrong is a better reason.
-        if has_stopped && self.names == Names::Known {
+        if has_stopped && self.name_check == NameCheck::Known {
             return self.judge_dead(None);
         }
         if self.now >= sent.saturating_add(self.start_timeout()) {
@@ -186,7 +186,7 @@ impl Machine {
         if let Some(ending) = &mut self.ending {
             ending.is_aborting = true;
         }
-        self.ask(Ticket::Abort, "session.abort", json!({ "sessionID": self.session }));
+        self.ask(RequestKind::Abort, "session.abort", json!({ "sessionID": self.session }));
     }
 
     pub(super) fn on_aborted(&mut self, result: Result<Answer>) {
@@ -246,8 +246,8 @@ impl Machine {
     pub(super) fn collect(&mut self) {
         self.waiting_answers = self.children.len();
         for child in self.children.clone() {
-            let ticket = Ticket::Child(child.clone());
-            self.ask(ticket, "session.get", json!({ "sessionID": child }));
+            let kind = RequestKind::Child(child.clone());
+            self.ask(kind, "session.get", json!({ "sessionID": child }));
         }
         let writes = |part: &Part| {
             part.kind == "patch"
@@ -266,19 +266,19 @@ impl Machine {
     pub(super) fn ask_diff(&mut self) {
         self.diff_asks += 1;
         let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
-        self.ask(Ticket::Diff, "session.diff", arguments);
+        self.ask(RequestKind::Diff, "session.diff", arguments);
     }
 
-    pub(super) fn on_collected(&mut self, ticket: Ticket, result: Result<Answer>) {
+    pub(super) fn on_collected(&mut self, kind: RequestKind, result: Result<Answer>) {
         // What cannot be had is left out: the answer itself is complete.
-        match (ticket, result) {
-            (Ticket::Child(child), Ok(answer)) => {
+        match (kind, result) {
+            (RequestKind::Child(child), Ok(answer)) => {
                 if let Ok(session) = answer.json_ref::<Object<'_>>() {
                     let tokens = session.get("tokens").map(Tokens::read).unwrap_or_default();
                     self.child_usage.insert(child, (session.cost("cost"), tokens));
                 }
             }
-            (Ticket::Diff, Ok(answer)) => {
+            (RequestKind::Diff, Ok(answer)) => {
                 if let Some(raw) = answer.json::<Box<RawValue>>().ok().filter(|raw| is_handed(raw))
                 {
                     // The server counts the changes after it has answered; a patch says that there are some.

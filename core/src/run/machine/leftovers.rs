@@ -34,10 +34,10 @@ impl Leftovers {
 
 impl Machine {
     /// Notes which subagents work.
-    pub(super) fn note_busy_children(&mut self, sweep: &Sweep) {
+    pub(super) fn note_busy_children(&mut self, snapshot: &DirectorySnapshot) {
         let Some(ending) = &mut self.ending else { return };
         let is_busy = |child: &&String| {
-            sweep
+            snapshot
                 .status
                 .get(*child)
                 .is_some_and(|s| !matches!(s, Status::Idle | Status::Unreadable))
@@ -72,7 +72,7 @@ impl Machine {
         if ending.leftovers.aborted.is_none_or(|at| now >= at + ABORT_PAUSE) {
             ending.leftovers.aborted = Some(now);
             for child in busy {
-                self.ask(Ticket::AbortChild, "session.abort", json!({ "sessionID": child }));
+                self.ask(RequestKind::AbortChild, "session.abort", json!({ "sessionID": child }));
             }
         }
         true

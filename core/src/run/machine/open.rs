@@ -35,23 +35,23 @@ impl Machine {
     pub(super) fn open(&mut self) {
         match self.session.clone() {
             Some(session) => {
-                self.ask(Ticket::Session, "session.get", json!({ "sessionID": session }));
+                self.ask(RequestKind::Session, "session.get", json!({ "sessionID": session }));
             }
             None if self.creation.is_lost() => {
                 let mut arguments = json!({ "limit": FIND_AMONG });
                 self.add_directory(&mut arguments);
-                self.ask(Ticket::FindCreated, "session.list", arguments);
+                self.ask(RequestKind::FindCreated, "session.list", arguments);
             }
             None => self.create(),
         }
     }
 
-    pub(super) fn on_opened(&mut self, ticket: Ticket, result: Result<Answer>) {
-        if ticket == Ticket::Create {
+    pub(super) fn on_opened(&mut self, kind: RequestKind, result: Result<Answer>) {
+        if kind == RequestKind::Create {
             self.on_created_or_lost(result.as_ref().err());
         }
-        match (ticket, result) {
-            (Ticket::FindCreated, Ok(answer)) => match answer.json_ref::<Vec<&RawValue>>() {
+        match (kind, result) {
+            (RequestKind::FindCreated, Ok(answer)) => match answer.json_ref::<Vec<&RawValue>>() {
                 Ok(sessions) => {
                     self.reachable();
                     let mut sessions = sessions.into_iter().filter_map(Object::read);
@@ -65,10 +65,10 @@ impl Machine {
                 }
                 Err(error) => self.over_early(error),
             },
-            (ticket, Ok(answer)) => match answer.json_ref::<Object<'_>>() {
+            (kind, Ok(answer)) => match answer.json_ref::<Object<'_>>() {
                 Ok(object) => {
                     self.reachable();
-                    self.is_new_session = ticket == Ticket::Create;
+                    self.is_new_session = kind == RequestKind::Create;
                     let session = Session::read(&object);
                     if session.id.is_none() && self.session.is_none() {
                         let error = answer.decode_error("has no session", &"the id is missing");
@@ -82,8 +82,8 @@ impl Machine {
                 self.unreachable(error);
             }
             // The first request of a directory may fail while the server prepares it.
-            (ticket, Err(error)) if error.status() == Some(500) && self.may_open_again() => {
-                if ticket == Ticket::Create {
+            (kind, Err(error)) if error.status() == Some(500) && self.may_open_again() => {
+                if kind == RequestKind::Create {
                     self.find_first();
                 }
                 self.retry_at = Some(self.now + AGAIN_PAUSE);
@@ -128,7 +128,7 @@ impl Machine {
     /// Sends without what only serves to listen.
     pub(super) fn on_leave(&mut self) {
         self.goes_without_stream = true;
-        self.names = Names::Known;
+        self.name_check = NameCheck::Known;
         self.prepared();
     }
 
@@ -140,25 +140,26 @@ impl Machine {
             self.has_baseline = true;
             self.prepared();
         } else if !self.has_baseline {
-            (self.sweep_asked, self.asked) = (Some(self.now), self.now);
+            (self.snapshot_asked, self.asked) = (Some(self.now), self.now);
             // With the lists: what is open now is not this run's.
-            self.out.push(Output::Sweep { directory: self.directory.clone(), with_lists: true });
+            self.out
+                .push(Output::TakeSnapshot { directory: self.directory.clone(), with_lists: true });
         } else {
             self.prepared();
         }
     }
 
-    /// What the sweep before the send says.
-    pub(super) fn on_first_sweep(&mut self, sweep: &Sweep) {
+    /// What the snapshot before the send says.
+    pub(super) fn on_first_snapshot(&mut self, snapshot: &DirectorySnapshot) {
         let Some(session) = self.session.clone() else { return };
-        if self.sweep_asked.is_none_or(|asked| sweep.started < asked) {
+        if self.snapshot_asked.is_none_or(|asked| snapshot.started < asked) {
             // Another run's look, taken before this one asked.
             return;
         }
-        (self.sweep_asked, self.retry_at) = (None, None);
+        (self.snapshot_asked, self.retry_at) = (None, None);
         self.reachable();
-        let status = sweep.status.get(&session).cloned().unwrap_or(Status::Idle);
-        let requests = sweep.permissions.iter().chain(&sweep.questions);
+        let status = snapshot.status.get(&session).cloned().unwrap_or(Status::Idle);
+        let requests = snapshot.permissions.iter().chain(&snapshot.questions);
         let listed = requests.filter(|request| request.session_id == session);
         self.stale_requests.extend(listed.map(|request| request.id.clone()));
         let is_idle = status == Status::Idle;
@@ -179,12 +180,12 @@ impl Machine {
             }
         }
         let arguments = json!({ "sessionID": session, "limit": 1 });
-        self.ask(Ticket::Baseline, "session.messages", arguments);
+        self.ask(RequestKind::LastBeforeSend, "session.messages", arguments);
     }
 
-    pub(super) fn on_prepared(&mut self, ticket: Ticket, result: Result<Answer>) {
-        if self.phase == Phase::Running && ticket != Ticket::Baseline {
-            return self.on_names_of_a_silent_run(&ticket, result);
+    pub(super) fn on_prepared(&mut self, kind: RequestKind, result: Result<Answer>) {
+        if self.phase == Phase::Running && kind != RequestKind::LastBeforeSend {
+            return self.on_names_of_a_silent_run(&kind, result);
         }
         if self.phase != Phase::Preparing {
             // The stream came up meanwhile, and the prompt went out without an answer to this.
@@ -193,7 +194,7 @@ impl Machine {
         let answer = match result {
             Ok(answer) => answer,
             Err(error) if is_transient(&error) => return self.unreachable(error),
-            Err(error) if ticket == Ticket::Baseline && error.status() == Some(400) => {
+            Err(error) if kind == RequestKind::LastBeforeSend && error.status() == Some(400) => {
                 // A prompt with a format at the session's beginning cannot be read; all else can.
                 self.has_baseline = true;
                 return self.prepared();
@@ -201,13 +202,13 @@ impl Machine {
             Err(error) => return self.over_early(error),
         };
         self.reachable();
-        let checked = match ticket {
-            Ticket::Baseline => answer.json_ref::<Vec<&RawValue>>().map(|messages| {
+        let checked = match kind {
+            RequestKind::LastBeforeSend => answer.json_ref::<Vec<&RawValue>>().map(|messages| {
                 let newest = messages.last().and_then(|raw| Object::read(raw)?.object("info"));
-                self.baseline = newest.and_then(|info| info.text("id"));
+                self.last_before_send = newest.and_then(|info| info.text("id"));
                 self.has_baseline = true;
             }),
-            _ => self.check_names(&ticket, &answer),
+            _ => self.check_names(&kind, &answer),
         };
         match checked {
             Ok(()) => self.prepared(),
@@ -233,42 +234,42 @@ impl Machine {
 
     /// Asks for what tells whether agent or model are known; false when there is nothing left to ask.
     pub(super) fn ask_names(&mut self) -> bool {
-        if self.names == Names::Agent && self.setup.prompt.agent.is_none() {
-            self.names = Names::Model;
+        if self.name_check == NameCheck::Agent && self.setup.prompt.agent.is_none() {
+            self.name_check = NameCheck::Model;
         }
-        if self.names == Names::Model && self.setup.prompt.model.is_none() {
-            self.names = Names::Known;
+        if self.name_check == NameCheck::Model && self.setup.prompt.model.is_none() {
+            self.name_check = NameCheck::Known;
         }
         let mut arguments = json!({});
         self.add_directory(&mut arguments);
-        match self.names {
-            Names::Agent => self.ask(Ticket::Agents, "app.agents", arguments),
-            Names::Model => self.ask(Ticket::Models, "config.providers", arguments),
-            Names::Known => return false,
+        match self.name_check {
+            NameCheck::Agent => self.ask(RequestKind::Agents, "app.agents", arguments),
+            NameCheck::Model => self.ask(RequestKind::Models, "config.providers", arguments),
+            NameCheck::Known => return false,
         }
         true
     }
 
-    fn check_names(&mut self, ticket: &Ticket, answer: &Answer) -> Result<()> {
+    fn check_names(&mut self, kind: &RequestKind, answer: &Answer) -> Result<()> {
         let prompt = &self.setup.prompt;
-        if *ticket == Ticket::Agents {
-            self.names = Names::Model;
+        if *kind == RequestKind::Agents {
+            self.name_check = NameCheck::Model;
             let agents = answer.json::<Json>()?;
             return prompt.agent.as_deref().map_or(Ok(()), |agent| check_agent(agent, &agents));
         }
-        self.names = Names::Known;
+        self.name_check = NameCheck::Known;
         let config = answer.json::<Json>()?;
         prompt.model.as_ref().map_or(Ok(()), |model| check_model("run", model, &config))
     }
 
     /// Nothing came of the prompt, and the event that would say why may have been lost.
-    fn on_names_of_a_silent_run(&mut self, ticket: &Ticket, result: Result<Answer>) {
+    fn on_names_of_a_silent_run(&mut self, kind: &RequestKind, result: Result<Answer>) {
         let Ok(answer) = result else {
             // What cannot be asked now is asked at the next look.
-            self.has_wondered = false;
+            self.has_checked_names = false;
             return;
         };
-        match self.check_names(ticket, &answer) {
+        match self.check_names(kind, &answer) {
             Err(error) if self.assistants.is_empty() => self.conclude(Some(error)),
             _ => {
                 self.ask_names();

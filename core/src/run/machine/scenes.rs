@@ -17,8 +17,8 @@ const MINE: &str = "ses_1";
 struct Scene {
     machine: Machine,
     now: Millis,
-    asked: Vec<(Ticket, &'static str, Value)>,
-    sweeps: usize,
+    asked: Vec<(RequestKind, &'static str, Value)>,
+    snapshots: usize,
     /// How often a turn was asked for, and whether the test gives it.
     turns: usize,
     holds_turns: bool,
@@ -54,7 +54,7 @@ impl Scene {
             machine: Machine::new(setup, 0),
             now: 0,
             asked: Vec::new(),
-            sweeps: 0,
+            snapshots: 0,
             turns: 0,
             holds_turns,
             updates: Vec::new(),
@@ -74,7 +74,7 @@ impl Scene {
             scene.input(Input::Stream(true));
         }
         scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
-        scene.sweep(&[], &[]);
+        scene.snapshot(&[], &[]);
         scene.ok("session.messages", json!([]));
         scene
     }
@@ -84,7 +84,7 @@ impl Scene {
         let mut scene = Scene::sending(setup);
         scene.ok("session.prompt_async", Value::Null);
         scene.wait(600);
-        scene.sweep(&[MINE], &[]);
+        scene.snapshot(&[MINE], &[]);
         if scene.wants("session.messages") {
             let user = scene.user();
             scene.ok("session.messages", json!([user]));
@@ -109,10 +109,10 @@ impl Scene {
         let mut outputs = std::collections::VecDeque::from(self.machine.take_outputs());
         while let Some(output) = outputs.pop_front() {
             match output {
-                Output::Ask(ticket, operation, arguments) => {
-                    self.asked.push((ticket, operation, serde_json::from_str(&arguments).unwrap()));
+                Output::Ask(kind, operation, arguments) => {
+                    self.asked.push((kind, operation, serde_json::from_str(&arguments).unwrap()));
                 }
-                Output::Sweep { .. } => self.sweeps += 1,
+                Output::TakeSnapshot { .. } => self.snapshots += 1,
                 Output::Queue(_) => {
                     self.turns += 1;
                     if self.holds_turns {
@@ -133,11 +133,11 @@ impl Scene {
     }
 
     /// Takes the oldest request of an operation.
-    fn take(&mut self, operation: &str) -> (Ticket, Value) {
+    fn take(&mut self, operation: &str) -> (RequestKind, Value) {
         let at = self.asked.iter().position(|(_, name, _)| *name == operation);
         let at = at.unwrap_or_else(|| panic!("{operation} was not asked; {}", self.machine.why()));
-        let (ticket, _, arguments) = self.asked.remove(at);
-        (ticket, arguments)
+        let (kind, _, arguments) = self.asked.remove(at);
+        (kind, arguments)
     }
 
     fn ok(&mut self, operation: &str, value: Value) -> Value {
@@ -145,7 +145,7 @@ impl Scene {
     }
 
     fn page(&mut self, operation: &str, value: Value, cursor: Option<&str>) -> Value {
-        let (ticket, arguments) = self.take(operation);
+        let (kind, arguments) = self.take(operation);
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         if let Some(cursor) = cursor {
@@ -154,35 +154,35 @@ impl Scene {
         let body = if value.is_null() { Vec::new() } else { value.to_string().into_bytes() };
         let status = if value.is_null() { 204 } else { 200 };
         let answer = Answer::new(operation, status, headers, body);
-        self.input(Input::Answer(ticket, Ok(answer)));
+        self.input(Input::Answer(kind, Ok(answer)));
         arguments
     }
 
     fn fails(&mut self, operation: &str, error: Error) -> Value {
-        let (ticket, arguments) = self.take(operation);
-        self.input(Input::Answer(ticket, Err(error)));
+        let (kind, arguments) = self.take(operation);
+        self.input(Input::Answer(kind, Err(error)));
         arguments
     }
 
     /// Answers a look: which sessions are busy, and what is listed as a permission.
-    fn sweep(&mut self, busy: &[&str], permissions: &[Value]) {
-        assert!(self.sweeps > 0, "nobody looked; {}", self.machine.why());
-        self.sweeps = 0;
-        let mut sweep = Sweep {
+    fn snapshot(&mut self, busy: &[&str], permissions: &[Value]) {
+        assert!(self.snapshots > 0, "nobody looked; {}", self.machine.why());
+        self.snapshots = 0;
+        let mut snapshot = DirectorySnapshot {
             started: self.now,
             has_permissions: true,
             has_questions: true,
-            ..Sweep::default()
+            ..DirectorySnapshot::default()
         };
         for session in busy {
-            sweep.status.insert((*session).to_owned(), Status::Busy);
+            snapshot.status.insert((*session).to_owned(), Status::Busy);
         }
         let read = |value: &Value| {
             let raw = serde_json::value::RawValue::from_string(value.to_string()).unwrap();
             Arc::new(Request::read(&raw).unwrap())
         };
-        sweep.permissions = permissions.iter().map(read).collect();
-        self.input(Input::Sweep(&sweep));
+        snapshot.permissions = permissions.iter().map(read).collect();
+        self.input(Input::Snapshot(&snapshot));
     }
 
     fn event(&mut self, kind: &str, mut properties: Value) {
@@ -273,8 +273,8 @@ fn a_database_that_was_locked_may_be_free_a_moment_later() {
         let error = json!({ "error": { "name": "UnknownError", "data": { "message": words } } });
         scene.event("session.error", error);
         while scene.outcome.is_none() {
-            if scene.sweeps > 0 {
-                scene.sweep(&[], &[]);
+            if scene.snapshots > 0 {
+                scene.snapshot(&[], &[]);
                 scene.ok("session.messages", json!([user]));
             }
             scene.wait(100);
@@ -288,7 +288,7 @@ fn a_database_that_was_locked_may_be_free_a_moment_later() {
 fn a_permission_whose_message_was_never_heard_of_is_answered() {
     let mut scene = Scene::running(setup());
     scene.wait(10_000);
-    scene.sweep(&[MINE], &[permission("per_1", MINE, "msg_a")]);
+    scene.snapshot(&[MINE], &[permission("per_1", MINE, "msg_a")]);
     let (user, answer) = (scene.user(), scene.answer("msg_a", None));
     scene.ok("session.messages", json!([user, answer]));
     assert_eq!(scene.take("permission.reply").1["requestID"], "per_1");
@@ -299,7 +299,7 @@ fn a_permission_that_was_open_before_a_run_is_picked_up_is_answered() {
     let mut scene = Scene::resumed(setup());
     let user = scene.user();
     scene.ok("session.message", user.clone());
-    scene.sweep(&[MINE], &[permission("per_1", MINE, "msg_a")]);
+    scene.snapshot(&[MINE], &[permission("per_1", MINE, "msg_a")]);
     let answer = scene.answer("msg_a", None);
     scene.ok("session.messages", json!([user, answer]));
     assert!(scene.wants("permission.reply"));
@@ -319,7 +319,7 @@ fn a_permission_after_a_compaction_is_answered() {
     ];
     scene.event("message.updated", json!({ "info": answers[2]["info"] }));
     scene.event("permission.asked", permission("per_1", MINE, "msg_late"));
-    scene.sweep(&[MINE], &[]);
+    scene.snapshot(&[MINE], &[]);
     // The newest messages do not reach back to the run's own prompt.
     scene.page("session.messages", json!(answers), Some("more"));
     let own = [scene.user(), scene.answer("msg_a", Some("tool-calls")), compaction];
@@ -347,17 +347,17 @@ fn a_permission_of_a_subagent_of_a_subagent_is_found_without_events() {
         "state": { "status": "running", "metadata": { "sessionId": "ses_child" } },
     }]);
     scene.wait(1_000);
-    scene.sweep(&[MINE], &[]);
+    scene.snapshot(&[MINE], &[]);
     scene.ok("session.messages", json!([user, answer]));
     // One that was at work before it was heard of may have asked already.
-    scene.sweep(&[MINE], &[]);
+    scene.snapshot(&[MINE], &[]);
     let (user, answer) = (scene.user(), scene.answer("msg_a", None));
     scene.ok("session.messages", json!([user, answer]));
     // Who is whose is asked by the engine.
     scene.input(Input::Child { session: "ses_stale", parent: MINE });
-    assert_eq!(scene.sweeps, 0);
+    assert_eq!(scene.snapshots, 0);
     scene.input(Input::Child { session: "ses_deep", parent: "ses_child" });
-    scene.sweep(&[MINE], &[permission("per_1", "ses_deep", "msg_x")]);
+    scene.snapshot(&[MINE], &[permission("per_1", "ses_deep", "msg_x")]);
     assert!(scene.wants("permission.reply"));
 }
 
@@ -378,7 +378,7 @@ fn host(reply: PermissionReply) -> Input<'static> {
 /// The server ends its work with this finish reason.
 fn finish(scene: &mut Scene) {
     scene.event("session.idle", json!({}));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     let (user, answer) = (scene.user(), scene.answer("msg_a", Some("stop")));
     scene.ok("session.messages", json!([user, answer]));
 }
@@ -445,7 +445,7 @@ fn an_answer_that_the_server_refuses_is_asked_for_again() {
 fn a_cancel_does_not_hit_a_prompt_that_is_not_answered_yet() {
     let mut scene = Scene::running(setup());
     scene.input(Input::Cancel);
-    scene.sweep(&[MINE], &[]);
+    scene.snapshot(&[MINE], &[]);
     let mut later = message("msg_other", "user", None);
     later["info"]["time"]["created"] = 3.into();
     let messages = [scene.user(), scene.answer("msg_a", Some("stop")), later];
@@ -461,7 +461,7 @@ fn an_error_of_the_prompt_before_is_not_this_ones() {
     scene.event("session.error", error);
     scene.ok("session.prompt_async", Value::Null);
     scene.wait(600);
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     let user = scene.user();
     scene.ok("session.messages", json!([user]));
     assert!(scene.outcome.is_none(), "the server has not begun yet");
@@ -485,8 +485,8 @@ fn an_error_of_this_prompt_ends_it_in_the_servers_words() {
         scene.event("session.error", error);
         while scene.outcome.is_none() {
             assert!(scene.now < 3_000, "it takes too long");
-            if scene.sweeps > 0 {
-                scene.sweep(&[], &[]);
+            if scene.snapshots > 0 {
+                scene.snapshot(&[], &[]);
                 scene.ok("session.messages", json!([]));
             }
             scene.wait(100);
@@ -502,7 +502,7 @@ fn a_session_that_is_deleted_while_the_reply_is_gathered_loses_no_answer() {
     answer["parts"] = json!([{ "id": "p", "messageID": "msg_a", "type": "patch" }]);
     let user = scene.user();
     scene.event("session.idle", json!({}));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([user, answer]));
     scene.event("session.deleted", json!({}));
     scene.fails("session.diff", status(404, ErrorKind::NotFound));
@@ -516,7 +516,7 @@ fn what_cannot_be_gathered_does_not_hold_the_answer() {
     answer["parts"] = json!([{ "id": "p", "messageID": "msg_a", "type": "patch" }]);
     let user = scene.user();
     scene.event("session.idle", json!({}));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([user, answer]));
     // The list of files never comes.
     while scene.outcome.is_none() {
@@ -539,10 +539,10 @@ fn a_late_look_before_the_send_is_not_taken_for_another() {
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
     // One look fails while the next one is under way.
     scene.input(Input::SweepFailed(&broken()));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.wait(300);
-    if scene.sweeps > 0 {
-        scene.sweep(&[], &[]);
+    if scene.snapshots > 0 {
+        scene.snapshot(&[], &[]);
     }
     scene.ok("session.messages", json!([]));
     scene.ok("session.prompt_async", Value::Null);
@@ -585,8 +585,8 @@ fn names_that_could_not_be_looked_up_are_looked_up_again() {
     while scene.outcome.is_none() {
         assert!(scene.now < 20_000, "{}", scene.machine.why());
         scene.wait(500);
-        if scene.sweeps > 0 {
-            scene.sweep(&[], &[]);
+        if scene.snapshots > 0 {
+            scene.snapshot(&[], &[]);
             scene.ok("session.messages", json!([]));
         }
         if scene.wants("app.agents") {
@@ -613,8 +613,8 @@ fn a_wrong_name_is_told_also_when_the_server_seemed_to_work_on_it() {
     while scene.outcome.is_none() {
         assert!(scene.now < 20_000, "{}", scene.machine.why());
         scene.wait(1_000);
-        if scene.sweeps > 0 {
-            scene.sweep(&std::mem::take(&mut busy), &[]);
+        if scene.snapshots > 0 {
+            scene.snapshot(&std::mem::take(&mut busy), &[]);
             // The event that says what is wrong is lost with the stream.
             scene.input(Input::Stream(false));
         }
@@ -638,7 +638,7 @@ fn a_server_that_never_answered_is_not_waited_for_as_long_as_one_that_did() {
         scene.input(Input::Stream(true));
         if answers {
             scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
-            scene.sweep(&[], &[]);
+            scene.snapshot(&[], &[]);
         }
         let wanted = if answers { "session.messages" } else { "session.get" };
         while scene.outcome.is_none() {
@@ -670,11 +670,11 @@ fn bounds_that_are_as_long_as_can_be_do_not_overflow() {
     scene.fails("session.get", broken());
     scene.wait(100_000);
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([]));
     scene.ok("session.prompt_async", Value::Null);
     scene.wait(100_000);
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([]));
     assert!(scene.outcome.is_none(), "{:?}", scene.outcome);
 }

@@ -17,7 +17,7 @@ impl Machine {
         if self.message_id.is_empty() {
             // Not before: servers up to 1.18.17 take a prompt for answered whose id is older than the newest answer's.
             self.message_id = crate::protocol::id::new("msg");
-            self.chain.insert(self.message_id.clone());
+            self.own_prompts.insert(self.message_id.clone());
         }
         let prompt = &self.setup.prompt;
         // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
@@ -44,7 +44,7 @@ impl Machine {
                 put(&mut arguments, name, value);
             }
         }
-        self.ask(Ticket::Send, "session.prompt_async", arguments);
+        self.ask(RequestKind::Send, "session.prompt_async", arguments);
     }
 
     pub(super) fn on_sent(&mut self, result: Result<Answer>) {
@@ -69,7 +69,7 @@ impl Machine {
     pub(super) fn verify(&mut self) {
         self.phase = Phase::Verifying;
         let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
-        self.ask(Ticket::Verify, "session.message", arguments);
+        self.ask(RequestKind::Verify, "session.message", arguments);
     }
 
     pub(super) fn on_verified(&mut self, result: Result<Answer>) {

@@ -218,7 +218,7 @@ impl Server {
     }
 
     /// What the server says of the session and of those that nobody asked for, as the engine reads it.
-    fn look(&mut self, started: Millis) -> Result<Sweep> {
+    fn look(&mut self, started: Millis) -> Result<DirectorySnapshot> {
         let odd = || Error::new(ErrorKind::Decode, "no such shape");
         let mut status = json!({ "ses_other": { "type": "busy" } });
         if self.is_busy {
@@ -228,7 +228,7 @@ impl Server {
         let status = self.wire.pass("session.status", status);
         let listed = Object::parse(status.as_bytes()).map_err(|_| odd())?;
         let status = listed.fields().map(|(id, raw)| (id.to_owned(), Status::read(raw))).collect();
-        let mut sweep = Sweep { started, status, ..Sweep::default() };
+        let mut snapshot = DirectorySnapshot { started, status, ..DirectorySnapshot::default() };
         let mut requests = |what: &str, open: &Option<Value>| {
             let text = self.wire.pass(what, json!(open.as_slice()));
             let raw = serde_json::value::RawValue::from_string(text).map_err(|_| odd())?;
@@ -240,12 +240,12 @@ impl Server {
             requests("question.list", &self.question),
         ) {
             (Ok(permissions), Ok(questions)) => {
-                (sweep.permissions, sweep.questions) = (permissions, questions);
-                (sweep.has_permissions, sweep.has_questions) = (true, true);
+                (snapshot.permissions, snapshot.questions) = (permissions, questions);
+                (snapshot.has_permissions, snapshot.has_questions) = (true, true);
             }
-            (permissions, questions) => sweep.refused = permissions.and(questions).err(),
+            (permissions, questions) => snapshot.refused = permissions.and(questions).err(),
         }
-        Ok(sweep)
+        Ok(snapshot)
     }
 
     /// Does a request and gives what the client would get.
@@ -344,10 +344,10 @@ fn broken(sent: bool) -> Error {
 }
 
 enum Flight {
-    Request(Ticket, &'static str, Value),
-    Answer(Ticket, Result<Answer>),
-    Sweep,
-    SweepAnswer(Result<Sweep>),
+    Request(RequestKind, &'static str, Value),
+    Answer(RequestKind, Result<Answer>),
+    Snapshot,
+    SnapshotAnswer(Result<DirectorySnapshot>),
 }
 
 fn setup(events: bool) -> Setup {
@@ -410,11 +410,11 @@ impl World {
         while let Some(output) = outputs.pop_front() {
             assert!(self.outcome.is_none(), "{output:?} after the end");
             match output {
-                Output::Ask(ticket, operation, arguments) => {
+                Output::Ask(kind, operation, arguments) => {
                     let arguments = serde_json::from_str(&arguments).unwrap();
-                    self.flights.push(Flight::Request(ticket, operation, arguments));
+                    self.flights.push(Flight::Request(kind, operation, arguments));
                 }
-                Output::Sweep { .. } => self.flights.push(Flight::Sweep),
+                Output::TakeSnapshot { .. } => self.flights.push(Flight::Snapshot),
                 Output::Queue(_) => {
                     self.machine.step(self.now, Input::Turn);
                     outputs.extend(self.machine.take_outputs());
@@ -438,30 +438,30 @@ impl World {
         }
         let flight = self.flights.remove(index % self.flights.len());
         let arrived = match flight {
-            Flight::Request(ticket, operation, arguments) => match fate {
-                Fate::Lost => Flight::Answer(ticket, Err(broken(false))),
-                Fate::Cut => Flight::Answer(ticket, Err(broken(true))),
+            Flight::Request(kind, operation, arguments) => match fate {
+                Fate::Lost => Flight::Answer(kind, Err(broken(false))),
+                Fate::Cut => Flight::Answer(kind, Err(broken(true))),
                 Fate::Arrives => {
                     let answer = self.server.answer(operation, &arguments);
                     let answer = answer.map(|answer| self.server.wire.answer(operation, answer));
-                    Flight::Answer(ticket, answer)
+                    Flight::Answer(kind, answer)
                 }
             },
-            Flight::Sweep => match fate {
-                Fate::Lost | Fate::Cut => Flight::SweepAnswer(Err(broken(true))),
-                Fate::Arrives => Flight::SweepAnswer(self.server.look(self.now)),
+            Flight::Snapshot => match fate {
+                Fate::Lost | Fate::Cut => Flight::SnapshotAnswer(Err(broken(true))),
+                Fate::Arrives => Flight::SnapshotAnswer(self.server.look(self.now)),
             },
-            Flight::Answer(ticket, answer) => {
+            Flight::Answer(kind, answer) => {
                 let answer = match fate {
                     Fate::Arrives => answer,
                     // The server did it, and nobody hears of it.
                     Fate::Lost | Fate::Cut => Err(broken(true)),
                 };
-                return self.input(Input::Answer(ticket, answer));
+                return self.input(Input::Answer(kind, answer));
             }
-            Flight::SweepAnswer(answer) => {
+            Flight::SnapshotAnswer(answer) => {
                 return match answer {
-                    Ok(sweep) => self.input(Input::Sweep(&sweep)),
+                    Ok(snapshot) => self.input(Input::Snapshot(&snapshot)),
                     Err(error) => self.input(Input::SweepFailed(&error)),
                 };
             }

@@ -16,7 +16,7 @@ const LOOK_PAUSE: Millis = 300;
 
 /// What the events say went wrong.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct ServerError {
     pub error: Json,
     pub at: Millis,
     /// The server had this run's prompt by then. If not, it may be the echo of the prompt before.
@@ -37,11 +37,11 @@ impl Machine {
     pub(super) fn on_trouble(&mut self, error: Json) {
         let is_own = self.user_seen || !self.assistants.is_empty();
         // The first one is the cause, and the one without a stack trace.
-        let is_news = |known: &Trouble| {
+        let is_news = |known: &ServerError| {
             (is_own && !known.is_own) || self.now > known.at.saturating_add(CAUSE_AGE)
         };
         if self.last_error.as_ref().is_none_or(is_news) {
-            self.last_error = Some(Trouble { error, at: self.now, is_own });
+            self.last_error = Some(ServerError { error, at: self.now, is_own });
         }
     }
 
@@ -103,11 +103,11 @@ impl Machine {
 
     /// What the server said of the end, which it may do after it.
     fn cause(&self, since: Millis, is_dead: bool) -> Option<Error> {
-        let trouble = self.last_error.as_ref().filter(|trouble| trouble.is_own)?;
-        let is_abort = failure(&trouble.error).0 == "MessageAbortedError";
+        let last = self.last_error.as_ref().filter(|last| last.is_own)?;
+        let is_abort = failure(&last.error).0 == "MessageAbortedError";
         let is_due = is_dead || (!is_abort && self.now >= since + CAUSE_PAUSE);
-        let is_recent = since <= trouble.at.saturating_add(CAUSE_AGE);
-        (is_due && is_recent).then(|| self.told(&trouble.error))
+        let is_recent = since <= last.at.saturating_add(CAUSE_AGE);
+        (is_due && is_recent).then(|| self.told(&last.error))
     }
 
     /// An error of the run in the server's words.
@@ -173,7 +173,7 @@ impl Machine {
         };
         let arguments = json!({ "path": ".", "directory": directory });
         self.place = Place::Asked;
-        self.ask(Ticket::Place, "file.list", arguments);
+        self.ask(RequestKind::Place, "file.list", arguments);
     }
 
     pub(super) fn on_place(&mut self, result: &Result<Answer>) {

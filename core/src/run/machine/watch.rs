@@ -101,10 +101,10 @@ impl Machine {
             return;
         }
         let parent = info.parent_id.as_deref().unwrap_or_default();
-        if !self.chain.contains(parent) {
+        if !self.own_prompts.contains(parent) {
             // Somebody else's, or the run goes on behind a message that the server put in.
             if is_running
-                && !self.strangers.contains_key(parent)
+                && !self.foreign_prompts.contains_key(parent)
                 && self.looked_up.insert(parent.to_owned())
             {
                 self.want_messages();
@@ -288,7 +288,7 @@ impl Machine {
         });
         let (directory, with_lists) =
             (self.directory.clone(), std::mem::take(&mut self.needs_lists));
-        self.out.push(Output::Sweep { directory, with_lists });
+        self.out.push(Output::TakeSnapshot { directory, with_lists });
     }
 
     /// Looks at the messages too, although the events seem to tell all.
@@ -300,28 +300,29 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_sweep(&mut self, sweep: &Sweep) {
-        if sweep.refused.is_some() {
+    pub(super) fn on_snapshot(&mut self, snapshot: &DirectorySnapshot) {
+        if snapshot.refused.is_some() {
             // Perhaps they can be read the next time.
             self.needs_lists = true;
-            self.unlisted.clone_from(&sweep.refused);
-        } else if sweep.has_permissions && sweep.has_questions {
+            self.unlisted.clone_from(&snapshot.refused);
+        } else if snapshot.has_permissions && snapshot.has_questions {
             self.unlisted = None;
         }
         match self.phase {
-            Phase::Preparing => self.on_first_sweep(sweep),
+            Phase::Preparing => self.on_first_snapshot(snapshot),
             Phase::Running => {
-                self.review(sweep);
-                self.on_status_sweep(sweep);
+                self.review(snapshot);
+                self.on_new_status(snapshot);
             }
             _ => {}
         }
     }
 
-    fn on_status_sweep(&mut self, sweep: &Sweep) {
+    fn on_new_status(&mut self, snapshot: &DirectorySnapshot) {
         let Some(session) = &self.session else { return };
-        let status = sweep.status.get(session).cloned().unwrap_or(Status::Idle);
-        let Some(check) = self.check.filter(|c| c.is_idle.is_none() && sweep.started >= c.started)
+        let status = snapshot.status.get(session).cloned().unwrap_or(Status::Idle);
+        let Some(check) =
+            self.check.filter(|c| c.is_idle.is_none() && snapshot.started >= c.started)
         else {
             return;
         };
@@ -333,7 +334,7 @@ impl Machine {
         // Where the status says nothing the messages have to tell whether it is over.
         let is_idle = matches!(status, Status::Idle | Status::Unreadable);
         self.was_busy |= !is_idle;
-        self.note_busy_children(sweep);
+        self.note_busy_children(snapshot);
         self.set_status(status);
         if self.phase != Phase::Running {
             return;
@@ -375,7 +376,7 @@ impl Machine {
         if let Some(before) = before {
             put(&mut arguments, "before", before);
         }
-        self.ask(Ticket::Messages(self.collection), "session.messages", arguments);
+        self.ask(RequestKind::Messages(self.collection), "session.messages", arguments);
     }
 
     pub(super) fn on_sweep_failed(&mut self, error: &Error) {
@@ -427,7 +428,7 @@ impl Machine {
         // To the prompt, when it is to be judged; else only to what is known already.
         let is_start = |m: &Message| {
             m.info.id == self.message_id
-                || Some(&m.info.id) == self.baseline.as_ref()
+                || Some(&m.info.id) == self.last_before_send.as_ref()
                 || (!is_idle && self.is_known(&m.info.id))
         };
         let has_start = self.collected.iter().any(is_start);
@@ -460,7 +461,7 @@ impl Machine {
     }
 
     fn is_known(&self, message: &str) -> bool {
-        self.chain.contains(message) || self.assistants.iter().any(|info| info.id == message)
+        self.own_prompts.contains(message) || self.assistants.iter().any(|info| info.id == message)
     }
 
     /// Takes messages in. `is_whole`: they reach back to the run's own prompt, and the session is idle.
@@ -487,12 +488,12 @@ impl Machine {
                 continue;
             }
             if !info.is_assistant() {
-                is_after |= self.chain.contains(&info.id);
+                is_after |= self.own_prompts.contains(&info.id);
                 if is_after && message.is_inserted() {
-                    self.chain.insert(info.id.clone());
+                    self.own_prompts.insert(info.id.clone());
                     mine.push(message);
                 } else if is_after && info.role == "user" {
-                    self.strangers.insert(info.id.clone(), info.time.created);
+                    self.foreign_prompts.insert(info.id.clone(), info.time.created);
                     // What comes next is an answer to this one, whoever was answered so far.
                     self.stranger_works |= is_complete;
                 }
@@ -500,14 +501,14 @@ impl Machine {
             }
             let parent = info.parent_id.as_ref().or(newest_prompt.as_ref());
             let parent = parent.cloned().unwrap_or_default();
-            let is_mine = self.chain.contains(&parent);
+            let is_mine = self.own_prompts.contains(&parent);
             self.stranger_works = !is_mine && (was_seen || is_after);
             is_complete = is_mine && info.is_completed();
             if is_mine {
                 is_after = true;
                 self.absorb_answer(&message, is_whole);
                 mine.push(message);
-            } else if is_whole && self.strangers.contains_key(&parent) {
+            } else if is_whole && self.foreign_prompts.contains_key(&parent) {
                 self.answered_strangers.push(parent);
             }
         }

@@ -15,13 +15,13 @@ fn cancelled(tool: Option<&str>) -> Scene {
 
 /// One look: which sessions are busy, and the newest answer with the words of its tool.
 fn look(scene: &mut Scene, busy: &[&str], tool: Option<&str>) {
-    while scene.sweeps == 0 {
+    while scene.snapshots == 0 {
         scene.wait(50);
         // What the reply still needs.
         while let Some(at) = scene
             .asked
             .iter()
-            .position(|(ticket, _, _)| matches!(ticket, Ticket::Child(_) | Ticket::Diff))
+            .position(|(kind, _, _)| matches!(kind, RequestKind::Child(_) | RequestKind::Diff))
         {
             let operation = scene.asked[at].1;
             scene.asked.swap(0, at);
@@ -32,7 +32,7 @@ fn look(scene: &mut Scene, busy: &[&str], tool: Option<&str>) {
         }
         assert!(scene.now < 60_000, "{}", scene.machine.why());
     }
-    scene.sweep(busy, &[]);
+    scene.snapshot(busy, &[]);
     let mut answer = scene.answer("msg_a", None);
     if let Some(words) = tool {
         answer["info"]["time"]["completed"] = 2.into();

@@ -81,8 +81,8 @@ fn a_session_whose_creation_was_cut_is_looked_for_as_long_as_it_took() {
     for comes in [true, false] {
         let mut scene = opening(|_| {});
         wait_for(&mut scene, 12);
-        let (ticket, arguments) = scene.take("session.create");
-        scene.input(Input::Answer(ticket, Err(lost())));
+        let (kind, arguments) = scene.take("session.create");
+        scene.input(Input::Answer(kind, Err(lost())));
         while scene.now < 119_000 {
             scene.wait(1_000);
             assert!(!scene.wants("session.create"), "the server may be at it");

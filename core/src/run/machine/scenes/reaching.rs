@@ -9,8 +9,8 @@ fn refused() -> Error {
 fn fail_looks(scene: &mut Scene, error: &Error, time: Millis) {
     let end = scene.now + time;
     while scene.now < end && scene.outcome.is_none() {
-        if scene.sweeps > 0 {
-            scene.sweeps = 0;
+        if scene.snapshots > 0 {
+            scene.snapshots = 0;
             scene.input(Input::SweepFailed(error));
         }
         scene.wait(100);
@@ -30,7 +30,7 @@ fn an_event_stream_that_lives_means_that_the_server_is_there() {
         assert!(scene.outcome.is_none(), "{:?}", scene.error());
     }
     scene.machine.hear(scene.now);
-    if scene.sweeps == 0 {
+    if scene.snapshots == 0 {
         scene.wait(2_000);
     }
     finish(&mut scene);
@@ -43,11 +43,11 @@ fn a_slow_server_that_listens_again_is_waited_for() {
     scene.input(Input::Stream(false));
     fail_looks(&mut scene, &refused(), 10_000);
     scene.wait(2_000);
-    assert!(scene.sweeps > 0, "a look is under way");
+    assert!(scene.snapshots > 0, "a look is under way");
     scene.input(Input::Listens);
     scene.wait(12_000);
     assert!(scene.outcome.is_none(), "{:?}", scene.error());
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     let (user, answer) = (scene.user(), scene.answer("msg_a", Some("stop")));
     scene.ok("session.messages", json!([user, answer]));
     assert!(scene.error().is_none());
@@ -59,8 +59,8 @@ fn messages_that_are_never_readable_end_the_run_with_the_servers_words() {
     scene.event("session.idle", json!({}));
     while scene.outcome.is_none() {
         assert!(scene.now < 60_000, "{}", scene.machine.why());
-        if scene.sweeps > 0 {
-            scene.sweep(&[], &[]);
+        if scene.snapshots > 0 {
+            scene.snapshot(&[], &[]);
         }
         if scene.wants("session.messages") {
             scene.fails("session.messages", status(500, ErrorKind::Server));
@@ -75,14 +75,15 @@ fn messages_that_are_never_readable_end_the_run_with_the_servers_words() {
 
 /// A look whose lists were answered with an error.
 fn without_lists(scene: &mut Scene, busy: &[&str]) {
-    assert!(scene.sweeps > 0, "nobody looked; {}", scene.machine.why());
-    scene.sweeps = 0;
+    assert!(scene.snapshots > 0, "nobody looked; {}", scene.machine.why());
+    scene.snapshots = 0;
     let refused = Some(status(404, ErrorKind::NotFound));
-    let mut sweep = Sweep { started: scene.now, refused, ..Sweep::default() };
+    let mut snapshot =
+        DirectorySnapshot { started: scene.now, refused, ..DirectorySnapshot::default() };
     for session in busy {
-        sweep.status.insert((*session).to_owned(), Status::Busy);
+        snapshot.status.insert((*session).to_owned(), Status::Busy);
     }
-    scene.input(Input::Sweep(&sweep));
+    scene.input(Input::Snapshot(&snapshot));
 }
 
 #[test]

@@ -14,10 +14,10 @@ fn the_turn_in_a_session_that_is_given_is_taken_before_any_answer() {
     let mut scene = queued(setup());
     assert_eq!(scene.turns, 1, "the order of the answers would be the order of the prompts");
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
-    assert_eq!((scene.turns, scene.sweeps), (1, 0), "{}", scene.machine.why());
+    assert_eq!((scene.turns, scene.snapshots), (1, 0), "{}", scene.machine.why());
     assert!(scene.machine.why().contains("its turn"), "{}", scene.machine.why());
     scene.input(Input::Turn);
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([]));
     scene.ok("session.prompt_async", Value::Null);
     assert!(scene.machine.is_sent());
@@ -27,9 +27,9 @@ fn the_turn_in_a_session_that_is_given_is_taken_before_any_answer() {
 fn a_turn_that_comes_before_the_session_is_known_is_kept() {
     let mut scene = queued(setup());
     scene.input(Input::Turn);
-    assert_eq!(scene.sweeps, 0);
+    assert_eq!(scene.snapshots, 0);
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([]));
     assert!(scene.wants("session.prompt_async"));
 }
@@ -42,10 +42,10 @@ fn the_message_id_is_chosen_when_the_prompt_is_sent_and_then_kept() {
     // The answer to the prompt before gets its id while this one waits.
     let before = crate::protocol::id::new("msg");
     scene.input(Input::Turn);
-    scene.sweep(&[MINE], &[]);
+    scene.snapshot(&[MINE], &[]);
     assert_eq!(scene.machine.message_id(), "", "somebody else's prompt is waited for");
     scene.wait(1_000);
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([]));
     let mine = scene.machine.message_id().to_owned();
     assert!(mine > before, "{mine} {before}");

@@ -20,8 +20,8 @@ fn failed(words: &str) -> Value {
 fn rest(scene: &mut Scene, answer: &Value) {
     let end = scene.now + 10_000;
     while scene.outcome.is_none() && scene.now < end {
-        if scene.sweeps > 0 {
-            scene.sweep(&[], &[]);
+        if scene.snapshots > 0 {
+            scene.snapshot(&[], &[]);
         }
         if scene.wants("session.messages") {
             let user = scene.user();
@@ -93,7 +93,7 @@ fn what_the_server_says_after_the_end_is_the_reason() {
     let answer = scene.answer("msg_a", None);
     scene.event("message.updated", json!({ "info": answer["info"] }));
     scene.event("session.idle", json!({}));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     let user = scene.user();
     scene.ok("session.messages", json!([user, answer]));
     scene.wait(1_500);
@@ -115,8 +115,8 @@ fn an_error_of_an_earlier_step_is_not_why_the_server_stopped() {
     scene.event("message.updated", json!({ "info": answer["info"] }));
     let error = json!({ "error": { "name": "ContextOverflowError", "data": { "message": "x" } } });
     scene.event("session.error", error);
-    if scene.sweeps > 0 {
-        scene.sweep(&[MINE], &[]);
+    if scene.snapshots > 0 {
+        scene.snapshot(&[MINE], &[]);
     }
     scene.wait(60_000);
     scene.input(Input::Stream(false));
@@ -131,8 +131,8 @@ fn a_directory_that_is_gone_is_told_without_events() {
         let answer = scene.answer("msg_a", None);
         while !scene.wants("file.list") {
             scene.wait(100);
-            if scene.sweeps > 0 {
-                scene.sweep(&[], &[]);
+            if scene.snapshots > 0 {
+                scene.snapshot(&[], &[]);
                 let user = scene.user();
                 scene.ok("session.messages", json!([user, answer]));
             }
@@ -154,7 +154,7 @@ fn an_instance_that_somebody_disposed_is_no_cancel_of_the_host() {
         json!({ "name": "MessageAbortedError", "data": { "message": "Aborted" } });
     scene.event("message.updated", json!({ "info": answer["info"] }));
     scene.event("session.idle", json!({}));
-    scene.sweep(&[], &[]);
+    scene.snapshot(&[], &[]);
     let user = scene.user();
     scene.ok("session.messages", json!([user, answer]));
     let disposed = json!({
@@ -178,8 +178,8 @@ fn a_server_that_stops_before_it_has_begun_an_answer_was_interrupted() {
         while scene.outcome.is_none() {
             assert!(scene.now < 20_000, "{}", scene.machine.why());
             scene.wait(500);
-            if scene.sweeps > 0 {
-                scene.sweep(&std::mem::take(&mut busy), &[]);
+            if scene.snapshots > 0 {
+                scene.snapshot(&std::mem::take(&mut busy), &[]);
                 scene.input(Input::Stream(false));
             }
             if scene.wants("session.messages") {
