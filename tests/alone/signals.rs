@@ -61,10 +61,10 @@ fn what_it_starts_takes_them_all() {
     options.start_timeout = LIMIT;
     let server = Server::start(options).unwrap();
     assert_eq!(blocked(server.pid().unwrap()), Some(0));
-    let keepers: Vec<u32> = children("opencode-keeper");
-    assert!(!keepers.is_empty());
-    for keeper in keepers {
-        assert_eq!(blocked(keeper).unwrap_or(0) & HOSTS, 0);
+    let reapers: Vec<u32> = children("opencode-reaper");
+    assert!(!reapers.is_empty());
+    for reaper in reapers {
+        assert_eq!(blocked(reaper).unwrap_or(0) & HOSTS, 0);
     }
     server.close();
 }

@@ -2,11 +2,11 @@
 
 mod failure;
 mod hostname;
-mod keeper;
 mod launch;
+mod launch_spec;
 mod options;
 mod output;
-mod plan;
+mod reaper;
 pub(crate) mod replay;
 mod state;
 
@@ -21,9 +21,9 @@ use crate::call::options::{CallOptions, ClientOptions};
 use crate::client::Client;
 use crate::http::answer::Answer;
 use failure::failed;
-use keeper::{Keeper, random};
 use launch::{client_options, printed};
-use plan::Plan;
+use launch_spec::LaunchSpec;
+use reaper::{Reaper, random};
 use state::{Shared, closed};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +43,7 @@ const END: Duration = Duration::from_secs(15);
 /// Tested on Linux; written for macOS and Windows, and not run there.
 pub struct Server {
     shared: Arc<Shared>,
-    plan: Arc<Plan>,
+    spec: Arc<LaunchSpec>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// In a copy of the process, made by fork, nothing here ends the server.
     home: Home,
@@ -80,13 +80,13 @@ impl Server {
             Some(password) => password.clone(),
             None => random(24)?,
         };
-        let plan = Arc::new(Plan::new(options, password, random(16)?)?);
+        let spec = Arc::new(LaunchSpec::new(options, password, random(16)?)?);
         let shared = Arc::new(Shared::default());
-        let (mine, fallen, work) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&plan));
+        let (mine, fallen, work) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&spec));
         let work = move || launch::run(&mine, &work);
         let thread = thread::start("opencode-server", work, move |error| fallen.fall(error))?;
         let home = Home::here();
-        Ok(Server { shared, plan, thread: Arc::new(Mutex::new(Some(thread))), home })
+        Ok(Server { shared, spec, thread: Arc::new(Mutex::new(Some(thread))), home })
     }
 
     /// How far it is. Never blocks, and makes no system call when nothing is new.
@@ -133,7 +133,7 @@ impl Server {
     /// The end of what it printed, at most 64 KiB.
     pub fn output(&self) -> String {
         if self.home.is_here() || self.shared.output.is_free() {
-            printed(&self.plan, &self.shared.output)
+            printed(&self.spec, &self.shared.output)
         } else {
             String::new()
         }
@@ -147,8 +147,8 @@ impl Server {
     pub fn environment(&self) -> Result<Vec<(String, String)>> {
         Ok(vec![
             ("OPENCODE_BASE_URL".to_owned(), self.ready_url()?),
-            ("OPENCODE_SERVER_USERNAME".to_owned(), self.plan.options.username.clone()),
-            ("OPENCODE_SERVER_PASSWORD".to_owned(), self.plan.password.clone()),
+            ("OPENCODE_SERVER_USERNAME".to_owned(), self.spec.options.username.clone()),
+            ("OPENCODE_SERVER_PASSWORD".to_owned(), self.spec.password.clone()),
         ])
     }
 
@@ -173,7 +173,7 @@ impl Server {
     /// # Errors
     /// As [`client`](Self::client).
     pub fn client_options(&self, options: ClientOptions) -> Result<ClientOptions> {
-        let own = client_options(&self.plan, self.ready_url()?);
+        let own = client_options(&self.spec, self.ready_url()?);
         Ok(ClientOptions {
             base_url: own.base_url,
             username: own.username,
@@ -190,7 +190,7 @@ impl Server {
             self.shared.begin_close_in_copy();
             return;
         }
-        end(&self.shared, &self.plan, &self.thread);
+        end(&self.shared, &self.spec, &self.thread);
     }
 
     /// Does what [`close`](Self::close) does, in the background; the call is over when nothing of the server is left.
@@ -203,10 +203,10 @@ impl Server {
             self.shared.begin_close_in_copy();
             return Call::over(signal, NAME, gone());
         }
-        let (shared, plan) = (Arc::clone(&self.shared), Arc::clone(&self.plan));
+        let (shared, spec) = (Arc::clone(&self.shared), Arc::clone(&self.spec));
         let thread = Arc::clone(&self.thread);
         Call::alone_or_here("opencode-close", signal, NAME, move |_| {
-            end(&shared, &plan, &thread);
+            end(&shared, &spec, &thread);
             gone()
         })
     }
@@ -232,10 +232,10 @@ impl Server {
 }
 
 /// Ends a server, and waits until nothing of it is left.
-fn end(shared: &Arc<Shared>, plan: &Arc<Plan>, thread: &Mutex<Option<JoinHandle<()>>>) {
+fn end(shared: &Arc<Shared>, spec: &Arc<LaunchSpec>, thread: &Mutex<Option<JoinHandle<()>>>) {
     if shared.phase() == ServerState::Ready
         && let Some(url) = shared.url()
-        && let Ok(client) = Client::new(client_options(plan, url))
+        && let Ok(client) = Client::new(client_options(spec, url))
     {
         let options = CallOptions { timeout: Some(SETTLE), ..CallOptions::default() };
         // When it does not answer there is nothing left to be nice to.
@@ -243,8 +243,8 @@ fn end(shared: &Arc<Shared>, plan: &Arc<Plan>, thread: &Mutex<Option<JoinHandle<
     }
     shared.begin_close();
     if !shared.wait_gone(END) {
-        // The keeper that should have done it was killed.
-        Keeper::sweep(&plan.mark);
+        // The reaper that should have done it was killed.
+        Reaper::sweep(&spec.tag);
         if !shared.wait_gone(END) {
             return;
         }

@@ -1,7 +1,7 @@
 //! [`Shared`]: what the handle of a server and its thread have in common.
 
-use super::keeper::Hold;
 use super::output::Output;
+use super::reaper::Lease;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::signal::Signal;
 use once_cell::race::OnceBox;
@@ -65,7 +65,7 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct State {
-    hold: Option<Hold>,
+    lease: Option<Lease>,
     is_closing: bool,
     is_gone: bool,
 }
@@ -106,25 +106,25 @@ impl Shared {
         self.wait(Some(timeout), |_, state| state.is_gone)
     }
 
-    /// Takes the hold, unless the server was closed meanwhile: then its end is its end.
-    pub(super) fn keep(&self, hold: Hold) {
+    /// Takes the lease, unless the server was closed meanwhile: then its end is its end.
+    pub(super) fn keep(&self, lease: Lease) {
         let mut state = self.lock();
         if !state.is_closing {
-            state.hold = Some(hold);
+            state.lease = Some(lease);
         }
     }
 
-    /// Starts a process as long as there is a hold on it. The lock is kept meanwhile: what is started after the
-    /// hold was dropped would stay.
+    /// Starts a process as long as there is a lease on it. The lock is kept meanwhile: what is started after the
+    /// lease was dropped would stay.
     pub(super) fn start(
         &self,
         spawn: impl FnOnce() -> std::io::Result<Child>,
     ) -> Result<std::io::Result<Child>> {
         let mut state = self.lock();
-        let State { hold: Some(hold), .. } = &mut *state else { return Err(closed()) };
+        let State { lease: Some(lease), .. } = &mut *state else { return Err(closed()) };
         let child = spawn();
         if let Ok(child) = &child {
-            hold.take(child);
+            lease.take(child);
             self.pid.store(child.id(), Ordering::Release);
         }
         Ok(child)
@@ -149,9 +149,9 @@ impl Shared {
         }
     }
 
-    /// Drops the hold: what is left of the server ends now.
+    /// Drops the lease: what is left of the server ends now.
     pub(super) fn let_go(&self) {
-        self.lock().hold = None;
+        self.lock().lease = None;
     }
 
     /// From now on everything about the server is about its end.
@@ -160,7 +160,7 @@ impl Shared {
     }
 
     /// The same without waiting for anybody: in a copy of the process that has the lock from a thread which is
-    /// not there, the hold stays open until the copy ends.
+    /// not there, the lease stays open until the copy ends.
     pub(super) fn begin_close_in_copy(&self) {
         match self.state.try_lock() {
             Ok(state) => self.close(state),
@@ -175,7 +175,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The thread of the server has panicked: what it had started ends with the hold.
+    /// The thread of the server has panicked: what it had started ends with the lease.
     pub(super) fn fall(&self, error: Error) {
         self.fail(error);
         self.let_go();
@@ -184,7 +184,7 @@ impl Shared {
 
     fn close(&self, mut state: MutexGuard<'_, State>) {
         state.is_closing = true;
-        state.hold = None;
+        state.lease = None;
         // Why it failed says more.
         let _ = self.error.set(Box::new(closed()));
         self.set(&state, ServerState::Closed);

@@ -102,27 +102,27 @@ fn closing_in_the_middle_of_the_start_leaves_nothing() {
 }
 
 #[test]
-fn a_killed_keeper_is_replaced_when_it_is_needed() {
+fn a_killed_reaper_is_replaced_when_it_is_needed() {
     let folder = Directory::new("end").unwrap();
     let file = folder.path().join("pid");
     let script = format!("echo $$ > {}; sleep 4321", file.display());
     let server = Server::launch(scripted(&folder, &script)).unwrap();
     let pid = pid_in(&file);
-    let keeper = eventually("the keeper", || keeper_of(pid));
-    opencode_tests::kill(keeper);
+    let reaper = eventually("the reaper", || reaper_of(pid));
+    opencode_tests::kill(reaper);
     server.close();
     assert!(!is_alive(pid));
 }
 
-/// The keeper that holds the mark of a process.
-fn keeper_of(pid: u32) -> Option<u32> {
+/// The reaper that holds the tag of a process.
+fn reaper_of(pid: u32) -> Option<u32> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let environment = String::from_utf8_lossy(&environment).into_owned();
-    let mark = environment.split('\0').find_map(|v| v.strip_prefix("LIBOPENCODE_SERVER="))?;
+    let tag = environment.split('\0').find_map(|v| v.strip_prefix("LIBOPENCODE_SERVER="))?;
     fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let other: u32 = entry.file_name().to_str()?.parse().ok()?;
         let line = fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).into_owned();
-        (line.contains("opencode-keeper") && line.contains(mark)).then_some(other)
+        (line.contains("opencode-reaper") && line.contains(tag)).then_some(other)
     })
 }

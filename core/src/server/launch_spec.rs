@@ -1,7 +1,7 @@
-//! [`Plan`]: everything that is decided before the process is started.
+//! [`LaunchSpec`]: everything that is decided before the process is started.
 
-use super::keeper::VARIABLE;
 use super::options::{ServerOptions, invalid};
+use super::reaper::VARIABLE;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::mask::clear_in;
 use std::ffi::OsString;
@@ -20,20 +20,20 @@ const NAMES: &[&str] =
     if cfg!(windows) { &["opencode.exe", "opencode.cmd"] } else { &["opencode"] };
 
 /// A server that is to be started.
-pub(super) struct Plan {
+pub(super) struct LaunchSpec {
     pub(super) options: ServerOptions,
     pub(super) binary: PathBuf,
     pub(super) password: String,
-    pub(super) mark: String,
+    pub(super) tag: String,
 }
 
-impl Plan {
-    pub(super) fn new(options: ServerOptions, password: String, mark: String) -> Result<Plan> {
+impl LaunchSpec {
+    pub(super) fn new(options: ServerOptions, password: String, tag: String) -> Result<LaunchSpec> {
         options.check()?;
         let from_env = std::env::var_os("OPENCODE_BIN").filter(|value| !value.is_empty());
         let path = std::env::var_os("PATH");
         let binary = find(options.binary.as_deref(), from_env, path)?;
-        Ok(Plan { options, binary, password, mark })
+        Ok(LaunchSpec { options, binary, password, tag })
     }
 
     /// The command for one attempt on a port.
@@ -68,7 +68,7 @@ impl Plan {
         command
             .env("OPENCODE_SERVER_USERNAME", &options.username)
             .env("OPENCODE_SERVER_PASSWORD", &self.password)
-            .env(VARIABLE, self.marks())
+            .env(VARIABLE, self.tags())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
@@ -91,11 +91,11 @@ impl Plan {
         }
     }
 
-    /// The mark behind those of servers that this process itself runs below.
-    fn marks(&self) -> String {
+    /// The tag behind those of servers that this process itself runs below.
+    fn tags(&self) -> String {
         match std::env::var(VARIABLE) {
-            Ok(outer) if !outer.is_empty() => format!("{outer},{}", self.mark),
-            _ => self.mark.clone(),
+            Ok(outer) if !outer.is_empty() => format!("{outer},{}", self.tag),
+            _ => self.tag.clone(),
         }
     }
 }
@@ -175,13 +175,13 @@ mod tests {
             ("localhost", "http://localhost:7"),
         ] {
             let options = ServerOptions { hostname: hostname.to_owned(), ..Default::default() };
-            let plan = Plan {
+            let spec = LaunchSpec {
                 options,
                 binary: PathBuf::new(),
                 password: String::new(),
-                mark: String::new(),
+                tag: String::new(),
             };
-            assert_eq!(plan.url(7), url);
+            assert_eq!(spec.url(7), url);
         }
     }
 }

@@ -1,10 +1,10 @@
 # Waits until its input ends: the server was closed, or the host is gone. Then ends every process of the
-# server: those whose environment holds the mark, and their descendants. Each line of the input is a process
+# server: those whose environment holds the tag, and their descendants. Each line of the input is a process
 # that the host has started, in place of the one before; only systems without /proc need it.
 trap '' HUP INT TERM
 # What the host left open for its children is not for this one.
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
-mark=$1
+tag=$1
 root=
 while read -r line; do root=$line; done
 
@@ -19,7 +19,7 @@ table() {
 
 marked() {
   if [ -r /proc/self/environ ]; then
-    grep -lsF -- "$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
+    grep -lsF -- "$tag" /proc/[0-9]*/environ | tr -dc '0-9\n'
   else
     echo "$root"
   fi

@@ -1,4 +1,4 @@
-//! [`Keeper`]: ends a server with everything that it has started, also when this process was killed.
+//! [`Reaper`]: ends a server with everything that it has started, also when this process was killed.
 
 #[cfg(windows)]
 mod job;
@@ -7,11 +7,11 @@ mod shell;
 
 use crate::base::error::{Error, ErrorKind, Result};
 #[cfg(windows)]
-pub(super) use job::{Hold, Keeper};
+pub(super) use job::{Lease, Reaper};
 #[cfg(not(windows))]
-pub(super) use shell::{Hold, Keeper};
+pub(super) use shell::{Lease, Reaper};
 
-/// The variable that marks every process of a server. It is inherited, so it also finds what left the process
+/// The variable that tags every process of a server. It is inherited, so it also finds what left the process
 /// group (the server's shell tool does) and what lost its parent.
 pub(super) const VARIABLE: &str = "LIBOPENCODE_SERVER";
 

@@ -1,4 +1,4 @@
-//! The keeper of Windows: a job object that ends its processes when its last handle is closed.
+//! The reaper of Windows: a job object that ends its processes when its last handle is closed.
 //!
 //! Only this process holds a handle, and the system closes it whichever way this process ends. What a process of a
 //! job starts belongs to the job too. Written, and not run by the tests of this project.
@@ -8,13 +8,13 @@ use std::os::windows::io::AsRawHandle;
 use std::process::Child;
 use win32job::{ExtendedLimitInfo, Job, JobError};
 
-/// The hold on a server: as long as it lives, and this process with it, the server lives.
-pub(in crate::server) struct Hold(Job);
+/// The lease on a server: as long as it lives, and this process with it, the server lives.
+pub(in crate::server) struct Lease(Job);
 
 /// The system itself: there is nothing to hold or to wait for.
-pub(in crate::server) struct Keeper;
+pub(in crate::server) struct Reaper;
 
-impl Hold {
+impl Lease {
     /// Takes a process that was started. What it started before this moment would be missed: the server takes longer
     /// than that to load.
     pub(in crate::server) fn take(&mut self, child: &Child) {
@@ -23,17 +23,17 @@ impl Hold {
     }
 }
 
-impl Keeper {
-    /// Makes the job. The system needs no mark to find its processes.
-    pub(in crate::server) fn start(_mark: &str) -> Result<(Hold, Keeper)> {
+impl Reaper {
+    /// Makes the job. The system needs no tag to find its processes.
+    pub(in crate::server) fn start(_tag: &str) -> Result<(Lease, Reaper)> {
         let mut limits = ExtendedLimitInfo::new();
         limits.limit_kill_on_job_close();
         let job = Job::create_with_limit_info(&limits).map_err(no_job)?;
-        Ok((Hold(job), Keeper))
+        Ok((Lease(job), Reaper))
     }
 
     /// Nothing: a job cannot be killed, and its end was the end of its processes.
-    pub(in crate::server) fn sweep(_mark: &str) {}
+    pub(in crate::server) fn sweep(_tag: &str) {}
 
     /// Nothing, as above.
     pub(in crate::server) fn wait(self) {}
