@@ -65,9 +65,9 @@ impl Signal {
         }
     }
 
-    /// Makes the descriptor say what the count says. Without a lock: who is woken by the byte polls at once, while the
-    /// thread that wrote it may not run again for long. Everybody looks at the count again after what he did, so what
-    /// is done last is right.
+    /// Makes the descriptor readable exactly when something is there. It takes no lock: the host that the byte wakes
+    /// polls at once, while the thread that wrote it may not run again for long. Each thread compares again after its
+    /// write, so the last write is right.
     fn show(&self) {
         let Some(pair) = self.mine() else { return };
         loop {

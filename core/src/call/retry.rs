@@ -20,7 +20,8 @@ impl Default for RetryPolicy {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A server that wants a longer pause is taken at its word by failing instead.
+/// The longest `Retry-After` that is waited for. Beyond it the request fails at once: whoever called decides better
+/// than a blocked thread.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl RetryPolicy {

@@ -46,8 +46,8 @@ impl RunEvents {
         self.tracked.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A subagent's session is heard from its first event on: what it asks at once must not be missed. The engine
-    /// forgets it when no run takes it.
+    /// Whether this event creates the session of a subagent of a tracked one. Such a session is tracked from this event
+    /// on, as it may ask for a permission at once. The engine forgets it when no run adopts it.
     fn is_subagent(&self, session: &str, event: &Event) -> bool {
         let is_new =
             event.kind == "session.created" && event.properties.get().contains("\"parentID\"");

@@ -23,14 +23,14 @@ pub(super) struct Exchange {
     pub(super) token: CancelToken,
     pub(super) limits: Limits,
     started: Instant,
-    /// When the way to the server of this hop began.
+    /// When the connection of this hop began to be made; each redirect is a hop of its own.
     hop: Cell<Instant>,
     /// When bytes of the request were last written.
     sent: Cell<Option<Instant>>,
     has_head: Cell<bool>,
-    /// How many connections are being made: that to a proxy is made inside of that to the server.
+    /// Connections that are being made now, one inside the other: the one to a proxy is part of the one to the server.
     making: Cell<u32>,
-    /// The proxy that is on the way.
+    /// The proxy that this request goes through.
     proxy: RefCell<Option<String>>,
     /// Whether what answered was TLS, where nobody asked for it.
     heard_tls: Cell<bool>,

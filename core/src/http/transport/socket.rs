@@ -82,8 +82,8 @@ fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     }
 }
 
-/// Tries one address for so long; `None` when nothing happened. Ends at once when it is cancelled: a system call that
-/// waits for a connection could not be ended.
+/// Tries to connect to one address for at most `time`; `None` when neither success nor refusal came. It never waits
+/// inside the system call, which a cancel could not end.
 fn attempt(
     address: &SocketAddr,
     time: Duration,

@@ -54,7 +54,7 @@ impl Machine {
                 Some(ending) => self.over(Some(ending.error.clone())),
                 None => self.unreachable(error),
             },
-            // An answer that says no is final; silence, and errors of the server itself, say nothing.
+            // A refusal ends the run. Silence, and a status of 500 or more, leave open whether the prompt arrived.
             Err(error) if !is_transient(&error) && error.status().is_none_or(|s| s < 500) => {
                 self.over(Some(error));
             }
