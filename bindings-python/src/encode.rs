@@ -177,7 +177,7 @@ fn is_null(value: &Bound<'_, PyAny>) -> bool {
     static NULL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = value.py();
     let null = NULL.get_or_try_init(py, || {
-        PyResult::Ok(py.import("libopencode._client")?.getattr("NULL")?.unbind())
+        PyResult::Ok(py.import("libopencode._namespace")?.getattr("NULL")?.unbind())
     });
     null.is_ok_and(|null| value.is(null))
 }

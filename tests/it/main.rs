@@ -15,6 +15,7 @@ mod harness;
 mod mistakes;
 mod model;
 mod network;
+mod options;
 mod pages;
 mod pty;
 mod replay;

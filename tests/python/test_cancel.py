@@ -86,7 +86,7 @@ def test_every_awaited_method_is_tried():
     methods = {
         name
         for cls in (libopencode.AsyncClient, libopencode.AsyncRun)
-        for name, function in vars(cls).items()
+        for name, function in inspect.getmembers(cls)
         if inspect.iscoroutinefunction(function) and not name.startswith("_")
     }
     # `close` ends within a second by itself.

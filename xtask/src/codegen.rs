@@ -10,11 +10,14 @@ mod lua_operations;
 mod lua_shapes;
 mod lua_types;
 mod model;
+mod options;
 mod overrides;
 mod python_errors;
+mod python_faces;
 mod python_operations;
 mod python_types;
 mod rust_kind;
+mod rust_options;
 mod rust_table;
 mod tree;
 mod types;
@@ -49,8 +52,10 @@ pub(crate) fn operations() -> Result<Vec<(String, String)>, String> {
 fn files() -> Result<Vec<(PathBuf, String)>, String> {
     let table = model::Table::load(&spec::folder())?;
     let errors = error_kind::Errors::load(&spec::folder())?;
+    let options = options::Options::load(&spec::folder())?;
     let python = "bindings-python/python/libopencode";
-    let files = [
+    let mut files = vec![
+        ("core/src/base/option_names.rs".to_owned(), rust_options::file(&options)),
         ("core/src/protocol/operation/table.rs".to_owned(), rust_table::file(&table)),
         ("bindings-c/src/status.rs".to_owned(), c_status::file(&errors)),
         ("core/src/base/error/kind.rs".to_owned(), rust_kind::file(&errors)),
@@ -68,6 +73,8 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
         ("include/opencode_operations.h".to_owned(), c_header::file(&table)),
         ("docs/errors.md".to_owned(), error_page::file(&errors)),
     ];
+    let faces = python_faces::files(&options)?.into_iter();
+    files.extend(faces.map(|(name, text)| (format!("{python}/{name}"), text)));
     Ok(files.into_iter().map(|(path, text)| (spec::root().join(path), text)).collect())
 }
 

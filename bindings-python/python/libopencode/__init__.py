@@ -14,77 +14,63 @@ from __future__ import annotations
 from . import _errors
 from ._attach import attach, attach_bytes
 from ._call import Call, RawResponse
-from ._client import NULL, Client
+from ._client import Client
 from ._drift import Drift
 from ._errors import *  # noqa: F403
 from ._events import Event, EventStream
+from ._namespace import NULL
 from ._native import __version__
 from ._pages import Pages
-from ._run import Detached, Reply, Run, Update
+from ._run import (
+    Detached,
+    DiffUpdate,
+    DoneUpdate,
+    FailedUpdate,
+    MessageUpdate,
+    PermissionUpdate,
+    QuestionUpdate,
+    ReasoningUpdate,
+    Reply,
+    RetryUpdate,
+    Run,
+    StatusUpdate,
+    TextUpdate,
+    TodoUpdate,
+    ToolUpdate,
+    Update,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import typing
 
     from . import types as types
-    from ._async import AsyncClient, AsyncRun
+    from ._async import AsyncClient
+    from ._async_base import AsyncRun
     from ._async_call import AsyncCall
     from ._async_discover import discover_async
-    from ._async_pty import AsyncPty
-    from ._async_server import AsyncServer
-    from ._discover import Check, Diagnosis, Found, ServerInfo, discover
-    from ._pty import Pty
-    from ._server import Server
     from ._async_events import AsyncEventStream
     from ._async_pages import AsyncPages
+    from ._async_pty import AsyncPty
+    from ._async_server import AsyncServer
     from ._async_tui import AsyncTuiControl
+    from ._discover import Check, Diagnosis, Found, ServerInfo, discover
+    from ._pty import Pty
     from ._replay import Replay
+    from ._server import Server
     from ._tui import TuiControl
     from ._usage import Share, Usage
+else:
+    from ._later import typing
 
-__all__ = [
-    "AsyncCall",
-    "AsyncClient",
-    "AsyncEventStream",
-    "AsyncPages",
-    "AsyncPty",
-    "AsyncRun",
-    "AsyncServer",
-    "AsyncTuiControl",
-    "Call",
-    "Check",
-    "Client",
-    "Detached",
-    "Diagnosis",
-    "Drift",
-    "Event",
-    "EventStream",
-    "Found",
-    "NULL",
-    "Pages",
-    "Pty",
-    "RawResponse",
-    "Replay",
-    "Reply",
-    "Run",
-    "Server",
-    "ServerInfo",
-    "Share",
-    "TuiControl",
-    "Update",
-    "Usage",
-    "__version__",
-    "attach",
-    "attach_bytes",
-    "discover",
-    "discover_async",
-    *_errors.__all__,
-]
-
-
-# Who does not use them does not wait for them.
+# Who does not use them does not wait for them: asyncio takes longer to import than all of this package.
 _LATER = {
+    "AsyncCall": "._async_call",
+    "AsyncClient": "._async",
+    "AsyncEventStream": "._async_events",
+    "AsyncPages": "._async_pages",
     "AsyncPty": "._async_pty",
+    "AsyncRun": "._async_base",
     "AsyncServer": "._async_server",
     "AsyncTuiControl": "._async_tui",
     "Check": "._discover",
@@ -101,17 +87,71 @@ _LATER = {
     "discover_async": "._async_discover",
 }
 
+__all__ = [
+    "AsyncCall",
+    "AsyncClient",
+    "AsyncEventStream",
+    "AsyncPages",
+    "AsyncPty",
+    "AsyncRun",
+    "AsyncServer",
+    "AsyncTuiControl",
+    "Call",
+    "Check",
+    "Client",
+    "Detached",
+    "Diagnosis",
+    "DiffUpdate",
+    "DoneUpdate",
+    "Drift",
+    "Event",
+    "EventStream",
+    "FailedUpdate",
+    "Found",
+    "MessageUpdate",
+    "NULL",
+    "Pages",
+    "PermissionUpdate",
+    "Pty",
+    "QuestionUpdate",
+    "RawResponse",
+    "ReasoningUpdate",
+    "Replay",
+    "Reply",
+    "RetryUpdate",
+    "Run",
+    "Server",
+    "ServerInfo",
+    "Share",
+    "StatusUpdate",
+    "TextUpdate",
+    "TodoUpdate",
+    "ToolUpdate",
+    "TuiControl",
+    "Update",
+    "Usage",
+    "__version__",
+    "attach",
+    "attach_bytes",
+    "discover",
+    "discover_async",
+    "types",
+    *_errors.__all__,
+]
 
-def __getattr__(name: str) -> Any:
-    # asyncio takes longer to import than all of this package: only who asks for it pays.
-    if name in ("AsyncClient", "AsyncRun", "AsyncCall", "AsyncEventStream", "AsyncPages"):
-        from . import _async
 
-        return getattr(_async, name)
+def __getattr__(name: str) -> typing.Any:
     module = ".types" if name == "types" else _LATER.get(name)
-    if module is not None:
-        from importlib import import_module
+    if module is None:
+        raise AttributeError(f"module 'libopencode' has no attribute '{name}'")
+    from importlib import import_module
 
-        found = import_module(module, __name__)
-        return found if name == "types" else getattr(found, name)
-    raise AttributeError(f"module 'libopencode' has no attribute '{name}'")
+    found = import_module(module, __name__)
+    value = found if name == "types" else getattr(found, name)
+    # Asked for once, it is an ordinary attribute.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

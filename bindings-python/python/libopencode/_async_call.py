@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+from ._call import Call
 from ._generic import Answer, Generic
 from ._options import seconds
+from ._waker import Waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any, Literal
+    import typing
+    from collections import abc
 
-    from ._call import Call
-    from ._waker import Waker
+else:
+    from ._later import abc, typing
 
 
 class AsyncCall(Generic[Answer]):
@@ -36,7 +38,7 @@ class AsyncCall(Generic[Answer]):
         await self._waker.until(self._take)
         return self._call.result(0)
 
-    def __await__(self) -> Generator[Any, Any, Answer]:
+    def __await__(self) -> abc.Generator[typing.Any, typing.Any, Answer]:
         return self.result().__await__()
 
     async def wait(self, timeout: float | None = None) -> bool:
@@ -48,7 +50,7 @@ class AsyncCall(Generic[Answer]):
             return False
         return True
 
-    def poll(self) -> Literal["pending", "done"]:
+    def poll(self) -> typing.Literal["pending", "done"]:
         """Whether the result is there. Never blocks; awaiting the call then gives it at once."""
         return self._call.poll()
 

@@ -10,11 +10,13 @@ from ._waker import Waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import typing
+else:
+    from ._later import typing
 
 
 async def discover_async(timeout: float = 2.0) -> list[Found]:
     """`discover` for asyncio. Cancelling the task ends it at once."""
     native = _native.start_discover(timeout)
-    call: Call[list[dict[str, Any]]] = Call(native, "discover", False)
+    call: Call[list[dict[str, typing.Any]]] = Call(native, "discover", False)
     return [Found(found) for found in await settled(AsyncCall(call, Waker(native.fd)))]

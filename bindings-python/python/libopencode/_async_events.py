@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from ._errors import ClosedError
+from ._events import Event, EventStream
 from ._options import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections import abc
 
-    from ._async import AsyncClient
-    from ._events import Event, EventStream
+    from . import _async_base as base
+
+else:
+    from ._later import Later, abc
+
+    base = Later("libopencode._async_base")
 
 
 class AsyncEventStream:
@@ -21,7 +26,7 @@ class AsyncEventStream:
     Iterating ends when the stream or its client is closed. Belongs to one event loop.
     """
 
-    def __init__(self, stream: EventStream, client: AsyncClient) -> None:
+    def __init__(self, stream: EventStream, client: base.AsyncClientBase) -> None:
         self._stream = stream
         self._client = client
         client._waker.add(self)
@@ -50,7 +55,7 @@ class AsyncEventStream:
                 return self.poll()
         return event
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def __aiter__(self) -> abc.AsyncIterator[Event]:
         while True:
             try:
                 event = await self.next()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from . import _native
 from ._async_call import AsyncCall
 from ._call import Call
 from ._generic import Generic, Item
+from ._log import Drain
+from ._waker import Waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    import typing
+    from collections import abc
 
-    from . import _native
-    from ._log import Drain
-    from ._waker import Waker
+else:
+    from ._later import abc, typing
 
 
 class _Fetch:
     """A page on its way, for all who wait for it."""
 
-    def __init__(self, call: AsyncCall[Any]) -> None:
+    def __init__(self, call: AsyncCall[typing.Any]) -> None:
         self.call = call
         self.waiting = 0
 
@@ -31,7 +33,7 @@ class AsyncPages(Generic[Item]):
         self._native = native
         self._drain = drain
         self._waker = waker
-        self._page: Iterator[Item] = iter(())
+        self._page: abc.Iterator[Item] = iter(())
         self._fetch: _Fetch | None = None
 
     def __aiter__(self) -> AsyncPages[Item]:

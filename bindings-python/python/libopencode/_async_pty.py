@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from . import _native
 from ._async_call import AsyncCall, settled
 from ._call import Call
 from ._options import seconds
@@ -11,17 +12,21 @@ from ._pty import PtyBase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from typing import Any
+    import typing
+    from collections import abc
 
-    from . import _native
-    from ._async import AsyncClient
+    from . import _async_base as base
+
+else:
+    from ._later import Later, abc, typing
+
+    base = Later("libopencode._async_base")
 
 
 class AsyncPty(PtyBase):
     """`Pty` for asyncio. Made by `await client.pty(...)` and `client.pty_connect(id)`."""
 
-    def __init__(self, native: _native.Pty, client: Any) -> None:
+    def __init__(self, native: _native.Pty, client: typing.Any) -> None:
         super().__init__(native, client)
         client._waker.add(self)
 
@@ -42,7 +47,7 @@ class AsyncPty(PtyBase):
                 return self._native.read(0)
         return text
 
-    async def __aiter__(self) -> AsyncIterator[str]:
+    async def __aiter__(self) -> abc.AsyncIterator[str]:
         while (text := await self.read()) is not None:
             yield text
 
@@ -65,7 +70,7 @@ class AsyncPty(PtyBase):
         await self.close()
 
 
-async def opened(client: AsyncClient, given: dict[str, Any]) -> AsyncPty:
+async def opened(client: base.AsyncClientBase, given: dict[str, typing.Any]) -> AsyncPty:
     """Starts a program in a terminal. Cancelled, it leaves none behind."""
     opening = client._native.start_pty(given)
     call: AsyncCall[None] = AsyncCall(Call(opening.call(), "pty", False, client._drain), client._waker)

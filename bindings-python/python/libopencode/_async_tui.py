@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import asyncio
 
+from ._async_call import AsyncCall
+from ._call import Call
 from ._options import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from typing import Any
+    import typing
+    from collections import abc
 
-    from ._async import AsyncClient
-    from ._async_call import AsyncCall
+    from . import _async_base as base
+else:
+    from ._later import Later, abc, typing
+
+    base = Later("libopencode._async_base")
 
 
 class AsyncTuiControl:
     """`TuiControl` for asyncio. Made by `AsyncClient.tui_control`."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: base.AsyncClientBase) -> None:
         self._client = client
         # Stays open between two calls of `next`: the server gives a request to one taker only.
-        self._question: AsyncCall[Any] | None = None
+        self._question: AsyncCall[typing.Any] | None = None
 
-    async def next(self, timeout: float | None = None) -> dict[str, Any] | None:
+    def _ask(self) -> AsyncCall[typing.Any]:
+        native = self._client._native.start("tui.control.next", {}, None)
+        return AsyncCall(Call(native, "tui.control.next", False, self._client._drain), self._client._waker)
+
+    async def next(self, timeout: float | None = None) -> dict[str, typing.Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain."""
         limit = seconds("timeout", timeout)
-        question = self._question = self._question or self._client.start("tui.control.next")
+        question = self._question = self._question or self._ask()
         try:
             await asyncio.wait_for(self._client._waker.until(question._take), limit)
         except asyncio.TimeoutError:
@@ -36,14 +45,14 @@ class AsyncTuiControl:
         if self._question is question:
             self._question = None
         # What came, at the last moment too: the server gives it to nobody else.
-        found: dict[str, Any] = await question.result()
+        found: dict[str, typing.Any] = await question.result()
         return found
 
-    async def respond(self, value: Any) -> None:
+    async def respond(self, value: typing.Any) -> None:
         """Answers the request that `next` gave, with any JSON value."""
-        await self._client.call("tui.control.response", {"body": value})
+        await self._client._call_with("tui.control.response", {"body": value}, {})
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+    async def __aiter__(self) -> abc.AsyncIterator[dict[str, typing.Any]]:
         while (request := await self.next()) is not None:
             yield request
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from . import _native
 from ._errors import APITimeoutError
 from ._generic import Answer, Generic
+from ._log import Drain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    import typing
 
-    from . import _native
-    from ._log import Drain
+else:
+    from ._later import typing
 
 
 class Call(Generic[Answer]):
@@ -26,14 +28,14 @@ class Call(Generic[Answer]):
         self._raw = raw
         self._drain = drain
 
-    def _wait(self, timeout: float | None) -> tuple[Any] | None:
+    def _wait(self, timeout: float | None) -> tuple[typing.Any] | None:
         try:
             return self._native.wait(timeout, self._raw)
         finally:
             if self._drain is not None:
                 self._drain()
 
-    def poll(self) -> Literal["pending", "done"]:
+    def poll(self) -> typing.Literal["pending", "done"]:
         """Whether the result is there. Never blocks; `result` then gives it at once."""
         return "done" if self._native.is_done() else "pending"
 
@@ -57,7 +59,7 @@ class Call(Generic[Answer]):
                 operation=self._operation,
                 sent=True,
             )
-        answer: Any = _raw_response(found[0]) if self._raw else found[0]
+        answer: typing.Any = _raw_response(found[0]) if self._raw else found[0]
         return answer  # type: ignore[no-any-return]
 
     def cancel(self) -> None:
@@ -82,5 +84,5 @@ class RawResponse:
         return f"<libopencode.RawResponse {self.status}, {len(self.body)} bytes>"
 
 
-def _raw_response(found: Any) -> RawResponse:
+def _raw_response(found: typing.Any) -> RawResponse:
     return RawResponse(*found)

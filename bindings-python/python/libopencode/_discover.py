@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from . import _native
-from ._run import _Record
+from ._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    import typing
+else:
+    from ._later import typing
 
 
-class Found(_Record):
+class Found(Record):
     """A server that answered."""
 
     __slots__ = ()
@@ -18,40 +20,40 @@ class Found(_Record):
     if TYPE_CHECKING:
         url: str
         version: str | None
-        dialect: Literal["1.x", "2.x"] | None
+        dialect: typing.Literal["1.x", "2.x"] | None
         needs_password: bool
-        source: Literal["environment", "default", "service", "mdns"]
+        source: typing.Literal["environment", "default", "service", "mdns"]
 
     def __repr__(self) -> str:
         return f"<libopencode.Found {self.url} {self.version or 'with a password'}>"
 
 
-class ServerInfo(_Record):
+class ServerInfo(Record):
     """What a server says of itself."""
 
     __slots__ = ()
 
     if TYPE_CHECKING:
         version: str
-        dialect: Literal["1.x", "2.x"]
+        dialect: typing.Literal["1.x", "2.x"]
 
     def __repr__(self) -> str:
         return f"<libopencode.ServerInfo {self.version} ({self.dialect})>"
 
 
-class Check(_Record):
+class Check(Record):
     """One thing that was looked at."""
 
     __slots__ = ()
 
     if TYPE_CHECKING:
         check: str
-        status: Literal["ok", "warn", "fail"]
+        status: typing.Literal["ok", "warn", "fail"]
         message: str
         advice: str
 
 
-class Diagnosis(_Record):
+class Diagnosis(Record):
     """What `Client.doctor` found. As a text it is one line per check."""
 
     __slots__ = ()

@@ -6,7 +6,9 @@ from . import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import typing
+else:
+    from ._later import typing
 
 
 class Drift:
@@ -17,11 +19,11 @@ class Drift:
 
     __slots__ = ("changed", "gone", "new")
 
-    new: list[dict[str, Any]]
+    new: list[dict[str, typing.Any]]
     """Operations that only the server has: `operation` (its id), `method`, `path`. `Client.request` reaches them."""
-    gone: list[dict[str, Any]]
+    gone: list[dict[str, typing.Any]]
     """Operations that the server has no more: `operation`, `method`, `path`."""
-    changed: list[dict[str, Any]]
+    changed: list[dict[str, typing.Any]]
     """Operations that both have: `operation`, and `differences`, a list of sentences."""
 
     def __init__(self, document: bytes) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from . import _native
 from ._errors import ClosedError
-from ._run import _Record
+from ._log import Drain
+from ._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    import typing
+    from collections import abc
 
-    from . import _native
-    from ._log import Drain
+else:
+    from ._later import abc, typing
 
 
-class Event(_Record):
+class Event(Record):
     """One event. Field names and types are the server's, also of events that this version does not know.
 
     Types of the stream itself: `stream.connected` (from here on nothing is missed), `stream.gap` (the connection
@@ -28,7 +30,7 @@ class Event(_Record):
     if TYPE_CHECKING:
         id: str
         type: str
-        properties: dict[str, Any]
+        properties: dict[str, typing.Any]
 
     @property
     def directory(self) -> str | None:
@@ -74,7 +76,7 @@ class EventStream:
         data = self._native.poll()
         return None if data is None else Event(data)
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> abc.Iterator[Event]:
         while True:
             try:
                 event = self.next()

@@ -10,9 +10,11 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import typing
 
     from . import _native
+else:
+    from ._later import typing
 
 _NUMBERS = {"error": 40, "warn": 30, "info": 20, "debug": 10}
 
@@ -44,7 +46,7 @@ class Drain:
             number = _NUMBERS[level]
             if not logger.isEnabledFor(number):
                 continue
-            made: Any = logger.makeRecord(
+            made: typing.Any = logger.makeRecord(
                 "libopencode", number, "(libopencode)", 0, message, (), None, "libopencode"
             )
             # When it happened, not when it was handed over.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    import typing
+    from collections import abc
+else:
+    from ._later import abc, typing
 
 # Names whose values are seconds here and milliseconds in the core.
 _SECONDS = frozenset(
@@ -13,7 +15,7 @@ _SECONDS = frozenset(
 )
 
 
-def options(given: Mapping[str, Any]) -> dict[str, Any]:
+def options(given: abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     """What was given, by the core's names."""
     made = {}
     for name, value in given.items():
@@ -26,7 +28,7 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def milliseconds(name: str, value: Any) -> float:
+def milliseconds(name: str, value: typing.Any) -> float:
     """Seconds as milliseconds; numbers and timedeltas are times, nothing else is."""
     seconds = getattr(value, "total_seconds", None)
     if seconds is not None:
@@ -40,7 +42,7 @@ def milliseconds(name: str, value: Any) -> float:
     return value * 1000
 
 
-def seconds(name: str, value: Any) -> float | None:
+def seconds(name: str, value: typing.Any) -> float | None:
     """A time to wait, checked before anything is sent; None waits as long as it takes."""
     if value is None:
         return None
@@ -53,10 +55,10 @@ def seconds(name: str, value: Any) -> float | None:
 def call_options(
     timeout: float | None = None,
     max_retries: int | None = None,
-    extra_headers: Mapping[str, str] | None = None,
+    extra_headers: abc.Mapping[str, str] | None = None,
     directory: str | None = None,
     workspace: str | None = None,
-) -> dict[str, Any] | None:
+) -> dict[str, typing.Any] | None:
     """The options of one call, or None when there are none."""
     given = {
         "timeout": timeout,

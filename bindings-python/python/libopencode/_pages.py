@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from . import _native
 from ._generic import Generic, Item
+from ._log import Drain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections import abc
 
-    from . import _native
-    from ._log import Drain
+else:
+    from ._later import abc
 
 
 class Pages(Generic[Item]):
@@ -23,7 +25,7 @@ class Pages(Generic[Item]):
     def __init__(self, native: _native.Pages, drain: Drain | None) -> None:
         self._native = native
         self._drain = drain
-        self._page: Iterator[Item] = iter(())
+        self._page: abc.Iterator[Item] = iter(())
 
     def __iter__(self) -> Pages[Item]:
         return self

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from ._client import Namespace
+from . import _native
 from ._options import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    import typing
+    from collections import abc
 
-    from . import _native
-
-
-class PtyNamespace(Namespace):
-    """The operations on terminals; calling it starts a program in one."""
-
-    def __call__(self, command: str | None = None, args: Sequence[str] = (), **given: Any) -> Any:
-        return self._client._pty(started(command, args, given))
+else:
+    from ._later import abc, typing
 
 
-def started(command: str | None, args: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+def started(command: str | None, args: abc.Sequence[str], given: abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     """The options of a new terminal, by the core's names."""
     made = options(given)
     if command is not None:
@@ -33,7 +27,7 @@ def started(command: str | None, args: Sequence[str], given: Mapping[str, Any]) 
 class PtyBase:
     """What terminals of blocking and asyncio clients share. None of it blocks."""
 
-    def __init__(self, native: _native.Pty, client: Any) -> None:
+    def __init__(self, native: _native.Pty, client: typing.Any) -> None:
         self._native = native
         self._client = client
 
@@ -97,7 +91,7 @@ class Pty(PtyBase):
         """
         return self._native.read(timeout)
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> abc.Iterator[str]:
         """What the program prints, until the end."""
         while (text := self.read()) is not None:
             yield text

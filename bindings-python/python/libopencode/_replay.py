@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from . import _native
+from os import PathLike
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from os import PathLike
+from . import _native
 
 
 class Replay:

@@ -2,125 +2,44 @@
 
 from __future__ import annotations
 
+from ._record import Record
+from ._updates import (
+    DiffUpdate,
+    DoneUpdate,
+    FailedUpdate,
+    MessageUpdate,
+    PermissionUpdate,
+    QuestionUpdate,
+    ReasoningUpdate,
+    Reply,
+    RetryUpdate,
+    StatusUpdate,
+    TextUpdate,
+    TodoUpdate,
+    ToolUpdate,
+    Update,
+    update_of,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any, Literal
+    import datetime
+    import typing
+    from collections import abc
 
+    from . import _errors as errors
+    from . import _log as log
     from . import _native
-    from ._errors import OpencodeError
-    from ._log import Drain
-
-    State = Literal["pending", "waiting", "done", "failed"]
-    _Dict = dict[str, Any]
+    from . import _shapes as shapes
 else:
-    _Dict = dict
+    from ._later import Later, abc, datetime, shapes, typing
 
+    _native = Later("libopencode._native")
+    errors = Later("libopencode._errors")
+    log = Later("libopencode._log")
 
-class _Record(_Dict):
-    """A JSON object with attributes. Field names are the server's (`sessionID`).
-
-    It is a dict: `json.dumps`, `dict(...)` and web frameworks take it as it is.
-    """
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no '{name}'") from None
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object as a plain dict."""
-        return dict(self)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        # Asked by pydantic alone, where a model or a handler names the class: it takes a dict, and writes one.
-        from pydantic_core import core_schema  # type: ignore[import-not-found, unused-ignore]
-
-        inner = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
-        return core_schema.no_info_after_validator_function(cls, inner)
-
-
-class Reply(_Record):
-    """The outcome of a run. Of a failed one, as far as it came."""
-
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        sessionID: str
-        messageID: str
-        text: str
-        transcript: str
-        reasoning: str
-        structured: Any
-        finish: str | None
-        cost: float
-        tokens: dict[str, Any]
-        agent: str | None
-        providerID: str | None
-        modelID: str | None
-        messages: list[dict[str, Any]]
-        parts: list[dict[str, Any]]
-        decisions: list[dict[str, Any]]
-        files: list[dict[str, Any]]
-        children: list[str]
-        time: dict[str, int | None]
-
-    def __str__(self) -> str:
-        return str(self["text"])
-
-    def __repr__(self) -> str:
-        text = self["text"]
-        shown = text if len(text) <= 60 else text[:57] + "..."
-        return f"<libopencode.Reply {shown!r}>"
-
-
-class Update(_Record):
-    """What happened to a run: look at `type` for what else is there."""
-
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        type: Literal[
-            "text",
-            "reasoning",
-            "tool",
-            "message",
-            "permission",
-            "question",
-            "retry",
-            "status",
-            "todo",
-            "diff",
-            "done",
-            "failed",
-        ]
-        delta: str
-        replaces: bool
-        messageID: str
-        partID: str
-        part: dict[str, Any]
-        info: dict[str, Any]
-        id: str
-        request: dict[str, Any]
-        attempt: int
-        reason: str
-        next: float
-        why: str
-        todos: list[dict[str, Any]]
-        diff: list[dict[str, Any]]
-        reply: Reply
-        error: OpencodeError
-
-    def __repr__(self) -> str:
-        rest = {name: value for name, value in self.items() if name != "type"}
-        return f"<libopencode.Update {self['type']} {str(rest)[:100]}>"
+# Whether the server goes on with a run that ended here in this way.
+_LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
 
 
 class Detached:
@@ -132,38 +51,47 @@ class Detached:
         self.sessionID = sessionID
         self.messageID = messageID
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Detached):
+            return NotImplemented
+        return (self.sessionID, self.messageID) == (other.sessionID, other.messageID)
+
+    def __hash__(self) -> int:
+        return hash((self.sessionID, self.messageID))
+
     def __repr__(self) -> str:
         return f"Detached(sessionID={self.sessionID!r}, messageID={self.messageID!r})"
 
 
-def update_of(data: dict[str, Any]) -> Update:
-    """An update as its object."""
-    if data["type"] == "done":
-        data["reply"] = Reply(data["reply"])
-    return Update(data)
+def left_behind(run: Run) -> Detached | None:
+    """What goes on on the server; None when nothing of the run is there yet."""
+    session, message = run.sessionID, run.messageID
+    return None if session is None or message is None else Detached(session, message)
 
 
-def not_finished(run: Run, timeout: float | None) -> OpencodeError:
+def not_finished(run: Run, timeout: float | datetime.timedelta | None) -> errors.OpencodeError:
     """The error of who waited in vain."""
     from ._errors import APITimeoutError
 
-    return APITimeoutError(
+    error = APITimeoutError(
         f"run: not finished within {timeout} s; {run.why()}; wait again, or cancel it",
         operation="run",
         sent=True,
     )
+    error.run = left_behind(run)
+    return error
 
 
 class Run:
     """One prompt on its way to its reply. Made by `Client.run`.
 
     Iterating gives every update and blocks between them; `poll` never blocks. The prompt goes its way when
-    the object is dropped.
+    the object is dropped; in `with client.run(...) as run:` it is cancelled at the end, unless it is over.
     """
 
     __slots__ = ("_drain", "_native")
 
-    def __init__(self, native: _native.Run, drain: Drain | None = None) -> None:
+    def __init__(self, native: _native.Run, drain: log.Drain | None = None) -> None:
         self._native = native
         self._drain = drain
 
@@ -171,19 +99,30 @@ class Run:
         if self._drain is not None:
             self._drain()
 
-    def poll(self) -> tuple[State, list[Update]]:
+    def poll(self) -> tuple[shapes.State, list[Update]]:
         """The state, and everything that happened since the last poll. Never blocks."""
         self._flush()
         state, updates = self._native.poll()
-        return state, [update_of(data) for data in updates]  # type: ignore[return-value]
+        return state, [self._update(data) for data in updates]  # type: ignore[return-value]
 
-    def __iter__(self) -> Iterator[Update]:
+    def _update(self, data: dict[str, typing.Any]) -> Update:
+        update = update_of(data)
+        if update.type == "failed":
+            self._leave(update.error)
+        return update
+
+    def _leave(self, error: errors.OpencodeError) -> None:
+        # One that the server refused, or that the agent ended, goes on nowhere.
+        if error.sent and error.kind in _LEFT:
+            error.run = left_behind(self)
+
+    def __iter__(self) -> abc.Iterator[Update]:
         while True:
             data = self._native.next_update(None)
             self._flush()
             if data is None:
                 return
-            update = update_of(data)
+            update = self._update(data)
             yield update
             if update.type in ("done", "failed"):
                 return
@@ -208,7 +147,7 @@ class Run:
         assert reply is not None
         return reply
 
-    def cancel(self, timeout: float = 10.0) -> State:
+    def cancel(self, timeout: float = 10.0) -> shapes.State:
         """Ends the run: the server is told to stop, and the run is over when it did.
 
         Blocks at most `timeout` seconds; 0 only asks for it. A run that is over stays as it is.
@@ -216,7 +155,7 @@ class Run:
         return self._native.cancel(timeout)  # type: ignore[return-value]
 
     @property
-    def state(self) -> State:
+    def state(self) -> shapes.State:
         """`pending`, `waiting` (only you can answer what is asked), `done` or `failed`."""
         return self._native.state  # type: ignore[return-value]
 
@@ -227,9 +166,12 @@ class Run:
         return None if data is None else Reply(data)
 
     @property
-    def error(self) -> OpencodeError | None:
+    def error(self) -> errors.OpencodeError | None:
         """Why the run failed, once it did."""
-        return self._native.error()
+        error = self._native.error()
+        if error is not None:
+            self._leave(error)
+        return error
 
     @property
     def text(self) -> str:
@@ -253,13 +195,13 @@ class Run:
     def reply_permission(
         self,
         id: str,
-        reply: Literal["once", "always", "reject"],
+        reply: typing.Literal["once", "always", "reject"],
         message: str | None = None,
     ) -> None:
         """Answers a permission update. `message` tells the agent why it was rejected."""
         self._native.reply_permission(id, reply, message)
 
-    def reply_question(self, id: str, answers: Sequence[Sequence[str]] | None) -> None:
+    def reply_question(self, id: str, answers: abc.Sequence[abc.Sequence[str]] | None) -> None:
         """Answers a question update: labels or own words, a list per question. None dismisses it."""
         lists = None if answers is None else [list(answer) for answer in answers]
         self._native.reply_question(id, lists)
@@ -274,11 +216,43 @@ class Run:
         if found is None:
             from ._errors import APITimeoutError
 
-            raise APITimeoutError(
+            error = APITimeoutError(
                 f"run: not sent within {timeout} s; {self.why()}; detach it again, or cancel it",
                 operation="run",
             )
+            error.run = left_behind(self)
+            raise error
         return Detached(*found)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.state not in ("done", "failed"):
+            self.cancel()
 
     def __repr__(self) -> str:
         return f"<libopencode.Run {self.messageID or '(not sent)'} {self.state}>"
+
+
+__all__ = [
+    "Detached",
+    "DiffUpdate",
+    "DoneUpdate",
+    "FailedUpdate",
+    "MessageUpdate",
+    "PermissionUpdate",
+    "QuestionUpdate",
+    "ReasoningUpdate",
+    "Record",
+    "Reply",
+    "RetryUpdate",
+    "Run",
+    "StatusUpdate",
+    "TextUpdate",
+    "TodoUpdate",
+    "ToolUpdate",
+    "Update",
+    "left_behind",
+    "not_finished",
+]

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+from . import _native
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    import typing
+    from collections import abc
 
-    from . import _native
-    from ._client import Client
+    from . import _client_base as base
+else:
+    from ._later import Later, abc, typing
+
+    base = Later("libopencode._client_base")
 
 
 class TuiControl:
     """The requests of a terminal interface that is controlled by programs. Made by `Client.tui_control`."""
 
-    def __init__(self, native: _native.TuiControl, client: Client) -> None:
+    def __init__(self, native: _native.TuiControl, client: base.BlockingClient) -> None:
         self._native = native
         self._client = client
 
-    def next(self, timeout: float | None = None) -> dict[str, Any] | None:
+    def next(self, timeout: float | None = None) -> dict[str, typing.Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain.
 
         None is lost between two calls, whatever the timeouts.
         """
         return self._native.next(timeout)
 
-    def respond(self, value: Any) -> None:
+    def respond(self, value: typing.Any) -> None:
         """Answers the request that `next` gave, with any JSON value. Blocks for one request; Ctrl-C ends it."""
-        self._client.call("tui.control.response", {"body": value})
+        self._client._call("tui.control.response", {"body": value}, None)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> abc.Iterator[dict[str, typing.Any]]:
         """Every request in turn, for ever."""
         while (request := self.next()) is not None:
             yield request

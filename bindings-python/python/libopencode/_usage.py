@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from ._run import _Record
+from ._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import typing
+
+    from ._reply_types import Tokens
+else:
+    from ._later import typing
 
 
-class Share(_Record):
+class Share(Record):
     """What one model, agent, session or message spent."""
 
     __slots__ = ()
@@ -17,14 +21,14 @@ class Share(_Record):
     if TYPE_CHECKING:
         name: str
         cost: float
-        tokens: dict[str, Any]
+        tokens: Tokens
         count: int
 
     def __repr__(self) -> str:
         return f"<libopencode.Share {self.name} {self.cost}>"
 
 
-class Usage(_Record):
+class Usage(Record):
     """What a session cost. `models`, `agents`, `sessions` and `messages` say who spent it."""
 
     __slots__ = ()
@@ -32,7 +36,7 @@ class Usage(_Record):
     if TYPE_CHECKING:
         sessionID: str
         cost: float
-        tokens: dict[str, Any]
+        tokens: Tokens
         count: int
         models: list[Share]
         agents: list[Share]
@@ -43,7 +47,7 @@ class Usage(_Record):
         return f"<libopencode.Usage {self.cost} in {self.count} answers>"
 
 
-def usage_of(data: dict[str, Any]) -> Usage:
+def usage_of(data: dict[str, typing.Any]) -> Usage:
     """Usage with its shares, from what the core gives."""
     lists = ("models", "agents", "sessions", "messages")
     return Usage({k: [Share(s) for s in v] if k in lists else v for k, v in data.items()})

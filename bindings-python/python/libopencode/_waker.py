@@ -8,25 +8,27 @@ import weakref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Protocol
+    import typing
+    from collections import abc
 
-    class Handle(Protocol):
+    class Handle(typing.Protocol):
         """What can make the descriptor readable."""
 
         def _take(self) -> bool: ...
+else:
+    from ._later import abc, typing
 
 
 class Waker:
     """Watches a descriptor for the coroutines that wait, in each of their event loops."""
 
-    def __init__(self, fileno: Callable[[], int]) -> None:
+    def __init__(self, fileno: abc.Callable[[], int]) -> None:
         self._fileno = fileno
         # Loops of several threads may meet here.
         self._lock = threading.RLock()
         # The descriptor that each loop watches, and who waits there for what.
         self._loops: dict[
-            asyncio.AbstractEventLoop, tuple[int, dict[asyncio.Future[None], Callable[[], bool]]]
+            asyncio.AbstractEventLoop, tuple[int, dict[asyncio.Future[None], abc.Callable[[], bool]]]
         ] = {}
         # Everything that can make the descriptor readable: what is not taken would keep it so.
         self._handles: weakref.WeakSet[Handle] = weakref.WeakSet()
@@ -36,7 +38,7 @@ class Waker:
         with self._lock:
             self._handles.add(handle)
 
-    async def until(self, is_met: Callable[[], bool]) -> None:
+    async def until(self, is_met: abc.Callable[[], bool]) -> None:
         """Waits until that is so."""
         if is_met():
             return

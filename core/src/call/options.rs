@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::limits::Limits;
 use crate::base::log::{Level, Log};
+use crate::base::option_names;
 use crate::call::retry::RetryPolicy;
 use crate::http::base_url::BaseUrl;
 use crate::http::credentials::Credentials;
@@ -95,27 +96,6 @@ impl Default for ClientOptions {
     }
 }
 
-const FIELDS: &[&str] = &[
-    "base_url",
-    "username",
-    "password",
-    "directory",
-    "workspace",
-    "dialect",
-    "headers",
-    "connect_timeout_ms",
-    "timeout_ms",
-    "max_retries",
-    "max_body_bytes",
-    "stall_timeout_ms",
-    "events",
-    "permission",
-    "question",
-    "ca_file",
-    "record",
-    "log",
-];
-
 impl ClientOptions {
     /// The defaults, with what the environment says: `OPENCODE_BASE_URL`, `OPENCODE_SERVER_USERNAME`,
     /// `OPENCODE_SERVER_PASSWORD`, `OPENCODE_RECORD`, a file for the traffic, and `OPENCODE_LOG`, a level whose
@@ -139,7 +119,7 @@ impl ClientOptions {
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut options = ClientOptions::from_env();
-        let mut fields = Fields::new("client", json, FIELDS)?;
+        let mut fields = Fields::new("client", json, option_names::CLIENT)?;
         if let Some(url) = fields.text("base_url")? {
             // An address that brings its own user is meant with it: the environment speaks of another server.
             if BaseUrl::parse(&url).is_ok_and(|(_, credentials)| credentials.is_some()) {
@@ -269,8 +249,7 @@ impl CallOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let known = &["timeout_ms", "directory", "workspace", "max_retries", "headers"];
-        let mut fields = Fields::new("call options", json, known)?;
+        let mut fields = Fields::new("call options", json, option_names::CALL)?;
         Ok(CallOptions {
             timeout: fields.time("timeout_ms")?,
             directory: fields.text("directory")?,

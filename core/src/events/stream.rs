@@ -6,6 +6,7 @@ mod resolver;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::fields::Fields;
 use crate::base::hooks::{Home, elsewhere};
+use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::events::feed::Feed;
 use crate::protocol::event::Event;
@@ -67,7 +68,7 @@ impl EventOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("events", json, &["scope", "directory", "max_events"])?;
+        let mut fields = Fields::new("events", json, option_names::EVENTS)?;
         let mut options = EventOptions::default();
         if let Some(scope) = fields.text("scope")? {
             options.scope = Scope::parse(&scope)?;

@@ -4,6 +4,7 @@ use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{Object, put};
+use crate::base::option_names;
 use crate::call::caller::Caller;
 use crate::call::options::CallOptions;
 use crate::protocol::tokens::Tokens;
@@ -40,7 +41,7 @@ impl UsageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("usage", json, &["tree", "messages", "directory"])?;
+        let mut fields = Fields::new("usage", json, option_names::USAGE)?;
         Ok(UsageOptions {
             tree: fields.flag("tree")?.unwrap_or(true),
             messages: fields.flag("messages")?.unwrap_or_default(),

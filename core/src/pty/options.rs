@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
+use crate::base::option_names;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -51,20 +52,6 @@ impl Default for PtyOptions {
     }
 }
 
-const FIELDS: &[&str] = &[
-    "command",
-    "args",
-    "cwd",
-    "env",
-    "title",
-    "cols",
-    "rows",
-    "cursor",
-    "directory",
-    "ticket",
-    "server_timeout_ms",
-];
-
 impl PtyOptions {
     /// Reads the JSON object of a binding: the names are those of the fields, the size is `cols` and `rows`,
     /// times are in milliseconds (`server_timeout_ms`). `""` and `null` are the defaults.
@@ -72,7 +59,7 @@ impl PtyOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("pty", json, FIELDS)?;
+        let mut fields = Fields::new("pty", json, option_names::PTY)?;
         let mut options = PtyOptions {
             command: fields.text("command")?,
             cwd: fields.text("cwd")?,

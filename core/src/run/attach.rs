@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::fields::Fields;
+use crate::base::option_names;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -30,15 +31,13 @@ impl Default for AttachOptions {
     }
 }
 
-const FIELDS: &[&str] = &["max_bytes", "lines", "name", "mime"];
-
 impl AttachOptions {
     /// Reads the JSON object of a binding: `max_bytes`, `lines` (`"10-25"`, or `10`), `name`, `mime`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("attach", json, FIELDS)?;
+        let mut fields = Fields::new("attach", json, option_names::ATTACH)?;
         let mut options = AttachOptions {
             name: fields.text("name")?,
             mime: fields.text("mime")?,

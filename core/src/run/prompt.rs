@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
+use crate::base::option_names;
 use crate::protocol::model_name::Model;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::run::attach::attach_value;
@@ -88,32 +89,6 @@ pub enum WhenBusy {
     Send,
 }
 
-/// The names that a JSON prompt may have.
-const FIELDS: &[&str] = &[
-    "prompt",
-    "files",
-    "session",
-    "title",
-    "agent",
-    "model",
-    "system",
-    "tools",
-    "variant",
-    "format",
-    "directory",
-    "message_id",
-    "permission",
-    "question",
-    "when_busy",
-    "deadline_ms",
-    "max_cost",
-    "max_tokens",
-    "max_steps",
-    "max_retries",
-    "start_timeout_ms",
-    "server_timeout_ms",
-];
-
 impl Prompt {
     /// A prompt of one text.
     pub fn new(text: impl Into<String>) -> Self {
@@ -151,7 +126,7 @@ impl Prompt {
     }
 
     fn read(json: &str, text: Option<String>) -> Result<Self> {
-        let mut fields = Fields::new("run", json, FIELDS)?;
+        let mut fields = Fields::new("run", json, option_names::PROMPT)?;
         let mut parts = match (fields.value("prompt"), text) {
             (None, text) => text.map(text_part).into_iter().collect(),
             (Some(_), Some(_)) => {

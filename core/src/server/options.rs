@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
+use crate::base::option_names;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
@@ -54,20 +55,6 @@ impl Default for ServerOptions {
     }
 }
 
-const FIELDS: &[&str] = &[
-    "binary",
-    "directory",
-    "port",
-    "hostname",
-    "username",
-    "password",
-    "config",
-    "environment",
-    "arguments",
-    "log_level",
-    "start_timeout_ms",
-];
-
 const LEVELS: [&str; 4] = ["DEBUG", "INFO", "WARN", "ERROR"];
 
 impl ServerOptions {
@@ -78,7 +65,7 @@ impl ServerOptions {
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut options = ServerOptions::default();
-        let mut fields = Fields::new("server", json, FIELDS)?;
+        let mut fields = Fields::new("server", json, option_names::SERVER)?;
         options.binary = fields.text("binary")?.map(PathBuf::from);
         options.directory = fields.text("directory")?.map(PathBuf::from);
         options.port = fields.value("port").map(|value| port(&value)).transpose()?;

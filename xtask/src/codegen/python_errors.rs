@@ -48,7 +48,13 @@ from __future__ import annotations
 # Importing `typing` takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import typing
+
+    from . import _run as run_module
+else:
+    from ._later import Later, typing
+
+    run_module = Later(\"libopencode._run\")
 ";
 
 // `__reduce__` instead of the default: exceptions forget keyword arguments when they are pickled,
@@ -58,9 +64,11 @@ const ROOT: &str = r#"    kind: str = "internal"
     status: int | None
     code: str | None
     operation: str | None
-    body: Any
+    body: typing.Any
     retryable: bool
     sent: bool
+    run: run_module.Detached | None = None
+    """The run that goes on on the server, for `Client.resume`; None when none does, or none is known."""
 
     def __init__(
         self,
@@ -70,7 +78,7 @@ const ROOT: &str = r#"    kind: str = "internal"
         status: int | None = None,
         code: str | None = None,
         operation: str | None = None,
-        body: Any = None,
+        body: typing.Any = None,
         retryable: bool = False,
         sent: bool = False,
     ) -> None:
@@ -85,16 +93,21 @@ const ROOT: &str = r#"    kind: str = "internal"
         self.retryable = retryable
         self.sent = sent
 
+    @property
+    def status_code(self) -> int | None:
+        """The same as `status`."""
+        return self.status
+
     def __str__(self) -> str:
         return self.message
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         return _restore, (type(self), self.message, dict(self.__dict__))
 "#;
 
 const RESTORE: &str = "
 
-def _restore(cls: type[OpencodeError], message: str, state: dict[str, Any]) -> OpencodeError:
+def _restore(cls: type[OpencodeError], message: str, state: dict[str, typing.Any]) -> OpencodeError:
     error = cls(message)
     error.__dict__.update(state)
     return error

@@ -219,12 +219,24 @@ from typing import Any, List";
 
 const MODULE_REST: &str = "
 
+def _schema(cls: Any, source: Any, handler: Any) -> Any:
+    # Asked by pydantic alone, where a model or a handler names the type: it is a dict.
+    from pydantic_core import core_schema
+
+    return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+
+
 def __getattr__(name: str) -> Any:
     if name in _OBJECTS:
-        return dict
-    if name in _OTHERS:
-        return Any
-    raise AttributeError(f\"module {__name__!r} has no attribute {name!r}\")
+        # A class of its own, so that who looks at an annotation sees which it is. The objects are plain dicts.
+        parts = {\"__module__\": __name__, \"__get_pydantic_core_schema__\": classmethod(_schema)}
+        value: Any = type(name, (dict,), parts)
+    elif name in _OTHERS:
+        value = Any
+    else:
+        raise AttributeError(f\"module {__name__!r} has no attribute {name!r}\")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> List[str]:

@@ -6,6 +6,10 @@ use std::sync::OnceLock;
 
 use super::{output, root, samples, scratch, skip};
 
+/// Code that no checker complains about, and code with a mistake on every line that says so.
+const RIGHT: [&str; 2] = ["right.py", "user_right.py"];
+const WRONG: [&str; 2] = ["wrong.py", "user_wrong.py"];
+
 const TOOLS: [&str; 2] = ["mypy==2.4.1", "pyright==1.1.414"];
 
 /// The package as type checkers see it, beside the samples.
@@ -20,7 +24,7 @@ fn project(name: &str) -> PathBuf {
             fs::copy(&file, package.join(name)).expect("the target folder can be written");
         }
     }
-    for file in ["right.py", "wrong.py"] {
+    for file in RIGHT.iter().chain(&WRONG) {
         fs::copy(samples().join(file), folder.join(file)).expect("the samples are there");
     }
     folder
@@ -59,8 +63,8 @@ fn wrong_lines(text: &str, file: &str) -> BTreeSet<usize> {
         .collect()
 }
 
-fn expected_lines() -> BTreeSet<usize> {
-    let sample = fs::read_to_string(samples().join("wrong.py")).expect("the sample is there");
+fn expected_lines(file: &str) -> BTreeSet<usize> {
+    let sample = fs::read_to_string(samples().join(file)).expect("the sample is there");
     let lines = sample.lines().enumerate();
     lines.filter(|(_, line)| line.ends_with("# wrong")).map(|(index, _)| index + 1).collect()
 }
@@ -73,12 +77,14 @@ fn mypy_takes_right_calls_and_refuses_wrong_ones() {
         let mut command = Command::new(tools.join("mypy"));
         output(command.arg("--strict").args(arguments).current_dir(&folder))
     };
-    for arguments in [&["-p", "libopencode"][..], &["right.py"]] {
+    for arguments in [&["-p", "libopencode"][..], &RIGHT] {
         let (is_clean, text) = mypy(arguments);
         assert!(is_clean, "{text}");
     }
-    let (_, text) = mypy(&["wrong.py"]);
-    assert_eq!(wrong_lines(&text, "wrong.py"), expected_lines(), "{text}");
+    for file in WRONG {
+        let (_, text) = mypy(&[file]);
+        assert_eq!(wrong_lines(&text, file), expected_lines(file), "{text}");
+    }
 }
 
 #[test]
@@ -91,17 +97,15 @@ fn pyright_takes_right_calls_and_refuses_wrong_ones() {
         output(Command::new(tools.join("pyright")).args(files).current_dir(&folder))
     };
     // What is generated, and what is written by hand for type checkers alone.
-    let files = [
-        "libopencode/_operations.pyi",
-        "libopencode/_call_types.pyi",
-        "libopencode/_pty_types.pyi",
-        "libopencode/types.pyi",
-        "right.py",
-    ];
+    let files =
+        ["libopencode/_operations.pyi", "libopencode/_call_types.pyi", "libopencode/types.pyi"];
+    let files: Vec<&str> = files.into_iter().chain(RIGHT).collect();
     let (is_clean, text) = pyright(&files);
     assert!(is_clean, "{text}");
-    let (_, text) = pyright(&["wrong.py"]);
-    assert_eq!(wrong_lines(&text, "wrong.py"), expected_lines(), "{text}");
+    for file in WRONG {
+        let (_, text) = pyright(&[file]);
+        assert_eq!(wrong_lines(&text, file), expected_lines(file), "{text}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::fields::Fields;
 use crate::base::json::Object;
 use crate::base::log::Level;
+use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
@@ -32,7 +33,7 @@ impl MessageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("messages", json, &["page"])?;
+        let mut fields = Fields::new("messages", json, option_names::MESSAGES)?;
         Ok(MessageOptions { page: page(&mut fields)? })
     }
 }

@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::Object;
 use crate::base::log::Level;
+use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::events::stream::Scope;
@@ -49,8 +50,7 @@ impl SessionOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let known = &["page", "scope", "directory", "search", "roots", "archived"];
-        let mut fields = Fields::new("sessions", json, known)?;
+        let mut fields = Fields::new("sessions", json, option_names::SESSIONS)?;
         let defaults = SessionOptions::default();
         let options = SessionOptions {
             page: page(&mut fields)?,

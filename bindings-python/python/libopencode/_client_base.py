@@ -1,0 +1,329 @@
+"""What clients do, behind the methods that take options."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import warnings
+
+from . import _native
+from ._call import Call, RawResponse
+from ._drift import Drift
+from ._errors import InvalidArgumentError
+from ._events import EventStream
+from ._log import Drain, configured
+from ._namespace import TREE, Namespace, arguments_of, function_of
+from ._options import call_options, options, seconds
+from ._pages import Pages
+from ._run import Reply, Run, left_behind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing
+    from collections import abc
+
+    from . import _discover as discover
+    from . import _tui as tui
+    from ._pty import Pty
+    from ._usage import Usage
+else:
+    from ._later import Later, abc, typing
+
+    discover = Later("libopencode._discover")
+    tui = Later("libopencode._tui")
+
+
+class ClientBase:
+    """What blocking and asyncio clients share: options, namespaces, closing."""
+
+    def _setup(self, given: dict[str, typing.Any]) -> None:
+        headers, permission = given["headers"], given["permission"]
+        given["headers"] = dict(headers) if headers else None
+        if permission is not None and not isinstance(permission, str):
+            given["permission"] = list(permission)
+        # What the program's logging is set up for, unless it is said here.
+        given["log"] = configured() if given["log"] is None else given["log"]
+        for name in ("ca_file", "record"):
+            given[name] = None if given[name] is None else str(given[name])
+        self._open(options(given))
+
+    def _open(self, settings: dict[str, typing.Any]) -> None:
+        self._settings = settings
+        self._native = _native.Client(settings)
+        tell_losses()
+        self._drain = Drain(self._native) if "log" in settings else None
+
+    def _flush(self) -> None:
+        if self._drain is not None:
+            self._drain()
+
+    def _start(
+        self, operation: typing.Any, args: tuple[typing.Any, ...], given: dict[str, typing.Any]
+    ) -> tuple[_native.Call, str, bool]:
+        """The call, its name, and whether its raw answer is wanted."""
+        if not callable(operation):
+            return self._start_named(operation, *args, **given)
+        client, name, positional = getattr(operation, "operation", (None, "", ()))
+        if client is not self:
+            raise InvalidArgumentError("start: give a function of this client, such as client.session.get")
+        settings = {key: given.pop(key, None) for key in ("timeout", "max_retries", "extra_headers")}
+        arguments = arguments_of(name, positional, args, given)
+        return self._native.start(name, arguments, call_options(**settings)), name, False
+
+    def _start_named(
+        self,
+        operation: str,
+        arguments: abc.Mapping[str, typing.Any] | None = None,
+        *,
+        timeout: float | None = None,
+        directory: str | None = None,
+        workspace: str | None = None,
+        max_retries: int | None = None,
+        extra_headers: abc.Mapping[str, str] | None = None,
+        raw: bool = False,
+    ) -> tuple[_native.Call, str, bool]:
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
+        return self._native.start(operation, dict(arguments or {}), settings), operation, raw
+
+    # Handles cannot be pickled, settings can: another process gets a client of its own.
+    def __getstate__(self) -> dict[str, typing.Any]:
+        return {"settings": self._settings}
+
+    def __setstate__(self, state: dict[str, typing.Any]) -> None:
+        self._open(state["settings"])
+
+    if not TYPE_CHECKING:
+        # Type checkers know every namespace: what is not there is a mistake, and shown.
+        def __getattr__(self, name):
+            node = TREE.get(name)
+            if node is None:
+                text = f"{type(self).__name__} has no attribute '{name}'"
+                raise AttributeError(text, name=name, obj=self)
+            make = self._pty_namespace if name == "pty" else Namespace
+            value = make(self, node, name)
+            setattr(self, name, value)
+            return value
+
+        def _pty_namespace(self, client, node, name):
+            from . import _pty_openers
+
+            return getattr(_pty_openers, self._pty_opener)(client, node, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *TREE})
+
+    def __repr__(self) -> str:
+        return f"<libopencode.{type(self).__name__} {self._native.base_url}>"
+
+    @property
+    def base_url(self) -> str:
+        """The address of the server, without user and password."""
+        return self._native.base_url
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while a run or call has something new; polling clears it.
+
+        For select, selectors and event loops. It belongs to the client: watch it, and do nothing else with it.
+        """
+        return self._native.fd()
+
+
+class BlockingClient(ClientBase):
+    """What a blocking client does."""
+
+    _pty_opener = "PtyOpener"
+
+    def _call(
+        self,
+        operation: str,
+        arguments: dict[str, typing.Any],
+        settings: dict[str, typing.Any] | None,
+        raw: bool = False,
+    ) -> typing.Any:
+        try:
+            return self._native.call(operation, arguments, settings, raw)
+        finally:
+            self._flush()
+
+    def _call_with(
+        self, operation: str, arguments: abc.Mapping[str, typing.Any] | None, given: dict[str, typing.Any], raw: bool = False
+    ) -> typing.Any:
+        return self._call(operation, dict(arguments or {}), options(given) or None, raw)
+
+    if not TYPE_CHECKING:
+
+        def start(self, operation, *args, **given):
+            """Does an operation in the background and returns at once.
+
+            The operation is a function of this client, such as `client.session.get`, with all that it takes; or it
+            is a name, with the arguments in one dict.
+            """
+            return Call(*self._start(operation, args, given), self._drain)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        content: tuple[abc.Mapping[str, typing.Any] | None, typing.Any],
+        given: dict[str, typing.Any],
+        raw: bool,
+    ) -> typing.Any:
+        query, body = content
+        settings = options(given) or None
+        try:
+            found = self._native.request(method, path, (pairs_of(query), body), settings, raw)
+        finally:
+            self._flush()
+        return RawResponse(*found) if raw else found
+
+    def drift(self, *, timeout: float | None = None) -> Drift:
+        """Compares what the server says it can do with the operations that this package knows."""
+        return Drift(self._call("doc.get", {}, call_options(timeout), True)[2])
+
+    def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> Run:
+        return Run(self._native.run(prompt_of(prompt, given)), self._drain)
+
+    def _ask(self, prompt: typing.Any, timeout: typing.Any, given: dict[str, typing.Any]) -> Reply:
+        limit = seconds("timeout", timeout)
+        run = Run(self._native.run(prompt_of(prompt, given), True), self._drain)
+        try:
+            return run.result(limit)
+        except KeyboardInterrupt as error:
+            error.run = left_behind(run)  # type: ignore[attr-defined]
+            raise
+
+    def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run:
+        return Run(self._native.resume(session, message, options(given)), self._drain)
+
+    def _events(self, given: dict[str, typing.Any]) -> EventStream:
+        return EventStream(self._native.events(options(given)), self._drain)
+
+    def _messages(self, session: str, given: dict[str, typing.Any]) -> Pages[typing.Any]:
+        return Pages(self._native.messages(session, options(given)), self._drain)
+
+    def _sessions(self, given: dict[str, typing.Any]) -> Pages[typing.Any]:
+        return Pages(self._native.sessions(options(given)), self._drain)
+
+    def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> Pty:
+        from ._pty import Pty, started
+
+        return Pty(self._native.pty(started(command, args, given)), self)
+
+    def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> Pty:
+        from ._pty import Pty
+
+        return Pty(self._native.pty_connect(id, options(given)), self)
+
+    def server(self) -> discover.ServerInfo:
+        """Asks the server what it is. Blocks for one request, two with a server of 2.x."""
+        from ._discover import ServerInfo
+
+        return ServerInfo(self._native.server())
+
+    def doctor(self) -> discover.Diagnosis:
+        """Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock.
+
+        Each comes with what to do. Blocks, never more than five seconds; Ctrl-C ends it. No model is called.
+        """
+        from ._discover import Diagnosis
+
+        return Diagnosis(self._native.doctor())
+
+    def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
+        from ._usage import usage_of
+
+        return usage_of(self._native.usage(session, options(given)))
+
+    def tui_prompt(self, text: str) -> None:
+        """Types a prompt into every attached terminal interface and submits it, in place of what stood there.
+
+        Returning says that the server accepted it, not that anybody is attached, or ready yet.
+        """
+        self._native.tui_prompt(text)
+
+    def tui_control(self) -> tui.TuiControl:
+        """The requests of a terminal interface that is controlled by programs. Touches no network."""
+        from ._tui import TuiControl
+
+        return TuiControl(self._native.tui_control(), self)
+
+    def close(self) -> None:
+        """Ends all runs, calls and streams of this side and joins all threads, within a second.
+
+        The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that; what
+        is lost all the same is a RuntimeWarning.
+        """
+        lost = self._native.close()
+        self._flush()
+        tell(lost)
+        tell_losses()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _operation(self, name: str, positional: tuple[str, ...], doc: str) -> typing.Any:
+        call = self._call
+
+        def operation(
+            *args: typing.Any,
+            timeout: float | None = None,
+            max_retries: int | None = None,
+            extra_headers: abc.Mapping[str, str] | None = None,
+            **given: typing.Any,
+        ) -> typing.Any:
+            settings = call_options(timeout, max_retries, extra_headers)
+            return call(name, arguments_of(name, positional, args, given), settings)
+
+        return function_of(self, operation, name, positional, doc)
+
+
+def tell(lost: str | None) -> None:
+    """Warns of prompts that were lost, at the line outside of this package that closed."""
+    if lost is not None:
+        frame, level = sys._getframe(1), 2
+        while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+            frame, level = frame.f_back, level + 1
+        warnings.warn(lost, RuntimeWarning, stacklevel=level)
+
+
+def tell_losses() -> None:
+    """Warns of what clients lost that were dropped. A drop waits for nothing, so it is told at the next occasion."""
+    for lost in _native.take_losses():
+        tell(lost)
+
+
+def _at_exit() -> None:
+    # A client that nobody closes is not closed here either: what else runs at the exit may need it.
+    count = _native.wait_at_exit(1.0)
+    told = _native.take_losses()
+    if count:
+        what = "1 prompt was" if count == 1 else f"{count} prompts were"
+        told.append(f"{what} not sent before the program ended; wait for a run or detach it before the end")
+    if told:
+        warnings.warn("\n".join(told), RuntimeWarning, stacklevel=1)
+
+
+atexit.register(_at_exit)
+
+
+def pairs_of(query: abc.Mapping[str, typing.Any] | None) -> list[tuple[str, str]]:
+    """The query of a request, as texts: what is None is left out, as in an operation."""
+    given = (query or {}).items()
+    return [(name, _text_of(value)) for name, value in given if value is not None]
+
+
+def _text_of(value: typing.Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def prompt_of(prompt: typing.Any, given: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """A prompt with its options, by the core's names."""
+    made = options(given)
+    if not isinstance(prompt, str):
+        # A dict or bytes would give a list too, and not one that anybody means.
+        if not isinstance(prompt, (list, tuple)):
+            kind = type(prompt).__name__
+            raise InvalidArgumentError(f"the prompt must be a text or a list of texts and parts, not {kind}")
+        prompt = list(prompt)
+    made["prompt"] = prompt
+    return made

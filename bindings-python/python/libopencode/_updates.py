@@ -1,0 +1,232 @@
+"""Updates and replies: what a run tells."""
+
+from __future__ import annotations
+
+from ._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing
+
+    from . import _errors as errors
+    from . import types
+    from ._reply_types import Decision, Timings, Tokens
+else:
+    from ._later import typing
+
+
+class Reply(Record):
+    """The outcome of a run. Of a failed one, as far as it came."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        sessionID: str
+        messageID: str
+        text: str
+        transcript: str
+        reasoning: str
+        structured: typing.Any
+        finish: str | None
+        cost: float
+        tokens: Tokens
+        agent: str | None
+        providerID: str | None
+        modelID: str | None
+        messages: list[types.SessionMessagesAnswerItem]
+        parts: list[types.Part]
+        decisions: list[Decision]
+        files: list[types.SnapshotFileDiff]
+        children: list[str]
+        time: Timings
+
+    def __str__(self) -> str:
+        return str(self["text"])
+
+    def __repr__(self) -> str:
+        text = self["text"]
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        return f"<libopencode.Reply {shown!r}>"
+
+    def _repr_markdown_(self) -> str:
+        # What a notebook shows: models write Markdown.
+        return str(self["text"])
+
+
+class _Update(Record):
+    """What all updates share."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        rest = {name: value for name, value in self.items() if name != "type"}
+        return f"<libopencode.{type(self).__name__} {str(rest)[:100]}>"
+
+
+class TextUpdate(_Update):
+    """The model said something. `replaces`: `delta` is the whole text, forget what was shown before."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["text"]
+        delta: str
+        replaces: bool
+        messageID: str
+        partID: str
+
+
+class ReasoningUpdate(_Update):
+    """The model thought something."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["reasoning"]
+        delta: str
+        replaces: bool
+        messageID: str
+        partID: str
+
+
+class ToolUpdate(_Update):
+    """A tool part changed: its newest form."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["tool"]
+        part: types.ToolPart
+
+
+class MessageUpdate(_Update):
+    """A message of the run began or ended: its newest form, without parts."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["message"]
+        info: types.Message
+
+
+class PermissionUpdate(_Update):
+    """A permission is asked for, and only you can answer: `run.reply_permission(update.id, ...)`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["permission"]
+        id: str
+        request: types.PermissionRequest
+
+
+class QuestionUpdate(_Update):
+    """A question is asked, and only you can answer: `run.reply_question(update.id, ...)`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["question"]
+        id: str
+        request: types.QuestionRequest
+
+
+class RetryUpdate(_Update):
+    """The provider failed, and the server tries again. `next` is when, in milliseconds since 1970."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["retry"]
+        attempt: int
+        reason: str
+        next: float
+
+
+class StatusUpdate(_Update):
+    """Why the run is not moving, in one line."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["status"]
+        why: str
+
+
+class TodoUpdate(_Update):
+    """The agent's list of things to do changed."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["todo"]
+        todos: list[types.Todo]
+
+
+class DiffUpdate(_Update):
+    """The files that the session changed."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["diff"]
+        diff: list[types.SnapshotFileDiff]
+
+
+class DoneUpdate(_Update):
+    """The last update of a run that has its reply."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["done"]
+        reply: Reply
+
+
+class FailedUpdate(_Update):
+    """The last update of a run that has none, or only a part of it."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        type: typing.Literal["failed"]
+        error: errors.OpencodeError
+
+
+Update = (
+    TextUpdate
+    | ReasoningUpdate
+    | ToolUpdate
+    | MessageUpdate
+    | PermissionUpdate
+    | QuestionUpdate
+    | RetryUpdate
+    | StatusUpdate
+    | TodoUpdate
+    | DiffUpdate
+    | DoneUpdate
+    | FailedUpdate
+)
+"""What happened to a run: `type` tells which it is, for `if` and `match`; so does the class."""
+
+_CLASSES: dict[str, type[Update]] = {
+    "text": TextUpdate,
+    "reasoning": ReasoningUpdate,
+    "tool": ToolUpdate,
+    "message": MessageUpdate,
+    "permission": PermissionUpdate,
+    "question": QuestionUpdate,
+    "retry": RetryUpdate,
+    "status": StatusUpdate,
+    "todo": TodoUpdate,
+    "diff": DiffUpdate,
+    "done": DoneUpdate,
+    "failed": FailedUpdate,
+}
+
+
+def update_of(data: dict[str, typing.Any]) -> Update:
+    """An update as its object."""
+    if data["type"] == "done":
+        data["reply"] = Reply(data["reply"])
+    return _CLASSES[data["type"]](data)

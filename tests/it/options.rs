@@ -1,0 +1,82 @@
+//! `spec/options.toml` says what core reads: every name, and what each may be.
+
+use opencode_core::{
+    AttachOptions, CallOptions, ClientOptions, EventOptions, MessageOptions, Prompt, PtyOptions,
+    ServerOptions, SessionOptions, UsageOptions,
+};
+use serde_json::{Value, json};
+use std::path::Path;
+
+type Reader = fn(&str) -> Result<(), opencode_core::Error>;
+
+fn reader(noun: &str) -> Reader {
+    match noun {
+        "client" => |json| ClientOptions::from_json(json).map(drop),
+        "call" => |json| CallOptions::from_json(json).map(drop),
+        "prompt" => |json| Prompt::options_from_json(json).map(drop),
+        "attach" => |json| AttachOptions::from_json(json).map(drop),
+        "events" => |json| EventOptions::from_json(json).map(drop),
+        "messages" => |json| MessageOptions::from_json(json).map(drop),
+        "sessions" => |json| SessionOptions::from_json(json).map(drop),
+        "usage" => |json| UsageOptions::from_json(json).map(drop),
+        "pty" => |json| PtyOptions::from_json(json).map(drop),
+        "server" => |json| ServerOptions::from_json(json).map(drop),
+        other => panic!("nothing in core reads the options of {other}"),
+    }
+}
+
+/// A value that fits the kind, and one that does not.
+fn samples(kind: &str, values: &Value) -> (Value, Value) {
+    if let Some(words) = values.as_array() {
+        return (words[0].clone(), json!(7));
+    }
+    match kind {
+        "text" => (json!("x"), json!(7)),
+        "path" => (json!("/x"), json!(7)),
+        "flag" => (json!(true), json!("yes")),
+        "count" | "time" => (json!(5), json!("5")),
+        "integer" => (json!(5), json!("5")),
+        "number" => (json!(0.5), json!("0.5")),
+        "texts" => (json!(["x"]), json!(7)),
+        "object" | "headers" | "variables" | "format" => (json!({ "A": "b" }), json!(7)),
+        "tools" => (json!({ "bash": false }), json!(7)),
+        "dialect" => (json!(1), json!(7)),
+        "model" => (json!("p/m"), json!(7)),
+        "parts" => (json!("x"), json!(7)),
+        "files" => (json!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), json!(7)),
+        "permission" => (json!("once"), json!(7)),
+        "lines" => (json!("1-2"), json!(true)),
+        other => panic!("what fits the kind {other}?"),
+    }
+}
+
+#[test]
+fn core_reads_every_option_of_the_source_with_its_kind() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/options.toml");
+    let source: Value = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for (noun, choices) in source.as_object().unwrap() {
+        let read = reader(noun);
+        for choice in choices.as_array().unwrap() {
+            let (name, kind) = (choice["name"].as_str().unwrap(), choice["kind"].as_str().unwrap());
+            let name = if kind == "time" { format!("{name}_ms") } else { name.to_owned() };
+            let (right, wrong) = samples(kind, &choice["values"]);
+            // The size of a terminal is given as a pair.
+            let mut object = match name.as_str() {
+                "cols" => json!({ "rows": 5 }),
+                "rows" => json!({ "cols": 5 }),
+                _ => json!({}),
+            };
+            object[&name] = right;
+            if let Err(error) = read(&object.to_string()) {
+                panic!("{noun}.{name}: {error}");
+            }
+            // A reader that knows a name and forgets to read it would take anything.
+            object[&name] = wrong;
+            let error =
+                read(&object.to_string()).expect_err(&format!("{noun}.{name} takes {object}"));
+            assert!(!error.message().contains("did you mean"), "{noun}.{name}: {error}");
+        }
+        let error = read(r#"{"no_such_name": 1}"#).expect_err(noun);
+        assert!(error.message().contains("no_such_name"), "{noun}: {error}");
+    }
+}
