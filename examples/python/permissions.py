@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any, Literal
+from typing import Literal
 
 import libopencode
 
 # The last one that fits decides.
-RULES = [
+RULES: list[libopencode.PermissionRule] = [
     {"reply": "ask"},
     {"permission": "bash", "pattern": "echo *", "reply": "once"},
     {"permission": "bash", "pattern": "rm *", "reply": "reject"},
 ]
 
 
-def decide(request: dict[str, Any], mode: str | None) -> Literal["once", "always", "reject"]:
+def decide(request: libopencode.types.PermissionRequest, mode: str | None) -> Literal["once", "always", "reject"]:
     print(f"{request['permission']}: {', '.join(request['patterns'])}")
     if mode in ("yes", "no"):
         return "once" if mode == "yes" else "reject"
@@ -37,7 +37,7 @@ def main() -> int:
     options = parser.parse_args()
 
     with libopencode.Client() as client:
-        policy = RULES if options.mode == "rules" else "ask"
+        policy: list[libopencode.PermissionRule] | Literal["ask"] = RULES if options.mode == "rules" else "ask"
         run = client.run(" ".join(options.prompt), permission=policy)
         for update in run:
             if update.type == "permission":

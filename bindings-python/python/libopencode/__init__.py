@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ._pty import Pty
     from ._replay import Replay
     from ._server import Server
+    from ._shapes import PermissionRule
     from ._tui import TuiControl
     from ._usage import Share, Usage
 else:
@@ -76,6 +77,7 @@ _LATER = {
     "Check": "._discover",
     "Diagnosis": "._discover",
     "Found": "._discover",
+    "PermissionRule": "._shapes",
     "Pty": "._pty",
     "Replay": "._replay",
     "Server": "._server",
@@ -111,6 +113,7 @@ __all__ = [
     "MessageUpdate",
     "NULL",
     "Pages",
+    "PermissionRule",
     "PermissionUpdate",
     "Pty",
     "QuestionUpdate",
