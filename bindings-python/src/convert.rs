@@ -66,3 +66,11 @@ pub(crate) fn seconds(value: f64) -> Option<Duration> {
     const CENTURY: f64 = 3.2e9;
     (value >= 0.0).then(|| Duration::from_secs_f64(value.min(CENTURY)))
 }
+
+/// JSON that the core made, or handed on from the server.
+pub(crate) fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+    decode(py, json.as_bytes()).map_err(|why| {
+        let text = format!("what the server sent cannot be read: {why}");
+        exception(py, &Error::new(ErrorKind::Decode, text))
+    })
+}

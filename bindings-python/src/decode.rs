@@ -3,8 +3,7 @@
 
 mod text;
 
-use crate::error::exception;
-use opencode_core::{Error, ErrorKind, MAX_HANDED_DEPTH};
+use opencode_core::MAX_HANDED_DEPTH;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use text::{Number, Text, number, text};
@@ -74,14 +73,6 @@ pub(crate) fn decode<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, PyA
             };
         }
     }
-}
-
-/// JSON that the core made, or handed on from the server.
-pub(crate) fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    decode(py, json.as_bytes()).map_err(|why| {
-        let text = format!("what the server sent cannot be read: {why}");
-        exception(py, &Error::new(ErrorKind::Decode, text))
-    })
 }
 
 /// A list or a dict that is not finished; a dict with the key of the value that comes next.

@@ -1,6 +1,6 @@
 //! Drift: how a running server differs from the operations that this package knows.
 
-use crate::decode::native;
+use crate::convert::native;
 use crate::error::exception;
 use opencode_core::Drift;
 use pyo3::prelude::*;

@@ -1,7 +1,7 @@
 //! Event streams.
 
+use crate::convert::native;
 use crate::convert::timeout;
-use crate::decode::native;
 use crate::error::exception;
 use crate::wait::wait;
 use opencode_core::StreamEvent;

@@ -1,7 +1,7 @@
 //! Long lists, page by page.
 
 use crate::call::Call;
-use crate::decode::native;
+use crate::convert::native;
 use crate::error::exception;
 use crate::wait::interruptible;
 use opencode_core::{CallOptions, PageFetcher};

@@ -1,8 +1,8 @@
 //! Runs.
 
 use crate::call::Call;
+use crate::convert::native;
 use crate::convert::timeout;
-use crate::decode::native;
 use crate::error::exception;
 use crate::wait::wait;
 use opencode_core::{ErrorKind, PermissionReply, Update};

@@ -1,7 +1,7 @@
 //! Attachments, usage, the terminal interface, and replays.
 
+use crate::convert::native;
 use crate::convert::{timeout, to_json};
-use crate::decode::native;
 use crate::error::exception;
 use crate::wait::{interruptible, wait};
 use opencode_core::{AttachOptions, CallOptions, Error, ErrorKind, UsageOptions};
