@@ -98,7 +98,7 @@ fn a_long_session_is_read_page_by_page() {
 fn a_session_that_begins_with_a_format_is_counted() {
     let client = client(&shared().server.url());
     let mut made = Prompt::new(prompt("format-usage", json!([{ "text": "x" }])));
-    made.format = Some(json!({ "type": "text" }));
+    made.format = Some(json!({ "type": "text" }).into());
     let reply = client.ask(made).unwrap();
     let usage =
         client.usage(&reply.session_id, &UsageOptions::default(), &CallOptions::default()).unwrap();

@@ -1,9 +1,13 @@
 //! [`Fields`]: the options of a binding, taken out of a JSON object one by one, each with its type.
 
-use crate::base::depth::json_depth;
+use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
+use crate::base::json::{Json, Object, is_null, list};
 use crate::base::suggest::did_you_mean;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// A tree of values takes fewer levels than this.
@@ -12,30 +16,29 @@ const TREE_DEPTH: usize = 128;
 /// Takes fields out of a JSON object, each with its type.
 pub(crate) struct Fields {
     what: &'static str,
-    fields: Map<String, Value>,
+    fields: BTreeMap<String, Json>,
 }
 
 impl Fields {
     /// An object whose names are all known. A null is the same as nothing in every host language.
     pub(crate) fn new(what: &'static str, json: &str, known: &[&'static str]) -> Result<Self> {
-        let value = match json.trim() {
-            "" => Value::Null,
-            text => serde_json::from_str(text).map_err(|e| match json_depth(text.as_bytes()) {
-                depth @ TREE_DEPTH.. => Error::invalid(format!(
-                    "{what}: the options are nested {depth} levels deep; the limit is {}",
-                    TREE_DEPTH - 1
-                )),
-                _ => Error::invalid(format!("{what}: the options are no JSON: {e}")),
-            })?,
-        };
-        let mut fields = match value {
-            Value::Null => Map::new(),
-            Value::Object(fields) => fields,
+        let text = if json.trim().is_empty() { "{}" } else { json };
+        check_given(what, text)?;
+        let raw: &RawValue = serde_json::from_str(text)
+            .map_err(|e| Error::invalid(format!("{what}: the options are no JSON: {e}")))?;
+        let fields = match raw.get().as_bytes().first() {
+            Some(b'{') => Object::read(raw),
+            Some(b'n') => Some(Object::default()),
             // What an empty table of Lua becomes.
-            Value::Array(items) if items.is_empty() => Map::new(),
-            _ => return Err(Error::invalid(format!("{what}: the options must be an object"))),
+            _ => list(raw).filter(Vec::is_empty).map(|_| Object::default()),
         };
-        fields.retain(|_, value| !value.is_null());
+        let Some(fields) = fields else {
+            return Err(Error::invalid(format!("{what}: the options must be an object")));
+        };
+        let fields: BTreeMap<String, Json> = (fields.fields())
+            .filter(|(_, value)| !is_null(value))
+            .map(|(name, value)| (name.to_owned(), Json::from(value)))
+            .collect();
         match fields.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(Fields { what, fields }),
             Some(name) => {
@@ -50,12 +53,34 @@ impl Fields {
         self.what
     }
 
-    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+    /// A value as it was written, of any depth.
+    pub(crate) fn json(&mut self, name: &str) -> Option<Json> {
         self.fields.remove(name)
     }
 
+    /// An object as it was written, of any depth.
+    pub(crate) fn object_json(&mut self, name: &str) -> Result<Option<Json>> {
+        match self.json(name) {
+            Some(other) if !other.is_object() => Err(self.wrong(name, "an object", &other)),
+            found => Ok(found),
+        }
+    }
+
+    /// A value as a tree.
+    pub(crate) fn value(&mut self, name: &str) -> Result<Option<Value>> {
+        let Some(json) = self.json(name) else { return Ok(None) };
+        json.read().map(Some).map_err(|e| match json_depth(json.get().as_bytes()) {
+            depth @ TREE_DEPTH.. => Error::invalid(format!(
+                "{}: {name} is nested {depth} levels deep; the limit is {}",
+                self.what,
+                TREE_DEPTH - 1
+            )),
+            _ => Error::invalid(format!("{}: {name} cannot be read: {e}", self.what)),
+        })
+    }
+
     pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>> {
-        match self.fields.remove(name) {
+        match self.value(name)? {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(self.wrong(name, "a text", &other)),
@@ -63,7 +88,7 @@ impl Fields {
     }
 
     pub(crate) fn object(&mut self, name: &str) -> Result<Option<Value>> {
-        match self.fields.remove(name) {
+        match self.value(name)? {
             None => Ok(None),
             Some(value @ Value::Object(_)) => Ok(Some(value)),
             Some(other) => Err(self.wrong(name, "an object", &other)),
@@ -71,7 +96,7 @@ impl Fields {
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>> {
-        match self.fields.remove(name) {
+        match self.value(name)? {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
             Some(other) => Err(self.wrong(name, "true or false", &other)),
@@ -79,7 +104,7 @@ impl Fields {
     }
 
     pub(crate) fn number(&mut self, name: &str) -> Result<Option<f64>> {
-        match self.fields.remove(name) {
+        match self.value(name)? {
             None => Ok(None),
             Some(value) => match value.as_f64().filter(|n| n.is_finite() && *n >= 0.0) {
                 Some(number) => Ok(Some(number)),
@@ -99,7 +124,7 @@ impl Fields {
         Ok(self.number(name)?.map(|ms| Duration::from_millis(ms.min(MAX_MS) as u64)))
     }
 
-    fn wrong(&self, name: &str, wanted: &str, value: &Value) -> Error {
+    fn wrong(&self, name: &str, wanted: &str, value: &dyn fmt::Display) -> Error {
         let what = self.what;
         if name == "password" {
             return Error::invalid(format!("{what}: {name} must be {wanted}"));

@@ -48,6 +48,10 @@ impl Json {
         is_null(&self.0)
     }
 
+    pub(crate) fn is_object(&self) -> bool {
+        self.get().starts_with('{')
+    }
+
     pub(crate) fn raw(&self) -> &Arc<RawValue> {
         &self.0
     }
@@ -62,6 +66,12 @@ impl Default for Json {
 impl From<&RawValue> for Json {
     fn from(raw: &RawValue) -> Self {
         Json(Arc::from(raw.to_owned()))
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        Json(Arc::from(RawValue::from_string(value.to_string()).unwrap_or_default()))
     }
 }
 
@@ -203,6 +213,14 @@ pub(crate) fn shallow(raw: &RawValue) -> Box<RawValue> {
     RawValue::from_string(format!("{{{}}}", kept.join(","))).unwrap_or_default()
 }
 
+/// An object with one more field, which is JSON, in front of the others; anything else as it is.
+pub(crate) fn with_field(raw: &RawValue, name: &str, value: &str) -> Box<RawValue> {
+    let Some(rest) = raw.get().strip_prefix('{') else { return raw.to_owned() };
+    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+    let text = format!("{{\"{name}\":{value}{comma}{rest}");
+    RawValue::from_string(text).unwrap_or_else(|_| raw.to_owned())
+}
+
 /// The items of a list, unread; `None` when it is no list.
 pub(crate) fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
@@ -299,6 +317,18 @@ mod tests {
         ] {
             put(&mut value, "a", 2);
             assert_eq!(value, wanted);
+        }
+    }
+
+    #[test]
+    fn a_field_in_front_leaves_the_rest_as_it_was_written() {
+        for (json, wanted) in [
+            (r#"{"info":{"a":1.0}}"#, r#"{"reverted":true,"info":{"a":1.0}}"#),
+            ("{ }", r#"{"reverted":true }"#),
+            ("7", "7"),
+        ] {
+            let raw = RawValue::from_string(json.to_owned()).unwrap();
+            assert_eq!(with_field(&raw, "reverted", "true").get(), wanted);
         }
     }
 }

@@ -131,7 +131,7 @@ impl ClientOptions {
         options.password = fields.text("password")?.or(options.password);
         options.directory = fields.text("directory")?;
         options.workspace = fields.text("workspace")?;
-        if let Some(choice) = fields.value("dialect") {
+        if let Some(choice) = fields.value("dialect")? {
             options.dialect = Dialect::choice(&choice)?;
         }
         options.headers = headers(&mut fields)?;
@@ -153,10 +153,10 @@ impl ClientOptions {
         if let Some(events) = fields.flag("events")? {
             options.events = events;
         }
-        if let Some(policy) = fields.value("permission") {
+        if let Some(policy) = fields.value("permission")? {
             options.permission = PermissionPolicy::from_value(&policy)?;
         }
-        if let Some(policy) = fields.value("question") {
+        if let Some(policy) = fields.value("question")? {
             options.question = QuestionPolicy::from_value(&policy)?;
         }
         options.ca_file = fields.text("ca_file")?.map(PathBuf::from);
@@ -322,9 +322,12 @@ mod tests {
             let error = ClientOptions::from_json(json).unwrap_err();
             assert!(error.message().contains(part), "{error}");
         }
-        let deep = format!(r#"{{"base_url":{}{}}}"#, "[".repeat(500), "]".repeat(500));
-        let wanted = "client: the options are nested 501 levels deep; the limit is 127";
-        assert_eq!(ClientOptions::from_json(&deep).unwrap_err().message(), wanted);
+        let deep = |levels| {
+            let json = format!(r#"{{"base_url":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+            ClientOptions::from_json(&json).unwrap_err().message().to_owned()
+        };
+        assert_eq!(deep(500), "client: base_url is nested 500 levels deep; the limit is 127");
+        assert_eq!(deep(1_500), "client: the JSON is nested 1501 levels deep; the limit is 1000");
         let error = ClientOptions::from_json(r#"{"password":["hunter2"]}"#).unwrap_err();
         assert!(!error.message().contains("hunter2"));
         let options = ClientOptions {

@@ -68,7 +68,7 @@ impl PtyOptions {
             ticket: fields.flag("ticket")?.unwrap_or_default(),
             ..PtyOptions::default()
         };
-        if let Some(args) = fields.value("args") {
+        if let Some(args) = fields.value("args")? {
             options.args = serde_json::from_value(args)
                 .map_err(|_| Error::invalid("pty: args must be a list of texts"))?;
         }
@@ -82,7 +82,7 @@ impl PtyOptions {
             });
             options.env = pairs.collect::<Result<_>>()?;
         }
-        if let Some(cursor) = fields.value("cursor") {
+        if let Some(cursor) = fields.value("cursor")? {
             let wrong = || Error::invalid(format!("pty: cursor must be a number, not {cursor}"));
             // Lua has no integers of its own everywhere.
             let number = cursor.as_i64().or_else(|| cursor.as_f64().map(|n| n as i64));

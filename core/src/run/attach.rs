@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::fields::Fields;
+use crate::base::json::Json;
 use crate::base::option_names;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +42,7 @@ impl AttachOptions {
         let mut options = AttachOptions {
             name: fields.text("name")?,
             mime: fields.text("mime")?,
-            lines: fields.value("lines").map(|value| lines(&value)).transpose()?,
+            lines: fields.value("lines")?.map(|value| lines(&value)).transpose()?,
             ..AttachOptions::default()
         };
         if let Some(max) = fields.number("max_bytes")? {
@@ -92,8 +93,8 @@ pub fn attach_bytes(name: &str, bytes: &[u8], options: &AttachOptions) -> Result
 }
 
 /// Attaches what an element of a prompt's `files` names: a path, or `{path, lines, name, mime, max_bytes}`.
-pub(crate) fn attach_value(value: Value) -> Result<Value> {
-    match value {
+pub(crate) fn attach_value(value: &Json) -> Result<Json> {
+    let part = match value.read().unwrap_or_default() {
         Value::String(path) => attach(path, &AttachOptions::default()),
         Value::Object(mut fields) => {
             let Some(Value::String(path)) = fields.remove("path") else {
@@ -103,10 +104,11 @@ pub(crate) fn attach_value(value: Value) -> Result<Value> {
             };
             attach(path, &AttachOptions::from_json(&Value::Object(fields).to_string())?)
         }
-        other => Err(Error::invalid(format!(
-            "files: each must be a path, or an object with a 'path', not {other}"
+        _ => Err(Error::invalid(format!(
+            "files: each must be a path, or an object with a 'path', not {value}"
         ))),
-    }
+    };
+    part.map(Json::from)
 }
 
 fn part(name: &str, shown: &str, bytes: Vec<u8>, options: &AttachOptions) -> Result<Value> {

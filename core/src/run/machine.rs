@@ -296,7 +296,7 @@ pub(crate) struct Machine {
     unlisted: Option<Error>,
 
     /// The prompt's parts with the ids that they keep over all tries.
-    parts: Vec<Value>,
+    parts: Vec<Json>,
     sent: Option<Millis>,
     queued_ms: Millis,
     send_error: Option<Error>,
@@ -574,8 +574,13 @@ impl Machine {
     }
 
     fn ask(&mut self, kind: RequestKind, operation: &'static str, arguments: Value) {
+        self.ask_written(kind, operation, arguments.to_string());
+    }
+
+    /// Asks with arguments that are JSON text already.
+    fn ask_written(&mut self, kind: RequestKind, operation: &'static str, arguments: String) {
         self.asked = self.now;
-        self.out.push(Output::Ask(kind, operation, arguments.to_string()));
+        self.out.push(Output::Ask(kind, operation, arguments));
     }
 
     /// Notes what could not be read, once each.

@@ -2,12 +2,14 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
+use crate::base::json::{self, Json, Object};
 use crate::base::option_names;
 use crate::protocol::model_name::Model;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::run::attach::attach_value;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use std::time::Duration;
 
 /// A prompt and everything that belongs to it. Made from a string, or from the JSON object of a binding.
@@ -15,7 +17,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Prompt {
     /// Message parts as the server takes them; text becomes `{"type": "text", "text": ...}`.
-    pub parts: Vec<Value>,
+    pub parts: Vec<Json>,
     /// The session to use; a new one is created when absent.
     pub session: Option<String>,
     /// The title of a new session.
@@ -27,11 +29,11 @@ pub struct Prompt {
     /// Added to the system prompt.
     pub system: Option<String>,
     /// Which tools the model may use: name to true or false.
-    pub tools: Option<Value>,
+    pub tools: Option<Json>,
     /// The variant of the model, such as `high`.
     pub variant: Option<String>,
     /// A JSON schema that the answer must fit, or the server's own `{"type": "json_schema", ...}`.
-    pub format: Option<Value>,
+    pub format: Option<Json>,
     /// The directory of the project; the client's when absent.
     pub directory: Option<String>,
     /// The id of the user message; chosen when absent. Never use one twice.
@@ -127,46 +129,49 @@ impl Prompt {
 
     fn read(json: &str, text: Option<String>) -> Result<Self> {
         let mut fields = Fields::new("run", json, option_names::PROMPT)?;
-        let mut parts = match (fields.value("prompt"), text) {
+        let mut parts = match (fields.json("prompt"), text) {
             (None, text) => text.map(text_part).into_iter().collect(),
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
                     "run: the prompt is given twice; take it out of the options",
                 ));
             }
-            (Some(Value::String(text)), None) => vec![text_part(text)],
-            (Some(Value::Array(items)), None) => {
-                items.into_iter().map(part).collect::<Result<Vec<_>>>()?
-            }
-            (Some(_), None) => {
-                return Err(Error::invalid("run: the prompt must be a text or a list of parts"));
-            }
-        };
-        match fields.value("files") {
-            None => {}
-            Some(Value::Array(files)) => {
-                for file in files {
-                    parts.push(attach_value(file)?);
+            (Some(prompt), None) => match (json::text(prompt.raw()), json::list(prompt.raw())) {
+                (Some(text), _) => vec![text_part(text)],
+                (None, Some(items)) => items.into_iter().map(part).collect::<Result<Vec<_>>>()?,
+                (None, None) => {
+                    return Err(Error::invalid(
+                        "run: the prompt must be a text or a list of parts",
+                    ));
                 }
+            },
+        };
+        if let Some(files) = fields.json("files") {
+            match json::list(files.raw()) {
+                Some(files) => {
+                    for file in files {
+                        parts.push(attach_value(&Json::from(file))?);
+                    }
+                }
+                None => parts.push(attach_value(&files)?),
             }
-            Some(file) => parts.push(attach_value(file)?),
         }
         Ok(Prompt {
             parts,
             session: fields.text("session")?,
             title: fields.text("title")?,
             agent: fields.text("agent")?,
-            model: fields.value("model").as_ref().map(Model::from_value).transpose()?,
+            model: fields.value("model")?.as_ref().map(Model::from_value).transpose()?,
             system: fields.text("system")?,
-            tools: fields.object("tools")?,
+            tools: fields.object_json("tools")?,
             variant: fields.text("variant")?,
-            format: fields.object("format")?,
+            format: fields.object_json("format")?,
             directory: fields.text("directory")?,
             message_id: fields.text("message_id")?,
-            permission: (fields.value("permission").as_ref())
+            permission: (fields.value("permission")?.as_ref())
                 .map(PermissionPolicy::from_value)
                 .transpose()?,
-            question: (fields.value("question").as_ref())
+            question: (fields.value("question")?.as_ref())
                 .map(QuestionPolicy::from_value)
                 .transpose()?,
             when_busy: match fields.text("when_busy")?.as_deref() {
@@ -199,9 +204,10 @@ impl Prompt {
             );
             return Err(Error::invalid(text));
         }
-        let is_blank = |part: &Value| {
-            part["type"] == "text"
-                && part["text"].as_str().is_none_or(|text| text.trim().is_empty())
+        let is_blank = |part: &Json| {
+            let part = Object::read(part.raw()).unwrap_or_default();
+            part.text("type").as_deref() == Some("text")
+                && part.text("text").is_none_or(|text| text.trim().is_empty())
         };
         if self.parts.iter().all(is_blank) {
             return Err(Error::invalid("run: the prompt is empty; say what the agent shall do"));
@@ -231,14 +237,24 @@ impl Prompt {
     }
 
     /// The value of `format` as the server wants it, and the schema in it.
-    pub(crate) fn output_format(&self) -> Option<(Value, Option<Value>)> {
-        let format = self.format.as_ref()?;
-        let is_format = matches!(format["type"].as_str(), Some("json_schema" | "text"))
-            && (format.get("schema").is_some() || format["type"] == "text");
-        if is_format {
-            return Some((format.clone(), format.get("schema").cloned()));
+    pub(crate) fn output_format(&self) -> Option<(Json, Option<Json>)> {
+        #[derive(Serialize)]
+        struct Format<'a> {
+            r#type: &'a str,
+            schema: &'a Json,
         }
-        Some((json!({ "type": "json_schema", "schema": format }), Some(format.clone())))
+        let format = self.format.as_ref()?;
+        let fields = Object::read(format.raw()).unwrap_or_default();
+        let schema = fields.json("schema");
+        match fields.text("type").as_deref() {
+            Some("json_schema") if schema.is_some() => Some((format.clone(), schema)),
+            Some("text") => Some((format.clone(), schema)),
+            _ => {
+                let made = Format { r#type: "json_schema", schema: format };
+                let made = serde_json::value::to_raw_value(&made).ok()?;
+                Some((Json::from(&*made), Some(format.clone())))
+            }
+        }
     }
 }
 
@@ -248,21 +264,18 @@ impl<T: Into<String>> From<T> for Prompt {
     }
 }
 
-fn text_part(text: String) -> Value {
-    json!({ "type": "text", "text": text })
+fn text_part(text: String) -> Json {
+    Json::from(json!({ "type": "text", "text": text }))
 }
 
-fn part(item: Value) -> Result<Value> {
-    #[derive(Deserialize)]
-    struct Shape {
-        #[serde(rename = "type")]
-        _type: String,
+fn part(item: &RawValue) -> Result<Json> {
+    if let Some(text) = json::text(item) {
+        return Ok(text_part(text));
     }
-    match item {
-        Value::String(text) => Ok(text_part(text)),
-        Value::Object(_) if Shape::deserialize(&item).is_ok() => Ok(item),
-        other => Err(Error::invalid(format!(
-            "run: a part of the prompt must be a text or an object with a 'type', not {other}"
+    match Object::read(item).and_then(|part| part.text("type")) {
+        Some(_) => Ok(Json::from(item)),
+        None => Err(Error::invalid(format!(
+            "run: a part of the prompt must be a text or an object with a 'type', not {item}"
         ))),
     }
 }
@@ -281,7 +294,7 @@ mod tests {
     #[test]
     fn a_part_that_is_no_object_is_refused() {
         let mut prompt = Prompt::new("x");
-        prompt.parts.push(json!(7));
+        prompt.parts.push(json!(7).into());
         let error = prompt.check().unwrap_err();
         assert!(error.message().contains("the part 7 is no object"), "{error}");
     }
@@ -293,8 +306,8 @@ mod tests {
                 "deadline_ms":1500,"title":null}"#,
         )
         .unwrap();
-        assert_eq!(prompt.parts[0]["text"], "a");
-        assert_eq!(prompt.parts[1]["type"], "file");
+        assert_eq!(prompt.parts[0].text_at("/text").as_deref(), Some("a"));
+        assert_eq!(prompt.parts[1].text_at("/type").as_deref(), Some("file"));
         assert_eq!(prompt.model.unwrap().model_id, "m/x");
         assert_eq!(prompt.limits.deadline, Some(Duration::from_millis(1500)));
         assert!(prompt.title.is_none());
@@ -319,23 +332,46 @@ mod tests {
     fn a_text_needs_no_quoting() {
         let prompt = Prompt::with_options("a \"b\"\n", r#"{"title":"t"}"#).unwrap();
         assert_eq!(
-            (&prompt.parts[0]["text"], prompt.title.as_deref()),
-            (&json!("a \"b\"\n"), Some("t"))
+            (prompt.parts[0].text_at("/text").as_deref(), prompt.title.as_deref()),
+            (Some("a \"b\"\n"), Some("t"))
         );
         assert!(Prompt::with_options("a", "").is_ok());
         assert!(Prompt::with_options("a", r#"{"prompt":"b"}"#).is_err());
         let file = json!({ "files": concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml") });
         let prompt = Prompt::with_options("a", &file.to_string()).unwrap();
-        assert_eq!((prompt.parts.len(), &prompt.parts[1]["filename"]), (2, &json!("Cargo.toml")));
+        let name = prompt.parts[1].text_at("/filename");
+        assert_eq!((prompt.parts.len(), name.as_deref()), (2, Some("Cargo.toml")));
     }
 
     #[test]
     fn a_bare_schema_becomes_a_format() {
-        let prompt = Prompt { format: Some(json!({"type":"object"})), ..Prompt::new("x") };
+        let prompt = Prompt { format: Some(json!({"type":"object"}).into()), ..Prompt::new("x") };
         let (format, schema) = prompt.output_format().unwrap();
-        assert_eq!(format, json!({"type":"json_schema","schema":{"type":"object"}}));
-        assert_eq!(schema, Some(json!({"type":"object"})));
+        let wanted = json!({"type":"json_schema","schema":{"type":"object"}});
+        assert_eq!(format.read::<serde_json::Value>().unwrap(), wanted);
+        assert_eq!(schema, Some(json!({"type":"object"}).into()));
         let prompt = Prompt { format: Some(format.clone()), ..Prompt::new("x") };
         assert_eq!(prompt.output_format().unwrap().0, format);
+    }
+
+    #[test]
+    fn what_the_server_gets_as_it_is_may_be_nested_a_thousand_levels() {
+        let deep = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        let json = |levels: usize| {
+            let (deep, shallow) = (deep(levels), deep(levels - 1));
+            format!(
+                r#"{{"prompt":["x",{{"type":"x","more":{shallow}}}],"format":{deep},"tools":{deep}}}"#
+            )
+        };
+        // On a stack as small as those of coroutines.
+        let small = std::thread::Builder::new().stack_size(64 << 10);
+        let (given, read) = (json(997), deep(997));
+        let prompt =
+            small.spawn(move || Prompt::from_json(&given).unwrap()).unwrap().join().unwrap();
+        assert_eq!(prompt.tools.as_ref().map(Json::get), Some(read.as_str()));
+        let (format, schema) = prompt.output_format().unwrap();
+        assert_eq!((schema.as_ref().map(Json::get), prompt.parts.len()), (Some(read.as_str()), 2));
+        assert!(format.get().contains(&read));
+        assert!(error(&json(1_200)).contains("nested"));
     }
 }

@@ -68,13 +68,13 @@ impl ServerOptions {
         let mut fields = Fields::new("server", json, option_names::SERVER)?;
         options.binary = fields.text("binary")?.map(PathBuf::from);
         options.directory = fields.text("directory")?.map(PathBuf::from);
-        options.port = fields.value("port").map(|value| port(&value)).transpose()?;
+        options.port = fields.value("port")?.map(|value| port(&value)).transpose()?;
         options.hostname = fields.text("hostname")?.unwrap_or(options.hostname);
         options.username = fields.text("username")?.unwrap_or(options.username);
         options.password = fields.text("password")?;
-        options.config = fields.value("config").map(config).transpose()?;
-        options.environment = fields.value("environment").map_or(Ok(Vec::new()), environment)?;
-        options.arguments = fields.value("arguments").map_or(Ok(Vec::new()), arguments)?;
+        options.config = fields.value("config")?.map(config).transpose()?;
+        options.environment = fields.value("environment")?.map_or(Ok(Vec::new()), environment)?;
+        options.arguments = fields.value("arguments")?.map_or(Ok(Vec::new()), arguments)?;
         options.log_level = fields.text("log_level")?;
         if let Some(time) = fields.time("start_timeout_ms")? {
             options.start_timeout = time;

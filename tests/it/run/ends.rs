@@ -290,7 +290,7 @@ fn a_structured_answer() {
         });
         let answer = |value: Value| {
             let mut prompt = scripted("json", json!([tool("StructuredOutput", value)]));
-            prompt.format = Some(schema.clone());
+            prompt.format = Some(schema.clone().into());
             prompt
         };
         let run = client.run(answer(json!({ "n": 5 }))).unwrap();
@@ -303,7 +303,7 @@ fn a_structured_answer() {
         let bad = error(&client.run(answer(json!({ "n": "five" }))).unwrap());
         assert!(bad.message().contains("value.n must be of type"), "{bad}");
         let mut text = scripted("text", json!([{ "text": "no json" }]));
-        text.format = Some(schema.clone());
+        text.format = Some(schema.clone().into());
         assert_eq!(error(&client.run(text).unwrap()).kind(), ErrorKind::Agent);
     });
 }

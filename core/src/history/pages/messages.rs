@@ -3,7 +3,7 @@
 use super::Page;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::fields::Fields;
-use crate::base::json::Object;
+use crate::base::json::{Object, with_field};
 use crate::base::log::Level;
 use crate::base::option_names;
 use crate::call::calls::Calls;
@@ -134,7 +134,7 @@ impl MessagePages {
                 // Ids sort by age: the server compares them, too.
                 let id = id(item).unwrap_or_default();
                 if id > *first || (id == *first && *is_whole) {
-                    *item = marked(item);
+                    *item = with_field(item, "reverted", "true");
                 }
             }
         }
@@ -163,13 +163,6 @@ fn id(message: &RawValue) -> Option<String> {
     Object::read(message)?.object("info")?.text("id")
 }
 
-fn marked(message: &RawValue) -> Box<RawValue> {
-    let Some(rest) = message.get().strip_prefix('{') else { return message.to_owned() };
-    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
-    RawValue::from_string(format!("{{\"reverted\":true{comma}{rest}"))
-        .unwrap_or_else(|_| message.to_owned())
-}
-
 /// Whether the server failed to write its own answer down.
 fn is_unwritable(error: &Error) -> bool {
     #[derive(Deserialize)]
@@ -183,21 +176,4 @@ fn is_unwritable(error: &Error) -> bool {
     let body = error.body().unwrap_or_default();
     error.status() == Some(400)
         && serde_json::from_str::<Shape>(body).is_ok_and(|shape| shape.data.kind == "Body")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_leaves_the_rest_as_it_was_written() {
-        for (json, wanted) in [
-            (r#"{"info":{"a":1.0}}"#, r#"{"reverted":true,"info":{"a":1.0}}"#),
-            ("{ }", r#"{"reverted":true }"#),
-            ("7", "7"),
-        ] {
-            let raw = RawValue::from_string(json.to_owned()).unwrap();
-            assert_eq!(marked(&raw).get(), wanted);
-        }
-    }
 }

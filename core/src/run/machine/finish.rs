@@ -437,7 +437,7 @@ fn is_handed(raw: &RawValue) -> bool {
     list(raw).is_some() && excess(raw.get().as_bytes()).is_none()
 }
 
-fn check_structured(value: Option<&Json>, schema: &Value) -> Option<Error> {
+fn check_structured(value: Option<&Json>, schema: &Json) -> Option<Error> {
     let Some(value) = value else {
         return Some(Error::new(
             ErrorKind::Agent,

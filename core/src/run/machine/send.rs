@@ -1,13 +1,36 @@
 //! Sending the prompt once, whatever happens to the answer.
 
 use super::*;
-use crate::base::json::{Json, put};
+use crate::base::json::{Json, Object, with_field};
+use serde::Serialize;
 use serde_json::json;
 
 /// Looks for the message before it is sent again: the server stores it a moment after it took the request.
 const VERIFY_TRIES: u32 = 4;
 const VERIFY_PAUSE: Millis = 150;
 const SEND_TRIES: u32 = 8;
+
+/// A prompt as the server takes it.
+#[derive(Serialize)]
+struct Arguments<'a> {
+    #[serde(rename = "sessionID")]
+    session: Option<&'a str>,
+    #[serde(rename = "messageID")]
+    message: &'a str,
+    parts: &'a [Json],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a Json>,
+}
 
 impl Machine {
     pub(super) fn send(&mut self) {
@@ -22,29 +45,27 @@ impl Machine {
         let prompt = &self.setup.prompt;
         // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
         for part in &mut self.parts {
-            if part.get("id").is_none() {
-                put(part, "id", crate::protocol::id::new("prt"));
+            if Object::read(part.raw()).is_some_and(|part| part.get("id").is_none()) {
+                let id = Value::from(crate::protocol::id::new("prt")).to_string();
+                *part = Json::from(&*with_field(part.raw(), "id", &id));
             }
         }
-        let mut arguments = json!({
-            "sessionID": self.session,
-            "messageID": self.message_id,
-            "parts": self.parts,
-        });
-        let fields = [
-            ("agent", prompt.agent.as_deref().map(Value::from)),
-            ("model", prompt.model.as_ref().map(|model| model.to_value())),
-            ("system", prompt.system.as_deref().map(Value::from)),
-            ("tools", prompt.tools.clone()),
-            ("variant", prompt.variant.as_deref().map(Value::from)),
-            ("format", prompt.output_format().map(|(format, _)| format)),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                put(&mut arguments, name, value);
-            }
+        let format = prompt.output_format();
+        let arguments = Arguments {
+            session: self.session.as_deref(),
+            message: &self.message_id,
+            parts: &self.parts,
+            agent: prompt.agent.as_deref(),
+            model: prompt.model.as_ref().map(|model| model.to_value()),
+            system: prompt.system.as_deref(),
+            tools: prompt.tools.as_ref(),
+            variant: prompt.variant.as_deref(),
+            format: format.as_ref().map(|(format, _)| format),
+        };
+        match serde_json::to_string(&arguments) {
+            Ok(arguments) => self.ask_written(RequestKind::Send, "session.prompt_async", arguments),
+            Err(e) => self.over(Some(Error::invalid(format!("run: the prompt is no JSON: {e}")))),
         }
-        self.ask(RequestKind::Send, "session.prompt_async", arguments);
     }
 
     pub(super) fn on_sent(&mut self, result: Result<Answer>) {

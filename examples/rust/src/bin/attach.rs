@@ -11,7 +11,7 @@ fn ask(path: &str, words: &[String]) -> Result<()> {
         part["mime"].as_str().unwrap_or("?")
     );
     let mut prompt = Prompt::new(words.join(" "));
-    prompt.parts.push(part);
+    prompt.parts.push(part.into());
     println!("{}", Client::from_env()?.ask(prompt)?.text);
     Ok(())
 }
