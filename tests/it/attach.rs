@@ -18,7 +18,7 @@ fn client() -> Client {
 /// What the model was sent for a prompt with these parts.
 fn seen(words: &str, parts: Vec<Value>) -> String {
     let mut made = Prompt::new(prompt(words, json!([{ "text": "seen" }])));
-    made.parts.extend(parts);
+    made.parts.extend(parts.into_iter().map(opencode_core::Json::from));
     assert_eq!(client().ask(made).unwrap().text, "seen");
     sent(words)
 }
@@ -57,7 +57,7 @@ fn images_reach_the_model_as_images() {
     let part = attach_bytes("pixel.png", pixel, &AttachOptions::default()).unwrap();
     assert_eq!(part["mime"], "image/png");
     let mut made = Prompt::new(prompt("attach-image.", json!([{ "text": "seen" }])));
-    made.parts.push(part.clone());
+    made.parts.push(part.clone().into());
     let reply = client().ask(made).unwrap();
     let stored =
         reply.messages.iter().any(|message| message.get().contains(part["url"].as_str().unwrap()));
@@ -97,7 +97,7 @@ fn only_what_is_called_text_is_inlined_by_the_server() {
         let words = format!("inline-{}.", mime.replace('/', "-"));
         let part = attach_bytes("x.txt", b"content-of-the-file", &options).unwrap();
         let mut made = Prompt::new(prompt(&words, json!([{ "text": "seen" }])));
-        made.parts.push(part);
+        made.parts.push(part.into());
         let _ = client().ask(made);
         assert_eq!(sent(&words).contains("content-of-the-file"), arrives, "{mime}");
     }
