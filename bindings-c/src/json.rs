@@ -109,12 +109,13 @@ unsafe fn add(
 }
 
 /// Begins an object, for the options and arguments of the other functions:
-///
-///     OpencodeJson *json = opencode_json_new();
-///     opencode_json_text(json, "sessionID", id);
-///     opencode_json_text(json, "title", "any \"text\"");
-///     opencode_call(client, "session.update", opencode_json_get(json), &reply);
-///     opencode_json_free(json);
+/// ```c
+/// OpencodeJson *json = opencode_json_new();
+/// opencode_json_text(json, "sessionID", id);
+/// opencode_json_text(json, "title", "any \"text\"");
+/// opencode_call(client, "session.update", opencode_json_get(json), &reply);
+/// opencode_json_free(json);
+/// ```
 ///
 /// The first mistake stays, so only the last call has to be looked at.
 ///

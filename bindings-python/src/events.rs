@@ -3,7 +3,7 @@
 use crate::convert::native;
 use crate::convert::timeout;
 use crate::error::exception;
-use crate::wait::wait;
+use crate::wait::take;
 use opencode_core::StreamEvent;
 use pyo3::prelude::*;
 
@@ -35,7 +35,8 @@ impl EventStream {
         seconds: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let limit = timeout(py, seconds)?;
-        let found = wait(py, limit, |slice| self.stream.next(Some(slice)).transpose())?;
+        let ready = |slice| self.stream.wait_ready(Some(slice));
+        let found = take(py, limit, ready, || self.stream.poll().transpose())?;
         let found = found.transpose().map_err(|e| exception(py, &e))?;
         found.map(|event| convert(py, &event)).transpose()
     }

@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::convert::{timeout, to_json};
 use crate::error::exception;
-use crate::wait::{interruptible, wait};
+use crate::wait::{interruptible, take};
 use opencode_core::{CallOptions, PtyOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -48,7 +48,8 @@ impl Pty {
     /// Text, "" when nothing came in time, None at the end.
     fn read(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<String>> {
         let limit = timeout(py, seconds)?;
-        let found = wait(py, limit, |slice| match self.pty.read(Some(slice)) {
+        let ready = |slice| self.pty.wait_ready(Some(slice));
+        let found = take(py, limit, ready, || match self.pty.try_read() {
             Ok(Some(text)) if text.is_empty() => None,
             result => Some(result),
         })?;

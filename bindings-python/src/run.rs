@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::convert::native;
 use crate::convert::timeout;
 use crate::error::exception;
-use crate::wait::wait;
+use crate::wait::{take, wait};
 use opencode_core::{ErrorKind, PermissionReply, Update};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -42,8 +42,9 @@ impl Run {
         seconds: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let limit = timeout(py, seconds)?;
-        let update = wait(py, limit, |slice| {
-            let update = self.run.next_update(Some(slice));
+        let ready = |slice| self.run.wait_ready(Some(slice));
+        let update = take(py, limit, ready, || {
+            let update = self.run.next_update(Some(Duration::ZERO));
             // After the last one there is nothing to wait for. The end of the run alone would not do: it may have come
             // after the look, with updates.
             (update.is_some() || self.run.is_drained()).then_some(update)

@@ -42,6 +42,28 @@ pub(crate) fn wait<T: Send>(
     }
 }
 
+/// Waits until something is ready, and takes it after a look for signals. The handler of a signal may raise, and what
+/// was taken before that would be lost.
+pub(crate) fn take<T>(
+    py: Python<'_>,
+    limit: Option<Duration>,
+    ready: impl Fn(Duration) -> bool + Send + Sync,
+    mut take: impl FnMut() -> Option<T>,
+) -> PyResult<Option<T>> {
+    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+    loop {
+        let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
+        let is_ready = py.detach(|| ready(left.min(SLICE)));
+        py.check_signals()?;
+        if is_ready && let Some(taken) = take() {
+            return Ok(Some(taken));
+        }
+        if left.is_zero() {
+            return Ok(None);
+        }
+    }
+}
+
 /// Blocks without holding the interpreter, and lets signals (Ctrl-C) end it.
 pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,

@@ -1,6 +1,7 @@
 """Who starts a run and leaves at once: its prompt is sent all the same, or the loss is told."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -94,3 +95,34 @@ def test_a_loss_at_the_end_of_a_program_is_one_warning(way):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert done.stderr.count("RuntimeWarning:") == 1 and done.stderr.count("1 prompt was not sent") == 1, done.stderr
+
+
+CHILD = """
+import multiprocessing, sys
+import libopencode
+
+def work(address):
+    libopencode.Client(address).run("left in a child")
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context(sys.argv[1]).Process(target=work, args=(sys.argv[2],))
+    child.start()
+    child.join()
+    sys.exit(child.exitcode)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_prompt_that_is_left_in_a_child_of_multiprocessing_is_sent(method, tmp_path):
+    program = tmp_path / "child.py"
+    title = f"left-{method}"
+    program.write_text(CHILD.replace('run("left in a child")', f'run("left in a child", title="{title}")'))
+    arguments = [sys.executable, str(program), method, os.environ["OPENCODE_BASE_URL"]]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with libopencode.Client() as client:
+        (session,) = client.sessions(search=title)
+        deadline = time.monotonic() + 30
+        while not client.session.messages(session["id"]):
+            assert time.monotonic() < deadline, "the prompt was never sent"
+            time.sleep(0.05)

@@ -1,6 +1,7 @@
 import asyncio
 import re
 import select
+import signal
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,36 @@ def test_an_idle_event_loop_stays_idle():
             assert looks < 200, looks
 
     asyncio.run(main())
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers that signal")
+def test_a_handler_of_a_signal_that_raises_loses_no_update(client):
+    class Rung(Exception):
+        pass
+
+    def ring(*_):
+        raise Rung
+
+    def collect(run, updates):
+        while True:
+            try:
+                for update in run:
+                    updates.append(update)
+                return
+            except Rung:
+                pass
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        for at in (0.17, 0.26, 0.35, 0.44):
+            run = client.run(scripted("rung", '[{"text": "a b c d e f g h i j k l", "delay_ms": 40}]'))
+            updates = []
+            signal.setitimer(signal.ITIMER_REAL, at)
+            collect(run, updates)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert updates[-1].type == "done"
+            text = "".join(update.delta for update in updates if update.type == "text")
+            assert text == run.result().transcript
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -12,7 +12,7 @@ from ._async_call import AsyncCall, settled
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._call import Call, RawResponse
-from ._client_base import ClientBase, pairs_of, prompt_of, tell, tell_losses
+from ._client_base import ClientBase, pairs_of, prompt_of, tell, tell_losses, watch_exit
 from ._drift import Drift
 from ._errors import APITimeoutError
 from ._events import EventStream
@@ -207,6 +207,7 @@ class AsyncClientBase(ClientBase):
         return Drift(answer.body)
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> AsyncRun:
+        watch_exit()
         return AsyncRun(Run(self._native.run(prompt_of(prompt, given)), self._drain), self)
 
     async def _ask(

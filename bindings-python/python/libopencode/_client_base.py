@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import warnings
 
@@ -181,6 +182,7 @@ class BlockingClient(ClientBase):
         return Drift(self._call("doc.get", {}, call_options(timeout), True)[2])
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> Run:
+        watch_exit()
         return Run(self._native.run(prompt_of(prompt, given)), self._drain)
 
     def _ask(self, prompt: typing.Any, timeout: typing.Any, given: dict[str, typing.Any]) -> Reply:
@@ -290,6 +292,24 @@ def tell_losses() -> None:
     """Warns of what clients lost that were dropped. A drop waits for nothing, so it is told at the next occasion."""
     for lost in _native.take_losses():
         tell(lost)
+
+
+#: The process whose end was looked at.
+_watched = 0
+
+
+def watch_exit() -> None:
+    """Has the end of a child of `multiprocessing` wait for prompts, too: it ends without what `atexit` knows."""
+    global _watched
+    if _watched == os.getpid():
+        return
+    _watched = os.getpid()
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        # After what the host has there.
+        Finalize(None, _at_exit, exitpriority=-1000)
 
 
 def _at_exit() -> None:

@@ -177,6 +177,12 @@ impl<T: Content> Mailbox<T> {
         }
     }
 
+    /// Blocks until there is something to take, or the last state is reached; false when the time is up.
+    pub(crate) fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        let is_ready = |face: Face| face.has_news || face.is_over;
+        self.wait(timeout, |content| is_ready(content.face()).then_some(())).is_some()
+    }
+
     /// Whether nobody holds it.
     pub(crate) fn is_free(&self) -> bool {
         !matches!(self.slot.try_lock(), Err(TryLockError::WouldBlock))

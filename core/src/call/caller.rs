@@ -59,6 +59,7 @@ impl Caller {
         let (base, credentials) = options.target()?;
         let (ca_file, record) = (options.ca_file.as_deref(), options.record.as_deref());
         let credentials = credentials.as_ref();
+        let record = record.map(|path| (path, &options.log));
         let transport = Transport::new(base, credentials, &options.headers, ca_file, record)?;
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
         let begun = PerProcess::new(Mutex::default());

@@ -187,6 +187,12 @@ impl EventStream {
         self.queue.wait(timeout)
     }
 
+    /// Blocks until [`next`](Self::next) has an event or an error; false when the time is up. Takes nothing: for hosts
+    /// that look after their signals before they take.
+    pub fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        !self.home.is_here() || self.queue.wait_ready(timeout)
+    }
+
     /// An iterator over the events, which blocks between them. It ends when the stream is closed, and after an
     /// error.
     pub fn iter(&self) -> impl Iterator<Item = Result<StreamEvent>> + '_ {

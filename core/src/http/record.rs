@@ -4,13 +4,14 @@
 //! [`Replay`](crate::Replay) plays such a file back.
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::log::{Level, Log};
 use crate::base::per_process::PerProcess;
 use crate::http::redact::Redactor;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,13 +30,16 @@ pub(crate) struct Recorder {
     /// Tells its lines from those of other clients that write into the same file at the same time.
     name: String,
     written: AtomicU64,
+    /// Where it is told that the recording ends early.
+    log: Log,
+    has_ended: AtomicBool,
     next: AtomicU64,
     began: Instant,
 }
 
 impl Recorder {
     /// Opens the file; a recording that is there already goes on.
-    pub(crate) fn open(path: &Path) -> Result<Recorder> {
+    pub(crate) fn open(path: &Path, log: &Log) -> Result<Recorder> {
         let mut options = std::fs::OpenOptions::new();
         options.create(true).read(true).append(true);
         #[cfg(unix)]
@@ -58,6 +62,8 @@ impl Recorder {
             writing: PerProcess::new(Mutex::default()),
             name: format!("{now:x}-{}", MADE.fetch_add(1, Ordering::Relaxed)),
             written: AtomicU64::new(written),
+            log: log.clone(),
+            has_ended: AtomicBool::new(false),
             next: AtomicU64::new(0),
             began: Instant::now(),
         };
@@ -127,12 +133,20 @@ impl Recorder {
         line.push('\n');
         let length = line.len() as u64;
         if self.written.fetch_add(length, Ordering::Relaxed) + length > MAX_FILE {
-            return;
+            return self.end(&format!("it has {} MiB", MAX_FILE >> 20));
         }
         let _writing =
             self.writing.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if (&self.file).write_all(line.as_bytes()).is_err() {
+        if let Err(error) = (&self.file).write_all(line.as_bytes()) {
             self.written.store(MAX_FILE, Ordering::Relaxed);
+            self.end(&error.to_string());
+        }
+    }
+
+    /// Tells once why nothing more is recorded.
+    fn end(&self, why: &str) {
+        if !self.has_ended.swap(true, Ordering::Relaxed) {
+            self.log.write(Level::Warn, || format!("record: nothing more is written: {why}"));
         }
     }
 }
@@ -174,7 +188,7 @@ mod tests {
         let path = folder.join(format!("opencode-record-{}.jsonl", std::process::id()));
         let headers = [("x-api-key".to_owned(), "k14".to_owned() + "-and-more")];
         let redactor = Redactor::new(Some(&Credentials::new("me", "hunter2")), &headers);
-        let recorder = Recorder::open(&path).unwrap();
+        let recorder = Recorder::open(&path, &Log::off()).unwrap();
         let body = br#"{"apiKey":"k1","key":"k2","deep":[{"clientSecret":"k3","env":{"A":"k4"}}],
             "text":"say hunter2","tokens":{"input":1},"headers":{"x":["k5"]},
             "url":"https://k9:k10@h/mcp?api_key=k11&c=d","apiKeys":["k12"],"secrets":{"A":{"b":"k13"}},
@@ -219,7 +233,20 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_written_is_told() {
-        let error = Recorder::open(Path::new("/no/such/folder/x")).err().unwrap();
+        let error = Recorder::open(Path::new("/no/such/folder/x"), &Log::off()).err().unwrap();
         assert!(error.message().contains("/no/such/folder/x"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_takes_no_more_is_told_once() {
+        let told: std::sync::Arc<Mutex<Vec<String>>> = std::sync::Arc::default();
+        let sink = std::sync::Arc::clone(&told);
+        let log = Log::new(Level::Warn, move |_, text| sink.lock().unwrap().push(text.to_owned()));
+        let recorder = Recorder::open(Path::new("/dev/full"), &log).unwrap();
+        recorder.event("/event", b"{}", &Redactor::new(None, &[]));
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("record: nothing more is written: No space left"), "{told:?}");
     }
 }

@@ -20,6 +20,7 @@ mod websocket;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
+use crate::base::log::Log;
 use crate::base::per_process::PerProcess;
 use crate::http::answer::{self, Answer};
 use crate::http::base_url::BaseUrl;
@@ -104,7 +105,7 @@ impl Transport {
         credentials: Option<&Credentials>,
         headers: &[(String, String)],
         ca_file: Option<&Path>,
-        record: Option<&Path>,
+        record: Option<(&Path, &Log)>,
     ) -> Result<Self> {
         let authorization = match credentials {
             Some(credentials) => {
@@ -124,7 +125,7 @@ impl Transport {
         let roots = roots::Roots::read(ca_file)?;
         let agent = PerProcess::new(new_agent(&base, &roots));
         let recorder = match record {
-            Some(path) => Some(Arc::new(Recorder::open(path)?)),
+            Some((path, log)) => Some(Arc::new(Recorder::open(path, log)?)),
             None => None,
         };
         let has_answered = AtomicBool::new(false);

@@ -206,6 +206,12 @@ impl Pty {
         self.screen().read(timeout)
     }
 
+    /// Blocks until [`read`](Self::read) has something, the end included; false when the time is up. Takes nothing:
+    /// for hosts that look after their signals before they take.
+    pub fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        self.screen().wait_ready(timeout)
+    }
+
     /// What is there now, as [`read`](Self::read) with a timeout of zero. Never blocks and makes no system
     /// call when nothing is there.
     ///

@@ -104,6 +104,10 @@ impl Screen {
         taken.unwrap_or_else(|| Ok(Some(String::new())))
     }
 
+    pub(super) fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        self.0.wait_ready(timeout)
+    }
+
     /// Whether a read would give nothing, and more may come.
     pub(super) fn is_idle(&self) -> bool {
         self.0.idle().is_some() && !self.0.face().is_over

@@ -49,6 +49,8 @@ const STREAM_PATIENCE: Millis = 3_000;
 const DEAD_AFTER: Millis = 2_000;
 /// A prompt of which nothing came for this long is looked into: are agent and model known?
 const SILENT_AFTER: Millis = 2_000;
+/// How long a session is idle after an outage until it is believed that the prompt before it is forgotten.
+const FORGOTTEN_AFTER: Millis = 3_000;
 /// After an abort, a run without any answer is over when nothing began for this long.
 const ABORT_GRACE: Millis = 1_500;
 /// A cancel that the server does not settle within this time ends anyway.
@@ -186,6 +188,16 @@ pub(crate) struct Outcome {
 }
 
 /// Where a run stands.
+/// Whether the server was away since it took the prompt. One that was killed a moment after that has forgotten the
+/// prompt, or keeps it and does not begin it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outage {
+    None,
+    Seen,
+    /// The prompt was looked for after it, and is there.
+    Survived,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Getting a session.
@@ -322,6 +334,7 @@ pub(crate) struct Machine {
     status: Option<Status>,
     /// The server was seen to work since the prompt was sent.
     was_busy: bool,
+    outage: Outage,
     busy_tool: Option<String>,
     /// What was told of each tool part: its newest form.
     tools: HashMap<String, u64>,
@@ -417,6 +430,7 @@ impl Machine {
             child_messages: HashMap::new(),
             status: None,
             was_busy: false,
+            outage: Outage::None,
             busy_tool: None,
             tools: HashMap::new(),
             todos: None,
@@ -626,6 +640,9 @@ impl Machine {
         self.is_stream_up = is_up;
         // Whatever came in between is lost: growing parts wait until they are whole.
         self.transcript.mark_gap();
+        if !is_up {
+            self.note_outage();
+        }
         match self.phase {
             Phase::Opening | Phase::Preparing if is_up => self.prepared(),
             Phase::Running => self.check_now(),
@@ -706,11 +723,21 @@ impl Machine {
     /// Notes that the server could not be reached, and when to try again.
     fn unreachable(&mut self, error: Error) {
         let asked = self.check.map_or(self.asked, |check| check.started);
+        if error.kind() == ErrorKind::Connection {
+            self.note_outage();
+        }
         let pause = self.reach.failed(error, asked, self.now);
         if self.phase == Phase::Running {
             self.next_check = self.now + pause;
         } else {
             self.retry_at = Some(self.now + pause);
+        }
+    }
+
+    /// The server may have ended since it took the prompt.
+    fn note_outage(&mut self) {
+        if self.phase == Phase::Running {
+            self.outage = Outage::Seen;
         }
     }
 

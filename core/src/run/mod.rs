@@ -137,6 +137,12 @@ impl Run {
         self.seen().is_ready()
     }
 
+    /// Blocks until [`next_update`](Self::next_update) has an update, or there will be none any more; false when the
+    /// time is up. Takes nothing: for hosts that look after their signals before they take.
+    pub fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        self.seen().wait_ready(timeout)
+    }
+
     /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
     /// a timeout it waits as long as it takes.
     pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {

@@ -134,6 +134,10 @@ impl RunState {
     }
 
     /// Blocks until `look` finds something, at most for `timeout`.
+    pub(crate) fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        self.0.wait_ready(timeout)
+    }
+
     pub(crate) fn wait<T>(
         &self,
         timeout: Option<Duration>,

@@ -35,6 +35,28 @@ fn a_server_that_comes_back_ends_the_run_within_seconds() {
 }
 
 #[test]
+fn a_prompt_that_goes_down_with_its_server_is_neither_lost_nor_doubled() {
+    let world = World::start(|server| server.persistent());
+    for events in [true, false, true, false] {
+        let client = world.client(events);
+        let run = client.run(scripted("down", json!([{ "text": "up again" }]))).unwrap();
+        eventually("its prompt sent", || run.message_id().filter(|_| run.why().contains("sent; ")));
+        world.server.restart().unwrap();
+        match run.wait(Some(Duration::from_secs(60))) {
+            Ok(reply) => assert_eq!(reply.text, "up again"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+                assert!(error.is_sent());
+            }
+        }
+        let arguments = json!({ "sessionID": run.session_id().unwrap() });
+        let messages: Value = client.call("session.messages", arguments).unwrap().json().unwrap();
+        let prompts = messages.as_array().unwrap().iter().filter(|m| m["info"]["role"] == "user");
+        assert_eq!(prompts.count(), 1, "{messages}");
+    }
+}
+
+#[test]
 fn a_look_that_hangs_after_an_outage_is_repeated() {
     let proxy = Proxy::start(&shared().server.url()).unwrap();
     for (events, request) in [

@@ -139,6 +139,10 @@ impl Queue {
         self.0.wait(timeout, |inner| inner.take().transpose()).transpose()
     }
 
+    pub(super) fn wait_ready(&self, timeout: Option<Duration>) -> bool {
+        self.0.wait_ready(timeout)
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.0.face().is_over
     }

@@ -1,6 +1,7 @@
 //! [`SocketConnector`]: TCP for ureq, with our limits, our cancelling and fewer system calls.
 
 use super::exchange::{Cancelled, Exchange, Expired};
+use crate::base::limits::Stage;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -257,7 +258,16 @@ impl Transport for Socket {
         }
         loop {
             if let Some(exchange) = &exchange {
-                let wanted = exchange.slice(exchange.left_to_read(since)?);
+                let left = match exchange.left_to_read(since) {
+                    // A process that was stopped finds its time run out, and the answer there all the same.
+                    Err(error) if is_silence(&error) && self.take_input().unwrap_or_default() => {
+                        exchange.hear(self.buffers.input());
+                        self.last_used = Instant::now();
+                        return Ok(true);
+                    }
+                    left => left?,
+                };
+                let wanted = exchange.slice(left);
                 if wanted != self.read_slice {
                     self.stream.set_read_timeout(wanted)?;
                     self.read_slice = wanted;
@@ -305,6 +315,12 @@ impl Transport for Socket {
     }
 }
 
+/// Whether the time ran out in which something had to come.
+fn is_silence(error: &io::Error) -> bool {
+    let expired = error.get_ref().and_then(|e| e.downcast_ref::<Expired>());
+    expired.is_some_and(|expired| matches!(expired.stage, Stage::FirstByte | Stage::Body))
+}
+
 /// Whether the other side has neither closed the connection nor said something unasked.
 fn is_silent(mut stream: &TcpStream) -> bool {
     if stream.set_nonblocking(true).is_err() {
@@ -317,5 +333,39 @@ fn is_silent(mut stream: &TcpStream) -> bool {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").field("peer", &self.stream.peer_addr().ok()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::cancel::CancelToken;
+    use crate::base::limits::Limits;
+    use std::net::TcpListener;
+
+    #[test]
+    fn what_came_while_the_process_was_stopped_is_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut socket = Socket {
+            stream: Arc::new(stream),
+            buffers: LazyBuffers::new(1 << 10, 1 << 10),
+            read_slice: None,
+            write_slice: None,
+            refusal: None,
+            last_used: Instant::now(),
+        };
+        let time = Duration::from_millis(5);
+        let limits = Limits { first_byte: Some(time), ..Limits::default() };
+        let exchange = Exchange::new(CancelToken::default(), limits);
+        let _entered = exchange.enter();
+        exchange.mark_sent();
+        server.write_all(b"HTTP/1.1 200 OK").unwrap();
+        // As long as the process is stopped, its time runs out, and nobody reads.
+        std::thread::sleep(time * 4);
+        assert!(socket.await_input(NextTimeout::default()).unwrap());
+        assert_eq!(socket.buffers.input(), b"HTTP/1.1 200 OK");
+        assert!(socket.await_input(NextTimeout::default()).is_err(), "there is nothing more");
     }
 }

@@ -92,6 +92,16 @@ impl Machine {
         if has_stopped && self.name_check == NameCheck::Known {
             return self.judge_dead(None);
         }
+        let is_forgotten = self.outage != Outage::None && self.now >= since + FORGOTTEN_AFTER;
+        if is_forgotten && self.name_check == NameCheck::Known {
+            return match self.outage {
+                Outage::Survived => self.judge_dead(None),
+                _ => {
+                    self.end_check();
+                    self.verify();
+                }
+            };
+        }
         if self.now >= sent.saturating_add(self.start_timeout()) {
             let text = format!(
                 "run: the server took the prompt and then did nothing for {} ms; probably agent or model are wrong, or a plugin hangs",
@@ -348,8 +358,11 @@ impl Machine {
         self.phase = Phase::Over;
         self.why.clear();
         self.record_rest();
-        let error =
-            error.map(|e| if e.operation().is_empty() { e.with_operation("run") } else { e });
+        let is_sent = self.sent.is_some();
+        let error = error.map(|e| {
+            let e = if is_sent { e.with_sent(true) } else { e };
+            if e.operation().is_empty() { e.with_operation("run") } else { e }
+        });
         let reply = Arc::new(self.reply());
         self.update(match &error {
             None => Update::Done(Arc::clone(&reply)),

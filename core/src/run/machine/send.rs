@@ -37,6 +37,7 @@ impl Machine {
         self.phase = Phase::Sending;
         self.send_tries += 1;
         self.verify_tries = 0;
+        (self.outage, self.idle_since) = (Outage::None, None);
         if self.message_id.is_empty() {
             // Not before: servers up to 1.18.17 take a prompt for answered whose id is older than the newest answer's.
             self.message_id = crate::protocol::id::new("msg");
@@ -102,15 +103,9 @@ impl Machine {
                 );
                 return self.over(Some(Error::new(ErrorKind::NotFound, text)));
             }
-            Ok(_) => {
-                self.user_seen = true;
-                return self.accepted();
-            }
+            Ok(_) => return self.found(),
             // The server cannot write down a message with a format: it is there all the same.
-            Err(error) if error.status() == Some(400) => {
-                self.user_seen = true;
-                return self.accepted();
-            }
+            Err(error) if error.status() == Some(400) => return self.found(),
             Err(error) => error,
         };
         if error.kind() != ErrorKind::NotFound {
@@ -145,6 +140,15 @@ impl Machine {
             }
             _ => self.send(),
         }
+    }
+
+    /// The message is there.
+    fn found(&mut self) {
+        self.user_seen = true;
+        if self.outage == Outage::Seen {
+            self.outage = Outage::Survived;
+        }
+        self.accepted();
     }
 
     fn accepted(&mut self) {

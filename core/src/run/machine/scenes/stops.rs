@@ -194,3 +194,76 @@ fn a_server_that_stops_before_it_has_begun_an_answer_was_interrupted() {
         assert!(error.is_retryable(), "{error}");
     }
 }
+
+/// Shows the run a server that ended right after it took the prompt and is back; `is_kept`: it still has the prompt.
+/// Gives the time of the second sending.
+fn back_again(scene: &mut Scene, is_kept: bool) -> Option<Millis> {
+    scene.ok("session.prompt_async", Value::Null);
+    scene.input(Input::Stream(false));
+    let user = scene.user();
+    while scene.outcome.is_none() && !scene.wants("session.prompt_async") {
+        assert!(scene.now < 20_000, "{}", scene.machine.why());
+        scene.wait(100);
+        if scene.snapshots > 0 {
+            scene.snapshot(&[], &[]);
+        }
+        if scene.wants("session.messages") {
+            let stored = if is_kept { vec![user.clone()] } else { Vec::new() };
+            scene.ok("session.messages", json!(stored));
+        }
+        if scene.wants("session.message") && is_kept {
+            scene.ok("session.message", user.clone());
+        } else if scene.wants("session.message") {
+            scene.fails("session.message", status(404, ErrorKind::NotFound));
+        }
+        if scene.wants("file.list") {
+            scene.ok("file.list", json!([]));
+        }
+    }
+    scene.wants("session.prompt_async").then_some(scene.now)
+}
+
+#[test]
+fn a_prompt_that_went_down_with_its_server_is_sent_again() {
+    for events in [true, false] {
+        let mut scene = Scene::sending(Setup { events, ..setup() });
+        assert!(back_again(&mut scene, false).is_some(), "{:?}", scene.error());
+        // It is nobody's fault if the second server does not begin.
+        scene.ok("session.prompt_async", Value::Null);
+        scene.input(Input::Stream(true));
+        let answer = scene.answer("msg_a", Some("stop"));
+        scene.event("session.idle", json!({}));
+        rest(&mut scene, &answer);
+        assert!(scene.error().is_none(), "{:?}", scene.error());
+    }
+}
+
+#[test]
+fn a_prompt_that_its_server_forgot_to_begin_was_interrupted() {
+    for events in [true, false] {
+        let mut scene = Scene::sending(Setup { events, ..setup() });
+        assert_eq!(back_again(&mut scene, true), None);
+        let error = scene.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        assert!(error.is_sent() && error.is_retryable());
+        assert!(scene.now < 10_000, "{}", scene.now);
+    }
+}
+
+#[test]
+fn what_the_server_took_was_sent_however_the_run_ends() {
+    let mut scene = Scene::running(setup());
+    scene.input(Input::Cancel);
+    for _ in 0..100 {
+        if scene.snapshots > 0 {
+            scene.snapshot(&[], &[]);
+        }
+        if scene.wants("session.messages") {
+            let user = scene.user();
+            scene.ok("session.messages", json!([user]));
+        }
+        scene.wait(100);
+    }
+    let error = scene.error().unwrap();
+    assert_eq!((error.kind(), error.is_sent()), (ErrorKind::Cancelled, true));
+}
