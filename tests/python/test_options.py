@@ -1,12 +1,17 @@
 """What one call does differently from its client."""
 
 import asyncio
+import http.server
+import json
 import os
 import subprocess
 import sys
+import threading
+import urllib.parse
 from urllib.parse import quote
 
 import pytest
+from conftest import scripted
 
 import libopencode
 
@@ -93,3 +98,39 @@ def test_asyncio_has_the_same_options(tmp_path):
                 await client.call("tui.control.next", timeout=0.1)
 
     asyncio.run(main())
+
+
+class Found(http.server.BaseHTTPRequestHandler):
+    """Answers with the query that it was asked with."""
+
+    def do_GET(self):
+        body = json.dumps(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query)).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_list_in_a_query_is_one_entry_per_item():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Found)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with libopencode.Client(f"http://127.0.0.1:{server.server_port}") as client:
+        query = {"a": ["x", 1, None, True], "b": (), "c": None, "d": "y"}
+        found = client.request("GET", "/x", query=query)
+    server.shutdown()
+    assert found == [["a", "x"], ["a", "1"], ["a", "true"], ["d", "y"]]
+
+
+def test_a_class_that_knows_its_schema_is_a_format(client):
+    class Answer:
+        @classmethod
+        def model_json_schema(cls):
+            return {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+    steps = '[{"tools": [{"name": "StructuredOutput", "arguments": {"city": "Oslo"}}]}]'
+    reply = client.ask(scripted("a city", steps), format=Answer)
+    assert reply.structured == {"city": "Oslo"}

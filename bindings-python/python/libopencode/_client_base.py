@@ -327,9 +327,12 @@ atexit.register(_at_exit)
 
 
 def pairs_of(query: abc.Mapping[str, typing.Any] | None) -> list[tuple[str, str]]:
-    """The query of a request, as texts: what is None is left out, as in an operation."""
-    given = (query or {}).items()
-    return [(name, _text_of(value)) for name, value in given if value is not None]
+    """The query of a request, as texts: what is None is left out, as in an operation; a list is one entry per item."""
+    pairs = []
+    for name, value in (query or {}).items():
+        items = value if isinstance(value, (list, tuple)) else [value]
+        pairs += [(name, _text_of(item)) for item in items if item is not None]
+    return pairs
 
 
 def _text_of(value: typing.Any) -> str:
@@ -346,4 +349,8 @@ def prompt_of(prompt: typing.Any, given: dict[str, typing.Any]) -> dict[str, typ
             raise InvalidArgumentError(f"the prompt must be a text or a list of texts and parts, not {kind}")
         prompt = list(prompt)
     made["prompt"] = prompt
+    # A class of Pydantic knows its schema.
+    schema_of = getattr(made.get("format"), "model_json_schema", None)
+    if schema_of is not None:
+        made["format"] = schema_of()
     return made
