@@ -11,10 +11,18 @@ use opencode_tests::{Error, Result};
 /// # Errors
 /// The first function that one of them lacks.
 pub(crate) fn check(exported: &BTreeSet<String>) -> Result<()> {
-    let header = declared(&read(&workspace().join("include/opencode.h"))?);
+    let header = names()?;
     same("include/opencode.h", &header, "the library", exported)?;
     let listed = listed(&read(&workspace().join("tests/abi/symbols.txt"))?)?;
     same("include/opencode.h", &header, "tests/abi/symbols.txt", &listed.into_keys().collect())
+}
+
+/// The functions of the library.
+///
+/// # Errors
+/// When the header cannot be read.
+pub(crate) fn names() -> Result<BTreeSet<String>> {
+    Ok(declared(&read(&workspace().join("include/opencode.h"))?))
 }
 
 fn same(one: &str, ours: &BTreeSet<String>, other: &str, theirs: &BTreeSet<String>) -> Result<()> {

@@ -84,6 +84,7 @@ pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
     for name in ["libopencode.so", "libopencode.a"] {
         place(&built.join(name), &dist().join("c").join(name))?;
     }
+    crate::install::link("libopencode.so", &dist().join("c").join(crate::install::SONAME))?;
     c_package()?;
     lua_package(lua, &built.join("libopencode_lua.so"))
 }

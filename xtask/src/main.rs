@@ -8,6 +8,7 @@ mod conformance;
 mod demo;
 mod dist;
 mod floors;
+mod install;
 mod language_server;
 mod progress;
 mod readme;
@@ -25,6 +26,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   demo [-- PROMPT]  the same streamed prompt from Lua, Python, C and Rust
   dist            what is shipped: the Lua modules, the wheel, the C library; into target/dist
   dist lua        only the Lua modules
+  dist c --prefix DIR [--http-only]
+                  the C library below DIR, for pkg-config, CMake and meson; without TLS and mDNS
   test            everything that a change must pass
   test --fast     what answers in about a minute
   conformance     call every operation in every language and rewrite docs/operations.md
@@ -58,6 +61,10 @@ fn run(arguments: &[String]) -> Result<()> {
         ("demo", _) => demo::run(rest),
         ("dist", []) => dist::run(),
         ("dist", ["lua"]) => dist::lua(),
+        ("dist", ["c", "--prefix", prefix]) => install::run(&install::prefix(prefix)?, false),
+        ("dist", ["c", "--prefix", prefix, "--http-only"]) => {
+            install::run(&install::prefix(prefix)?, true)
+        }
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
         ("conformance", []) => conformance::run(""),

@@ -184,6 +184,7 @@ impl Suite {
             self.headers()?;
             self.exports()?;
             self.step("a program finds the C library with pkg-config", |_| found_by_pkg_config())?;
+            self.step("programs find the installed C library", |_| crate::install::try_out())?;
             self.types(&python)?;
         }
         let fast = self.fast;
