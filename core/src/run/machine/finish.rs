@@ -171,12 +171,13 @@ impl Machine {
         match self.phase {
             Phase::Opening | Phase::Queued | Phase::Preparing => self.over(Some(error)),
             Phase::Sending | Phase::Verifying | Phase::Running if self.ending.is_none() => {
+                let leftovers = leftovers::Leftovers::beside(self.requests.values());
                 self.ending = Some(Ending {
                     error,
                     since: self.now,
                     aborted: None,
                     is_aborting: false,
-                    leftovers: leftovers::Leftovers::default(),
+                    leftovers,
                 });
                 if self.phase == Phase::Running {
                     self.check_now();

@@ -6,6 +6,7 @@
 
 use super::stopped::tool_error;
 use super::*;
+use crate::base::json::Json;
 use crate::run::message::Part;
 use serde_json::json;
 
@@ -20,6 +21,8 @@ pub(super) struct Leftovers {
     busy: Vec<String>,
     /// When they were aborted last.
     aborted: Option<Millis>,
+    /// The calls of tools that waited for a permission when the run was ended: they never began.
+    never_began: Vec<String>,
     /// A subagent's command took no notice of the abort.
     has_deaf_child: bool,
     /// What is waited for, for `why`.
@@ -27,6 +30,24 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
+    /// What there is when a run is ended while these requests are open.
+    pub(super) fn beside<'a>(open: impl Iterator<Item = &'a Open>) -> Self {
+        let waits = open.filter(|open| !open.is_question && open.verdict.is_none());
+        let calls = waits.filter_map(|open| Json::from(&*open.request.raw).text_at("/tool/callID"));
+        Leftovers { never_began: calls.collect(), ..Leftovers::default() }
+    }
+
+    /// Whether a shell's command took no notice of an abort.
+    fn is_deaf(&self, part: &Part) -> bool {
+        let has_begun = || {
+            let call = Json::from(&*part.raw).text_at("/callID");
+            call.is_none_or(|call| !self.never_began.contains(&call))
+        };
+        part.tool.as_ref().is_some_and(|(name, _)| name == "bash")
+            && tool_error(part).is_some_and(|words| words.contains("execution aborted"))
+            && has_begun()
+    }
+
     pub(super) fn reason(&self) -> &'static str {
         self.waits_for
     }
@@ -48,15 +69,16 @@ impl Machine {
     /// Notes a subagent's tool that did not end with the abort.
     pub(super) fn note_killed_tool(&mut self, part: &Part) {
         if let Some(ending) = &mut self.ending {
-            ending.leftovers.has_deaf_child |= is_deaf(part);
+            ending.leftovers.has_deaf_child |= ending.leftovers.is_deaf(part);
         }
     }
 
     /// Whether something of the run may still be at work although its session is idle. Aborts what can be.
     pub(super) fn has_leftovers(&mut self) -> bool {
-        let own = self.messages.iter().flat_map(|message| &message.parts).any(is_deaf);
         let now = self.now;
         let Some(ending) = &mut self.ending else { return false };
+        let mut parts = self.messages.iter().flat_map(|message| &message.parts);
+        let own = parts.any(|part| ending.leftovers.is_deaf(part));
         let killed = ending.aborted.map(|aborted| aborted + KILL_AFTER);
         let is_deaf = own || ending.leftovers.has_deaf_child;
         let waits_for_kill = is_deaf && killed.is_none_or(|at| now < at);
@@ -77,10 +99,4 @@ impl Machine {
         }
         true
     }
-}
-
-/// Whether a shell's command took no notice of an abort.
-fn is_deaf(part: &Part) -> bool {
-    part.tool.as_ref().is_some_and(|(name, _)| name == "bash")
-        && tool_error(part).is_some_and(|words| words.contains("execution aborted"))
 }

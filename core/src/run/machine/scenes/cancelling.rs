@@ -83,3 +83,21 @@ fn subagents_that_go_on_are_aborted_before_the_run_is_over() {
     }
     assert_eq!(scene.error().unwrap().kind(), ErrorKind::Cancelled);
 }
+
+#[test]
+fn a_command_that_waited_for_a_permission_is_not_waited_for() {
+    let words = "Tool execution aborted";
+    let mut scene = Scene::running(ask());
+    let answer = scene.answer("msg_a", None);
+    scene.event("message.updated", json!({ "info": answer["info"] }));
+    scene.event("permission.asked", permission("per_1", MINE, "msg_a"));
+    scene.input(Input::Cancel);
+    look(&mut scene, &[MINE], Some(words));
+    scene.ok("session.abort", json!(true));
+    let began = scene.now;
+    while scene.outcome.is_none() {
+        look(&mut scene, &[], Some(words));
+    }
+    assert!(scene.now - began < 1_500, "{}", scene.now - began);
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::Cancelled);
+}
