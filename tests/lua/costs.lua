@@ -18,7 +18,7 @@ local function growth(f)
     local grown = collectgarbage "count" - before
     collectgarbage "restart"
     least = math.min(least or grown, grown)
-    if least == 0 then break end
+    if least < 4 then break end
   end
   return least
 end
@@ -38,7 +38,8 @@ check.test("a poll without news makes no garbage", function()
     ["call:poll"] = function() call:poll() end,
     ["pty:read"] = function() pty:read(0) end,
   } do
-    check.equal(growth(poll), 0, name)
+    -- Lua 5.2 and 5.3 take about a kilobyte now and then, for whatever is called, also for `getmetatable`.
+    check.equal(math.floor(growth(poll) / 4), 0, name)
   end
   call:cancel()
   stream:close()

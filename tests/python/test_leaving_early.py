@@ -9,6 +9,8 @@ import libopencode
 from conftest import scripted
 
 SLOW = '[{"text": "one two three four five six seven eight nine ten", "delay_ms": 2000}]'
+#: Stays in the middle of its text for longer than any test waits: only an abort ends it sooner.
+ENDLESS = '[{"text": "one two ten", "stall": {"after": 2, "ms": 180000}}]'
 
 
 def is_idle(client, session):
@@ -158,7 +160,7 @@ def test_a_handler_that_streams_stops_the_agent_when_the_browser_leaves(client):
     title = f"browser {time.time_ns()}"
 
     async def handler(other, number, chunks):
-        async with other.run(scripted("stream", SLOW), title=f"{title} {number}") as run:
+        async with other.run(scripted("stream", ENDLESS), title=f"{title} {number}") as run:
             async for update in run:
                 if update.type == "text":
                     yield update.delta

@@ -75,7 +75,7 @@ impl Fields {
                 self.what,
                 TREE_DEPTH - 1
             )),
-            _ => Error::invalid(format!("{}: {name} cannot be read: {e}", self.what)),
+            _ => Error::invalid(format!("{}: {name} is no JSON that can be read: {e}", self.what)),
         })
     }
 

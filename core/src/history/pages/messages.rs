@@ -93,8 +93,10 @@ impl MessagePages {
             json!({ "sessionID": self.session_id, "limit": limit, "before": self.cursor });
         match calls.call_plain("session.messages", &arguments.to_string(), options) {
             Ok(answer) => {
-                let page = self.read(&answer)?;
-                self.mark(page, calls, options)
+                let items = answer.json::<Vec<Box<RawValue>>>()?;
+                // Before the list moves on: whoever cancels this gets the same page again.
+                self.ask_reverted(&items, calls, options)?;
+                Ok(self.page(&answer, items))
             }
             Err(error) if is_unwritable(&error) && !self.is_single => {
                 self.is_single = true;
@@ -114,31 +116,38 @@ impl MessagePages {
         }
     }
 
-    fn read(&mut self, answer: &Answer) -> Result<Page> {
-        let mut items = answer.json::<Vec<Box<RawValue>>>()?;
+    fn page(&mut self, answer: &Answer, mut items: Vec<Box<RawValue>>) -> Page {
         items.reverse();
+        self.mark(&mut items);
         let cursor = answer.header("x-next-cursor").map(str::to_owned);
         // A cursor that stays where it is would go on for ever.
         let is_last = cursor.is_none() || cursor == self.cursor;
         self.cursor = cursor;
-        Ok(Page { items, is_last })
+        Page { items, is_last }
+    }
+
+    fn ask_reverted(
+        &mut self,
+        items: &[Box<RawValue>],
+        calls: &dyn Calls,
+        options: &CallOptions,
+    ) -> Result<()> {
+        if matches!(self.reverted, Reverted::Unknown) && !items.is_empty() {
+            self.reverted = reverted(calls, &self.session_id, options)?;
+        }
+        Ok(())
     }
 
     /// Marks what was taken back with `"reverted": true`.
-    fn mark(&mut self, mut page: Page, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
-        if matches!(self.reverted, Reverted::Unknown) && !page.items.is_empty() {
-            self.reverted = reverted(calls, &self.session_id, options)?;
-        }
-        if let Reverted::From { id: first, is_whole } = &self.reverted {
-            for item in &mut page.items {
-                // Ids sort by age: the server compares them, too.
-                let id = id(item).unwrap_or_default();
-                if id > *first || (id == *first && *is_whole) {
-                    *item = with_field(item, "reverted", "true");
-                }
+    fn mark(&self, items: &mut [Box<RawValue>]) {
+        let Reverted::From { id: first, is_whole } = &self.reverted else { return };
+        for item in items {
+            // Ids sort by age: the server compares them, too.
+            let id = id(item).unwrap_or_default();
+            if id > *first || (id == *first && *is_whole) {
+                *item = with_field(item, "reverted", "true");
             }
         }
-        Ok(page)
     }
 }
 
