@@ -1,5 +1,9 @@
 //! [`Engine`]: one thread that steps all runs of a client.
 
+mod descendants;
+mod publish;
+mod snapshots;
+
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
 use super::machine::{
@@ -19,17 +23,12 @@ use crate::call::caller::{Caller, closed};
 use crate::events::feed::{Feed, Listener};
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
+use publish::{closed_at, end, log, name, publish};
+use snapshots::SnapshotPoller;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// Lists of permissions and questions are read again after this time while events tell about them.
-const LISTS_AGE: Millis = 5_000;
-/// Sessions of others whose parents are remembered.
-const MAX_PARENTS: usize = 4_096;
-/// Subagents of subagents that are followed up to a run.
-const MAX_DEPTH: u32 = 8;
 
 /// The runs of one client.
 pub(crate) struct Engine {
@@ -121,33 +120,6 @@ struct Slot {
     /// Until the prompt is sent.
     pending: Option<Pending>,
     queue: Option<String>,
-}
-
-/// One directory that runs look at together.
-#[derive(Default)]
-struct SnapshotPoller {
-    is_busy: bool,
-    /// Somebody asked while a snapshot was under way: that one may have been taken too early.
-    is_wanted: bool,
-    wants_lists: bool,
-    lists_read: Option<Millis>,
-    /// The log says that the lists cannot be read.
-    has_told: bool,
-    waiting: HashSet<RunId>,
-}
-
-impl SnapshotPoller {
-    /// Begins a snapshot, and says whether it reads the lists too: without events they are the only news of
-    /// permissions and questions.
-    fn begin(&mut self, now: Millis) -> bool {
-        self.is_busy = true;
-        let is_old = self.lists_read.is_none_or(|read| now >= read + LISTS_AGE);
-        let with_lists = std::mem::take(&mut self.wants_lists) || is_old;
-        if with_lists {
-            self.lists_read = Some(now);
-        }
-        with_lists
-    }
 }
 
 impl Work {
@@ -447,103 +419,6 @@ impl Work {
         }
     }
 
-    fn on_snapshot(&mut self, directory: Option<String>, result: Result<DirectorySnapshot>) {
-        let Some(poller) = self.pollers.get_mut(&directory) else { return };
-        poller.is_busy = false;
-        let is_wanted = std::mem::take(&mut poller.is_wanted);
-        let waiting = std::mem::take(&mut poller.waiting);
-        if result.is_err() {
-            poller.lists_read = None;
-        }
-        if is_wanted {
-            // Those who asked too late for this one are served by the next.
-            poller.waiting.clone_from(&waiting);
-            poller.wants_lists |= !self.is_stream_up;
-            let with_lists = poller.begin(millis(self.began.elapsed()));
-            self.requests.snapshot(directory, with_lists);
-        }
-        if let Ok(snapshot) = &result {
-            if let Some(error) = &snapshot.refused
-                && !std::mem::replace(&mut poller.has_told, true)
-            {
-                let log = &self.caller.options().log;
-                log.write(Level::Warn, || format!("only events tell what runs wait for: {error}"));
-            }
-            self.look_for_descendants(snapshot);
-        }
-        for id in waiting {
-            match &result {
-                Ok(snapshot) => self.step(id, Input::Snapshot(snapshot)),
-                Err(error) => self.step(id, Input::SweepFailed(error)),
-            }
-        }
-    }
-
-    /// A session that asked for something and belongs to no run may be that of a subagent's subagent, of which
-    /// only events tell.
-    fn look_for_descendants(&mut self, snapshot: &DirectorySnapshot) {
-        let mut requests = snapshot.permissions.iter().chain(&snapshot.questions).peekable();
-        if requests.peek().is_none() || !self.runs.values().any(|slot| slot.tracks.len() > 1) {
-            return;
-        }
-        for request in requests {
-            self.look_up(&request.session_id, MAX_DEPTH);
-        }
-    }
-
-    /// Follows a session up to one that a run tracks.
-    fn look_up(&mut self, session: &str, depth: u32) {
-        if self.sessions.contains_key(session) || depth == 0 {
-            return;
-        }
-        match self.parents.get(session).cloned() {
-            Some(Some(parent)) if self.sessions.contains_key(&parent) => {
-                self.adopt(session, &parent);
-            }
-            Some(Some(parent)) => self.look_up(&parent, depth - 1),
-            // It was asked for, or has none.
-            Some(None) => {}
-            None => {
-                if self.parents.len() >= MAX_PARENTS {
-                    self.parents.clear();
-                }
-                self.parents.insert(session.to_owned(), None);
-                self.requests.parent(session.to_owned());
-            }
-        }
-    }
-
-    fn on_parent(&mut self, session: String, parent: Result<Option<String>>) {
-        match parent {
-            Ok(Some(parent)) => {
-                self.parents.insert(session.clone(), Some(parent));
-                self.look_up(&session, MAX_DEPTH);
-            }
-            Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            // Asked again when it is listed again.
-            Err(_) => drop(self.parents.remove(&session)),
-        }
-    }
-
-    /// Gives a session to the runs of its parent, and with it the sessions below it.
-    fn adopt(&mut self, session: &str, parent: &str) {
-        for id in self.sessions.get(parent).cloned().unwrap_or_default() {
-            self.step(id, Input::Child { session, parent });
-        }
-        if !self.sessions.contains_key(session) {
-            return;
-        }
-        self.parents.remove(session);
-        let is_below = |(child, parent): (&String, &Option<String>)| {
-            (parent.as_deref() == Some(session)).then(|| child.clone())
-        };
-        let below: Vec<String> = self.parents.iter().filter_map(is_below).collect();
-        for child in below {
-            self.adopt(&child, session);
-        }
-    }
-
     /// A session that came after its run had ended: nobody knows of it.
     fn discard(&mut self, id: RunId, answer: &Answer) {
         if let Some(session) = answer.json::<Json>().ok().and_then(|made| made.text_at("/id")) {
@@ -637,90 +512,6 @@ impl Work {
             end(&mut slot, error);
         }
     }
-}
-
-fn log(log: &Log, machine: &Machine, updates: &[Update]) {
-    for update in updates {
-        let (level, text) = match update {
-            Update::Status { why } => (Level::Debug, why.clone()),
-            Update::Retry { attempt, reason, .. } => {
-                (Level::Warn, format!("the provider failed (retry {attempt}): {reason}"))
-            }
-            Update::Done(reply) => (Level::Info, format!("done in {} ms", reply.time.total_ms)),
-            Update::Failed(error) => (Level::Error, format!("failed: {}: {error}", error.kind())),
-            _ => continue,
-        };
-        log.write(level, || format!("run {}: {text}", name(machine)));
-    }
-}
-
-/// What a run is called in the log: before it is sent it has no message.
-fn name(machine: &Machine) -> String {
-    match (machine.message_id(), machine.session()) {
-        ("", Some(session)) => format!("to {session}"),
-        ("", None) => "in a new session".to_owned(),
-        (message, _) => message.to_owned(),
-    }
-}
-
-/// What a run fails with when its client is closed: was its prompt sent?
-fn closed_at(machine: &Machine) -> Error {
-    let text = if machine.is_sent() {
-        return closed("run").with_sent(true);
-    } else if machine.may_be_sent() {
-        "run: the client was closed while the prompt was being sent: it may have arrived; look before you send it again"
-    } else {
-        "run: the client was closed before the prompt was sent; send it again with a new client"
-    };
-    Error::new(ErrorKind::Closed, text).with_operation("run").with_sent(machine.may_be_sent())
-}
-
-/// Ends a run on this side.
-fn end(slot: &mut Slot, error: Error) {
-    let reply = Arc::new(caught(|| slot.machine.partial_reply()).unwrap_or_default());
-    let outcome = Outcome { reply, error: Some(error.clone()) };
-    publish(slot, vec![Update::Failed(error)], Some(outcome));
-}
-
-/// Shows the host what a step brought.
-fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
-    let machine = &slot.machine;
-    let mut jobs = Vec::new();
-    slot.state.write(|inner| {
-        for update in &updates {
-            if let Update::Text(text) = update {
-                if text.replaces {
-                    inner.text.clear();
-                }
-                inner.text.push_str(&text.delta);
-            }
-        }
-        if inner.message_id.is_empty() {
-            machine.message_id().clone_into(&mut inner.message_id);
-        }
-        inner.session = machine.session().map(str::to_owned).or(inner.session.take());
-        // What is over is not moving any more, for whatever reason.
-        let why = if outcome.is_some() { "" } else { machine.why() };
-        if inner.why != why {
-            why.clone_into(&mut inner.why);
-        }
-        inner.is_sent |= machine.is_sent();
-        let state = match &outcome {
-            Some(Outcome { error: None, .. }) => State::Done,
-            Some(_) => State::Failed,
-            None if machine.waits_for_host() => State::Waiting,
-            None => State::Pending,
-        };
-        if outcome.is_some() {
-            inner.outcome = outcome;
-        }
-        if inner.is_sent || inner.outcome.is_some() {
-            jobs = std::mem::take(&mut inner.when_sent);
-        }
-        (state, updates)
-    });
-    // They look at the state themselves.
-    jobs.into_iter().for_each(|job| job());
 }
 
 #[cfg(test)]
