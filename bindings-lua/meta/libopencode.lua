@@ -7,7 +7,7 @@ local opencode = {}
 
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
----@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, connect_timeout_ms: any, timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, ca_file: any, record: any, log: any, [string]: nil }
+---@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, connect_timeout_ms: any, timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, ca_file: any, record: any, log: any, wait: any, [string]: nil }
 ---@field base_url? string such as "http://127.0.0.1:4096", which is the default
 ---@field username? string the server's ("opencode")
 ---@field password? string the server's
@@ -26,6 +26,7 @@ local opencode = {}
 ---@field ca_file? string certificates in PEM form, in place of those of the system
 ---@field record? string a file for the traffic, without secrets, to be played back
 ---@field log? "error"|"warn"|"info"|"debug" messages that `client:log()` gives
+---@field wait? fun(ms: number) how functions that block wait: called again and again until they have their result; may yield
 
 ---Makes a client. Touches no network.
 ---@param options? opencode.ClientOptions
@@ -33,6 +34,13 @@ local opencode = {}
 ---@return string? message
 ---@return opencode.Error? err
 function opencode.client(options) end
+
+---In a coroutine: yields until a run or call is over, and gives its result as `wait` does.
+---@param handle opencode.Run|opencode.Call
+---@return any result
+---@return string? message
+---@return opencode.Error? err
+function opencode.await(handle) end
 
 ---Marks a table as a list, so that an empty one is sent as `[]`.
 ---@generic T: table
@@ -116,7 +124,17 @@ function Client:resume(session, message_id, options) end
 ---@return opencode.Error? err
 function Client:pty_connect(id, options) end
 
----A descriptor that is readable while something waits to be polled.
+---Calls the `on_update` and `on_done` of the runs of this client. Never blocks.
+---@return integer open how many of these runs go on
+function Client:dispatch() end
+
+---The handles that have something new, the oldest first; the descriptor is quiet afterwards until there is more. Never
+---blocks.
+---@return (opencode.Run|opencode.Call|opencode.EventStream|opencode.Pty)[]
+function Client:ready() end
+
+---A descriptor that is readable while something waits to be polled. From here on the client lives until it is closed.
+---Never blocks.
 ---@return integer? fd
 ---@return string? message
 ---@return opencode.Error? err

@@ -17,7 +17,12 @@ pub(crate) static FUNCTIONS: &[Function] = &[
 fn start(given: &Arguments, results: &mut Results) -> Done {
     let (client, operation) = (given.handle::<Client>(0)?, given.text(1)?);
     match prepare(given, operation, 2) {
-        Ok((arguments, options)) => results.made(client.start_json(operation, &arguments, options)),
+        // What is wrong with the arguments is told where they stand, and not where the result is looked at.
+        Ok((arguments, options)) => results.made(
+            client
+                .check_json(operation, &arguments, &options)
+                .and_then(|()| client.start_json(operation, &arguments, options)),
+        ),
         Err(error) => results.failure(&error),
     }
     Ok(())

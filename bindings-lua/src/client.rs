@@ -120,7 +120,7 @@ fn request(given: &Arguments, results: &mut Results) -> Done {
 }
 
 /// Names and values of a query; numbers and booleans are texts in it.
-fn text_pairs(json: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn text_pairs(json: &str) -> Option<Vec<(String, String)>> {
     if json.is_empty() || json == "[]" {
         return Some(Vec::new());
     }

@@ -4,6 +4,7 @@
 #[cfg(all(feature = "module", feature = "embedded"))]
 compile_error!("choose one: `module` for what hosts load, `embedded` for tests");
 
+mod background;
 mod bridge;
 mod call;
 mod client;
@@ -28,6 +29,7 @@ use std::ffi::CStr;
 
 /// All functions of the module, by the file that they are in.
 static GROUPS: &[&[Function]] = &[
+    background::FUNCTIONS,
     client::FUNCTIONS,
     call::FUNCTIONS,
     drift::FUNCTIONS,
@@ -42,6 +44,9 @@ static GROUPS: &[&[Function]] = &[
     tests::FUNCTIONS,
 ];
 
+/// What the prelude calls first.
+const WAITING: (&CStr, &str) = (c"=opencode.waiting", include_str!("prelude/waiting.lua"));
+
 const PRELUDE: &str = include_str!("prelude.lua");
 
 /// The parts of the prelude that have a file of their own.
@@ -52,6 +57,7 @@ const CHAPTERS: &[(&CStr, &str)] = &[
     (c"=opencode.pages", include_str!("prelude/pages.lua")),
     (c"=opencode.discover", include_str!("prelude/discover.lua")),
     (c"=opencode.tools", include_str!("prelude/tools.lua")),
+    (c"=opencode.loop", include_str!("prelude/loop.lua")),
 ];
 
 /// What `require "libopencode"` calls.

@@ -3,6 +3,7 @@
 -- `nil, message, err`.
 
 local raw = ...
+local waits = raw.waiting(raw)
 
 local opencode = { version = raw.version, null = raw.null }
 
@@ -266,6 +267,37 @@ local function prompt_of(prompt, options, what, level)
   return all
 end
 
+-- Takes the functions out of the options of a run: { on_update, on_done } or nothing.
+local function take_callbacks(options, what, level)
+  local on_update, on_done = options.on_update, options.on_done
+  if on_update == nil and on_done == nil then return nil end
+  if on_update ~= nil then expect(on_update, "function", what .. ": on_update", level + 1) end
+  if on_done ~= nil then expect(on_done, "function", what .. ": on_done", level + 1) end
+  options.on_update, options.on_done = nil, nil
+  return { on_update = on_update, on_done = on_done, updates = {}, at = 1 }
+end
+
+-- How many handles were made: client:ready() gives the oldest first.
+local count = 0
+
+-- What a script holds of something that goes on in the background.
+local function hold(client, made, class, more)
+  local handle = more or {}
+  handle.raw, handle.client = made, client
+  count = count + 1
+  client.handles[handle] = count
+  return setmetatable(handle, class)
+end
+
+local function run_of(client, made, callbacks)
+  local run = hold(client, made, Run)
+  if callbacks then
+    callbacks.run = run
+    client.callbacks[#client.callbacks + 1] = callbacks
+  end
+  return run
+end
+
 local function check_self(self, method, level)
   if type(self) ~= "table" or not rawget(self, "raw") then
     error("write client:" .. method .. "(...) with a colon", level + 1)
@@ -288,7 +320,7 @@ function Client:start(operation, arguments, options)
   local call_options, is_raw = split(options, "client:start", 2)
   local call, message, err = finish(2, raw.call_start(self.raw, operation, arguments, call_options))
   if not call then return nil, message, err end
-  return setmetatable({ raw = call, operation = operation, is_raw = is_raw, client = self }, Call)
+  return hold(self, call, Call, { operation = operation, is_raw = is_raw })
 end
 
 function Client:request(method, path, options)
@@ -309,9 +341,10 @@ end
 function Client:run(prompt, options)
   check_self(self, "run", 2)
   local all = prompt_of(prompt, options, "client:run", 2)
+  local callbacks = take_callbacks(all, "client:run", 2)
   local run, message, err = finish(2, raw.run_start(self.raw, all))
   if not run then return nil, message, err end
-  return setmetatable({ raw = run, client = self }, Run)
+  return run_of(self, run, callbacks)
 end
 
 function Client:resume(session, message_id, options)
@@ -322,9 +355,12 @@ function Client:resume(session, message_id, options)
   expect_text(session, "client:resume: the session", 2)
   expect_text(message_id, "client:resume: the message", 2)
   expect_options(options, "client:resume", 2)
-  local run, message, err = finish(2, raw.run_resume(self.raw, session, message_id, options))
+  local all = {}
+  for name, value in pairs(options or {}) do all[name] = value end
+  local callbacks = take_callbacks(all, "client:resume", 2)
+  local run, message, err = finish(2, raw.run_resume(self.raw, session, message_id, all))
   if not run then return nil, message, err end
-  return setmetatable({ raw = run, client = self }, Run)
+  return run_of(self, run, callbacks)
 end
 
 function Client:ask(prompt, options)
@@ -344,24 +380,13 @@ function Client:drift()
   return drift, message, err
 end
 
--- A descriptor that is readable while something waits to be polled.
-function Client:fd()
-  check_self(self, "fd", 2)
-  local fd, message, err = finish(2, raw.client_fd(self.raw))
-  return fd, message, err
-end
-
--- Prompts that are not sent yet get a second; nil, message, err when some were lost all the same.
-function Client:close()
-  check_self(self, "close", 2)
-  local is_ok, message, err = finish(2, raw.client_close(self.raw))
-  return is_ok, message, err
-end
+local weak_keys = { __mode = "k" }
 
 local function client_of(made)
   local url = raw.client_url(made)
   local root = bind(made, tree)
-  return setmetatable({ raw = made, base_url = url }, {
+  local fields = { raw = made, base_url = url, handles = setmetatable({}, weak_keys), callbacks = {} }
+  return setmetatable(fields, {
     __name = "opencode.client",
     __index = function(client, name)
       local value = Client[name]
@@ -380,18 +405,32 @@ local function client_of(made)
   })
 end
 
-function opencode.client(options)
-  expect_options(options, "opencode.client", 2)
-  local made, message, err = finish(2, raw.client_new(options))
+-- Makes a client by `make(options)`; how it waits is not the core's to know.
+local function make_client(make, options, what, level)
+  expect_options(options, what, level + 1)
+  local rest, wait = options, options and options.wait
+  if wait ~= nil then
+    expect(wait, "function", what .. ": wait", level + 1)
+    rest = {}
+    for name, value in pairs(options) do rest[name] = value end
+    rest.wait = nil
+  end
+  local made, message, err = finish(level + 1, make(rest))
   if not made then return nil, message, err end
+  waits[made] = wait
   return client_of(made)
+end
+
+function opencode.client(options)
+  local client, message, err = make_client(raw.client_new, options, "opencode.client", 2)
+  return client, message, err
 end
 
 -- Every other noun has a file of its own.
 local shared = {
   finish = finish, expect = expect, expect_text = expect_text, expect_time = expect_time,
   expect_options = expect_options, handle = handle, check_self = check_self, Client = Client, Error = Error,
-  callable = callable, client_of = client_of,
+  callable = callable, make_client = make_client, hold = hold, Run = Run, Call = Call,
 }
 for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
 

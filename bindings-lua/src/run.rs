@@ -13,6 +13,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("run_poll", poll),
     Function::new("run_wait_update", wait_update),
     Function::new("run_wait", wait),
+    Function::new("run_late", late),
     Function::new("run_cancel", cancel),
     Function::quick("run_state", state, look_state),
     Function::new("run_text", text),
@@ -126,6 +127,13 @@ fn failed(results: &mut Results, error: &Error) {
 fn wait(given: &Arguments, results: &mut Results) -> Done {
     let reply = given.handle::<Run>(0)?.wait(given.time(1));
     results.runtime(reply, |results, reply| results.json(reply.to_json()));
+    Ok(())
+}
+
+/// What a wait gives that was in vain, after a time.
+fn late(given: &Arguments, results: &mut Results) -> Done {
+    let error = given.handle::<Run>(0)?.late(given.time(1).unwrap_or_default());
+    results.runtime(Err(error), |_, ()| Ok(()));
     Ok(())
 }
 

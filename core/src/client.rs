@@ -157,6 +157,15 @@ impl Client {
         self.0.caller.call(operation, json, options, &token)
     }
 
+    /// Whether an operation takes these arguments, as JSON text (`""` for none): what a call would find before it sends
+    /// anything. Never blocks.
+    ///
+    /// # Errors
+    /// `invalid_argument`.
+    pub fn check_json(&self, operation: &str, json: &str, options: &CallOptions) -> Result<()> {
+        self.0.caller.check(operation, json, options)
+    }
+
     /// Does an operation in the background.
     ///
     /// # Errors

@@ -47,3 +47,41 @@ check.test("the descriptor wakes the editor when there is something, and only th
   check.equal(wakes - until_now < 3, true, "quiet when nothing happens")
   check.equal(until_now < 200, true, "woken by what happens: " .. until_now)
 end)
+
+check.test("a watcher that cares for one run of many does not spin", function()
+  local mine, other = assert(client:run(slow)), assert(client:run(slow))
+  local text, wakes, state = "", 0, nil
+  local poll = loop.new_poll(client:fd())
+  poll:start("r", vim.schedule_wrap(function()
+    wakes = wakes + 1
+    for _, handle in ipairs(client:ready()) do
+      if handle == mine then
+        local updates
+        state, updates = mine:poll()
+        for _, update in ipairs(updates) do
+          if update.type == "text" then text = text .. update.delta end
+        end
+      end
+    end
+  end))
+  check.equal(vim.wait(60000, function() return state == "done" or state == "failed" end, 1), true)
+  check.equal(text, "a b c d e f")
+  poll:stop()
+  poll:close()
+  check.equal(wakes < 400, true, "woken by what happens: " .. wakes)
+  other:wait()
+end)
+
+check.test("a watcher outlives the last mention of its client", function()
+  local function watch()
+    local poll = loop.new_poll(assert(opencode.client { base_url = "http://127.0.0.1:9" }):fd())
+    poll:start("r", function() end)
+    return poll
+  end
+  local poll = watch()
+  for _ = 1, 3 do collectgarbage() end
+  -- libuv ends the whole program when a descriptor is gone.
+  vim.wait(20, function() return false end, 1)
+  poll:stop()
+  poll:close()
+end)

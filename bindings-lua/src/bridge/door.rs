@@ -194,6 +194,9 @@ pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
         quick::push_maker::<crate::run::Poll>(state, marked);
         ffi::lua_setfield(state, raw, c"poll_of_runs".as_ptr());
         ffi::lua_setfield(state, raw, c"array_metatable".as_ptr());
+        let (name, text) = crate::WAITING;
+        load(state, name, text);
+        ffi::lua_setfield(state, raw, c"waiting".as_ptr());
         ffi::lua_createtable(state, 8, 0);
         for (number, (name, text)) in crate::CHAPTERS.iter().enumerate() {
             load(state, name, text);

@@ -33,5 +33,7 @@ function Client:events(options)
   shared.expect_options(options, "client:events", 2)
   local stream, message, err = finish(2, raw.events_open(self.raw, options))
   if not stream then return nil, message, err end
-  return setmetatable({ raw = stream, client = self }, EventStream)
+  return shared.hold(self, stream, EventStream)
 end
+
+shared.EventStream = EventStream

@@ -47,10 +47,11 @@ end
 function Pty:close() raw.pty_close(handle(self, Pty, "close", 2)) end
 
 Pty.__close = Pty.close
+shared.Pty = Pty
 
 local function wrap(client, made, message, err)
   if not made then return nil, message, err end
-  return setmetatable({ raw = made, client = client }, Pty)
+  return shared.hold(client, made, Pty)
 end
 
 -- Beside its operations the namespace is a function: client:pty { ... }.

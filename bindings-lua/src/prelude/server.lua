@@ -33,10 +33,9 @@ end
 
 function Server:client(options)
   check_self(self, "client", 2)
-  shared.expect_options(options, "server:client", 2)
-  local made, message, err = finish(2, raw.server_client(self.raw, options))
-  if not made then return nil, message, err end
-  return shared.client_of(made)
+  local function make(rest) return raw.server_client(self.raw, rest) end
+  local client, message, err = shared.make_client(make, options, "server:client", 2)
+  return client, message, err
 end
 
 function Server:url()

@@ -153,6 +153,13 @@ impl Caller {
         error
     }
 
+    /// Whether an operation takes these arguments. Sends nothing.
+    pub(crate) fn check(&self, name: &str, arguments: &str, options: &CallOptions) -> Result<()> {
+        let operation = find(name)?;
+        check_single(operation)?;
+        route(operation, arguments, self.project_of(options)).map(drop)
+    }
+
     /// Does an operation, with repetitions when it may be repeated.
     pub(crate) fn call(
         &self,

@@ -151,6 +151,12 @@ impl<T: Clone + Send + 'static> Call<T> {
         self.seen().mailbox.face().is_over
     }
 
+    /// Whether the result is there and was not taken. The client's descriptor is quiet about it afterwards: for event
+    /// loops that note who is ready and read later. Never blocks.
+    pub fn is_ready(&self) -> bool {
+        self.seen().mailbox.is_ready()
+    }
+
     /// The result, once it is there; the same one every time. Never blocks.
     pub fn poll(&self) -> Option<Result<T>> {
         self.seen().mailbox.try_take(Cell::take).flatten()

@@ -167,10 +167,15 @@ impl Run {
         if self.is_over_within(timeout) {
             return self.outcome();
         }
+        Err(self.late(timeout.unwrap_or_default()))
+    }
+
+    /// The error of a wait that was in vain, after a time: for hosts that wait in their own way.
+    pub fn late(&self, waited: Duration) -> Error {
         let why = self.why();
-        let waited = crate::base::limits::shown(timeout.unwrap_or_default());
+        let waited = crate::base::limits::shown(waited);
         let text = format!("run: not finished within {waited}; {why}; wait again, or cancel it");
-        Err(Error::new(ErrorKind::Timeout, text).with_operation("run").with_sent(true))
+        Error::new(ErrorKind::Timeout, text).with_operation("run").with_sent(true)
     }
 
     /// Ends the run: the server is told to stop, and the run is over when it did. Blocks until then, at most

@@ -1,0 +1,151 @@
+-- Waiting in the host's own way: opencode.client { wait = function(ms) ... end }. Loaded before all others: here each raw
+-- function that blocks gets a second way, which looks, and between two looks calls what the client was made with.
+
+local raw = ...
+
+-- By client, and by what was made with it.
+local waits = setmetatable({}, { __mode = "k" })
+
+local SHORTEST, LONGEST = 1, 20
+
+-- Calls `look` until it gives something, at most for `limit` milliseconds.
+local function patient(wait, limit, look)
+  local begin, pause = raw.now(), SHORTEST
+  while true do
+    local a, b, c, d = look()
+    if a ~= nil then return a, b, c, d end
+    local left = limit and limit - (raw.now() - begin) or pause
+    if left <= 0 then return nil end
+    wait(math.min(pause, left))
+    pause = math.min(pause * 2, LONGEST)
+  end
+end
+
+-- The client of what was made with it.
+local clients = setmetatable({}, { __mode = "k" })
+
+-- Gives what is made the wait of what it is made with.
+for _, name in ipairs { "run_start", "run_resume", "call_start", "events_open", "pty_open", "pty_connect" } do
+  local make = raw[name]
+  raw[name] = function(client, ...)
+    local is_ok, made, message, err = make(client, ...)
+    if is_ok then waits[made], clients[made] = waits[client], client end
+    return is_ok, made, message, err
+  end
+end
+
+-- Replaces a function that blocks: `way(wait, ...)` is taken where the first argument has a wait.
+local function replace(name, way)
+  local blocking = raw[name]
+  raw[name] = function(handle, ...)
+    local wait = waits[handle]
+    if not wait then return blocking(handle, ...) end
+    return way(wait, blocking, handle, ...)
+  end
+end
+
+replace("call_wait", function(wait, blocking, call, limit, is_raw)
+  return patient(wait, limit, function()
+    if raw.call_is_done(call) then return blocking(call, 0, is_raw) end
+  end)
+end)
+
+-- The result of a call that was begun, or why it was not.
+local function finished(wait, is_raw, is_ok, call, message, err)
+  if not is_ok then return is_ok, call, message, err end
+  waits[call] = wait
+  return raw.call_wait(call, nil, is_raw)
+end
+
+replace("call", function(wait, _, client, operation, arguments, options, is_raw)
+  return finished(wait, is_raw, raw.call_start(client, operation, arguments, options))
+end)
+
+replace("request", function(wait, _, client, method, path, query, body, options, is_raw)
+  return finished(wait, is_raw, raw.request_start(client, method, path, query, body, options))
+end)
+
+replace("usage", function(wait, _, client, session, options)
+  return finished(wait, false, raw.usage_start(client, session, options))
+end)
+
+replace("doctor", function(wait, _, client)
+  local _, found = finished(wait, false, raw.doctor_start(client))
+  return found
+end)
+
+replace("tui_prompt", function(wait, _, client, text)
+  return finished(wait, false, raw.tui_prompt_start(client, text))
+end)
+
+replace("pty_kill", function(wait, _, pty)
+  return finished(wait, false, raw.pty_kill_start(clients[pty], pty))
+end)
+
+-- What the close lost is told by the call, and the close itself has nothing left to do. A host that ends has nobody who
+-- goes on meanwhile: outside of coroutines it blocks, for a second at most.
+replace("client_close", function(wait, blocking, client)
+  local thread, is_main = coroutine.running()
+  if not thread or is_main then return blocking(client) end
+  local is_ok, lost = finished(wait, false, raw.client_close_start(client))
+  if is_ok and type(lost) == "string" then
+    local err = { kind = "timeout", message = lost, operation = "close", retryable = false, sent = false }
+    return false, false, "timeout: " .. lost, err
+  end
+  return blocking(client)
+end)
+
+local function is_over(run)
+  local state = raw.run_state(run)
+  return state == "done" or state == "failed"
+end
+
+replace("run_wait", function(wait, blocking, run, limit)
+  patient(wait, limit, function() return is_over(run) or nil end)
+  if is_over(run) then return blocking(run, 0) end
+  return raw.run_late(run, limit)
+end)
+
+replace("run_wait_update", function(wait, blocking, run, limit)
+  local update = patient(wait, limit, function()
+    return blocking(run, 0) or raw.run_is_drained(run) or nil
+  end)
+  return type(update) == "table" and update or nil
+end)
+
+replace("run_cancel", function(wait, blocking, run, limit)
+  blocking(run, 0)
+  patient(wait, limit, function() return is_over(run) or nil end)
+  return raw.run_state(run)
+end)
+
+replace("run_detach", function(wait, blocking, run, limit)
+  local _, call = raw.run_detach_start(run)
+  waits[call] = wait
+  local is_ok, a, b, c = raw.call_wait(call, limit, false)
+  if is_ok == nil then
+    raw.call_cancel(call)
+    return blocking(run, 0)
+  end
+  return is_ok, a, b, c
+end)
+
+replace("events_next", function(wait, blocking, stream, limit)
+  local is_ok, event, message, err = patient(wait, limit, function()
+    local is_ok, event, message, err = blocking(stream, 0)
+    if not is_ok or event ~= nil then return is_ok, event, message, err end
+  end)
+  if is_ok == nil then return true, nil end
+  return is_ok, event, message, err
+end)
+
+replace("pty_read", function(wait, blocking, pty, limit)
+  local is_ok, text, message, err = patient(wait, limit, function()
+    local is_ok, text, message, err = blocking(pty, 0)
+    if not is_ok or text ~= "" then return is_ok, text, message, err end
+  end)
+  if is_ok == nil then return true, "" end
+  return is_ok, text, message, err
+end)
+
+return waits
