@@ -209,10 +209,6 @@ impl Client {
         PtyOpening::start(py, &self.client, options)
     }
 
-    fn start_pty_kill(&self, py: Python<'_>, pty: &Pty) -> PyResult<Call> {
-        self.started(py, self.client.start_pty_kill(pty.inner()))
-    }
-
     fn start_close(&self, py: Python<'_>) -> Call {
         Call::new(py.detach(|| self.client.start_close()), &self.client)
     }

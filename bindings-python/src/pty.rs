@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 pub(crate) struct Pty {
     pty: opencode_core::Pty,
     /// Keeps the threads alive that type into it.
-    _client: opencode_core::Client,
+    client: opencode_core::Client,
 }
 
 impl Pty {
@@ -24,11 +24,7 @@ impl Pty {
     ) -> PyResult<Self> {
         let options = pty_options(py, options)?;
         let pty = interruptible(py, CallOptions::default(), |call| client.pty_with(options, call))?;
-        Ok(Pty { pty, _client: client.clone() })
-    }
-
-    pub(crate) fn inner(&self) -> &opencode_core::Pty {
-        &self.pty
+        Ok(Pty { pty, client: client.clone() })
     }
 
     pub(crate) fn connect(
@@ -39,7 +35,7 @@ impl Pty {
     ) -> PyResult<Self> {
         let json = to_json(py, "pty_connect", options)?;
         let pty = PtyOptions::from_json(&json).and_then(|options| client.pty_connect(id, options));
-        pty.map(|pty| Pty { pty, _client: client.clone() }).map_err(|e| exception(py, &e))
+        pty.map(|pty| Pty { pty, client: client.clone() }).map_err(|e| exception(py, &e))
     }
 }
 
@@ -69,6 +65,12 @@ impl Pty {
 
     fn kill(&self, py: Python<'_>) -> PyResult<()> {
         interruptible(py, CallOptions::default(), |call| self.pty.kill(call))
+    }
+
+    /// The same in the background.
+    fn start_kill(&self, py: Python<'_>) -> PyResult<Call> {
+        let call = self.client.start_pty_kill(&self.pty).map_err(|e| exception(py, &e))?;
+        Ok(Call::new(call, &self.client))
     }
 
     /// Begins to close the connection and returns at once.
@@ -139,7 +141,7 @@ impl PtyOpening {
     }
 
     fn wrap(&self, pty: opencode_core::Pty) -> Pty {
-        Pty { pty, _client: self.client.clone() }
+        Pty { pty, client: self.client.clone() }
     }
 }
 

@@ -23,23 +23,16 @@ pub(crate) fn finish(py: Python<'_>, call: &opencode_core::Call) -> PyResult<Ans
     }
 }
 
-/// Waits in slices without holding the interpreter, and looks for signals in between.
+/// Waits for what `try_for` gives, without holding the interpreter.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     limit: Option<Duration>,
     try_for: impl Fn(Duration) -> Option<T> + Send + Sync,
 ) -> PyResult<Option<T>> {
-    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
-    loop {
-        let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
-        if let Some(found) = py.detach(|| try_for(left.min(SLICE))) {
-            return Ok(Some(found));
-        }
-        py.check_signals()?;
-        if left.is_zero() {
-            return Ok(None);
-        }
-    }
+    in_slices(limit, |slice| match py.detach(|| try_for(slice)) {
+        Some(found) => Ok(Some(found)),
+        None => py.check_signals().map(|()| None),
+    })
 }
 
 /// Waits until something is ready, and takes it after a look for signals. The handler of a signal may raise, and what
@@ -50,13 +43,23 @@ pub(crate) fn take<T>(
     ready: impl Fn(Duration) -> bool + Send + Sync,
     mut take: impl FnMut() -> Option<T>,
 ) -> PyResult<Option<T>> {
+    in_slices(limit, |slice| {
+        let is_ready = py.detach(|| ready(slice));
+        py.check_signals()?;
+        Ok(if is_ready { take() } else { None })
+    })
+}
+
+/// Tries for a slice at a time, until something is found or the limit is over.
+fn in_slices<T>(
+    limit: Option<Duration>,
+    mut attempt: impl FnMut(Duration) -> PyResult<Option<T>>,
+) -> PyResult<Option<T>> {
     let until = limit.and_then(|limit| Instant::now().checked_add(limit));
     loop {
         let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
-        let is_ready = py.detach(|| ready(left.min(SLICE)));
-        py.check_signals()?;
-        if is_ready && let Some(taken) = take() {
-            return Ok(Some(taken));
+        if let Some(found) = attempt(left.min(SLICE))? {
+            return Ok(Some(found));
         }
         if left.is_zero() {
             return Ok(None);

@@ -112,13 +112,13 @@ def test_what_comes_between_two_looks_is_not_lost():
         async with swift(libopencode.AsyncClient, False) as client:
             for _ in range(5):
                 run = client.run("x")
-                run._run._native = Late(run._run._native)
+                run._native = Late(run._native)
                 loop = Loop(run)
                 async for update in run:
                     loop.take(update)
                 assert (loop.text, loop.last) == (ANSWER, "done")
             run = client.run("x")
-            run._run._native = Late(run._run._native)
+            run._native = Late(run._native)
             loop = Loop(run)
             while not loop.turn():
                 await asyncio.sleep(0.001)

@@ -1,5 +1,6 @@
 //! The floors of the core, as the table in ARCHITECTURE.md names them: no file imports upwards, in a circle, or through
-//! `lib.rs`. In the bindings for C and Python no two files import each other.
+//! `lib.rs`. In the bindings for C and Python, and in the Python package, no two files
+//! import each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +26,8 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
     for folder in ["core/src", "bindings-c/src", "bindings-python/src"] {
         House::read(&root.join(folder))?.check_circles(folder)?;
     }
-    Ok(())
+    let package = "bindings-python/python/libopencode";
+    House::of_package(&root.join(package))?.check_circles(package)
 }
 
 /// The first column of the table, from the bottom.
@@ -41,6 +43,23 @@ fn rows(architecture: &str) -> impl Iterator<Item = &str> {
         .unwrap_or_default()
         .lines()
         .filter(|line| line.starts_with("| ") && line.contains('`'))
+}
+
+/// The modules of the same package that a source in Python names.
+fn siblings(text: &str) -> BTreeSet<Module> {
+    let mut found = BTreeSet::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(names) = line.strip_prefix("from . import ") {
+            let names = names.split(',').filter_map(|name| name.split_whitespace().next());
+            found.extend(names.map(|name| vec![name.to_owned()]));
+        } else if let Some(rest) = line.strip_prefix("from .") {
+            found.extend(rest.split_whitespace().next().map(|name| vec![name.to_owned()]));
+        }
+        // As `Later("libopencode._run")` does.
+        let later = line.split("\"libopencode.").skip(1);
+        found.extend(later.filter_map(|rest| rest.split('"').next()).map(|n| vec![n.to_owned()]));
+    }
+    found
 }
 
 /// What stands between backticks.
@@ -74,6 +93,19 @@ impl House {
             of_module.extend(texts.keys().filter(|other| is_child(other, module)).cloned());
         }
         House { imports }
+    }
+
+    /// The modules of a Python package; what is imported later, or for checkers of types alone, counts too.
+    fn of_package(folder: &Path) -> Result<House, String> {
+        let mut imports = BTreeMap::new();
+        for entry in fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+            let path = entry.map_err(|e| format!("{}: {e}", folder.display()))?.path();
+            if path.extension().is_some_and(|ending| ending == "py") {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                imports.insert(vec![name], siblings(&read(&path)?));
+            }
+        }
+        Ok(House { imports })
     }
 
     /// The table names every module of a floor in the rows of that floor.
@@ -323,6 +355,13 @@ mod tests {
     fn an_import_through_the_root_is_named() {
         let error = error(&[("http/sse", "use crate::Error;")]);
         assert!(error.contains("sse knows core/src/lib.rs"), "{error}");
+    }
+
+    #[test]
+    fn what_python_imports_is_read_however_it_is_written() {
+        let text = "from ._call import Call\nif x:\n    from . import _a as b, _c\nd = Later(\"libopencode._d\")\nimport os\n";
+        let names: Vec<_> = siblings(text).into_iter().flatten().collect();
+        assert_eq!(names, ["_a", "_c", "_call", "_d"]);
     }
 
     #[test]

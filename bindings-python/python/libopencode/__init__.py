@@ -15,14 +15,15 @@ from . import _errors
 from ._attach import attach, attach_bytes
 from ._call import Call, RawResponse
 from ._client import Client
+from ._detached import Detached
 from ._drift import Drift
 from ._errors import *  # noqa: F403
 from ._events import Event, EventStream
 from ._namespace import NULL
 from ._native import __version__
 from ._pages import Pages
-from ._run import (
-    Detached,
+from ._run import Run
+from ._updates import (
     DiffUpdate,
     DoneUpdate,
     FailedUpdate,
@@ -32,7 +33,6 @@ from ._run import (
     ReasoningUpdate,
     Reply,
     RetryUpdate,
-    Run,
     StatusUpdate,
     TextUpdate,
     TodoUpdate,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from . import types as types
     from ._async import AsyncClient
-    from ._async_base import AsyncRun
+    from ._async_run import AsyncRun
     from ._async_call import AsyncCall
     from ._async_discover import discover_async
     from ._async_events import AsyncEventStream
@@ -71,7 +71,7 @@ _LATER = {
     "AsyncEventStream": "._async_events",
     "AsyncPages": "._async_pages",
     "AsyncPty": "._async_pty",
-    "AsyncRun": "._async_base",
+    "AsyncRun": "._async_run",
     "AsyncServer": "._async_server",
     "AsyncTuiControl": "._async_tui",
     "Check": "._discover",

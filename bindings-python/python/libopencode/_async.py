@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 
 from ._call import RawResponse
-from ._async_base import AsyncClientBase, AsyncRun
+from ._async_base import AsyncClientBase
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
-from ._run import Reply
+from ._async_run import AsyncRun
+from ._updates import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

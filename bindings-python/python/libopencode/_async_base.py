@@ -11,14 +11,15 @@ from . import _native
 from ._async_call import AsyncCall, settled
 from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
+from ._async_run import AsyncRun
 from ._call import Call, RawResponse
 from ._client_base import ClientBase, pairs_of, prompt_of, tell, tell_losses, watch_exit
 from ._drift import Drift
 from ._errors import APITimeoutError
-from ._events import EventStream
 from ._namespace import arguments_of, function_of
 from ._options import call_options, options, seconds
-from ._run import Detached, Reply, Run, Update, not_finished
+from ._run import not_finished
+from ._updates import Reply
 from ._waker import Waker
 
 TYPE_CHECKING = False
@@ -28,137 +29,13 @@ if TYPE_CHECKING:
 
     from . import _async_tui as tui
     from . import _discover as discover
-    from . import _errors as errors
-    from . import _shapes as shapes
     from ._async_pty import AsyncPty
     from ._usage import Usage
 else:
-    from ._later import Later, abc, shapes, typing
+    from ._later import Later, abc, typing
 
     discover = Later("libopencode._discover")
-    errors = Later("libopencode._errors")
     tui = Later("libopencode._async_tui")
-
-
-class AsyncRun:
-    """One prompt on its way to its reply. Made by `AsyncClient.run`; awaiting it gives its reply.
-
-    The prompt goes its way when the object is dropped, and when a task that waits for it is cancelled. In
-    `async with client.run(...) as run:` it is cancelled at the end, unless it is over: so a web handler that streams ends
-    the agent when the browser leaves.
-    """
-
-    def __init__(self, run: Run, client: AsyncClientBase) -> None:
-        self._run = run
-        self._client = client
-        self._updates: list[Update] = []
-        client._waker.add(self)
-
-    def _take(self) -> bool:
-        self._run._flush()
-        # It only looks: what nobody iterates stays in the core, which keeps no more than there is to show.
-        is_ready = self._run._native.is_ready()
-        return is_ready or bool(self._updates) or self._run._native.is_drained()
-
-    def _is_over(self) -> bool:
-        return self._run.state in ("done", "failed")
-
-    async def __aiter__(self) -> abc.AsyncIterator[Update]:
-        while True:
-            await self._client._waker.until(self._take)
-            if not self._updates:
-                if self._run._native.is_drained():
-                    return
-                self._updates.extend(self._run.poll()[1])
-                continue
-            update = self._updates.pop(0)
-            yield update
-            if update.type in ("done", "failed"):
-                return
-
-    async def result(self) -> Reply:
-        """The reply; raises why the run failed."""
-        await self._client._waker.until(self._is_over)
-        return self._run.result(0)
-
-    def __await__(self) -> typing.Any:
-        return self.result().__await__()
-
-    async def cancel(self, timeout: float = 10.0) -> shapes.State:
-        """Ends the run: the server is told to stop, and the run is over when it did."""
-        limit = seconds("timeout", timeout)
-        self._run.cancel(0)
-        try:
-            await asyncio.wait_for(self._client._waker.until(self._is_over), limit)
-        except asyncio.TimeoutError:
-            pass
-        return self._run.state
-
-    async def __aenter__(self) -> AsyncRun:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if not self._is_over():
-            # It is asked for before anything is awaited: who is cancelled once more has asked all the same.
-            await self.cancel()
-
-    def __repr__(self) -> str:
-        return f"<libopencode.AsyncRun {self.messageID or '(not sent)'} {self.state}>"
-
-    def poll(self) -> tuple[shapes.State, list[Update]]:
-        """The state, and everything that happened since the last poll. Never blocks."""
-        state, updates = self._run.poll()
-        updates, self._updates = self._updates + updates, []
-        return state, updates
-
-    @property
-    def state(self) -> shapes.State:
-        """`pending`, `waiting`, `done` or `failed`."""
-        return self._run.state
-
-    @property
-    def reply(self) -> Reply | None:
-        """The reply once the run is over; of a failed one, as far as it came."""
-        return self._run.reply
-
-    @property
-    def error(self) -> errors.OpencodeError | None:
-        """Why the run failed, once it did."""
-        return self._run.error
-
-    @property
-    def text(self) -> str:
-        """The text so far."""
-        return self._run.text
-
-    @property
-    def sessionID(self) -> str | None:
-        """The session, once it is known."""
-        return self._run.sessionID
-
-    @property
-    def messageID(self) -> str | None:
-        """The user message that the prompt becomes; None until the prompt is sent, unless you gave its id."""
-        return self._run.messageID
-
-    def why(self) -> str:
-        """Why it is not moving, in one line."""
-        return self._run.why()
-
-    def reply_permission(self, id: str, reply: typing.Literal["once", "always", "reject"], message: str | None = None) -> None:
-        """Answers a permission update."""
-        self._run.reply_permission(id, reply, message)
-
-    def reply_question(self, id: str, answers: abc.Sequence[abc.Sequence[str]] | None) -> None:
-        """Answers a question update. None dismisses it."""
-        self._run.reply_question(id, answers)
-
-    async def detach(self) -> Detached:
-        """Leaves the run to the server, once its prompt is sent. Raises why the run failed.
-
-        Cancelling the task leaves the run as it is.
-        """
-        return Detached(**await self._client._settle(self._run._native.start_detach(), "run"))
 
 
 class AsyncClientBase(ClientBase):
@@ -208,31 +85,31 @@ class AsyncClientBase(ClientBase):
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> AsyncRun:
         watch_exit()
-        return AsyncRun(Run(self._native.run(prompt_of(prompt, given)), self._drain), self)
+        return AsyncRun(self._native.run(prompt_of(prompt, given)), self._drain, self._waker)
 
     async def _ask(
         self, prompt: typing.Any, timeout: typing.Any, leave: bool, given: dict[str, typing.Any]
     ) -> Reply:
         limit = seconds("timeout", timeout)
-        run = AsyncRun(Run(self._native.run(prompt_of(prompt, given), True), self._drain), self)
+        run = AsyncRun(self._native.run(prompt_of(prompt, given), True), self._drain, self._waker)
         try:
             return await asyncio.wait_for(run.result(), limit)
         except asyncio.TimeoutError as error:
             # A run may fail in this way by itself.
             if isinstance(error, APITimeoutError):
                 raise
-            raise not_finished(run._run, timeout) from None
+            raise not_finished(run, timeout) from None
         except asyncio.CancelledError:
             if not leave:
                 # It only asks for it: who is cancelled waits no longer.
-                run._run.cancel(0)
+                run._native.cancel(0)
             raise
 
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> AsyncRun:
-        return AsyncRun(Run(self._native.resume(session, message, options(given)), self._drain), self)
+        return AsyncRun(self._native.resume(session, message, options(given)), self._drain, self._waker)
 
     def _events(self, given: dict[str, typing.Any]) -> AsyncEventStream:
-        return AsyncEventStream(EventStream(self._native.events(options(given)), self._drain), self)
+        return AsyncEventStream(self._native.events(options(given)), self._drain, self._waker)
 
     def _messages(self, session: str, given: dict[str, typing.Any]) -> AsyncPages[typing.Any]:
         return AsyncPages(self._native.messages(session, options(given)), self._drain, self._waker)
@@ -241,15 +118,26 @@ class AsyncClientBase(ClientBase):
         return AsyncPages(self._native.sessions(options(given)), self._drain, self._waker)
 
     async def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> AsyncPty:
-        from ._async_pty import opened
+        from ._async_pty import AsyncPty
         from ._pty import started
 
-        return await opened(self, started(command, args, given))
+        opening = self._native.start_pty(started(command, args, given))
+        call: AsyncCall[None] = AsyncCall(Call(opening.call(), "pty", False, self._drain), self._waker)
+        try:
+            await call.result()
+        except asyncio.CancelledError:
+            made = opening.cancel()
+            if made is not None:
+                made.start_kill()
+            raise
+        taken = opening.take()
+        assert taken is not None
+        return AsyncPty(taken, self._drain, self._waker)
 
     def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> AsyncPty:
         from ._async_pty import AsyncPty
 
-        return AsyncPty(self._native.pty_connect(id, options(given)), self)
+        return AsyncPty(self._native.pty_connect(id, options(given)), self._drain, self._waker)
 
     async def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
         from ._usage import usage_of
@@ -264,7 +152,7 @@ class AsyncClientBase(ClientBase):
         """The requests of a terminal interface that is controlled by programs."""
         from ._async_tui import AsyncTuiControl
 
-        return AsyncTuiControl(self)
+        return AsyncTuiControl(self._native, self._drain, self._waker)
 
     async def server(self) -> discover.ServerInfo:
         """Asks the server what it is, as `Client.server`."""

@@ -9,7 +9,8 @@ from ._call import RawResponse
 from ._client_base import BlockingClient
 from ._events import EventStream
 from ._pages import Pages
-from ._run import Reply, Run
+from ._run import Run
+from ._updates import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

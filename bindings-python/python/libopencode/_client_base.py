@@ -16,7 +16,8 @@ from ._log import Drain, configured
 from ._namespace import TREE, Namespace, arguments_of, function_of
 from ._options import call_options, options, seconds
 from ._pages import Pages
-from ._run import Reply, Run, left_behind
+from ._run import Run, left_behind
+from ._updates import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,12 +210,12 @@ class BlockingClient(ClientBase):
     def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> Pty:
         from ._pty import Pty, started
 
-        return Pty(self._native.pty(started(command, args, given)), self)
+        return Pty(self._native.pty(started(command, args, given)))
 
     def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> Pty:
         from ._pty import Pty
 
-        return Pty(self._native.pty_connect(id, options(given)), self)
+        return Pty(self._native.pty_connect(id, options(given)))
 
     def server(self) -> discover.ServerInfo:
         """Asks the server what it is. Blocks for one request, two with a server of 2.x."""
@@ -247,7 +248,7 @@ class BlockingClient(ClientBase):
         """The requests of a terminal interface that is controlled by programs. Touches no network."""
         from ._tui import TuiControl
 
-        return TuiControl(self._native.tui_control(), self)
+        return TuiControl(self._native.tui_control(), self._call)
 
     def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.

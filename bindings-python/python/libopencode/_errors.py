@@ -8,11 +8,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
 
-    from . import _run as run_module
+    from . import _detached
 else:
     from ._later import Later, typing
 
-    run_module = Later("libopencode._run")
+    _detached = Later("libopencode._detached")
 
 
 class OpencodeError(Exception):
@@ -26,7 +26,7 @@ class OpencodeError(Exception):
     body: typing.Any
     retryable: bool
     sent: bool
-    run: run_module.Detached | None = None
+    run: _detached.Detached | None = None
     """The run that goes on on the server, for `Client.resume`; None when none does, or none is known."""
 
     def __init__(

@@ -41,12 +41,8 @@ class Event(Record):
         return f"<libopencode.Event {self.type} {str(self.properties)[:100]}>"
 
 
-class EventStream:
-    """What happens on the server, event by event. Made by `Client.events`.
-
-    Iterating blocks between the events, and ends when the stream or its client is closed; Ctrl-C ends it too.
-    May be used from several threads: each event goes to one of them.
-    """
+class EventStreamBase:
+    """What streams of blocking and asyncio clients share. None of it blocks."""
 
     __slots__ = ("_drain", "_native")
 
@@ -57,6 +53,30 @@ class EventStream:
     def _flush(self) -> None:
         if self._drain is not None:
             self._drain()
+
+    def poll(self) -> Event | None:
+        """The next event when one is there. Never blocks. Raises what `next` raises."""
+        self._flush()
+        data = self._native.poll()
+        return None if data is None else Event(data)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream was closed or has failed."""
+        return self._native.is_over
+
+    def __repr__(self) -> str:
+        return f"<libopencode.{type(self).__name__} {'over' if self.is_over else 'open'}>"
+
+
+class EventStream(EventStreamBase):
+    """What happens on the server, event by event. Made by `Client.events`.
+
+    Iterating blocks between the events, and ends when the stream or its client is closed; Ctrl-C ends it too.
+    May be used from several threads: each event goes to one of them.
+    """
+
+    __slots__ = ()
 
     def next(self, timeout: float | None = None) -> Event | None:
         """The next event, waiting at most `timeout` seconds; None when none came in time.
@@ -70,12 +90,6 @@ class EventStream:
             self._flush()
         return None if data is None else Event(data)
 
-    def poll(self) -> Event | None:
-        """The next event when one is there. Never blocks. Raises what `next` raises."""
-        self._flush()
-        data = self._native.poll()
-        return None if data is None else Event(data)
-
     def __iter__(self) -> abc.Iterator[Event]:
         while True:
             try:
@@ -84,11 +98,6 @@ class EventStream:
                 return
             if event is not None:
                 yield event
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the stream was closed or has failed."""
-        return self._native.is_over
 
     def close(self) -> None:
         """Ends the stream; who waits for an event is woken. Never blocks."""
@@ -99,6 +108,3 @@ class EventStream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"<libopencode.EventStream {'over' if self.is_over else 'open'}>"

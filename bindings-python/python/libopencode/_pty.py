@@ -27,9 +27,8 @@ def started(command: str | None, args: abc.Sequence[str], given: abc.Mapping[str
 class PtyBase:
     """What terminals of blocking and asyncio clients share. None of it blocks."""
 
-    def __init__(self, native: _native.Pty, client: typing.Any) -> None:
+    def __init__(self, native: _native.Pty) -> None:
         self._native = native
-        self._client = client
 
     def write(self, text: str) -> None:
         """Types a text. Returns at once: it is sent in the background, in order with what else was typed.

@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-from ._record import Record
-from ._updates import (
-    DiffUpdate,
-    DoneUpdate,
-    FailedUpdate,
-    MessageUpdate,
-    PermissionUpdate,
-    QuestionUpdate,
-    ReasoningUpdate,
-    Reply,
-    RetryUpdate,
-    StatusUpdate,
-    TextUpdate,
-    TodoUpdate,
-    ToolUpdate,
-    Update,
-    update_of,
-)
+from ._detached import Detached
+from ._updates import Reply, Update, update_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,52 +26,8 @@ else:
 _LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
 
 
-class Detached:
-    """What another process needs to pick a run up with `Client.resume`."""
-
-    __slots__ = ("messageID", "sessionID")
-
-    def __init__(self, sessionID: str, messageID: str) -> None:
-        self.sessionID = sessionID
-        self.messageID = messageID
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Detached):
-            return NotImplemented
-        return (self.sessionID, self.messageID) == (other.sessionID, other.messageID)
-
-    def __hash__(self) -> int:
-        return hash((self.sessionID, self.messageID))
-
-    def __repr__(self) -> str:
-        return f"Detached(sessionID={self.sessionID!r}, messageID={self.messageID!r})"
-
-
-def left_behind(run: Run) -> Detached | None:
-    """What goes on on the server; None when nothing of the run is there yet."""
-    session, message = run.sessionID, run.messageID
-    return None if session is None or message is None else Detached(session, message)
-
-
-def not_finished(run: Run, timeout: float | datetime.timedelta | None) -> errors.OpencodeError:
-    """The error of who waited in vain."""
-    from ._errors import APITimeoutError
-
-    error = APITimeoutError(
-        f"run: not finished within {timeout} s; {run.why()}; wait again, or cancel it",
-        operation="run",
-        sent=True,
-    )
-    error.run = left_behind(run)
-    return error
-
-
-class Run:
-    """One prompt on its way to its reply. Made by `Client.run`.
-
-    Iterating gives every update and blocks between them; `poll` never blocks. The prompt goes its way when
-    the object is dropped; in `with client.run(...) as run:` it is cancelled at the end, unless it is over.
-    """
+class RunBase:
+    """What runs of blocking and asyncio clients share. None of it blocks."""
 
     __slots__ = ("_drain", "_native")
 
@@ -98,12 +38,6 @@ class Run:
     def _flush(self) -> None:
         if self._drain is not None:
             self._drain()
-
-    def poll(self) -> tuple[shapes.State, list[Update]]:
-        """The state, and everything that happened since the last poll. Never blocks."""
-        self._flush()
-        state, updates = self._native.poll()
-        return state, [self._update(data) for data in updates]  # type: ignore[return-value]
 
     def _update(self, data: dict[str, typing.Any]) -> Update:
         update = update_of(data)
@@ -116,30 +50,8 @@ class Run:
         if error.sent and error.kind in _LEFT:
             error.run = left_behind(self)
 
-    def __iter__(self) -> abc.Iterator[Update]:
-        while True:
-            data = self._native.next_update(None)
-            self._flush()
-            if data is None:
-                return
-            update = self._update(data)
-            yield update
-            if update.type in ("done", "failed"):
-                return
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Blocks until the run is over, at most `timeout` seconds; whether it is. Ctrl-C ends the waiting."""
-        is_over = self._native.wait(timeout)
-        self._flush()
-        return is_over
-
-    def result(self, timeout: float | None = None) -> Reply:
-        """The reply, waiting at most `timeout` seconds for it.
-
-        Raises why the run failed, and APITimeoutError when it is not over in time: it goes on then.
-        """
-        if not self.wait(timeout):
-            raise not_finished(self, timeout)
+    def _outcome(self) -> Reply:
+        """The reply of a run that is over; raises why it failed."""
         error = self.error
         if error is not None:
             raise error
@@ -147,12 +59,11 @@ class Run:
         assert reply is not None
         return reply
 
-    def cancel(self, timeout: float = 10.0) -> shapes.State:
-        """Ends the run: the server is told to stop, and the run is over when it did.
-
-        Blocks at most `timeout` seconds; 0 only asks for it. A run that is over stays as it is.
-        """
-        return self._native.cancel(timeout)  # type: ignore[return-value]
+    def poll(self) -> tuple[shapes.State, list[Update]]:
+        """The state, and everything that happened since the last poll. Never blocks."""
+        self._flush()
+        state, updates = self._native.poll()
+        return state, [self._update(data) for data in updates]  # type: ignore[return-value]
 
     @property
     def state(self) -> shapes.State:
@@ -206,6 +117,71 @@ class Run:
         lists = None if answers is None else [list(answer) for answer in answers]
         self._native.reply_question(id, lists)
 
+    def __repr__(self) -> str:
+        return f"<libopencode.{type(self).__name__} {self.messageID or '(not sent)'} {self.state}>"
+
+
+def left_behind(run: RunBase) -> Detached | None:
+    """What goes on on the server; None when nothing of the run is there yet."""
+    session, message = run.sessionID, run.messageID
+    return None if session is None or message is None else Detached(session, message)
+
+
+def not_finished(run: RunBase, timeout: float | datetime.timedelta | None) -> errors.OpencodeError:
+    """The error of who waited in vain."""
+    from ._errors import APITimeoutError
+
+    error = APITimeoutError(
+        f"run: not finished within {timeout} s; {run.why()}; wait again, or cancel it",
+        operation="run",
+        sent=True,
+    )
+    error.run = left_behind(run)
+    return error
+
+
+class Run(RunBase):
+    """One prompt on its way to its reply. Made by `Client.run`.
+
+    Iterating gives every update and blocks between them; `poll` never blocks. The prompt goes its way when
+    the object is dropped; in `with client.run(...) as run:` it is cancelled at the end, unless it is over.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> abc.Iterator[Update]:
+        while True:
+            data = self._native.next_update(None)
+            self._flush()
+            if data is None:
+                return
+            update = self._update(data)
+            yield update
+            if update.type in ("done", "failed"):
+                return
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Blocks until the run is over, at most `timeout` seconds; whether it is. Ctrl-C ends the waiting."""
+        is_over = self._native.wait(timeout)
+        self._flush()
+        return is_over
+
+    def result(self, timeout: float | None = None) -> Reply:
+        """The reply, waiting at most `timeout` seconds for it.
+
+        Raises why the run failed, and APITimeoutError when it is not over in time: it goes on then.
+        """
+        if not self.wait(timeout):
+            raise not_finished(self, timeout)
+        return self._outcome()
+
+    def cancel(self, timeout: float = 10.0) -> shapes.State:
+        """Ends the run: the server is told to stop, and the run is over when it did.
+
+        Blocks at most `timeout` seconds; 0 only asks for it. A run that is over stays as it is.
+        """
+        return self._native.cancel(timeout)  # type: ignore[return-value]
+
     def detach(self, timeout: float | None = None) -> Detached:
         """Leaves the run to the server, once its prompt is sent. Another process can resume it.
 
@@ -230,29 +206,3 @@ class Run:
     def __exit__(self, *_: object) -> None:
         if self.state not in ("done", "failed"):
             self.cancel()
-
-    def __repr__(self) -> str:
-        return f"<libopencode.Run {self.messageID or '(not sent)'} {self.state}>"
-
-
-__all__ = [
-    "Detached",
-    "DiffUpdate",
-    "DoneUpdate",
-    "FailedUpdate",
-    "MessageUpdate",
-    "PermissionUpdate",
-    "QuestionUpdate",
-    "ReasoningUpdate",
-    "Record",
-    "Reply",
-    "RetryUpdate",
-    "Run",
-    "StatusUpdate",
-    "TextUpdate",
-    "TodoUpdate",
-    "ToolUpdate",
-    "Update",
-    "left_behind",
-    "not_finished",
-]

@@ -8,20 +8,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
     from collections import abc
-
-    from . import _client_base as base
 else:
-    from ._later import Later, abc, typing
-
-    base = Later("libopencode._client_base")
+    from ._later import abc, typing
 
 
 class TuiControl:
     """The requests of a terminal interface that is controlled by programs. Made by `Client.tui_control`."""
 
-    def __init__(self, native: _native.TuiControl, client: base.BlockingClient) -> None:
+    def __init__(self, native: _native.TuiControl, call: abc.Callable[..., typing.Any]) -> None:
         self._native = native
-        self._client = client
+        self._call = call
 
     def next(self, timeout: float | None = None) -> dict[str, typing.Any] | None:
         """Waits for the next request, `{"path": ..., "body": ...}`, at most `timeout` seconds; None in vain.
@@ -32,7 +28,7 @@ class TuiControl:
 
     def respond(self, value: typing.Any) -> None:
         """Answers the request that `next` gave, with any JSON value. Blocks for one request; Ctrl-C ends it."""
-        self._client._call("tui.control.response", {"body": value}, None)
+        self._call("tui.control.response", {"body": value}, None)
 
     def __iter__(self) -> abc.Iterator[dict[str, typing.Any]]:
         """Every request in turn, for ever."""

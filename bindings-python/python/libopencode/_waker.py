@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import typing
     from collections import abc
 
+    Taken = typing.TypeVar("Taken")
+
     class Handle(typing.Protocol):
         """What can make the descriptor readable."""
 
@@ -65,6 +67,25 @@ class Waker:
                 if not waiting and self._loops.get(loop, (0, None))[1] is waiting:
                     del self._loops[loop]
                     loop.remove_reader(descriptor)
+
+    async def taken(
+        self,
+        take: abc.Callable[[], Taken],
+        nothing: Taken,
+        is_ready: abc.Callable[[], bool],
+        limit: float | None,
+    ) -> Taken:
+        """What `take` gives, once that is something; `nothing` when it is not within the limit."""
+        loop = asyncio.get_running_loop()
+        end = None if limit is None else loop.time() + limit
+        # Another reader may be faster: then the next one is waited for.
+        while (found := take()) == nothing:
+            left = None if end is None else end - loop.time()
+            try:
+                await asyncio.wait_for(self.until(is_ready), left)
+            except asyncio.TimeoutError:
+                return take()
+        return found
 
     def look(self) -> None:
         """Takes what is there, and wakes who waited for it, in whatever loop."""
