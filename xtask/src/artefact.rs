@@ -1,6 +1,7 @@
 //! What is shipped, built: the Lua modules, the wheel, the C library.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -194,7 +195,7 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     let tools = venv("tools", &[MATURIN])?;
     let wheels = dist().join("python");
     let _ = fs::remove_dir_all(&wheels);
-    let mut maturin = Command::new(tools.with_file_name("maturin"));
+    let mut maturin = polite(tools.with_file_name("maturin"));
     maturin
         .current_dir(workspace().join("bindings-python"))
         .env("CARGO_TARGET_DIR", workspace().join("target"))
@@ -278,11 +279,18 @@ fn pip(python: &Path) -> Command {
 }
 
 fn cargo(task: &str, profile: Profile) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = polite(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).arg(task).args(profile.flags());
     // The exit of one library is the entrance of the next: all go into one target folder.
     cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
     cargo
+}
+
+/// A program that computes and gives way to those that wait for somebody.
+pub(crate) fn polite(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]).arg(program);
+    command
 }
 
 fn place(from: &Path, to: &Path) -> Result<()> {

@@ -7,7 +7,7 @@ use std::process::Command;
 use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result};
 
-use crate::progress;
+use crate::{artefact, progress};
 
 const NAME: &str = "emmylua_ls";
 /// Pinned, so that the same change always meets the same judge.
@@ -25,7 +25,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     if version(&program).is_some_and(|found| found == wanted) {
         return Ok(program);
     }
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = artefact::polite(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["install", "--locked", "--debug", "--force", "--version", VERSION, NAME, "--root"])
         .arg(&root)

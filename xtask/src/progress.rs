@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -98,13 +99,26 @@ pub(crate) fn follow(command: &mut Command, note: &Note) -> Result<String> {
 }
 
 /// Does `work` and shows that it is being done: on a terminal one moving line, else a line when
-/// it starts, now and then, and when it ends. Goes to standard error.
+/// it starts, now and then, and when it ends. A step within a step has no moving line: a terminal has one only. Goes to
+/// standard error.
 ///
 /// # Errors
 /// Those of `work`.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce(&Note) -> Result<T>) -> Result<T> {
+    static SHOWN: AtomicBool = AtomicBool::new(false);
+    if SHOWN.swap(true, Ordering::Relaxed) {
+        let start = Instant::now();
+        let note = Note::default();
+        let result = work(&note);
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        note.say(&format!("  {what}: {verdict}  {}", seconds(start.elapsed())));
+        return result;
+    }
     let terminal = io::stderr().is_terminal();
-    show(what, terminal, if terminal { FRAME } else { SIGN_OF_LIFE }, &mut io::stderr(), work)
+    let pause = if terminal { FRAME } else { SIGN_OF_LIFE };
+    let result = show(what, terminal, pause, &mut io::stderr(), work);
+    SHOWN.store(false, Ordering::Relaxed);
+    result
 }
 
 /// Runs a command as a step; its latest line of output is the note. Gives all it printed on

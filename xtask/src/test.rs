@@ -30,10 +30,8 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     server::ensure()?;
     suite.style()?;
     suite.rust()?;
-    suite.bindings()?;
-    if !fast {
-        suite.integration()?;
-    }
+    let built = if fast { build(fast)? } else { suite.integration_and_builds()? };
+    suite.bindings(&built)?;
     let seconds = start.elapsed().as_secs();
     println!("Done in {} min {} s.", seconds / 60, seconds % 60);
     // Every step that fails ends the run.
@@ -96,6 +94,27 @@ fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
 /// Jobs at once: more would make each other's servers slow.
 const LANES: usize = 4;
 
+/// What the tests of the languages run with.
+struct Built {
+    /// The folder of the module for each host.
+    modules: Vec<(&'static str, PathBuf)>,
+    python: PathBuf,
+}
+
+fn build(fast: bool) -> Result<Built> {
+    let profile = if fast { Profile::Dev } else { Profile::Release };
+    let mut modules = Vec::new();
+    for lua in if fast { &LUAS[..1] } else { LUAS } {
+        let module = artefact::native(lua, profile)?;
+        modules.extend(lua.hosts.iter().map(|host| (*host, module.clone())));
+    }
+    if !fast {
+        artefact::examples(artefact::EXAMPLES, Profile::Dev)?;
+    }
+    let packages = if fast { &PYTHON_PACKAGES[..1] } else { PYTHON_PACKAGES };
+    Ok(Built { modules, python: artefact::python(profile, packages)? })
+}
+
 struct Suite {
     passed: u32,
     fast: bool,
@@ -156,45 +175,59 @@ impl Suite {
                 "the mailbox in every order of its threads",
                 &["test", "-p", "opencode-loom"],
             )?;
-            language_server::ensure()?;
-            self.cargo("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
         }
         Ok(())
     }
 
-    /// The tests of the core against the real server, and of the harness itself.
-    fn integration(&mut self) -> Result<()> {
-        self.cargo("integration tests", &["test", "-p", "opencode-model", "-p", "opencode-tests"])
+    /// The tests of the core against the real server, and of the harness itself. They wait most of the time: what is
+    /// shipped is built meanwhile.
+    fn integration_and_builds(&mut self) -> Result<Built> {
+        let tests = |arguments: &[&str]| {
+            let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.current_dir(workspace()).args(arguments).env("CI", "1");
+            cargo
+        };
+        let mut rest = tests(&["test", "-p", "opencode-model", "-p", "opencode-tests"]);
+        rest.args(["--lib", "--bins", "--examples", "--test", "alone"]);
+        self.command("tests of the harness, and tests that count", &mut rest)?;
+        let mut it = tests(&["test", "-p", "opencode-tests", "--test", "it"]);
+        it.env("RUST_TEST_THREADS", LANES.to_string());
+        let mut built = None;
+        let jobs: Vec<progress::Job<'_>> = vec![
+            (
+                "integration tests".to_owned(),
+                Box::new(|note| progress::follow(&mut it, note).map(drop)),
+            ),
+            (
+                "builds".to_owned(),
+                Box::new(|_| {
+                    built = Some(build(false)?);
+                    language_server::ensure().map(drop)
+                }),
+            ),
+        ];
+        self.side_by_side("integration tests, and builds", jobs)?;
+        self.cargo("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
+        built.ok_or_else(|| Error::new("nothing was built"))
     }
 
-    fn bindings(&mut self) -> Result<()> {
-        let profile = if self.fast { Profile::Dev } else { Profile::Release };
-        let luas = if self.fast { &LUAS[..1] } else { LUAS };
-        let mut modules = Vec::new();
-        for lua in luas {
-            let module = artefact::native(lua, profile)?;
-            modules.extend(lua.hosts.iter().map(|host| (*host, module.clone())));
-        }
-        if !self.fast {
-            artefact::examples(artefact::EXAMPLES, Profile::Dev)?;
-        }
-        let packages = if self.fast { &PYTHON_PACKAGES[..1] } else { PYTHON_PACKAGES };
-        let python = artefact::python(profile, packages)?;
+    fn bindings(&mut self, built: &Built) -> Result<()> {
+        let Built { modules, python } = built;
         if !self.fast {
             self.headers()?;
             self.exports()?;
             self.step("a program finds the C library with pkg-config", |_| found_by_pkg_config())?;
             self.step("programs find the installed C library", |_| crate::install::try_out())?;
-            self.types(&python)?;
+            self.types(python)?;
         }
         let fast = self.fast;
-        let mut jobs: Vec<_> =
-            modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)).collect();
-        jobs.push(python_tests(&python, fast));
+        // What takes longest begins first.
+        let mut jobs = python_tests(python, fast);
+        jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)));
         if !fast {
             jobs.push(lua_loading());
             jobs.push(lua_rock());
-            jobs.extend(lua_costs(&modules));
+            jobs.extend(lua_costs(modules));
         }
         for name in if fast {
             &["main"][..]
@@ -208,13 +241,13 @@ impl Suite {
         }
         self.side_by_side("the tests in Lua, Python and C", jobs)?;
         if !fast {
-            self.side_by_side("the examples", example::jobs(&python)?)?;
+            self.side_by_side("the examples", example::jobs(python)?)?;
         }
         let stage = self.step("start the server and the scripted model", |_| Stage::start())?;
-        self.readme(&stage, &python)?;
+        self.readme(&stage, python)?;
         if !self.fast {
-            self.relay(&stage, &python)?;
-            conformance::test(modules, &python)?;
+            self.relay(&stage, python)?;
+            conformance::test(modules.clone(), python)?;
             self.passed += 1;
         }
         Ok(())
@@ -351,12 +384,19 @@ impl Suite {
 /// What the inner loop tries: what a change breaks most often. The rest starts servers and waits for limits.
 const QUICK: [&str; 2] = ["client", "run"];
 
+/// Tests of Lua that start servers: what they try lies below the module, and they take a minute.
+const SERVERS: [&str; 3] = ["server", "discover", "drift"];
+/// The hosts that try them.
+const WITH_SERVERS: [&str; 2] = ["lua5.4", "luajit"];
+
 fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>> {
     let script = workspace().join("tests/lua/main.lua");
     let mut lua = Command::new(host);
     lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
     if fast {
         lua.args(QUICK).arg("values");
+    } else if !WITH_SERVERS.contains(&host) {
+        lua.arg("but").args(SERVERS);
     }
     let mut jobs = vec![job(format!("Lua tests in {host}"), lua)];
     if host == "luajit" {
@@ -399,17 +439,27 @@ fn lua_loading<'a>() -> progress::Job<'a> {
     job("Lua modules that do not load".to_owned(), python)
 }
 
-fn python_tests<'a>(python: &Path, fast: bool) -> progress::Job<'a> {
-    // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
-    let mut pytest = Command::new("env");
-    pytest.arg("--default-signal=INT").arg(python);
-    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
-    let tests = workspace().join("tests/python");
-    match fast {
-        true => pytest.args(QUICK.map(|name| tests.join(format!("test_{name}.py")))),
-        false => pytest.arg(tests),
+/// Tests of Python that take long; the others are a second half, beside them.
+const LONG: [&str; 5] = ["cancel", "hostile", "leaving", "leaving_early", "server"];
+
+fn python_tests<'a>(python: &Path, fast: bool) -> Vec<progress::Job<'a>> {
+    let folder = workspace().join("tests/python");
+    let tests = |names: &[&str]| -> Vec<PathBuf> {
+        names.iter().map(|name| folder.join(format!("test_{name}.py"))).collect()
     };
-    job("Python tests".to_owned(), pytest)
+    let pytest = |what: &str, arguments: Vec<PathBuf>| {
+        // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
+        let mut pytest = Command::new("env");
+        pytest.arg("--default-signal=INT").arg(python);
+        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).args(arguments);
+        job(what.to_owned(), pytest)
+    };
+    if fast {
+        return vec![pytest("Python tests", tests(&QUICK))];
+    }
+    let but = tests(&LONG).into_iter().flat_map(|path| ["--ignore".into(), path]);
+    let others = but.chain([folder.clone()]).collect();
+    vec![pytest("Python tests that take long", tests(&LONG)), pytest("Python tests", others)]
 }
 
 fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
