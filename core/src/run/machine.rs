@@ -59,6 +59,8 @@ const START_TIMEOUT: Millis = 30_000;
 const SERVER_TIMEOUT: Millis = 15_000;
 /// The same for a server that never answered: it may be starting, and most likely there is none.
 const STRANGER_TIMEOUT: Millis = 5_000;
+/// A server that is busy may say nothing for this long.
+const SILENCE: Millis = 5_000;
 /// What the reply still needs is waited for no longer than this; the answer itself is there.
 const COLLECT_LIMIT: Millis = 10_000;
 
@@ -759,7 +761,35 @@ impl Machine {
     /// When the server is given up; while the reply is gathered there is another limit.
     fn reach_end(&self) -> Option<Millis> {
         let is_open = self.phase != Phase::Collecting;
-        is_open.then(|| self.reach.end(self.server_timeout())).flatten()
+        let end = is_open.then(|| self.reach.end(self.server_timeout())).flatten();
+        end.into_iter().chain(self.silence_end()).min()
+    }
+
+    /// Since when something that only reads is under way.
+    fn reads_since(&self) -> Option<Millis> {
+        match self.phase {
+            Phase::Running => self.check.map(|check| check.started),
+            Phase::Opening if self.creation.awaits_health() => Some(self.asked),
+            Phase::Opening if self.session.is_some() && self.retry_at.is_none() => Some(self.asked),
+            Phase::Preparing if !self.has_baseline && self.retry_at.is_none() => Some(self.asked),
+            Phase::Verifying if self.retry_at.is_none() => Some(self.asked),
+            _ => None,
+        }
+    }
+
+    /// When a server that keeps its connections and says nothing is given up, where the host set a time for it: a
+    /// request alone may take longer than that.
+    fn silence_end(&self) -> Option<Millis> {
+        let limit = self.setup.prompt.limits.server_timeout.map(millis)?;
+        let since = self.reads_since()?.max(self.reach.heard());
+        Some(since.saturating_add(limit.max(SILENCE)))
+    }
+
+    fn silence(&self) -> Option<Error> {
+        self.silence_end().filter(|at| self.now >= *at)?;
+        let limit = self.server_timeout().max(SILENCE);
+        let text = format!("run: the server said nothing for {limit} ms; it was out of reach");
+        Some(Error::new(ErrorKind::Timeout, text).with_retryable(true))
     }
 
     fn server_timeout(&self) -> Millis {

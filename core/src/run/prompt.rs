@@ -72,7 +72,8 @@ pub struct RunLimits {
 impl RunLimits {
     /// Whether there are bounds that only a look at the server can enforce.
     pub(crate) fn need_looks(&self) -> bool {
-        self.max_cost.is_some()
+        self.server_timeout.is_some()
+            || self.max_cost.is_some()
             || self.max_tokens.is_some()
             || self.max_steps.is_some()
             || self.max_retries.is_some()

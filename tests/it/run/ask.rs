@@ -221,6 +221,32 @@ fn questions_are_dismissed_answered_or_asked() {
 }
 
 #[test]
+fn what_was_open_at_a_cancel_is_in_no_list_of_the_server() {
+    let ask = json!({ "questions": [{
+        "question": "Which?", "header": "Pick", "options": [{ "label": "A", "description": "a" }],
+    }]});
+    for events in [true, false] {
+        let client = world().client(events);
+        for tool in [bash("echo 15"), tool("question", ask.clone())] {
+            let mut prompt = scripted("cancelled", json!([tool, { "text": "never" }]));
+            (prompt.permission, prompt.question) =
+                (policy(json!("ask")), Some(QuestionPolicy::Ask));
+            let run = client.run(prompt).unwrap();
+            until(&run, |u| matches!(u, Update::Permission { .. } | Update::Question { .. }));
+            run.cancel(LIMIT);
+            let error = error(&run);
+            assert_eq!(error.message(), "the run was cancelled", "it settled");
+            let session = run.session_id().unwrap();
+            for list in ["permission.list", "question.list"] {
+                let listed = client.call(list, ()).unwrap();
+                let listed = String::from_utf8(listed.into_bytes()).unwrap();
+                assert!(!listed.contains(&session), "{events} {list}: {listed}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_an_abort_leaves_open_is_not_the_next_runs() {
     everywhere(|client| {
         // The server keeps listing the request of an aborted run: the next run must not take it for its own.
@@ -228,7 +254,8 @@ fn what_an_abort_leaves_open_is_not_the_next_runs() {
         prompt.permission = policy(json!("ask"));
         let run = client.run(prompt).unwrap();
         until(&run, |update| matches!(update, Update::Permission { .. }));
-        run.cancel(LIMIT);
+        client.call("session.abort", json!({ "sessionID": run.session_id() })).unwrap();
+        error(&run);
         let mut next = scripted("next", json!([bash("echo 8"), { "text": "fine" }]));
         next.session = run.session_id();
         let reply = reply(&client.run(next).unwrap());

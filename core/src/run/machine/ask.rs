@@ -14,6 +14,8 @@ const REFUSED_PAUSE: Millis = 2_000;
 
 /// The reply to what is not there any more, when nobody told what it was.
 const GONE: &str = "gone";
+/// Who rejects what was open when the run was ended; the record calls it a policy.
+const END: &str = "end";
 
 impl Machine {
     /// Events about requests: asked, replied, rejected.
@@ -76,7 +78,6 @@ impl Machine {
 
     fn on_asked(&mut self, request: Arc<Request>, is_question: bool) {
         if !matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running)
-            || self.ending.is_some()
             || self.requests.contains_key(&request.id)
             || self.handled.contains(&request.id)
             || self.stale_requests.contains(&request.id)
@@ -94,7 +95,9 @@ impl Machine {
             }
             return;
         }
-        let decision = if is_question {
+        let decision = if self.ending.is_some() {
+            None
+        } else if is_question {
             match self.setup.question {
                 QuestionPolicy::Ask => None,
                 QuestionPolicy::Reject => Some(Verdict::Answers(None)),
@@ -134,8 +137,36 @@ impl Machine {
         );
         match decision {
             Some(verdict) => self.answer(&id, verdict),
+            None if self.ending.is_some() => self.reject_open(),
             None => self.ask_host(&id),
         }
+    }
+
+    /// Rejects what nobody will answer any more, once the run is aborted: the abort alone leaves it in the server's
+    /// list. Before it, a subagent that is rejected would hand the word back to an agent that goes on.
+    pub(super) fn reject_open(&mut self) {
+        if self.ending.as_ref().is_none_or(|ending| ending.aborted.is_none()) {
+            return;
+        }
+        let open = self.requests.iter_mut().filter(|(_, open)| open.waits_for_host);
+        let ids: Vec<_> = open
+            .map(|(id, open)| {
+                (open.waits_for_host, open.by) = (false, END);
+                (id.clone(), open.is_question)
+            })
+            .collect();
+        for (id, is_question) in ids {
+            let verdict = match is_question {
+                true => Verdict::Answers(None),
+                false => Verdict::Permission(PermissionReply::Reject, None),
+            };
+            self.answer(&id, verdict);
+        }
+    }
+
+    /// Whether the server has not confirmed yet that what was open at the end is rejected.
+    pub(super) fn is_rejecting(&self) -> bool {
+        self.requests.values().any(|open| open.by == END)
     }
 
     fn tell_refused(&mut self, request: &Request, rule: Option<usize>) {
@@ -288,7 +319,10 @@ impl Machine {
         };
         let now = self.now;
         let Some(open) = self.requests.get_mut(id) else { return };
-        if is_transient(&error) || error.status().is_some_and(|status| status >= 500) {
+        let is_lost = is_transient(&error)
+            || error.kind() == ErrorKind::Decode
+            || error.status().is_some_and(|status| status >= 500);
+        if is_lost {
             // Whether it arrived is not known: given again it is taken, or it is not found any more.
             open.may_be_there |= error.is_sent();
             open.failures += 1;
@@ -298,6 +332,8 @@ impl Machine {
             let session = open.request.session_id.clone();
             let kind = RequestKind::PermissionRespond(id.clone());
             self.respond(kind, &session, id, PermissionReply::Reject);
+        } else if open.by == END {
+            self.decided(id);
         } else if error.kind() == ErrorKind::NotFound {
             self.was_gone(id);
         } else if open.by == "host" {
@@ -376,7 +412,7 @@ impl Machine {
             permission: if open.is_question { "question" } else { &request.permission }.to_owned(),
             patterns: request.patterns.clone(),
             reply: open.reply,
-            by: open.by,
+            by: if open.by == END { "policy" } else { open.by },
         });
         self.next_check = self.next_check.min(self.now + 1_000);
     }

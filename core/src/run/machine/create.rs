@@ -29,6 +29,11 @@ impl Creation {
         self.since.is_some()
     }
 
+    /// Whether the server was asked whether it lives, and has not answered.
+    pub(super) fn awaits_health(&self) -> bool {
+        self.is_under_way() && self.look_at.is_none()
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         self.find_until.is_some()
     }

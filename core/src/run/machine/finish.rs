@@ -210,7 +210,10 @@ impl Machine {
         }
         match result {
             Err(error) if error.kind() == ErrorKind::NotFound => self.over(Some(error)),
-            _ => self.check_now(),
+            _ => {
+                self.reject_open();
+                self.check_now();
+            }
         }
     }
 
@@ -334,18 +337,29 @@ impl Machine {
 
     pub(super) fn over_unsettled(&mut self) {
         if let Some(ending) = &self.ending {
-            let text = format!(
-                "{}; the server did not confirm the end within {SETTLE_LIMIT} ms",
-                ending.error
-            );
-            let code = ending.error.code().map(str::to_owned);
-            self.over(Some(Error::new(ending.error.kind(), text).with_code(code)));
+            let words = format!("the server did not confirm the end within {SETTLE_LIMIT} ms");
+            let error = ending.error.clone().and(&words);
+            self.over(Some(self.with_late_prompt(error)));
         }
     }
 
+    /// Says of a prompt whose sending was not confirmed what may still become of it.
+    pub(super) fn with_late_prompt(&self, error: Error) -> Error {
+        if self.sent.is_some() || self.send_tries == 0 {
+            return error;
+        }
+        let words = "not settled: nobody confirmed that the prompt arrived; what holds it up on its way may deliver it later, and the agent begins then";
+        error.and(words).with_sent(true)
+    }
+
     pub(super) fn over_unreachable(&mut self) {
-        let error = match (&self.ending, self.reach.verdict(self.now, self.server_timeout())) {
-            (Some(ending), _) => ending.error.clone(),
+        let verdict = self.reach.verdict(self.now, self.server_timeout());
+        let error = match (&self.ending, verdict.or_else(|| self.silence())) {
+            (Some(ending), why) => {
+                let error = ending.error.clone();
+                let why = why.map(|why| format!("not settled: {why}"));
+                self.with_late_prompt(why.map_or(error.clone(), |why| error.and(&why)))
+            }
             (None, Some(error)) => {
                 error.with_sent(self.sent.is_some() || self.send_error.is_some())
             }

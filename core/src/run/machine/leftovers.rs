@@ -76,6 +76,7 @@ impl Machine {
     /// Whether something of the run may still be at work although its session is idle. Aborts what can be.
     pub(super) fn has_leftovers(&mut self) -> bool {
         let now = self.now;
+        let is_rejecting = self.is_rejecting();
         let Some(ending) = &mut self.ending else { return false };
         let mut parts = self.messages.iter().flat_map(|message| &message.parts);
         let own = parts.any(|part| ending.leftovers.is_deaf(part));
@@ -83,13 +84,16 @@ impl Machine {
         let is_deaf = own || ending.leftovers.has_deaf_child;
         let waits_for_kill = is_deaf && killed.is_none_or(|at| now < at);
         let busy = std::mem::take(&mut ending.leftovers.busy);
-        ending.leftovers.waits_for = match (busy.is_empty(), waits_for_kill) {
-            (false, _) => "; not settled: a subagent is still at work",
-            (true, true) => "; not settled: a command ignores the abort until the server kills it",
-            (true, false) => "",
+        ending.leftovers.waits_for = match (busy.is_empty(), waits_for_kill, is_rejecting) {
+            (false, ..) => "; not settled: a subagent is still at work",
+            (true, true, _) => {
+                "; not settled: a command ignores the abort until the server kills it"
+            }
+            (true, false, true) => "; not settled: what it asked for is being rejected",
+            (true, false, false) => "",
         };
         if busy.is_empty() {
-            return waits_for_kill;
+            return waits_for_kill || is_rejecting;
         }
         if ending.leftovers.aborted.is_none_or(|at| now >= at + ABORT_PAUSE) {
             ending.leftovers.aborted = Some(now);

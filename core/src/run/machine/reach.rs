@@ -75,6 +75,11 @@ impl Reach {
         100 << self.failures.min(4)
     }
 
+    /// When something last came.
+    pub(super) fn heard(&self) -> Millis {
+        self.heard
+    }
+
     /// The last failure, when nothing was answered since.
     pub(super) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()

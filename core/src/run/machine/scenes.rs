@@ -403,6 +403,19 @@ fn the_hosts_answer_is_given_again_when_it_was_lost() {
 }
 
 #[test]
+fn an_answer_to_the_hosts_answer_that_cannot_be_read_is_a_lost_one() {
+    let mut scene = asking();
+    scene.input(host(PermissionReply::Once));
+    let page = Error::new(ErrorKind::Decode, "a web page").with_status(200).with_sent(true);
+    scene.fails("permission.respond", page);
+    assert!(!scene.machine.waits_for_host(), "the host has said its word");
+    scene.wait(2_000);
+    scene.fails("permission.respond", status(404, ErrorKind::NotFound));
+    finish(&mut scene);
+    assert_eq!(decision(&scene), ("once", "host"));
+}
+
+#[test]
 fn an_answer_that_somebody_else_gave_before_is_not_the_hosts() {
     let mut scene = asking();
     scene.input(host(PermissionReply::Once));

@@ -128,7 +128,10 @@ impl Machine {
             return self.over(Some(Error::new(ErrorKind::NotFound, text)));
         }
         match (&self.ending, &self.send_error) {
-            (Some(ending), _) => self.over(Some(ending.error.clone())),
+            (Some(ending), _) => {
+                let error = ending.error.clone();
+                self.over(Some(self.with_late_prompt(error)));
+            }
             (None, Some(error)) if !is_transient(error) || self.send_tries >= SEND_TRIES => {
                 let error = match self.send_tries {
                     0 | 1 => error.clone(),

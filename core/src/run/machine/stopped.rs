@@ -177,8 +177,14 @@ impl Machine {
     }
 
     pub(super) fn on_place(&mut self, result: &Result<Answer>) {
-        let is_gone = result.as_ref().is_err_and(|e| matches!(e.status(), Some(404 | 500)));
-        self.place = if is_gone { Place::Gone } else { Place::There };
+        // What the server says where it cannot read a directory. A gateway, or a stand-in, has other words.
+        let is_gone = |e: &Error| {
+            e.status() == Some(500) && matches!(e.code(), Some("UnknownError" | "directory"))
+        };
+        self.place = match result.as_ref().is_err_and(is_gone) {
+            true => Place::Gone,
+            false => Place::There,
+        };
         if self.phase == Phase::Running {
             self.check_now();
         }

@@ -94,10 +94,87 @@ fn a_command_that_waited_for_a_permission_is_not_waited_for() {
     scene.input(Input::Cancel);
     look(&mut scene, &[MINE], Some(words));
     scene.ok("session.abort", json!(true));
+    scene.ok("permission.reply", json!(true));
     let began = scene.now;
     while scene.outcome.is_none() {
         look(&mut scene, &[], Some(words));
     }
     assert!(scene.now - began < 1_500, "{}", scene.now - began);
     assert_eq!(scene.error().unwrap().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn what_was_asked_for_is_rejected_once_the_abort_was_answered() {
+    let asked = |scene: &Scene| scene.wants("permission.reply");
+    for comes_late in [false, true] {
+        let mut scene = Scene::running(ask());
+        let answer = scene.answer("msg_a", None);
+        scene.event("message.updated", json!({ "info": answer["info"] }));
+        let request = permission("per_1", MINE, "msg_a");
+        if !comes_late {
+            scene.event("permission.asked", request.clone());
+        }
+        scene.input(Input::Cancel);
+        look(&mut scene, &[MINE], None);
+        assert!(!asked(&scene), "a subagent's rejection would let the agent go on");
+        scene.ok("session.abort", json!(true));
+        if comes_late {
+            assert!(!asked(&scene));
+            scene.event("permission.asked", request);
+        }
+        let words = "Tool execution aborted";
+        for _ in 0..30 {
+            look(&mut scene, &[], Some(words));
+        }
+        assert!(scene.outcome.is_none(), "it is not rejected yet");
+        assert!(scene.machine.why().contains("not settled"), "{}", scene.machine.why());
+        let arguments = scene.ok("permission.reply", json!(true));
+        assert_eq!(
+            (&arguments["requestID"], &arguments["reply"]),
+            (&"per_1".into(), &"reject".into())
+        );
+        while scene.outcome.is_none() {
+            look(&mut scene, &[], Some(words));
+        }
+        assert_eq!(scene.error().unwrap().message(), "the run was cancelled");
+        assert_eq!(decision(&scene), ("reject", "policy"));
+    }
+}
+
+#[test]
+fn a_cancel_of_a_prompt_that_nobody_confirmed_says_that_it_may_come_late() {
+    let mut scene = Scene::sending(setup());
+    scene.input(Input::Cancel);
+    scene.fails("session.prompt_async", broken());
+    while scene.outcome.is_none() {
+        if scene.wants("session.message") {
+            scene.fails("session.message", status(404, ErrorKind::NotFound));
+        }
+        scene.wait(100);
+    }
+    let error = scene.error().unwrap();
+    assert_eq!((error.kind(), error.is_sent()), (ErrorKind::Cancelled, true));
+    assert!(error.message().contains("not settled"), "{error}");
+    // A gateway that says nothing at all.
+    let mut scene = Scene::sending(setup());
+    scene.input(Input::Cancel);
+    scene.wait(SETTLE_LIMIT);
+    let error = scene.error().unwrap();
+    assert!(error.message().contains("may deliver it later") && error.is_sent(), "{error}");
+}
+
+#[test]
+fn a_cancel_that_did_not_reach_the_server_says_so() {
+    let mut scene = Scene::running(setup());
+    scene.input(Input::Cancel);
+    while scene.outcome.is_none() {
+        if scene.snapshots > 0 {
+            scene.snapshots = 0;
+            scene.input(Input::SweepFailed(&broken()));
+        }
+        scene.wait(100);
+    }
+    let error = scene.error().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(error.message().contains("did not confirm"), "{error}");
 }

@@ -123,3 +123,32 @@ fn what_is_not_listed_is_not_taken_for_gone() {
     without_lists(&mut scene, &[MINE]);
     assert!(scene.machine.waits_for_host(), "{}", scene.machine.why());
 }
+
+#[test]
+fn a_server_that_keeps_its_connections_and_says_nothing_is_given_up_in_the_time_that_was_set() {
+    for (time, at_most) in [(8_000, 10_500), (100, 7_500)] {
+        let mut setup = setup();
+        setup.prompt.limits.server_timeout = Some(std::time::Duration::from_millis(time));
+        let mut scene = Scene::running(setup);
+        let frozen = scene.now;
+        scene.machine.hear(frozen);
+        while scene.outcome.is_none() {
+            assert!(scene.now < 60_000, "{}", scene.machine.why());
+            scene.wait(100);
+        }
+        let took = scene.now - frozen;
+        assert!((time.max(SILENCE)..=at_most).contains(&took), "{took}");
+        let error = scene.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.is_sent() && error.message().contains("out of reach"), "{error}");
+    }
+    // One that says anything is there.
+    let mut setup = setup();
+    setup.prompt.limits.server_timeout = Some(std::time::Duration::from_secs(6));
+    let mut scene = Scene::running(setup);
+    for _ in 0..10 {
+        scene.wait(4_000);
+        scene.machine.hear(scene.now);
+        assert!(scene.outcome.is_none(), "{:?}", scene.error());
+    }
+}

@@ -126,7 +126,16 @@ fn an_error_of_an_earlier_step_is_not_why_the_server_stopped() {
 
 #[test]
 fn a_directory_that_is_gone_is_told_without_events() {
-    for (status_of_it, kind) in [(500, ErrorKind::NotFound), (502, ErrorKind::Interrupted)] {
+    let unknown = Some("UnknownError");
+    for (status_of_it, code, kind) in [
+        (500, unknown, ErrorKind::NotFound),
+        (500, Some("directory"), ErrorKind::NotFound),
+        // What stands before the server, or in its place, has no such words.
+        (500, None, ErrorKind::Interrupted),
+        (404, None, ErrorKind::Interrupted),
+        (404, Some("NotFoundError"), ErrorKind::Interrupted),
+        (502, None, ErrorKind::Interrupted),
+    ] {
         let mut scene = Scene::running(Setup { events: false, ..setup() });
         let answer = scene.answer("msg_a", None);
         while !scene.wants("file.list") {
@@ -138,7 +147,8 @@ fn a_directory_that_is_gone_is_told_without_events() {
             }
             assert!(scene.now < 20_000 && scene.outcome.is_none());
         }
-        let arguments = scene.fails("file.list", status(status_of_it, ErrorKind::Server));
+        let error = status(status_of_it, ErrorKind::Server).with_code(code.map(str::to_owned));
+        let arguments = scene.fails("file.list", error);
         assert_eq!(arguments["directory"], "/p");
         rest(&mut scene, &answer);
         assert_eq!(scene.error().unwrap().kind(), kind);
