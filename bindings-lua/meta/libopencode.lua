@@ -28,21 +28,21 @@ local opencode = {}
 ---@field log? "error"|"warn"|"info"|"debug" messages that `client:log()` gives
 ---@field wait? fun(ms: number) how functions that block wait: called again and again until they have their result; may yield
 
----Makes a client. Touches no network.
+---Makes a client. Touches no network and never blocks.
 ---@param options? opencode.ClientOptions
 ---@return opencode.Client? client
 ---@return string? message
 ---@return opencode.Error? err
 function opencode.client(options) end
 
----In a coroutine: yields until a run or call is over, and gives its result as `wait` does.
----@param handle opencode.Run|opencode.Call
+---In a coroutine: yields until a run or call is over, and gives its result as `wait` does. Never blocks.
+---@param handle opencode.Run|opencode.Call|opencode.Opening
 ---@return any result
 ---@return string? message
 ---@return opencode.Error? err
 function opencode.await(handle) end
 
----Marks a table as a list, so that an empty one is sent as `[]`.
+---Marks a table as a list, so that an empty one is sent as `[]`. Never blocks.
 ---@generic T: table
 ---@param list T
 ---@return T
@@ -62,7 +62,7 @@ local Client = {}
 ---@return opencode.Error? err
 function Client:call(operation, arguments, options) end
 
----Does an operation in the background.
+---Does an operation in the background. Returns at once.
 ---@param operation string such as "session.get"
 ---@param arguments? table those of the operation, by name
 ---@param options? opencode.CallOptions
@@ -106,7 +106,7 @@ function Client:run(prompt, options) end
 ---@return opencode.Error? err
 function Client:ask(prompt, options) end
 
----Picks a run up that was started elsewhere: what `run:detach()` gave.
+---Picks a run up that was started elsewhere: what `run:detach()` gave. Returns at once.
 ---@param session string
 ---@param message_id string
 ---@param options? opencode.RunOptions
@@ -115,6 +115,13 @@ function Client:ask(prompt, options) end
 ---@return string? message
 ---@return opencode.Error? err
 function Client:resume(session, message_id, options) end
+
+---Starts a program in a terminal, and returns at once: `client:pty` blocks for a request.
+---@param options? opencode.PtyOptions
+---@return opencode.Opening? opening
+---@return string? message
+---@return opencode.Error? err
+function Client:start_pty(options) end
 
 ---Connects to a terminal that exists. Returns at once.
 ---@param id string
@@ -130,7 +137,7 @@ function Client:dispatch() end
 
 ---The handles that have something new, the oldest first; the descriptor is quiet afterwards until there is more. Never
 ---blocks.
----@return (opencode.Run|opencode.Call|opencode.EventStream|opencode.Pty)[]
+---@return (opencode.Run|opencode.Call|opencode.Opening|opencode.EventStream|opencode.Pty)[]
 function Client:ready() end
 
 ---A descriptor that is readable while something waits to be polled. From here on the client lives until it is closed.
@@ -140,7 +147,7 @@ function Client:ready() end
 ---@return opencode.Error? err
 function Client:fd() end
 
----Ends all runs, calls and streams of this side, within a second.
+---Ends all runs, calls and streams of this side. Blocks, a second at most.
 ---@return true? is_closed nil when prompts were lost that could not be sent within a second; it is closed all the same
 ---@return string? message
 ---@return opencode.Error? err
@@ -163,7 +170,7 @@ function Call:poll() end
 ---@return opencode.Error? err
 function Call:wait(timeout_ms) end
 
----Ends the request, whatever it waits for.
+---Ends the request, whatever it waits for. Never blocks.
 function Call:cancel() end
 
 return opencode

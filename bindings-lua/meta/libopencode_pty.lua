@@ -36,10 +36,10 @@ local Pty = {}
 ---@return opencode.Error? err
 function Pty:read(timeout_ms) end
 
----Types a text. Returns at once. Raises when the terminal is over.
+---Types a text. Returns at once.
 ---@param text string
 ---@return true? ok
----@return string? message "limit: ..." when a megabyte waits to be sent
+---@return string? message "limit: ..." when a megabyte waits to be sent, "closed: ..." when the terminal is over
 ---@return opencode.Error? err
 function Pty:write(text) end
 
@@ -51,34 +51,56 @@ function Pty:write(text) end
 ---@return opencode.Error? err
 function Pty:resize(cols, rows) end
 
----The id of the terminal, for `client:pty_connect`.
+---The id of the terminal, for `client:pty_connect`. Never blocks.
 ---@return string
 function Pty:id() end
 
----Where the next read begins, in UTF-16 units since the terminal was made.
+---Where the next read begins, in UTF-16 units since the terminal was made. Never blocks.
 ---@return integer
 function Pty:cursor() end
 
----Whether the terminal is over, and everything that it printed was read.
+---Whether the terminal is over, and everything that it printed was read. Never blocks.
 ---@return boolean
 function Pty:is_over() end
 
----Whether everything came through that was asked for.
+---Whether everything came through that was asked for. Never blocks.
 ---@return boolean
 function Pty:is_complete() end
 
----The exit code of the program, once it ended and if the server tells it.
+---The exit code of the program, once it ended and if the server tells it. Never blocks.
 ---@return integer?
 function Pty:exit_code() end
 
----Ends the program and makes the server forget the terminal. Blocks for one request.
+---Ends the program and makes the server forget the terminal. Blocks for one request; in a tick
+---write `client:start("pty.remove", { ptyID = pty:id() })`.
 ---@return true? ok
 ---@return string? message
 ---@return opencode.Error? err
 function Pty:kill() end
 
----Closes the connection, within a second. The program goes on.
+---Closes the connection; the program goes on. Blocks, a second at most.
 function Pty:close() end
 
+---A terminal that is being made; collected before that, its program is nobody's.
+---@class opencode.Opening
+local Opening = {}
+
+---Never blocks.
+---@return "pending"|"done"|"failed" state
+---@return any pty the `opencode.Pty`, or the message of a failure
+---@return opencode.Error? err
+function Opening:poll() end
+
+---Blocks until the terminal is there; the same one every time.
+---@param timeout_ms? integer
+---@return opencode.Pty? pty
+---@return string? message
+---@return opencode.Error? err
+function Opening:wait(timeout_ms) end
+
+---Ends the making, and the program if it runs already. Never blocks.
+function Opening:cancel() end
+
+---`client:pty { ... }` blocks for one request; `client:start_pty` does not.
 ---@class opencode.PtyOperations
 ---@overload fun(client: opencode.Client, options?: opencode.PtyOptions): opencode.Pty?, string?, opencode.Error?

@@ -189,45 +189,45 @@ function Run:cancel(timeout_ms) end
 ---@return opencode.RunState
 function Run:state() end
 
----The text so far: all text updates together.
+---The text so far: all text updates together. Never blocks.
 ---@return string
 function Run:text() end
 
----Why it is not moving, in one line; empty when it is over.
+---Why it is not moving, in one line; empty when it is over. Never blocks.
 ---@return string
 function Run:why() end
 
----The session, once it is known.
+---The session, once it is known. Never blocks.
 ---@return string?
 function Run:session_id() end
 
----The message that the prompt becomes; nil until the prompt is sent, unless you gave its id.
+---The message that the prompt becomes; nil until the prompt is sent, unless you gave its id. Never blocks.
 ---@return string?
 function Run:message_id() end
 
----The reply once the run is over; of a failed one, as far as it came.
+---The reply once the run is over; of a failed one, as far as it came. Never blocks.
 ---@return opencode.Reply?
 function Run:reply() end
 
----Why the run failed, once it did.
+---Why the run failed, once it did. Never blocks.
 ---@return string? message
 ---@return opencode.Error? err
 function Run:error() end
 
----Answers a permission update.
+---Answers a permission update. Returns at once.
 ---@param id string
 ---@param reply "once"|"always"|"reject"
 ---@param message? string what the agent is told about a rejection
 ---@return true ok
 function Run:reply_permission(id, reply, message) end
 
----Answers a question update; nil dismisses it.
+---Answers a question update; nil dismisses it. Returns at once.
 ---@param id string
 ---@param answers? string[][] labels or own words, a list for each question
 ---@return true ok
 function Run:reply_question(id, answers) end
 
----Leaves the run to the server, once its prompt is sent.
+---Leaves the run to the server. Blocks until its prompt is sent (60000 ms).
 ---@param timeout_ms? integer
 ---@return opencode.Detached? ids for `client:resume`
 ---@return string? message

@@ -33,26 +33,26 @@ function Server:poll() end
 ---@return opencode.Error? err
 function Server:wait(timeout_ms) end
 
----A client of it; the options are those of `opencode.client`.
+---A client of it; the options are those of `opencode.client`. Never blocks.
 ---@param options? opencode.ClientOptions
 ---@return opencode.Client? client
 ---@return string? message
 ---@return opencode.Error? err
 function Server:client(options) end
 
----Its address; nil before it listens.
+---Its address; nil before it listens. Never blocks.
 ---@return string?
 function Server:url() end
 
----Its process; nil when there is none.
+---Its process; nil when there is none. Never blocks.
 ---@return integer?
 function Server:pid() end
 
----The last 64 KB of what it printed.
+---The last 64 KB of what it printed. Never blocks.
 ---@return string
 function Server:output() end
 
----The variables with which another program finds it, the password included.
+---The variables with which another program finds it, the password included. Never blocks.
 ---@return table<string, string>? variables
 ---@return string? message
 ---@return opencode.Error? err

@@ -31,7 +31,7 @@ function EventStream:next(timeout_ms) end
 ---@return fun(): opencode.Event?
 function EventStream:each() end
 
----Whether the stream was closed or has failed.
+---Whether the stream was closed or has failed. Never blocks.
 ---@return boolean
 function EventStream:is_over() end
 
@@ -50,7 +50,7 @@ local Messages = {}
 function Messages:next() end
 
 ---Whether nothing was left out so far: the server cannot give the first message of a session when that was a prompt
----with a `format`.
+---with a `format`. Never blocks.
 ---@return boolean
 function Messages:is_complete() end
 
@@ -65,7 +65,7 @@ local Sessions = {}
 ---@return opencode.Error? err
 function Sessions:next() end
 
----Always true.
+---Always true. Never blocks.
 ---@return boolean
 function Sessions:is_complete() end
 
@@ -95,13 +95,14 @@ local Client = {}
 ---@return opencode.Error? err
 function Client:events(options) end
 
----The messages of a session, newest first. `for message in client:messages(id) do ... end`
+---The messages of a session, newest first. `for message in client:messages(id) do ... end` blocks for a
+---request each `page`; this function itself never blocks.
 ---@param session_id string
 ---@param options? opencode.MessageOptions
 ---@return opencode.Messages
 function Client:messages(session_id, options) end
 
----The sessions of a directory or of the whole server, the one that changed last first.
+---The sessions of a directory or of the whole server, the one that changed last first. Never blocks; what it gives does.
 ---@param options? opencode.SessionOptions
 ---@return opencode.Sessions
 function Client:sessions(options) end

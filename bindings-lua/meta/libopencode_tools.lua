@@ -33,38 +33,39 @@
 ---@class opencode.TuiControl
 local TuiControl = {}
 
----The next request; nil without a message when none came in time. None is lost between two calls.
+---The next request; nil without a message when none came in time. None is lost between two calls. Blocks.
 ---@param timeout_ms? integer 0 never waits for the network; without it as long as it takes
 ---@return { path: string, body: any }? request
 ---@return string? message
 ---@return opencode.Error? err
 function TuiControl:next(timeout_ms) end
 
----Answers the request that `next` gave.
+---Answers the request that `next` gave. Blocks for one request.
 ---@param value any
 ---@return true? ok
 ---@return string? message
 ---@return opencode.Error? err
 function TuiControl:respond(value) end
 
----Ends the waiting.
+---Ends the waiting. Never blocks.
 function TuiControl:close() end
 
 ---A server on this machine that plays a recording back, without a model. Made by `opencode.replay(path)`.
 ---@class opencode.Replay
 local Replay = {}
 
----The address for `opencode.client { base_url = ... }`; nil after `close`.
+---The address for `opencode.client { base_url = ... }`; nil after `close`. Never blocks.
 ---@return string?
 function Replay:url() end
 
----Ends it, within a second.
+---Ends it. Blocks, a second at most.
 function Replay:close() end
 
 ---@class opencode
 local opencode = {}
 
----A file of this machine as a part of a prompt; the content travels with it.
+---A file of this machine as a part of a prompt; the content travels with it. Blocks while the
+---file is read.
 ---@param path string
 ---@param options? opencode.AttachOptions
 ---@return opencode.types.FilePartInput? part
@@ -72,7 +73,7 @@ local opencode = {}
 ---@return opencode.Error? err
 function opencode.attach(path, options) end
 
----The same from memory; `name` is what the model sees.
+---The same from memory; `name` is what the model sees. Never blocks.
 ---@param name string
 ---@param bytes string
 ---@param options? opencode.AttachOptions
@@ -81,7 +82,7 @@ function opencode.attach(path, options) end
 ---@return opencode.Error? err
 function opencode.attach_bytes(name, bytes, options) end
 
----Plays a recording back on this machine.
+---Plays a recording back on this machine. Blocks while it is read.
 ---@param path string what the client option `record` wrote
 ---@return opencode.Replay? replay
 ---@return string? message
@@ -100,13 +101,13 @@ local Client = {}
 function Client:usage(session, options) end
 
 ---Types a prompt into every attached terminal interface and submits it. True says that the server accepted it, not that
----anybody is attached.
+---anybody is attached. Blocks for some requests.
 ---@param text string
 ---@return true? ok
 ---@return string? message
 ---@return opencode.Error? err
 function Client:tui_prompt(text) end
 
----The requests of a terminal interface that is controlled by programs. Touches no network.
+---The requests of a terminal interface that is controlled by programs. Touches no network and never blocks.
 ---@return opencode.TuiControl
 function Client:tui_control() end

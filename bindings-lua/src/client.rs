@@ -5,13 +5,14 @@ use crate::results::Results;
 use crate::shape::Shape;
 use crate::shapes;
 use opencode_core::operation;
-use opencode_core::{Answer, CallOptions, Client, ClientOptions, Error, ErrorKind};
+use opencode_core::{Answer, CallOptions, Client, ClientOptions, Error, ErrorKind, did_you_mean};
 use serde_json::{Map, Value, json};
 
 handle!(Client, "client");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("is_text", is_text),
+    Function::new("did_you_mean", meant),
     Function::new("operations", operations),
     Function::shaped("client_new", new, |_, _| &shapes::CLIENT),
     Function::new("client_close", close),
@@ -24,6 +25,14 @@ pub(crate) static FUNCTIONS: &[Function] = &[
 
 fn is_text(given: &Arguments, results: &mut Results) -> Done {
     results.boolean(given.text(0).is_ok());
+    Ok(())
+}
+
+/// The end of a sentence that names the nearest of a list of names, or nothing.
+fn meant(given: &Arguments, results: &mut Results) -> Done {
+    let names: Vec<String> =
+        given.json(1).ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    results.text(did_you_mean(given.text(0)?, names.iter().map(String::as_str)));
     Ok(())
 }
 

@@ -7,6 +7,13 @@ local waits = raw.waiting(raw)
 
 local opencode = { version = raw.version, null = raw.null }
 
+-- Tables of functions that are no methods: opencode:client() is a mistake.
+local modules = { [opencode] = true }
+
+-- Neovim has a null of its own.
+local vim = rawget(_G, "vim")
+if type(vim) == "table" then raw.array_metatable.null = rawget(vim, "NIL") end
+
 local Error = {}
 Error.__index = Error
 Error.__tostring = function(err) return err.kind .. ": " .. err.message end
@@ -19,6 +26,9 @@ local function finish(level, is_ok, a, b, c)
 end
 
 local function expect(value, kind, what, level)
+  if value ~= nil and modules[value] then
+    error("write " .. what:match "^[%w_.]+" .. "(...) with a dot: it is no method", level + 1)
+  end
   if type(value) ~= kind then
     error(what .. " must be a " .. kind .. ", not " .. type(value), level + 1)
   end
@@ -39,8 +49,18 @@ local function expect_time(value, what, level)
   end
 end
 
+-- Tables are copied field by field: what only their metatable knows would be lost.
+local function expect_plain(value, what, level)
+  local meta = next(value) == nil and getmetatable(value)
+  if type(meta) == "table" and (rawget(meta, "__index") ~= nil or rawget(meta, "__pairs") ~= nil) then
+    error(what .. " are behind a metatable (__index or __pairs); give a plain copy", level + 1)
+  end
+end
+
 local function expect_options(value, what, level)
-  if value ~= nil then expect(value, "table", what .. ": the options", level + 1) end
+  if value == nil then return end
+  expect(value, "table", what .. ": the options", level + 1)
+  expect_plain(value, what .. ": the options", level + 1)
 end
 
 -- What a method was called on; `run.poll()` in place of `run:poll()` has nothing there.
@@ -57,7 +77,7 @@ function opencode.array(list)
   return setmetatable(list, raw.array_metatable)
 end
 
--- Calls
+-- Calls in the background
 
 local Call = { __name = "opencode.call" }
 Call.__index = Call
@@ -198,6 +218,7 @@ local function collect(operation, level, ...)
     error(operation.name .. ": takes " .. most .. " arguments by position; give the others by name in a table", level + 1)
   end
   if named ~= nil then
+    expect_plain(named, operation.name .. ": the arguments", level + 1)
     for name, value in pairs(named) do
       if arguments[name] ~= nil then
         error(operation.name .. ": the argument '" .. tostring(name) .. "' is given twice", level + 1)
@@ -219,12 +240,27 @@ local function split(options, what, level)
   return rest, options.raw and true or false
 end
 
+-- What stands under a name. One that is a word of some language has a `_` behind it, and is found without it too.
+local function look_up(node, name)
+  return node[name] or type(name) == "string" and node[name .. "_"] or nil
+end
+
+local function did_you_mean(name, ...)
+  local names = {}
+  for _, known in ipairs { ... } do
+    for other in pairs(known) do names[#names + 1] = other end
+  end
+  table.sort(names)
+  return raw.is_text(name) and raw.did_you_mean(name, opencode.array(names)) or ""
+end
+
 local function bind(client, node)
   return setmetatable({}, {
     __index = function(namespace, name)
-      local found = node[name]
+      local found = look_up(node, name)
       if found == nil then
-        error("there is no operation '" .. tostring(name) .. "' here", 2)
+        name = tostring(name)
+        error("there is no operation '" .. name .. "' here" .. did_you_mean(name, node), 2)
       end
       local value
       if found.name then
@@ -350,7 +386,7 @@ end
 function Client:resume(session, message_id, options)
   check_self(self, "resume", 2)
   if type(session) == "table" then
-    session, message_id, options = session.sessionID, session.messageID, message_id
+    session, message_id, options = rawget(session, "sessionID"), rawget(session, "messageID"), message_id
   end
   expect_text(session, "client:resume: the session", 2)
   expect_text(message_id, "client:resume: the message", 2)
@@ -390,10 +426,14 @@ local function client_of(made)
     __name = "opencode.client",
     __index = function(client, name)
       local value = Client[name]
-      if value == nil and tree[name] ~= nil then
+      if value ~= nil then return value end
+      if look_up(tree, name) then
         value = root[name]
         if callable[name] then getmetatable(value).__call = callable[name] end
         rawset(client, name, value)
+      -- Whoever looks for a class or a mark of his own finds none.
+      elseif type(name) == "string" and name:sub(1, 1) ~= "_" then
+        error("a client has no '" .. name .. "'" .. did_you_mean(name, Client, tree), 2)
       end
       return value
     end,
@@ -408,7 +448,7 @@ end
 -- Makes a client by `make(options)`; how it waits is not the core's to know.
 local function make_client(make, options, what, level)
   expect_options(options, what, level + 1)
-  local rest, wait = options, options and options.wait
+  local rest, wait = options, options and rawget(options, "wait")
   if wait ~= nil then
     expect(wait, "function", what .. ": wait", level + 1)
     rest = {}
@@ -430,7 +470,7 @@ end
 local shared = {
   finish = finish, expect = expect, expect_text = expect_text, expect_time = expect_time,
   expect_options = expect_options, handle = handle, check_self = check_self, Client = Client, Error = Error,
-  callable = callable, make_client = make_client, hold = hold, Run = Run, Call = Call,
+  callable = callable, make_client = make_client, hold = hold, Run = Run, Call = Call, modules = modules,
 }
 for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
 

@@ -3,13 +3,19 @@
 use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
 use crate::results::Results;
 use crate::shapes;
-use opencode_core::{CallOptions, Client, Pty, PtyOptions};
+use opencode_core::{CallOptions, Client, Pty, PtyOpening, PtyOptions};
 
 handle!(Pty, "pty");
+handle!(PtyOpening, "opening of a pty");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::shaped("pty_open", open, |_, _| &shapes::PTY),
     Function::shaped("pty_connect", connect, |_, _| &shapes::PTY),
+    Function::shaped("pty_start", start, |_, _| &shapes::PTY),
+    Function::quick("opening_is_done", opening_is_done, look_opening_is_done),
+    Function::new("opening_is_ready", opening_is_ready),
+    Function::new("opening_wait", opening_wait),
+    Function::new("opening_cancel", opening_cancel),
     Function::quick("pty_read", read, look_read),
     Function::new("pty_write", write),
     Function::new("pty_resize", resize),
@@ -43,6 +49,54 @@ fn connect(given: &Arguments, results: &mut Results) -> Done {
     Ok(())
 }
 
+fn start(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    match given.json(1) {
+        Ok(json) => {
+            results.made(PtyOptions::from_json(&json).and_then(|o| client.start_pty(o)));
+        }
+        Err(why) => results.misuse(format!("pty: {why}")),
+    }
+    Ok(())
+}
+
+fn look_opening_is_done(found: &Found, _: Option<f64>) -> Option<Quick> {
+    Some(Quick::Boolean(found.get::<PtyOpening>()?.call().is_done()))
+}
+
+fn opening_is_done(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<PtyOpening>(0)?.call().is_done());
+    Ok(())
+}
+
+fn opening_is_ready(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<PtyOpening>(0)?.call().is_ready());
+    Ok(())
+}
+
+/// The terminal when it is there in time: `true, pty`, and `true, nil` when it was taken before; nothing otherwise.
+fn opening_wait(given: &Arguments, results: &mut Results) -> Done {
+    let opening = given.handle::<PtyOpening>(0)?;
+    if let Some(result) = opening.call().wait(given.time(1)) {
+        results.outcome(result, |results, _| {
+            match opening.take() {
+                Some(pty) => results.handle(pty),
+                None => results.nil(),
+            }
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+/// A terminal that was made already, whose program somebody has to end; nothing otherwise.
+fn opening_cancel(given: &Arguments, results: &mut Results) -> Done {
+    if let Some(pty) = given.handle::<PtyOpening>(0)?.cancel() {
+        results.handle(pty);
+    }
+    Ok(())
+}
+
 /// Of a tick: nothing was printed.
 fn look_read(found: &Found, time: Option<f64>) -> Option<Quick> {
     (time == Some(0.0) && found.get::<Pty>()?.is_idle()).then_some(Quick::TrueNoText)
@@ -60,7 +114,7 @@ fn read(given: &Arguments, results: &mut Results) -> Done {
 
 fn write(given: &Arguments, results: &mut Results) -> Done {
     let pty = given.handle::<Pty>(0)?;
-    results.done(pty.write(given.text(1)?));
+    results.done_unless_over(pty.write(given.text(1)?));
     Ok(())
 }
 
@@ -68,7 +122,7 @@ fn resize(given: &Arguments, results: &mut Results) -> Done {
     let pty = given.handle::<Pty>(0)?;
     let (cols, rows) = (given.number(1).unwrap_or_default(), given.number(2).unwrap_or_default());
     // Numbers beyond these are refused as a size by the core.
-    results.done(pty.resize(cols as u32, rows as u32));
+    results.done_unless_over(pty.resize(cols as u32, rows as u32));
     Ok(())
 }
 

@@ -152,6 +152,14 @@ impl Results {
         });
     }
 
+    /// The same for what ends by itself: that it is over is news and no mistake of the script.
+    pub(crate) fn done_unless_over(&mut self, result: Result<()>) {
+        match result {
+            Err(error) if error.kind() == ErrorKind::Closed => self.failed(false, &error),
+            result => self.done(result),
+        }
+    }
+
     /// A failure. Misuse is what the author of the script can mend: the prelude raises it.
     pub(crate) fn failure(&mut self, error: &Error) {
         let is_misuse = matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Closed);

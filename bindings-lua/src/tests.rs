@@ -331,3 +331,26 @@ fn foreign_and_wrong_handles_are_refused() {
         assert(not is_ok and message:find 'collected', tostring(message))";
     lua().load(code).exec().unwrap();
 }
+
+#[test]
+fn every_annotation_says_whether_the_function_blocks() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("meta");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let mut words = String::new();
+        for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
+            if let Some(comment) = line.strip_prefix("---") {
+                words.push_str(comment);
+                words.push(' ');
+                continue;
+            }
+            if line.starts_with("function ") {
+                count += 1;
+                let says = ["locks", "eturns at once"].iter().any(|word| words.contains(word));
+                assert!(says, "{line}: {words}");
+            }
+            words.clear();
+        }
+    }
+    assert!(count > 60, "{count}");
+}

@@ -3,9 +3,10 @@
 use crate::bridge::{Arguments, Done, Function, Misuse, handle};
 use crate::results::Results;
 use opencode_core::{
-    AttachOptions, CallOptions, Client, Replay, TuiControl, UsageOptions, attach as attach_file,
-    attach_bytes,
+    AttachOptions, CallOptions, Client, Replay, Result, TuiControl, UsageOptions,
+    attach as attach_file, attach_bytes,
 };
+use serde_json::Value;
 use std::cell::RefCell;
 
 handle!(TuiControl, "control");
@@ -32,9 +33,8 @@ pub(crate) static FUNCTIONS: &[Function] = &[
 fn attach(given: &Arguments, results: &mut Results) -> Done {
     match (given.text(0), given.json(1)) {
         (Ok(path), Ok(options)) => {
-            let part =
-                AttachOptions::from_json(&options).and_then(|options| attach_file(path, &options));
-            results.outcome(part, |results, part| results.json(part.to_string()));
+            let options = AttachOptions::from_json(&options);
+            attached(results, options, |options| attach_file(path, options));
         }
         (Err(_), _) => results.misuse("attach: the path is not UTF-8"),
         (_, Err(why)) => results.misuse(format!("attach: {why}")),
@@ -42,13 +42,26 @@ fn attach(given: &Arguments, results: &mut Results) -> Done {
     Ok(())
 }
 
+/// Wrong options are a mistake of the script; what is wrong with a file is known at run time only.
+fn attached(
+    results: &mut Results,
+    options: Result<AttachOptions>,
+    read: impl FnOnce(&AttachOptions) -> Result<Value>,
+) {
+    match options {
+        Ok(options) => {
+            results.runtime(read(&options), |results, part| results.json(part.to_string()));
+        }
+        Err(error) => results.failure(&error),
+    }
+}
+
 fn bytes(given: &Arguments, results: &mut Results) -> Done {
     let (name, bytes) = (given.text(0)?, given.bytes(1)?);
     match given.json(2) {
         Ok(options) => {
-            let part = AttachOptions::from_json(&options)
-                .and_then(|options| attach_bytes(name, bytes, &options));
-            results.outcome(part, |results, part| results.json(part.to_string()));
+            let options = AttachOptions::from_json(&options);
+            attached(results, options, |options| attach_bytes(name, bytes, options));
         }
         Err(why) => results.misuse(format!("attach_bytes: {why}")),
     }
@@ -101,7 +114,7 @@ fn replay_close(given: &Arguments, _: &mut Results) -> Done {
 /// `true, request`: nil when none came in time.
 fn next(given: &Arguments, results: &mut Results) -> Done {
     let found = given.handle::<TuiControl>(0)?.next(given.time(1));
-    results.outcome(found, |results, found| match found {
+    results.runtime(found, |results, found| match found {
         Some(json) => results.json(json),
         None => {
             results.nil();

@@ -25,6 +25,8 @@ pub use base::leaving::settle;
 pub use base::log::{Level, Log, LogRecord};
 #[doc(hidden)]
 pub use base::pointer;
+#[doc(hidden)]
+pub use base::suggest::did_you_mean;
 pub use call::Call;
 pub use call::options::{CallOptions, ClientOptions};
 pub use call::tui::TuiControl;

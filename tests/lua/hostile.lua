@@ -102,6 +102,7 @@ check.test("methods of a client take nothing that is wrong", function()
     local a, b, c = nobody:pty(options)
     return a, b, c
   end, {})
+  attack("start_pty", client.start_pty, nobody, {})
   attack("ask", except(3, is_empty, { server_timeout_ms = 1 }, client.ask), nobody, "x", { server_timeout_ms = 1 })
   attack("run", client.run, nobody, "x", {})
   for _, name in ipairs { "tui_control", "log", "fd", "drift" } do attack(name, client[name], client) end

@@ -101,3 +101,60 @@ check.test("what is wrong is raised by start, at the script's line", function()
   check.contains(check.raises("no operation", function() client:start("session.gett") end), "mistakes.lua:")
   check.raises("sessionID", function() client:start("session.get") end)
 end)
+
+check.test("names that are nearly right are told, and words of other languages need no mark", function()
+  check.contains(check.raises("did you mean 'session'", function() return client.sesion.get end), "mistakes.lua:")
+  check.contains(check.raises("did you mean 'get'", function() return client.session.gett end), "mistakes.lua:")
+  check.raises("a client has no 'nonsense'", function() return client.nonsense end)
+  check.equal(client._nonsense, nil)
+  check.equal(client[1], nil)
+  local named = "global"
+  check.equal(client[named].health().healthy, true)
+  check.equal(client.global_.health().healthy, true)
+end)
+
+check.test("functions of the module are called with a dot, methods with a colon", function()
+  for name, f in pairs {
+    ["opencode.client"] = function() opencode:client() end,
+    ["opencode.attach"] = function() opencode:attach("x") end,
+    ["opencode.attach_bytes"] = function() opencode:attach_bytes("x", "y") end,
+    ["opencode.array"] = function() opencode:array({}) end,
+    ["opencode.await"] = function() opencode:await(client) end,
+    ["opencode.discover"] = function() opencode:discover(1) end,
+    ["opencode.doctor"] = function() opencode:doctor() end,
+    ["opencode.replay"] = function() opencode:replay("x") end,
+    ["opencode.Server.start"] = function() opencode.Server:start() end,
+    ["opencode.Server.launch"] = function() opencode.Server:launch {} end,
+  } do
+    check.contains(check.raises("write " .. name .. "(...) with a dot", f), "mistakes.lua:")
+  end
+  for _, name in ipairs { "run", "ask", "start", "close", "fd", "ready", "dispatch", "log", "usage", "start_pty" } do
+    check.raises("write client:" .. name .. "(...) with a colon", client[name])
+  end
+end)
+
+check.test("what only shows at run time is told and not raised", function()
+  local run = assert(client:run("x @@" .. '[{"hang_ms":60000}]'))
+  assert(run:detach())
+  check.fails("closed", "detached", run:wait(5000))
+  local other = assert(opencode.client())
+  local left = assert(other:run("x @@" .. '[{"hang_ms":60000}]'))
+  other:close()
+  check.fails("closed", "closed", left:wait(5000))
+  local control = client:tui_control()
+  control:close()
+  check.equal(control:next(0), nil)
+end)
+
+check.test("a table whose fields are behind its metatable is refused", function()
+  local behind = setmetatable({}, { __index = { title = "x" }, __pairs = function(t) return next, { title = "x" } end })
+  check.raises("behind a metatable", function() client.session.create(behind) end)
+  check.raises("behind a metatable", function() client:run("x", behind) end)
+  check.raises("behind a metatable", function() opencode.client(behind) end)
+  check.raises("behind its metatable", function()
+    client.app.log { service = "x", level = "info", message = "m", extra = { deep = behind } }
+  end)
+  -- One with fields of its own is what it holds.
+  local class = setmetatable({ title = "mine" }, { __index = { other = 5 } })
+  check.equal(assert(client.session.create(class)).title, "mine")
+end)

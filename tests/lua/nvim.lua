@@ -72,6 +72,10 @@ check.test("a watcher that cares for one run of many does not spin", function()
   other:wait()
 end)
 
+check.test("the editor's null is null", function()
+  check.equal(client.app.log { service = "x", level = "info", message = "m", extra = { gone = vim.NIL } }, true)
+end)
+
 check.test("a watcher outlives the last mention of its client", function()
   local function watch()
     local poll = loop.new_poll(assert(opencode.client { base_url = "http://127.0.0.1:9" }):fd())

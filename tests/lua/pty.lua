@@ -32,7 +32,8 @@ check.test("a shell is driven, resized and ends", function()
   end
   check.equal(pty:exit_code(), 3)
   check.equal(pty:is_over() and pty:is_complete(), true)
-  check.raises("takes no input", function() pty:write("x") end)
+  check.fails("closed", "takes no input", pty:write("x"))
+  check.fails("closed", "takes no input", pty:resize(80, 24))
 end)
 
 check.test("a tick never waits for a terminal", function()
@@ -52,6 +53,31 @@ check.test("a tick never waits for a terminal", function()
   check.equal(other:is_over(), true)
   check.fails("not_found", "PTY", pty:kill())
   other:close()
+end)
+
+check.test("a terminal is made while the tick goes on", function()
+  local opening = assert(client:start_pty { command = "cat" })
+  local state, pty
+  local polls = 0
+  repeat
+    state, pty = opening:poll()
+    polls = polls + 1
+  until state ~= "pending"
+  check.equal(state, "done")
+  check.equal(polls > 10, true, "the tick went on")
+  check.equal(select(2, opening:poll()), pty, "there is one terminal")
+  check.equal(opening:wait(0), pty)
+  pty:write("begun\n")
+  until_(pty, "begun")
+  pty:kill()
+  local nobody = assert(opencode.client { base_url = "http://127.0.0.1:9", max_retries = 0 })
+  check.fails("connection", "no server", assert(nobody:start_pty { command = "sh" }):wait())
+  local cancelled = assert(client:start_pty { command = "sleep", args = { "600" } })
+  cancelled:cancel()
+  check.fails("cancelled", "cancelled", cancelled:wait())
+  check.fails("timeout", "within 0 ms", assert(client:start_pty { command = "true" }):wait(0))
+  check.raises("did you mean 'command'", function() client:start_pty { comand = "x" } end)
+  check.raises("with a colon", opening.poll)
 end)
 
 check.test("mistakes with terminals are named", function()

@@ -75,6 +75,11 @@ check.test("every function that blocks waits by the client's own function", func
       repeat text = text .. assert(pty:read()) until text:find("\n42", 1, true)
       check.equal(pty:kill(), true)
     end,
+    opening = function(client)
+      local pty = opencode.await(assert(client:start_pty { command = "sh" }))
+      check.equal(pty:kill(), true)
+      check.equal(client:pty { command = "true" }:kill(), true)
+    end,
     usage = function(client) check.equal(type(client:usage(client.session.create().id).cost), "number") end,
     doctor = function(client) check.equal(client:doctor().ok, true) end,
   }
@@ -174,6 +179,23 @@ check.test("callbacks are called by dispatch, and nothing else", function()
   check.equal(#done, 2)
   check.equal(client:dispatch(), 0)
   check.raises("on_done must be a function", client.run, client, "x", { on_done = 5 })
+  client:close()
+end)
+
+check.test("a callback may dispatch, as one does that waits for its user", function()
+  local client = assert(opencode.client())
+  local text, over = "", 0
+  local run = assert(client:run(slow, {
+    on_update = function(update)
+      if update.type == "text" then text = text .. update.delta end
+      client:dispatch()
+    end,
+    on_done = function() over = over + 1 end,
+  }))
+  run:wait()
+  repeat local open = client:dispatch() until open == 0
+  check.equal(text, "a b c")
+  check.equal(over, 1)
   client:close()
 end)
 

@@ -410,6 +410,14 @@ fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>
         nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
         nvim.arg(format!("luafile {}", script.display())).args(["-c", "qa!"]);
         jobs.push(job("Lua tests in nvim".to_owned(), nvim));
+        if !fast {
+            let plugin = workspace().join("tests/lua/neovim.lua");
+            let mut nvim = Command::new("nvim");
+            nvim.env("LUA_CPATH", module.join("?.so"));
+            nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
+            nvim.arg(format!("luafile {}", plugin.display())).args(["-c", "qa!"]);
+            jobs.push(job("the plugin for nvim".to_owned(), nvim));
+        }
     }
     jobs
 }

@@ -127,7 +127,9 @@ unsafe fn read(
                 tables.push(json);
                 Argument::Table(tables.len() - 1)
             }
-            ffi::LUA_TLIGHTUSERDATA if ffi::lua_touserdata(state, index).is_null() => {
+            ffi::LUA_TUSERDATA | ffi::LUA_TLIGHTUSERDATA
+                if encode::is_null(state, index, marked) =>
+            {
                 Argument::Null
             }
             kind => match object::find(state, index) {

@@ -31,6 +31,7 @@ const CYCLE: &str = "a table that contains itself";
 const DEPTH: &str = "a table that is nested deeper than 1000 levels";
 const KEYS: &str = "a table with keys that are neither texts nor 1, 2, 3 ...";
 const MIXED: &str = "a table that is a list and has other keys too";
+const HIDDEN: &str = "a table whose fields are behind its metatable (give a plain copy)";
 const HOLES: &str = "a list with holes; use opencode.null for them";
 
 /// The table at `index` as JSON. An empty table is an object, unless the shape wants a list, it came from the server as
@@ -109,7 +110,7 @@ impl Encoder {
                 if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
                     self.open(state, marked, inside)?;
                 } else {
-                    self.scalar(state)?;
+                    self.scalar(state, marked)?;
                     ffi::lua_pop(state, 1);
                 }
             }
@@ -137,12 +138,12 @@ impl Encoder {
     ///
     /// # Safety
     /// As for [`run`](Self::run).
-    unsafe fn scalar(&mut self, state: *mut ffi::lua_State) -> Result<(), Refusal> {
+    unsafe fn scalar(&mut self, state: *mut ffi::lua_State, marked: c_int) -> Result<(), Refusal> {
         // SAFETY: reads the value on top.
         unsafe {
             match ffi::lua_type(state, -1) {
                 ffi::LUA_TNIL => self.out.push_str("null"),
-                ffi::LUA_TLIGHTUSERDATA if ffi::lua_touserdata(state, -1).is_null() => {
+                ffi::LUA_TUSERDATA | ffi::LUA_TLIGHTUSERDATA if is_null(state, -1, marked) => {
                     self.out.push_str("null");
                 }
                 ffi::LUA_TBOOLEAN => {
@@ -191,7 +192,11 @@ impl Encoder {
             let mut is_list = false;
             if ffi::lua_getmetatable(state, slot) != 0 {
                 is_list = ffi::lua_rawequal(state, -1, marked) != 0;
-                ffi::lua_pop(state, 1);
+                let hides = !is_list && hides(state, slot);
+                ffi::lua_settop(state, slot);
+                if hides {
+                    return Err(Refusal(HIDDEN, 0));
+                }
             }
             let length = ffi::lua_rawlen(state, slot);
             is_list |= length > 0;
@@ -236,6 +241,50 @@ impl Encoder {
         }
         let colon = if path.is_empty() { "" } else { ": " };
         format!("{path}{colon}{} cannot be sent as JSON", refusal.0)
+    }
+}
+
+/// Whether the fields of an empty table are found through its metatable, which is on top of the stack.
+///
+/// # Safety
+/// There is a table at `slot`, and room for two values.
+unsafe fn hides(state: *mut ffi::lua_State, slot: c_int) -> bool {
+    // SAFETY: all reads are raw.
+    unsafe {
+        let meta = ffi::lua_gettop(state);
+        let has = |name: &[u8]| {
+            super::push::push_text(state, name);
+            ffi::lua_rawget(state, meta);
+            let is_there = ffi::lua_type(state, -1) != ffi::LUA_TNIL;
+            ffi::lua_settop(state, meta);
+            is_there
+        };
+        if !has(b"__pairs") && !has(b"__index") {
+            return false;
+        }
+        ffi::lua_pushnil(state);
+        let is_empty = ffi::lua_next(state, slot) == 0;
+        ffi::lua_settop(state, meta);
+        is_empty
+    }
+}
+
+/// Whether a userdata stands for null: ours, which those of cjson and nginx are too, or that of the host.
+///
+/// # Safety
+/// The index is valid, there is room for two values, and the metatable of lists lies at `marked`.
+pub(super) unsafe fn is_null(state: *mut ffi::lua_State, index: c_int, marked: c_int) -> bool {
+    // SAFETY: all reads are raw; the stack is as it was.
+    unsafe {
+        if ffi::lua_type(state, index) == ffi::LUA_TLIGHTUSERDATA {
+            return ffi::lua_touserdata(state, index).is_null();
+        }
+        ffi::lua_pushvalue(state, index);
+        super::push::push_text(state, b"null");
+        ffi::lua_rawget(state, marked);
+        let is_same = ffi::lua_rawequal(state, -1, -2) != 0;
+        ffi::lua_pop(state, 2);
+        is_same
     }
 }
 

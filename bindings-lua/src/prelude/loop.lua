@@ -1,7 +1,8 @@
 -- What a host's loop calls: client:dispatch(), client:ready(), client:fd(), opencode.await(run).
 
 local raw, opencode, shared = ...
-local Client, Run, Call, finish, check_self = shared.Client, shared.Run, shared.Call, shared.finish, shared.check_self
+local Client, Run, Call, Opening = shared.Client, shared.Run, shared.Call, shared.Opening
+local finish, check_self = shared.finish, shared.check_self
 
 -- Delivers what is new of one run; whether there is more to come. A callback that raises loses nothing: what came behind
 -- is delivered the next time.
@@ -18,6 +19,8 @@ local function deliver(entry)
     if entry.on_update then entry.on_update(update, entry.run) end
   end
   if not entry.is_last then return true end
+  -- A callback may wait for its user in a loop of the host, which dispatches too.
+  if entry.is_over then return false end
   entry.is_over = true
   if entry.on_done then entry.on_done(entry.run:wait(0)) end
   return false
@@ -42,6 +45,7 @@ end
 local looks = {
   [Run] = { raw.run_is_ready, raw.run_is_drained },
   [Call] = { raw.call_is_ready, raw.call_is_done },
+  [Opening] = { raw.opening_is_ready, raw.opening_is_done },
   [shared.EventStream] = { raw.events_is_ready, raw.events_is_over },
   [shared.Pty] = { raw.pty_is_ready, raw.pty_is_over },
 }
@@ -85,15 +89,18 @@ end
 -- look again.
 function opencode.await(handle)
   local class = getmetatable(handle)
-  if class ~= Run and class ~= Call then error("opencode.await: a run or a call is wanted", 2) end
+  if class ~= Run and class ~= Call and class ~= Opening then
+    shared.expect(handle, "table", "opencode.await: the run or call", 2)
+    error("opencode.await: a run or a call is wanted", 2)
+  end
   local thread, is_main = coroutine.running()
   if not thread or is_main then
     error("opencode.await: this is no coroutine, so nobody can go on meanwhile; write " ..
       (class == Run and "run" or "call") .. ":wait()", 2)
   end
   while true do
-    if class == Call then
-      if raw.call_is_done(handle.raw) then break end
+    if class ~= Run then
+      if looks[class][2](handle.raw) then break end
     else
       local state = raw.run_state(handle.raw)
       if state == "done" or state == "failed" then break end

@@ -54,6 +54,51 @@ local function wrap(client, made, message, err)
   return shared.hold(client, made, Pty)
 end
 
+-- A terminal that is made in the background: a call, whose answer is the terminal.
+local Opening = { __name = "opencode.opening" }
+Opening.__index = Opening
+shared.Opening = Opening
+
+-- Keeps the answer: there is one terminal, however often one asks.
+local function settle(self, timeout_ms)
+  local is_ok, a, b, c = raw.opening_wait(self.raw, timeout_ms)
+  if is_ok == nil then return false end
+  self.result = is_ok and { wrap(self.client, a) } or { nil, b, setmetatable(c, shared.Error) }
+  return true
+end
+
+function Opening:poll()
+  handle(self, Opening, "poll", 2)
+  if not self.result and not (raw.opening_is_done(self.raw) and settle(self, 0)) then return "pending" end
+  if self.result[1] then return "done", self.result[1] end
+  return "failed", self.result[2], self.result[3]
+end
+
+function Opening:wait(timeout_ms)
+  handle(self, Opening, "wait", 2)
+  shared.expect_time(timeout_ms, "opening:wait", 2)
+  if not self.result and not settle(self, timeout_ms) then
+    local message = "pty: no answer within " .. timeout_ms .. " ms; wait again, or cancel it"
+    local err = { kind = "timeout", message = message, operation = "pty", retryable = true, sent = true }
+    return nil, "timeout: " .. message, setmetatable(err, shared.Error)
+  end
+  return self.result[1], self.result[2], self.result[3]
+end
+
+-- A program that has begun already is ended, in the background.
+function Opening:cancel()
+  local made = raw.opening_cancel(handle(self, Opening, "cancel", 2))
+  if made then raw.pty_kill_start(self.client.raw, made) end
+end
+
+function Client:start_pty(options)
+  check_self(self, "start_pty", 2)
+  shared.expect_options(options, "client:start_pty", 2)
+  local opening, message, err = finish(2, raw.pty_start(self.raw, options))
+  if not opening then return nil, message, err end
+  return shared.hold(self, opening, Opening)
+end
+
 -- Beside its operations the namespace is a function: client:pty { ... }.
 function shared.callable.pty(_, client, options)
   check_self(client, "pty", 2)

@@ -79,6 +79,7 @@ local function make(begin, what, options, level)
 end
 
 opencode.Server = {}
+shared.modules[opencode.Server] = true
 
 -- Blocks until the server answers.
 function opencode.Server.start(options)

@@ -25,7 +25,7 @@ end
 local clients = setmetatable({}, { __mode = "k" })
 
 -- Gives what is made the wait of what it is made with.
-for _, name in ipairs { "run_start", "run_resume", "call_start", "events_open", "pty_open", "pty_connect" } do
+for _, name in ipairs { "run_start", "run_resume", "call_start", "events_open", "pty_open", "pty_connect", "pty_start" } do
   local make = raw[name]
   raw[name] = function(client, ...)
     local is_ok, made, message, err = make(client, ...)
@@ -48,6 +48,26 @@ replace("call_wait", function(wait, blocking, call, limit, is_raw)
   return patient(wait, limit, function()
     if raw.call_is_done(call) then return blocking(call, 0, is_raw) end
   end)
+end)
+
+-- The terminal waits as what it comes from.
+local open_wait = raw.opening_wait
+raw.opening_wait = function(opening, limit)
+  local wait = waits[opening]
+  if wait then
+    local is_done = patient(wait, limit, function() return raw.opening_is_done(opening) or nil end)
+    if not is_done then return nil end
+    limit = 0
+  end
+  local is_ok, made, message, err = open_wait(opening, limit)
+  if is_ok and made then waits[made], clients[made] = wait, clients[opening] end
+  return is_ok, made, message, err
+end
+
+replace("pty_open", function(_, _, client, options)
+  local is_ok, opening, message, err = raw.pty_start(client, options)
+  if not is_ok then return is_ok, opening, message, err end
+  return raw.opening_wait(opening)
 end)
 
 -- The result of a call that was begun, or why it was not.

@@ -28,7 +28,7 @@ pub(crate) fn among<'a>(
 }
 
 /// The end of a sentence that names the nearest of some names, or nothing.
-pub(crate) fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     among(wrong, names.into_iter().map(|name| (name, name)))
         .map_or_else(String::new, |near| format!("; did you mean '{near}'?"))
 }

@@ -45,6 +45,7 @@ impl AttachOptions {
             lines: fields.value("lines")?.map(|value| lines(&value)).transpose()?,
             ..AttachOptions::default()
         };
+        options.mime.as_deref().map(mime).transpose()?;
         if let Some(max) = fields.number("max_bytes")? {
             options.max_bytes = max as u64;
         }
