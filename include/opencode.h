@@ -33,8 +33,8 @@
  * - What is handed out is freed once, with the function named like its type. Handles may be freed in any order.
  *   A function that fails writes NULL where it would have handed one out.
  * - Every function may be called from any thread. A reply belongs to one thread at a time.
- * - Times are in milliseconds. A function that can block says so; all others return at once. A timeout_ms of 0 waits for
- *   nothing, a negative one has no end.
+ * - Times are in milliseconds. A function that can block says so, and which one does the same without blocking; all others
+ *   return at once. A timeout_ms of 0 waits for nothing, a negative one has no end.
  * - When the time is up: what takes the next of many (_poll, _next, _read) gives OK and NULL, for nothing came. What
  *   waits for one thing (_wait, _detach) fails with TIMEOUT; its message says why, and it goes on: wait again.
  * - Nothing is thrown, nothing is printed, no callback is called.
@@ -375,7 +375,7 @@ OpencodeStatus opencode_client_new(const char *options_json,
 
 /**
  * Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
- * network does. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
+ * network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
  * Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
  * fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
  *
@@ -389,7 +389,8 @@ OpencodeStatus opencode_client_close(const OpencodeClient *client,
 
 /**
  * Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
- * sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it.
+ * sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it. After a close it waits
+ * for nothing.
  */
 OPENCODE_API
 void opencode_client_free(OpencodeClient *client);
@@ -416,7 +417,7 @@ OpencodeStatus opencode_client_next_log(const OpencodeClient *client,
                                         OpencodeReply **record);
 
 /**
- * Does an operation of the server and blocks until the answer is there. Reads are repeated when they fail in a way
+ * Does an operation of the server and blocks until the answer is there; opencode_call_start() does not. Reads are repeated when they fail in a way
  * that passes; nothing else is.
  *
  * @param operation       Such as "session.update".
@@ -444,7 +445,8 @@ OpencodeStatus opencode_call_with(const OpencodeClient *client,
                                   OpencodeReply **reply);
 
 /**
- * Sends a request that this version does not know as an operation.
+ * Sends a request that this version does not know as an operation. Blocks until the answer is there;
+ * opencode_call_start() with "request" does not.
  *
  * @param method        Such as "GET".
  * @param path          Begins with '/', percent-encoded.
@@ -459,7 +461,7 @@ OpencodeStatus opencode_request(const OpencodeClient *client,
                                 OpencodeReply **reply);
 
 /**
- * Sends a prompt and blocks until its reply is there.
+ * Sends a prompt and blocks until its reply is there; opencode_run_start() does not.
  *
  * @param prompt_json  As for opencode_run_start().
  * @param reply        Receives the reply, or the failure.
@@ -472,8 +474,8 @@ OpencodeStatus opencode_ask(const OpencodeClient *client,
                             OpencodeReply **reply);
 
 /**
- * Compares what the server says it can do with the operations that this library knows. Blocks for one request.
- * What is new is reached by opencode_request().
+ * Compares what the server says it can do with the operations that this library knows. Blocks for one request;
+ * opencode_call_start() with "drift" does not. What is new is reached by opencode_request().
  *
  * @param reply  Receives {"new": [...], "gone": [...], "changed": [...]}, three empty lists where there is no
  *               difference: new and gone operations as {operation, method, path}, changed ones as {operation,
@@ -695,8 +697,21 @@ OPENCODE_API const char *opencode_json_message(const OpencodeJson *json);
 OPENCODE_API void opencode_json_free(OpencodeJson *json);
 
 /**
- * Starts an operation in the background and returns at once.
+ * Starts an operation in the background and returns at once. What this library does beyond the operations of a server
+ * has a name too, without a dot, and the arguments of the function that blocks for it in one object:
  *
+ * | name       | arguments                                      | answers as             |
+ * |------------|------------------------------------------------|------------------------|
+ * | usage      | sessionID, and the options of opencode_usage() | opencode_usage()       |
+ * | doctor     |                                                | opencode_doctor()      |
+ * | server     |                                                | opencode_client_server() |
+ * | drift      |                                                | opencode_drift()       |
+ * | tui_prompt | text                                           | nothing                |
+ * | discover   | timeout_ms (2000)                              | opencode_discover()    |
+ * | attach     | path, and the options of opencode_attach()     | opencode_attach()      |
+ * | request    | method, path, query, body                      | opencode_request()     |
+ *
+ * @param operation       Such as "session.update".
  * @param arguments_json  As for opencode_call().
  * @param options_json    As for opencode_call_with().
  * @param call            Receives the call. Free it with opencode_call_free().
@@ -721,7 +736,7 @@ OpencodeStatus opencode_call_poll(const OpencodeCall *call,
                                   OpencodeReply **reply);
 
 /**
- * Blocks until the answer is there.
+ * Blocks until the answer is there, at most for timeout_ms.
  *
  * @param timeout_ms  At most this long; negative for as long as it takes.
  * @param reply       As for opencode_call_poll().
@@ -734,7 +749,8 @@ OpencodeStatus opencode_call_wait(const OpencodeCall *call,
 
 /**
  * Ends the request, whatever it waits for: the call then fails with CANCELLED, unless the answer was faster. The
- * server may have done its work all the same.
+ * server may have done its work all the same. A terminal that was made and not taken is ended. What closes something goes
+ * on with it.
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -743,7 +759,19 @@ OpencodeStatus opencode_call_cancel(const OpencodeCall *call,
                                     OpencodeReply **error);
 
 /**
- * Frees a call. NULL is fine. The request goes its way.
+ * Does what opencode_client_close() does, in the background, and returns at once. The call is over when all threads have
+ * ended; it fails with TIMEOUT when prompts were lost. Free the client after that, and nothing waits.
+ *
+ * @param call   Receives the call. Free it with opencode_call_free(), which waits for its end.
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_client_close_start(const OpencodeClient *client,
+                                           OpencodeCall **call,
+                                           OpencodeReply **error);
+
+/**
+ * Frees a call. NULL is fine. The request goes its way; one that closes something is waited for.
  */
 OPENCODE_API void opencode_call_free(OpencodeCall *call);
 
@@ -815,7 +843,7 @@ OPENCODE_API
 OpencodeRunState opencode_run_state(const OpencodeRun *run);
 
 /**
- * Blocks until the run is over.
+ * Blocks until the run is over, at most for timeout_ms.
  *
  * @param timeout_ms  At most this long; negative for as long as it takes.
  * @param reply       Receives the reply, or the failure. A new one every time.
@@ -875,7 +903,7 @@ OpencodeStatus opencode_run_reply_question(const OpencodeRun *run,
                                            OpencodeReply **error);
 
 /**
- * Leaves the run to the server. Blocks until the prompt is sent.
+ * Leaves the run to the server. Blocks until the prompt is sent, at most for timeout_ms.
  *
  * @param timeout_ms  At most this long; negative for as long as it takes.
  * @param reply       Receives {"sessionID": ..., "messageID": ...}: what opencode_run_resume() needs.
@@ -937,8 +965,8 @@ OPENCODE_API int32_t opencode_update_replaces(const OpencodeReply *update);
 OPENCODE_API const char *opencode_update_id(const OpencodeReply *update);
 
 /**
- * Starts a program in a new terminal. Blocks for one request; the connection is made in the background. A program
- * that ends before that leaves its exit code, and no output.
+ * Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is
+ * made in the background. A program that ends before that leaves its exit code, and no output.
  *
  * @param options_json  An object, or NULL for a shell: command, args (a list), cwd, env (an object), title, cols and
  *                      rows, directory, ticket (true: connects with a ticket in place of the password),
@@ -950,6 +978,33 @@ OPENCODE_API const char *opencode_update_id(const OpencodeReply *update);
 OPENCODE_API OPENCODE_WARN_UNUSED
 OpencodeStatus opencode_pty_open(const OpencodeClient *client,
                                  const char *options_json,
+                                 OpencodePty **pty,
+                                 OpencodeReply **error);
+
+/**
+ * Does what opencode_pty_open() does, in the background, and returns at once. When the call is over without a failure,
+ * opencode_call_pty() gives the terminal.
+ *
+ * @param call   Receives the call. Free it with opencode_call_free(); a terminal that nobody took goes on, and
+ *               opencode_call_cancel() ends it.
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_pty_open_start(const OpencodeClient *client,
+                                       const char *options_json,
+                                       OpencodeCall **call,
+                                       OpencodeReply **error);
+
+/**
+ * Takes the terminal that a call of opencode_pty_open_start() has made. Never blocks.
+ *
+ * @param pty    Receives the terminal, once, and NULL before it is made and after it was taken. Free it with
+ *               opencode_pty_free().
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
+ * @return OK also when there is none; the status of the call when it failed.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_call_pty(const OpencodeCall *call,
                                  OpencodePty **pty,
                                  OpencodeReply **error);
 
@@ -1018,15 +1073,28 @@ OpencodeStatus opencode_pty_resize(const OpencodePty *pty,
 OPENCODE_API const char *opencode_pty_id(const OpencodePty *pty);
 
 /**
- * Ends the program and makes the server forget the terminal. Blocks for one request.
+ * Ends the program and makes the server forget the terminal. Blocks for one request; opencode_pty_kill_start() does not.
  *
  * @return NOT_FOUND when it is gone already.
  */
-OPENCODE_API OpencodeStatus opencode_pty_kill(const OpencodePty *pty, OpencodeReply **error);
+OPENCODE_API
+OpencodeStatus opencode_pty_kill(const OpencodePty *pty,
+                                 OpencodeReply **error);
 
 /**
- * Closes the connection and joins its thread, within a second. The program goes on; what was printed so far can
- * still be read.
+ * Does what opencode_pty_kill() does, in the background, and returns at once.
+ *
+ * @param call   Receives the call. Free it with opencode_call_free().
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_pty_kill_start(const OpencodePty *pty,
+                                       OpencodeCall **call,
+                                       OpencodeReply **error);
+
+/**
+ * Closes the connection and joins its thread: a moment, for the network is not waited for. The program goes on; what was
+ * printed so far can still be read.
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1040,7 +1108,7 @@ OpencodeStatus opencode_pty_close(const OpencodePty *pty,
 OPENCODE_API void opencode_pty_free(OpencodePty *pty);
 
 /**
- * Starts a server and blocks until it answers, at most for start_timeout_ms (30 s).
+ * Starts a server and blocks until it answers, at most for start_timeout_ms (30 s); opencode_server_launch() does not.
  *
  * @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
  *                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
@@ -1074,7 +1142,7 @@ OpencodeStatus opencode_server_launch(const char *options_json,
 OPENCODE_API OpencodeServerState opencode_server_poll(const OpencodeServer *server);
 
 /**
- * Blocks while a server is starting; gives how far it is then.
+ * Blocks while a server is starting, at most for timeout_ms; gives how far it is then.
  *
  * @param server      NULL gives OPENCODE_SERVER_STATE_CLOSED.
  * @param timeout_ms  At most this long; negative for as long as it takes.
@@ -1137,7 +1205,7 @@ uint32_t opencode_server_pid(const OpencodeServer *server);
 /**
  * Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
  * that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
- * process that was made by fork() it leaves the server alone.
+ * process that was made by fork() it leaves the server alone. opencode_server_close_start() does not block.
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1146,9 +1214,34 @@ OpencodeStatus opencode_server_close(const OpencodeServer *server,
                                      OpencodeReply **error);
 
 /**
- * Closes a server and frees its handle; blocks like opencode_server_close(). NULL is fine.
+ * Does what opencode_server_close() does, in the background, and returns at once. When the call is over nothing of the
+ * server is left, and opencode_server_free() does not block.
+ *
+ * @param call   Receives the call. Free it with opencode_call_free(), which waits for its end.
+ * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
-OPENCODE_API void opencode_server_free(OpencodeServer *server);
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_server_close_start(const OpencodeServer *server,
+                                           OpencodeCall **call,
+                                           OpencodeReply **error);
+
+/**
+ * A descriptor that is readable while the server is in a state that opencode_server_poll() has not told yet, and when a
+ * call of opencode_server_close_start() is over; polling them clears it. It belongs to the server: watch it, and do
+ * nothing else with it.
+ *
+ * @param fd  Receives the descriptor; on Windows, a socket. -1 on failure.
+ */
+OPENCODE_API
+OpencodeStatus opencode_server_fd(const OpencodeServer *server,
+                                  int64_t *fd,
+                                  OpencodeReply **error);
+
+/**
+ * Closes a server and frees its handle; blocks like opencode_server_close(), and not when that is over. NULL is fine.
+ */
+OPENCODE_API
+void opencode_server_free(OpencodeServer *server);
 
 /**
  * Opens a stream of events and returns at once. The connection is made in the background, and made again whenever it
@@ -1197,7 +1290,7 @@ OPENCODE_API void opencode_events_free(OpencodeEvents *events);
 
 /**
  * Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may be on
- * another machine. Blocks while the file is read. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
+ * another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
  *
  * @param path          The file.
  * @param options_json  An object, or NULL: lines ("10-25" of a text), name (what the model sees), mime, max_bytes
@@ -1212,7 +1305,7 @@ OpencodeStatus opencode_attach(const char *path,
                                OpencodeReply **reply);
 
 /**
- * The same for bytes that are in memory.
+ * The same for bytes that are in memory. Waits for nothing.
  *
  * @param name    What the model sees as the file's name.
  * @param bytes   The content; NULL is fine when length is 0.
@@ -1228,7 +1321,7 @@ OpencodeStatus opencode_attach_bytes(const char *name,
 /**
  * Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
  * service of OpenCode 2.x, and what announces itself on the local network (`opencode serve --mdns`).
- * Blocks, at most for timeout_ms.
+ * Blocks, at most for timeout_ms; opencode_call_start() with "discover" does not.
  *
  * @param timeout_ms  2000 is enough for most networks; no end is ten minutes.
  * @param reply       Receives a list of objects: url, version and dialect ("1.x" or "2.x"; null when only those
@@ -1239,16 +1332,19 @@ OpencodeStatus opencode_discover(int64_t timeout_ms,
                                  OpencodeReply **reply);
 
 /**
- * Asks a server what it is. Blocks for one request, two with a server of OpenCode 2.x.
+ * Asks a server what it is. Blocks for one request, two with a server of OpenCode 2.x; opencode_call_start() with
+ * "server" does not.
  *
  * @param reply  Receives an object: version, such as "1.18.33", and dialect, "1.x" or "2.x".
  * @return UNAUTHORIZED, UNSUPPORTED or DECODE when it is no OpenCode server, CLOSED, CONNECTION, TIMEOUT.
  */
-OPENCODE_API OpencodeStatus opencode_client_server(const OpencodeClient *client, OpencodeReply **reply);
+OPENCODE_API
+OpencodeStatus opencode_client_server(const OpencodeClient *client,
+                                      OpencodeReply **reply);
 
 /**
- * Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No
- * model is called and nothing is changed.
+ * Looks what works and what does not between a client and its server. Blocks, never more than five seconds;
+ * opencode_call_start() with "doctor" does not. No model is called and nothing is changed.
  *
  * @param reply  Receives an object: ok, elapsed_ms, checks (a list of check, status, message and advice; status is
  *               "ok", "warn" or "fail"), and text, one line per check.
@@ -1289,7 +1385,7 @@ OpencodeStatus opencode_sessions_open(const OpencodeClient *client,
                                       OpencodeReply **error);
 
 /**
- * Takes the next item. Blocks when a page has to be fetched.
+ * Takes the next item. Blocks when a page has to be fetched; opencode_pages_poll() does not.
  *
  * @param item  Receives the item, or NULL at the end. After a failure the list is at its end.
  * @return OK also at the end; otherwise the status of the request.
@@ -1297,8 +1393,23 @@ OpencodeStatus opencode_sessions_open(const OpencodeClient *client,
 OPENCODE_API OpencodeStatus opencode_pages_next(const OpencodePages *pages, OpencodeReply **item);
 
 /**
+ * Takes the next item, and fetches its page in the background.
+ *
+ * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
+ * @param is_end      NULL, or receives 1 at the end of the list, and 0 before it.
+ * @param item        Receives the item; NULL when none came in time, and at the end. After a failure the list is at its
+ *                    end.
+ * @return OK also when there is none; otherwise the status of the request.
+ */
+OPENCODE_API
+OpencodeStatus opencode_pages_poll(const OpencodePages *pages,
+                                   int64_t timeout_ms,
+                                   int32_t *is_end,
+                                   OpencodeReply **item);
+
+/**
  * Whether nothing was left out so far. The server cannot give the first message of a session when that was a prompt
- * with a format: at the end of such a list this is 0. 0 for NULL too. Blocks while another thread fetches a page.
+ * with a format: at the end of such a list this is 0. 0 for NULL too. Never blocks.
  */
 OPENCODE_API
 int32_t opencode_pages_is_complete(const OpencodePages *pages);
@@ -1309,7 +1420,7 @@ int32_t opencode_pages_is_complete(const OpencodePages *pages);
 OPENCODE_API void opencode_pages_free(OpencodePages *pages);
 
 /**
- * Adds up what a session used. Blocks; memory does not grow with the session.
+ * Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the session.
  *
  * @param session_id    The session.
  * @param options_json  An object, or NULL: tree (whether subagents count; true), messages (whether every message is
@@ -1325,8 +1436,8 @@ OpencodeStatus opencode_usage(const OpencodeClient *client,
 
 /**
  * Types a prompt into every terminal interface that is attached to the server (`opencode attach`) and submits it, in
- * place of what stood there. Blocks for three short requests. OK says that the server accepted it: it does not tell
- * whether anybody is attached, or ready yet.
+ * place of what stood there. Blocks for three short requests; opencode_call_start() with "tui_prompt" does not. OK says
+ * that the server accepted it: it does not tell whether anybody is attached, or ready yet.
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1357,7 +1468,8 @@ OpencodeStatus opencode_tui_control_poll(const OpencodeTuiControl *control,
                                          OpencodeReply **request);
 
 /**
- * Answers the request that opencode_tui_control_poll() gave. Blocks for one request.
+ * Answers the request that opencode_tui_control_poll() gave. Blocks for one request; opencode_call_start() with the
+ * operation "tui.control.response" and {"body":...} does not.
  *
  * @param json  Any JSON.
  */
@@ -1373,7 +1485,8 @@ OPENCODE_API void opencode_tui_control_free(OpencodeTuiControl *control);
 
 /**
  * Starts to play a file that a client with the option record, or with OPENCODE_RECORD, has written. The same requests
- * get the same answers, and the events come when they came.
+ * get the same answers, and the events come when they came. Blocks while the file is read: it is for tests, and so there
+ * is no function that does not.
  *
  * @param path    The file.
  * @param replay  Receives the replay. Free it with opencode_replay_free().

@@ -429,6 +429,14 @@ class Pages {
     Result<std::optional<Reply>> next() const {
         return detail::next([&](OpencodeReply **item) { return opencode_pages_next(get(), item); });
     }
+    /// None when none came in time, and at the end: then is_end is true. With 0 for ticks.
+    Result<std::optional<Reply>> poll(bool &is_end, std::int64_t timeout_ms = 0) const {
+        std::int32_t end = 0;
+        auto found = detail::next(
+            [&](OpencodeReply **item) { return opencode_pages_poll(get(), timeout_ms, &end, item); });
+        is_end = end != 0;
+        return found;
+    }
     bool is_complete() const noexcept { return opencode_pages_is_complete(get()) != 0; }
 
   private:
@@ -454,6 +462,19 @@ class Pty {
     }
     Result<void> kill() const {
         return detail::done([&](OpencodeReply **error) { return opencode_pty_kill(get(), error); });
+    }
+    Result<Call> start_kill() const {
+        return detail::handle<Call, OpencodeCall>(
+            [&](OpencodeCall **call, OpencodeReply **error) { return opencode_pty_kill_start(get(), call, error); });
+    }
+    /// What Client::start_pty() has made: once, and none before.
+    static Result<std::optional<Pty>> take(const Call &call) {
+        OpencodePty *pty = nullptr;
+        OpencodeReply *error = nullptr;
+        const OpencodeStatus status = opencode_call_pty(call.get(), &pty, &error);
+        if (status != OPENCODE_STATUS_OK)
+            return Error(status, error);
+        return pty ? std::optional<Pty>(Pty(pty)) : std::optional<Pty>();
     }
 
   private:
@@ -526,6 +547,11 @@ class Client {
             return opencode_pty_open(get(), options.c_str(), pty, error);
         });
     }
+    Result<Call> start_pty(const Options &options = {}) const {
+        return detail::handle<Call, OpencodeCall>([&](OpencodeCall **call, OpencodeReply **error) {
+            return opencode_pty_open_start(get(), options.c_str(), call, error);
+        });
+    }
     Result<std::int64_t> fd() const {
         std::int64_t fd = -1;
         auto got = detail::done([&](OpencodeReply **error) { return opencode_client_fd(get(), &fd, error); });
@@ -536,6 +562,11 @@ class Client {
     }
     Result<void> close() const {
         return detail::done([&](OpencodeReply **error) { return opencode_client_close(get(), error); });
+    }
+    Result<Call> start_close() const {
+        return detail::handle<Call, OpencodeCall>([&](OpencodeCall **call, OpencodeReply **error) {
+            return opencode_client_close_start(get(), call, error);
+        });
     }
 
   private:
@@ -571,6 +602,16 @@ class Server {
     }
     Result<void> close() const {
         return detail::done([&](OpencodeReply **error) { return opencode_server_close(get(), error); });
+    }
+    Result<Call> start_close() const {
+        return detail::handle<Call, OpencodeCall>([&](OpencodeCall **call, OpencodeReply **error) {
+            return opencode_server_close_start(get(), call, error);
+        });
+    }
+    Result<std::int64_t> fd() const {
+        std::int64_t fd = -1;
+        auto got = detail::done([&](OpencodeReply **error) { return opencode_server_fd(get(), &fd, error); });
+        return got ? Result<std::int64_t>(fd) : Result<std::int64_t>(got.error());
     }
 
   private:

@@ -8,7 +8,7 @@ use opencode_core::{AttachOptions, attach, attach_bytes};
 use std::ffi::c_char;
 
 /// Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may be on
-/// another machine. Blocks while the file is read. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
+/// another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
 ///
 /// @param path          The file.
 /// @param options_json  An object, or NULL: lines ("10-25" of a text), name (what the model sees), mime, max_bytes
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn opencode_attach(
     }
 }
 
-/// The same for bytes that are in memory.
+/// The same for bytes that are in memory. Waits for nothing.
 ///
 /// @param name    What the model sees as the file's name.
 /// @param bytes   The content; NULL is fine when length is 0.

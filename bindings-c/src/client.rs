@@ -45,7 +45,7 @@ pub unsafe extern "C" fn opencode_client_new(
 }
 
 /// Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
-/// network does. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
+/// network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
 /// Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
 /// fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
 ///
@@ -62,7 +62,8 @@ pub unsafe extern "C" fn opencode_client_close(
 }
 
 /// Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
-/// sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it.
+/// sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it. After a close it waits
+/// for nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_client_free(client: *mut OpencodeClient) {
     // SAFETY: the header's first page states what pointers must be.
@@ -117,7 +118,7 @@ pub unsafe extern "C" fn opencode_client_next_log(
     }
 }
 
-/// Does an operation of the server and blocks until the answer is there. Reads are repeated when they fail in a way
+/// Does an operation of the server and blocks until the answer is there; opencode_call_start() does not. Reads are repeated when they fail in a way
 /// that passes; nothing else is.
 ///
 /// @param operation       Such as "session.update".
@@ -160,7 +161,8 @@ pub unsafe extern "C" fn opencode_call_with(
     }
 }
 
-/// Sends a request that this version does not know as an operation.
+/// Sends a request that this version does not know as an operation. Blocks until the answer is there;
+/// opencode_call_start() with "request" does not.
 ///
 /// @param method        Such as "GET".
 /// @param path          Begins with '/', percent-encoded.
@@ -196,7 +198,7 @@ pub unsafe extern "C" fn opencode_request(
     }
 }
 
-/// Sends a prompt and blocks until its reply is there.
+/// Sends a prompt and blocks until its reply is there; opencode_run_start() does not.
 ///
 /// @param prompt_json  As for opencode_run_start().
 /// @param reply        Receives the reply, or the failure.

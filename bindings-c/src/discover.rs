@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Lists the servers that answer: what OPENCODE_BASE_URL names, the default port of this machine, the background
 /// service of OpenCode 2.x, and what announces itself on the local network (`opencode serve --mdns`).
-/// Blocks, at most for timeout_ms.
+/// Blocks, at most for timeout_ms; opencode_call_start() with "discover" does not.
 ///
 /// @param timeout_ms  2000 is enough for most networks; no end is ten minutes.
 /// @param reply       Receives a list of objects: url, version and dialect ("1.x" or "2.x"; null when only those
@@ -30,7 +30,8 @@ pub unsafe extern "C" fn opencode_discover(
     }
 }
 
-/// Asks a server what it is. Blocks for one request, two with a server of OpenCode 2.x.
+/// Asks a server what it is. Blocks for one request, two with a server of OpenCode 2.x; opencode_call_start() with
+/// "server" does not.
 ///
 /// @param reply  Receives an object: version, such as "1.18.33", and dialect, "1.x" or "2.x".
 /// @return UNAUTHORIZED, UNSUPPORTED or DECODE when it is no OpenCode server, CLOSED, CONNECTION, TIMEOUT.
@@ -48,8 +49,8 @@ pub unsafe extern "C" fn opencode_client_server(
     }
 }
 
-/// Looks what works and what does not between a client and its server. Blocks, never more than five seconds. No
-/// model is called and nothing is changed.
+/// Looks what works and what does not between a client and its server. Blocks, never more than five seconds;
+/// opencode_call_start() with "doctor" does not. No model is called and nothing is changed.
 ///
 /// @param reply  Receives an object: ok, elapsed_ms, checks (a list of check, status, message and advice; status is
 ///               "ok", "warn" or "fail"), and text, one line per check.

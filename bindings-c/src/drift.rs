@@ -5,8 +5,8 @@ use crate::guard::{borrow, guard};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 
-/// Compares what the server says it can do with the operations that this library knows. Blocks for one request.
-/// What is new is reached by opencode_request().
+/// Compares what the server says it can do with the operations that this library knows. Blocks for one request;
+/// opencode_call_start() with "drift" does not. What is new is reached by opencode_request().
 ///
 /// @param reply  Receives {"new": [...], "gone": [...], "changed": [...]}, three empty lists where there is no
 ///               difference: new and gone operations as {operation, method, path}, changed ones as {operation,

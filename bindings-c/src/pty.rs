@@ -1,6 +1,6 @@
 //! Terminals: programs on the server's machine.
 
-use crate::call::timeout;
+use crate::call::{OpencodeCall, timeout};
 use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
@@ -16,11 +16,11 @@ pub struct OpencodePty {
     pty: Pty,
     id: CString,
     /// Keeps the threads alive that type into it.
-    _client: Client,
+    client: Client,
 }
 
-/// Starts a program in a new terminal. Blocks for one request; the connection is made in the background. A program
-/// that ends before that leaves its exit code, and no output.
+/// Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is
+/// made in the background. A program that ends before that leaves its exit code, and no output.
 ///
 /// @param options_json  An object, or NULL for a shell: command, args (a list), cwd, env (an object), title, cols and
 ///                      rows, directory, ticket (true: connects with a ticket in place of the password),
@@ -46,6 +46,63 @@ pub unsafe extern "C" fn opencode_pty_open(
                 return Err(null("pty"));
             }
             hand_out(pty, "pty", OpencodePty::new(client.pty(options)?, client)?)?;
+            Ok(None)
+        })
+    }
+}
+
+/// Does what opencode_pty_open() does, in the background, and returns at once. When the call is over without a failure,
+/// opencode_call_pty() gives the terminal.
+///
+/// @param call   Receives the call. Free it with opencode_call_free(); a terminal that nobody took goes on, and
+///               opencode_call_cancel() ends it.
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_pty_open_start(
+    client: *const OpencodeClient,
+    options_json: *const c_char,
+    call: *mut *mut OpencodeCall,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard_out(call, error, || {
+            let client = &borrow(client, "client")?.client;
+            let options =
+                PtyOptions::from_json(optional(options_json, "options_json")?.unwrap_or(""))?;
+            if call.is_null() {
+                return Err(null("call"));
+            }
+            hand_out(call, "call", OpencodeCall::terminal(client.start_pty(options)?, client))?;
+            Ok(None)
+        })
+    }
+}
+
+/// Takes the terminal that a call of opencode_pty_open_start() has made. Never blocks.
+///
+/// @param pty    Receives the terminal, once, and NULL before it is made and after it was taken. Free it with
+///               opencode_pty_free().
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
+/// @return OK also when there is none; the status of the call when it failed.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_call_pty(
+    call: *const OpencodeCall,
+    pty: *mut *mut OpencodePty,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard_out(pty, error, || {
+            let call = borrow(call, "call")?;
+            if pty.is_null() {
+                return Err(null("pty"));
+            }
+            if let Some((made, client)) = call.take_terminal()? {
+                hand_out(pty, "pty", OpencodePty::new(made, client)?)?;
+            }
             Ok(None)
         })
     }
@@ -162,7 +219,7 @@ pub unsafe extern "C" fn opencode_pty_id(pty: *const OpencodePty) -> *const c_ch
     unsafe { pty.as_ref() }.map_or(c"".as_ptr(), |pty| pty.id.as_ptr())
 }
 
-/// Ends the program and makes the server forget the terminal. Blocks for one request.
+/// Ends the program and makes the server forget the terminal. Blocks for one request; opencode_pty_kill_start() does not.
 ///
 /// @return NOT_FOUND when it is gone already.
 #[unsafe(no_mangle)]
@@ -179,8 +236,33 @@ pub unsafe extern "C" fn opencode_pty_kill(
     }
 }
 
-/// Closes the connection and joins its thread, within a second. The program goes on; what was printed so far can
-/// still be read.
+/// Does what opencode_pty_kill() does, in the background, and returns at once.
+///
+/// @param call   Receives the call. Free it with opencode_call_free().
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_pty_kill_start(
+    pty: *const OpencodePty,
+    call: *mut *mut OpencodeCall,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard_out(call, error, || {
+            let OpencodePty { pty, client, .. } = borrow(pty, "pty")?;
+            if call.is_null() {
+                return Err(null("call"));
+            }
+            let made = client.start_pty_kill(pty)?;
+            hand_out(call, "call", OpencodeCall::small("pty_kill", made, Some(client)))?;
+            Ok(None)
+        })
+    }
+}
+
+/// Closes the connection and joins its thread: a moment, for the network is not waited for. The program goes on; what was
+/// printed so far can still be read.
 ///
 /// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
@@ -208,6 +290,6 @@ impl OpencodePty {
     fn new(pty: Pty, client: &Client) -> Result<Self, Error> {
         let id = CString::new(pty.id())
             .map_err(|_| Error::new(ErrorKind::Decode, "pty: its id holds a NUL"))?;
-        Ok(OpencodePty { pty, id, _client: client.clone() })
+        Ok(OpencodePty { pty, id, client: client.clone() })
     }
 }

@@ -14,7 +14,8 @@ pub struct OpencodeReplay {
 }
 
 /// Starts to play a file that a client with the option record, or with OPENCODE_RECORD, has written. The same requests
-/// get the same answers, and the events come when they came.
+/// get the same answers, and the events come when they came. Blocks while the file is read: it is for tests, and so there
+/// is no function that does not.
 ///
 /// @param path    The file.
 /// @param replay  Receives the replay. Free it with opencode_replay_free().

@@ -63,6 +63,13 @@ impl Content {
     }
 }
 
+/// JSON that this library has written.
+impl From<String> for Content {
+    fn from(json: String) -> Self {
+        Content::json(0, json)
+    }
+}
+
 /// An answer whose body was checked, where it says that it is JSON.
 impl From<Answer> for Content {
     fn from(answer: Answer) -> Self {
@@ -94,7 +101,7 @@ impl OpencodeReply {
     }
 
     pub(crate) fn json(json: String) -> Self {
-        Self::content(Arc::new(Content::json(0, json)))
+        Self::content(Arc::new(Content::from(json)))
     }
 
     pub(crate) fn update(update: &Update) -> Self {

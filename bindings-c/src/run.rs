@@ -176,7 +176,7 @@ pub unsafe extern "C" fn opencode_run_state(run: *const OpencodeRun) -> Opencode
     shield(OpencodeRunState::Failed, read)
 }
 
-/// Blocks until the run is over.
+/// Blocks until the run is over, at most for timeout_ms.
 ///
 /// @param timeout_ms  At most this long; negative for as long as it takes.
 /// @param reply       Receives the reply, or the failure. A new one every time.
@@ -292,7 +292,7 @@ pub unsafe extern "C" fn opencode_run_reply_question(
     }
 }
 
-/// Leaves the run to the server. Blocks until the prompt is sent.
+/// Leaves the run to the server. Blocks until the prompt is sent, at most for timeout_ms.
 ///
 /// @param timeout_ms  At most this long; negative for as long as it takes.
 /// @param reply       Receives {"sessionID": ..., "messageID": ...}: what opencode_run_resume() needs.

@@ -1,8 +1,8 @@
 //! Servers that the program starts itself.
 
-use crate::call::timeout;
+use crate::call::{OpencodeCall, timeout};
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, guard, guard_out, hand_out, shield};
+use crate::guard::{borrow, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::optional;
@@ -31,7 +31,7 @@ pub enum OpencodeServerState {
     Closed = 3,
 }
 
-/// Starts a server and blocks until it answers, at most for start_timeout_ms (30 s).
+/// Starts a server and blocks until it answers, at most for start_timeout_ms (30 s); opencode_server_launch() does not.
 ///
 /// @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
 ///                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn opencode_server_poll(
     server.map_or(OpencodeServerState::Closed, |server| shield_state(|| server.server.poll()))
 }
 
-/// Blocks while a server is starting; gives how far it is then.
+/// Blocks while a server is starting, at most for timeout_ms; gives how far it is then.
 ///
 /// @param server      NULL gives OPENCODE_SERVER_STATE_CLOSED.
 /// @param timeout_ms  At most this long; negative for as long as it takes.
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn opencode_server_pid(server: *const OpencodeServer) -> u
 
 /// Stops what is running in all sessions, so that it is stored as aborted, then ends the server with everything
 /// that it has started. Blocks until that is done: usually a second, at most half a minute. In a copy of the
-/// process that was made by fork() it leaves the server alone.
+/// process that was made by fork() it leaves the server alone. opencode_server_close_start() does not block.
 ///
 /// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
@@ -211,7 +211,58 @@ pub unsafe extern "C" fn opencode_server_close(
     }
 }
 
-/// Closes a server and frees its handle; blocks like opencode_server_close(). NULL is fine.
+/// Does what opencode_server_close() does, in the background, and returns at once. When the call is over nothing of the
+/// server is left, and opencode_server_free() does not block.
+///
+/// @param call   Receives the call. Free it with opencode_call_free(), which waits for its end.
+/// @param error  NULL, or receives the reply of a failure, and NULL on success.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_close_start(
+    server: *const OpencodeServer,
+    call: *mut *mut OpencodeCall,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard_out(call, error, || {
+            let server = &borrow(server, "server")?.server;
+            if call.is_null() {
+                return Err(null("call"));
+            }
+            let made = server.start_close();
+            hand_out(call, "call", OpencodeCall::small("server_close", made, None))?;
+            Ok(None)
+        })
+    }
+}
+
+/// A descriptor that is readable while the server is in a state that opencode_server_poll() has not told yet, and when a
+/// call of opencode_server_close_start() is over; polling them clears it. It belongs to the server: watch it, and do
+/// nothing else with it.
+///
+/// @param fd  Receives the descriptor; on Windows, a socket. -1 on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_server_fd(
+    server: *const OpencodeServer,
+    fd: *mut i64,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        let mut fd = fd.as_mut();
+        if let Some(fd) = fd.as_deref_mut() {
+            *fd = -1;
+        }
+        guard(error, || {
+            let found = borrow(server, "server")?.server.fd()?;
+            *fd.ok_or_else(|| null("fd"))? = found;
+            Ok(None)
+        })
+    }
+}
+
+/// Closes a server and frees its handle; blocks like opencode_server_close(), and not when that is over. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_free(server: *mut OpencodeServer) {
     // SAFETY: the header demands a live server or NULL, and the caller gives it up.
@@ -233,7 +284,7 @@ unsafe fn begin(
     unsafe {
         guard_out(server, error, || {
             if server.is_null() {
-                return Err(crate::guard::null("server"));
+                return Err(null("server"));
             }
             let options = optional(options_json, "options_json")?.unwrap_or("");
             let made = make(ServerOptions::from_json(options)?)?;

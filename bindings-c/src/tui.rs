@@ -15,8 +15,8 @@ pub struct OpencodeTuiControl {
 }
 
 /// Types a prompt into every terminal interface that is attached to the server (`opencode attach`) and submits it, in
-/// place of what stood there. Blocks for three short requests. OK says that the server accepted it: it does not tell
-/// whether anybody is attached, or ready yet.
+/// place of what stood there. Blocks for three short requests; opencode_call_start() with "tui_prompt" does not. OK says
+/// that the server accepted it: it does not tell whether anybody is attached, or ready yet.
 ///
 /// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]
@@ -81,7 +81,8 @@ pub unsafe extern "C" fn opencode_tui_control_poll(
     }
 }
 
-/// Answers the request that opencode_tui_control_poll() gave. Blocks for one request.
+/// Answers the request that opencode_tui_control_poll() gave. Blocks for one request; opencode_call_start() with the
+/// operation "tui.control.response" and {"body":...} does not.
 ///
 /// @param json  Any JSON.
 #[unsafe(no_mangle)]

@@ -8,7 +8,7 @@ use crate::text::{optional, required};
 use opencode_core::{CallOptions, UsageOptions};
 use std::ffi::c_char;
 
-/// Adds up what a session used. Blocks; memory does not grow with the session.
+/// Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the session.
 ///
 /// @param session_id    The session.
 /// @param options_json  An object, or NULL: tree (whether subagents count; true), messages (whether every message is

@@ -1,6 +1,7 @@
 //! [`Client`]: a handle to one server.
 
 mod background;
+mod task;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
@@ -32,6 +33,7 @@ use crate::run::{Prompt, Reply, Run, Setup, keep_loss};
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use task::Task;
 
 /// Threads for calls in the background that the server answers from what it has.
 const CALL_THREADS: usize = 8;
@@ -141,6 +143,11 @@ impl Client {
     /// Does an operation, such as `session.update`, with its arguments in one flat object. Blocks until the
     /// answer is there; reads are repeated when they fail in a way that passes.
     ///
+    /// What this library does beyond operations has a name too: `usage` (`sessionID`, and the names of
+    /// [`UsageOptions`]), `doctor`, `server`, `drift`, `tui_prompt` (`text`), `discover` (`timeout_ms`), `attach` (`path`,
+    /// and the names of [`AttachOptions`](crate::AttachOptions)) and `request` (`method`, `path`, `query`, `body`). So
+    /// [`start`](Self::start) does all of it without blocking. The answer is what the method of this name gives, as JSON.
+    ///
     /// # Errors
     /// `invalid_argument` before anything is sent; otherwise every kind of failure of a request.
     pub fn call(&self, operation: &str, arguments: impl Serialize) -> Result<Answer> {
@@ -154,7 +161,10 @@ impl Client {
     /// As [`call`](Self::call).
     pub fn call_json(&self, operation: &str, json: &str, options: &CallOptions) -> Result<Answer> {
         let token = CancelToken::with_interrupt(options.interrupt.clone());
-        self.0.caller.call(operation, json, options, &token)
+        match Task::find(operation) {
+            Some(task) => task.perform(&self.0.caller, json, options, &token),
+            None => self.0.caller.call(operation, json, options, &token),
+        }
     }
 
     /// Whether an operation takes these arguments, as JSON text (`""` for none): what a call would find before it sends
@@ -196,7 +206,13 @@ impl Client {
         options: CallOptions,
         make: impl FnOnce(Answer) -> Result<T> + Send + 'static,
     ) -> Result<Call<T>> {
-        self.calls().start(operation, json, options, make)
+        let Some(task) = Task::find(operation) else {
+            return self.calls().start(operation, json, options, make);
+        };
+        let (caller, json) = (Arc::clone(&self.0.caller), json.to_owned());
+        self.start_work(task.name(), task.pace(), move |token| {
+            task.perform(&caller, &json, &options, token).and_then(make)
+        })
     }
 
     /// Does what [`request`](Self::request) does, in the background.

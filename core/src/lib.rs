@@ -32,7 +32,7 @@ pub use call::options::{CallOptions, ClientOptions};
 pub use call::tui::TuiControl;
 pub use client::Client;
 pub use events::stream::{EventOptions, EventStream, Scope, StreamEvent};
-pub use history::pages::{MessageOptions, PageFetcher, Pages, SessionOptions};
+pub use history::pages::{MessageOptions, NextItem, PageFetcher, Pages, SessionOptions};
 pub use history::usage::{Share, Usage, UsageOptions};
 pub use http::answer::Answer;
 pub use inspect::discover::{Found, Source, discover, start_discover};

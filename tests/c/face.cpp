@@ -66,6 +66,14 @@ static void values_names_and_items() {
     auto call = client->start("global.health");
     CHECK(call && call->wait()->boolean("/healthy"));
     CHECK(client->fd() && *client->fd() >= 0);
+    bool is_end = true;
+    auto polled = client->sessions();
+    auto item = polled->poll(is_end, opencode::forever);
+    CHECK(item && *item && !is_end && (*item)->text("/id") == (*first)->text("/id"));
+    auto opening = client->start_pty("{\"command\":\"cat\"}");
+    CHECK(opening && opening->wait());
+    auto pty = opencode::Pty::take(*opening);
+    CHECK(pty && *pty && (*pty)->start_kill()->wait() && !*opencode::Pty::take(*opening));
     // A reply that was moved from is empty, and says nothing.
     opencode::Reply moved = std::move(*made);
     CHECK(moved && !*made && made->json().empty() && !made->text("/title"));
@@ -94,7 +102,7 @@ static void failures() {
     }
     CHECK(has(caught, "ses_none"));
 #endif
-    CHECK(client->close());
+    CHECK(client->start_close()->wait() && client->close());
     auto closed = client->run("x");
     CHECK(!closed && closed.error().status() == OPENCODE_STATUS_CLOSED);
     passed++;

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <opencode.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,9 @@ static long number_in(const char *path) {
 }
 
 static void a_started_server(void) {
+    struct pollfd watched = {-1, POLLIN, 0};
+    OpencodeCall *call = NULL;
+    int64_t fd = -1;
     OpencodeServer *server = NULL;
     OpencodeClient *client = NULL;
     OpencodeReply *reply = NULL;
@@ -81,8 +85,19 @@ static void a_started_server(void) {
     opencode_reply_free(reply);
     pid = (long)opencode_server_pid(server);
     CHECK(pid > 0 && is_alive(pid));
-    CHECK(opencode_server_close(server, NULL) == OPENCODE_STATUS_OK);
+    /* It ends while this thread only polls. */
+    CHECK(opencode_server_fd(server, &fd, NULL) == OPENCODE_STATUS_OK && fd >= 0);
+    CHECK(opencode_server_close_start(server, &call, &reply) == OPENCODE_STATUS_OK && !reply);
+    watched.fd = (int)fd;
+    while (opencode_call_poll(call, &reply) == OPENCODE_STATUS_OK && !reply) {
+        CHECK(poll(&watched, 1, 60000) == 1);
+        opencode_server_poll(server);
+    }
+    CHECK(reply && strcmp(opencode_reply_json(reply), "") == 0);
+    opencode_reply_free(reply);
+    opencode_call_free(call);
     CHECK(!is_alive(pid) && opencode_server_poll(server) == OPENCODE_SERVER_STATE_CLOSED);
+    CHECK(opencode_server_close(server, NULL) == OPENCODE_STATUS_OK);
     opencode_client_free(client);
     CHECK(failed_with(opencode_server_client(server, &client, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));
     opencode_server_free(server);

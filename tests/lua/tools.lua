@@ -41,6 +41,8 @@ check.test("what a session cost", function()
   check.equal(usage.count, 1)
   check.equal(usage.models[1].tokens.output, 20)
   check.equal(usage.messages[1].cost, usage.cost)
+  -- Without blocking, by name.
+  check.equal(assert(client:start("usage", { sessionID = reply.sessionID }):wait()).tokens.input, 100)
   check.equal(math.abs(usage.cost - assert(client.session.get(reply.sessionID)).cost) < 1e-9, true)
   check.fails("not_found", "ses_none", client:usage("ses_none"))
   check.raises("did you mean 'tree'", function() client:usage(reply.sessionID, { tre = true }) end)

@@ -72,6 +72,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_function_that_blocks_says_what_does_not() {
+        let header = read(&workspace().join("include/opencode.h")).unwrap();
+        // After the first page, which says what holds for all.
+        let functions = header.split("extern \"C\"").nth(1).unwrap();
+        let comments = functions.split("/**").skip(1).filter_map(|part| part.split_once("*/"));
+        let mut blocking = 0;
+        for (comment, rest) in comments {
+            let comment: Vec<_> =
+                comment.split([' ', '\n', '*']).filter(|w| !w.is_empty()).collect();
+            let comment = comment.join(" ");
+            if comment.replace("ever blocks", "").to_lowercase().contains("blocks") {
+                blocking += 1;
+                let ways =
+                    ["does not", "do not", "timeout_ms", "waits for nothing", "that is over"];
+                let name = rest.split(';').next().unwrap_or_default().trim();
+                assert!(ways.iter().any(|way| comment.contains(way)), "{name}: {comment}");
+            }
+        }
+        assert!(blocking > 15, "{blocking}");
+    }
+
+    #[test]
     fn the_header_has_the_functions_of_the_list() {
         let header = declared(&read(&workspace().join("include/opencode.h")).unwrap());
         assert!(header.len() > 80, "{header:?}");

@@ -232,7 +232,18 @@ impl Suite {
         for name in if fast {
             &["main"][..]
         } else {
-            &["main", "server", "hostile", "closing", "polls", "exits", "forks", "looks", "updates"]
+            &[
+                "main",
+                "server",
+                "hostile",
+                "closing",
+                "polls",
+                "exits",
+                "forks",
+                "looks",
+                "updates",
+                "background",
+            ]
         } {
             jobs.extend(c_tests(name, fast)?);
         }

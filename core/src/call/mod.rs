@@ -11,6 +11,7 @@ pub(crate) mod workaround;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
+use crate::base::leaving;
 use crate::base::mailbox::{Content, Face, Mailbox};
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
@@ -18,7 +19,8 @@ use crate::base::thread::{self, caught};
 use crate::call::caller::closed;
 use crate::http::answer::Answer;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// An operation that runs in the background. Dropping it cancels nothing: the request goes its way. Clones share it.
@@ -30,6 +32,19 @@ pub struct Call<T = Answer> {
     home: Home,
     /// What a copy of the process sees in its place.
     copy: Arc<OnceLock<Arc<Shared<T>>>>,
+    /// The thread of its own that it must not be torn from.
+    _thread: Option<Arc<Left>>,
+}
+
+/// A thread that is not waited for before its call is dropped: then who unloads this library waits for it, and so does
+/// the end of the process.
+struct Left(Mutex<Option<JoinHandle<()>>>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let thread = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        leaving::leave(thread.into_iter().collect());
+    }
 }
 
 struct Shared<T> {
@@ -81,7 +96,8 @@ impl<T: Clone + Send + 'static> Call<T> {
         Ok(call)
     }
 
-    /// As [`alone`](Self::alone); a system that gives no thread gets the work done here.
+    /// As [`alone`](Self::alone), for work that ends something: once the call is dropped, its end is waited for before the
+    /// process ends. A system that gives no thread gets the work done here.
     pub(crate) fn alone_or_here(
         name: &str,
         signal: &Arc<Signal>,
@@ -89,8 +105,8 @@ impl<T: Clone + Send + 'static> Call<T> {
         work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
     ) -> Self {
         let (call, job) = Call::make(signal, operation, work);
-        thread::start_or_here(name, job);
-        call
+        let thread = thread::start_or_here(name, job);
+        Call { _thread: thread.map(|thread| Arc::new(Left(Mutex::new(Some(thread))))), ..call }
     }
 
     /// A call that is over.
@@ -119,7 +135,7 @@ impl<T: Clone + Send + 'static> Call<T> {
             completion.0.complete(result);
         };
         let (signal, home) = (Arc::clone(signal), Home::here());
-        (Call { shared, signal, token, home, copy: Arc::default() }, job)
+        (Call { shared, signal, token, home, copy: Arc::default(), _thread: None }, job)
     }
 
     /// Nobody in a copy of the process works on it, and the lock may be held for ever there.
@@ -135,6 +151,11 @@ impl<T: Clone + Send + 'static> Call<T> {
             let mailbox = Mailbox::new(cell, Some(Arc::clone(&self.signal)));
             Arc::new(Shared { operation, mailbox })
         })
+    }
+
+    /// Whether both are the same call.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// A descriptor that is readable once the result is there, until it is taken: the client's own, or of a call

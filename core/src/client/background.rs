@@ -1,7 +1,8 @@
 //! What takes longer than one operation, in the background: for hosts that must not block.
 
 use super::Client;
-use crate::base::error::Result;
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, Result};
 use crate::call::Call;
 use crate::call::options::CallOptions;
 use crate::history::usage::UsageOptions;
@@ -10,6 +11,8 @@ use crate::protocol::operation::Pace;
 use crate::pty::{Pty, PtyOpening, PtyOptions};
 use serde_json::Value;
 use std::sync::Arc;
+
+const CLOSE: &str = "close";
 
 impl Client {
     /// Does what [`usage`](Self::usage) does, in the background. The answer is [`Usage`](crate::Usage) as JSON.
@@ -92,14 +95,23 @@ impl Client {
     }
 
     /// Does what [`close`](Self::close) does, in the background; the call is over when all threads have ended. The
-    /// answer is empty, or says as a JSON text what was lost.
+    /// answer is empty, or says as a JSON text what was lost. Dropping or cancelling the call ends nothing of it.
     pub fn start_close(&self) -> Call {
-        const NAME: &str = "close";
-        let client = self.clone();
-        Call::alone_or_here("opencode-close", self.signal(), NAME, move |_| {
-            let lost = client.close().map(|error| Value::from(error.message()).to_string());
-            Ok(Answer::made(NAME, lost.unwrap_or_default()))
+        self.start_close_and(|lost| {
+            let lost = lost.map(|error| Value::from(error.message()).to_string());
+            Ok(Answer::made(CLOSE, lost.unwrap_or_default()))
         })
+    }
+
+    /// Like [`start_close`](Self::start_close), and its thread makes something of the error that
+    /// [`close`](Self::close) gives.
+    pub fn start_close_and<T: Clone + Send + 'static>(
+        &self,
+        make: impl FnOnce(Option<Error>) -> Result<T> + Send + 'static,
+    ) -> Call<T> {
+        let client = self.clone();
+        let work = move |_: &CancelToken| make(client.close());
+        Call::alone_or_here("opencode-close", self.signal(), CLOSE, work)
     }
 
     /// What requests need, without keeping the client: its threads would keep each other.

@@ -17,7 +17,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-pub use fetcher::PageFetcher;
+pub use fetcher::{NextItem, PageFetcher};
 pub use messages::MessageOptions;
 pub use sessions::SessionOptions;
 

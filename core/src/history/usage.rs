@@ -41,7 +41,10 @@ impl UsageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("usage", json, option_names::USAGE)?;
+        UsageOptions::take(&mut Fields::new("usage", json, option_names::USAGE)?)
+    }
+
+    pub(crate) fn take(fields: &mut Fields) -> Result<Self> {
         Ok(UsageOptions {
             tree: fields.flag("tree")?.unwrap_or(true),
             messages: fields.flag("messages")?.unwrap_or_default(),

@@ -108,9 +108,14 @@ pub fn discover(timeout: Duration) -> Vec<Found> {
 pub fn start_discover(timeout: Duration) -> Result<Call> {
     const NAME: &str = "discover";
     Call::alone("opencode-discover", &Arc::default(), NAME, move |token| {
-        let found: Vec<String> = search(timeout, token).iter().map(Found::to_json).collect();
-        Ok(Answer::made(NAME, format!("[{}]", found.join(","))))
+        Ok(Answer::made(NAME, list(timeout, token)))
     })
+}
+
+/// What [`discover`] finds, as a JSON list.
+pub(crate) fn list(timeout: Duration, token: &CancelToken) -> String {
+    let found: Vec<String> = search(timeout, token).iter().map(Found::to_json).collect();
+    format!("[{}]", found.join(","))
 }
 
 fn search(timeout: Duration, token: &CancelToken) -> Vec<Found> {

@@ -9,9 +9,11 @@ use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
 use crate::protocol::operation::Pace;
 use serde_json::value::RawValue;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A long list whose pages are fetched in the background: for hosts that must not block. One thread of the host uses
 /// it at a time.
@@ -21,7 +23,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct PageFetcher {
     calls: Arc<dyn Calls>,
     shared: Arc<Shared>,
+    /// For who takes items, and not pages.
+    items: Mutex<Items>,
     home: Home,
+}
+
+#[derive(Default)]
+struct Items {
+    ready: VecDeque<Box<RawValue>>,
+    fetching: Option<Call>,
+}
+
+/// What [`PageFetcher::next_item`] found.
+#[derive(Debug)]
+pub enum NextItem {
+    /// An item, in JSON.
+    Item(Box<RawValue>),
+    /// None came in time: its page is on its way.
+    Pending,
+    /// The list is at its end.
+    End,
 }
 
 struct Shared {
@@ -41,7 +62,8 @@ impl PageFetcher {
             ready: Mutex::default(),
             is_over: AtomicBool::new(false),
         };
-        PageFetcher { calls, shared: Arc::new(shared), home: Home::here() }
+        let items = Mutex::default();
+        PageFetcher { calls, shared: Arc::new(shared), items, home: Home::here() }
     }
 
     /// Fetches the next page, unless one is there to be taken. The call's answer is empty; cancelling it ends the
@@ -67,6 +89,67 @@ impl PageFetcher {
         self.check_home()?;
         self.shared.fetch(options)?;
         Ok(self.take())
+    }
+
+    /// The next item, waiting at most for `timeout`; its page is fetched in the background. A timeout of zero never
+    /// blocks, for use in a tick; `None` waits as long as it takes. Who uses this takes no pages.
+    ///
+    /// # Errors
+    /// As [`Pages::next_page`]: it is told once, and then the list is at its end.
+    pub fn next_item(&self, timeout: Option<Duration>) -> Result<NextItem> {
+        self.check_home()?;
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let call = {
+                let mut items = self.items();
+                if let Some(item) = items.ready.pop_front() {
+                    return Ok(NextItem::Item(item));
+                }
+                if items.fetching.is_none() && self.is_over() {
+                    return Ok(NextItem::End);
+                }
+                match &items.fetching {
+                    Some(call) => call.clone(),
+                    None => items.fetching.insert(self.fetch()?).clone(),
+                }
+            };
+            // Without the lock: another thread may look meanwhile.
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let found =
+                if left.is_some_and(|left| left.is_zero()) { call.poll() } else { call.wait(left) };
+            let Some(result) = found else { return Ok(NextItem::Pending) };
+            let mut items = self.items();
+            if items.fetching.take_if(|fetching| fetching.is_same(&call)).is_some() {
+                items.ready.extend(self.take().into_iter().flatten());
+            }
+            result?;
+        }
+    }
+
+    /// The next item, in JSON; `None` at the end. Blocks when a page has to be fetched, as
+    /// [`Pages::next_json`] does.
+    ///
+    /// # Errors
+    /// As [`Pages::next_page`].
+    pub fn next_json(&self, options: &CallOptions) -> Result<Option<Box<RawValue>>> {
+        self.check_home()?;
+        loop {
+            let mut items = self.items();
+            // Under the lock: pages stay in their order.
+            items.ready.extend(self.take().into_iter().flatten());
+            if let Some(item) = items.ready.pop_front() {
+                return Ok(Some(item));
+            }
+            drop(items);
+            if self.is_over() {
+                return Ok(None);
+            }
+            self.shared.fetch(options)?;
+        }
+    }
+
+    fn items(&self) -> MutexGuard<'_, Items> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The page that was fetched, newest first, once; `None` when there is none. Never blocks.

@@ -1,0 +1,185 @@
+//! [`Task`]: what this library does beyond the operations of a server, called by name as those are. So a host that must
+//! not block begins all of it in one way.
+
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
+use crate::base::option_names;
+use crate::call::caller::{Caller, closed, raw_route};
+use crate::call::options::CallOptions;
+use crate::call::tui;
+use crate::history::usage::{self, UsageOptions};
+use crate::http::answer::Answer;
+use crate::inspect::discover;
+use crate::inspect::doctor;
+use crate::inspect::drift::Drift;
+use crate::protocol::operation::Pace;
+use crate::run::attach::{AttachOptions, attach};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long servers are looked for when nothing else is said.
+const DISCOVER: Duration = Duration::from_secs(2);
+
+/// One of them. Names of operations have a dot, and these have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Attach,
+    Discover,
+    Doctor,
+    Drift,
+    Request,
+    Server,
+    TuiPrompt,
+    Usage,
+}
+
+const ALL: [Task; 8] = [
+    Task::Attach,
+    Task::Discover,
+    Task::Doctor,
+    Task::Drift,
+    Task::Request,
+    Task::Server,
+    Task::TuiPrompt,
+    Task::Usage,
+];
+
+impl Task {
+    pub(super) fn find(name: &str) -> Option<Task> {
+        ALL.into_iter().find(|task| task.name() == name)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Task::Attach => "attach",
+            Task::Discover => "discover",
+            Task::Doctor => "doctor",
+            Task::Drift => "drift",
+            Task::Request => "request",
+            Task::Server => "server",
+            Task::TuiPrompt => "tui_prompt",
+            Task::Usage => "usage",
+        }
+    }
+
+    /// A file may lie on a disk that is away, and a network is listened to for as long as the host says.
+    pub(super) fn pace(self) -> Pace {
+        match self {
+            Task::Attach | Task::Discover => Pace::Slow,
+            _ => Pace::Quick,
+        }
+    }
+
+    /// Does it, with its arguments in one flat object. Blocks.
+    pub(super) fn perform(
+        self,
+        caller: &Arc<Caller>,
+        json: &str,
+        options: &CallOptions,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        let name = self.name();
+        let _begun = caller.begin(name, token)?;
+        let options = &CallOptions { interrupt: Some(token.interrupt()), ..options.clone() };
+        let json = match self {
+            Task::Attach => {
+                let mut fields = fields(name, json, &["path"], option_names::ATTACH)?;
+                let path = needed(&mut fields, "path")?;
+                attach(path, &AttachOptions::take(&mut fields)?)?.to_string()
+            }
+            Task::Discover => {
+                let mut fields = fields(name, json, &["timeout_ms"], &[])?;
+                let time = fields.time("timeout_ms")?.unwrap_or(DISCOVER);
+                discover::list(time, token)
+            }
+            Task::Doctor => {
+                fields(name, json, &[], &[])?;
+                doctor::examine(caller, token).to_json()
+            }
+            Task::Drift => {
+                fields(name, json, &[], &[])?;
+                let document = caller.call("doc.get", "", options, token)?;
+                Drift::from_document(document.bytes())?.to_json()
+            }
+            // What came is the answer, with its status and headers.
+            Task::Request => return request(caller, json, options, token),
+            Task::Server => {
+                fields(name, json, &[], &[])?;
+                let limit = options.timeout.unwrap_or(caller.options().timeout);
+                caller.identify(limit, token)?.to_json()
+            }
+            Task::TuiPrompt => {
+                let mut fields = fields(name, json, &["text"], &[])?;
+                tui::prompt(caller, &needed(&mut fields, "text")?, options)?;
+                String::new()
+            }
+            Task::Usage => {
+                let mut fields = fields(name, json, &["sessionID"], option_names::USAGE)?;
+                let session = needed(&mut fields, "sessionID")?;
+                let counted = UsageOptions::take(&mut fields)?;
+                usage::usage(caller, &session, &counted, options)?.to_json()
+            }
+        };
+        // What a close cut short says nothing about the server.
+        if caller.is_closed() {
+            return Err(closed(name));
+        }
+        Ok(Answer::made(name, json))
+    }
+}
+
+fn request(
+    caller: &Caller,
+    json: &str,
+    options: &CallOptions,
+    token: &CancelToken,
+) -> Result<Answer> {
+    let mut fields = fields("request", json, &["method", "path", "query", "body"], &[])?;
+    let (method, path) = (needed(&mut fields, "method")?, needed(&mut fields, "path")?);
+    let query = match fields.object("query")? {
+        Some(Value::Object(query)) => query.into_iter().map(pair).collect(),
+        _ => Vec::new(),
+    };
+    let body = fields.json("body");
+    let body = body.as_ref().map(|body| body.get());
+    let routed = raw_route(&method, &path, &super::scoped(&query, options), body)?;
+    caller.request(&routed, options, token)
+}
+
+fn pair((name, value): (String, Value)) -> (String, String) {
+    match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    }
+}
+
+fn fields(
+    what: &'static str,
+    json: &str,
+    own: &[&'static str],
+    more: &[&'static str],
+) -> Result<Fields> {
+    Fields::new(what, json, &[own, more].concat())
+}
+
+fn needed(fields: &mut Fields, name: &str) -> Result<String> {
+    let found = fields.text(name)?;
+    found.ok_or_else(|| Error::invalid(format!("{}: '{name}' is missing", fields.what())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::operation;
+
+    #[test]
+    fn names_of_tasks_are_none_of_operations() {
+        for task in ALL {
+            assert_eq!(Task::find(task.name()), Some(task));
+            assert!(operation::find(task.name()).is_none(), "{}", task.name());
+        }
+        assert_eq!(Task::find("session.list"), None);
+    }
+}
