@@ -1720,11 +1720,24 @@ OPENCODE_INLINE OpencodeStatus opencode_tui_submit_prompt(const OpencodeClient *
 }
 
 /**
+ * Reads one agent. 2.x only.
+ *
+ * GET /api/agent/{agentID}
+ * Arguments:
+ *   agentID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_agent_get(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.agent.get", arguments_json, reply);
+}
+
+/**
  * Lists the agents at a location.
  *
  * GET /api/agent
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_agent_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1736,11 +1749,48 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_agent_list(const OpencodeClient *clie
  *
  * GET /api/command
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_command_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.command.list", arguments_json, reply);
+}
+
+/**
+ * Reads the settings of a location, source by source, in the form of 2.x.
+ *
+ * GET /api/config
+ * Arguments: none.
+ * Answer: JSON, an array.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_config_get(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.config.get", arguments_json, reply);
+}
+
+/**
+ * Lists the shells of the server's machine.
+ *
+ * GET /api/config/shell
+ * Arguments: none.
+ * Answer: JSON, an array.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_config_shells(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.config.shells", arguments_json, reply);
+}
+
+/**
+ * Makes a stored credential the one that is used.
+ *
+ * POST /api/credential/{credentialID}/activate
+ * Arguments:
+ *   credentialID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_credential_activate(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.credential.activate", arguments_json, reply);
 }
 
 /**
@@ -1771,6 +1821,278 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_credential_update(const OpencodeClien
 }
 
 /**
+ * Unloads a location; it is loaded again when it is next used.
+ *
+ * DELETE /api/debug/location
+ * Arguments: none.
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_debug_location_evict(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.debug.location.evict", arguments_json, reply);
+}
+
+/**
+ * Lists the locations that are loaded.
+ *
+ * GET /api/debug/location
+ * Arguments: none.
+ * Answer: JSON, an array.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_debug_location_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.debug.location.list", arguments_json, reply);
+}
+
+/**
+ * Writes the user's settings; only `shell` is known.
+ *
+ * PATCH /api/experimental/config
+ * Arguments:
+ *   shell  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_config_update(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.config.update", arguments_json, reply);
+}
+
+/**
+ * Writes a file, below the location or anywhere else; the body is its text.
+ *
+ * POST /api/experimental/fs/write
+ * Arguments:
+ *   path  string, required
+ *   body  string
+ *   and any other field
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_fs_write(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.fs.write", arguments_json, reply);
+}
+
+/**
+ * Asks a model for a text without a session.
+ *
+ * POST /api/experimental/generate
+ * Arguments:
+ *   prompt  string, required
+ *   model   "provider/model" or {id, providerID}
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_generate_text(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.generate.text", arguments_json, reply);
+}
+
+/**
+ * Adds an integration that a web site describes.
+ *
+ * POST /api/experimental/integration/wellknown
+ * Arguments:
+ *   url  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_integration_wellknown_add(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.integration.wellknown.add", arguments_json, reply);
+}
+
+/**
+ * Adds an MCP server to a location until it is reloaded.
+ *
+ * PUT /api/experimental/mcp/{server}
+ * Arguments:
+ *   server  string, required
+ *   config  object, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_mcp_add(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.mcp.add", arguments_json, reply);
+}
+
+/**
+ * Connects an MCP server of a location.
+ *
+ * POST /api/experimental/mcp/{server}/connect
+ * Arguments:
+ *   server  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_mcp_connect(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.mcp.connect", arguments_json, reply);
+}
+
+/**
+ * Disconnects an MCP server of a location.
+ *
+ * POST /api/experimental/mcp/{server}/disconnect
+ * Arguments:
+ *   server  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_mcp_disconnect(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.mcp.disconnect", arguments_json, reply);
+}
+
+/**
+ * Forgets an MCP server that was added.
+ *
+ * DELETE /api/experimental/mcp/{server}
+ * Arguments:
+ *   server  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_mcp_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.mcp.remove", arguments_json, reply);
+}
+
+/**
+ * Says how far the data of 1.x are taken over.
+ *
+ * GET /api/experimental/migration/v1
+ * Arguments: none.
+ * Answer: JSON.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_migration_v1_status(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.migration.v1.status", arguments_json, reply);
+}
+
+/**
+ * Reads a session with all its messages, for v2.experimental.session.import.
+ *
+ * GET /api/experimental/session/{sessionID}/export
+ * Arguments:
+ *   sessionID  string, required
+ *   sanitize   boolean
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_export(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.export", arguments_json, reply);
+}
+
+/**
+ * Stores an exported session under its own ids; 409 when it is there.
+ *
+ * POST /api/experimental/session/import
+ * Arguments:
+ *   info      object, required
+ *   messages  array, required
+ *   location  object
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_import(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.import", arguments_json, reply);
+}
+
+/**
+ * Lists the instructions that were added to a session.
+ *
+ * GET /api/experimental/session/{sessionID}/instructions/entries
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_instructions_entry_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.instructions.entry.list", arguments_json, reply);
+}
+
+/**
+ * Adds or replaces an instruction of a session, under a key.
+ *
+ * PUT /api/experimental/session/{sessionID}/instructions/entries/{key}
+ * Arguments:
+ *   sessionID  string, required
+ *   key        string, required
+ *   value      any, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_instructions_entry_put(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.instructions.entry.put", arguments_json, reply);
+}
+
+/**
+ * Removes an instruction of a session.
+ *
+ * DELETE /api/experimental/session/{sessionID}/instructions/entries/{key}
+ * Arguments:
+ *   sessionID  string, required
+ *   key        string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_instructions_entry_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.instructions.entry.remove", arguments_json, reply);
+}
+
+/**
+ * Gives a skill to a session.
+ *
+ * POST /api/experimental/session/{sessionID}/skill
+ * Arguments:
+ *   sessionID  string, required
+ *   id         string, required
+ *   resume     boolean
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_skill(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.skill", arguments_json, reply);
+}
+
+/**
+ * Adds up what sessions used, by day and by model.
+ *
+ * GET /api/experimental/session/stats
+ * Arguments:
+ *   from      string
+ *   to        string
+ *   project   string
+ *   timezone  string
+ *   tools     string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_stats(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.stats", arguments_json, reply);
+}
+
+/**
+ * Waits until nothing runs in a session; at once when it is idle, also with prompts that wait.
+ *
+ * POST /api/experimental/session/{sessionID}/wait
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_experimental_session_wait(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.experimental.session.wait", arguments_json, reply);
+}
+
+/**
+ * Lists the open forms, which are the questions of agents, at a location.
+ *
+ * GET /api/form
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_form_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.form.list", arguments_json, reply);
+}
+
+/**
  * Finds files and directories by name below a location, best first.
  *
  * GET /api/fs/find
@@ -1778,7 +2100,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_credential_update(const OpencodeClien
  *   query  string, required
  *   type   "file" | "directory"
  *   limit  integer
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_fs_find(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1791,7 +2113,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_fs_find(const OpencodeClient *client,
  * GET /api/fs/list
  * Arguments:
  *   path  string
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_fs_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1864,6 +2186,49 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_integration_attempt_status(const Open
 }
 
 /**
+ * Gives up a login by a command.
+ *
+ * DELETE /api/integration/{integrationID}/connect/command/{attemptID}
+ * Arguments:
+ *   integrationID  string, required
+ *   attemptID      string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_command_cancel(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.integration.command.cancel", arguments_json, reply);
+}
+
+/**
+ * Starts a login by a command.
+ *
+ * POST /api/integration/{integrationID}/connect/command
+ * Arguments:
+ *   integrationID  string, required
+ *   methodID       string, required
+ *   label          string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_command_connect(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.integration.command.connect", arguments_json, reply);
+}
+
+/**
+ * Says how far a login by a command is.
+ *
+ * GET /api/integration/{integrationID}/connect/command/{attemptID}
+ * Arguments:
+ *   integrationID  string, required
+ *   attemptID      string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_command_status(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.integration.command.status", arguments_json, reply);
+}
+
+/**
  * Stores an API key for an integration.
  *
  * POST /api/integration/{integrationID}/connect/key
@@ -1871,6 +2236,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_integration_attempt_status(const Open
  *   integrationID  string, required
  *   key            string, required
  *   label          string
+ *   answer         object
  * Answer: nothing.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_integration_connect_key(const OpencodeClient *client, const char *arguments_json,
@@ -1884,10 +2250,11 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_integration_connect_key(const Opencod
  * POST /api/integration/{integrationID}/connect/oauth
  * Arguments:
  *   integrationID  string, required
- *   inputs         object, required
  *   methodID       string, required
+ *   inputs         object
  *   label          string
- * Answer: JSON, an object.
+ *   answer         object
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_integration_connect_oauth(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1900,7 +2267,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_integration_connect_oauth(const Openc
  * GET /api/integration/{integrationID}
  * Arguments:
  *   integrationID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_integration_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1912,7 +2279,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_integration_get(const OpencodeClient 
  *
  * GET /api/integration
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_integration_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1920,11 +2287,54 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_integration_list(const OpencodeClient
 }
 
 /**
+ * Gives up an OAuth login.
+ *
+ * DELETE /api/integration/{integrationID}/connect/oauth/{attemptID}
+ * Arguments:
+ *   integrationID  string, required
+ *   attemptID      string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_oauth_cancel(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.integration.oauth.cancel", arguments_json, reply);
+}
+
+/**
+ * Finishes an OAuth login with the code that the browser was given.
+ *
+ * POST /api/integration/{integrationID}/connect/oauth/{attemptID}/complete
+ * Arguments:
+ *   integrationID  string, required
+ *   attemptID      string, required
+ *   code           string
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_oauth_complete(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.integration.oauth.complete", arguments_json, reply);
+}
+
+/**
+ * Says how far an OAuth login is.
+ *
+ * GET /api/integration/{integrationID}/connect/oauth/{attemptID}
+ * Arguments:
+ *   integrationID  string, required
+ *   attemptID      string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_integration_oauth_status(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.integration.oauth.status", arguments_json, reply);
+}
+
+/**
  * Says which directory and project a location stands for.
  *
  * GET /api/location
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_location_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1932,11 +2342,59 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_location_get(const OpencodeClient *cl
 }
 
 /**
+ * Reads the settings of all locations again; MCP servers that were added are gone then.
+ *
+ * POST /api/location/reload
+ * Arguments: none.
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_location_reload(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.location.reload", arguments_json, reply);
+}
+
+/**
+ * Lists the MCP servers of a location, with their status.
+ *
+ * GET /api/mcp
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_mcp_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.mcp.list", arguments_json, reply);
+}
+
+/**
+ * Lists the resources of the MCP servers of a location.
+ *
+ * GET /api/mcp/resource
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_mcp_resource_catalog(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.mcp.resource.catalog", arguments_json, reply);
+}
+
+/**
+ * Reads the model that is used when none is named. `data` is missing while the location is loaded.
+ *
+ * GET /api/model/default
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_model_default(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.model.default", arguments_json, reply);
+}
+
+/**
  * Lists the models that can be used at a location, by date of release.
  *
  * GET /api/model
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_model_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1948,7 +2406,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_model_list(const OpencodeClient *clie
  *
  * GET /api/permission/request
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_permission_request_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1961,7 +2419,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_permission_request_list(const Opencod
  * GET /api/permission/saved
  * Arguments:
  *   projectID  string
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_permission_saved_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -1979,6 +2437,73 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_permission_saved_list(const OpencodeC
 OPENCODE_INLINE OpencodeStatus opencode_v2_permission_saved_remove(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.permission.saved.remove", arguments_json, reply);
+}
+
+/**
+ * Looks for newer versions of plugins.
+ *
+ * POST /api/plugin/check
+ * Arguments:
+ *   target  string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_plugin_check(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.plugin.check", arguments_json, reply);
+}
+
+/**
+ * Lists the plugins of a location.
+ *
+ * GET /api/plugin
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_plugin_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.plugin.list", arguments_json, reply);
+}
+
+/**
+ * Updates plugins.
+ *
+ * POST /api/plugin/update
+ * Arguments:
+ *   targets  array, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_plugin_update(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.plugin.update", arguments_json, reply);
+}
+
+/**
+ * Lists the projects that the server has seen.
+ *
+ * GET /api/project
+ * Arguments: none.
+ * Answer: JSON, an array.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_project_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.project.list", arguments_json, reply);
+}
+
+/**
+ * Changes name, icon or commands of a project.
+ *
+ * PATCH /api/project/{projectID}
+ * Arguments:
+ *   projectID  string, required
+ *   canonical  string
+ *   commands   object
+ *   icon       object
+ *   name       string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_project_update(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.project.update", arguments_json, reply);
 }
 
 /**
@@ -2031,7 +2556,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_project_copy_remove(const OpencodeCli
  * GET /api/provider/{providerID}
  * Arguments:
  *   providerID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_provider_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2043,7 +2568,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_provider_get(const OpencodeClient *cl
  *
  * GET /api/provider
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_provider_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2056,7 +2581,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_provider_list(const OpencodeClient *c
  * POST /api/pty/{ptyID}/connect-token
  * Arguments:
  *   ptyID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_pty_connect_token(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2073,7 +2598,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_pty_connect_token(const OpencodeClien
  *   cwd      string
  *   env      object
  *   title    string
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_pty_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2086,7 +2611,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_pty_create(const OpencodeClient *clie
  * GET /api/pty/{ptyID}
  * Arguments:
  *   ptyID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_pty_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2098,7 +2623,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_pty_get(const OpencodeClient *client,
  *
  * GET /api/pty
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_pty_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2126,7 +2651,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_pty_remove(const OpencodeClient *clie
  *   ptyID  string, required
  *   size   object
  *   title  string
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_pty_update(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2150,7 +2675,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_question_request_list(const OpencodeC
  *
  * GET /api/reference
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_reference_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2158,15 +2683,211 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_reference_list(const OpencodeClient *
 }
 
 /**
+ * Calls a method that a plugin offers.
+ *
+ * POST /api/rpc/{rpcID}/{method}
+ * Arguments:
+ *   rpcID   string, required
+ *   method  string, required
+ *   input   any
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_rpc_call(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.rpc.call", arguments_json, reply);
+}
+
+/**
+ * Makes a ticket for one v2.persistent_pty.connect without a password.
+ *
+ * POST /api/experimental/persistent-pty/{ptyID}/connect-token
+ * Arguments:
+ *   ptyID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_connect_token(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.connect_token", arguments_json, reply);
+}
+
+/**
+ * Starts a program in a terminal that outlives the server.
+ *
+ * POST /api/experimental/session/{sessionID}/terminal
+ * Arguments:
+ *   sessionID  string, required
+ *   args       array, required
+ *   env        object, required
+ *   title      string, required
+ *   command    string
+ *   cwd        string
+ *   size       object
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_create(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.create", arguments_json, reply);
+}
+
+/**
+ * Reads one persistent terminal.
+ *
+ * GET /api/experimental/persistent-pty/{ptyID}
+ * Arguments:
+ *   ptyID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_get(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.get", arguments_json, reply);
+}
+
+/**
+ * Hands the persistent terminals over to another server.
+ *
+ * POST /api/experimental/persistent-pty/handoff
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_handoff(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.handoff", arguments_json, reply);
+}
+
+/**
+ * Lists the persistent terminals of a session.
+ *
+ * GET /api/experimental/session/{sessionID}/terminal
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.list", arguments_json, reply);
+}
+
+/**
+ * Reads the last lines of the session's persistent terminal.
+ *
+ * GET /api/experimental/session/{sessionID}/terminal/read
+ * Arguments:
+ *   sessionID  string, required
+ *   lines      string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_read(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.read", arguments_json, reply);
+}
+
+/**
+ * Ends a persistent terminal.
+ *
+ * DELETE /api/experimental/persistent-pty/{ptyID}
+ * Arguments:
+ *   ptyID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.remove", arguments_json, reply);
+}
+
+/**
+ * Ends the helper that keeps persistent terminals, and all of these.
+ *
+ * POST /api/experimental/persistent-pty/shutdown
+ * Arguments: none.
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_shutdown(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.shutdown", arguments_json, reply);
+}
+
+/**
+ * Reads the screen of a persistent terminal.
+ *
+ * GET /api/experimental/persistent-pty/{ptyID}/snapshot
+ * Arguments:
+ *   ptyID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_snapshot(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.snapshot", arguments_json, reply);
+}
+
+/**
+ * Changes the size of a persistent terminal.
+ *
+ * PUT /api/experimental/persistent-pty/{ptyID}
+ * Arguments:
+ *   ptyID         string, required
+ *   size          object, required
+ *   attachmentID  string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_experimental_persistent_pty_update(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.experimental.persistent_pty.update", arguments_json, reply);
+}
+
+/**
+ * Reads version, process and addresses of the server; 503 with the same while it starts.
+ *
+ * GET /api/info
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_server_info(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.server.info", arguments_json, reply);
+}
+
+/**
  * Lists the sessions that run at this moment, by id.
  *
  * GET /api/session/active
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_active(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.active", arguments_json, reply);
+}
+
+/**
+ * Lets the tools of a session that are under way go on in the background.
+ *
+ * POST /api/session/{sessionID}/background
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_background(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.background", arguments_json, reply);
+}
+
+/**
+ * Runs a slash command in a session. It gives no id of the prompt.
+ *
+ * POST /api/session/{sessionID}/command
+ * Arguments:
+ *   sessionID  string, required
+ *   name       string, required
+ *   text       string, required
+ *   agents     array
+ *   delivery   string
+ *   files      array
+ *   skills     array
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_command(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.command", arguments_json, reply);
 }
 
 /**
@@ -2175,7 +2896,9 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_active(const OpencodeClient *
  * POST /api/session/{sessionID}/compact
  * Arguments:
  *   sessionID  string, required
- * Answer: nothing.
+ *   delivery   string
+ *   id         string
+ * Answer: nothing; on 2.x JSON, an object.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_compact(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2188,7 +2911,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_compact(const OpencodeClient 
  * GET /api/session/{sessionID}/context
  * Arguments:
  *   sessionID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_context(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2196,19 +2919,153 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_context(const OpencodeClient 
 }
 
 /**
- * Creates a session. Its directory is the one in `location`; the client's own is not used.
+ * Creates a session, in the directory of `location`, of the call or of the client.
  *
  * POST /api/session
  * Arguments:
- *   agent     string
- *   id        string
- *   location  object
- *   model     "provider/model" or {id, providerID}
- * Answer: JSON, an object.
+ *   agent        string
+ *   id           string
+ *   location     object
+ *   model        "provider/model" or {id, providerID}
+ *   metadata     object
+ *   permissions  array
+ *   title        string
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.create", arguments_json, reply);
+}
+
+/**
+ * Lists the changes of files between two messages of a session.
+ *
+ * GET /api/session/{sessionID}/diff
+ * Arguments:
+ *   sessionID  string, required
+ *   from       string
+ *   to         string
+ *   context    string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_diff(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.diff", arguments_json, reply);
+}
+
+/**
+ * Sets variables of the environment of a session's tools.
+ *
+ * PUT /api/session/{sessionID}/environment
+ * Arguments:
+ *   sessionID  string, required
+ *   variables  object, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_environment(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.environment", arguments_json, reply);
+}
+
+/**
+ * Copies a session, whole or up to a message.
+ *
+ * POST /api/session/{sessionID}/fork
+ * Arguments:
+ *   sessionID  string, required
+ *   before     string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_fork(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.fork", arguments_json, reply);
+}
+
+/**
+ * Dismisses a form: the run ends as interrupted.
+ *
+ * DELETE /api/session/{sessionID}/form/{formID}
+ * Arguments:
+ *   sessionID  string, required
+ *   formID     string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_form_cancel(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.form.cancel", arguments_json, reply);
+}
+
+/**
+ * Asks the user of a session something, as a form.
+ *
+ * POST /api/session/{sessionID}/form
+ * Arguments:
+ *   sessionID  string, required
+ *   fields     array, required
+ *   title      string, required
+ *   id         string
+ *   metadata   object
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_form_create(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.form.create", arguments_json, reply);
+}
+
+/**
+ * Reads one form of a session with its state.
+ *
+ * GET /api/session/{sessionID}/form/{formID}
+ * Arguments:
+ *   sessionID  string, required
+ *   formID     string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_form_get(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.form.get", arguments_json, reply);
+}
+
+/**
+ * Lists the open forms of a session.
+ *
+ * GET /api/session/{sessionID}/form
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_form_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.form.list", arguments_json, reply);
+}
+
+/**
+ * Answers a form. Fields that are left out count as unanswered.
+ *
+ * POST /api/session/{sessionID}/form/{formID}/reply
+ * Arguments:
+ *   sessionID  string, required
+ *   formID     string, required
+ *   answer     object, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_form_reply(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.form.reply", arguments_json, reply);
+}
+
+/**
+ * Asks the model of a session for a text, without tools; nothing is stored.
+ *
+ * POST /api/session/{sessionID}/generate
+ * Arguments:
+ *   sessionID  string, required
+ *   prompt     string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_generate(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.generate", arguments_json, reply);
 }
 
 /**
@@ -2217,7 +3074,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_create(const OpencodeClient *
  * GET /api/session/{sessionID}
  * Arguments:
  *   sessionID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2240,12 +3097,55 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_history(const OpencodeClient 
 }
 
 /**
+ * Takes a prompt that waits out of the inbox. 204 also for one that is not there.
+ *
+ * DELETE /api/session/{sessionID}/inbox/{inboxID}
+ * Arguments:
+ *   sessionID  string, required
+ *   inboxID    string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_inbox_cancel(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.inbox.cancel", arguments_json, reply);
+}
+
+/**
+ * Lists the prompts of a session that wait to be delivered.
+ *
+ * GET /api/session/{sessionID}/inbox
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_inbox_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.inbox.list", arguments_json, reply);
+}
+
+/**
+ * Changes how a prompt that waits is delivered: steer or queue.
+ *
+ * PATCH /api/session/{sessionID}/inbox/{inboxID}
+ * Arguments:
+ *   sessionID  string, required
+ *   inboxID    string, required
+ *   delivery   "steer" | "queue", required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_inbox_update(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.inbox.update", arguments_json, reply);
+}
+
+/**
  * Stops the run of a session. Does nothing when it is idle.
  *
  * POST /api/session/{sessionID}/interrupt
  * Arguments:
  *   sessionID  string, required
- * Answer: nothing.
+ *   resume     boolean
+ * Answer: nothing; on 2.x JSON, an object.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_interrupt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2257,13 +3157,14 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_interrupt(const OpencodeClien
  *
  * GET /api/session
  * Arguments:
- *   limit    number
- *   order    "asc" | "desc"
- *   search   string
- *   project  string
- *   subpath  string
- *   cursor   string
- * Answer: JSON, an object.
+ *   limit     any
+ *   order     string
+ *   search    string
+ *   project   string
+ *   subpath   string
+ *   cursor    string
+ *   parentID  string
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2277,7 +3178,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_list(const OpencodeClient *cl
  * Arguments:
  *   sessionID  string, required
  *   messageID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_message(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2290,14 +3191,30 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_message(const OpencodeClient 
  * GET /api/session/{sessionID}/message
  * Arguments:
  *   sessionID  string, required
- *   limit      number
- *   order      "asc" | "desc"
+ *   limit      any
+ *   order      string
  *   cursor     string
- * Answer: JSON, an object.
+ *   type       string
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_messages(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.messages", arguments_json, reply);
+}
+
+/**
+ * Moves a session to another directory.
+ *
+ * POST /api/session/{sessionID}/move
+ * Arguments:
+ *   sessionID  string, required
+ *   directory  string, required
+ *   delivery   string
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_move(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.move", arguments_json, reply);
 }
 
 /**
@@ -2313,7 +3230,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_messages(const OpencodeClient
  *   metadata   object
  *   save       array
  *   source     object
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_create(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2327,7 +3244,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_create(const Openc
  * Arguments:
  *   sessionID  string, required
  *   requestID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_get(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2340,7 +3257,7 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_get(const Opencode
  * GET /api/session/{sessionID}/permission
  * Arguments:
  *   sessionID  string, required
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2348,15 +3265,16 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_list(const Opencod
 }
 
 /**
- * Answers a permission request of a session (allow, deny and `remember` too).
+ * Answers a permission request: `reply` on 1.x (allow, deny, `remember` too), `decision` on 2.x.
  *
  * POST /api/session/{sessionID}/permission/{requestID}/reply
  * Arguments:
  *   sessionID  string, required
  *   requestID  string, required
  *   reply      "once" | "always" | "reject" | "allow" |
- *     "deny", required
+ *     "deny"
  *   message    string
+ *   decision   "once" | "always" | "reject"
  *   remember   boolean
  * Answer: nothing.
  */
@@ -2366,16 +3284,21 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_permission_reply(const Openco
 }
 
 /**
- * Admits a prompt. The same `id` and text again is the same prompt; other text is a 409.
+ * Admits a prompt: `prompt` on 1.x, `text` on 2.x. The same `id` again is the same prompt.
  *
  * POST /api/session/{sessionID}/prompt
  * Arguments:
  *   sessionID  string, required
- *   prompt     object, required
- *   delivery   "steer" | "queue"
+ *   prompt     object
+ *   delivery   string
  *   id         string
  *   resume     boolean
- * Answer: JSON, an object.
+ *   text       string
+ *   agents     array
+ *   files      array
+ *   metadata   object
+ *   skills     array
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_prompt(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
@@ -2425,6 +3348,19 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_question_reply(const Opencode
 }
 
 /**
+ * Deletes a session, also one that runs.
+ *
+ * DELETE /api/session/{sessionID}
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.remove", arguments_json, reply);
+}
+
+/**
  * Undoes a revert that was staged.
  *
  * POST /api/session/{sessionID}/revert/clear
@@ -2451,6 +3387,19 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_commit(const OpencodeC
 }
 
 /**
+ * Undoes a revert that was staged, on 2.x.
+ *
+ * DELETE /api/session/{sessionID}/revert
+ * Arguments:
+ *   sessionID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.revert.remove", arguments_json, reply);
+}
+
+/**
  * Hides a message and all after it, for now; `files` takes their file changes back as well.
  *
  * POST /api/session/{sessionID}/revert/stage
@@ -2458,11 +3407,26 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_commit(const OpencodeC
  *   sessionID  string, required
  *   messageID  string, required
  *   files      boolean
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_session_revert_stage(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.session.revert.stage", arguments_json, reply);
+}
+
+/**
+ * Runs a shell command in a session, without the model.
+ *
+ * POST /api/session/{sessionID}/shell
+ * Arguments:
+ *   sessionID  string, required
+ *   command    string, required
+ *   id         string
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_shell(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.shell", arguments_json, reply);
 }
 
 /**
@@ -2494,6 +3458,55 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_switch_model(const OpencodeCl
 }
 
 /**
+ * Adds a note to a session that the model reads; `resume` false starts no run.
+ *
+ * POST /api/session/{sessionID}/synthetic
+ * Arguments:
+ *   sessionID    string, required
+ *   text         string, required
+ *   delivery     string
+ *   description  string
+ *   id           string
+ *   metadata     object
+ *   resume       boolean
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_synthetic(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.synthetic", arguments_json, reply);
+}
+
+/**
+ * Changes title, metadata or permission rules of a session.
+ *
+ * PATCH /api/session/{sessionID}
+ * Arguments:
+ *   sessionID    string, required
+ *   metadata     object
+ *   permissions  array
+ *   title        string
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_update(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.update", arguments_json, reply);
+}
+
+/**
+ * Marks a session as seen.
+ *
+ * POST /api/session/{sessionID}/view
+ * Arguments:
+ *   sessionID  string, required
+ *   idle       number, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_session_view(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.session.view", arguments_json, reply);
+}
+
+/**
  * Should wait until a session is idle; server 1.18.33 answers 503 at once.
  *
  * POST /api/session/{sessionID}/wait
@@ -2507,15 +3520,233 @@ OPENCODE_INLINE OpencodeStatus opencode_v2_session_wait(const OpencodeClient *cl
 }
 
 /**
+ * Runs a shell command in the background at a location.
+ *
+ * POST /api/shell
+ * Arguments:
+ *   command     string, required
+ *   cwd         string
+ *   metadata    object
+ *   time_limit  integer
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_shell_create(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.shell.create", arguments_json, reply);
+}
+
+/**
+ * Reads one command that runs in the background.
+ *
+ * GET /api/shell/{id}
+ * Arguments:
+ *   id  string, required
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_shell_get(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.shell.get", arguments_json, reply);
+}
+
+/**
+ * Lists the commands that run in the background at a location.
+ *
+ * GET /api/shell
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_shell_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.shell.list", arguments_json, reply);
+}
+
+/**
+ * Reads the output of a command from a cursor on.
+ *
+ * GET /api/shell/{id}/output
+ * Arguments:
+ *   id      string, required
+ *   cursor  string
+ *   limit   string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_shell_output(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.shell.output", arguments_json, reply);
+}
+
+/**
+ * Ends a command that runs in the background.
+ *
+ * DELETE /api/shell/{id}
+ * Arguments:
+ *   id  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_shell_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.shell.remove", arguments_json, reply);
+}
+
+/**
  * Lists the skills at a location.
  *
  * GET /api/skill
  * Arguments: none.
- * Answer: JSON, an object.
+ * Answer: JSON.
  */
 OPENCODE_INLINE OpencodeStatus opencode_v2_skill_list(const OpencodeClient *client, const char *arguments_json,
     OpencodeReply **reply) {
     return opencode_call(client, "v2.skill.list", arguments_json, reply);
+}
+
+/**
+ * Says which branch the current one is compared with.
+ *
+ * GET /api/vcs/base
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_vcs_base(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.vcs.base", arguments_json, reply);
+}
+
+/**
+ * Lists the branches of the repository at a location.
+ *
+ * GET /api/vcs/branch
+ * Arguments:
+ *   search  string
+ *   limit   string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_vcs_branch_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.vcs.branch.list", arguments_json, reply);
+}
+
+/**
+ * Lists the changes of files at a location; `mode` is working or branch.
+ *
+ * GET /api/vcs/diff
+ * Arguments:
+ *   mode     "working" | "branch" | "committed", required
+ *   base     string
+ *   context  string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_vcs_diff(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.vcs.diff", arguments_json, reply);
+}
+
+/**
+ * Says which branch is checked out at a location.
+ *
+ * GET /api/vcs
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_vcs_get(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.vcs.get", arguments_json, reply);
+}
+
+/**
+ * Lists the files at a location that are changed.
+ *
+ * GET /api/vcs/status
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_vcs_status(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.vcs.status", arguments_json, reply);
+}
+
+/**
+ * Lists the services that can search the web.
+ *
+ * GET /api/websearch/provider
+ * Arguments: none.
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_websearch_providers(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.websearch.providers", arguments_json, reply);
+}
+
+/**
+ * Searches the web.
+ *
+ * POST /api/websearch
+ * Arguments:
+ *   query       string, required
+ *   providerID  string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_websearch_query(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.websearch.query", arguments_json, reply);
+}
+
+/**
+ * Makes a worktree of a project.
+ *
+ * POST /api/worktree
+ * Arguments:
+ *   projectID  string, required
+ *   branch     string
+ *   directory  string
+ *   from       string
+ *   name       string
+ * Answer: JSON, an object.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_worktree_create(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.worktree.create", arguments_json, reply);
+}
+
+/**
+ * Lists the worktrees of a project.
+ *
+ * GET /api/worktree
+ * Arguments:
+ *   projectID  string, required
+ * Answer: JSON, an array.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_worktree_list(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.worktree.list", arguments_json, reply);
+}
+
+/**
+ * Looks again which worktrees of a project there are.
+ *
+ * POST /api/worktree/refresh
+ * Arguments:
+ *   projectID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_worktree_refresh(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.worktree.refresh", arguments_json, reply);
+}
+
+/**
+ * Deletes a worktree of a project.
+ *
+ * DELETE /api/worktree
+ * Arguments:
+ *   directory  string, required
+ *   force      boolean, required
+ *   projectID  string, required
+ * Answer: nothing.
+ */
+OPENCODE_INLINE OpencodeStatus opencode_v2_worktree_remove(const OpencodeClient *client, const char *arguments_json,
+    OpencodeReply **reply) {
+    return opencode_call(client, "v2.worktree.remove", arguments_json, reply);
 }
 
 /**

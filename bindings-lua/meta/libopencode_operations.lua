@@ -839,6 +839,14 @@
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
+---@class opencode.V2AgentGetByName : { agentID: any, directory: any, workspace: any, [string]: nil }
+---@field agentID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2CredentialActivateByName : { credentialID: any, [string]: nil }
+---@field credentialID string
+
 ---@class opencode.V2CredentialRemoveByName : { credentialID: any, directory: any, workspace: any, [string]: nil }
 ---@field credentialID string
 ---@field directory? string instead of the client's
@@ -854,6 +862,97 @@
 ---@field label string
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalConfigUpdateArguments : { shell: any, [string]: nil }
+---@field shell? string
+
+---@class opencode.V2ExperimentalFsWriteArguments
+---@field path string
+---@field body? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+---@field [string] any
+
+---@class opencode.V2ExperimentalGenerateTextArguments : { prompt: any, model: any, [string]: nil }
+---@field prompt string
+---@field model? string|opencode.types.V2ModelRef
+
+---@class opencode.V2ExperimentalIntegrationWellknownAddArguments : { url: any, directory: any, workspace: any, [string]: nil }
+---@field url string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalMcpAddArguments : { config: any, directory: any, workspace: any, [string]: nil }
+---@field config opencode.types.V2McpLocalConfigEncoded|opencode.types.V2McpRemoteConfigEncoded
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalMcpAddByName : { server: any, config: any, directory: any, workspace: any, [string]: nil }
+---@field server string
+---@field config opencode.types.V2McpLocalConfigEncoded|opencode.types.V2McpRemoteConfigEncoded
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalMcpConnectByName : { server: any, directory: any, workspace: any, [string]: nil }
+---@field server string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalMcpDisconnectByName : { server: any, directory: any, workspace: any, [string]: nil }
+---@field server string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalMcpRemoveByName : { server: any, directory: any, workspace: any, [string]: nil }
+---@field server string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ExperimentalSessionExportArguments : { sanitize: any, [string]: nil }
+---@field sanitize? boolean
+
+---@class opencode.V2ExperimentalSessionExportByName : { sessionID: any, sanitize: any, [string]: nil }
+---@field sessionID string
+---@field sanitize? boolean
+
+---@class opencode.V2ExperimentalSessionImportArguments : { info: any, messages: any, location: any, [string]: nil }
+---@field info opencode.types.V2SessionInfo
+---@field messages opencode.types.V2SessionMessageInfo[]
+---@field location? opencode.types.V2LocationPublicRef
+
+---@class opencode.V2ExperimentalSessionInstructionsEntryListByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2ExperimentalSessionInstructionsEntryPutArguments : { value: any, [string]: nil }
+---@field value any
+
+---@class opencode.V2ExperimentalSessionInstructionsEntryPutByName : { sessionID: any, key: any, value: any, [string]: nil }
+---@field sessionID string
+---@field key opencode.types.V2InstructionEntryKey
+---@field value any
+
+---@class opencode.V2ExperimentalSessionInstructionsEntryRemoveByName : { sessionID: any, key: any, [string]: nil }
+---@field sessionID string
+---@field key opencode.types.V2InstructionEntryKey
+
+---@class opencode.V2ExperimentalSessionSkillArguments : { id: any, resume: any, [string]: nil }
+---@field id string
+---@field resume? boolean
+
+---@class opencode.V2ExperimentalSessionSkillByName : { sessionID: any, id: any, resume: any, [string]: nil }
+---@field sessionID string
+---@field id string
+---@field resume? boolean
+
+---@class opencode.V2ExperimentalSessionStatsArguments : { from: any, to: any, project: any, timezone: any, tools: any, [string]: nil }
+---@field from? string
+---@field to? string
+---@field project? string
+---@field timezone? string
+---@field tools? "none"|"summary"|"detail"
+
+---@class opencode.V2ExperimentalSessionWaitByName : { sessionID: any, [string]: nil }
+---@field sessionID string
 
 ---@class opencode.V2FsFindArguments : { query: any, type: any, limit: any, directory: any, workspace: any, [string]: nil }
 ---@field query string
@@ -893,31 +992,60 @@
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectKeyArguments : { key: any, label: any, directory: any, workspace: any, [string]: nil }
----@field key string
----@field label? string
----@field directory? string instead of the client's
----@field workspace? string instead of the client's
-
----@class opencode.V2IntegrationConnectKeyByName : { integrationID: any, key: any, label: any, directory: any, workspace: any, [string]: nil }
+---@class opencode.V2IntegrationCommandCancelByName : { integrationID: any, attemptID: any, directory: any, workspace: any, [string]: nil }
 ---@field integrationID string
----@field key string
----@field label? string
+---@field attemptID string
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectOauthArguments : { inputs: any, methodID: any, label: any, directory: any, workspace: any, [string]: nil }
----@field inputs table<string, string>
+---@class opencode.V2IntegrationCommandConnectArguments : { methodID: any, label: any, directory: any, workspace: any, [string]: nil }
 ---@field methodID string
 ---@field label? string
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
----@class opencode.V2IntegrationConnectOauthByName : { integrationID: any, inputs: any, methodID: any, label: any, directory: any, workspace: any, [string]: nil }
+---@class opencode.V2IntegrationCommandConnectByName : { integrationID: any, methodID: any, label: any, directory: any, workspace: any, [string]: nil }
 ---@field integrationID string
----@field inputs table<string, string>
 ---@field methodID string
 ---@field label? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationCommandStatusByName : { integrationID: any, attemptID: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field attemptID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationConnectKeyArguments : { key: any, label: any, answer: any, directory: any, workspace: any, [string]: nil }
+---@field key string
+---@field label? string
+---@field answer? opencode.types.V2FormAnswer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationConnectKeyByName : { integrationID: any, key: any, label: any, answer: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field key string
+---@field label? string
+---@field answer? opencode.types.V2FormAnswer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationConnectOauthArguments : { methodID: any, inputs: any, label: any, answer: any, directory: any, workspace: any, [string]: nil }
+---@field methodID string
+---@field inputs? table<string, string>
+---@field label? string
+---@field answer? opencode.types.V2FormAnswer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationConnectOauthByName : { integrationID: any, methodID: any, inputs: any, label: any, answer: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field methodID string
+---@field inputs? table<string, string>
+---@field label? string
+---@field answer? opencode.types.V2FormAnswer
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
@@ -926,11 +1054,75 @@
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
+---@class opencode.V2IntegrationOauthCancelByName : { integrationID: any, attemptID: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field attemptID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationOauthCompleteArguments : { code: any, directory: any, workspace: any, [string]: nil }
+---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationOauthCompleteByName : { integrationID: any, attemptID: any, code: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field attemptID string
+---@field code? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2IntegrationOauthStatusByName : { integrationID: any, attemptID: any, directory: any, workspace: any, [string]: nil }
+---@field integrationID string
+---@field attemptID string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
 ---@class opencode.V2PermissionSavedListArguments : { projectID: any, [string]: nil }
 ---@field projectID? string
 
 ---@class opencode.V2PermissionSavedRemoveByName : { id: any, [string]: nil }
 ---@field id string
+
+---@class opencode.V2PersistentPtyConnectArguments : { cursor: any, role: any, attachment_id: any, takeover: any, input_protocol: any, ticket: any, [string]: nil }
+---@field cursor? string
+---@field role? string
+---@field attachment_id? string
+---@field takeover? string
+---@field input_protocol? string
+---@field ticket? string
+
+---@class opencode.V2PersistentPtyConnectByName : { ptyID: any, cursor: any, role: any, attachment_id: any, takeover: any, input_protocol: any, ticket: any, [string]: nil }
+---@field ptyID string
+---@field cursor? string
+---@field role? string
+---@field attachment_id? string
+---@field takeover? string
+---@field input_protocol? string
+---@field ticket? string
+
+---@class opencode.V2PluginCheckArguments : { target: any, directory: any, workspace: any, [string]: nil }
+---@field target? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2PluginUpdateArguments : { targets: any, directory: any, workspace: any, [string]: nil }
+---@field targets string[]
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ProjectUpdateArguments : { canonical: any, commands: any, icon: any, name: any, [string]: nil }
+---@field canonical? string
+---@field commands? opencode.types.V2ProjectCommands
+---@field icon? opencode.types.V2ProjectIcon
+---@field name? string
+
+---@class opencode.V2ProjectUpdateByName : { projectID: any, canonical: any, commands: any, icon: any, name: any, [string]: nil }
+---@field projectID string
+---@field canonical? string
+---@field commands? opencode.types.V2ProjectCommands
+---@field icon? opencode.types.V2ProjectIcon
+---@field name? string
 
 ---@class opencode.V2ProjectCopyCreateArguments : { directory: any, strategy: any, name: any, workspace: any, [string]: nil }
 ---@field directory string
@@ -1016,17 +1208,126 @@
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
 
----@class opencode.V2SessionCompactByName : { sessionID: any, [string]: nil }
+---@class opencode.V2RpcCallArguments : { input: any, directory: any, workspace: any, [string]: nil }
+---@field input? any
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2RpcCallByName : { rpcID: any, method: any, input: any, directory: any, workspace: any, [string]: nil }
+---@field rpcID string
+---@field method string
+---@field input? any
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ServerExperimentalPersistentPtyConnectTokenByName : { ptyID: any, [string]: nil }
+---@field ptyID string
+
+---@class opencode.V2ServerExperimentalPersistentPtyCreateArguments : { args: any, env: any, title: any, command: any, cwd: any, size: any, [string]: nil }
+---@field args string[]
+---@field env table<string, string>
+---@field title string
+---@field command? string
+---@field cwd? string
+---@field size? opencode.types.V2ServerExperimentalPersistentPtyCreateSize
+
+---@class opencode.V2ServerExperimentalPersistentPtyCreateByName : { sessionID: any, args: any, env: any, title: any, command: any, cwd: any, size: any, [string]: nil }
 ---@field sessionID string
+---@field args string[]
+---@field env table<string, string>
+---@field title string
+---@field command? string
+---@field cwd? string
+---@field size? opencode.types.V2ServerExperimentalPersistentPtyCreateSize
+
+---@class opencode.V2ServerExperimentalPersistentPtyGetByName : { ptyID: any, [string]: nil }
+---@field ptyID string
+
+---@class opencode.V2ServerExperimentalPersistentPtyListByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2ServerExperimentalPersistentPtyReadArguments : { lines: any, [string]: nil }
+---@field lines? opencode.types.V2PersistentPtyReadLinesEncoded
+
+---@class opencode.V2ServerExperimentalPersistentPtyReadByName : { sessionID: any, lines: any, [string]: nil }
+---@field sessionID string
+---@field lines? opencode.types.V2PersistentPtyReadLinesEncoded
+
+---@class opencode.V2ServerExperimentalPersistentPtyRemoveByName : { ptyID: any, [string]: nil }
+---@field ptyID string
+
+---@class opencode.V2ServerExperimentalPersistentPtySnapshotByName : { ptyID: any, [string]: nil }
+---@field ptyID string
+
+---@class opencode.V2ServerExperimentalPersistentPtyUpdateArguments : { size: any, attachmentID: any, [string]: nil }
+---@field size opencode.types.V2ServerExperimentalPersistentPtyUpdateSize
+---@field attachmentID? string
+
+---@class opencode.V2ServerExperimentalPersistentPtyUpdateByName : { ptyID: any, size: any, attachmentID: any, [string]: nil }
+---@field ptyID string
+---@field size opencode.types.V2ServerExperimentalPersistentPtyUpdateSize
+---@field attachmentID? string
+
+---@class opencode.V2SessionBackgroundByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionCommandArguments : { name: any, text: any, agents: any, delivery: any, files: any, skills: any, [string]: nil }
+---@field name string
+---@field text string
+---@field agents? opencode.types.V2PromptAgentAttachment[]
+---@field delivery? opencode.types.V2SessionInboxDelivery
+---@field files? opencode.types.V2PromptInputFileAttachment[]
+---@field skills? opencode.types.V2PromptInputSkillAttachment[]
+
+---@class opencode.V2SessionCommandByName : { sessionID: any, name: any, text: any, agents: any, delivery: any, files: any, skills: any, [string]: nil }
+---@field sessionID string
+---@field name string
+---@field text string
+---@field agents? opencode.types.V2PromptAgentAttachment[]
+---@field delivery? opencode.types.V2SessionInboxDelivery
+---@field files? opencode.types.V2PromptInputFileAttachment[]
+---@field skills? opencode.types.V2PromptInputSkillAttachment[]
+
+---@class opencode.V2SessionCompactArguments : { delivery: any, id: any, [string]: nil }
+---@field delivery? opencode.types.V2SessionInboxDelivery
+---@field id? string
+
+---@class opencode.V2SessionCompactByName : { sessionID: any, delivery: any, id: any, [string]: nil }
+---@field sessionID string
+---@field delivery? opencode.types.V2SessionInboxDelivery
+---@field id? string
 
 ---@class opencode.V2SessionContextByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
 
----@class opencode.V2SessionCreateArguments : { agent: any, id: any, location: any, model: any, [string]: nil }
+---@class opencode.V2SessionCreateArguments : { agent: any, id: any, location: any, model: any, metadata: any, permissions: any, title: any, directory: any, workspace: any, [string]: nil }
 ---@field agent? string
 ---@field id? string
----@field location? opencode.types.LocationRef
----@field model? string|opencode.types.ModelRef
+---@field location? opencode.types.LocationRef|opencode.types.V2LocationPublicRef
+---@field model? string|opencode.types.ModelRef|opencode.types.V2ModelRef
+---@field metadata? opencode.types.V2SessionMetadata
+---@field permissions? opencode.types.V2PermissionRuleset
+---@field title? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2SessionDiffArguments : { from: any, to: any, context: any, [string]: nil }
+---@field from? string
+---@field to? string
+---@field context? string
+
+---@class opencode.V2SessionDiffByName : { sessionID: any, from: any, to: any, context: any, [string]: nil }
+---@field sessionID string
+---@field from? string
+---@field to? string
+---@field context? string
+
+---@class opencode.V2SessionEnvironmentArguments : { variables: any, [string]: nil }
+---@field variables table<string, string>
+
+---@class opencode.V2SessionEnvironmentByName : { sessionID: any, variables: any, [string]: nil }
+---@field sessionID string
+---@field variables table<string, string>
 
 ---@class opencode.V2SessionEventsArguments : { after: any, [string]: nil }
 ---@field after? integer
@@ -1034,6 +1335,52 @@
 ---@class opencode.V2SessionEventsByName : { sessionID: any, after: any, [string]: nil }
 ---@field sessionID string
 ---@field after? integer
+
+---@class opencode.V2SessionForkArguments : { before: any, [string]: nil }
+---@field before? string
+
+---@class opencode.V2SessionForkByName : { sessionID: any, before: any, [string]: nil }
+---@field sessionID string
+---@field before? string
+
+---@class opencode.V2SessionFormCancelByName : { sessionID: any, formID: any, [string]: nil }
+---@field sessionID string
+---@field formID string
+
+---@class opencode.V2SessionFormCreateArguments : { fields: any, title: any, id: any, metadata: any, [string]: nil }
+---@field fields opencode.types.V2FormFields
+---@field title string
+---@field id? string
+---@field metadata? opencode.types.V2FormMetadata
+
+---@class opencode.V2SessionFormCreateByName : { sessionID: any, fields: any, title: any, id: any, metadata: any, [string]: nil }
+---@field sessionID string
+---@field fields opencode.types.V2FormFields
+---@field title string
+---@field id? string
+---@field metadata? opencode.types.V2FormMetadata
+
+---@class opencode.V2SessionFormGetByName : { sessionID: any, formID: any, [string]: nil }
+---@field sessionID string
+---@field formID string
+
+---@class opencode.V2SessionFormListByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionFormReplyArguments : { answer: any, [string]: nil }
+---@field answer opencode.types.V2FormAnswer
+
+---@class opencode.V2SessionFormReplyByName : { sessionID: any, formID: any, answer: any, [string]: nil }
+---@field sessionID string
+---@field formID string
+---@field answer opencode.types.V2FormAnswer
+
+---@class opencode.V2SessionGenerateArguments : { prompt: any, [string]: nil }
+---@field prompt string
+
+---@class opencode.V2SessionGenerateByName : { sessionID: any, prompt: any, [string]: nil }
+---@field sessionID string
+---@field prompt string
 
 ---@class opencode.V2SessionGetByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
@@ -1047,33 +1394,73 @@
 ---@field limit? integer
 ---@field after? integer
 
----@class opencode.V2SessionInterruptByName : { sessionID: any, [string]: nil }
+---@class opencode.V2SessionInboxCancelByName : { sessionID: any, inboxID: any, [string]: nil }
+---@field sessionID string
+---@field inboxID string
+
+---@class opencode.V2SessionInboxListByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
 
----@class opencode.V2SessionListArguments : { limit: any, order: any, search: any, project: any, subpath: any, cursor: any, directory: any, workspace: any, [string]: nil }
----@field limit? number
+---@class opencode.V2SessionInboxUpdateArguments : { delivery: any, [string]: nil }
+---@field delivery opencode.types.V2SessionInboxDelivery
+
+---@class opencode.V2SessionInboxUpdateByName : { sessionID: any, inboxID: any, delivery: any, [string]: nil }
+---@field sessionID string
+---@field inboxID string
+---@field delivery opencode.types.V2SessionInboxDelivery
+
+---@class opencode.V2SessionInterruptArguments : { resume: any, [string]: nil }
+---@field resume? boolean
+
+---@class opencode.V2SessionInterruptByName : { sessionID: any, resume: any, [string]: nil }
+---@field sessionID string
+---@field resume? boolean
+
+---@class opencode.V2SessionListArguments : { limit: any, order: any, search: any, project: any, subpath: any, cursor: any, parentID: any, directory: any, workspace: any, [string]: nil }
+---@field limit? number|string
 ---@field order? "asc"|"desc"
 ---@field search? string
 ---@field project? string
 ---@field subpath? string
 ---@field cursor? string
+---@field parentID? "null"|string
 ---@field directory? string instead of the client's
 ---@field workspace? string instead of the client's
+
+---@class opencode.V2SessionLogArguments : { after: any, follow: any, [string]: nil }
+---@field after? string
+---@field follow? boolean
+
+---@class opencode.V2SessionLogByName : { sessionID: any, after: any, follow: any, [string]: nil }
+---@field sessionID string
+---@field after? string
+---@field follow? boolean
 
 ---@class opencode.V2SessionMessageByName : { sessionID: any, messageID: any, [string]: nil }
 ---@field sessionID string
 ---@field messageID string
 
----@class opencode.V2SessionMessagesArguments : { limit: any, order: any, cursor: any, [string]: nil }
----@field limit? number
+---@class opencode.V2SessionMessagesArguments : { limit: any, order: any, cursor: any, type: any, [string]: nil }
+---@field limit? number|string
 ---@field order? "asc"|"desc"
 ---@field cursor? string
+---@field type? "agent-switched"|"model-switched"|"location-switched"|"user"|"synthetic"|"system"|"skill"|"shell"|"assistant"|"compaction"
 
----@class opencode.V2SessionMessagesByName : { sessionID: any, limit: any, order: any, cursor: any, [string]: nil }
+---@class opencode.V2SessionMessagesByName : { sessionID: any, limit: any, order: any, cursor: any, type: any, [string]: nil }
 ---@field sessionID string
----@field limit? number
+---@field limit? number|string
 ---@field order? "asc"|"desc"
 ---@field cursor? string
+---@field type? "agent-switched"|"model-switched"|"location-switched"|"user"|"synthetic"|"system"|"skill"|"shell"|"assistant"|"compaction"
+
+---@class opencode.V2SessionMoveArguments : { directory: any, delivery: any, [string]: nil }
+---@field directory string
+---@field delivery? opencode.types.V2SessionInboxDelivery
+
+---@class opencode.V2SessionMoveByName : { sessionID: any, directory: any, delivery: any, [string]: nil }
+---@field sessionID string
+---@field directory string
+---@field delivery? opencode.types.V2SessionInboxDelivery
 
 ---@class opencode.V2SessionPermissionCreateArguments : { action: any, resources: any, agent: any, id: any, metadata: any, save: any, source: any, [string]: nil }
 ---@field action string
@@ -1082,7 +1469,7 @@
 ---@field id? string
 ---@field metadata? table<string, any>
 ---@field save? string[]
----@field source? opencode.types.PermissionV2Source
+---@field source? opencode.types.PermissionV2Source|opencode.types.V2PermissionSource
 
 ---@class opencode.V2SessionPermissionCreateByName : { sessionID: any, action: any, resources: any, agent: any, id: any, metadata: any, save: any, source: any, [string]: nil }
 ---@field sessionID string
@@ -1092,7 +1479,7 @@
 ---@field id? string
 ---@field metadata? table<string, any>
 ---@field save? string[]
----@field source? opencode.types.PermissionV2Source
+---@field source? opencode.types.PermissionV2Source|opencode.types.V2PermissionSource
 
 ---@class opencode.V2SessionPermissionGetByName : { sessionID: any, requestID: any, [string]: nil }
 ---@field sessionID string
@@ -1101,30 +1488,42 @@
 ---@class opencode.V2SessionPermissionListByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
 
----@class opencode.V2SessionPermissionReplyArguments : { reply: any, message: any, remember: any, [string]: nil }
----@field reply "once"|"always"|"reject"|"allow"|"deny"
+---@class opencode.V2SessionPermissionReplyArguments : { reply: any, message: any, decision: any, remember: any, [string]: nil }
+---@field reply? "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
+---@field decision? opencode.types.V2PermissionReply
 ---@field remember? boolean
 
----@class opencode.V2SessionPermissionReplyByName : { sessionID: any, requestID: any, reply: any, message: any, remember: any, [string]: nil }
+---@class opencode.V2SessionPermissionReplyByName : { sessionID: any, requestID: any, reply: any, message: any, decision: any, remember: any, [string]: nil }
 ---@field sessionID string
 ---@field requestID string
----@field reply "once"|"always"|"reject"|"allow"|"deny"
+---@field reply? "once"|"always"|"reject"|"allow"|"deny"
 ---@field message? string
+---@field decision? opencode.types.V2PermissionReply
 ---@field remember? boolean
 
----@class opencode.V2SessionPromptArguments : { prompt: any, delivery: any, id: any, resume: any, [string]: nil }
----@field prompt opencode.types.PromptInput
----@field delivery? "steer"|"queue"
+---@class opencode.V2SessionPromptArguments : { prompt: any, delivery: any, id: any, resume: any, text: any, agents: any, files: any, metadata: any, skills: any, [string]: nil }
+---@field prompt? opencode.types.PromptInput
+---@field delivery? "steer"|"queue"|opencode.types.V2SessionInboxDelivery
 ---@field id? string
 ---@field resume? boolean
+---@field text? string
+---@field agents? opencode.types.V2PromptAgentAttachment[]
+---@field files? opencode.types.V2PromptInputFileAttachment[]
+---@field metadata? table<string, any>
+---@field skills? opencode.types.V2PromptInputSkillAttachment[]
 
----@class opencode.V2SessionPromptByName : { sessionID: any, prompt: any, delivery: any, id: any, resume: any, [string]: nil }
+---@class opencode.V2SessionPromptByName : { sessionID: any, prompt: any, delivery: any, id: any, resume: any, text: any, agents: any, files: any, metadata: any, skills: any, [string]: nil }
 ---@field sessionID string
----@field prompt opencode.types.PromptInput
----@field delivery? "steer"|"queue"
+---@field prompt? opencode.types.PromptInput
+---@field delivery? "steer"|"queue"|opencode.types.V2SessionInboxDelivery
 ---@field id? string
 ---@field resume? boolean
+---@field text? string
+---@field agents? opencode.types.V2PromptAgentAttachment[]
+---@field files? opencode.types.V2PromptInputFileAttachment[]
+---@field metadata? table<string, any>
+---@field skills? opencode.types.V2PromptInputSkillAttachment[]
 
 ---@class opencode.V2SessionQuestionListByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
@@ -1141,10 +1540,16 @@
 ---@field requestID string
 ---@field answers opencode.types.QuestionV2Answer[]
 
+---@class opencode.V2SessionRemoveByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
 ---@class opencode.V2SessionRevertClearByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
 
 ---@class opencode.V2SessionRevertCommitByName : { sessionID: any, [string]: nil }
+---@field sessionID string
+
+---@class opencode.V2SessionRevertRemoveByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
 
 ---@class opencode.V2SessionRevertStageArguments : { messageID: any, files: any, [string]: nil }
@@ -1156,6 +1561,15 @@
 ---@field messageID string
 ---@field files? boolean
 
+---@class opencode.V2SessionShellArguments : { command: any, id: any, [string]: nil }
+---@field command string
+---@field id? string
+
+---@class opencode.V2SessionShellByName : { sessionID: any, command: any, id: any, [string]: nil }
+---@field sessionID string
+---@field command string
+---@field id? string
+
 ---@class opencode.V2SessionSwitchAgentArguments : { agent: any, [string]: nil }
 ---@field agent string
 
@@ -1164,14 +1578,117 @@
 ---@field agent string
 
 ---@class opencode.V2SessionSwitchModelArguments : { model: any, [string]: nil }
----@field model? string|opencode.types.ModelRef
+---@field model? string|opencode.types.ModelRef|opencode.types.V2ModelRef
 
 ---@class opencode.V2SessionSwitchModelByName : { sessionID: any, model: any, [string]: nil }
 ---@field sessionID string
----@field model? string|opencode.types.ModelRef
+---@field model? string|opencode.types.ModelRef|opencode.types.V2ModelRef
+
+---@class opencode.V2SessionSyntheticArguments : { text: any, delivery: any, description: any, id: any, metadata: any, resume: any, [string]: nil }
+---@field text string
+---@field delivery? opencode.types.V2SessionInboxDelivery
+---@field description? string
+---@field id? string
+---@field metadata? table<string, any>
+---@field resume? boolean
+
+---@class opencode.V2SessionSyntheticByName : { sessionID: any, text: any, delivery: any, description: any, id: any, metadata: any, resume: any, [string]: nil }
+---@field sessionID string
+---@field text string
+---@field delivery? opencode.types.V2SessionInboxDelivery
+---@field description? string
+---@field id? string
+---@field metadata? table<string, any>
+---@field resume? boolean
+
+---@class opencode.V2SessionUpdateArguments : { metadata: any, permissions: any, title: any, [string]: nil }
+---@field metadata? opencode.types.V2SessionMetadata
+---@field permissions? opencode.types.V2PermissionRuleset
+---@field title? string
+
+---@class opencode.V2SessionUpdateByName : { sessionID: any, metadata: any, permissions: any, title: any, [string]: nil }
+---@field sessionID string
+---@field metadata? opencode.types.V2SessionMetadata
+---@field permissions? opencode.types.V2PermissionRuleset
+---@field title? string
+
+---@class opencode.V2SessionViewArguments : { idle: any, [string]: nil }
+---@field idle number
+
+---@class opencode.V2SessionViewByName : { sessionID: any, idle: any, [string]: nil }
+---@field sessionID string
+---@field idle number
 
 ---@class opencode.V2SessionWaitByName : { sessionID: any, [string]: nil }
 ---@field sessionID string
+
+---@class opencode.V2ShellCreateArguments : { command: any, cwd: any, metadata: any, time_limit: any, directory: any, workspace: any, [string]: nil }
+---@field command string
+---@field cwd? string
+---@field metadata? table<string, any>
+---@field time_limit? integer
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ShellGetByName : { id: any, directory: any, workspace: any, [string]: nil }
+---@field id string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ShellOutputArguments : { cursor: any, limit: any, directory: any, workspace: any, [string]: nil }
+---@field cursor? string
+---@field limit? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ShellOutputByName : { id: any, cursor: any, limit: any, directory: any, workspace: any, [string]: nil }
+---@field id string
+---@field cursor? string
+---@field limit? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2ShellRemoveByName : { id: any, directory: any, workspace: any, [string]: nil }
+---@field id string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2VcsBranchListArguments : { search: any, limit: any, directory: any, workspace: any, [string]: nil }
+---@field search? string
+---@field limit? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2VcsDiffArguments : { mode: any, base: any, context: any, directory: any, workspace: any, [string]: nil }
+---@field mode opencode.types.V2VcsMode
+---@field base? string
+---@field context? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2WebsearchQueryArguments : { query: any, providerID: any, directory: any, workspace: any, [string]: nil }
+---@field query string
+---@field providerID? string
+---@field directory? string instead of the client's
+---@field workspace? string instead of the client's
+
+---@class opencode.V2WorktreeCreateArguments : { projectID: any, branch: any, directory: any, from: any, name: any, [string]: nil }
+---@field projectID string
+---@field branch? string
+---@field directory? string
+---@field from? string
+---@field name? string
+
+---@class opencode.V2WorktreeListArguments : { projectID: any, [string]: nil }
+---@field projectID string
+
+---@class opencode.V2WorktreeRefreshArguments : { projectID: any, [string]: nil }
+---@field projectID string
+
+---@class opencode.V2WorktreeRemoveArguments : { directory: any, force: any, projectID: any, [string]: nil }
+---@field directory string
+---@field force boolean
+---@field projectID string
 
 ---@class opencode.VcsApplyArguments : { patch: any, directory: any, workspace: any, [string]: nil }
 ---@field patch string
@@ -1526,28 +2043,120 @@
 ---@field submit_prompt fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): boolean?, string?, opencode.Error?
 
 ---@class opencode.V2AgentOperations
+---Reads one agent. 2.x only.
+---@field get (fun(agentID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2AgentGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2AgentGetByName, options?: opencode.CallOptions): opencode.types.V2AgentGetAnswer?, string?, opencode.Error?)
 ---Lists the agents at a location.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2AgentListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2AgentListAnswer1|opencode.types.V2AgentListAnswer2|nil, string?, opencode.Error?
 
 ---@class opencode.V2CommandOperations
 ---Lists the slash commands at a location.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2CommandListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2CommandListAnswer1|opencode.types.V2CommandListAnswer2|nil, string?, opencode.Error?
+
+---@class opencode.V2ConfigOperations
+---Reads the settings of a location, source by source, in the form of 2.x.
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ConfigEntry[]?, string?, opencode.Error?
+---Lists the shells of the server's machine.
+---@field shells fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ConfigShellOption[]?, string?, opencode.Error?
 
 ---@class opencode.V2CredentialOperations
+---Makes a stored credential the one that is used.
+---@field activate (fun(credentialID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2CredentialActivateByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Deletes a stored credential.
 ---@field remove (fun(credentialID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2CredentialRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Renames a stored credential.
 ---@field update (fun(credentialID: string, arguments: opencode.V2CredentialUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2CredentialUpdateByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
+---@class opencode.V2DebugLocationOperations
+---Unloads a location; it is loaded again when it is next used.
+---@field evict fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---Lists the locations that are loaded.
+---@field list fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2LocationPublicRef[]?, string?, opencode.Error?
+
+---@class opencode.V2DebugOperations
+---@field location opencode.V2DebugLocationOperations
+
 ---@class opencode.V2EventOperations
 ---Streams the events of all locations, in the newer form (`data` in place of `properties`).
 ---@field subscribe fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): any, string?, opencode.Error?
 
+---@class opencode.V2ExperimentalConfigOperations
+---Writes the user's settings; only `shell` is known.
+---@field update fun(arguments: opencode.V2ExperimentalConfigUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+
+---@class opencode.V2ExperimentalFsOperations
+---Writes a file, below the location or anywhere else; the body is its text.
+---@field write fun(arguments: opencode.V2ExperimentalFsWriteArguments, options?: opencode.CallOptions): opencode.types.V2ExperimentalFsWriteAnswer?, string?, opencode.Error?
+
+---@class opencode.V2ExperimentalGenerateOperations
+---Asks a model for a text without a session.
+---@field text fun(arguments: opencode.V2ExperimentalGenerateTextArguments, options?: opencode.CallOptions): opencode.types.V2GenerateTextResponse?, string?, opencode.Error?
+
+---@class opencode.V2ExperimentalIntegrationWellknownOperations
+---Adds an integration that a web site describes.
+---@field add fun(arguments: opencode.V2ExperimentalIntegrationWellknownAddArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+
+---@class opencode.V2ExperimentalIntegrationOperations
+---@field wellknown opencode.V2ExperimentalIntegrationWellknownOperations
+
+---@class opencode.V2ExperimentalMcpOperations
+---Adds an MCP server to a location until it is reloaded.
+---@field add (fun(server: string, arguments: opencode.V2ExperimentalMcpAddArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalMcpAddByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Connects an MCP server of a location.
+---@field connect (fun(server: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalMcpConnectByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Disconnects an MCP server of a location.
+---@field disconnect (fun(server: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalMcpDisconnectByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Forgets an MCP server that was added.
+---@field remove (fun(server: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalMcpRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+
+---@class opencode.V2ExperimentalMigrationV1Operations
+---Says how far the data of 1.x are taken over.
+---@field status fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ExperimentalMigrationV1StatusAnswer1|opencode.types.V2ExperimentalMigrationV1StatusAnswerRunning|opencode.types.V2ExperimentalMigrationV1StatusAnswerError|nil, string?, opencode.Error?
+
+---@class opencode.V2ExperimentalMigrationOperations
+---@field v1 opencode.V2ExperimentalMigrationV1Operations
+
+---@class opencode.V2ExperimentalSessionInstructionsEntryOperations
+---Lists the instructions that were added to a session.
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ExperimentalSessionInstructionsEntryListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalSessionInstructionsEntryListByName, options?: opencode.CallOptions): opencode.types.V2ExperimentalSessionInstructionsEntryListAnswer?, string?, opencode.Error?)
+---Adds or replaces an instruction of a session, under a key.
+---@field put (fun(sessionID: string, key: opencode.types.V2InstructionEntryKey, arguments: opencode.V2ExperimentalSessionInstructionsEntryPutArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalSessionInstructionsEntryPutByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Removes an instruction of a session.
+---@field remove (fun(sessionID: string, key: opencode.types.V2InstructionEntryKey, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalSessionInstructionsEntryRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+
+---@class opencode.V2ExperimentalSessionInstructionsOperations
+---@field entry opencode.V2ExperimentalSessionInstructionsEntryOperations
+
+---@class opencode.V2ExperimentalSessionOperations
+---@field instructions opencode.V2ExperimentalSessionInstructionsOperations
+---Reads a session with all its messages, for v2.experimental.session.import.
+---@field export (fun(sessionID: string, arguments?: opencode.V2ExperimentalSessionExportArguments, options?: opencode.CallOptions): opencode.types.V2ExperimentalSessionExportAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalSessionExportByName, options?: opencode.CallOptions): opencode.types.V2ExperimentalSessionExportAnswer?, string?, opencode.Error?)
+---Stores an exported session under its own ids; 409 when it is there.
+---@field import_ fun(arguments: opencode.V2ExperimentalSessionImportArguments, options?: opencode.CallOptions): opencode.types.V2ExperimentalSessionImportAnswer?, string?, opencode.Error?
+---Gives a skill to a session.
+---@field skill (fun(sessionID: string, arguments: opencode.V2ExperimentalSessionSkillArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalSessionSkillByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Adds up what sessions used, by day and by model.
+---@field stats fun(arguments?: opencode.V2ExperimentalSessionStatsArguments, options?: opencode.CallOptions): opencode.types.V2ExperimentalSessionStatsAnswer?, string?, opencode.Error?
+---Waits until nothing runs in a session; at once when it is idle, also with prompts that wait.
+---@field wait (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ExperimentalSessionWaitByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+
+---@class opencode.V2ExperimentalOperations
+---@field config opencode.V2ExperimentalConfigOperations
+---@field fs opencode.V2ExperimentalFsOperations
+---@field generate opencode.V2ExperimentalGenerateOperations
+---@field integration opencode.V2ExperimentalIntegrationOperations
+---@field mcp opencode.V2ExperimentalMcpOperations
+---@field migration opencode.V2ExperimentalMigrationOperations
+---@field session opencode.V2ExperimentalSessionOperations
+
+---@class opencode.V2FormOperations
+---Lists the open forms, which are the questions of agents, at a location.
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2FormListAnswer?, string?, opencode.Error?
+
 ---@class opencode.V2FsOperations
 ---Finds files and directories by name below a location, best first.
----@field find fun(arguments: opencode.V2FsFindArguments, options?: opencode.CallOptions): opencode.types.V2FsFindAnswer?, string?, opencode.Error?
+---@field find fun(arguments: opencode.V2FsFindArguments, options?: opencode.CallOptions): opencode.types.V2FsFindAnswer1|opencode.types.V2FsFindAnswer2|nil, string?, opencode.Error?
 ---Lists one directory at a location.
----@field list fun(arguments?: opencode.V2FsListArguments, options?: opencode.CallOptions): opencode.types.V2FsListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.V2FsListArguments, options?: opencode.CallOptions): opencode.types.V2FsListAnswer1|opencode.types.V2FsListAnswer2|nil, string?, opencode.Error?
 ---Reads one file below a location, as bytes.
 ---@field read (fun(path: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): string?, string?, opencode.Error?)|(fun(arguments: opencode.V2FsReadByName, options?: opencode.CallOptions): string?, string?, opencode.Error?)
 
@@ -1563,41 +2172,90 @@
 ---Says how far a login is: ask again until it is over.
 ---@field status (fun(attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationAttemptStatusByName, options?: opencode.CallOptions): opencode.types.V2IntegrationAttemptStatusAnswer?, string?, opencode.Error?)
 
+---@class opencode.V2IntegrationCommandOperations
+---Gives up a login by a command.
+---@field cancel (fun(integrationID: string, attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationCommandCancelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Starts a login by a command.
+---@field connect (fun(integrationID: string, arguments: opencode.V2IntegrationCommandConnectArguments, options?: opencode.CallOptions): opencode.types.V2IntegrationCommandConnectAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationCommandConnectByName, options?: opencode.CallOptions): opencode.types.V2IntegrationCommandConnectAnswer?, string?, opencode.Error?)
+---Says how far a login by a command is.
+---@field status (fun(integrationID: string, attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationCommandStatusAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationCommandStatusByName, options?: opencode.CallOptions): opencode.types.V2IntegrationCommandStatusAnswer?, string?, opencode.Error?)
+
 ---@class opencode.V2IntegrationConnectOperations
 ---Stores an API key for an integration.
 ---@field key (fun(integrationID: string, arguments: opencode.V2IntegrationConnectKeyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationConnectKeyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Starts an OAuth login for an integration and answers how to go on.
----@field oauth (fun(integrationID: string, arguments: opencode.V2IntegrationConnectOauthArguments, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationConnectOauthByName, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer?, string?, opencode.Error?)
+---@field oauth (fun(integrationID: string, arguments: opencode.V2IntegrationConnectOauthArguments, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer1|opencode.types.V2IntegrationConnectOauthAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationConnectOauthByName, options?: opencode.CallOptions): opencode.types.V2IntegrationConnectOauthAnswer1|opencode.types.V2IntegrationConnectOauthAnswer2|nil, string?, opencode.Error?)
+
+---@class opencode.V2IntegrationOauthOperations
+---Gives up an OAuth login.
+---@field cancel (fun(integrationID: string, attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationOauthCancelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Finishes an OAuth login with the code that the browser was given.
+---@field complete (fun(integrationID: string, attemptID: string, arguments?: opencode.V2IntegrationOauthCompleteArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationOauthCompleteByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Says how far an OAuth login is.
+---@field status (fun(integrationID: string, attemptID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationOauthStatusAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationOauthStatusByName, options?: opencode.CallOptions): opencode.types.V2IntegrationOauthStatusAnswer?, string?, opencode.Error?)
 
 ---@class opencode.V2IntegrationOperations
 ---@field attempt opencode.V2IntegrationAttemptOperations
+---@field command opencode.V2IntegrationCommandOperations
 ---@field connect opencode.V2IntegrationConnectOperations
+---@field oauth opencode.V2IntegrationOauthOperations
 ---Reads one integration and the ways to log in to it. `data` is null where there is none.
----@field get (fun(integrationID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationGetByName, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer?, string?, opencode.Error?)
+---@field get (fun(integrationID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer1|opencode.types.V2IntegrationGetAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2IntegrationGetByName, options?: opencode.CallOptions): opencode.types.V2IntegrationGetAnswer1|opencode.types.V2IntegrationGetAnswer2|nil, string?, opencode.Error?)
 ---Lists the integrations and the ways to log in to each.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2IntegrationListAnswer1|opencode.types.V2IntegrationListAnswer2|nil, string?, opencode.Error?
 
 ---@class opencode.V2LocationOperations
 ---Says which directory and project a location stands for.
----@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.LocationInfo?, string?, opencode.Error?
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.LocationInfo|opencode.types.V2LocationPublicInfo|nil, string?, opencode.Error?
+---Reads the settings of all locations again; MCP servers that were added are gone then.
+---@field reload fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
+
+---@class opencode.V2McpResourceOperations
+---Lists the resources of the MCP servers of a location.
+---@field catalog fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2McpResourceCatalogAnswer?, string?, opencode.Error?
+
+---@class opencode.V2McpOperations
+---@field resource opencode.V2McpResourceOperations
+---Lists the MCP servers of a location, with their status.
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2McpListAnswer?, string?, opencode.Error?
 
 ---@class opencode.V2ModelOperations
+---Reads the model that is used when none is named. `data` is missing while the location is loaded.
+---@field default fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ModelDefaultAnswer?, string?, opencode.Error?
 ---Lists the models that can be used at a location, by date of release.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ModelListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ModelListAnswer1|opencode.types.V2ModelListAnswer2|nil, string?, opencode.Error?
 
 ---@class opencode.V2PermissionRequestOperations
 ---Lists the open permission requests at a location.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PermissionRequestListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PermissionRequestListAnswer1|opencode.types.V2PermissionRequestListAnswer2|nil, string?, opencode.Error?
 
 ---@class opencode.V2PermissionSavedOperations
 ---Lists the permissions that were granted for good.
----@field list fun(arguments?: opencode.V2PermissionSavedListArguments, options?: opencode.CallOptions): opencode.types.V2PermissionSavedListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.V2PermissionSavedListArguments, options?: opencode.CallOptions): opencode.types.V2PermissionSavedListAnswer1|opencode.types.V2PermissionSavedListAnswer2|nil, string?, opencode.Error?
 ---Takes back a permission that was granted for good.
 ---@field remove (fun(id: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2PermissionSavedRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2PermissionOperations
 ---@field request opencode.V2PermissionRequestOperations
 ---@field saved opencode.V2PermissionSavedOperations
+
+---@class opencode.V2PersistentPtyOperations
+---Opens a persistent terminal as a websocket.
+---@field connect (fun(ptyID: string, arguments?: opencode.V2PersistentPtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.V2PersistentPtyConnectByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
+
+---@class opencode.V2PluginOperations
+---Looks for newer versions of plugins.
+---@field check fun(arguments?: opencode.V2PluginCheckArguments, options?: opencode.CallOptions): opencode.types.V2PluginCheckAnswer?, string?, opencode.Error?
+---Lists the plugins of a location.
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PluginListAnswer?, string?, opencode.Error?
+---Updates plugins.
+---@field update fun(arguments: opencode.V2PluginUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+
+---@class opencode.V2ProjectOperations
+---Lists the projects that the server has seen.
+---@field list fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2Project[]?, string?, opencode.Error?
+---Changes name, icon or commands of a project.
+---@field update (fun(projectID: string, arguments?: opencode.V2ProjectUpdateArguments, options?: opencode.CallOptions): opencode.types.V2Project?, string?, opencode.Error?)|(fun(arguments: opencode.V2ProjectUpdateByName, options?: opencode.CallOptions): opencode.types.V2Project?, string?, opencode.Error?)
 
 ---@class opencode.V2ProjectCopyOperations
 ---Copies a project into a new directory, by one of the server's strategies.
@@ -1609,25 +2267,25 @@
 
 ---@class opencode.V2ProviderOperations
 ---Reads one provider.
----@field get (fun(providerID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ProviderGetByName, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer?, string?, opencode.Error?)
+---@field get (fun(providerID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer1|opencode.types.V2ProviderGetAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2ProviderGetByName, options?: opencode.CallOptions): opencode.types.V2ProviderGetAnswer1|opencode.types.V2ProviderGetAnswer2|nil, string?, opencode.Error?)
 ---Lists the providers that are active at a location.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ProviderListAnswer1|opencode.types.V2ProviderListAnswer2|nil, string?, opencode.Error?
 
 ---@class opencode.V2PtyOperations
 ---Opens a terminal as a websocket, like pty.connect.
 ---@field connect (fun(ptyID: string, arguments?: opencode.V2PtyConnectArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyConnectByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
 ---Makes a ticket for one v2.pty.connect without a password.
----@field connect_token (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyConnectTokenByName, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer?, string?, opencode.Error?)
+---@field connect_token (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer1|opencode.types.V2PtyConnectTokenAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyConnectTokenByName, options?: opencode.CallOptions): opencode.types.V2PtyConnectTokenAnswer1|opencode.types.V2PtyConnectTokenAnswer2|nil, string?, opencode.Error?)
 ---Starts a program in a terminal at a location.
----@field create fun(arguments?: opencode.V2PtyCreateArguments, options?: opencode.CallOptions): opencode.types.V2PtyCreateAnswer?, string?, opencode.Error?
+---@field create fun(arguments?: opencode.V2PtyCreateArguments, options?: opencode.CallOptions): opencode.types.V2PtyCreateAnswer1|opencode.types.V2PtyCreateAnswer2|nil, string?, opencode.Error?
 ---Reads one terminal; one that has ended is kept, with its exit code.
----@field get (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyGetByName, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer?, string?, opencode.Error?)
+---@field get (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer1|opencode.types.V2PtyGetAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyGetByName, options?: opencode.CallOptions): opencode.types.V2PtyGetAnswer1|opencode.types.V2PtyGetAnswer2|nil, string?, opencode.Error?)
 ---Lists the terminals at a location, ended ones included.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2PtyListAnswer1|opencode.types.V2PtyListAnswer2|nil, string?, opencode.Error?
 ---Ends the program of a terminal and forgets it.
 ---@field remove (fun(ptyID: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Changes the title or the size of a terminal.
----@field update (fun(ptyID: string, arguments?: opencode.V2PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyUpdateByName, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer?, string?, opencode.Error?)
+---@field update (fun(ptyID: string, arguments?: opencode.V2PtyUpdateArguments, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer1|opencode.types.V2PtyUpdateAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2PtyUpdateByName, options?: opencode.CallOptions): opencode.types.V2PtyUpdateAnswer1|opencode.types.V2PtyUpdateAnswer2|nil, string?, opencode.Error?)
 
 ---@class opencode.V2QuestionRequestOperations
 ---Lists the open questions at a location.
@@ -1638,17 +2296,71 @@
 
 ---@class opencode.V2ReferenceOperations
 ---Lists the outside directories and repositories that a location refers to.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ReferenceListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ReferenceListAnswer1|opencode.types.V2ReferenceListAnswer2|nil, string?, opencode.Error?
+
+---@class opencode.V2RpcOperations
+---Calls a method that a plugin offers.
+---@field call (fun(rpcID: string, method: string, arguments?: opencode.V2RpcCallArguments, options?: opencode.CallOptions): opencode.types.V2RpcOutput?, string?, opencode.Error?)|(fun(arguments: opencode.V2RpcCallByName, options?: opencode.CallOptions): opencode.types.V2RpcOutput?, string?, opencode.Error?)
+
+---@class opencode.V2ServerExperimentalPersistentPtyOperations
+---Makes a ticket for one v2.persistent_pty.connect without a password.
+---@field connect_token (fun(ptyID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyConnectTokenAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyConnectTokenByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyConnectTokenAnswer?, string?, opencode.Error?)
+---Starts a program in a terminal that outlives the server.
+---@field create (fun(sessionID: string, arguments: opencode.V2ServerExperimentalPersistentPtyCreateArguments, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyCreateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyCreateByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyCreateAnswer?, string?, opencode.Error?)
+---Reads one persistent terminal.
+---@field get (fun(ptyID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyGetByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyGetAnswer?, string?, opencode.Error?)
+---Hands the persistent terminals over to another server.
+---@field handoff fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyHandoffAnswer?, string?, opencode.Error?
+---Lists the persistent terminals of a session.
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyListByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyListAnswer?, string?, opencode.Error?)
+---Reads the last lines of the session's persistent terminal.
+---@field read (fun(sessionID: string, arguments?: opencode.V2ServerExperimentalPersistentPtyReadArguments, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyReadAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyReadByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyReadAnswer?, string?, opencode.Error?)
+---Ends a persistent terminal.
+---@field remove (fun(ptyID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Ends the helper that keeps persistent terminals, and all of these.
+---@field shutdown fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---Reads the screen of a persistent terminal.
+---@field snapshot (fun(ptyID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtySnapshotAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtySnapshotByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtySnapshotAnswer?, string?, opencode.Error?)
+---Changes the size of a persistent terminal.
+---@field update (fun(ptyID: string, arguments: opencode.V2ServerExperimentalPersistentPtyUpdateArguments, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyUpdateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ServerExperimentalPersistentPtyUpdateByName, options?: opencode.CallOptions): opencode.types.V2ServerExperimentalPersistentPtyUpdateAnswer?, string?, opencode.Error?)
+
+---@class opencode.V2ServerExperimentalOperations
+---@field persistent_pty opencode.V2ServerExperimentalPersistentPtyOperations
+
+---@class opencode.V2ServerOperations
+---@field experimental opencode.V2ServerExperimentalOperations
+---Reads version, process and addresses of the server; 503 with the same while it starts.
+---@field info fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2ServerInfo?, string?, opencode.Error?
+
+---@class opencode.V2SessionFormOperations
+---Dismisses a form: the run ends as interrupted.
+---@field cancel (fun(sessionID: string, formID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionFormCancelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Asks the user of a session something, as a form.
+---@field create (fun(sessionID: string, arguments: opencode.V2SessionFormCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionFormCreateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionFormCreateByName, options?: opencode.CallOptions): opencode.types.V2SessionFormCreateAnswer?, string?, opencode.Error?)
+---Reads one form of a session with its state.
+---@field get (fun(sessionID: string, formID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionFormGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionFormGetByName, options?: opencode.CallOptions): opencode.types.V2SessionFormGetAnswer?, string?, opencode.Error?)
+---Lists the open forms of a session.
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionFormListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionFormListByName, options?: opencode.CallOptions): opencode.types.V2SessionFormListAnswer?, string?, opencode.Error?)
+---Answers a form. Fields that are left out count as unanswered.
+---@field reply (fun(sessionID: string, formID: string, arguments: opencode.V2SessionFormReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionFormReplyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+
+---@class opencode.V2SessionInboxOperations
+---Takes a prompt that waits out of the inbox. 204 also for one that is not there.
+---@field cancel (fun(sessionID: string, inboxID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionInboxCancelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Lists the prompts of a session that wait to be delivered.
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionInboxListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionInboxListByName, options?: opencode.CallOptions): opencode.types.V2SessionInboxListAnswer?, string?, opencode.Error?)
+---Changes how a prompt that waits is delivered: steer or queue.
+---@field update (fun(sessionID: string, inboxID: string, arguments: opencode.V2SessionInboxUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionInboxUpdateByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2SessionPermissionOperations
 ---Asks for a permission on behalf of a session, if the rules do not decide it at once.
----@field create (fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionCreateByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer?, string?, opencode.Error?)
+---@field create (fun(sessionID: string, arguments: opencode.V2SessionPermissionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer1|opencode.types.V2SessionPermissionCreateAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionCreateByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionCreateAnswer1|opencode.types.V2SessionPermissionCreateAnswer2|nil, string?, opencode.Error?)
 ---Reads one open permission request of a session.
----@field get (fun(sessionID: string, requestID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionGetByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer?, string?, opencode.Error?)
+---@field get (fun(sessionID: string, requestID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer1|opencode.types.V2SessionPermissionGetAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionGetByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionGetAnswer1|opencode.types.V2SessionPermissionGetAnswer2|nil, string?, opencode.Error?)
 ---Lists the open permission requests of a session.
----@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionListByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer?, string?, opencode.Error?)
----Answers a permission request of a session (allow, deny and `remember` too).
----@field reply (fun(sessionID: string, requestID: string, arguments: opencode.V2SessionPermissionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionReplyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---@field list (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer1|opencode.types.V2SessionPermissionListAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionListByName, options?: opencode.CallOptions): opencode.types.V2SessionPermissionListAnswer1|opencode.types.V2SessionPermissionListAnswer2|nil, string?, opencode.Error?)
+---Answers a permission request: `reply` on 1.x (allow, deny, `remember` too), `decision` on 2.x.
+---@field reply (fun(sessionID: string, requestID: string, arguments?: opencode.V2SessionPermissionReplyArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPermissionReplyByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
 ---@class opencode.V2SessionQuestionOperations
 ---Lists the open questions of a session.
@@ -1663,66 +2375,153 @@
 ---@field clear (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertClearByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Makes a staged revert final.
 ---@field commit (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertCommitByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Undoes a revert that was staged, on 2.x.
+---@field remove (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Hides a message and all after it, for now; `files` takes their file changes back as well.
----@field stage (fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertStageByName, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer?, string?, opencode.Error?)
+---@field stage (fun(sessionID: string, arguments: opencode.V2SessionRevertStageArguments, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer1|opencode.types.V2SessionRevertStageAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRevertStageByName, options?: opencode.CallOptions): opencode.types.V2SessionRevertStageAnswer1|opencode.types.V2SessionRevertStageAnswer2|nil, string?, opencode.Error?)
 
 ---@class opencode.V2SessionOperations
+---@field form opencode.V2SessionFormOperations
+---@field inbox opencode.V2SessionInboxOperations
 ---@field permission opencode.V2SessionPermissionOperations
 ---@field question opencode.V2SessionQuestionOperations
 ---@field revert opencode.V2SessionRevertOperations
 ---Lists the sessions that run at this moment, by id.
----@field active fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer?, string?, opencode.Error?
+---@field active fun(arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionActiveAnswer1|opencode.types.V2SessionActiveAnswer2|nil, string?, opencode.Error?
+---Lets the tools of a session that are under way go on in the background.
+---@field background (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionBackgroundByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Runs a slash command in a session. It gives no id of the prompt.
+---@field command (fun(sessionID: string, arguments: opencode.V2SessionCommandArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionCommandByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Compacts a session with its model.
----@field compact (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionCompactByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---@field compact (fun(sessionID: string, arguments?: opencode.V2SessionCompactArguments, options?: opencode.CallOptions): opencode.types.V2SessionCompactAnswer|true|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionCompactByName, options?: opencode.CallOptions): opencode.types.V2SessionCompactAnswer|true|nil, string?, opencode.Error?)
 ---Lists what the model would see next: all messages since the last compaction.
----@field context (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionContextByName, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer?, string?, opencode.Error?)
----Creates a session. Its directory is the one in `location`; the client's own is not used.
----@field create fun(arguments?: opencode.V2SessionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionCreateAnswer?, string?, opencode.Error?
+---@field context (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer1|opencode.types.V2SessionContextAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionContextByName, options?: opencode.CallOptions): opencode.types.V2SessionContextAnswer1|opencode.types.V2SessionContextAnswer2|nil, string?, opencode.Error?)
+---Creates a session, in the directory of `location`, of the call or of the client.
+---@field create fun(arguments?: opencode.V2SessionCreateArguments, options?: opencode.CallOptions): opencode.types.V2SessionCreateAnswer1|opencode.types.V2SessionCreateAnswer2|nil, string?, opencode.Error?
+---Lists the changes of files between two messages of a session.
+---@field diff (fun(sessionID: string, arguments?: opencode.V2SessionDiffArguments, options?: opencode.CallOptions): opencode.types.V2SessionDiffAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionDiffByName, options?: opencode.CallOptions): opencode.types.V2SessionDiffAnswer?, string?, opencode.Error?)
+---Sets variables of the environment of a session's tools.
+---@field environment (fun(sessionID: string, arguments: opencode.V2SessionEnvironmentArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionEnvironmentByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Streams the events of one session, first those stored after `after`, then live ones.
 ---@field events (fun(sessionID: string, arguments?: opencode.V2SessionEventsArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionEventsByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
+---Copies a session, whole or up to a message.
+---@field fork (fun(sessionID: string, arguments?: opencode.V2SessionForkArguments, options?: opencode.CallOptions): opencode.types.V2SessionForkAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionForkByName, options?: opencode.CallOptions): opencode.types.V2SessionForkAnswer?, string?, opencode.Error?)
+---Asks the model of a session for a text, without tools; nothing is stored.
+---@field generate (fun(sessionID: string, arguments: opencode.V2SessionGenerateArguments, options?: opencode.CallOptions): opencode.types.V2SessionGenerateResponse?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionGenerateByName, options?: opencode.CallOptions): opencode.types.V2SessionGenerateResponse?, string?, opencode.Error?)
 ---Reads one session. Sessions are shared with the older operations, their messages are not.
----@field get (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionGetByName, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer?, string?, opencode.Error?)
+---@field get (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer1|opencode.types.V2SessionGetAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionGetByName, options?: opencode.CallOptions): opencode.types.V2SessionGetAnswer1|opencode.types.V2SessionGetAnswer2|nil, string?, opencode.Error?)
 ---Reads one page of the stored events of a session, after the sequence number `after`.
 ---@field history (fun(sessionID: string, arguments?: opencode.V2SessionHistoryArguments, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionHistoryByName, options?: opencode.CallOptions): opencode.types.SessionHistory?, string?, opencode.Error?)
 ---Stops the run of a session. Does nothing when it is idle.
----@field interrupt (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionInterruptByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---@field interrupt (fun(sessionID: string, arguments?: opencode.V2SessionInterruptArguments, options?: opencode.CallOptions): opencode.types.V2SessionInterruptResponse|true|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionInterruptByName, options?: opencode.CallOptions): opencode.types.V2SessionInterruptResponse|true|nil, string?, opencode.Error?)
 ---Lists sessions page by page; `directory` is a filter, and the client's own is one too.
----@field list fun(arguments?: opencode.V2SessionListArguments, options?: opencode.CallOptions): opencode.types.SessionsResponse?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.V2SessionListArguments, options?: opencode.CallOptions): opencode.types.SessionsResponse|opencode.types.V2SessionsResponse|nil, string?, opencode.Error?
+---Streams the durable events of a session. A stock server of 2.0 keeps none.
+---@field log (fun(sessionID: string, arguments?: opencode.V2SessionLogArguments, options?: opencode.CallOptions): any, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionLogByName, options?: opencode.CallOptions): any, string?, opencode.Error?)
 ---Reads one message of the newer store. Messages of older operations are not in it.
----@field message (fun(sessionID: string, messageID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMessageByName, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer?, string?, opencode.Error?)
+---@field message (fun(sessionID: string, messageID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer1|opencode.types.V2SessionMessageAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMessageByName, options?: opencode.CallOptions): opencode.types.V2SessionMessageAnswer1|opencode.types.V2SessionMessageAnswer2|nil, string?, opencode.Error?)
 ---Lists messages of the newer store page by page. `cursor` and `order` exclude each other.
----@field messages (fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMessagesByName, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse?, string?, opencode.Error?)
----Admits a prompt. The same `id` and text again is the same prompt; other text is a 409.
----@field prompt (fun(sessionID: string, arguments: opencode.V2SessionPromptArguments, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPromptByName, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer?, string?, opencode.Error?)
+---@field messages (fun(sessionID: string, arguments?: opencode.V2SessionMessagesArguments, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse|opencode.types.V2SessionMessagesResponse|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMessagesByName, options?: opencode.CallOptions): opencode.types.SessionMessagesResponse|opencode.types.V2SessionMessagesResponse|nil, string?, opencode.Error?)
+---Moves a session to another directory.
+---@field move (fun(sessionID: string, arguments: opencode.V2SessionMoveArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionMoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Admits a prompt: `prompt` on 1.x, `text` on 2.x. The same `id` again is the same prompt.
+---@field prompt (fun(sessionID: string, arguments?: opencode.V2SessionPromptArguments, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer1|opencode.types.V2SessionPromptAnswer2|nil, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionPromptByName, options?: opencode.CallOptions): opencode.types.V2SessionPromptAnswer1|opencode.types.V2SessionPromptAnswer2|nil, string?, opencode.Error?)
+---Deletes a session, also one that runs.
+---@field remove (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Runs a shell command in a session, without the model.
+---@field shell (fun(sessionID: string, arguments: opencode.V2SessionShellArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionShellByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Chooses the agent for the next steps of a session.
 ---@field switch_agent (fun(sessionID: string, arguments: opencode.V2SessionSwitchAgentArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionSwitchAgentByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Chooses the model for the next steps of a session. An unknown one fails silently later.
 ---@field switch_model (fun(sessionID: string, arguments: opencode.V2SessionSwitchModelArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionSwitchModelByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Adds a note to a session that the model reads; `resume` false starts no run.
+---@field synthetic (fun(sessionID: string, arguments: opencode.V2SessionSyntheticArguments, options?: opencode.CallOptions): opencode.types.V2SessionSyntheticAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionSyntheticByName, options?: opencode.CallOptions): opencode.types.V2SessionSyntheticAnswer?, string?, opencode.Error?)
+---Changes title, metadata or permission rules of a session.
+---@field update (fun(sessionID: string, arguments?: opencode.V2SessionUpdateArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionUpdateByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+---Marks a session as seen.
+---@field view (fun(sessionID: string, arguments: opencode.V2SessionViewArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionViewByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 ---Should wait until a session is idle; server 1.18.33 answers 503 at once.
 ---@field wait (fun(sessionID: string, arguments?: { [string]: nil }, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2SessionWaitByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
 
+---@class opencode.V2ShellOperations
+---Runs a shell command in the background at a location.
+---@field create fun(arguments: opencode.V2ShellCreateArguments, options?: opencode.CallOptions): opencode.types.V2ShellCreateAnswer?, string?, opencode.Error?
+---Reads one command that runs in the background.
+---@field get (fun(id: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ShellGetAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ShellGetByName, options?: opencode.CallOptions): opencode.types.V2ShellGetAnswer?, string?, opencode.Error?)
+---Lists the commands that run in the background at a location.
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2ShellListAnswer?, string?, opencode.Error?
+---Reads the output of a command from a cursor on.
+---@field output (fun(id: string, arguments?: opencode.V2ShellOutputArguments, options?: opencode.CallOptions): opencode.types.V2ShellOutputAnswer?, string?, opencode.Error?)|(fun(arguments: opencode.V2ShellOutputByName, options?: opencode.CallOptions): opencode.types.V2ShellOutputAnswer?, string?, opencode.Error?)
+---Ends a command that runs in the background.
+---@field remove (fun(id: string, arguments?: opencode.Scoped, options?: opencode.CallOptions): true?, string?, opencode.Error?)|(fun(arguments: opencode.V2ShellRemoveByName, options?: opencode.CallOptions): true?, string?, opencode.Error?)
+
 ---@class opencode.V2SkillOperations
 ---Lists the skills at a location.
----@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2SkillListAnswer?, string?, opencode.Error?
+---@field list fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2SkillListAnswer1|opencode.types.V2SkillListAnswer2|nil, string?, opencode.Error?
+
+---@class opencode.V2VcsBranchOperations
+---Lists the branches of the repository at a location.
+---@field list fun(arguments?: opencode.V2VcsBranchListArguments, options?: opencode.CallOptions): opencode.types.V2VcsBranchListAnswer?, string?, opencode.Error?
+
+---@class opencode.V2VcsOperations
+---@field branch opencode.V2VcsBranchOperations
+---Says which branch the current one is compared with.
+---@field base fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2VcsBaseAnswer?, string?, opencode.Error?
+---Lists the changes of files at a location; `mode` is working or branch.
+---@field diff fun(arguments: opencode.V2VcsDiffArguments, options?: opencode.CallOptions): opencode.types.V2VcsDiffAnswer?, string?, opencode.Error?
+---Says which branch is checked out at a location.
+---@field get fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2VcsGetAnswer?, string?, opencode.Error?
+---Lists the files at a location that are changed.
+---@field status fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2VcsStatusAnswer?, string?, opencode.Error?
+
+---@class opencode.V2WebsearchOperations
+---Lists the services that can search the web.
+---@field providers fun(arguments?: opencode.Scoped, options?: opencode.CallOptions): opencode.types.V2WebsearchProvidersAnswer?, string?, opencode.Error?
+---Searches the web.
+---@field query fun(arguments: opencode.V2WebsearchQueryArguments, options?: opencode.CallOptions): opencode.types.V2WebsearchQueryAnswer?, string?, opencode.Error?
+
+---@class opencode.V2WorktreeOperations
+---Makes a worktree of a project.
+---@field create fun(arguments: opencode.V2WorktreeCreateArguments, options?: opencode.CallOptions): opencode.types.V2WorktreeInfo?, string?, opencode.Error?
+---Lists the worktrees of a project.
+---@field list fun(arguments: opencode.V2WorktreeListArguments, options?: opencode.CallOptions): opencode.types.V2WorktreeList?, string?, opencode.Error?
+---Looks again which worktrees of a project there are.
+---@field refresh fun(arguments: opencode.V2WorktreeRefreshArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
+---Deletes a worktree of a project.
+---@field remove fun(arguments: opencode.V2WorktreeRemoveArguments, options?: opencode.CallOptions): true?, string?, opencode.Error?
 
 ---@class opencode.V2Operations
 ---@field agent opencode.V2AgentOperations
 ---@field command opencode.V2CommandOperations
+---@field config opencode.V2ConfigOperations
 ---@field credential opencode.V2CredentialOperations
+---@field debug opencode.V2DebugOperations
 ---@field event opencode.V2EventOperations
+---@field experimental opencode.V2ExperimentalOperations
+---@field form opencode.V2FormOperations
 ---@field fs opencode.V2FsOperations
 ---@field health opencode.V2HealthOperations
 ---@field integration opencode.V2IntegrationOperations
 ---@field location opencode.V2LocationOperations
+---@field mcp opencode.V2McpOperations
 ---@field model opencode.V2ModelOperations
 ---@field permission opencode.V2PermissionOperations
+---@field persistent_pty opencode.V2PersistentPtyOperations
+---@field plugin opencode.V2PluginOperations
+---@field project opencode.V2ProjectOperations
 ---@field project_copy opencode.V2ProjectCopyOperations
 ---@field provider opencode.V2ProviderOperations
 ---@field pty opencode.V2PtyOperations
 ---@field question opencode.V2QuestionOperations
 ---@field reference opencode.V2ReferenceOperations
+---@field rpc opencode.V2RpcOperations
+---@field server opencode.V2ServerOperations
 ---@field session opencode.V2SessionOperations
+---@field shell opencode.V2ShellOperations
 ---@field skill opencode.V2SkillOperations
+---@field vcs opencode.V2VcsOperations
+---@field websearch opencode.V2WebsearchOperations
+---@field worktree opencode.V2WorktreeOperations
 
 ---@class opencode.VcsOperations
 ---Applies a patch to the working tree, wholly or (400) not at all.

@@ -5147,81 +5147,1163 @@
 ---@class opencode.types.UserMessageTime
 ---@field created number
 
----@class opencode.types.V2AgentListAnswer
+---@alias opencode.types.V2AgentColor string
+
+---@class opencode.types.V2AgentGetAnswer
+---@field data opencode.types.V2AgentInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2AgentInfo
+---@field color? opencode.types.V2AgentColor
+---@field description? string
+---@field hidden boolean
+---@field id string
+---@field mode "subagent"|"primary"|"all"
+---@field model? opencode.types.V2ModelRef
+---@field name string
+---@field permissions opencode.types.V2PermissionRuleset
+---@field request opencode.types.V2ProviderRequest
+---@field steps? integer
+---@field system? string
+
+---@class opencode.types.V2AgentListAnswer1
 ---@field data opencode.types.AgentV2Info[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2CommandListAnswer
+---@class opencode.types.V2AgentListAnswer2
+---@field data opencode.types.V2AgentInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2CommandInfo
+---@field description? string
+---@field name string
+
+---@class opencode.types.V2CommandListAnswer1
 ---@field data opencode.types.CommandV2Info[]
 ---@field location opencode.types.LocationInfo
 
+---@class opencode.types.V2CommandListAnswer2
+---@field data opencode.types.V2CommandInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ConfigAgentEncoded
+---@field color? string
+---@field description? string
+---@field disabled? boolean
+---@field hidden? boolean
+---@field mode? "subagent"|"primary"|"all"
+---@field model? string|opencode.types.V2ConfigAgentEncodedModel
+---@field permissions? opencode.types.V2PermissionRuleset
+---@field request? opencode.types.V2ConfigAgentEncodedRequest
+---@field steps? integer
+---@field system? string
+
+---@class opencode.types.V2ConfigAgentEncodedModel
+---@field model string
+---@field providerID string
+---@field variant? string
+
+---@class opencode.types.V2ConfigAgentEncodedRequest
+---@field body? table<string, any>
+---@field headers? table<string, string>
+
+---@class opencode.types.V2ConfigCommandEncoded
+---@field agent? string
+---@field description? string
+---@field model? string|opencode.types.V2ConfigCommandEncodedModel
+---@field subagent? boolean
+---@field subtask? boolean
+---@field template string
+
+---@class opencode.types.V2ConfigCommandEncodedModel
+---@field model string
+---@field providerID string
+---@field variant? string
+
+---@class opencode.types.V2ConfigDirectoryEncoded
+---@field path string
+---@field type "directory"
+
+---@class opencode.types.V2ConfigDocumentEncoded
+---@field info opencode.types.V2ConfigInfoEncoded
+---@field path? string
+---@field type "document"
+
+---@alias opencode.types.V2ConfigEntry opencode.types.V2ConfigDocumentEncoded|opencode.types.V2ConfigDirectoryEncoded
+
+---@class opencode.types.V2ConfigFormatterEntryEncoded
+---@field command? string[]
+---@field disabled? boolean
+---@field environment? table<string, string>
+---@field extensions? string[]
+
+---@class opencode.types.V2ConfigInfoEncoded
+---@field ["$schema"]? string
+---@field agents? table<string, opencode.types.V2ConfigAgentEncoded>
+---@field commands? table<string, opencode.types.V2ConfigCommandEncoded>
+---@field compaction? opencode.types.V2ConfigInfoEncodedCompaction
+---@field default_agent? string
+---@field enterprise? opencode.types.V2ConfigInfoEncodedEnterprise
+---@field experimental? opencode.types.V2ConfigInfoEncodedExperimental
+---@field formatter? boolean|table<string, opencode.types.V2ConfigFormatterEntryEncoded>
+---@field instructions? string[]
+---@field lsp? boolean|table<string, opencode.types.V2ConfigInfoEncodedLspValue|opencode.types.V2ConfigLSPServerEncoded>
+---@field mcp? opencode.types.V2ConfigInfoEncodedMcp
+---@field media? opencode.types.V2ConfigInfoEncodedMedia
+---@field model? string|opencode.types.V2ConfigInfoEncodedModel
+---@field permissions? opencode.types.V2PermissionRuleset
+---@field plugins? (string|opencode.types.V2ConfigPluginEntryEncoded)[]
+---@field providers? table<string, opencode.types.V2ConfigProviderEncoded>
+---@field references? table<string, string|opencode.types.V2ConfigReferenceGitEncoded|opencode.types.V2ConfigReferenceLocalEncoded>
+---@field share? "manual"|"auto"|"disabled"
+---@field shell? string
+---@field skills? string[]
+---@field snapshots? boolean
+---@field tool_output? opencode.types.V2ConfigInfoEncodedToolOutput
+---@field update? "disable"|"notify"|"auto"
+---@field username? string
+---@field warming? boolean|opencode.types.V2ConfigWarmingEncoded
+---@field watcher? opencode.types.V2ConfigInfoEncodedWatcher
+---@field websearch? false|opencode.types.V2ConfigWebSearchInfoEncoded
+---@field worktree? opencode.types.V2ConfigWorktree
+
+---@class opencode.types.V2ConfigInfoEncodedCompaction
+---@field auto? boolean
+---@field buffer? integer
+---@field keep? opencode.types.V2ConfigInfoEncodedCompactionKeep
+
+---@class opencode.types.V2ConfigInfoEncodedCompactionKeep
+---@field tokens? integer
+
+---@class opencode.types.V2ConfigInfoEncodedEnterprise
+---@field url? string
+
+---@class opencode.types.V2ConfigInfoEncodedExperimental
+---@field policies? opencode.types.V2ConfigInfoEncodedExperimentalPoliciesItem[]
+---@field portable_shell_scanner? boolean
+---@field subagent_depth? integer
+
+---@class opencode.types.V2ConfigInfoEncodedExperimentalPoliciesItem
+---@field action "provider.use"|"permission"
+---@field effect "allow"|"deny"
+---@field resource string
+
+---@class opencode.types.V2ConfigInfoEncodedLspValue
+---@field disabled true
+
+---@class opencode.types.V2ConfigInfoEncodedMcp
+---@field servers? table<string, opencode.types.V2McpLocalConfigEncoded|opencode.types.V2McpRemoteConfigEncoded>
+---@field timeout? opencode.types.V2ConfigInfoEncodedMcpTimeout
+
+---@class opencode.types.V2ConfigInfoEncodedMcpTimeout
+---@field catalog? integer
+---@field execution? integer
+---@field startup? integer
+
+---@class opencode.types.V2ConfigInfoEncodedMedia
+---@field image? opencode.types.V2ConfigInfoEncodedMediaImage
+
+---@class opencode.types.V2ConfigInfoEncodedMediaImage
+---@field auto_resize? boolean
+---@field max_base64_bytes? integer
+---@field max_height? integer
+---@field max_width? integer
+
+---@class opencode.types.V2ConfigInfoEncodedModel
+---@field model string
+---@field providerID string
+---@field variant? string
+
+---@class opencode.types.V2ConfigInfoEncodedToolOutput
+---@field max_bytes? integer
+---@field max_lines? integer
+
+---@class opencode.types.V2ConfigInfoEncodedWatcher
+---@field ignore? string[]
+
+---@class opencode.types.V2ConfigLSPServerEncoded
+---@field command string[]
+---@field disabled? boolean
+---@field env? table<string, string>
+---@field extensions? string[]
+---@field initialization? table<string, any>
+
+---@class opencode.types.V2ConfigModelCostEncoded
+---@field cache? opencode.types.V2ConfigModelCostEncodedCache
+---@field input opencode.types.V2MoneyUSDPerMillionTokens
+---@field output opencode.types.V2MoneyUSDPerMillionTokens
+---@field tier? opencode.types.V2ConfigModelCostEncodedTier
+
+---@class opencode.types.V2ConfigModelCostEncodedCache
+---@field read? opencode.types.V2MoneyUSDPerMillionTokens
+---@field write? opencode.types.V2MoneyUSDPerMillionTokens
+
+---@class opencode.types.V2ConfigModelCostEncodedTier
+---@field size integer
+---@field type "context"
+
+---@class opencode.types.V2ConfigModelEncoded
+---@field body? table<string, any>
+---@field capabilities? opencode.types.V2ModelCapabilities
+---@field compatibility? opencode.types.V2ModelCompatibility
+---@field cost? opencode.types.V2ConfigModelCostEncoded|opencode.types.V2ConfigModelCostEncoded[]
+---@field disabled? boolean
+---@field family? string
+---@field headers? table<string, string>
+---@field limit? opencode.types.V2ConfigModelEncodedLimit
+---@field modelID? string
+---@field name? string
+---@field package? string
+---@field settings? opencode.types.V2ConfigModelSettings
+---@field variants? opencode.types.V2ConfigModelEncodedVariantsItem[]
+
+---@class opencode.types.V2ConfigModelEncodedLimit
+---@field context? integer
+---@field input? integer
+---@field output? integer
+
+---@class opencode.types.V2ConfigModelEncodedVariantsItem
+---@field body? table<string, any>
+---@field headers? table<string, string>
+---@field id string
+---@field settings? opencode.types.V2ConfigModelSettings
+
+---@class opencode.types.V2ConfigModelSettings
+---@field compaction? opencode.types.V2ProviderCompaction
+
+---@class opencode.types.V2ConfigPluginEntryEncoded
+---@field options? table<string, any>
+---@field package string
+
+---@class opencode.types.V2ConfigProviderEncoded
+---@field body? table<string, any>
+---@field canonical? string
+---@field env? string[]
+---@field headers? table<string, string>
+---@field models? table<string, opencode.types.V2ConfigModelEncoded>
+---@field name? string
+---@field package? string
+---@field settings? opencode.types.V2ConfigProviderSettings
+
+---@class opencode.types.V2ConfigProviderSettings
+---@field chunkTimeout? number
+---@field compaction? opencode.types.V2ProviderCompaction
+---@field timeout? false|number
+---@field transport? opencode.types.V2ProviderTransport
+
+---@class opencode.types.V2ConfigReferenceGitEncoded
+---@field branch? string
+---@field description? string
+---@field hidden? boolean
+---@field repository string
+
+---@class opencode.types.V2ConfigReferenceLocalEncoded
+---@field description? string
+---@field hidden? boolean
+---@field path string
+
+---@class opencode.types.V2ConfigShellOption
+---@field acceptable boolean
+---@field name string
+---@field path string
+
+---@class opencode.types.V2ConfigWarmingEncoded
+---@field duration? string
+---@field interval? string
+---@field prompt? string
+
+---@class opencode.types.V2ConfigWebSearchInfoEncoded
+---@field provider "random"|string
+
+---@class opencode.types.V2ConfigWorktree
+---@field directory string
+
+---@class opencode.types.V2ConnectionCredentialInfo
+---@field id string
+---@field label string
+---@field method "key"|"oauth"
+---@field type "credential"
+
+---@class opencode.types.V2ConnectionEnvInfo
+---@field name string
+---@field type "env"
+
+---@alias opencode.types.V2ConnectionInfo opencode.types.V2ConnectionCredentialInfo|opencode.types.V2ConnectionEnvInfo
+
 ---@alias opencode.types.V2Event opencode.types.ModelsDevRefreshed|opencode.types.IntegrationUpdated|opencode.types.IntegrationConnectionUpdated|opencode.types.CatalogUpdated|opencode.types.SessionCreated|opencode.types.SessionUpdated|opencode.types.SessionDeleted|opencode.types.MessageUpdated|opencode.types.MessageRemoved|opencode.types.MessagePartUpdated|opencode.types.MessagePartRemoved|opencode.types.SessionNextAgentSwitched|opencode.types.SessionNextModelSwitched|opencode.types.SessionNextMoved|opencode.types.SessionNextPrompted|opencode.types.SessionNextPromptAdmitted|opencode.types.SessionNextContextUpdated|opencode.types.SessionNextSynthetic|opencode.types.SessionNextShellStarted|opencode.types.SessionNextShellEnded|opencode.types.SessionNextStepStarted|opencode.types.SessionNextStepEnded|opencode.types.SessionNextStepFailed|opencode.types.SessionNextTextStarted|opencode.types.SessionNextTextDelta|opencode.types.SessionNextTextEnded|opencode.types.SessionNextReasoningStarted|opencode.types.SessionNextReasoningDelta|opencode.types.SessionNextReasoningEnded|opencode.types.SessionNextToolInputStarted|opencode.types.SessionNextToolInputDelta|opencode.types.SessionNextToolInputEnded|opencode.types.SessionNextToolCalled|opencode.types.SessionNextToolProgress|opencode.types.SessionNextToolSuccess|opencode.types.SessionNextToolFailed|opencode.types.SessionNextRetried|opencode.types.SessionNextCompactionStarted|opencode.types.SessionNextCompactionDelta|opencode.types.SessionNextCompactionEnded|opencode.types.SessionNextRevertStaged|opencode.types.SessionNextRevertCleared|opencode.types.SessionNextRevertCommitted|opencode.types.MessagePartDelta|opencode.types.SessionDiff|opencode.types.SessionError|opencode.types.InstallationUpdated|opencode.types.InstallationUpdateAvailable|opencode.types.FileEdited|opencode.types.ReferenceUpdated|opencode.types.PermissionV2Asked|opencode.types.PermissionV2Replied|opencode.types.PluginAdded|opencode.types.ProjectDirectoriesUpdated|opencode.types.FileWatcherUpdated|opencode.types.PtyCreated|opencode.types.PtyUpdated|opencode.types.PtyExited|opencode.types.PtyDeleted|opencode.types.QuestionV2Asked|opencode.types.QuestionV2Replied|opencode.types.QuestionV2Rejected|opencode.types.TodoUpdated|opencode.types.LspUpdated|opencode.types.PermissionAsked|opencode.types.PermissionReplied|opencode.types.TuiPromptAppend|opencode.types.TuiCommandExecute|opencode.types.TuiToastShow|opencode.types.TuiSessionSelect|opencode.types.McpToolsChanged|opencode.types.McpBrowserOpenFailed|opencode.types.CommandExecuted|opencode.types.ProjectUpdated|opencode.types.V2SessionStatusEvent|opencode.types.SessionIdle|opencode.types.QuestionAsked|opencode.types.V2QuestionRepliedEvent|opencode.types.V2QuestionRejectedEvent|opencode.types.SessionCompacted|opencode.types.VcsBranchUpdated|opencode.types.WorkspaceReady|opencode.types.WorkspaceFailed|opencode.types.WorkspaceStatus|opencode.types.WorktreeReady|opencode.types.WorktreeFailed|opencode.types.ServerConnected|opencode.types.GlobalDisposed
 
----@class opencode.types.V2FsFindAnswer
+---@class opencode.types.V2ExperimentalFsWriteAnswer
+---@field data opencode.types.V2FileSystemWrite
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ExperimentalMigrationV1StatusAnswer1
+---@field status "required"|"completed"
+
+---@class opencode.types.V2ExperimentalMigrationV1StatusAnswerError
+---@field error string
+---@field status "error"
+
+---@class opencode.types.V2ExperimentalMigrationV1StatusAnswerRunning
+---@field progress opencode.types.V2ExperimentalMigrationV1StatusAnswerRunningProgress
+---@field status "running"
+
+---@class opencode.types.V2ExperimentalMigrationV1StatusAnswerRunningProgress
+---@field denominator? integer
+---@field label string
+---@field numerator? integer
+
+---@class opencode.types.V2ExperimentalSessionExportAnswer
+---@field data opencode.types.V2SessionTransferData
+
+---@class opencode.types.V2ExperimentalSessionImportAnswer
+---@field data opencode.types.V2SessionInfo
+
+---@class opencode.types.V2ExperimentalSessionInstructionsEntryListAnswer
+---@field data opencode.types.V2InstructionEntryInfo[]
+
+---@class opencode.types.V2ExperimentalSessionStatsAnswer
+---@field data opencode.types.V2SessionStatsInfo
+
+---@class opencode.types.V2FileDiffInfo
+---@field additions integer
+---@field deletions integer
+---@field file string
+---@field patch string
+---@field status "added"|"deleted"|"modified"
+
+---@class opencode.types.V2FileSystemEntry
+---@field path string
+---@field type "file"|"directory"
+
+---@class opencode.types.V2FileSystemWrite
+---@field path string
+
+---@alias opencode.types.V2FormAnswer table<string, opencode.types.V2FormValue>
+
+---@class opencode.types.V2FormBooleanField
+---@field default? boolean
+---@field description? string
+---@field hidden? boolean
+---@field key string
+---@field required? boolean
+---@field title? string
+---@field type "boolean"
+---@field when? opencode.types.V2FormWhen[]
+
+---@class opencode.types.V2FormDetail
+---@field fields opencode.types.V2FormFields
+---@field id string
+---@field metadata? opencode.types.V2FormMetadata
+---@field sessionID string
+---@field state opencode.types.V2FormState
+---@field title string
+
+---@class opencode.types.V2FormExternalField
+---@field description? string
+---@field key string
+---@field title? string
+---@field type "external"
+---@field url string
+
+---@alias opencode.types.V2FormField opencode.types.V2FormStringField|opencode.types.V2FormNumberField|opencode.types.V2FormIntegerField|opencode.types.V2FormBooleanField|opencode.types.V2FormMultiselectField|opencode.types.V2FormExternalField
+
+---@alias opencode.types.V2FormFields opencode.types.V2FormField[]
+
+---@alias opencode.types.V2FormFields1 opencode.types.V2FormField[]
+
+---@alias opencode.types.V2FormFields2 opencode.types.V2FormField[]
+
+---@class opencode.types.V2FormInfo
+---@field fields opencode.types.V2FormFields
+---@field id string
+---@field metadata? opencode.types.V2FormMetadata
+---@field sessionID string
+---@field title string
+
+---@class opencode.types.V2FormIntegerField
+---@field default? "Infinity"|"-Infinity"|"NaN"|number
+---@field description? string
+---@field hidden? boolean
+---@field key string
+---@field maximum? "Infinity"|"-Infinity"|"NaN"|number
+---@field minimum? "Infinity"|"-Infinity"|"NaN"|number
+---@field required? boolean
+---@field title? string
+---@field type "integer"
+---@field when? opencode.types.V2FormWhen[]
+
+---@class opencode.types.V2FormListAnswer
+---@field data opencode.types.V2FormInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@alias opencode.types.V2FormMetadata table<string, any>
+
+---@class opencode.types.V2FormMultiselectField
+---@field custom? boolean
+---@field default? string[]
+---@field description? string
+---@field hidden? boolean
+---@field key string
+---@field maxItems? integer
+---@field minItems? integer
+---@field options opencode.types.V2FormOption[]
+---@field required? boolean
+---@field title? string
+---@field type "multiselect"
+---@field when? opencode.types.V2FormWhen[]
+
+---@class opencode.types.V2FormNumberField
+---@field default? "Infinity"|"-Infinity"|"NaN"|number
+---@field description? string
+---@field hidden? boolean
+---@field key string
+---@field maximum? "Infinity"|"-Infinity"|"NaN"|number
+---@field minimum? "Infinity"|"-Infinity"|"NaN"|number
+---@field required? boolean
+---@field title? string
+---@field type "number"
+---@field when? opencode.types.V2FormWhen[]
+
+---@class opencode.types.V2FormOption
+---@field description? string
+---@field label string
+---@field value string
+
+---@alias opencode.types.V2FormState opencode.types.V2McpStatusPending|opencode.types.V2FormStateAnswered|opencode.types.V2FormStateCancelled
+
+---@class opencode.types.V2FormStateAnswered
+---@field answer opencode.types.V2FormAnswer
+---@field status "answered"
+
+---@class opencode.types.V2FormStateCancelled
+---@field status "cancelled"
+
+---@class opencode.types.V2FormStringField
+---@field custom? boolean
+---@field default? string
+---@field description? string
+---@field format? "email"|"uri"|"date"|"date-time"
+---@field hidden? boolean
+---@field key string
+---@field maxLength? integer
+---@field minLength? integer
+---@field options? opencode.types.V2FormOption[]
+---@field pattern? string
+---@field placeholder? string
+---@field required? boolean
+---@field title? string
+---@field type "string"
+---@field when? opencode.types.V2FormWhen[]
+
+---@alias opencode.types.V2FormValue "Infinity"|"-Infinity"|"NaN"|string|number|boolean|string[]
+
+---@class opencode.types.V2FormWhen
+---@field key string
+---@field op "eq"|"neq"
+---@field value "Infinity"|"-Infinity"|"NaN"|string|number|boolean
+
+---@class opencode.types.V2FsFindAnswer1
 ---@field data opencode.types.FileSystemEntry[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2FsListAnswer
+---@class opencode.types.V2FsFindAnswer2
+---@field data opencode.types.V2FileSystemEntry[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2FsListAnswer1
 ---@field data opencode.types.FileSystemEntry[]
 ---@field location opencode.types.LocationInfo
+
+---@class opencode.types.V2FsListAnswer2
+---@field data opencode.types.V2FileSystemEntry[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2GenerateTextResponse
+---@field data opencode.types.V2GenerateTextResponseData
+
+---@class opencode.types.V2GenerateTextResponseData
+---@field text string
 
 ---@class opencode.types.V2HealthGetAnswer
 ---@field healthy true
+
+---@class opencode.types.V2InstructionEntryInfo
+---@field key opencode.types.V2InstructionEntryKey
+---@field value any
+
+---@alias opencode.types.V2InstructionEntryKey string
+
+---@class opencode.types.V2IntegrationAttemptEncoded
+---@field attemptID string
+---@field instructions string
+---@field mode "auto"|"code"
+---@field time opencode.types.V2IntegrationAttemptEncodedTime
+---@field url string
+
+---@class opencode.types.V2IntegrationAttemptEncodedTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@alias opencode.types.V2IntegrationAttemptStatus opencode.types.V2IntegrationAttemptStatusPending|opencode.types.V2IntegrationAttemptStatusComplete|opencode.types.V2IntegrationAttemptStatusFailed|opencode.types.V2IntegrationAttemptStatusExpired
 
 ---@class opencode.types.V2IntegrationAttemptStatusAnswer
 ---@field data opencode.types.IntegrationAttemptStatus
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2IntegrationConnectOauthAnswer
+---@class opencode.types.V2IntegrationAttemptStatusComplete
+---@field status "complete"
+---@field time opencode.types.V2IntegrationAttemptStatusCompleteTime
+
+---@class opencode.types.V2IntegrationAttemptStatusCompleteTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationAttemptStatusExpired
+---@field status "expired"
+---@field time opencode.types.V2IntegrationAttemptStatusExpiredTime
+
+---@class opencode.types.V2IntegrationAttemptStatusExpiredTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationAttemptStatusFailed
+---@field message string
+---@field status "failed"
+---@field time opencode.types.V2IntegrationAttemptStatusFailedTime
+
+---@class opencode.types.V2IntegrationAttemptStatusFailedTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationAttemptStatusPending
+---@field status "pending"
+---@field time opencode.types.V2IntegrationAttemptStatusPendingTime
+
+---@class opencode.types.V2IntegrationAttemptStatusPendingTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationCommandAttempt
+---@field attemptID string
+---@field time opencode.types.V2IntegrationCommandAttemptTime
+
+---@alias opencode.types.V2IntegrationCommandAttemptStatus opencode.types.V2IntegrationCommandAttemptStatusPending|opencode.types.V2IntegrationCommandAttemptStatusComplete|opencode.types.V2IntegrationCommandAttemptStatusFailed|opencode.types.V2IntegrationCommandAttemptStatusExpired
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusComplete
+---@field status "complete"
+---@field time opencode.types.V2IntegrationCommandAttemptStatusCompleteTime
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusCompleteTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusExpired
+---@field status "expired"
+---@field time opencode.types.V2IntegrationCommandAttemptStatusExpiredTime
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusExpiredTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusFailed
+---@field message string
+---@field status "failed"
+---@field time opencode.types.V2IntegrationCommandAttemptStatusFailedTime
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusFailedTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusPending
+---@field message? string
+---@field status "pending"
+---@field time opencode.types.V2IntegrationCommandAttemptStatusPendingTime
+
+---@class opencode.types.V2IntegrationCommandAttemptStatusPendingTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationCommandAttemptTime
+---@field created "Infinity"|"-Infinity"|"NaN"|number
+---@field expires "Infinity"|"-Infinity"|"NaN"|number
+
+---@class opencode.types.V2IntegrationCommandConnectAnswer
+---@field data opencode.types.V2IntegrationCommandAttempt
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2IntegrationCommandMethod
+---@field command string[]
+---@field id string
+---@field label string
+---@field type "command"
+
+---@class opencode.types.V2IntegrationCommandStatusAnswer
+---@field data opencode.types.V2IntegrationCommandAttemptStatus
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2IntegrationConnectOauthAnswer1
 ---@field data opencode.types.IntegrationAttempt
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2IntegrationGetAnswer
+---@class opencode.types.V2IntegrationConnectOauthAnswer2
+---@field data opencode.types.V2IntegrationAttemptEncoded
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2IntegrationEnvMethod
+---@field names string[]
+---@field type "env"
+
+---@class opencode.types.V2IntegrationGetAnswer1
 ---@field data opencode.types.IntegrationInfo
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2IntegrationListAnswer
+---@class opencode.types.V2IntegrationGetAnswer2
+---@field data opencode.types.V2IntegrationInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2IntegrationInfo
+---@field connections opencode.types.V2ConnectionInfo[]
+---@field id string
+---@field metadata? table<string, any>
+---@field methods opencode.types.V2IntegrationMethod[]
+---@field name string
+
+---@class opencode.types.V2IntegrationKeyMethod
+---@field form? opencode.types.V2FormFields2
+---@field label? string
+---@field type "key"
+
+---@class opencode.types.V2IntegrationListAnswer1
 ---@field data opencode.types.IntegrationInfo[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2ModelListAnswer
+---@class opencode.types.V2IntegrationListAnswer2
+---@field data opencode.types.V2IntegrationInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@alias opencode.types.V2IntegrationMethod opencode.types.V2IntegrationOAuthMethod|opencode.types.V2IntegrationCommandMethod|opencode.types.V2IntegrationKeyMethod|opencode.types.V2IntegrationEnvMethod
+
+---@class opencode.types.V2IntegrationOAuthMethod
+---@field form? opencode.types.V2FormFields1
+---@field id string
+---@field label string
+---@field type "oauth"
+
+---@class opencode.types.V2IntegrationOauthStatusAnswer
+---@field data opencode.types.V2IntegrationAttemptStatus
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2LocationPublicInfo
+---@field directory string
+---@field project opencode.types.V2LocationPublicInfoProject
+
+---@class opencode.types.V2LocationPublicInfoProject
+---@field canonical string
+---@field directory string
+---@field id string
+
+---@class opencode.types.V2LocationPublicRef
+---@field directory string
+
+---@class opencode.types.V2McpListAnswer
+---@field data opencode.types.V2McpServer[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2McpLocalConfigEncoded
+---@field codemode? boolean
+---@field command string[]
+---@field cwd? string
+---@field disabled? boolean
+---@field environment? table<string, string>
+---@field protocol? opencode.types.V2McpProtocol
+---@field timeout? opencode.types.V2McpLocalConfigEncodedTimeout
+---@field type "local"
+
+---@class opencode.types.V2McpLocalConfigEncodedTimeout
+---@field catalog? integer
+---@field execution? integer
+---@field startup? integer
+
+---@class opencode.types.V2McpOAuthConfigEncoded
+---@field auth_server_metadata_url? string
+---@field callback_port? integer
+---@field client_id? string
+---@field client_secret? string
+---@field redirect_uri? string
+---@field scope? string
+
+---@alias opencode.types.V2McpProtocol "legacy"|"auto"|"2026-07-28"
+
+---@class opencode.types.V2McpRemoteConfigEncoded
+---@field codemode? boolean
+---@field disabled? boolean
+---@field headers? table<string, string>
+---@field oauth? false|opencode.types.V2McpOAuthConfigEncoded
+---@field protocol? opencode.types.V2McpProtocol
+---@field timeout? opencode.types.V2McpRemoteConfigEncodedTimeout
+---@field type "remote"
+---@field url string
+
+---@class opencode.types.V2McpRemoteConfigEncodedTimeout
+---@field catalog? integer
+---@field execution? integer
+---@field startup? integer
+
+---@class opencode.types.V2McpResource
+---@field description? string
+---@field mimeType? string
+---@field name string
+---@field server string
+---@field uri string
+
+---@class opencode.types.V2McpResourceCatalog
+---@field resources opencode.types.V2McpResource[]
+---@field templates opencode.types.V2McpResourceTemplate[]
+
+---@class opencode.types.V2McpResourceCatalogAnswer
+---@field data opencode.types.V2McpResourceCatalog
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2McpResourceTemplate
+---@field description? string
+---@field mimeType? string
+---@field name string
+---@field server string
+---@field uriTemplate string
+
+---@class opencode.types.V2McpServer
+---@field integrationID? string
+---@field name string
+---@field status opencode.types.V2McpStatusConnected|opencode.types.V2McpStatusPending|opencode.types.V2McpStatusDisabled|opencode.types.V2McpStatusFailed|opencode.types.V2McpStatusNeedsAuth
+
+---@class opencode.types.V2McpStatusConnected
+---@field status "connected"
+
+---@class opencode.types.V2McpStatusDisabled
+---@field status "disabled"
+
+---@class opencode.types.V2McpStatusFailed
+---@field error string
+---@field status "failed"
+
+---@class opencode.types.V2McpStatusNeedsAuth
+---@field error string
+---@field status "needs_auth"
+
+---@class opencode.types.V2McpStatusPending
+---@field status "pending"
+
+---@class opencode.types.V2ModelCapabilities
+---@field input string[]
+---@field output string[]
+---@field tools boolean
+
+---@class opencode.types.V2ModelCompatibility
+---@field maxTokensField? opencode.types.V2ModelMaxTokensField
+---@field reasoningField? opencode.types.V2ModelReasoningField
+---@field requireAssistantAfterTool? boolean
+---@field requireFinishReason? boolean
+---@field requireReasoning? boolean
+---@field supportsPromptCacheKey? boolean
+
+---@class opencode.types.V2ModelCost
+---@field cache opencode.types.V2ModelCostCache
+---@field input opencode.types.V2MoneyUSDPerMillionTokens
+---@field output opencode.types.V2MoneyUSDPerMillionTokens
+---@field tier? opencode.types.V2ModelCostTier
+
+---@class opencode.types.V2ModelCostCache
+---@field read opencode.types.V2MoneyUSDPerMillionTokens
+---@field write opencode.types.V2MoneyUSDPerMillionTokens
+
+---@class opencode.types.V2ModelCostTier
+---@field size integer
+---@field type "context"
+
+---@class opencode.types.V2ModelDefaultAnswer
+---@field data? opencode.types.V2ModelInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ModelInfo
+---@field body? table<string, any>
+---@field canonical? string
+---@field capabilities opencode.types.V2ModelCapabilities
+---@field compatibility? opencode.types.V2ModelCompatibility
+---@field cost opencode.types.V2ModelCost[]
+---@field enabled boolean
+---@field family? string
+---@field headers? table<string, string>
+---@field id string
+---@field limit opencode.types.V2ModelInfoLimit
+---@field modelID string
+---@field name string
+---@field package? string
+---@field providerID string
+---@field settings? opencode.types.V2ModelSettings
+---@field status "alpha"|"beta"|"deprecated"|"active"
+---@field time opencode.types.V2ModelInfoTime
+---@field variants opencode.types.V2ModelVariant[]
+
+---@class opencode.types.V2ModelInfoLimit
+---@field context integer
+---@field input? integer
+---@field output integer
+
+---@class opencode.types.V2ModelInfoTime
+---@field released number
+
+---@class opencode.types.V2ModelListAnswer1
 ---@field data opencode.types.ModelV2Info[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PermissionRequestListAnswer
+---@class opencode.types.V2ModelListAnswer2
+---@field data opencode.types.V2ModelInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@alias opencode.types.V2ModelMaxTokensField "max_completion_tokens"|"max_tokens"
+
+---@alias opencode.types.V2ModelReasoningField "reasoning"|"reasoning_content"|"reasoning_text"|string
+
+---@class opencode.types.V2ModelRef
+---@field id string
+---@field providerID string
+---@field variant? string
+
+---@class opencode.types.V2ModelSettings
+---@field compaction? opencode.types.V2ProviderCompaction
+
+---@class opencode.types.V2ModelVariant
+---@field body? table<string, any>
+---@field headers? table<string, string>
+---@field id string
+---@field settings? opencode.types.V2ModelSettings
+
+---@alias opencode.types.V2MoneyUSD number
+
+---@alias opencode.types.V2MoneyUSDPerMillionTokens number
+
+---@alias opencode.types.V2PermissionEffect "allow"|"deny"|"ask"
+
+---@alias opencode.types.V2PermissionReply "once"|"always"|"reject"
+
+---@class opencode.types.V2PermissionRequest
+---@field action string
+---@field id string
+---@field message? string
+---@field metadata? table<string, any>
+---@field resources string[]
+---@field save? string[]
+---@field sessionID string
+---@field source? opencode.types.V2PermissionSource
+
+---@class opencode.types.V2PermissionRequestListAnswer1
 ---@field data opencode.types.PermissionV2Request[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PermissionSavedListAnswer
+---@class opencode.types.V2PermissionRequestListAnswer2
+---@field data opencode.types.V2PermissionRequest[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2PermissionRule
+---@field action string
+---@field effect opencode.types.V2PermissionEffect
+---@field resource string
+
+---@alias opencode.types.V2PermissionRuleset opencode.types.V2PermissionRule[]
+
+---@class opencode.types.V2PermissionSavedInfo
+---@field action string
+---@field id string
+---@field projectID string
+---@field resource string
+---@field time opencode.types.V2PermissionSavedInfoTime
+
+---@class opencode.types.V2PermissionSavedInfoTime
+---@field created number
+---@field updated number
+
+---@class opencode.types.V2PermissionSavedListAnswer1
 ---@field data opencode.types.PermissionSavedInfo[]
 
----@class opencode.types.V2ProviderGetAnswer
+---@class opencode.types.V2PermissionSavedListAnswer2
+---@field data opencode.types.V2PermissionSavedInfo[]
+
+---@class opencode.types.V2PermissionSource
+---@field id string
+---@field messageID string
+---@field type "tool"
+
+---@class opencode.types.V2PersistentPtyHandoff
+---@field directory string
+---@field expiresAt "Infinity"|"-Infinity"|"NaN"|number
+---@field instanceID string
+---@field ticket string
+
+---@class opencode.types.V2PersistentPtyInfo
+---@field args string[]
+---@field command string
+---@field cwd string
+---@field exitCode? integer
+---@field foregroundProcess? string
+---@field id string
+---@field output opencode.types.V2PersistentPtyInfoOutput
+---@field pid integer
+---@field sessionID string
+---@field size opencode.types.V2PersistentPtyInfoSize
+---@field status "running"|"exited"
+---@field title string
+
+---@class opencode.types.V2PersistentPtyInfoOutput
+---@field head integer
+---@field tail integer
+
+---@class opencode.types.V2PersistentPtyInfoSize
+---@field cols integer
+---@field rows integer
+
+---@alias opencode.types.V2PersistentPtyReadLinesEncoded string
+
+---@class opencode.types.V2PersistentPtyReadResult
+---@field cwd string
+---@field foregroundProcess? string
+---@field ptyID string
+---@field screen opencode.types.V2PersistentPtyReadResultScreen
+---@field title string
+
+---@class opencode.types.V2PersistentPtyReadResultScreen
+---@field cols integer
+---@field cursor opencode.types.V2PersistentPtyReadResultScreenCursor
+---@field rows integer
+---@field text string
+
+---@class opencode.types.V2PersistentPtyReadResultScreenCursor
+---@field x integer
+---@field y integer
+
+---@class opencode.types.V2PersistentPtySnapshot
+---@field checkpoint string
+---@field cursor opencode.types.V2PersistentPtySnapshotCursor
+---@field info opencode.types.V2PersistentPtyInfo
+---@field text string
+
+---@class opencode.types.V2PersistentPtySnapshotCursor
+---@field x integer
+---@field y integer
+
+---@class opencode.types.V2PluginCheckAnswer
+---@field data opencode.types.V2PluginInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2PluginFeatures
+---@field rpc? true
+---@field server? true
+---@field tui? true
+
+---@class opencode.types.V2PluginInfo
+---@field features opencode.types.V2PluginFeatures
+---@field id? string
+---@field source opencode.types.V2PluginSource
+---@field state opencode.types.V2PluginState
+
+---@class opencode.types.V2PluginListAnswer
+---@field data opencode.types.V2PluginInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@alias opencode.types.V2PluginSource opencode.types.V2PluginSourceBuiltin|opencode.types.V2PluginSourcePackage|opencode.types.V2ReferenceLocalSource|opencode.types.V2PluginSourceSdk
+
+---@class opencode.types.V2PluginSourceBuiltin
+---@field type "builtin"
+
+---@class opencode.types.V2PluginSourcePackage
+---@field outdated? true
+---@field target string
+---@field type "package"
+---@field updating? true
+---@field version? string
+
+---@class opencode.types.V2PluginSourceSdk
+---@field type "sdk"
+
+---@alias opencode.types.V2PluginState opencode.types.V2PluginStateActive|opencode.types.V2PluginStateFailed
+
+---@class opencode.types.V2PluginStateActive
+---@field status "active"
+
+---@class opencode.types.V2PluginStateFailed
+---@field error string
+---@field ref? string
+---@field status "failed"
+
+---@class opencode.types.V2Project
+---@field canonical string
+---@field commands? opencode.types.V2ProjectCommands
+---@field icon? opencode.types.V2ProjectIcon
+---@field id string
+---@field name? string
+---@field sandboxes string[]
+---@field time opencode.types.V2ProjectTime
+---@field vcs? opencode.types.V2ProjectVcs
+
+---@class opencode.types.V2ProjectCommands
+---@field start? string
+
+---@class opencode.types.V2ProjectIcon
+---@field color? string
+---@field override? string
+---@field url? string
+
+---@class opencode.types.V2ProjectTime
+---@field active integer
+---@field created integer
+---@field updated integer
+
+---@alias opencode.types.V2ProjectVcs string
+
+---@class opencode.types.V2PromptAgentAttachment
+---@field mention? opencode.types.V2PromptMention
+---@field name string
+
+---@alias opencode.types.V2PromptBase64 string
+
+---@class opencode.types.V2PromptFileAttachment
+---@field data opencode.types.V2PromptBase64
+---@field description? string
+---@field mention? opencode.types.V2PromptMention
+---@field mime string
+---@field name? string
+---@field source opencode.types.V2PromptFileSource
+
+---@alias opencode.types.V2PromptFileSource opencode.types.V2PromptFileSourceInline|opencode.types.V2PromptFileSourceUri
+
+---@class opencode.types.V2PromptFileSourceInline
+---@field type "inline"
+
+---@class opencode.types.V2PromptFileSourceUri
+---@field type "uri"
+---@field uri string
+
+---@class opencode.types.V2PromptInputFileAttachment
+---@field description? string
+---@field mention? opencode.types.V2PromptMention
+---@field name? string
+---@field uri string
+
+---@class opencode.types.V2PromptInputSkillAttachment
+---@field id string
+---@field mention? opencode.types.V2PromptMention
+
+---@class opencode.types.V2PromptMention
+---@field end number
+---@field start number
+---@field text string
+
+---@class opencode.types.V2PromptSkillAttachment
+---@field id string
+---@field mention? opencode.types.V2PromptMention
+---@field name string
+---@field text? string
+
+---@alias opencode.types.V2ProviderCompaction opencode.types.V2ProviderCompactionSummary|opencode.types.V2ProviderCompactionNative
+
+---@class opencode.types.V2ProviderCompactionNative
+---@field type "native"
+
+---@class opencode.types.V2ProviderCompactionSummary
+---@field type "summary"
+
+---@class opencode.types.V2ProviderGetAnswer1
 ---@field data opencode.types.ProviderV2Info
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2ProviderListAnswer
+---@class opencode.types.V2ProviderGetAnswer2
+---@field data opencode.types.V2ProviderInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ProviderInfo
+---@field activation "auto"|"enabled"|"disabled"
+---@field body? table<string, any>
+---@field canonical? string
+---@field headers? table<string, string>
+---@field id string
+---@field integrationID? string
+---@field name string
+---@field package string
+---@field settings? opencode.types.V2ProviderSettings
+
+---@class opencode.types.V2ProviderListAnswer1
 ---@field data opencode.types.ProviderV2Info[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PtyConnectTokenAnswer
+---@class opencode.types.V2ProviderListAnswer2
+---@field data opencode.types.V2ProviderInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ProviderRequest
+---@field body table<string, any>
+---@field headers table<string, string>
+---@field settings opencode.types.V2ProviderSettings
+
+---@class opencode.types.V2ProviderSettings
+---@field chunkTimeout? number
+---@field compaction? opencode.types.V2ProviderCompaction
+---@field timeout? false|number
+---@field transport? opencode.types.V2ProviderTransport
+
+---@alias opencode.types.V2ProviderTransport "http"|"websocket"
+
+---@class opencode.types.V2Pty
+---@field args string[]
+---@field command string
+---@field cwd string
+---@field exitCode? integer
+---@field id string
+---@field pid integer
+---@field status "running"|"exited"
+---@field title string
+
+---@class opencode.types.V2PtyConnectTokenAnswer1
 ---@field data opencode.types.PtyTicketConnectToken
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PtyCreateAnswer
+---@class opencode.types.V2PtyConnectTokenAnswer2
+---@field data opencode.types.V2PtyTicketConnectToken
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2PtyCreateAnswer1
 ---@field data opencode.types.Pty
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PtyGetAnswer
+---@class opencode.types.V2PtyCreateAnswer2
+---@field data opencode.types.V2Pty
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2PtyGetAnswer1
 ---@field data opencode.types.Pty
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PtyListAnswer
+---@class opencode.types.V2PtyGetAnswer2
+---@field data opencode.types.V2Pty
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2PtyListAnswer1
 ---@field data opencode.types.Pty[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2PtyUpdateAnswer
+---@class opencode.types.V2PtyListAnswer2
+---@field data opencode.types.V2Pty[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2PtyTicketConnectToken
+---@field expires_in integer
+---@field ticket string
+
+---@class opencode.types.V2PtyUpdateAnswer1
 ---@field data opencode.types.Pty
 ---@field location opencode.types.LocationInfo
+
+---@class opencode.types.V2PtyUpdateAnswer2
+---@field data opencode.types.V2Pty
+---@field location opencode.types.V2LocationPublicRef
 
 ---@class opencode.types.V2PtyUpdateSize
 ---@field cols integer
@@ -5266,46 +6348,640 @@
 ---@field data opencode.types.QuestionV2Request[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2ReferenceListAnswer
+---@class opencode.types.V2ReferenceGitSource
+---@field branch? string
+---@field repository string
+---@field type "git"
+
+---@class opencode.types.V2ReferenceInfo
+---@field description? string
+---@field hidden? boolean
+---@field name string
+---@field path string
+---@field source opencode.types.V2ReferenceSource
+
+---@class opencode.types.V2ReferenceListAnswer1
 ---@field data opencode.types.ReferenceInfo[]
 ---@field location opencode.types.LocationInfo
 
----@class opencode.types.V2SessionActiveAnswer
+---@class opencode.types.V2ReferenceListAnswer2
+---@field data opencode.types.V2ReferenceInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ReferenceLocalSource
+---@field path string
+---@field type "local"
+
+---@alias opencode.types.V2ReferenceSource opencode.types.V2ReferenceLocalSource|opencode.types.V2ReferenceGitSource
+
+---@class opencode.types.V2RpcOutput
+---@field output? any
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyConnectTokenAnswer
+---@field data opencode.types.V2PtyTicketConnectToken
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyCreateAnswer
+---@field data opencode.types.V2PersistentPtyInfo
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyCreateSize
+---@field cols integer
+---@field rows integer
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyGetAnswer
+---@field data opencode.types.V2PersistentPtyInfo
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyHandoffAnswer
+---@field handoff? opencode.types.V2PersistentPtyHandoff
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyListAnswer
+---@field data opencode.types.V2PersistentPtyInfo[]
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyReadAnswer
+---@field data? opencode.types.V2PersistentPtyReadResult
+
+---@class opencode.types.V2ServerExperimentalPersistentPtySnapshotAnswer
+---@field data opencode.types.V2PersistentPtySnapshot
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyUpdateAnswer
+---@field data opencode.types.V2PersistentPtyInfo
+
+---@class opencode.types.V2ServerExperimentalPersistentPtyUpdateSize
+---@field cols integer
+---@field rows integer
+
+---@class opencode.types.V2ServerInfo
+---@field paths opencode.types.V2ServerInfoPaths
+---@field pid integer
+---@field urls string[]
+---@field version string
+
+---@class opencode.types.V2ServerInfoPaths
+---@field tmp string
+
+---@class opencode.types.V2SessionActive
+---@field type "running"
+
+---@class opencode.types.V2SessionActiveAnswer1
 ---@field data table<string, opencode.types.SessionActive>
 
----@class opencode.types.V2SessionContextAnswer
+---@class opencode.types.V2SessionActiveAnswer2
+---@field data table<string, opencode.types.V2SessionActive>
+
+---@class opencode.types.V2SessionCompactAnswer
+---@field data opencode.types.V2SessionInboxCompaction
+
+---@class opencode.types.V2SessionContextAnswer1
 ---@field data opencode.types.SessionMessage[]
 
----@class opencode.types.V2SessionCreateAnswer
+---@class opencode.types.V2SessionContextAnswer2
+---@field data opencode.types.V2SessionMessageInfo[]
+
+---@class opencode.types.V2SessionCreateAnswer1
 ---@field data opencode.types.SessionV2Info
 
----@class opencode.types.V2SessionGetAnswer
+---@class opencode.types.V2SessionCreateAnswer2
+---@field data opencode.types.V2SessionInfo
+
+---@class opencode.types.V2SessionDiffAnswer
+---@field data opencode.types.V2FileDiffInfo[]
+
+---@class opencode.types.V2SessionForkAnswer
+---@field data opencode.types.V2SessionInfo
+
+---@alias opencode.types.V2SessionForkBoundary opencode.types.V2SessionForkBoundaryBefore|opencode.types.V2SessionForkBoundaryThrough
+
+---@class opencode.types.V2SessionForkBoundaryBefore
+---@field messageID string
+---@field type "before"
+
+---@class opencode.types.V2SessionForkBoundaryThrough
+---@field messageID string
+---@field type "through"
+
+---@class opencode.types.V2SessionFormCreateAnswer
+---@field data opencode.types.V2FormInfo
+
+---@class opencode.types.V2SessionFormGetAnswer
+---@field data opencode.types.V2FormDetail
+
+---@class opencode.types.V2SessionFormListAnswer
+---@field data opencode.types.V2FormInfo[]
+
+---@class opencode.types.V2SessionGenerateResponse
+---@field data opencode.types.V2SessionGenerateResponseData
+
+---@class opencode.types.V2SessionGenerateResponseData
+---@field text string
+
+---@class opencode.types.V2SessionGetAnswer1
 ---@field data opencode.types.SessionV2Info
 
----@class opencode.types.V2SessionMessageAnswer
+---@class opencode.types.V2SessionGetAnswer2
+---@field data opencode.types.V2SessionInfo
+
+---@class opencode.types.V2SessionInboxCompaction
+---@field delivery opencode.types.V2SessionInboxDelivery
+---@field id string
+---@field payload opencode.types.V2SessionInboxCompactionPayload
+---@field sessionID string
+---@field time opencode.types.V2SessionInboxCompactionTime
+---@field type "compaction"
+
+---@alias opencode.types.V2SessionInboxCompactionPayload table<string, any>|any[]
+
+---@class opencode.types.V2SessionInboxCompactionTime
+---@field created number
+
+---@alias opencode.types.V2SessionInboxDelivery "steer"|"queue"
+
+---@alias opencode.types.V2SessionInboxInfo opencode.types.V2SessionInboxUser|opencode.types.V2SessionInboxSynthetic|opencode.types.V2SessionInboxCompaction|opencode.types.V2SessionInboxMove
+
+---@class opencode.types.V2SessionInboxListAnswer
+---@field data opencode.types.V2SessionInboxInfo[]
+
+---@class opencode.types.V2SessionInboxMove
+---@field delivery opencode.types.V2SessionInboxDelivery
+---@field id string
+---@field payload opencode.types.V2SessionInboxMovePayload
+---@field sessionID string
+---@field time opencode.types.V2SessionInboxMoveTime
+---@field type "move"
+
+---@class opencode.types.V2SessionInboxMovePayload
+---@field location opencode.types.V2LocationPublicRef
+---@field projectID string
+---@field subpath? string
+
+---@class opencode.types.V2SessionInboxMoveTime
+---@field created number
+
+---@class opencode.types.V2SessionInboxSynthetic
+---@field delivery opencode.types.V2SessionInboxDelivery
+---@field id string
+---@field payload opencode.types.V2SessionInboxSyntheticPayload
+---@field sessionID string
+---@field time opencode.types.V2SessionInboxSyntheticTime
+---@field type "synthetic"
+
+---@class opencode.types.V2SessionInboxSyntheticPayload
+---@field description? string
+---@field metadata? table<string, any>
+---@field text string
+
+---@class opencode.types.V2SessionInboxSyntheticTime
+---@field created number
+
+---@class opencode.types.V2SessionInboxUser
+---@field delivery opencode.types.V2SessionInboxDelivery
+---@field id string
+---@field payload opencode.types.V2SessionInboxUserPayload
+---@field sessionID string
+---@field time opencode.types.V2SessionInboxUserTime
+---@field type "user"
+
+---@class opencode.types.V2SessionInboxUserPayload
+---@field agents? opencode.types.V2PromptAgentAttachment[]
+---@field files? opencode.types.V2PromptFileAttachment[]
+---@field metadata? table<string, any>
+---@field skills? opencode.types.V2PromptSkillAttachment[]
+---@field text string
+
+---@class opencode.types.V2SessionInboxUserTime
+---@field created number
+
+---@class opencode.types.V2SessionInfo
+---@field agent? string
+---@field cost opencode.types.V2MoneyUSD
+---@field fork? opencode.types.V2SessionInfoFork
+---@field id string
+---@field location opencode.types.V2LocationPublicRef
+---@field metadata? opencode.types.V2SessionMetadata
+---@field model? opencode.types.V2ModelRef
+---@field outcome? "succeeded"|"failed"|"interrupted"
+---@field parentID? string
+---@field permissions? opencode.types.V2PermissionRuleset
+---@field projectID string
+---@field revert? opencode.types.V2SessionRevert
+---@field subpath? string
+---@field time opencode.types.V2SessionInfoTime
+---@field title? string
+---@field tokens opencode.types.V2TokenUsageInfo
+
+---@class opencode.types.V2SessionInfoFork
+---@field boundary opencode.types.V2SessionForkBoundary
+---@field sessionID string
+
+---@class opencode.types.V2SessionInfoTime
+---@field archived? number
+---@field created number
+---@field idle? number
+---@field updated number
+---@field viewed? number
+
+---@class opencode.types.V2SessionInterruptResponse
+---@field interrupted boolean
+
+---@class opencode.types.V2SessionLogAnswer
+---@field data opencode.types.V2SessionLogItemEncoded
+---@field event string
+---@field id? string
+
+---@alias opencode.types.V2SessionLogItemEncoded string
+
+---@class opencode.types.V2SessionMessageAgentSelected
+---@field agent string
+---@field id string
+---@field metadata? table<string, any>
+---@field previous? string
+---@field time opencode.types.V2SessionMessageAgentSelectedTime
+---@field type "agent-switched"
+
+---@class opencode.types.V2SessionMessageAgentSelectedTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageAnswer1
 ---@field data opencode.types.SessionMessage
 
----@class opencode.types.V2SessionPermissionCreateAnswer
----@field data opencode.types.V2SessionPermissionCreateAnswerData
+---@class opencode.types.V2SessionMessageAnswer2
+---@field data opencode.types.V2SessionMessageInfo
 
----@class opencode.types.V2SessionPermissionCreateAnswerData
+---@class opencode.types.V2SessionMessageAssistant
+---@field agent string
+---@field content (opencode.types.V2SessionMessageAssistantText|opencode.types.V2SessionMessageAssistantReasoning|opencode.types.V2SessionMessageAssistantTool)[]
+---@field cost? opencode.types.V2MoneyUSD
+---@field error? opencode.types.V2SessionStructuredError
+---@field finish? "stop"|"length"|"tool-calls"|"content-filter"|"error"|"unknown"
+---@field id string
+---@field metadata? table<string, any>
+---@field model opencode.types.V2ModelRef
+---@field providerState? opencode.types.V2SessionMessageProviderState4
+---@field rawFinish? string
+---@field retry? opencode.types.V2SessionMessageAssistantRetry
+---@field snapshot? opencode.types.V2SessionMessageAssistantSnapshot
+---@field time opencode.types.V2SessionMessageAssistantTime
+---@field tokens? opencode.types.V2TokenUsageInfo
+---@field type "assistant"
+
+---@class opencode.types.V2SessionMessageAssistantReasoning
+---@field state? opencode.types.V2SessionMessageProviderState1
+---@field text string
+---@field time? opencode.types.V2SessionMessageAssistantReasoningTime
+---@field type "reasoning"
+
+---@class opencode.types.V2SessionMessageAssistantReasoningTime
+---@field completed? number
+---@field created number
+
+---@class opencode.types.V2SessionMessageAssistantRetry
+---@field at number
+---@field attempt integer
+---@field error opencode.types.V2SessionStructuredError
+
+---@class opencode.types.V2SessionMessageAssistantSnapshot
+---@field end? string
+---@field files? string[]
+---@field start? string
+
+---@class opencode.types.V2SessionMessageAssistantText
+---@field state? opencode.types.V2SessionMessageProviderState
+---@field text string
+---@field type "text"
+
+---@class opencode.types.V2SessionMessageAssistantTime
+---@field completed? number
+---@field created number
+---@field streamed? number
+
+---@class opencode.types.V2SessionMessageAssistantTool
+---@field executed? boolean
+---@field id string
+---@field name string
+---@field providerResultState? opencode.types.V2SessionMessageProviderState3
+---@field providerState? opencode.types.V2SessionMessageProviderState2
+---@field state opencode.types.V2SessionMessageToolStateStreaming|opencode.types.V2SessionMessageToolStateRunning|opencode.types.V2SessionMessageToolStateCompleted|opencode.types.V2SessionMessageToolStateError
+---@field time opencode.types.V2SessionMessageAssistantToolTime
+---@field type "tool"
+
+---@class opencode.types.V2SessionMessageAssistantToolTime
+---@field completed? number
+---@field created number
+---@field ran? number
+
+---@alias opencode.types.V2SessionMessageCompaction opencode.types.V2SessionMessageCompactionRunning|opencode.types.V2SessionMessageCompactionCompleted|opencode.types.V2SessionMessageCompactionFailed
+
+---@class opencode.types.V2SessionMessageCompactionCompleted
+---@field cost? opencode.types.V2MoneyUSD
+---@field id string
+---@field metadata? table<string, any>
+---@field model? opencode.types.V2ModelRef
+---@field providerContext? opencode.types.V2SessionProviderContext
+---@field providerState? opencode.types.V2SessionMessageProviderState5
+---@field reason "auto"|"manual"
+---@field recent string
+---@field status "completed"
+---@field summary string
+---@field time opencode.types.V2SessionMessageCompactionCompletedTime
+---@field tokens? opencode.types.V2TokenUsageInfo
+---@field type "compaction"
+
+---@class opencode.types.V2SessionMessageCompactionCompletedTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageCompactionFailed
+---@field cost? opencode.types.V2MoneyUSD
+---@field error opencode.types.V2SessionStructuredError
+---@field id string
+---@field metadata? table<string, any>
+---@field reason "auto"|"manual"
+---@field status "failed"
+---@field time opencode.types.V2SessionMessageCompactionFailedTime
+---@field tokens? opencode.types.V2TokenUsageInfo
+---@field type "compaction"
+
+---@class opencode.types.V2SessionMessageCompactionFailedTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageCompactionRunning
+---@field id string
+---@field metadata? table<string, any>
+---@field reason "auto"|"manual"
+---@field recent string
+---@field status "running"
+---@field summary string
+---@field time opencode.types.V2SessionMessageCompactionRunningTime
+---@field type "compaction"
+
+---@class opencode.types.V2SessionMessageCompactionRunningTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageIdle
+---@field id string
+---@field metadata? table<string, any>
+---@field outcome "succeeded"|"failed"|"interrupted"
+---@field time opencode.types.V2SessionMessageIdleTime
+---@field type "idle"
+
+---@class opencode.types.V2SessionMessageIdleTime
+---@field created number
+
+---@alias opencode.types.V2SessionMessageInfo opencode.types.V2SessionMessageAgentSelected|opencode.types.V2SessionMessageModelSelected|opencode.types.V2SessionMessageLocationSwitched|opencode.types.V2SessionMessageUser|opencode.types.V2SessionMessageSynthetic|opencode.types.V2SessionMessageSystem|opencode.types.V2SessionMessageSkill|opencode.types.V2SessionMessageShell|opencode.types.V2SessionMessageAssistant|opencode.types.V2SessionMessageCompaction|opencode.types.V2SessionMessageIdle
+
+---@class opencode.types.V2SessionMessageLocationSwitched
+---@field id string
+---@field location opencode.types.V2LocationPublicRef
+---@field metadata? table<string, any>
+---@field previous? opencode.types.V2SessionMessageLocationSwitchedPrevious
+---@field projectID? string
+---@field subpath? string
+---@field time opencode.types.V2SessionMessageLocationSwitchedTime
+---@field type "location-switched"
+
+---@class opencode.types.V2SessionMessageLocationSwitchedPrevious
+---@field location opencode.types.V2LocationPublicRef
+---@field projectID? string
+---@field subpath? string
+
+---@class opencode.types.V2SessionMessageLocationSwitchedTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageModelSelected
+---@field id string
+---@field metadata? table<string, any>
+---@field model opencode.types.V2ModelRef
+---@field previous? opencode.types.V2ModelRef
+---@field time opencode.types.V2SessionMessageModelSelectedTime
+---@field type "model-switched"
+
+---@class opencode.types.V2SessionMessageModelSelectedTime
+---@field created number
+
+---@alias opencode.types.V2SessionMessageProviderState table<string, any>
+
+---@alias opencode.types.V2SessionMessageProviderState1 table<string, any>
+
+---@alias opencode.types.V2SessionMessageProviderState2 table<string, any>
+
+---@alias opencode.types.V2SessionMessageProviderState3 table<string, any>
+
+---@alias opencode.types.V2SessionMessageProviderState4 table<string, any>
+
+---@alias opencode.types.V2SessionMessageProviderState5 table<string, any>
+
+---@class opencode.types.V2SessionMessageShell
+---@field command string
+---@field exit? "Infinity"|"-Infinity"|"NaN"|number
+---@field id string
+---@field metadata? table<string, any>
+---@field output? opencode.types.V2SessionMessageShellOutput
+---@field shellID string
+---@field status "running"|"exited"|"timeout"|"killed"
+---@field time opencode.types.V2SessionMessageShellTime
+---@field type "shell"
+
+---@class opencode.types.V2SessionMessageShellOutput
+---@field cursor integer
+---@field output string
+---@field size integer
+---@field truncated boolean
+
+---@class opencode.types.V2SessionMessageShellTime
+---@field completed? number
+---@field created number
+
+---@class opencode.types.V2SessionMessageSkill
+---@field id string
+---@field metadata? table<string, any>
+---@field name string
+---@field skill string
+---@field text string
+---@field time opencode.types.V2SessionMessageSkillTime
+---@field type "skill"
+
+---@class opencode.types.V2SessionMessageSkillTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageSynthetic
+---@field description? string
+---@field id string
+---@field metadata? table<string, any>
+---@field text string
+---@field time opencode.types.V2SessionMessageSyntheticTime
+---@field type "synthetic"
+
+---@class opencode.types.V2SessionMessageSyntheticTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageSystem
+---@field description? string
+---@field id string
+---@field metadata? table<string, any>
+---@field text string
+---@field time opencode.types.V2SessionMessageSystemTime
+---@field type "system"
+
+---@class opencode.types.V2SessionMessageSystemTime
+---@field created number
+
+---@class opencode.types.V2SessionMessageToolStateCompleted
+---@field content opencode.types.V2ToolContent[]
+---@field input table<string, any>
+---@field metadata? table<string, any>
+---@field status "completed"
+
+---@class opencode.types.V2SessionMessageToolStateError
+---@field content? opencode.types.V2ToolContent[]
+---@field error opencode.types.V2SessionStructuredError
+---@field input table<string, any>
+---@field metadata? table<string, any>
+---@field status "error"
+
+---@class opencode.types.V2SessionMessageToolStateRunning
+---@field input table<string, any>
+---@field metadata table<string, any>
+---@field status "running"
+
+---@class opencode.types.V2SessionMessageToolStateStreaming
+---@field input string
+---@field status "streaming"
+
+---@class opencode.types.V2SessionMessageUser
+---@field agents? opencode.types.V2PromptAgentAttachment[]
+---@field files? opencode.types.V2PromptFileAttachment[]
+---@field id string
+---@field metadata? table<string, any>
+---@field skills? opencode.types.V2PromptSkillAttachment[]
+---@field text string
+---@field time opencode.types.V2SessionMessageUserTime
+---@field type "user"
+
+---@class opencode.types.V2SessionMessageUserTime
+---@field created number
+
+---@class opencode.types.V2SessionMessagesResponse
+---@field cursor opencode.types.V2SessionMessagesResponseCursor
+---@field data opencode.types.V2SessionMessageInfo[]
+
+---@class opencode.types.V2SessionMessagesResponseCursor
+---@field next? string
+---@field previous? string
+
+---@alias opencode.types.V2SessionMetadata table<string, any>
+
+---@class opencode.types.V2SessionPermissionCreateAnswer1
+---@field data opencode.types.V2SessionPermissionCreateAnswer1Data
+
+---@class opencode.types.V2SessionPermissionCreateAnswer1Data
 ---@field effect opencode.types.PermissionV2Effect
 ---@field id string
 
----@class opencode.types.V2SessionPermissionGetAnswer
+---@class opencode.types.V2SessionPermissionCreateAnswer2
+---@field data opencode.types.V2SessionPermissionCreateAnswer2Data
+
+---@class opencode.types.V2SessionPermissionCreateAnswer2Data
+---@field effect opencode.types.V2PermissionEffect
+---@field id string
+
+---@class opencode.types.V2SessionPermissionGetAnswer1
 ---@field data opencode.types.PermissionV2Request
 
----@class opencode.types.V2SessionPermissionListAnswer
+---@class opencode.types.V2SessionPermissionGetAnswer2
+---@field data opencode.types.V2PermissionRequest
+
+---@class opencode.types.V2SessionPermissionListAnswer1
 ---@field data opencode.types.PermissionV2Request[]
 
----@class opencode.types.V2SessionPromptAnswer
+---@class opencode.types.V2SessionPermissionListAnswer2
+---@field data opencode.types.V2PermissionRequest[]
+
+---@class opencode.types.V2SessionPromptAnswer1
 ---@field data opencode.types.SessionInputAdmitted
+
+---@class opencode.types.V2SessionPromptAnswer2
+---@field data opencode.types.V2SessionInboxUser
+
+---@class opencode.types.V2SessionProviderContext
+---@field messages any
+---@field provenance opencode.types.V2SessionProviderContextProvenance
+---@field version 1
+
+---@class opencode.types.V2SessionProviderContextProvenance
+---@field endpoint string
+---@field modelID string
+---@field protocol string
+---@field provider string
+---@field providerID string
+---@field route string
 
 ---@class opencode.types.V2SessionQuestionListAnswer
 ---@field data opencode.types.QuestionV2Request[]
 
----@class opencode.types.V2SessionRevertStageAnswer
+---@class opencode.types.V2SessionRevert
+---@field files? opencode.types.V2FileDiffInfo[]
+---@field messageID string
+---@field partID? string
+---@field snapshot? string
+
+---@class opencode.types.V2SessionRevertStageAnswer1
 ---@field data opencode.types.RevertState
+
+---@class opencode.types.V2SessionRevertStageAnswer2
+---@field data opencode.types.V2SessionRevert
+
+---@class opencode.types.V2SessionStatsActivity
+---@field date string
+---@field steps integer
+
+---@class opencode.types.V2SessionStatsInfo
+---@field activeDays integer
+---@field activity opencode.types.V2SessionStatsActivity[]
+---@field cost opencode.types.V2MoneyUSD
+---@field models opencode.types.V2SessionStatsModelUsage[]
+---@field prompts integer
+---@field range opencode.types.V2SessionStatsInfoRange
+---@field sessions integer
+---@field steps integer
+---@field streak integer
+---@field subagents integer
+---@field tokens opencode.types.V2TokenUsageInfo
+---@field tools opencode.types.V2SessionStatsTools
+
+---@class opencode.types.V2SessionStatsInfoRange
+---@field from number
+---@field to number
+
+---@class opencode.types.V2SessionStatsModelUsage
+---@field cost opencode.types.V2MoneyUSD
+---@field model opencode.types.V2ModelRef
+---@field steps integer
+---@field tokens opencode.types.V2TokenUsageInfo
+
+---@class opencode.types.V2SessionStatsToolTotals
+---@field calls integer
+---@field failed integer
+---@field succeeded integer
+---@field unfinished integer
+
+---@class opencode.types.V2SessionStatsToolUsage
+---@field calls integer
+---@field durationP50? number
+---@field failed integer
+---@field name string
+---@field succeeded integer
+---@field unfinished integer
+
+---@alias opencode.types.V2SessionStatsTools opencode.types.V2SessionStatsToolsNone|opencode.types.V2SessionStatsToolsSummary|opencode.types.V2SessionStatsToolsDetail
+
+---@class opencode.types.V2SessionStatsToolsDetail
+---@field mode "detail"
+---@field totals opencode.types.V2SessionStatsToolTotals
+---@field usage opencode.types.V2SessionStatsToolUsage[]
+
+---@class opencode.types.V2SessionStatsToolsNone
+---@field mode "none"
+
+---@class opencode.types.V2SessionStatsToolsSummary
+---@field mode "summary"
+---@field totals opencode.types.V2SessionStatsToolTotals
 
 ---@class opencode.types.V2SessionStatusEvent
 ---@field data opencode.types.V2SessionStatusEventData
@@ -5324,9 +7000,180 @@
 ---@field seq integer
 ---@field version integer
 
----@class opencode.types.V2SkillListAnswer
+---@class opencode.types.V2SessionStructuredError
+---@field message string
+---@field status? integer
+---@field type string
+
+---@class opencode.types.V2SessionSyntheticAnswer
+---@field data opencode.types.V2SessionInboxSynthetic
+
+---@class opencode.types.V2SessionTransferData
+---@field info opencode.types.V2SessionInfo
+---@field messages opencode.types.V2SessionMessageInfo[]
+
+---@class opencode.types.V2SessionsResponse
+---@field cursor opencode.types.V2SessionsResponseCursor
+---@field data opencode.types.V2SessionInfo[]
+
+---@class opencode.types.V2SessionsResponseCursor
+---@field next? string
+---@field previous? string
+
+---@class opencode.types.V2ShellCreateAnswer
+---@field data opencode.types.V2ShellInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ShellGetAnswer
+---@field data opencode.types.V2ShellInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ShellInfo
+---@field command string
+---@field cwd string
+---@field exit? number
+---@field file string
+---@field id string
+---@field metadata table<string, any>
+---@field pid? integer
+---@field shell string
+---@field status "running"|"exited"|"timeout"|"killed"
+---@field time opencode.types.V2ShellInfoTime
+
+---@class opencode.types.V2ShellInfoTime
+---@field completed? number
+---@field started number
+
+---@class opencode.types.V2ShellListAnswer
+---@field data opencode.types.V2ShellInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ShellOutputAnswer
+---@field data opencode.types.V2ShellOutputAnswerData
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2ShellOutputAnswerData
+---@field cursor integer
+---@field output string
+---@field size integer
+---@field truncated boolean
+
+---@class opencode.types.V2SkillInfo
+---@field autoinvoke? boolean
+---@field content string
+---@field description? string
+---@field id string
+---@field name string
+---@field path string
+
+---@class opencode.types.V2SkillListAnswer1
 ---@field data opencode.types.SkillV2Info[]
 ---@field location opencode.types.LocationInfo
+
+---@class opencode.types.V2SkillListAnswer2
+---@field data opencode.types.V2SkillInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2TokenUsageInfo
+---@field cache opencode.types.V2TokenUsageInfoCache
+---@field input number
+---@field output number
+---@field reasoning number
+
+---@class opencode.types.V2TokenUsageInfoCache
+---@field read number
+---@field write number
+
+---@alias opencode.types.V2ToolContent opencode.types.V2ToolTextContent|opencode.types.V2ToolFileContent
+
+---@class opencode.types.V2ToolFileContent
+---@field mime string
+---@field name? string
+---@field type "file"
+---@field uri string
+
+---@class opencode.types.V2ToolTextContent
+---@field text string
+---@field type "text"
+
+---@alias opencode.types.V2V2EventEncoded string
+
+---@class opencode.types.V2VcsBase
+---@field name string
+---@field ref string
+---@field source "reflog"|"default"
+
+---@class opencode.types.V2VcsBaseAnswer
+---@field data? opencode.types.V2VcsBase
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2VcsBranch
+---@field current? string
+---@field default? string
+
+---@alias opencode.types.V2VcsBranchList string[]
+
+---@class opencode.types.V2VcsBranchListAnswer
+---@field data opencode.types.V2VcsBranchList
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2VcsDiffAnswer
+---@field data opencode.types.V2FileDiffInfo[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2VcsFileStatus
+---@field additions integer
+---@field deletions integer
+---@field file string
+---@field status "added"|"deleted"|"modified"
+
+---@class opencode.types.V2VcsGetAnswer
+---@field data opencode.types.V2VcsInfo
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2VcsInfo
+---@field branch opencode.types.V2VcsBranch
+---@field provider? string
+
+---@alias opencode.types.V2VcsMode "working"|"branch"|"committed"
+
+---@class opencode.types.V2VcsStatusAnswer
+---@field data opencode.types.V2VcsFileStatus[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2WebSearchProvider
+---@field id string
+---@field name string
+
+---@class opencode.types.V2WebSearchResponseEncoded
+---@field providerID string
+---@field results opencode.types.V2WebSearchResult[]
+
+---@class opencode.types.V2WebSearchResult
+---@field content? string
+---@field time opencode.types.V2WebSearchResultTime
+---@field title? string
+---@field url string
+
+---@class opencode.types.V2WebSearchResultTime
+---@field published? number
+
+---@class opencode.types.V2WebsearchProvidersAnswer
+---@field data opencode.types.V2WebSearchProvider[]
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2WebsearchQueryAnswer
+---@field data opencode.types.V2WebSearchResponseEncoded
+---@field location opencode.types.V2LocationPublicRef
+
+---@class opencode.types.V2WorktreeDirectory
+---@field directory string
+---@field strategy? string
+
+---@class opencode.types.V2WorktreeInfo
+---@field directory string
+
+---@alias opencode.types.V2WorktreeList opencode.types.V2WorktreeDirectory[]
 
 ---@class opencode.types.VcsApplyAnswer
 ---@field applied boolean

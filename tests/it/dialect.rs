@@ -87,9 +87,50 @@ fn what_2_x_does_not_have_is_unsupported_and_is_not_sent_again() {
     let before = proxy.requests().len();
     client.call("v2.session.active", ()).unwrap();
     assert_eq!(proxy.requests().len(), before + 1);
+    // Events have a way for each.
     let stream = client.events(EventOptions::default()).unwrap();
-    let error = stream.next(Some(LIMIT)).unwrap_err();
-    assert!(error.message().contains("this is an OpenCode 2.0.15 server"), "{error}");
+    assert!(stream.next(Some(LIMIT)).unwrap().is_some());
+}
+
+#[test]
+fn what_a_server_does_not_have_is_named_with_what_does_it_there() {
+    let client = |shared| Client::new(options(shared)).unwrap();
+    let (one, two) = (client(shared()), client(shared_two()));
+    let session = json!({"sessionID": "ses_1"});
+    for (client, operation, arguments, part) in [
+        (&two, "session.create", json!({}), "use v2.session.create"),
+        (&two, "session.messages", session.clone(), "use v2.session.messages"),
+        (&two, "v2.session.wait", session.clone(), "use v2.experimental.session.wait"),
+        (&two, "tui.open_help", json!({}), "2.x has nothing in its place"),
+        (&one, "v2.session.fork", session, "is one of 2.x"),
+        (&one, "v2.server.info", json!({}), "this is an OpenCode 1.18.33 server"),
+    ] {
+        // The second time it is refused before it is sent.
+        for _ in 0..2 {
+            let error = client.call(operation, arguments.clone()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_session_of_2_x_is_made_in_the_directory_of_the_call_or_of_the_client() {
+    let shared = shared_two();
+    let place = opencode_tests::Directory::new("place").unwrap();
+    let wanted = place.path().display().to_string();
+    let mut options = options(shared);
+    options.directory = Some(wanted.clone());
+    let client = Client::new(options).unwrap();
+    for arguments in [json!({}), json!({"directory": wanted})] {
+        let made: serde_json::Value =
+            client.call("v2.session.create", arguments).unwrap().json().unwrap();
+        assert_eq!(made["data"]["location"]["directory"], wanted, "{made}");
+    }
+    let other = shared.server.directory().display().to_string();
+    let given = json!({"location": {"directory": other}});
+    let made: serde_json::Value = client.call("v2.session.create", given).unwrap().json().unwrap();
+    assert_eq!(made["data"]["location"]["directory"], other, "{made}");
 }
 
 #[test]
@@ -169,6 +210,8 @@ fn a_directory_that_is_not_there_is_a_clear_error() {
             assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
             assert!(error.message().contains("no directory '/no/such/folder'"), "{error}");
         }
+        let error = client.call("v2.session.create", json!({})).unwrap_err();
+        assert!(error.message().contains("no directory '/no/such/folder'"), "{error}");
         // Another failure stays what it is.
         let directory = shared.server.directory().display().to_string();
         let arguments = json!({"directory": directory, "path": "no/such/folder"});

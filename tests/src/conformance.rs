@@ -1,5 +1,5 @@
-//! The conformance run: every case of `spec/cases` against the real server, through a program per
-//! language.
+//! The conformance run: every case of `spec/cases` against the real server of 1.x, and every case of
+//! `spec/cases-2` against that of 2.x, through a program per language.
 //!
 //! A case calls one operation and says what comes back. The driver of a language only calls it and
 //! prints what it got; everything else happens here: what the case needs is prepared by plain
@@ -22,7 +22,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Generation, Result};
 use case::Case;
 use driver::Driver;
 use fixture::Fixtures;
@@ -33,9 +33,12 @@ use world::World;
 pub struct Language {
     /// As the columns of the table are called.
     pub name: String,
-    /// Each reads `operation TAB arguments TAB options` per line, and prints one JSON object per line. Every case runs
-    /// in all of them; the table shows what the last one saw.
+    /// Each reads `operation TAB arguments TAB options` per line, and prints one JSON object per line. Every case of 1.x
+    /// runs in all of them, and the table shows what the last one saw; those of 2.x run in the first.
     pub programs: Vec<Program>,
+    /// Whether it plays the cases of 2.x as well. One that differs from another in how it calls, and not in what, shows
+    /// that with 1.x.
+    pub plays_two: bool,
     /// What an operation without an answer gives in this language.
     pub nothing: Value,
 }
@@ -46,6 +49,8 @@ pub type Program = Box<dyn Fn() -> Command + Send + Sync>;
 /// What one case showed in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
+    /// The server that it was called on.
+    pub server: Generation,
     /// The operation's name.
     pub operation: String,
     /// The language's name.
@@ -62,23 +67,26 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Reads `cases/*.json` and `fixtures.json` of a folder.
+    /// Reads `cases/*.json`, `cases-2/*.json` and `fixtures.json` of a folder.
     ///
     /// # Errors
     /// When a file cannot be read, or a case says something that nobody understands.
     pub fn load(spec: &Path) -> Result<Suite> {
         let fixtures = Fixtures::parse(&read(&spec.join("fixtures.json"))?)?;
-        let mut files: Vec<_> = std::fs::read_dir(spec.join("cases"))?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<std::io::Result<_>>()?;
-        files.sort();
+        let mut files = Vec::new();
+        for (folder, server) in [("cases", Generation::One), ("cases-2", Generation::Two)] {
+            for entry in std::fs::read_dir(spec.join(folder))? {
+                files.push((entry?.path(), server));
+            }
+        }
+        files.sort_by(|a, b| a.0.cmp(&b.0));
         let mut cases = Vec::new();
-        for file in files {
+        for (file, server) in files {
             let namespace = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let wrap = |error| Error::wrap(file.display(), error);
             let list = read(&file)?;
             for value in list.as_array().ok_or_else(|| wrap(Error::new("is no list")))? {
-                let case = Case::parse(value).map_err(wrap)?;
+                let case = Case::parse(value, server).map_err(wrap)?;
                 if !case.operation.starts_with(&format!("{namespace}.")) {
                     let text = format!("{} belongs into the file of its namespace", case.operation);
                     return Err(wrap(Error::new(text)));
@@ -90,12 +98,13 @@ impl Suite {
         Ok(Suite { cases, fixtures })
     }
 
-    /// Fails unless there is a case for each of these operations, and for nothing else.
+    /// Fails unless there is a case on this server for each of these operations, and for nothing else.
     ///
     /// # Errors
     /// Names all operations that have none, or the first case that is about nothing.
-    pub fn check(&self, operations: &[&str]) -> Result<()> {
-        let have: BTreeSet<&str> = self.cases.iter().map(|case| &*case.operation).collect();
+    pub fn check(&self, server: Generation, operations: &[&str]) -> Result<()> {
+        let own = self.cases.iter().filter(|case| case.server == server);
+        let have: BTreeSet<&str> = own.map(|case| &*case.operation).collect();
         let want: BTreeSet<&str> = operations.iter().copied().collect();
         if let Some(unknown) = have.difference(&want).next() {
             return Err(Error::new(format!("spec/cases: there is no operation '{unknown}'")));
@@ -104,7 +113,8 @@ impl Suite {
         match missing.as_slice() {
             [] => Ok(()),
             missing => Err(Error::new(format!(
-                "spec/cases: no case for {}: add one, it runs in all languages",
+                "spec/cases: no case on {} for {}: add one, it runs in all languages",
+                server.version(),
                 missing.join(", ")
             ))),
         }
@@ -121,13 +131,14 @@ impl Suite {
     }
 
     /// Why an operation is only proven up to an error of the server, if one of its cases says so.
-    pub fn exemption(&self, operation: &str) -> Option<&str> {
-        let mut about = self.cases.iter().filter(|case| case.operation == operation);
+    pub fn exemption(&self, server: Generation, operation: &str) -> Option<&str> {
+        let own = self.cases.iter().filter(|case| case.server == server);
+        let mut about = own.filter(|case| case.operation == operation);
         about.find_map(|case| case.exempt.as_deref())
     }
 
     /// Runs all cases whose operation starts with `prefix` in all languages, two at a time, each of
-    /// these with a server of its own.
+    /// these with servers of its own: what a case reloads or ends, it does to no other language at that moment.
     ///
     /// # Errors
     /// Every case that saw something else than it says, in one message.
@@ -139,15 +150,23 @@ impl Suite {
             total.0.extend(seen);
             total.1.extend(failures);
         };
+        let start = |generation| {
+            let needed = self
+                .cases
+                .iter()
+                .any(|case| case.server == generation && case.operation.starts_with(prefix));
+            needed.then(|| World::start(generation)).transpose()
+        };
         let work = || {
-            let world = match World::start() {
-                Ok(world) => world,
+            let worlds = [Generation::One, Generation::Two].map(start).into_iter();
+            let worlds = match worlds.collect::<Result<Vec<_>>>() {
+                Ok(worlds) => worlds.into_iter().flatten().collect::<Vec<_>>(),
                 Err(error) => return add((Vec::new(), vec![error.to_string()])),
             };
             loop {
                 let language = next.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some(language) = language else { return };
-                let result = self.run_in(language, &world, prefix);
+                let result = self.run_in(language, &worlds, prefix);
                 let failed = |e| (Vec::new(), vec![format!("{}: {e}", language.name)]);
                 add(result.unwrap_or_else(failed));
             }
@@ -166,16 +185,29 @@ impl Suite {
     fn run_in(
         &self,
         language: &Language,
-        world: &World,
+        worlds: &[World],
         prefix: &str,
     ) -> Result<(Vec<Seen>, Vec<String>)> {
         let (mut seen, mut failures) = (Vec::new(), Vec::new());
-        for (number, program) in language.programs.iter().enumerate() {
-            let is_last = number + 1 == language.programs.len();
+        let places = language
+            .programs
+            .iter()
+            .enumerate()
+            .flat_map(|place| worlds.iter().map(move |world| (place, world)));
+        for ((number, program), world) in places {
+            // What a language makes of raw answers is seen with one server.
+            let is_two = world.server.generation() == Generation::Two;
+            if is_two && (number > 0 || !language.plays_two) {
+                continue;
+            }
+            let is_last = is_two || number + 1 == language.programs.len();
             let mut driver = Driver::start(program(), world)?;
-            for case in self.cases.iter().filter(|case| case.operation.starts_with(prefix)) {
-                match case.run(world, &self.fixtures, &mut driver, &language.nothing) {
+            let own = self.cases.iter().filter(|case| case.server == world.server.generation());
+            for case in own.filter(|case| case.operation.starts_with(prefix)) {
+                let ran = case.run(world, &self.fixtures, &mut driver, &language.nothing);
+                match ran {
                     Ok(what) if is_last => seen.push(Seen {
+                        server: case.server,
                         operation: case.operation.clone(),
                         language: language.name.clone(),
                         what,

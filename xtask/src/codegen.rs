@@ -6,6 +6,7 @@ mod c_status;
 mod check;
 mod error_kind;
 mod error_page;
+mod generations;
 mod lua_operations;
 mod lua_shapes;
 mod lua_types;
@@ -41,10 +42,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, String> {
     Ok(report)
 }
 
-/// Name and request of every operation, sorted by name.
-pub(crate) fn operations() -> Result<Vec<(String, String)>, String> {
+/// An operation as the conformance run knows it.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    /// Method and path.
+    pub(crate) request: String,
+    /// The generation of the server that has it, when the other one has not.
+    pub(crate) only: Option<u64>,
+}
+
+/// Every operation, sorted by name.
+pub(crate) fn operations() -> Result<Vec<Row>, String> {
     let table = model::Table::load(&spec::folder())?;
-    let row = |o: model::Operation| (o.name, format!("{} {}", o.method, o.path));
+    let row = |o: model::Operation| Row {
+        request: format!("{} {}", o.method, o.path),
+        only: o.only,
+        name: o.name,
+    };
     Ok(table.operations.into_iter().map(row).collect())
 }
 

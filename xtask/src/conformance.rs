@@ -7,7 +7,7 @@ use std::process::Command;
 
 use opencode_tests::binary::workspace;
 use opencode_tests::conformance::{Language, Program, Suite, page};
-use opencode_tests::{Error, Result};
+use opencode_tests::{Error, Generation, Result};
 use serde_json::{Value, json};
 
 use crate::artefact::{self, LUAS, Profile};
@@ -55,9 +55,22 @@ fn finish(page: Option<String>, check: bool) -> Result<()> {
 ///
 /// # Errors
 /// Names the operations.
-pub(crate) fn check(operations: &[(String, String)]) -> Result<()> {
-    let names: Vec<&str> = operations.iter().map(|(name, _)| &**name).collect();
-    Suite::load(&spec::folder())?.check(&names)
+pub(crate) fn check(operations: &[codegen::Row]) -> Result<()> {
+    let suite = Suite::load(&spec::folder())?;
+    for (server, rows) in by_server(operations) {
+        let names: Vec<&str> = rows.iter().map(|(name, _)| *name).collect();
+        suite.check(server, &names)?;
+    }
+    Ok(())
+}
+
+/// Name and request of what each server has.
+fn by_server(operations: &[codegen::Row]) -> Vec<(Generation, Vec<(&str, &str)>)> {
+    let of = |number: u64| {
+        let own = operations.iter().filter(move |row| row.only.is_none_or(|only| only == number));
+        own.map(|row| (&*row.name, &*row.request)).collect()
+    };
+    vec![(Generation::One, of(1)), (Generation::Two, of(2))]
 }
 
 /// The page of what was seen; none when only a part was run.
@@ -69,6 +82,7 @@ fn see(luas: Luas, python: &Path, prefix: &str) -> Result<Option<String>> {
     let folder = workspace().join("tests/conformance");
     let language = |name: &str, nothing: Value, programs: Vec<Program>| Language {
         name: name.to_owned(),
+        plays_two: !["Python (asyncio)", "luajit"].contains(&name),
         programs,
         nothing,
     };
@@ -95,8 +109,7 @@ fn see(luas: Luas, python: &Path, prefix: &str) -> Result<Option<String>> {
     if !prefix.is_empty() {
         return Ok(None);
     }
-    let rows: Vec<(&str, &str)> =
-        operations.iter().map(|(n, request)| (&**n, &**request)).collect();
+    let rows = by_server(&operations);
     let names: Vec<&str> = languages.iter().map(|language| &*language.name).collect();
     page(&suite, &rows, &names, &seen).map(Some)
 }
@@ -122,11 +135,11 @@ fn rust() -> Result<PathBuf> {
 }
 
 /// The C driver with the inline function of every operation that has one.
-fn c(operations: &[(String, String)]) -> Result<PathBuf> {
+fn c(operations: &[codegen::Row]) -> Result<PathBuf> {
     let header = workspace().join("include/opencode_operations.h");
     let header = std::fs::read_to_string(&header).map_err(|e| Error::wrap(header.display(), e))?;
     let mut list = String::new();
-    for (name, _) in operations {
+    for codegen::Row { name, .. } in operations {
         let function = spec::name::c_function(name);
         if header.contains(&format!(" {function}(")) {
             let _ = writeln!(list, "OPERATION(\"{name}\", {function})");

@@ -1,7 +1,7 @@
-//! `cargo xtask spec --from FILE|URL [--check]`: the server's own description, reduced to facts.
+//! `cargo xtask spec --from FILE|URL [--server 2] [--check]`: the server's own description, reduced to facts.
 //!
 //! Reads the OpenAPI document that a server gives at `/doc` and writes `spec/operations.json` and
-//! `spec/types.json`. Nothing of the document's prose gets in: a schema keyword is either a known
+//! `spec/types.json`; of a server of 2.x (`/openapi.json`) `spec/operations-2.json` and `spec/types-2.json`. Nothing of the document's prose gets in: a schema keyword is either a known
 //! fact or dropped by name.
 
 mod body;
@@ -23,10 +23,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, String> {
     let facts = reduce(&document)?;
     let folder = folder();
     let files = [
-        (folder.join("operations.json"), print::document(&Value::Array(facts.operations))),
-        (folder.join("types.json"), print::document(&Value::Object(facts.types))),
+        (
+            folder.join(format!("operations{}.json", options.suffix)),
+            print::document(&Value::Array(facts.operations)),
+        ),
+        (
+            folder.join(format!("types{}.json", options.suffix)),
+            print::document(&Value::Object(facts.types)),
+        ),
     ];
-    write_or_check(&files, options.check, "cargo xtask spec --from FILE|URL")
+    write_or_check(&files, options.check, "cargo xtask spec --from FILE|URL [--server 2]")
 }
 
 /// The folder with the data that four languages share.
@@ -69,22 +75,32 @@ pub(crate) fn write_or_check(
 struct Options {
     from: String,
     check: bool,
+    /// Of the files' names.
+    suffix: &'static str,
 }
 
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self, String> {
-        const USAGE: &str = "usage: cargo xtask spec --from FILE|URL [--check]";
+        const USAGE: &str = "usage: cargo xtask spec --from FILE|URL [--server 1|2] [--check]";
         let mut from = None;
         let mut check = false;
+        let mut suffix = "";
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             match argument.as_str() {
                 "--from" => from = Some(rest.next().ok_or(USAGE)?.clone()),
+                "--server" => {
+                    suffix = match rest.next().map(String::as_str) {
+                        Some("1") => "",
+                        Some("2") => "-2",
+                        _ => return Err(USAGE.to_owned()),
+                    }
+                }
                 "--check" => check = true,
                 other => return Err(format!("unknown option {other}; {USAGE}")),
             }
         }
-        Ok(Self { from: from.ok_or(USAGE)?, check })
+        Ok(Self { from: from.ok_or(USAGE)?, check, suffix })
     }
 }
 

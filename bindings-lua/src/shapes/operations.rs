@@ -17,10 +17,21 @@ pub(super) static OPERATIONS: &[(&str, &Shape)] = &[
     ("session.prompt_async", &S220),
     ("session.update", &S231),
     ("sync.replay", &S235),
-    ("v2.pty.create", &S286),
-    ("v2.session.permission.create", &S310),
-    ("v2.session.prompt", &S321),
-    ("v2.session.question.reply", &S325),
+    ("v2.experimental.mcp.add", &S278),
+    ("v2.experimental.session.import", &S339),
+    ("v2.integration.connect.key", &S360),
+    ("v2.integration.connect.oauth", &S361),
+    ("v2.plugin.update", &S379),
+    ("v2.pty.create", &S391),
+    ("v2.server.experimental.persistent_pty.create", &S402),
+    ("v2.session.command", &S420),
+    ("v2.session.create", &S427),
+    ("v2.session.form.create", &S444),
+    ("v2.session.form.reply", &S448),
+    ("v2.session.permission.create", &S468),
+    ("v2.session.prompt", &S479),
+    ("v2.session.question.reply", &S483),
+    ("v2.session.update", &S494),
 ];
 
 static S31: Shape = Shape::List(&Shape::Any);
@@ -72,11 +83,48 @@ static S220: Shape = Shape::Object(&[("parts", &S209)], &Shape::Any);
 static S231: Shape = Shape::Object(&[("permission", &S195)], &Shape::Any);
 static S233: Shape = Shape::List(&Shape::Any);
 static S235: Shape = Shape::Object(&[("events", &S233)], &Shape::Any);
-static S286: Shape = Shape::Object(&[("args", &S31)], &Shape::Any);
-static S310: Shape = Shape::Object(&[("resources", &S31), ("save", &S31)], &Shape::Any);
-static S314: Shape = Shape::Object(&[("agents", &S315), ("files", &S318)], &Shape::Any);
-static S315: Shape = Shape::List(&Shape::Any);
-static S318: Shape = Shape::List(&Shape::Any);
-static S321: Shape = Shape::Object(&[("prompt", &S314)], &Shape::Any);
-static S324: Shape = Shape::List(&S31);
-static S325: Shape = Shape::Object(&[("answers", &S324)], &Shape::Any);
+static S274: Shape = Shape::Object(&[("command", &S31)], &Shape::Any);
+static S278: Shape = Shape::Object(&[("config", &S274)], &Shape::Any);
+static S284: Shape = Shape::Object(&[("permissions", &S291), ("revert", &S293)], &Shape::Any);
+static S291: Shape = Shape::List(&Shape::Any);
+static S293: Shape = Shape::Object(&[("files", &S294)], &Shape::Any);
+static S294: Shape = Shape::List(&Shape::Any);
+static S300: Shape = Shape::List(&S301);
+static S301: Shape = Shape::Object(&[("agents", &S302), ("content", &S305), ("files", &S317), ("skills", &S330), ("snapshot", &S332)], &Shape::Any);
+static S302: Shape = Shape::List(&Shape::Any);
+static S305: Shape = Shape::List(&S306);
+static S306: Shape = Shape::Object(&[("state", &S307)], &Shape::Any);
+static S307: Shape = Shape::Object(&[("content", &S308)], &Shape::Any);
+static S308: Shape = Shape::List(&Shape::Any);
+static S317: Shape = Shape::List(&Shape::Any);
+static S330: Shape = Shape::List(&Shape::Any);
+static S332: Shape = Shape::Object(&[("files", &S31)], &Shape::Any);
+static S339: Shape = Shape::Object(&[("info", &S284), ("messages", &S300)], &Shape::Any);
+static S358: Shape = Shape::Object(&[], &S359);
+static S359: Shape = Shape::List(&Shape::Any);
+static S360: Shape = Shape::Object(&[("answer", &S358)], &Shape::Any);
+static S361: Shape = Shape::Object(&[("answer", &S358)], &Shape::Any);
+static S379: Shape = Shape::Object(&[("targets", &S31)], &Shape::Any);
+static S391: Shape = Shape::Object(&[("args", &S31)], &Shape::Any);
+static S402: Shape = Shape::Object(&[("args", &S31)], &Shape::Any);
+static S416: Shape = Shape::List(&Shape::Any);
+static S418: Shape = Shape::List(&Shape::Any);
+static S420: Shape = Shape::Object(&[("agents", &S302), ("files", &S416), ("skills", &S418)], &Shape::Any);
+static S426: Shape = Shape::List(&Shape::Any);
+static S427: Shape = Shape::Object(&[("permissions", &S426)], &Shape::Any);
+static S433: Shape = Shape::List(&S434);
+static S434: Shape = Shape::Object(&[("default", &S435), ("options", &S437), ("when", &S440)], &Shape::Any);
+static S435: Shape = Shape::List(&Shape::Any);
+static S437: Shape = Shape::List(&Shape::Any);
+static S440: Shape = Shape::List(&Shape::Any);
+static S444: Shape = Shape::Object(&[("fields", &S433)], &Shape::Any);
+static S447: Shape = Shape::Object(&[], &S359);
+static S448: Shape = Shape::Object(&[("answer", &S447)], &Shape::Any);
+static S468: Shape = Shape::Object(&[("resources", &S31), ("save", &S31)], &Shape::Any);
+static S473: Shape = Shape::Object(&[("agents", &S474), ("files", &S477)], &Shape::Any);
+static S474: Shape = Shape::List(&Shape::Any);
+static S477: Shape = Shape::List(&Shape::Any);
+static S479: Shape = Shape::Object(&[("agents", &S302), ("files", &S416), ("prompt", &S473), ("skills", &S418)], &Shape::Any);
+static S482: Shape = Shape::List(&S31);
+static S483: Shape = Shape::Object(&[("answers", &S482)], &Shape::Any);
+static S494: Shape = Shape::Object(&[("permissions", &S426)], &Shape::Any);

@@ -102,16 +102,16 @@ def arguments_of(
     return made
 
 
-def _shown(name: str, parameters: str) -> typing.Any:
+def _shown(parameters: str) -> typing.Any:
     """A function that nobody calls: `inspect.signature` and notebooks show its parameters."""
     # Where annotations of the function itself are evaluated, these names are looked up.
     space: dict[str, typing.Any] = {"typing": typing, "abc": abc}
     try:
-        exec(f"from __future__ import annotations\ndef {name}({parameters}: ...", space)
+        exec(f"from __future__ import annotations\ndef shown({parameters}: ...", space)
     except SyntaxError:
         # An argument has a name that Python has not.
-        exec(f"def {name}(*args, **given): ...", space)
-    return space[name]
+        exec(f"def shown(*args, **given): ...", space)
+    return space["shown"]
 
 
 def function_of(client: typing.Any, run: typing.Any, name: str, positional: tuple[str, ...], doc: str) -> typing.Any:
@@ -120,6 +120,6 @@ def function_of(client: typing.Any, run: typing.Any, name: str, positional: tupl
     run.__qualname__ = name
     shown = _native.signature(name)
     run.__doc__ = f"{doc}\n\n{shown}"
-    run.__wrapped__ = _shown(run.__name__, shown.partition("(")[2])
+    run.__wrapped__ = _shown(shown.partition("(")[2])
     run.operation = (client, name, positional)
     return run

@@ -1586,6 +1586,17 @@ class TuiOperations:
         """Sends off what stands in the prompt of the attached terminals."""
 
 class V2AgentOperations:
+    def get(
+        self,
+        agentID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2AgentGetAnswer:
+        """Reads one agent. 2.x only."""
     def list(
         self,
         *,
@@ -1594,7 +1605,7 @@ class V2AgentOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2AgentListAnswer:
+    ) -> _t.V2AgentListAnswer1 | _t.V2AgentListAnswer2:
         """Lists the agents at a location."""
 
 class V2CommandOperations:
@@ -1606,10 +1617,39 @@ class V2CommandOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2CommandListAnswer:
+    ) -> _t.V2CommandListAnswer1 | _t.V2CommandListAnswer2:
         """Lists the slash commands at a location."""
 
+class V2ConfigOperations:
+    def get(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2ConfigEntry]:
+        """Reads the settings of a location, source by source, in the form of 2.x."""
+    def shells(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2ConfigShellOption]:
+        """Lists the shells of the server's machine."""
+
 class V2CredentialOperations:
+    def activate(
+        self,
+        credentialID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Makes a stored credential the one that is used."""
     def remove(
         self,
         credentialID: str,
@@ -1634,6 +1674,30 @@ class V2CredentialOperations:
     ) -> None:
         """Renames a stored credential."""
 
+class V2DebugLocationOperations:
+    def evict(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Unloads a location; it is loaded again when it is next used."""
+    def list(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2LocationPublicRef]:
+        """Lists the locations that are loaded."""
+
+class V2DebugOperations:
+    @property
+    def location(self) -> V2DebugLocationOperations: ...
+
 class V2EventOperations:
     def subscribe(
         self,
@@ -1643,6 +1707,244 @@ class V2EventOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> NoReturn:
         """Streams the events of all locations, in the newer form (`data` in place of `properties`)."""
+
+class V2ExperimentalConfigOperations:
+    def update(
+        self,
+        *,
+        shell: str | None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes the user's settings; only `shell` is known."""
+
+class V2ExperimentalFsOperations:
+    def write(
+        self,
+        *,
+        path: str,
+        body: str = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> _t.V2ExperimentalFsWriteAnswer:
+        """Writes a file, below the location or anywhere else; the body is its text."""
+
+class V2ExperimentalGenerateOperations:
+    def text(
+        self,
+        *,
+        prompt: str,
+        model: str | _t.V2ModelRef | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2GenerateTextResponse:
+        """Asks a model for a text without a session."""
+
+class V2ExperimentalIntegrationWellknownOperations:
+    def add(
+        self,
+        *,
+        url: str,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds an integration that a web site describes."""
+
+class V2ExperimentalIntegrationOperations:
+    @property
+    def wellknown(self) -> V2ExperimentalIntegrationWellknownOperations: ...
+
+class V2ExperimentalMcpOperations:
+    def add(
+        self,
+        server: str,
+        *,
+        config: _t.V2McpLocalConfigEncoded | _t.V2McpRemoteConfigEncoded,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds an MCP server to a location until it is reloaded."""
+    def connect(
+        self,
+        server: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Connects an MCP server of a location."""
+    def disconnect(
+        self,
+        server: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Disconnects an MCP server of a location."""
+    def remove(
+        self,
+        server: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Forgets an MCP server that was added."""
+
+class V2ExperimentalMigrationV1Operations:
+    def status(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalMigrationV1StatusAnswer1 | _t.V2ExperimentalMigrationV1StatusAnswerRunning | _t.V2ExperimentalMigrationV1StatusAnswerError:
+        """Says how far the data of 1.x are taken over."""
+
+class V2ExperimentalMigrationOperations:
+    @property
+    def v1(self) -> V2ExperimentalMigrationV1Operations: ...
+
+class V2ExperimentalSessionInstructionsEntryOperations:
+    def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionInstructionsEntryListAnswer:
+        """Lists the instructions that were added to a session."""
+    def put(
+        self,
+        sessionID: str,
+        key: _t.V2InstructionEntryKey,
+        *,
+        value: Any,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds or replaces an instruction of a session, under a key."""
+    def remove(
+        self,
+        sessionID: str,
+        key: _t.V2InstructionEntryKey,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Removes an instruction of a session."""
+
+class V2ExperimentalSessionInstructionsOperations:
+    @property
+    def entry(self) -> V2ExperimentalSessionInstructionsEntryOperations: ...
+
+class V2ExperimentalSessionOperations:
+    @property
+    def instructions(self) -> V2ExperimentalSessionInstructionsOperations: ...
+    def export(
+        self,
+        sessionID: str,
+        *,
+        sanitize: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionExportAnswer:
+        """Reads a session with all its messages, for v2.experimental.session.import."""
+    def import_(
+        self,
+        *,
+        info: _t.V2SessionInfo,
+        messages: Sequence[_t.V2SessionMessageInfo],
+        location: _t.V2LocationPublicRef | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionImportAnswer:
+        """Stores an exported session under its own ids; 409 when it is there."""
+    def skill(
+        self,
+        sessionID: str,
+        *,
+        id: str,
+        resume: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives a skill to a session."""
+    def stats(
+        self,
+        *,
+        from_: str | None = ...,
+        to: str | None = ...,
+        project: str | None = ...,
+        timezone: str | None = ...,
+        tools: Literal["none", "summary", "detail"] | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionStatsAnswer:
+        """Adds up what sessions used, by day and by model."""
+    def wait(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Waits until nothing runs in a session; at once when it is idle, also with prompts that wait."""
+
+class V2ExperimentalOperations:
+    @property
+    def config(self) -> V2ExperimentalConfigOperations: ...
+    @property
+    def fs(self) -> V2ExperimentalFsOperations: ...
+    @property
+    def generate(self) -> V2ExperimentalGenerateOperations: ...
+    @property
+    def integration(self) -> V2ExperimentalIntegrationOperations: ...
+    @property
+    def mcp(self) -> V2ExperimentalMcpOperations: ...
+    @property
+    def migration(self) -> V2ExperimentalMigrationOperations: ...
+    @property
+    def session(self) -> V2ExperimentalSessionOperations: ...
+
+class V2FormOperations:
+    def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2FormListAnswer:
+        """Lists the open forms, which are the questions of agents, at a location."""
 
 class V2FsOperations:
     def find(
@@ -1656,18 +1958,18 @@ class V2FsOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2FsFindAnswer:
+    ) -> _t.V2FsFindAnswer1 | _t.V2FsFindAnswer2:
         """Finds files and directories by name below a location, best first."""
     def list(
         self,
         *,
-        path: str = ...,
+        path: str | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2FsListAnswer:
+    ) -> _t.V2FsListAnswer1 | _t.V2FsListAnswer2:
         """Lists one directory at a location."""
     def read(
         self,
@@ -1727,13 +2029,53 @@ class V2IntegrationAttemptOperations:
     ) -> _t.V2IntegrationAttemptStatusAnswer:
         """Says how far a login is: ask again until it is over."""
 
+class V2IntegrationCommandOperations:
+    def cancel(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives up a login by a command."""
+    def connect(
+        self,
+        integrationID: str,
+        *,
+        methodID: str,
+        label: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2IntegrationCommandConnectAnswer:
+        """Starts a login by a command."""
+    def status(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2IntegrationCommandStatusAnswer:
+        """Says how far a login by a command is."""
+
 class V2IntegrationConnectOperations:
     def key(
         self,
         integrationID: str,
         *,
         key: str,
-        label: str = ...,
+        label: str | None = ...,
+        answer: _t.V2FormAnswer | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
@@ -1745,22 +2087,66 @@ class V2IntegrationConnectOperations:
         self,
         integrationID: str,
         *,
-        inputs: Mapping[str, str],
         methodID: str,
-        label: str = ...,
+        inputs: Mapping[str, str] = ...,
+        label: str | None = ...,
+        answer: _t.V2FormAnswer | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2IntegrationConnectOauthAnswer:
+    ) -> _t.V2IntegrationConnectOauthAnswer1 | _t.V2IntegrationConnectOauthAnswer2:
         """Starts an OAuth login for an integration and answers how to go on."""
+
+class V2IntegrationOauthOperations:
+    def cancel(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives up an OAuth login."""
+    def complete(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        code: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Finishes an OAuth login with the code that the browser was given."""
+    def status(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2IntegrationOauthStatusAnswer:
+        """Says how far an OAuth login is."""
 
 class V2IntegrationOperations:
     @property
     def attempt(self) -> V2IntegrationAttemptOperations: ...
     @property
+    def command(self) -> V2IntegrationCommandOperations: ...
+    @property
     def connect(self) -> V2IntegrationConnectOperations: ...
+    @property
+    def oauth(self) -> V2IntegrationOauthOperations: ...
     def get(
         self,
         integrationID: str,
@@ -1770,7 +2156,7 @@ class V2IntegrationOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2IntegrationGetAnswer:
+    ) -> _t.V2IntegrationGetAnswer1 | _t.V2IntegrationGetAnswer2:
         """Reads one integration and the ways to log in to it. `data` is null where there is none."""
     def list(
         self,
@@ -1780,7 +2166,7 @@ class V2IntegrationOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2IntegrationListAnswer:
+    ) -> _t.V2IntegrationListAnswer1 | _t.V2IntegrationListAnswer2:
         """Lists the integrations and the ways to log in to each."""
 
 class V2LocationOperations:
@@ -1792,10 +2178,32 @@ class V2LocationOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.LocationInfo:
+    ) -> _t.LocationInfo | _t.V2LocationPublicInfo:
         """Says which directory and project a location stands for."""
+    def reload(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Reads the settings of all locations again; MCP servers that were added are gone then."""
 
-class V2ModelOperations:
+class V2McpResourceOperations:
+    def catalog(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2McpResourceCatalogAnswer:
+        """Lists the resources of the MCP servers of a location."""
+
+class V2McpOperations:
+    @property
+    def resource(self) -> V2McpResourceOperations: ...
     def list(
         self,
         *,
@@ -1804,7 +2212,29 @@ class V2ModelOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ModelListAnswer:
+    ) -> _t.V2McpListAnswer:
+        """Lists the MCP servers of a location, with their status."""
+
+class V2ModelOperations:
+    def default(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ModelDefaultAnswer:
+        """Reads the model that is used when none is named. `data` is missing while the location is loaded."""
+    def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ModelListAnswer1 | _t.V2ModelListAnswer2:
         """Lists the models that can be used at a location, by date of release."""
 
 class V2PermissionRequestOperations:
@@ -1816,18 +2246,18 @@ class V2PermissionRequestOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PermissionRequestListAnswer:
+    ) -> _t.V2PermissionRequestListAnswer1 | _t.V2PermissionRequestListAnswer2:
         """Lists the open permission requests at a location."""
 
 class V2PermissionSavedOperations:
     def list(
         self,
         *,
-        projectID: str = ...,
+        projectID: str | None = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PermissionSavedListAnswer:
+    ) -> _t.V2PermissionSavedListAnswer1 | _t.V2PermissionSavedListAnswer2:
         """Lists the permissions that were granted for good."""
     def remove(
         self,
@@ -1844,6 +2274,80 @@ class V2PermissionOperations:
     def request(self) -> V2PermissionRequestOperations: ...
     @property
     def saved(self) -> V2PermissionSavedOperations: ...
+
+class V2PersistentPtyOperations:
+    def connect(
+        self,
+        ptyID: str,
+        *,
+        cursor: str = ...,
+        role: str = ...,
+        attachment_id: str = ...,
+        takeover: str = ...,
+        input_protocol: str = ...,
+        ticket: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> NoReturn:
+        """Opens a persistent terminal as a websocket."""
+
+class V2PluginOperations:
+    def check(
+        self,
+        *,
+        target: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2PluginCheckAnswer:
+        """Looks for newer versions of plugins."""
+    def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2PluginListAnswer:
+        """Lists the plugins of a location."""
+    def update(
+        self,
+        *,
+        targets: builtins.list[str] | builtins.tuple[str, ...],
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Updates plugins."""
+
+class V2ProjectOperations:
+    def list(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2Project]:
+        """Lists the projects that the server has seen."""
+    def update(
+        self,
+        projectID: str,
+        *,
+        canonical: str = ...,
+        commands: _t.V2ProjectCommands = ...,
+        icon: _t.V2ProjectIcon = ...,
+        name: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2Project:
+        """Changes name, icon or commands of a project."""
 
 class V2ProjectCopyOperations:
     def create(
@@ -1893,7 +2397,7 @@ class V2ProviderOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ProviderGetAnswer:
+    ) -> _t.V2ProviderGetAnswer1 | _t.V2ProviderGetAnswer2:
         """Reads one provider."""
     def list(
         self,
@@ -1903,7 +2407,7 @@ class V2ProviderOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ProviderListAnswer:
+    ) -> _t.V2ProviderListAnswer1 | _t.V2ProviderListAnswer2:
         """Lists the providers that are active at a location."""
 
 class V2PtyOperations:
@@ -1929,7 +2433,7 @@ class V2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyConnectTokenAnswer:
+    ) -> _t.V2PtyConnectTokenAnswer1 | _t.V2PtyConnectTokenAnswer2:
         """Makes a ticket for one v2.pty.connect without a password."""
     def create(
         self,
@@ -1944,7 +2448,7 @@ class V2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyCreateAnswer:
+    ) -> _t.V2PtyCreateAnswer1 | _t.V2PtyCreateAnswer2:
         """Starts a program in a terminal at a location."""
     def get(
         self,
@@ -1955,7 +2459,7 @@ class V2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyGetAnswer:
+    ) -> _t.V2PtyGetAnswer1 | _t.V2PtyGetAnswer2:
         """Reads one terminal; one that has ended is kept, with its exit code."""
     def list(
         self,
@@ -1965,7 +2469,7 @@ class V2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyListAnswer:
+    ) -> _t.V2PtyListAnswer1 | _t.V2PtyListAnswer2:
         """Lists the terminals at a location, ended ones included."""
     def remove(
         self,
@@ -1989,7 +2493,7 @@ class V2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyUpdateAnswer:
+    ) -> _t.V2PtyUpdateAnswer1 | _t.V2PtyUpdateAnswer2:
         """Changes the title or the size of a terminal."""
 
 class V2QuestionRequestOperations:
@@ -2017,8 +2521,225 @@ class V2ReferenceOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ReferenceListAnswer:
+    ) -> _t.V2ReferenceListAnswer1 | _t.V2ReferenceListAnswer2:
         """Lists the outside directories and repositories that a location refers to."""
+
+class V2RpcOperations:
+    def call(
+        self,
+        rpcID: str,
+        method: str,
+        *,
+        input: Any = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2RpcOutput:
+        """Calls a method that a plugin offers."""
+
+class V2ServerExperimentalPersistentPtyOperations:
+    def connect_token(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyConnectTokenAnswer:
+        """Makes a ticket for one v2.persistent_pty.connect without a password."""
+    def create(
+        self,
+        sessionID: str,
+        *,
+        args: builtins.list[str] | builtins.tuple[str, ...],
+        env: Mapping[str, str],
+        title: str,
+        command: str = ...,
+        cwd: str = ...,
+        size: _t.V2ServerExperimentalPersistentPtyCreateSize = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyCreateAnswer:
+        """Starts a program in a terminal that outlives the server."""
+    def get(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyGetAnswer:
+        """Reads one persistent terminal."""
+    def handoff(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyHandoffAnswer:
+        """Hands the persistent terminals over to another server."""
+    def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyListAnswer:
+        """Lists the persistent terminals of a session."""
+    def read(
+        self,
+        sessionID: str,
+        *,
+        lines: _t.V2PersistentPtyReadLinesEncoded | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyReadAnswer:
+        """Reads the last lines of the session's persistent terminal."""
+    def remove(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ends a persistent terminal."""
+    def shutdown(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ends the helper that keeps persistent terminals, and all of these."""
+    def snapshot(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtySnapshotAnswer:
+        """Reads the screen of a persistent terminal."""
+    def update(
+        self,
+        ptyID: str,
+        *,
+        size: _t.V2ServerExperimentalPersistentPtyUpdateSize,
+        attachmentID: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyUpdateAnswer:
+        """Changes the size of a persistent terminal."""
+
+class V2ServerExperimentalOperations:
+    @property
+    def persistent_pty(self) -> V2ServerExperimentalPersistentPtyOperations: ...
+
+class V2ServerOperations:
+    @property
+    def experimental(self) -> V2ServerExperimentalOperations: ...
+    def info(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerInfo:
+        """Reads version, process and addresses of the server; 503 with the same while it starts."""
+
+class V2SessionFormOperations:
+    def cancel(
+        self,
+        sessionID: str,
+        formID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Dismisses a form: the run ends as interrupted."""
+    def create(
+        self,
+        sessionID: str,
+        *,
+        fields: _t.V2FormFields,
+        title: str,
+        id: str | None = ...,
+        metadata: _t.V2FormMetadata = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionFormCreateAnswer:
+        """Asks the user of a session something, as a form."""
+    def get(
+        self,
+        sessionID: str,
+        formID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionFormGetAnswer:
+        """Reads one form of a session with its state."""
+    def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionFormListAnswer:
+        """Lists the open forms of a session."""
+    def reply(
+        self,
+        sessionID: str,
+        formID: str,
+        *,
+        answer: _t.V2FormAnswer,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answers a form. Fields that are left out count as unanswered."""
+
+class V2SessionInboxOperations:
+    def cancel(
+        self,
+        sessionID: str,
+        inboxID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Takes a prompt that waits out of the inbox. 204 also for one that is not there."""
+    def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionInboxListAnswer:
+        """Lists the prompts of a session that wait to be delivered."""
+    def update(
+        self,
+        sessionID: str,
+        inboxID: str,
+        *,
+        delivery: _t.V2SessionInboxDelivery,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Changes how a prompt that waits is delivered: steer or queue."""
 
 class V2SessionPermissionOperations:
     def create(
@@ -2027,15 +2748,15 @@ class V2SessionPermissionOperations:
         *,
         action: str,
         resources: builtins.list[str] | builtins.tuple[str, ...],
-        agent: str = ...,
-        id: str = ...,
+        agent: str | None = ...,
+        id: str | None = ...,
         metadata: Mapping[str, Any] = ...,
         save: builtins.list[str] | builtins.tuple[str, ...] = ...,
-        source: _t.PermissionV2Source = ...,
+        source: _t.PermissionV2Source | _t.V2PermissionSource = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPermissionCreateAnswer:
+    ) -> _t.V2SessionPermissionCreateAnswer1 | _t.V2SessionPermissionCreateAnswer2:
         """Asks for a permission on behalf of a session, if the rules do not decide it at once."""
     def get(
         self,
@@ -2045,7 +2766,7 @@ class V2SessionPermissionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPermissionGetAnswer:
+    ) -> _t.V2SessionPermissionGetAnswer1 | _t.V2SessionPermissionGetAnswer2:
         """Reads one open permission request of a session."""
     def list(
         self,
@@ -2054,21 +2775,22 @@ class V2SessionPermissionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPermissionListAnswer:
+    ) -> _t.V2SessionPermissionListAnswer1 | _t.V2SessionPermissionListAnswer2:
         """Lists the open permission requests of a session."""
     def reply(
         self,
         sessionID: str,
         requestID: str,
         *,
-        reply: Literal["once", "always", "reject", "allow", "deny"],
-        message: str = ...,
+        reply: Literal["once", "always", "reject", "allow", "deny"] = ...,
+        message: str | None = ...,
+        decision: _t.V2PermissionReply = ...,
         remember: bool = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answers a permission request of a session (allow, deny and `remember` too)."""
+        """Answers a permission request: `reply` on 1.x (allow, deny, `remember` too), `decision` on 2.x."""
 
 class V2SessionQuestionOperations:
     def list(
@@ -2121,6 +2843,15 @@ class V2SessionRevertOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Makes a staged revert final."""
+    def remove(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Undoes a revert that was staged, on 2.x."""
     def stage(
         self,
         sessionID: str,
@@ -2130,10 +2861,14 @@ class V2SessionRevertOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionRevertStageAnswer:
+    ) -> _t.V2SessionRevertStageAnswer1 | _t.V2SessionRevertStageAnswer2:
         """Hides a message and all after it, for now; `files` takes their file changes back as well."""
 
 class V2SessionOperations:
+    @property
+    def form(self) -> V2SessionFormOperations: ...
+    @property
+    def inbox(self) -> V2SessionInboxOperations: ...
     @property
     def permission(self) -> V2SessionPermissionOperations: ...
     @property
@@ -2146,9 +2881,9 @@ class V2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionActiveAnswer:
+    ) -> _t.V2SessionActiveAnswer1 | _t.V2SessionActiveAnswer2:
         """Lists the sessions that run at this moment, by id."""
-    def compact(
+    def background(
         self,
         sessionID: str,
         *,
@@ -2156,6 +2891,32 @@ class V2SessionOperations:
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
+        """Lets the tools of a session that are under way go on in the background."""
+    def command(
+        self,
+        sessionID: str,
+        *,
+        name: str,
+        text: str,
+        agents: Sequence[_t.V2PromptAgentAttachment] = ...,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        files: Sequence[_t.V2PromptInputFileAttachment] = ...,
+        skills: Sequence[_t.V2PromptInputSkillAttachment] = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Runs a slash command in a session. It gives no id of the prompt."""
+    def compact(
+        self,
+        sessionID: str,
+        *,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        id: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionCompactAnswer | None:
         """Compacts a session with its model."""
     def context(
         self,
@@ -2164,20 +2925,47 @@ class V2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionContextAnswer:
+    ) -> _t.V2SessionContextAnswer1 | _t.V2SessionContextAnswer2:
         """Lists what the model would see next: all messages since the last compaction."""
     def create(
         self,
         *,
-        agent: str = ...,
-        id: str = ...,
-        location: _t.LocationRef = ...,
-        model: str | _t.ModelRef = ...,
+        agent: str | None = ...,
+        id: str | None = ...,
+        location: _t.LocationRef | _t.V2LocationPublicRef | None = ...,
+        model: str | _t.ModelRef | _t.V2ModelRef | None = ...,
+        metadata: _t.V2SessionMetadata | None = ...,
+        permissions: _t.V2PermissionRuleset | None = ...,
+        title: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionCreateAnswer:
-        """Creates a session. Its directory is the one in `location`; the client's own is not used."""
+    ) -> _t.V2SessionCreateAnswer1 | _t.V2SessionCreateAnswer2:
+        """Creates a session, in the directory of `location`, of the call or of the client."""
+    def diff(
+        self,
+        sessionID: str,
+        *,
+        from_: str | None = ...,
+        to: str | None = ...,
+        context: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionDiffAnswer:
+        """Lists the changes of files between two messages of a session."""
+    def environment(
+        self,
+        sessionID: str,
+        *,
+        variables: Mapping[str, str],
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Sets variables of the environment of a session's tools."""
     def events(
         self,
         sessionID: str,
@@ -2188,6 +2976,26 @@ class V2SessionOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> NoReturn:
         """Streams the events of one session, first those stored after `after`, then live ones."""
+    def fork(
+        self,
+        sessionID: str,
+        *,
+        before: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionForkAnswer:
+        """Copies a session, whole or up to a message."""
+    def generate(
+        self,
+        sessionID: str,
+        *,
+        prompt: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionGenerateResponse:
+        """Asks the model of a session for a text, without tools; nothing is stored."""
     def get(
         self,
         sessionID: str,
@@ -2195,7 +3003,7 @@ class V2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionGetAnswer:
+    ) -> _t.V2SessionGetAnswer1 | _t.V2SessionGetAnswer2:
         """Reads one session. Sessions are shared with the older operations, their messages are not."""
     def history(
         self,
@@ -2212,27 +3020,40 @@ class V2SessionOperations:
         self,
         sessionID: str,
         *,
+        resume: bool = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> _t.V2SessionInterruptResponse | None:
         """Stops the run of a session. Does nothing when it is idle."""
     def list(
         self,
         *,
-        limit: float = ...,
-        order: Literal["asc", "desc"] = ...,
-        search: str = ...,
-        project: str = ...,
-        subpath: str = ...,
-        cursor: str = ...,
+        limit: float | str | None = ...,
+        order: Literal["asc", "desc"] | None = ...,
+        search: str | None = ...,
+        project: str | None = ...,
+        subpath: str | None = ...,
+        cursor: str | None = ...,
+        parentID: Literal["null"] | str | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.SessionsResponse:
+    ) -> _t.SessionsResponse | _t.V2SessionsResponse:
         """Lists sessions page by page; `directory` is a filter, and the client's own is one too."""
+    def log(
+        self,
+        sessionID: str,
+        *,
+        after: str | None = ...,
+        follow: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> NoReturn:
+        """Streams the durable events of a session. A stock server of 2.0 keeps none."""
     def message(
         self,
         sessionID: str,
@@ -2241,33 +3062,70 @@ class V2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionMessageAnswer:
+    ) -> _t.V2SessionMessageAnswer1 | _t.V2SessionMessageAnswer2:
         """Reads one message of the newer store. Messages of older operations are not in it."""
     def messages(
         self,
         sessionID: str,
         *,
-        limit: float = ...,
-        order: Literal["asc", "desc"] = ...,
-        cursor: str = ...,
+        limit: float | str | None = ...,
+        order: Literal["asc", "desc"] | None = ...,
+        cursor: str | None = ...,
+        type: Literal["agent-switched", "model-switched", "location-switched", "user", "synthetic", "system", "skill", "shell", "assistant", "compaction"] | None = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.SessionMessagesResponse:
+    ) -> _t.SessionMessagesResponse | _t.V2SessionMessagesResponse:
         """Lists messages of the newer store page by page. `cursor` and `order` exclude each other."""
+    def move(
+        self,
+        sessionID: str,
+        *,
+        directory: str,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Moves a session to another directory."""
     def prompt(
         self,
         sessionID: str,
         *,
-        prompt: _t.PromptInput,
-        delivery: Literal["steer", "queue"] = ...,
-        id: str = ...,
+        prompt: _t.PromptInput = ...,
+        delivery: Literal["steer", "queue"] | _t.V2SessionInboxDelivery | None = ...,
+        id: str | None = ...,
         resume: bool = ...,
+        text: str = ...,
+        agents: Sequence[_t.V2PromptAgentAttachment] = ...,
+        files: Sequence[_t.V2PromptInputFileAttachment] = ...,
+        metadata: Mapping[str, Any] = ...,
+        skills: Sequence[_t.V2PromptInputSkillAttachment] = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPromptAnswer:
-        """Admits a prompt. The same `id` and text again is the same prompt; other text is a 409."""
+    ) -> _t.V2SessionPromptAnswer1 | _t.V2SessionPromptAnswer2:
+        """Admits a prompt: `prompt` on 1.x, `text` on 2.x. The same `id` again is the same prompt."""
+    def remove(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Deletes a session, also one that runs."""
+    def shell(
+        self,
+        sessionID: str,
+        *,
+        command: str,
+        id: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Runs a shell command in a session, without the model."""
     def switch_agent(
         self,
         sessionID: str,
@@ -2282,12 +3140,49 @@ class V2SessionOperations:
         self,
         sessionID: str,
         *,
-        model: str | _t.ModelRef,
+        model: str | _t.ModelRef | _t.V2ModelRef,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Chooses the model for the next steps of a session. An unknown one fails silently later."""
+    def synthetic(
+        self,
+        sessionID: str,
+        *,
+        text: str,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        description: str | None = ...,
+        id: str | None = ...,
+        metadata: Mapping[str, Any] = ...,
+        resume: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionSyntheticAnswer:
+        """Adds a note to a session that the model reads; `resume` false starts no run."""
+    def update(
+        self,
+        sessionID: str,
+        *,
+        metadata: _t.V2SessionMetadata | None = ...,
+        permissions: _t.V2PermissionRuleset | None = ...,
+        title: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Changes title, metadata or permission rules of a session."""
+    def view(
+        self,
+        sessionID: str,
+        *,
+        idle: float,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Marks a session as seen."""
     def wait(
         self,
         sessionID: str,
@@ -2298,6 +3193,67 @@ class V2SessionOperations:
     ) -> None:
         """Should wait until a session is idle; server 1.18.33 answers 503 at once."""
 
+class V2ShellOperations:
+    def create(
+        self,
+        *,
+        command: str,
+        cwd: str = ...,
+        metadata: Mapping[str, Any] = ...,
+        time_limit: int = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellCreateAnswer:
+        """Runs a shell command in the background at a location."""
+    def get(
+        self,
+        id: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellGetAnswer:
+        """Reads one command that runs in the background."""
+    def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellListAnswer:
+        """Lists the commands that run in the background at a location."""
+    def output(
+        self,
+        id: str,
+        *,
+        cursor: str = ...,
+        limit: str = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellOutputAnswer:
+        """Reads the output of a command from a cursor on."""
+    def remove(
+        self,
+        id: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ends a command that runs in the background."""
+
 class V2SkillOperations:
     def list(
         self,
@@ -2307,8 +3263,137 @@ class V2SkillOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SkillListAnswer:
+    ) -> _t.V2SkillListAnswer1 | _t.V2SkillListAnswer2:
         """Lists the skills at a location."""
+
+class V2VcsBranchOperations:
+    def list(
+        self,
+        *,
+        search: str | None = ...,
+        limit: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsBranchListAnswer:
+        """Lists the branches of the repository at a location."""
+
+class V2VcsOperations:
+    @property
+    def branch(self) -> V2VcsBranchOperations: ...
+    def base(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsBaseAnswer:
+        """Says which branch the current one is compared with."""
+    def diff(
+        self,
+        *,
+        mode: _t.V2VcsMode,
+        base: str = ...,
+        context: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsDiffAnswer:
+        """Lists the changes of files at a location; `mode` is working or branch."""
+    def get(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsGetAnswer:
+        """Says which branch is checked out at a location."""
+    def status(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsStatusAnswer:
+        """Lists the files at a location that are changed."""
+
+class V2WebsearchOperations:
+    def providers(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WebsearchProvidersAnswer:
+        """Lists the services that can search the web."""
+    def query(
+        self,
+        *,
+        query: str,
+        providerID: str = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WebsearchQueryAnswer:
+        """Searches the web."""
+
+class V2WorktreeOperations:
+    def create(
+        self,
+        *,
+        projectID: str,
+        branch: str = ...,
+        directory: str = ...,
+        from_: str = ...,
+        name: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WorktreeInfo:
+        """Makes a worktree of a project."""
+    def list(
+        self,
+        *,
+        projectID: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WorktreeList:
+        """Lists the worktrees of a project."""
+    def refresh(
+        self,
+        *,
+        projectID: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Looks again which worktrees of a project there are."""
+    def remove(
+        self,
+        *,
+        directory: str,
+        force: bool,
+        projectID: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Deletes a worktree of a project."""
 
 class V2Operations:
     @property
@@ -2316,9 +3401,17 @@ class V2Operations:
     @property
     def command(self) -> V2CommandOperations: ...
     @property
+    def config(self) -> V2ConfigOperations: ...
+    @property
     def credential(self) -> V2CredentialOperations: ...
     @property
+    def debug(self) -> V2DebugOperations: ...
+    @property
     def event(self) -> V2EventOperations: ...
+    @property
+    def experimental(self) -> V2ExperimentalOperations: ...
+    @property
+    def form(self) -> V2FormOperations: ...
     @property
     def fs(self) -> V2FsOperations: ...
     @property
@@ -2328,9 +3421,17 @@ class V2Operations:
     @property
     def location(self) -> V2LocationOperations: ...
     @property
+    def mcp(self) -> V2McpOperations: ...
+    @property
     def model(self) -> V2ModelOperations: ...
     @property
     def permission(self) -> V2PermissionOperations: ...
+    @property
+    def persistent_pty(self) -> V2PersistentPtyOperations: ...
+    @property
+    def plugin(self) -> V2PluginOperations: ...
+    @property
+    def project(self) -> V2ProjectOperations: ...
     @property
     def project_copy(self) -> V2ProjectCopyOperations: ...
     @property
@@ -2342,9 +3443,21 @@ class V2Operations:
     @property
     def reference(self) -> V2ReferenceOperations: ...
     @property
+    def rpc(self) -> V2RpcOperations: ...
+    @property
+    def server(self) -> V2ServerOperations: ...
+    @property
     def session(self) -> V2SessionOperations: ...
     @property
+    def shell(self) -> V2ShellOperations: ...
+    @property
     def skill(self) -> V2SkillOperations: ...
+    @property
+    def vcs(self) -> V2VcsOperations: ...
+    @property
+    def websearch(self) -> V2WebsearchOperations: ...
+    @property
+    def worktree(self) -> V2WorktreeOperations: ...
 
 class VcsOperations:
     def apply(
@@ -4077,6 +5190,17 @@ class AsyncTuiOperations:
         """Sends off what stands in the prompt of the attached terminals."""
 
 class AsyncV2AgentOperations:
+    async def get(
+        self,
+        agentID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2AgentGetAnswer:
+        """Reads one agent. 2.x only."""
     async def list(
         self,
         *,
@@ -4085,7 +5209,7 @@ class AsyncV2AgentOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2AgentListAnswer:
+    ) -> _t.V2AgentListAnswer1 | _t.V2AgentListAnswer2:
         """Lists the agents at a location."""
 
 class AsyncV2CommandOperations:
@@ -4097,10 +5221,39 @@ class AsyncV2CommandOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2CommandListAnswer:
+    ) -> _t.V2CommandListAnswer1 | _t.V2CommandListAnswer2:
         """Lists the slash commands at a location."""
 
+class AsyncV2ConfigOperations:
+    async def get(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2ConfigEntry]:
+        """Reads the settings of a location, source by source, in the form of 2.x."""
+    async def shells(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2ConfigShellOption]:
+        """Lists the shells of the server's machine."""
+
 class AsyncV2CredentialOperations:
+    async def activate(
+        self,
+        credentialID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Makes a stored credential the one that is used."""
     async def remove(
         self,
         credentialID: str,
@@ -4125,6 +5278,30 @@ class AsyncV2CredentialOperations:
     ) -> None:
         """Renames a stored credential."""
 
+class AsyncV2DebugLocationOperations:
+    async def evict(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Unloads a location; it is loaded again when it is next used."""
+    async def list(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2LocationPublicRef]:
+        """Lists the locations that are loaded."""
+
+class AsyncV2DebugOperations:
+    @property
+    def location(self) -> AsyncV2DebugLocationOperations: ...
+
 class AsyncV2EventOperations:
     async def subscribe(
         self,
@@ -4134,6 +5311,244 @@ class AsyncV2EventOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> NoReturn:
         """Streams the events of all locations, in the newer form (`data` in place of `properties`)."""
+
+class AsyncV2ExperimentalConfigOperations:
+    async def update(
+        self,
+        *,
+        shell: str | None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes the user's settings; only `shell` is known."""
+
+class AsyncV2ExperimentalFsOperations:
+    async def write(
+        self,
+        *,
+        path: str,
+        body: str = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> _t.V2ExperimentalFsWriteAnswer:
+        """Writes a file, below the location or anywhere else; the body is its text."""
+
+class AsyncV2ExperimentalGenerateOperations:
+    async def text(
+        self,
+        *,
+        prompt: str,
+        model: str | _t.V2ModelRef | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2GenerateTextResponse:
+        """Asks a model for a text without a session."""
+
+class AsyncV2ExperimentalIntegrationWellknownOperations:
+    async def add(
+        self,
+        *,
+        url: str,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds an integration that a web site describes."""
+
+class AsyncV2ExperimentalIntegrationOperations:
+    @property
+    def wellknown(self) -> AsyncV2ExperimentalIntegrationWellknownOperations: ...
+
+class AsyncV2ExperimentalMcpOperations:
+    async def add(
+        self,
+        server: str,
+        *,
+        config: _t.V2McpLocalConfigEncoded | _t.V2McpRemoteConfigEncoded,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds an MCP server to a location until it is reloaded."""
+    async def connect(
+        self,
+        server: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Connects an MCP server of a location."""
+    async def disconnect(
+        self,
+        server: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Disconnects an MCP server of a location."""
+    async def remove(
+        self,
+        server: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Forgets an MCP server that was added."""
+
+class AsyncV2ExperimentalMigrationV1Operations:
+    async def status(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalMigrationV1StatusAnswer1 | _t.V2ExperimentalMigrationV1StatusAnswerRunning | _t.V2ExperimentalMigrationV1StatusAnswerError:
+        """Says how far the data of 1.x are taken over."""
+
+class AsyncV2ExperimentalMigrationOperations:
+    @property
+    def v1(self) -> AsyncV2ExperimentalMigrationV1Operations: ...
+
+class AsyncV2ExperimentalSessionInstructionsEntryOperations:
+    async def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionInstructionsEntryListAnswer:
+        """Lists the instructions that were added to a session."""
+    async def put(
+        self,
+        sessionID: str,
+        key: _t.V2InstructionEntryKey,
+        *,
+        value: Any,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds or replaces an instruction of a session, under a key."""
+    async def remove(
+        self,
+        sessionID: str,
+        key: _t.V2InstructionEntryKey,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Removes an instruction of a session."""
+
+class AsyncV2ExperimentalSessionInstructionsOperations:
+    @property
+    def entry(self) -> AsyncV2ExperimentalSessionInstructionsEntryOperations: ...
+
+class AsyncV2ExperimentalSessionOperations:
+    @property
+    def instructions(self) -> AsyncV2ExperimentalSessionInstructionsOperations: ...
+    async def export(
+        self,
+        sessionID: str,
+        *,
+        sanitize: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionExportAnswer:
+        """Reads a session with all its messages, for v2.experimental.session.import."""
+    async def import_(
+        self,
+        *,
+        info: _t.V2SessionInfo,
+        messages: Sequence[_t.V2SessionMessageInfo],
+        location: _t.V2LocationPublicRef | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionImportAnswer:
+        """Stores an exported session under its own ids; 409 when it is there."""
+    async def skill(
+        self,
+        sessionID: str,
+        *,
+        id: str,
+        resume: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives a skill to a session."""
+    async def stats(
+        self,
+        *,
+        from_: str | None = ...,
+        to: str | None = ...,
+        project: str | None = ...,
+        timezone: str | None = ...,
+        tools: Literal["none", "summary", "detail"] | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ExperimentalSessionStatsAnswer:
+        """Adds up what sessions used, by day and by model."""
+    async def wait(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Waits until nothing runs in a session; at once when it is idle, also with prompts that wait."""
+
+class AsyncV2ExperimentalOperations:
+    @property
+    def config(self) -> AsyncV2ExperimentalConfigOperations: ...
+    @property
+    def fs(self) -> AsyncV2ExperimentalFsOperations: ...
+    @property
+    def generate(self) -> AsyncV2ExperimentalGenerateOperations: ...
+    @property
+    def integration(self) -> AsyncV2ExperimentalIntegrationOperations: ...
+    @property
+    def mcp(self) -> AsyncV2ExperimentalMcpOperations: ...
+    @property
+    def migration(self) -> AsyncV2ExperimentalMigrationOperations: ...
+    @property
+    def session(self) -> AsyncV2ExperimentalSessionOperations: ...
+
+class AsyncV2FormOperations:
+    async def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2FormListAnswer:
+        """Lists the open forms, which are the questions of agents, at a location."""
 
 class AsyncV2FsOperations:
     async def find(
@@ -4147,18 +5562,18 @@ class AsyncV2FsOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2FsFindAnswer:
+    ) -> _t.V2FsFindAnswer1 | _t.V2FsFindAnswer2:
         """Finds files and directories by name below a location, best first."""
     async def list(
         self,
         *,
-        path: str = ...,
+        path: str | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2FsListAnswer:
+    ) -> _t.V2FsListAnswer1 | _t.V2FsListAnswer2:
         """Lists one directory at a location."""
     async def read(
         self,
@@ -4218,13 +5633,53 @@ class AsyncV2IntegrationAttemptOperations:
     ) -> _t.V2IntegrationAttemptStatusAnswer:
         """Says how far a login is: ask again until it is over."""
 
+class AsyncV2IntegrationCommandOperations:
+    async def cancel(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives up a login by a command."""
+    async def connect(
+        self,
+        integrationID: str,
+        *,
+        methodID: str,
+        label: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2IntegrationCommandConnectAnswer:
+        """Starts a login by a command."""
+    async def status(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2IntegrationCommandStatusAnswer:
+        """Says how far a login by a command is."""
+
 class AsyncV2IntegrationConnectOperations:
     async def key(
         self,
         integrationID: str,
         *,
         key: str,
-        label: str = ...,
+        label: str | None = ...,
+        answer: _t.V2FormAnswer | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
@@ -4236,22 +5691,66 @@ class AsyncV2IntegrationConnectOperations:
         self,
         integrationID: str,
         *,
-        inputs: Mapping[str, str],
         methodID: str,
-        label: str = ...,
+        inputs: Mapping[str, str] = ...,
+        label: str | None = ...,
+        answer: _t.V2FormAnswer | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2IntegrationConnectOauthAnswer:
+    ) -> _t.V2IntegrationConnectOauthAnswer1 | _t.V2IntegrationConnectOauthAnswer2:
         """Starts an OAuth login for an integration and answers how to go on."""
+
+class AsyncV2IntegrationOauthOperations:
+    async def cancel(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives up an OAuth login."""
+    async def complete(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        code: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Finishes an OAuth login with the code that the browser was given."""
+    async def status(
+        self,
+        integrationID: str,
+        attemptID: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2IntegrationOauthStatusAnswer:
+        """Says how far an OAuth login is."""
 
 class AsyncV2IntegrationOperations:
     @property
     def attempt(self) -> AsyncV2IntegrationAttemptOperations: ...
     @property
+    def command(self) -> AsyncV2IntegrationCommandOperations: ...
+    @property
     def connect(self) -> AsyncV2IntegrationConnectOperations: ...
+    @property
+    def oauth(self) -> AsyncV2IntegrationOauthOperations: ...
     async def get(
         self,
         integrationID: str,
@@ -4261,7 +5760,7 @@ class AsyncV2IntegrationOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2IntegrationGetAnswer:
+    ) -> _t.V2IntegrationGetAnswer1 | _t.V2IntegrationGetAnswer2:
         """Reads one integration and the ways to log in to it. `data` is null where there is none."""
     async def list(
         self,
@@ -4271,7 +5770,7 @@ class AsyncV2IntegrationOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2IntegrationListAnswer:
+    ) -> _t.V2IntegrationListAnswer1 | _t.V2IntegrationListAnswer2:
         """Lists the integrations and the ways to log in to each."""
 
 class AsyncV2LocationOperations:
@@ -4283,10 +5782,32 @@ class AsyncV2LocationOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.LocationInfo:
+    ) -> _t.LocationInfo | _t.V2LocationPublicInfo:
         """Says which directory and project a location stands for."""
+    async def reload(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Reads the settings of all locations again; MCP servers that were added are gone then."""
 
-class AsyncV2ModelOperations:
+class AsyncV2McpResourceOperations:
+    async def catalog(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2McpResourceCatalogAnswer:
+        """Lists the resources of the MCP servers of a location."""
+
+class AsyncV2McpOperations:
+    @property
+    def resource(self) -> AsyncV2McpResourceOperations: ...
     async def list(
         self,
         *,
@@ -4295,7 +5816,29 @@ class AsyncV2ModelOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ModelListAnswer:
+    ) -> _t.V2McpListAnswer:
+        """Lists the MCP servers of a location, with their status."""
+
+class AsyncV2ModelOperations:
+    async def default(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ModelDefaultAnswer:
+        """Reads the model that is used when none is named. `data` is missing while the location is loaded."""
+    async def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ModelListAnswer1 | _t.V2ModelListAnswer2:
         """Lists the models that can be used at a location, by date of release."""
 
 class AsyncV2PermissionRequestOperations:
@@ -4307,18 +5850,18 @@ class AsyncV2PermissionRequestOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PermissionRequestListAnswer:
+    ) -> _t.V2PermissionRequestListAnswer1 | _t.V2PermissionRequestListAnswer2:
         """Lists the open permission requests at a location."""
 
 class AsyncV2PermissionSavedOperations:
     async def list(
         self,
         *,
-        projectID: str = ...,
+        projectID: str | None = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PermissionSavedListAnswer:
+    ) -> _t.V2PermissionSavedListAnswer1 | _t.V2PermissionSavedListAnswer2:
         """Lists the permissions that were granted for good."""
     async def remove(
         self,
@@ -4335,6 +5878,80 @@ class AsyncV2PermissionOperations:
     def request(self) -> AsyncV2PermissionRequestOperations: ...
     @property
     def saved(self) -> AsyncV2PermissionSavedOperations: ...
+
+class AsyncV2PersistentPtyOperations:
+    async def connect(
+        self,
+        ptyID: str,
+        *,
+        cursor: str = ...,
+        role: str = ...,
+        attachment_id: str = ...,
+        takeover: str = ...,
+        input_protocol: str = ...,
+        ticket: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> NoReturn:
+        """Opens a persistent terminal as a websocket."""
+
+class AsyncV2PluginOperations:
+    async def check(
+        self,
+        *,
+        target: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2PluginCheckAnswer:
+        """Looks for newer versions of plugins."""
+    async def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2PluginListAnswer:
+        """Lists the plugins of a location."""
+    async def update(
+        self,
+        *,
+        targets: builtins.list[str] | builtins.tuple[str, ...],
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Updates plugins."""
+
+class AsyncV2ProjectOperations:
+    async def list(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> builtins.list[_t.V2Project]:
+        """Lists the projects that the server has seen."""
+    async def update(
+        self,
+        projectID: str,
+        *,
+        canonical: str = ...,
+        commands: _t.V2ProjectCommands = ...,
+        icon: _t.V2ProjectIcon = ...,
+        name: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2Project:
+        """Changes name, icon or commands of a project."""
 
 class AsyncV2ProjectCopyOperations:
     async def create(
@@ -4384,7 +6001,7 @@ class AsyncV2ProviderOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ProviderGetAnswer:
+    ) -> _t.V2ProviderGetAnswer1 | _t.V2ProviderGetAnswer2:
         """Reads one provider."""
     async def list(
         self,
@@ -4394,7 +6011,7 @@ class AsyncV2ProviderOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ProviderListAnswer:
+    ) -> _t.V2ProviderListAnswer1 | _t.V2ProviderListAnswer2:
         """Lists the providers that are active at a location."""
 
 class AsyncV2PtyOperations:
@@ -4420,7 +6037,7 @@ class AsyncV2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyConnectTokenAnswer:
+    ) -> _t.V2PtyConnectTokenAnswer1 | _t.V2PtyConnectTokenAnswer2:
         """Makes a ticket for one v2.pty.connect without a password."""
     async def create(
         self,
@@ -4435,7 +6052,7 @@ class AsyncV2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyCreateAnswer:
+    ) -> _t.V2PtyCreateAnswer1 | _t.V2PtyCreateAnswer2:
         """Starts a program in a terminal at a location."""
     async def get(
         self,
@@ -4446,7 +6063,7 @@ class AsyncV2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyGetAnswer:
+    ) -> _t.V2PtyGetAnswer1 | _t.V2PtyGetAnswer2:
         """Reads one terminal; one that has ended is kept, with its exit code."""
     async def list(
         self,
@@ -4456,7 +6073,7 @@ class AsyncV2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyListAnswer:
+    ) -> _t.V2PtyListAnswer1 | _t.V2PtyListAnswer2:
         """Lists the terminals at a location, ended ones included."""
     async def remove(
         self,
@@ -4480,7 +6097,7 @@ class AsyncV2PtyOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2PtyUpdateAnswer:
+    ) -> _t.V2PtyUpdateAnswer1 | _t.V2PtyUpdateAnswer2:
         """Changes the title or the size of a terminal."""
 
 class AsyncV2QuestionRequestOperations:
@@ -4508,8 +6125,225 @@ class AsyncV2ReferenceOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2ReferenceListAnswer:
+    ) -> _t.V2ReferenceListAnswer1 | _t.V2ReferenceListAnswer2:
         """Lists the outside directories and repositories that a location refers to."""
+
+class AsyncV2RpcOperations:
+    async def call(
+        self,
+        rpcID: str,
+        method: str,
+        *,
+        input: Any = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2RpcOutput:
+        """Calls a method that a plugin offers."""
+
+class AsyncV2ServerExperimentalPersistentPtyOperations:
+    async def connect_token(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyConnectTokenAnswer:
+        """Makes a ticket for one v2.persistent_pty.connect without a password."""
+    async def create(
+        self,
+        sessionID: str,
+        *,
+        args: builtins.list[str] | builtins.tuple[str, ...],
+        env: Mapping[str, str],
+        title: str,
+        command: str = ...,
+        cwd: str = ...,
+        size: _t.V2ServerExperimentalPersistentPtyCreateSize = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyCreateAnswer:
+        """Starts a program in a terminal that outlives the server."""
+    async def get(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyGetAnswer:
+        """Reads one persistent terminal."""
+    async def handoff(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyHandoffAnswer:
+        """Hands the persistent terminals over to another server."""
+    async def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyListAnswer:
+        """Lists the persistent terminals of a session."""
+    async def read(
+        self,
+        sessionID: str,
+        *,
+        lines: _t.V2PersistentPtyReadLinesEncoded | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyReadAnswer:
+        """Reads the last lines of the session's persistent terminal."""
+    async def remove(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ends a persistent terminal."""
+    async def shutdown(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ends the helper that keeps persistent terminals, and all of these."""
+    async def snapshot(
+        self,
+        ptyID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtySnapshotAnswer:
+        """Reads the screen of a persistent terminal."""
+    async def update(
+        self,
+        ptyID: str,
+        *,
+        size: _t.V2ServerExperimentalPersistentPtyUpdateSize,
+        attachmentID: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerExperimentalPersistentPtyUpdateAnswer:
+        """Changes the size of a persistent terminal."""
+
+class AsyncV2ServerExperimentalOperations:
+    @property
+    def persistent_pty(self) -> AsyncV2ServerExperimentalPersistentPtyOperations: ...
+
+class AsyncV2ServerOperations:
+    @property
+    def experimental(self) -> AsyncV2ServerExperimentalOperations: ...
+    async def info(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ServerInfo:
+        """Reads version, process and addresses of the server; 503 with the same while it starts."""
+
+class AsyncV2SessionFormOperations:
+    async def cancel(
+        self,
+        sessionID: str,
+        formID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Dismisses a form: the run ends as interrupted."""
+    async def create(
+        self,
+        sessionID: str,
+        *,
+        fields: _t.V2FormFields,
+        title: str,
+        id: str | None = ...,
+        metadata: _t.V2FormMetadata = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionFormCreateAnswer:
+        """Asks the user of a session something, as a form."""
+    async def get(
+        self,
+        sessionID: str,
+        formID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionFormGetAnswer:
+        """Reads one form of a session with its state."""
+    async def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionFormListAnswer:
+        """Lists the open forms of a session."""
+    async def reply(
+        self,
+        sessionID: str,
+        formID: str,
+        *,
+        answer: _t.V2FormAnswer,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answers a form. Fields that are left out count as unanswered."""
+
+class AsyncV2SessionInboxOperations:
+    async def cancel(
+        self,
+        sessionID: str,
+        inboxID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Takes a prompt that waits out of the inbox. 204 also for one that is not there."""
+    async def list(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionInboxListAnswer:
+        """Lists the prompts of a session that wait to be delivered."""
+    async def update(
+        self,
+        sessionID: str,
+        inboxID: str,
+        *,
+        delivery: _t.V2SessionInboxDelivery,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Changes how a prompt that waits is delivered: steer or queue."""
 
 class AsyncV2SessionPermissionOperations:
     async def create(
@@ -4518,15 +6352,15 @@ class AsyncV2SessionPermissionOperations:
         *,
         action: str,
         resources: builtins.list[str] | builtins.tuple[str, ...],
-        agent: str = ...,
-        id: str = ...,
+        agent: str | None = ...,
+        id: str | None = ...,
         metadata: Mapping[str, Any] = ...,
         save: builtins.list[str] | builtins.tuple[str, ...] = ...,
-        source: _t.PermissionV2Source = ...,
+        source: _t.PermissionV2Source | _t.V2PermissionSource = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPermissionCreateAnswer:
+    ) -> _t.V2SessionPermissionCreateAnswer1 | _t.V2SessionPermissionCreateAnswer2:
         """Asks for a permission on behalf of a session, if the rules do not decide it at once."""
     async def get(
         self,
@@ -4536,7 +6370,7 @@ class AsyncV2SessionPermissionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPermissionGetAnswer:
+    ) -> _t.V2SessionPermissionGetAnswer1 | _t.V2SessionPermissionGetAnswer2:
         """Reads one open permission request of a session."""
     async def list(
         self,
@@ -4545,21 +6379,22 @@ class AsyncV2SessionPermissionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPermissionListAnswer:
+    ) -> _t.V2SessionPermissionListAnswer1 | _t.V2SessionPermissionListAnswer2:
         """Lists the open permission requests of a session."""
     async def reply(
         self,
         sessionID: str,
         requestID: str,
         *,
-        reply: Literal["once", "always", "reject", "allow", "deny"],
-        message: str = ...,
+        reply: Literal["once", "always", "reject", "allow", "deny"] = ...,
+        message: str | None = ...,
+        decision: _t.V2PermissionReply = ...,
         remember: bool = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answers a permission request of a session (allow, deny and `remember` too)."""
+        """Answers a permission request: `reply` on 1.x (allow, deny, `remember` too), `decision` on 2.x."""
 
 class AsyncV2SessionQuestionOperations:
     async def list(
@@ -4612,6 +6447,15 @@ class AsyncV2SessionRevertOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Makes a staged revert final."""
+    async def remove(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Undoes a revert that was staged, on 2.x."""
     async def stage(
         self,
         sessionID: str,
@@ -4621,10 +6465,14 @@ class AsyncV2SessionRevertOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionRevertStageAnswer:
+    ) -> _t.V2SessionRevertStageAnswer1 | _t.V2SessionRevertStageAnswer2:
         """Hides a message and all after it, for now; `files` takes their file changes back as well."""
 
 class AsyncV2SessionOperations:
+    @property
+    def form(self) -> AsyncV2SessionFormOperations: ...
+    @property
+    def inbox(self) -> AsyncV2SessionInboxOperations: ...
     @property
     def permission(self) -> AsyncV2SessionPermissionOperations: ...
     @property
@@ -4637,9 +6485,9 @@ class AsyncV2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionActiveAnswer:
+    ) -> _t.V2SessionActiveAnswer1 | _t.V2SessionActiveAnswer2:
         """Lists the sessions that run at this moment, by id."""
-    async def compact(
+    async def background(
         self,
         sessionID: str,
         *,
@@ -4647,6 +6495,32 @@ class AsyncV2SessionOperations:
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
+        """Lets the tools of a session that are under way go on in the background."""
+    async def command(
+        self,
+        sessionID: str,
+        *,
+        name: str,
+        text: str,
+        agents: Sequence[_t.V2PromptAgentAttachment] = ...,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        files: Sequence[_t.V2PromptInputFileAttachment] = ...,
+        skills: Sequence[_t.V2PromptInputSkillAttachment] = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Runs a slash command in a session. It gives no id of the prompt."""
+    async def compact(
+        self,
+        sessionID: str,
+        *,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        id: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionCompactAnswer | None:
         """Compacts a session with its model."""
     async def context(
         self,
@@ -4655,20 +6529,47 @@ class AsyncV2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionContextAnswer:
+    ) -> _t.V2SessionContextAnswer1 | _t.V2SessionContextAnswer2:
         """Lists what the model would see next: all messages since the last compaction."""
     async def create(
         self,
         *,
-        agent: str = ...,
-        id: str = ...,
-        location: _t.LocationRef = ...,
-        model: str | _t.ModelRef = ...,
+        agent: str | None = ...,
+        id: str | None = ...,
+        location: _t.LocationRef | _t.V2LocationPublicRef | None = ...,
+        model: str | _t.ModelRef | _t.V2ModelRef | None = ...,
+        metadata: _t.V2SessionMetadata | None = ...,
+        permissions: _t.V2PermissionRuleset | None = ...,
+        title: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionCreateAnswer:
-        """Creates a session. Its directory is the one in `location`; the client's own is not used."""
+    ) -> _t.V2SessionCreateAnswer1 | _t.V2SessionCreateAnswer2:
+        """Creates a session, in the directory of `location`, of the call or of the client."""
+    async def diff(
+        self,
+        sessionID: str,
+        *,
+        from_: str | None = ...,
+        to: str | None = ...,
+        context: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionDiffAnswer:
+        """Lists the changes of files between two messages of a session."""
+    async def environment(
+        self,
+        sessionID: str,
+        *,
+        variables: Mapping[str, str],
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Sets variables of the environment of a session's tools."""
     async def events(
         self,
         sessionID: str,
@@ -4679,6 +6580,26 @@ class AsyncV2SessionOperations:
         extra_headers: Mapping[str, str] | None = None,
     ) -> NoReturn:
         """Streams the events of one session, first those stored after `after`, then live ones."""
+    async def fork(
+        self,
+        sessionID: str,
+        *,
+        before: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionForkAnswer:
+        """Copies a session, whole or up to a message."""
+    async def generate(
+        self,
+        sessionID: str,
+        *,
+        prompt: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionGenerateResponse:
+        """Asks the model of a session for a text, without tools; nothing is stored."""
     async def get(
         self,
         sessionID: str,
@@ -4686,7 +6607,7 @@ class AsyncV2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionGetAnswer:
+    ) -> _t.V2SessionGetAnswer1 | _t.V2SessionGetAnswer2:
         """Reads one session. Sessions are shared with the older operations, their messages are not."""
     async def history(
         self,
@@ -4703,27 +6624,40 @@ class AsyncV2SessionOperations:
         self,
         sessionID: str,
         *,
+        resume: bool = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> _t.V2SessionInterruptResponse | None:
         """Stops the run of a session. Does nothing when it is idle."""
     async def list(
         self,
         *,
-        limit: float = ...,
-        order: Literal["asc", "desc"] = ...,
-        search: str = ...,
-        project: str = ...,
-        subpath: str = ...,
-        cursor: str = ...,
+        limit: float | str | None = ...,
+        order: Literal["asc", "desc"] | None = ...,
+        search: str | None = ...,
+        project: str | None = ...,
+        subpath: str | None = ...,
+        cursor: str | None = ...,
+        parentID: Literal["null"] | str | None = ...,
         directory: str | None = None,
         workspace: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.SessionsResponse:
+    ) -> _t.SessionsResponse | _t.V2SessionsResponse:
         """Lists sessions page by page; `directory` is a filter, and the client's own is one too."""
+    async def log(
+        self,
+        sessionID: str,
+        *,
+        after: str | None = ...,
+        follow: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> NoReturn:
+        """Streams the durable events of a session. A stock server of 2.0 keeps none."""
     async def message(
         self,
         sessionID: str,
@@ -4732,33 +6666,70 @@ class AsyncV2SessionOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionMessageAnswer:
+    ) -> _t.V2SessionMessageAnswer1 | _t.V2SessionMessageAnswer2:
         """Reads one message of the newer store. Messages of older operations are not in it."""
     async def messages(
         self,
         sessionID: str,
         *,
-        limit: float = ...,
-        order: Literal["asc", "desc"] = ...,
-        cursor: str = ...,
+        limit: float | str | None = ...,
+        order: Literal["asc", "desc"] | None = ...,
+        cursor: str | None = ...,
+        type: Literal["agent-switched", "model-switched", "location-switched", "user", "synthetic", "system", "skill", "shell", "assistant", "compaction"] | None = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.SessionMessagesResponse:
+    ) -> _t.SessionMessagesResponse | _t.V2SessionMessagesResponse:
         """Lists messages of the newer store page by page. `cursor` and `order` exclude each other."""
+    async def move(
+        self,
+        sessionID: str,
+        *,
+        directory: str,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Moves a session to another directory."""
     async def prompt(
         self,
         sessionID: str,
         *,
-        prompt: _t.PromptInput,
-        delivery: Literal["steer", "queue"] = ...,
-        id: str = ...,
+        prompt: _t.PromptInput = ...,
+        delivery: Literal["steer", "queue"] | _t.V2SessionInboxDelivery | None = ...,
+        id: str | None = ...,
         resume: bool = ...,
+        text: str = ...,
+        agents: Sequence[_t.V2PromptAgentAttachment] = ...,
+        files: Sequence[_t.V2PromptInputFileAttachment] = ...,
+        metadata: Mapping[str, Any] = ...,
+        skills: Sequence[_t.V2PromptInputSkillAttachment] = ...,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SessionPromptAnswer:
-        """Admits a prompt. The same `id` and text again is the same prompt; other text is a 409."""
+    ) -> _t.V2SessionPromptAnswer1 | _t.V2SessionPromptAnswer2:
+        """Admits a prompt: `prompt` on 1.x, `text` on 2.x. The same `id` again is the same prompt."""
+    async def remove(
+        self,
+        sessionID: str,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Deletes a session, also one that runs."""
+    async def shell(
+        self,
+        sessionID: str,
+        *,
+        command: str,
+        id: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Runs a shell command in a session, without the model."""
     async def switch_agent(
         self,
         sessionID: str,
@@ -4773,12 +6744,49 @@ class AsyncV2SessionOperations:
         self,
         sessionID: str,
         *,
-        model: str | _t.ModelRef,
+        model: str | _t.ModelRef | _t.V2ModelRef,
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Chooses the model for the next steps of a session. An unknown one fails silently later."""
+    async def synthetic(
+        self,
+        sessionID: str,
+        *,
+        text: str,
+        delivery: _t.V2SessionInboxDelivery | None = ...,
+        description: str | None = ...,
+        id: str | None = ...,
+        metadata: Mapping[str, Any] = ...,
+        resume: bool = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2SessionSyntheticAnswer:
+        """Adds a note to a session that the model reads; `resume` false starts no run."""
+    async def update(
+        self,
+        sessionID: str,
+        *,
+        metadata: _t.V2SessionMetadata | None = ...,
+        permissions: _t.V2PermissionRuleset | None = ...,
+        title: str | None = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Changes title, metadata or permission rules of a session."""
+    async def view(
+        self,
+        sessionID: str,
+        *,
+        idle: float,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Marks a session as seen."""
     async def wait(
         self,
         sessionID: str,
@@ -4789,6 +6797,67 @@ class AsyncV2SessionOperations:
     ) -> None:
         """Should wait until a session is idle; server 1.18.33 answers 503 at once."""
 
+class AsyncV2ShellOperations:
+    async def create(
+        self,
+        *,
+        command: str,
+        cwd: str = ...,
+        metadata: Mapping[str, Any] = ...,
+        time_limit: int = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellCreateAnswer:
+        """Runs a shell command in the background at a location."""
+    async def get(
+        self,
+        id: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellGetAnswer:
+        """Reads one command that runs in the background."""
+    async def list(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellListAnswer:
+        """Lists the commands that run in the background at a location."""
+    async def output(
+        self,
+        id: str,
+        *,
+        cursor: str = ...,
+        limit: str = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2ShellOutputAnswer:
+        """Reads the output of a command from a cursor on."""
+    async def remove(
+        self,
+        id: str,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ends a command that runs in the background."""
+
 class AsyncV2SkillOperations:
     async def list(
         self,
@@ -4798,8 +6867,137 @@ class AsyncV2SkillOperations:
         timeout: float | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> _t.V2SkillListAnswer:
+    ) -> _t.V2SkillListAnswer1 | _t.V2SkillListAnswer2:
         """Lists the skills at a location."""
+
+class AsyncV2VcsBranchOperations:
+    async def list(
+        self,
+        *,
+        search: str | None = ...,
+        limit: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsBranchListAnswer:
+        """Lists the branches of the repository at a location."""
+
+class AsyncV2VcsOperations:
+    @property
+    def branch(self) -> AsyncV2VcsBranchOperations: ...
+    async def base(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsBaseAnswer:
+        """Says which branch the current one is compared with."""
+    async def diff(
+        self,
+        *,
+        mode: _t.V2VcsMode,
+        base: str = ...,
+        context: str | None = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsDiffAnswer:
+        """Lists the changes of files at a location; `mode` is working or branch."""
+    async def get(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsGetAnswer:
+        """Says which branch is checked out at a location."""
+    async def status(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2VcsStatusAnswer:
+        """Lists the files at a location that are changed."""
+
+class AsyncV2WebsearchOperations:
+    async def providers(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WebsearchProvidersAnswer:
+        """Lists the services that can search the web."""
+    async def query(
+        self,
+        *,
+        query: str,
+        providerID: str = ...,
+        directory: str | None = None,
+        workspace: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WebsearchQueryAnswer:
+        """Searches the web."""
+
+class AsyncV2WorktreeOperations:
+    async def create(
+        self,
+        *,
+        projectID: str,
+        branch: str = ...,
+        directory: str = ...,
+        from_: str = ...,
+        name: str = ...,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WorktreeInfo:
+        """Makes a worktree of a project."""
+    async def list(
+        self,
+        *,
+        projectID: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> _t.V2WorktreeList:
+        """Lists the worktrees of a project."""
+    async def refresh(
+        self,
+        *,
+        projectID: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Looks again which worktrees of a project there are."""
+    async def remove(
+        self,
+        *,
+        directory: str,
+        force: bool,
+        projectID: str,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Deletes a worktree of a project."""
 
 class AsyncV2Operations:
     @property
@@ -4807,9 +7005,17 @@ class AsyncV2Operations:
     @property
     def command(self) -> AsyncV2CommandOperations: ...
     @property
+    def config(self) -> AsyncV2ConfigOperations: ...
+    @property
     def credential(self) -> AsyncV2CredentialOperations: ...
     @property
+    def debug(self) -> AsyncV2DebugOperations: ...
+    @property
     def event(self) -> AsyncV2EventOperations: ...
+    @property
+    def experimental(self) -> AsyncV2ExperimentalOperations: ...
+    @property
+    def form(self) -> AsyncV2FormOperations: ...
     @property
     def fs(self) -> AsyncV2FsOperations: ...
     @property
@@ -4819,9 +7025,17 @@ class AsyncV2Operations:
     @property
     def location(self) -> AsyncV2LocationOperations: ...
     @property
+    def mcp(self) -> AsyncV2McpOperations: ...
+    @property
     def model(self) -> AsyncV2ModelOperations: ...
     @property
     def permission(self) -> AsyncV2PermissionOperations: ...
+    @property
+    def persistent_pty(self) -> AsyncV2PersistentPtyOperations: ...
+    @property
+    def plugin(self) -> AsyncV2PluginOperations: ...
+    @property
+    def project(self) -> AsyncV2ProjectOperations: ...
     @property
     def project_copy(self) -> AsyncV2ProjectCopyOperations: ...
     @property
@@ -4833,9 +7047,21 @@ class AsyncV2Operations:
     @property
     def reference(self) -> AsyncV2ReferenceOperations: ...
     @property
+    def rpc(self) -> AsyncV2RpcOperations: ...
+    @property
+    def server(self) -> AsyncV2ServerOperations: ...
+    @property
     def session(self) -> AsyncV2SessionOperations: ...
     @property
+    def shell(self) -> AsyncV2ShellOperations: ...
+    @property
     def skill(self) -> AsyncV2SkillOperations: ...
+    @property
+    def vcs(self) -> AsyncV2VcsOperations: ...
+    @property
+    def websearch(self) -> AsyncV2WebsearchOperations: ...
+    @property
+    def worktree(self) -> AsyncV2WorktreeOperations: ...
 
 class AsyncVcsOperations:
     async def apply(

@@ -887,25 +887,215 @@ _OBJECTS = frozenset(
     UserMessageModel
     UserMessageSummary
     UserMessageTime
-    V2AgentListAnswer
-    V2CommandListAnswer
-    V2FsFindAnswer
-    V2FsListAnswer
+    V2AgentGetAnswer
+    V2AgentInfo
+    V2AgentListAnswer1
+    V2AgentListAnswer2
+    V2CommandInfo
+    V2CommandListAnswer1
+    V2CommandListAnswer2
+    V2ConfigAgentEncoded
+    V2ConfigAgentEncodedModel
+    V2ConfigAgentEncodedRequest
+    V2ConfigCommandEncoded
+    V2ConfigCommandEncodedModel
+    V2ConfigDirectoryEncoded
+    V2ConfigDocumentEncoded
+    V2ConfigFormatterEntryEncoded
+    V2ConfigInfoEncoded
+    V2ConfigInfoEncodedCompaction
+    V2ConfigInfoEncodedCompactionKeep
+    V2ConfigInfoEncodedEnterprise
+    V2ConfigInfoEncodedExperimental
+    V2ConfigInfoEncodedExperimentalPoliciesItem
+    V2ConfigInfoEncodedLspValue
+    V2ConfigInfoEncodedMcp
+    V2ConfigInfoEncodedMcpTimeout
+    V2ConfigInfoEncodedMedia
+    V2ConfigInfoEncodedMediaImage
+    V2ConfigInfoEncodedModel
+    V2ConfigInfoEncodedToolOutput
+    V2ConfigInfoEncodedWatcher
+    V2ConfigLSPServerEncoded
+    V2ConfigModelCostEncoded
+    V2ConfigModelCostEncodedCache
+    V2ConfigModelCostEncodedTier
+    V2ConfigModelEncoded
+    V2ConfigModelEncodedLimit
+    V2ConfigModelEncodedVariantsItem
+    V2ConfigModelSettings
+    V2ConfigPluginEntryEncoded
+    V2ConfigProviderEncoded
+    V2ConfigProviderSettings
+    V2ConfigReferenceGitEncoded
+    V2ConfigReferenceLocalEncoded
+    V2ConfigShellOption
+    V2ConfigWarmingEncoded
+    V2ConfigWebSearchInfoEncoded
+    V2ConfigWorktree
+    V2ConnectionCredentialInfo
+    V2ConnectionEnvInfo
+    V2ExperimentalFsWriteAnswer
+    V2ExperimentalMigrationV1StatusAnswer1
+    V2ExperimentalMigrationV1StatusAnswerError
+    V2ExperimentalMigrationV1StatusAnswerRunning
+    V2ExperimentalMigrationV1StatusAnswerRunningProgress
+    V2ExperimentalSessionExportAnswer
+    V2ExperimentalSessionImportAnswer
+    V2ExperimentalSessionInstructionsEntryListAnswer
+    V2ExperimentalSessionStatsAnswer
+    V2FileDiffInfo
+    V2FileSystemEntry
+    V2FileSystemWrite
+    V2FormBooleanField
+    V2FormDetail
+    V2FormExternalField
+    V2FormInfo
+    V2FormIntegerField
+    V2FormListAnswer
+    V2FormMultiselectField
+    V2FormNumberField
+    V2FormOption
+    V2FormStateAnswered
+    V2FormStateCancelled
+    V2FormStringField
+    V2FormWhen
+    V2FsFindAnswer1
+    V2FsFindAnswer2
+    V2FsListAnswer1
+    V2FsListAnswer2
+    V2GenerateTextResponse
+    V2GenerateTextResponseData
     V2HealthGetAnswer
+    V2InstructionEntryInfo
+    V2IntegrationAttemptEncoded
+    V2IntegrationAttemptEncodedTime
     V2IntegrationAttemptStatusAnswer
-    V2IntegrationConnectOauthAnswer
-    V2IntegrationGetAnswer
-    V2IntegrationListAnswer
-    V2ModelListAnswer
-    V2PermissionRequestListAnswer
-    V2PermissionSavedListAnswer
-    V2ProviderGetAnswer
-    V2ProviderListAnswer
-    V2PtyConnectTokenAnswer
-    V2PtyCreateAnswer
-    V2PtyGetAnswer
-    V2PtyListAnswer
-    V2PtyUpdateAnswer
+    V2IntegrationAttemptStatusComplete
+    V2IntegrationAttemptStatusCompleteTime
+    V2IntegrationAttemptStatusExpired
+    V2IntegrationAttemptStatusExpiredTime
+    V2IntegrationAttemptStatusFailed
+    V2IntegrationAttemptStatusFailedTime
+    V2IntegrationAttemptStatusPending
+    V2IntegrationAttemptStatusPendingTime
+    V2IntegrationCommandAttempt
+    V2IntegrationCommandAttemptStatusComplete
+    V2IntegrationCommandAttemptStatusCompleteTime
+    V2IntegrationCommandAttemptStatusExpired
+    V2IntegrationCommandAttemptStatusExpiredTime
+    V2IntegrationCommandAttemptStatusFailed
+    V2IntegrationCommandAttemptStatusFailedTime
+    V2IntegrationCommandAttemptStatusPending
+    V2IntegrationCommandAttemptStatusPendingTime
+    V2IntegrationCommandAttemptTime
+    V2IntegrationCommandConnectAnswer
+    V2IntegrationCommandMethod
+    V2IntegrationCommandStatusAnswer
+    V2IntegrationConnectOauthAnswer1
+    V2IntegrationConnectOauthAnswer2
+    V2IntegrationEnvMethod
+    V2IntegrationGetAnswer1
+    V2IntegrationGetAnswer2
+    V2IntegrationInfo
+    V2IntegrationKeyMethod
+    V2IntegrationListAnswer1
+    V2IntegrationListAnswer2
+    V2IntegrationOAuthMethod
+    V2IntegrationOauthStatusAnswer
+    V2LocationPublicInfo
+    V2LocationPublicInfoProject
+    V2LocationPublicRef
+    V2McpListAnswer
+    V2McpLocalConfigEncoded
+    V2McpLocalConfigEncodedTimeout
+    V2McpOAuthConfigEncoded
+    V2McpRemoteConfigEncoded
+    V2McpRemoteConfigEncodedTimeout
+    V2McpResource
+    V2McpResourceCatalog
+    V2McpResourceCatalogAnswer
+    V2McpResourceTemplate
+    V2McpServer
+    V2McpStatusConnected
+    V2McpStatusDisabled
+    V2McpStatusFailed
+    V2McpStatusNeedsAuth
+    V2McpStatusPending
+    V2ModelCapabilities
+    V2ModelCompatibility
+    V2ModelCost
+    V2ModelCostCache
+    V2ModelCostTier
+    V2ModelDefaultAnswer
+    V2ModelInfo
+    V2ModelInfoLimit
+    V2ModelInfoTime
+    V2ModelListAnswer1
+    V2ModelListAnswer2
+    V2ModelRef
+    V2ModelSettings
+    V2ModelVariant
+    V2PermissionRequest
+    V2PermissionRequestListAnswer1
+    V2PermissionRequestListAnswer2
+    V2PermissionRule
+    V2PermissionSavedInfo
+    V2PermissionSavedInfoTime
+    V2PermissionSavedListAnswer1
+    V2PermissionSavedListAnswer2
+    V2PermissionSource
+    V2PersistentPtyHandoff
+    V2PersistentPtyInfo
+    V2PersistentPtyInfoOutput
+    V2PersistentPtyInfoSize
+    V2PersistentPtyReadResult
+    V2PersistentPtyReadResultScreen
+    V2PersistentPtyReadResultScreenCursor
+    V2PersistentPtySnapshot
+    V2PersistentPtySnapshotCursor
+    V2PluginCheckAnswer
+    V2PluginFeatures
+    V2PluginInfo
+    V2PluginListAnswer
+    V2PluginSourceBuiltin
+    V2PluginSourcePackage
+    V2PluginSourceSdk
+    V2PluginStateActive
+    V2PluginStateFailed
+    V2Project
+    V2ProjectCommands
+    V2ProjectIcon
+    V2ProjectTime
+    V2PromptAgentAttachment
+    V2PromptFileAttachment
+    V2PromptFileSourceInline
+    V2PromptFileSourceUri
+    V2PromptInputFileAttachment
+    V2PromptInputSkillAttachment
+    V2PromptMention
+    V2PromptSkillAttachment
+    V2ProviderCompactionNative
+    V2ProviderCompactionSummary
+    V2ProviderGetAnswer1
+    V2ProviderGetAnswer2
+    V2ProviderInfo
+    V2ProviderListAnswer1
+    V2ProviderListAnswer2
+    V2ProviderRequest
+    V2ProviderSettings
+    V2Pty
+    V2PtyConnectTokenAnswer1
+    V2PtyConnectTokenAnswer2
+    V2PtyCreateAnswer1
+    V2PtyCreateAnswer2
+    V2PtyGetAnswer1
+    V2PtyGetAnswer2
+    V2PtyListAnswer1
+    V2PtyListAnswer2
+    V2PtyTicketConnectToken
+    V2PtyUpdateAnswer1
+    V2PtyUpdateAnswer2
     V2PtyUpdateSize
     V2QuestionRejectedEvent
     V2QuestionRejectedEventData
@@ -914,23 +1104,167 @@ _OBJECTS = frozenset(
     V2QuestionRepliedEventData
     V2QuestionRepliedEventDurable
     V2QuestionRequestListAnswer
-    V2ReferenceListAnswer
-    V2SessionActiveAnswer
-    V2SessionContextAnswer
-    V2SessionCreateAnswer
-    V2SessionGetAnswer
-    V2SessionMessageAnswer
-    V2SessionPermissionCreateAnswer
-    V2SessionPermissionCreateAnswerData
-    V2SessionPermissionGetAnswer
-    V2SessionPermissionListAnswer
-    V2SessionPromptAnswer
+    V2ReferenceGitSource
+    V2ReferenceInfo
+    V2ReferenceListAnswer1
+    V2ReferenceListAnswer2
+    V2ReferenceLocalSource
+    V2RpcOutput
+    V2ServerExperimentalPersistentPtyConnectTokenAnswer
+    V2ServerExperimentalPersistentPtyCreateAnswer
+    V2ServerExperimentalPersistentPtyCreateSize
+    V2ServerExperimentalPersistentPtyGetAnswer
+    V2ServerExperimentalPersistentPtyHandoffAnswer
+    V2ServerExperimentalPersistentPtyListAnswer
+    V2ServerExperimentalPersistentPtyReadAnswer
+    V2ServerExperimentalPersistentPtySnapshotAnswer
+    V2ServerExperimentalPersistentPtyUpdateAnswer
+    V2ServerExperimentalPersistentPtyUpdateSize
+    V2ServerInfo
+    V2ServerInfoPaths
+    V2SessionActive
+    V2SessionActiveAnswer1
+    V2SessionActiveAnswer2
+    V2SessionCompactAnswer
+    V2SessionContextAnswer1
+    V2SessionContextAnswer2
+    V2SessionCreateAnswer1
+    V2SessionCreateAnswer2
+    V2SessionDiffAnswer
+    V2SessionForkAnswer
+    V2SessionForkBoundaryBefore
+    V2SessionForkBoundaryThrough
+    V2SessionFormCreateAnswer
+    V2SessionFormGetAnswer
+    V2SessionFormListAnswer
+    V2SessionGenerateResponse
+    V2SessionGenerateResponseData
+    V2SessionGetAnswer1
+    V2SessionGetAnswer2
+    V2SessionInboxCompaction
+    V2SessionInboxCompactionTime
+    V2SessionInboxListAnswer
+    V2SessionInboxMove
+    V2SessionInboxMovePayload
+    V2SessionInboxMoveTime
+    V2SessionInboxSynthetic
+    V2SessionInboxSyntheticPayload
+    V2SessionInboxSyntheticTime
+    V2SessionInboxUser
+    V2SessionInboxUserPayload
+    V2SessionInboxUserTime
+    V2SessionInfo
+    V2SessionInfoFork
+    V2SessionInfoTime
+    V2SessionInterruptResponse
+    V2SessionLogAnswer
+    V2SessionMessageAgentSelected
+    V2SessionMessageAgentSelectedTime
+    V2SessionMessageAnswer1
+    V2SessionMessageAnswer2
+    V2SessionMessageAssistant
+    V2SessionMessageAssistantReasoning
+    V2SessionMessageAssistantReasoningTime
+    V2SessionMessageAssistantRetry
+    V2SessionMessageAssistantSnapshot
+    V2SessionMessageAssistantText
+    V2SessionMessageAssistantTime
+    V2SessionMessageAssistantTool
+    V2SessionMessageAssistantToolTime
+    V2SessionMessageCompactionCompleted
+    V2SessionMessageCompactionCompletedTime
+    V2SessionMessageCompactionFailed
+    V2SessionMessageCompactionFailedTime
+    V2SessionMessageCompactionRunning
+    V2SessionMessageCompactionRunningTime
+    V2SessionMessageIdle
+    V2SessionMessageIdleTime
+    V2SessionMessageLocationSwitched
+    V2SessionMessageLocationSwitchedPrevious
+    V2SessionMessageLocationSwitchedTime
+    V2SessionMessageModelSelected
+    V2SessionMessageModelSelectedTime
+    V2SessionMessageShell
+    V2SessionMessageShellOutput
+    V2SessionMessageShellTime
+    V2SessionMessageSkill
+    V2SessionMessageSkillTime
+    V2SessionMessageSynthetic
+    V2SessionMessageSyntheticTime
+    V2SessionMessageSystem
+    V2SessionMessageSystemTime
+    V2SessionMessageToolStateCompleted
+    V2SessionMessageToolStateError
+    V2SessionMessageToolStateRunning
+    V2SessionMessageToolStateStreaming
+    V2SessionMessageUser
+    V2SessionMessageUserTime
+    V2SessionMessagesResponse
+    V2SessionMessagesResponseCursor
+    V2SessionPermissionCreateAnswer1
+    V2SessionPermissionCreateAnswer1Data
+    V2SessionPermissionCreateAnswer2
+    V2SessionPermissionCreateAnswer2Data
+    V2SessionPermissionGetAnswer1
+    V2SessionPermissionGetAnswer2
+    V2SessionPermissionListAnswer1
+    V2SessionPermissionListAnswer2
+    V2SessionPromptAnswer1
+    V2SessionPromptAnswer2
+    V2SessionProviderContext
+    V2SessionProviderContextProvenance
     V2SessionQuestionListAnswer
-    V2SessionRevertStageAnswer
+    V2SessionRevert
+    V2SessionRevertStageAnswer1
+    V2SessionRevertStageAnswer2
+    V2SessionStatsActivity
+    V2SessionStatsInfo
+    V2SessionStatsInfoRange
+    V2SessionStatsModelUsage
+    V2SessionStatsToolTotals
+    V2SessionStatsToolUsage
+    V2SessionStatsToolsDetail
+    V2SessionStatsToolsNone
+    V2SessionStatsToolsSummary
     V2SessionStatusEvent
     V2SessionStatusEventData
     V2SessionStatusEventDurable
-    V2SkillListAnswer
+    V2SessionStructuredError
+    V2SessionSyntheticAnswer
+    V2SessionTransferData
+    V2SessionsResponse
+    V2SessionsResponseCursor
+    V2ShellCreateAnswer
+    V2ShellGetAnswer
+    V2ShellInfo
+    V2ShellInfoTime
+    V2ShellListAnswer
+    V2ShellOutputAnswer
+    V2ShellOutputAnswerData
+    V2SkillInfo
+    V2SkillListAnswer1
+    V2SkillListAnswer2
+    V2TokenUsageInfo
+    V2TokenUsageInfoCache
+    V2ToolFileContent
+    V2ToolTextContent
+    V2VcsBase
+    V2VcsBaseAnswer
+    V2VcsBranch
+    V2VcsBranchListAnswer
+    V2VcsDiffAnswer
+    V2VcsFileStatus
+    V2VcsGetAnswer
+    V2VcsInfo
+    V2VcsStatusAnswer
+    V2WebSearchProvider
+    V2WebSearchResponseEncoded
+    V2WebSearchResult
+    V2WebSearchResultTime
+    V2WebsearchProvidersAnswer
+    V2WebsearchQueryAnswer
+    V2WorktreeDirectory
+    V2WorktreeInfo
     VcsApplyAnswer
     VcsBranchUpdated
     VcsBranchUpdatedData
@@ -1075,11 +1409,35 @@ _OBJECTS = frozenset(
     TuiSelectSessionArguments
     TuiShowToastArguments
     TuiSubmitPromptArguments
+    V2AgentGetArguments
     V2AgentListArguments
     V2CommandListArguments
+    V2ConfigGetArguments
+    V2ConfigShellsArguments
+    V2CredentialActivateArguments
     V2CredentialRemoveArguments
     V2CredentialUpdateArguments
+    V2DebugLocationEvictArguments
+    V2DebugLocationListArguments
     V2EventSubscribeArguments
+    V2ExperimentalConfigUpdateArguments
+    V2ExperimentalFsWriteArguments
+    V2ExperimentalGenerateTextArguments
+    V2ExperimentalIntegrationWellknownAddArguments
+    V2ExperimentalMcpAddArguments
+    V2ExperimentalMcpConnectArguments
+    V2ExperimentalMcpDisconnectArguments
+    V2ExperimentalMcpRemoveArguments
+    V2ExperimentalMigrationV1StatusArguments
+    V2ExperimentalSessionExportArguments
+    V2ExperimentalSessionImportArguments
+    V2ExperimentalSessionInstructionsEntryListArguments
+    V2ExperimentalSessionInstructionsEntryPutArguments
+    V2ExperimentalSessionInstructionsEntryRemoveArguments
+    V2ExperimentalSessionSkillArguments
+    V2ExperimentalSessionStatsArguments
+    V2ExperimentalSessionWaitArguments
+    V2FormListArguments
     V2FsFindArguments
     V2FsListArguments
     V2FsReadArguments
@@ -1087,15 +1445,31 @@ _OBJECTS = frozenset(
     V2IntegrationAttemptCancelArguments
     V2IntegrationAttemptCompleteArguments
     V2IntegrationAttemptStatusArguments
+    V2IntegrationCommandCancelArguments
+    V2IntegrationCommandConnectArguments
+    V2IntegrationCommandStatusArguments
     V2IntegrationConnectKeyArguments
     V2IntegrationConnectOauthArguments
     V2IntegrationGetArguments
     V2IntegrationListArguments
+    V2IntegrationOauthCancelArguments
+    V2IntegrationOauthCompleteArguments
+    V2IntegrationOauthStatusArguments
     V2LocationGetArguments
+    V2LocationReloadArguments
+    V2McpListArguments
+    V2McpResourceCatalogArguments
+    V2ModelDefaultArguments
     V2ModelListArguments
     V2PermissionRequestListArguments
     V2PermissionSavedListArguments
     V2PermissionSavedRemoveArguments
+    V2PersistentPtyConnectArguments
+    V2PluginCheckArguments
+    V2PluginListArguments
+    V2PluginUpdateArguments
+    V2ProjectListArguments
+    V2ProjectUpdateArguments
     V2ProjectCopyCreateArguments
     V2ProjectCopyRefreshArguments
     V2ProjectCopyRemoveArguments
@@ -1110,17 +1484,45 @@ _OBJECTS = frozenset(
     V2PtyUpdateArguments
     V2QuestionRequestListArguments
     V2ReferenceListArguments
+    V2RpcCallArguments
+    V2ServerExperimentalPersistentPtyConnectTokenArguments
+    V2ServerExperimentalPersistentPtyCreateArguments
+    V2ServerExperimentalPersistentPtyGetArguments
+    V2ServerExperimentalPersistentPtyHandoffArguments
+    V2ServerExperimentalPersistentPtyListArguments
+    V2ServerExperimentalPersistentPtyReadArguments
+    V2ServerExperimentalPersistentPtyRemoveArguments
+    V2ServerExperimentalPersistentPtyShutdownArguments
+    V2ServerExperimentalPersistentPtySnapshotArguments
+    V2ServerExperimentalPersistentPtyUpdateArguments
+    V2ServerInfoArguments
     V2SessionActiveArguments
+    V2SessionBackgroundArguments
+    V2SessionCommandArguments
     V2SessionCompactArguments
     V2SessionContextArguments
     V2SessionCreateArguments
+    V2SessionDiffArguments
+    V2SessionEnvironmentArguments
     V2SessionEventsArguments
+    V2SessionForkArguments
+    V2SessionFormCancelArguments
+    V2SessionFormCreateArguments
+    V2SessionFormGetArguments
+    V2SessionFormListArguments
+    V2SessionFormReplyArguments
+    V2SessionGenerateArguments
     V2SessionGetArguments
     V2SessionHistoryArguments
+    V2SessionInboxCancelArguments
+    V2SessionInboxListArguments
+    V2SessionInboxUpdateArguments
     V2SessionInterruptArguments
     V2SessionListArguments
+    V2SessionLogArguments
     V2SessionMessageArguments
     V2SessionMessagesArguments
+    V2SessionMoveArguments
     V2SessionPermissionCreateArguments
     V2SessionPermissionGetArguments
     V2SessionPermissionListArguments
@@ -1129,13 +1531,35 @@ _OBJECTS = frozenset(
     V2SessionQuestionListArguments
     V2SessionQuestionRejectArguments
     V2SessionQuestionReplyArguments
+    V2SessionRemoveArguments
     V2SessionRevertClearArguments
     V2SessionRevertCommitArguments
+    V2SessionRevertRemoveArguments
     V2SessionRevertStageArguments
+    V2SessionShellArguments
     V2SessionSwitchAgentArguments
     V2SessionSwitchModelArguments
+    V2SessionSyntheticArguments
+    V2SessionUpdateArguments
+    V2SessionViewArguments
     V2SessionWaitArguments
+    V2ShellCreateArguments
+    V2ShellGetArguments
+    V2ShellListArguments
+    V2ShellOutputArguments
+    V2ShellRemoveArguments
     V2SkillListArguments
+    V2VcsBaseArguments
+    V2VcsBranchListArguments
+    V2VcsDiffArguments
+    V2VcsGetArguments
+    V2VcsStatusArguments
+    V2WebsearchProvidersArguments
+    V2WebsearchQueryArguments
+    V2WorktreeCreateArguments
+    V2WorktreeListArguments
+    V2WorktreeRefreshArguments
+    V2WorktreeRemoveArguments
     VcsApplyArguments
     VcsDiffArguments
     VcsDiffRawArguments
@@ -1188,7 +1612,59 @@ _OTHERS = frozenset(
     ToolIDs
     ToolList
     ToolState
+    V2AgentColor
+    V2ConfigEntry
+    V2ConnectionInfo
     V2Event
+    V2FormAnswer
+    V2FormField
+    V2FormFields
+    V2FormFields1
+    V2FormFields2
+    V2FormMetadata
+    V2FormState
+    V2FormValue
+    V2InstructionEntryKey
+    V2IntegrationAttemptStatus
+    V2IntegrationCommandAttemptStatus
+    V2IntegrationMethod
+    V2McpProtocol
+    V2ModelMaxTokensField
+    V2ModelReasoningField
+    V2MoneyUSD
+    V2MoneyUSDPerMillionTokens
+    V2PermissionEffect
+    V2PermissionReply
+    V2PermissionRuleset
+    V2PersistentPtyReadLinesEncoded
+    V2PluginSource
+    V2PluginState
+    V2ProjectVcs
+    V2PromptBase64
+    V2PromptFileSource
+    V2ProviderCompaction
+    V2ProviderTransport
+    V2ReferenceSource
+    V2SessionForkBoundary
+    V2SessionInboxCompactionPayload
+    V2SessionInboxDelivery
+    V2SessionInboxInfo
+    V2SessionLogItemEncoded
+    V2SessionMessageCompaction
+    V2SessionMessageInfo
+    V2SessionMessageProviderState
+    V2SessionMessageProviderState1
+    V2SessionMessageProviderState2
+    V2SessionMessageProviderState3
+    V2SessionMessageProviderState4
+    V2SessionMessageProviderState5
+    V2SessionMetadata
+    V2SessionStatsTools
+    V2ToolContent
+    V2V2EventEncoded
+    V2VcsBranchList
+    V2VcsMode
+    V2WorktreeList
     """.split()
 )
 

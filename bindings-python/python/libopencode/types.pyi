@@ -5370,13 +5370,292 @@ class UserMessageSummary(TypedDict):
 class UserMessageTime(TypedDict):
     created: float
 
-class V2AgentListAnswer(TypedDict):
+V2AgentColor: TypeAlias = str
+
+class V2AgentGetAnswer(TypedDict):
+    data: V2AgentInfo
+    location: V2LocationPublicRef
+
+class V2AgentInfo(TypedDict):
+    color: NotRequired[V2AgentColor]
+    description: NotRequired[str]
+    hidden: bool
+    id: str
+    mode: Literal["subagent", "primary", "all"]
+    model: NotRequired[V2ModelRef]
+    name: str
+    permissions: V2PermissionRuleset
+    request: V2ProviderRequest
+    steps: NotRequired[int]
+    system: NotRequired[str]
+
+class V2AgentListAnswer1(TypedDict):
     data: list[AgentV2Info]
     location: LocationInfo
 
-class V2CommandListAnswer(TypedDict):
+class V2AgentListAnswer2(TypedDict):
+    data: list[V2AgentInfo]
+    location: V2LocationPublicRef
+
+class V2CommandInfo(TypedDict):
+    description: NotRequired[str]
+    name: str
+
+class V2CommandListAnswer1(TypedDict):
     data: list[CommandV2Info]
     location: LocationInfo
+
+class V2CommandListAnswer2(TypedDict):
+    data: list[V2CommandInfo]
+    location: V2LocationPublicRef
+
+class V2ConfigAgentEncoded(TypedDict):
+    color: NotRequired[str]
+    description: NotRequired[str]
+    disabled: NotRequired[bool]
+    hidden: NotRequired[bool]
+    mode: NotRequired[Literal["subagent", "primary", "all"]]
+    model: NotRequired[str | V2ConfigAgentEncodedModel]
+    permissions: NotRequired[V2PermissionRuleset]
+    request: NotRequired[V2ConfigAgentEncodedRequest]
+    steps: NotRequired[int]
+    system: NotRequired[str]
+
+class V2ConfigAgentEncodedModel(TypedDict):
+    model: str
+    providerID: str
+    variant: NotRequired[str]
+
+class V2ConfigAgentEncodedRequest(TypedDict):
+    body: NotRequired[dict[str, Any]]
+    headers: NotRequired[dict[str, str]]
+
+class V2ConfigCommandEncoded(TypedDict):
+    agent: NotRequired[str]
+    description: NotRequired[str]
+    model: NotRequired[str | V2ConfigCommandEncodedModel]
+    subagent: NotRequired[bool]
+    subtask: NotRequired[bool]
+    template: str
+
+class V2ConfigCommandEncodedModel(TypedDict):
+    model: str
+    providerID: str
+    variant: NotRequired[str]
+
+class V2ConfigDirectoryEncoded(TypedDict):
+    path: str
+    type: Literal["directory"]
+
+class V2ConfigDocumentEncoded(TypedDict):
+    info: V2ConfigInfoEncoded
+    path: NotRequired[str]
+    type: Literal["document"]
+
+V2ConfigEntry: TypeAlias = V2ConfigDocumentEncoded | V2ConfigDirectoryEncoded
+
+class V2ConfigFormatterEntryEncoded(TypedDict):
+    command: NotRequired[list[str]]
+    disabled: NotRequired[bool]
+    environment: NotRequired[dict[str, str]]
+    extensions: NotRequired[list[str]]
+
+V2ConfigInfoEncoded = TypedDict(
+    "V2ConfigInfoEncoded",
+    {
+        "$schema": NotRequired[str],
+        "agents": NotRequired[dict[str, V2ConfigAgentEncoded]],
+        "commands": NotRequired[dict[str, V2ConfigCommandEncoded]],
+        "compaction": NotRequired[V2ConfigInfoEncodedCompaction],
+        "default_agent": NotRequired[str],
+        "enterprise": NotRequired[V2ConfigInfoEncodedEnterprise],
+        "experimental": NotRequired[V2ConfigInfoEncodedExperimental],
+        "formatter": NotRequired[bool | dict[str, V2ConfigFormatterEntryEncoded]],
+        "instructions": NotRequired[list[str]],
+        "lsp": NotRequired[bool | dict[str, V2ConfigInfoEncodedLspValue | V2ConfigLSPServerEncoded]],
+        "mcp": NotRequired[V2ConfigInfoEncodedMcp],
+        "media": NotRequired[V2ConfigInfoEncodedMedia],
+        "model": NotRequired[str | V2ConfigInfoEncodedModel],
+        "permissions": NotRequired[V2PermissionRuleset],
+        "plugins": NotRequired[list[str | V2ConfigPluginEntryEncoded]],
+        "providers": NotRequired[dict[str, V2ConfigProviderEncoded]],
+        "references": NotRequired[dict[str, str | V2ConfigReferenceGitEncoded | V2ConfigReferenceLocalEncoded]],
+        "share": NotRequired[Literal["manual", "auto", "disabled"]],
+        "shell": NotRequired[str],
+        "skills": NotRequired[list[str]],
+        "snapshots": NotRequired[bool],
+        "tool_output": NotRequired[V2ConfigInfoEncodedToolOutput],
+        "update": NotRequired[Literal["disable", "notify", "auto"]],
+        "username": NotRequired[str],
+        "warming": NotRequired[bool | V2ConfigWarmingEncoded],
+        "watcher": NotRequired[V2ConfigInfoEncodedWatcher],
+        "websearch": NotRequired[Literal[False] | V2ConfigWebSearchInfoEncoded],
+        "worktree": NotRequired[V2ConfigWorktree],
+    },
+)
+
+class V2ConfigInfoEncodedCompaction(TypedDict):
+    auto: NotRequired[bool]
+    buffer: NotRequired[int]
+    keep: NotRequired[V2ConfigInfoEncodedCompactionKeep]
+
+class V2ConfigInfoEncodedCompactionKeep(TypedDict):
+    tokens: NotRequired[int]
+
+class V2ConfigInfoEncodedEnterprise(TypedDict):
+    url: NotRequired[str]
+
+class V2ConfigInfoEncodedExperimental(TypedDict):
+    policies: NotRequired[list[V2ConfigInfoEncodedExperimentalPoliciesItem]]
+    portable_shell_scanner: NotRequired[bool]
+    subagent_depth: NotRequired[int]
+
+class V2ConfigInfoEncodedExperimentalPoliciesItem(TypedDict):
+    action: Literal["provider.use", "permission"]
+    effect: Literal["allow", "deny"]
+    resource: str
+
+class V2ConfigInfoEncodedLspValue(TypedDict):
+    disabled: Literal[True]
+
+class V2ConfigInfoEncodedMcp(TypedDict):
+    servers: NotRequired[dict[str, V2McpLocalConfigEncoded | V2McpRemoteConfigEncoded]]
+    timeout: NotRequired[V2ConfigInfoEncodedMcpTimeout]
+
+class V2ConfigInfoEncodedMcpTimeout(TypedDict):
+    catalog: NotRequired[int]
+    execution: NotRequired[int]
+    startup: NotRequired[int]
+
+class V2ConfigInfoEncodedMedia(TypedDict):
+    image: NotRequired[V2ConfigInfoEncodedMediaImage]
+
+class V2ConfigInfoEncodedMediaImage(TypedDict):
+    auto_resize: NotRequired[bool]
+    max_base64_bytes: NotRequired[int]
+    max_height: NotRequired[int]
+    max_width: NotRequired[int]
+
+class V2ConfigInfoEncodedModel(TypedDict):
+    model: str
+    providerID: str
+    variant: NotRequired[str]
+
+class V2ConfigInfoEncodedToolOutput(TypedDict):
+    max_bytes: NotRequired[int]
+    max_lines: NotRequired[int]
+
+class V2ConfigInfoEncodedWatcher(TypedDict):
+    ignore: NotRequired[list[str]]
+
+class V2ConfigLSPServerEncoded(TypedDict):
+    command: list[str]
+    disabled: NotRequired[bool]
+    env: NotRequired[dict[str, str]]
+    extensions: NotRequired[list[str]]
+    initialization: NotRequired[dict[str, Any]]
+
+class V2ConfigModelCostEncoded(TypedDict):
+    cache: NotRequired[V2ConfigModelCostEncodedCache]
+    input: V2MoneyUSDPerMillionTokens
+    output: V2MoneyUSDPerMillionTokens
+    tier: NotRequired[V2ConfigModelCostEncodedTier]
+
+class V2ConfigModelCostEncodedCache(TypedDict):
+    read: NotRequired[V2MoneyUSDPerMillionTokens]
+    write: NotRequired[V2MoneyUSDPerMillionTokens]
+
+class V2ConfigModelCostEncodedTier(TypedDict):
+    size: int
+    type: Literal["context"]
+
+class V2ConfigModelEncoded(TypedDict):
+    body: NotRequired[dict[str, Any]]
+    capabilities: NotRequired[V2ModelCapabilities]
+    compatibility: NotRequired[V2ModelCompatibility]
+    cost: NotRequired[V2ConfigModelCostEncoded | list[V2ConfigModelCostEncoded]]
+    disabled: NotRequired[bool]
+    family: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+    limit: NotRequired[V2ConfigModelEncodedLimit]
+    modelID: NotRequired[str]
+    name: NotRequired[str]
+    package: NotRequired[str]
+    settings: NotRequired[V2ConfigModelSettings]
+    variants: NotRequired[list[V2ConfigModelEncodedVariantsItem]]
+
+class V2ConfigModelEncodedLimit(TypedDict):
+    context: NotRequired[int]
+    input: NotRequired[int]
+    output: NotRequired[int]
+
+class V2ConfigModelEncodedVariantsItem(TypedDict):
+    body: NotRequired[dict[str, Any]]
+    headers: NotRequired[dict[str, str]]
+    id: str
+    settings: NotRequired[V2ConfigModelSettings]
+
+class V2ConfigModelSettings(TypedDict):
+    compaction: NotRequired[V2ProviderCompaction]
+
+class V2ConfigPluginEntryEncoded(TypedDict):
+    options: NotRequired[dict[str, Any]]
+    package: str
+
+class V2ConfigProviderEncoded(TypedDict):
+    body: NotRequired[dict[str, Any]]
+    canonical: NotRequired[str]
+    env: NotRequired[list[str]]
+    headers: NotRequired[dict[str, str]]
+    models: NotRequired[dict[str, V2ConfigModelEncoded]]
+    name: NotRequired[str]
+    package: NotRequired[str]
+    settings: NotRequired[V2ConfigProviderSettings]
+
+class V2ConfigProviderSettings(TypedDict):
+    chunkTimeout: NotRequired[float]
+    compaction: NotRequired[V2ProviderCompaction]
+    timeout: NotRequired[Literal[False] | float]
+    transport: NotRequired[V2ProviderTransport]
+
+class V2ConfigReferenceGitEncoded(TypedDict):
+    branch: NotRequired[str]
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    repository: str
+
+class V2ConfigReferenceLocalEncoded(TypedDict):
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    path: str
+
+class V2ConfigShellOption(TypedDict):
+    acceptable: bool
+    name: str
+    path: str
+
+class V2ConfigWarmingEncoded(TypedDict):
+    duration: NotRequired[str]
+    interval: NotRequired[str]
+    prompt: NotRequired[str]
+
+class V2ConfigWebSearchInfoEncoded(TypedDict):
+    provider: Literal["random"] | str
+
+class V2ConfigWorktree(TypedDict):
+    directory: str
+
+class V2ConnectionCredentialInfo(TypedDict):
+    id: str
+    label: str
+    method: Literal["key", "oauth"]
+    type: Literal["credential"]
+
+class V2ConnectionEnvInfo(TypedDict):
+    name: str
+    type: Literal["env"]
+
+V2ConnectionInfo: TypeAlias = V2ConnectionCredentialInfo | V2ConnectionEnvInfo
 
 V2Event: TypeAlias = (
     ModelsDevRefreshed
@@ -5469,71 +5748,915 @@ V2Event: TypeAlias = (
     | GlobalDisposed
 )
 
-class V2FsFindAnswer(TypedDict):
+class V2ExperimentalFsWriteAnswer(TypedDict):
+    data: V2FileSystemWrite
+    location: V2LocationPublicRef
+
+class V2ExperimentalMigrationV1StatusAnswer1(TypedDict):
+    status: Literal["required", "completed"]
+
+class V2ExperimentalMigrationV1StatusAnswerError(TypedDict):
+    error: str
+    status: Literal["error"]
+
+class V2ExperimentalMigrationV1StatusAnswerRunning(TypedDict):
+    progress: V2ExperimentalMigrationV1StatusAnswerRunningProgress
+    status: Literal["running"]
+
+class V2ExperimentalMigrationV1StatusAnswerRunningProgress(TypedDict):
+    denominator: NotRequired[int | None]
+    label: str
+    numerator: NotRequired[int | None]
+
+class V2ExperimentalSessionExportAnswer(TypedDict):
+    data: V2SessionTransferData
+
+class V2ExperimentalSessionImportAnswer(TypedDict):
+    data: V2SessionInfo
+
+class V2ExperimentalSessionInstructionsEntryListAnswer(TypedDict):
+    data: list[V2InstructionEntryInfo]
+
+class V2ExperimentalSessionStatsAnswer(TypedDict):
+    data: V2SessionStatsInfo
+
+class V2FileDiffInfo(TypedDict):
+    additions: int
+    deletions: int
+    file: str
+    patch: str
+    status: Literal["added", "deleted", "modified"]
+
+class V2FileSystemEntry(TypedDict):
+    path: str
+    type: Literal["file", "directory"]
+
+class V2FileSystemWrite(TypedDict):
+    path: str
+
+V2FormAnswer: TypeAlias = dict[str, V2FormValue]
+
+class V2FormBooleanField(TypedDict):
+    default: NotRequired[bool]
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    key: str
+    required: NotRequired[bool]
+    title: NotRequired[str]
+    type: Literal["boolean"]
+    when: NotRequired[list[V2FormWhen]]
+
+class V2FormDetail(TypedDict):
+    fields: V2FormFields
+    id: str
+    metadata: NotRequired[V2FormMetadata]
+    sessionID: str
+    state: V2FormState
+    title: str
+
+class V2FormExternalField(TypedDict):
+    description: NotRequired[str]
+    key: str
+    title: NotRequired[str]
+    type: Literal["external"]
+    url: str
+
+V2FormField: TypeAlias = (
+    V2FormStringField
+    | V2FormNumberField
+    | V2FormIntegerField
+    | V2FormBooleanField
+    | V2FormMultiselectField
+    | V2FormExternalField
+)
+
+V2FormFields: TypeAlias = list[V2FormField]
+
+V2FormFields1: TypeAlias = list[V2FormField]
+
+V2FormFields2: TypeAlias = list[V2FormField]
+
+class V2FormInfo(TypedDict):
+    fields: V2FormFields
+    id: str
+    metadata: NotRequired[V2FormMetadata]
+    sessionID: str
+    title: str
+
+class V2FormIntegerField(TypedDict):
+    default: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    key: str
+    maximum: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    minimum: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    required: NotRequired[bool]
+    title: NotRequired[str]
+    type: Literal["integer"]
+    when: NotRequired[list[V2FormWhen]]
+
+class V2FormListAnswer(TypedDict):
+    data: list[V2FormInfo]
+    location: V2LocationPublicRef
+
+V2FormMetadata: TypeAlias = dict[str, Any]
+
+class V2FormMultiselectField(TypedDict):
+    custom: NotRequired[bool]
+    default: NotRequired[list[str]]
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    key: str
+    maxItems: NotRequired[int]
+    minItems: NotRequired[int]
+    options: list[V2FormOption]
+    required: NotRequired[bool]
+    title: NotRequired[str]
+    type: Literal["multiselect"]
+    when: NotRequired[list[V2FormWhen]]
+
+class V2FormNumberField(TypedDict):
+    default: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    key: str
+    maximum: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    minimum: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    required: NotRequired[bool]
+    title: NotRequired[str]
+    type: Literal["number"]
+    when: NotRequired[list[V2FormWhen]]
+
+class V2FormOption(TypedDict):
+    description: NotRequired[str]
+    label: str
+    value: str
+
+V2FormState: TypeAlias = V2McpStatusPending | V2FormStateAnswered | V2FormStateCancelled
+
+class V2FormStateAnswered(TypedDict):
+    answer: V2FormAnswer
+    status: Literal["answered"]
+
+class V2FormStateCancelled(TypedDict):
+    status: Literal["cancelled"]
+
+class V2FormStringField(TypedDict):
+    custom: NotRequired[bool]
+    default: NotRequired[str]
+    description: NotRequired[str]
+    format: NotRequired[Literal["email", "uri", "date", "date-time"]]
+    hidden: NotRequired[bool]
+    key: str
+    maxLength: NotRequired[int]
+    minLength: NotRequired[int]
+    options: NotRequired[list[V2FormOption]]
+    pattern: NotRequired[str]
+    placeholder: NotRequired[str]
+    required: NotRequired[bool]
+    title: NotRequired[str]
+    type: Literal["string"]
+    when: NotRequired[list[V2FormWhen]]
+
+V2FormValue: TypeAlias = (
+    Literal["Infinity", "-Infinity", "NaN"]
+    | str
+    | float
+    | bool
+    | list[str]
+)
+
+class V2FormWhen(TypedDict):
+    key: str
+    op: Literal["eq", "neq"]
+    value: Literal["Infinity", "-Infinity", "NaN"] | str | float | bool
+
+class V2FsFindAnswer1(TypedDict):
     data: list[FileSystemEntry]
     location: LocationInfo
 
-class V2FsListAnswer(TypedDict):
+class V2FsFindAnswer2(TypedDict):
+    data: list[V2FileSystemEntry]
+    location: V2LocationPublicRef
+
+class V2FsListAnswer1(TypedDict):
     data: list[FileSystemEntry]
     location: LocationInfo
+
+class V2FsListAnswer2(TypedDict):
+    data: list[V2FileSystemEntry]
+    location: V2LocationPublicRef
+
+class V2GenerateTextResponse(TypedDict):
+    data: V2GenerateTextResponseData
+
+class V2GenerateTextResponseData(TypedDict):
+    text: str
 
 class V2HealthGetAnswer(TypedDict):
     healthy: Literal[True]
+
+class V2InstructionEntryInfo(TypedDict):
+    key: V2InstructionEntryKey
+    value: Any
+
+V2InstructionEntryKey: TypeAlias = str
+
+class V2IntegrationAttemptEncoded(TypedDict):
+    attemptID: str
+    instructions: str
+    mode: Literal["auto", "code"]
+    time: V2IntegrationAttemptEncodedTime
+    url: str
+
+class V2IntegrationAttemptEncodedTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+V2IntegrationAttemptStatus: TypeAlias = (
+    V2IntegrationAttemptStatusPending
+    | V2IntegrationAttemptStatusComplete
+    | V2IntegrationAttemptStatusFailed
+    | V2IntegrationAttemptStatusExpired
+)
 
 class V2IntegrationAttemptStatusAnswer(TypedDict):
     data: IntegrationAttemptStatus
     location: LocationInfo
 
-class V2IntegrationConnectOauthAnswer(TypedDict):
+class V2IntegrationAttemptStatusComplete(TypedDict):
+    status: Literal["complete"]
+    time: V2IntegrationAttemptStatusCompleteTime
+
+class V2IntegrationAttemptStatusCompleteTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationAttemptStatusExpired(TypedDict):
+    status: Literal["expired"]
+    time: V2IntegrationAttemptStatusExpiredTime
+
+class V2IntegrationAttemptStatusExpiredTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationAttemptStatusFailed(TypedDict):
+    message: str
+    status: Literal["failed"]
+    time: V2IntegrationAttemptStatusFailedTime
+
+class V2IntegrationAttemptStatusFailedTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationAttemptStatusPending(TypedDict):
+    status: Literal["pending"]
+    time: V2IntegrationAttemptStatusPendingTime
+
+class V2IntegrationAttemptStatusPendingTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationCommandAttempt(TypedDict):
+    attemptID: str
+    time: V2IntegrationCommandAttemptTime
+
+V2IntegrationCommandAttemptStatus: TypeAlias = (
+    V2IntegrationCommandAttemptStatusPending
+    | V2IntegrationCommandAttemptStatusComplete
+    | V2IntegrationCommandAttemptStatusFailed
+    | V2IntegrationCommandAttemptStatusExpired
+)
+
+class V2IntegrationCommandAttemptStatusComplete(TypedDict):
+    status: Literal["complete"]
+    time: V2IntegrationCommandAttemptStatusCompleteTime
+
+class V2IntegrationCommandAttemptStatusCompleteTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationCommandAttemptStatusExpired(TypedDict):
+    status: Literal["expired"]
+    time: V2IntegrationCommandAttemptStatusExpiredTime
+
+class V2IntegrationCommandAttemptStatusExpiredTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationCommandAttemptStatusFailed(TypedDict):
+    message: str
+    status: Literal["failed"]
+    time: V2IntegrationCommandAttemptStatusFailedTime
+
+class V2IntegrationCommandAttemptStatusFailedTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationCommandAttemptStatusPending(TypedDict):
+    message: NotRequired[str]
+    status: Literal["pending"]
+    time: V2IntegrationCommandAttemptStatusPendingTime
+
+class V2IntegrationCommandAttemptStatusPendingTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationCommandAttemptTime(TypedDict):
+    created: Literal["Infinity", "-Infinity", "NaN"] | float
+    expires: Literal["Infinity", "-Infinity", "NaN"] | float
+
+class V2IntegrationCommandConnectAnswer(TypedDict):
+    data: V2IntegrationCommandAttempt
+    location: V2LocationPublicRef
+
+class V2IntegrationCommandMethod(TypedDict):
+    command: list[str]
+    id: str
+    label: str
+    type: Literal["command"]
+
+class V2IntegrationCommandStatusAnswer(TypedDict):
+    data: V2IntegrationCommandAttemptStatus
+    location: V2LocationPublicRef
+
+class V2IntegrationConnectOauthAnswer1(TypedDict):
     data: IntegrationAttempt
     location: LocationInfo
 
-class V2IntegrationGetAnswer(TypedDict):
+class V2IntegrationConnectOauthAnswer2(TypedDict):
+    data: V2IntegrationAttemptEncoded
+    location: V2LocationPublicRef
+
+class V2IntegrationEnvMethod(TypedDict):
+    names: list[str]
+    type: Literal["env"]
+
+class V2IntegrationGetAnswer1(TypedDict):
     data: IntegrationInfo
     location: LocationInfo
 
-class V2IntegrationListAnswer(TypedDict):
+class V2IntegrationGetAnswer2(TypedDict):
+    data: V2IntegrationInfo
+    location: V2LocationPublicRef
+
+class V2IntegrationInfo(TypedDict):
+    connections: list[V2ConnectionInfo]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    methods: list[V2IntegrationMethod]
+    name: str
+
+class V2IntegrationKeyMethod(TypedDict):
+    form: NotRequired[V2FormFields2]
+    label: NotRequired[str]
+    type: Literal["key"]
+
+class V2IntegrationListAnswer1(TypedDict):
     data: list[IntegrationInfo]
     location: LocationInfo
 
-class V2ModelListAnswer(TypedDict):
+class V2IntegrationListAnswer2(TypedDict):
+    data: list[V2IntegrationInfo]
+    location: V2LocationPublicRef
+
+V2IntegrationMethod: TypeAlias = (
+    V2IntegrationOAuthMethod
+    | V2IntegrationCommandMethod
+    | V2IntegrationKeyMethod
+    | V2IntegrationEnvMethod
+)
+
+class V2IntegrationOAuthMethod(TypedDict):
+    form: NotRequired[V2FormFields1]
+    id: str
+    label: str
+    type: Literal["oauth"]
+
+class V2IntegrationOauthStatusAnswer(TypedDict):
+    data: V2IntegrationAttemptStatus
+    location: V2LocationPublicRef
+
+class V2LocationPublicInfo(TypedDict):
+    directory: str
+    project: V2LocationPublicInfoProject
+
+class V2LocationPublicInfoProject(TypedDict):
+    canonical: str
+    directory: str
+    id: str
+
+class V2LocationPublicRef(TypedDict):
+    directory: str
+
+class V2McpListAnswer(TypedDict):
+    data: list[V2McpServer]
+    location: V2LocationPublicRef
+
+class V2McpLocalConfigEncoded(TypedDict):
+    codemode: NotRequired[bool]
+    command: list[str]
+    cwd: NotRequired[str]
+    disabled: NotRequired[bool]
+    environment: NotRequired[dict[str, str]]
+    protocol: NotRequired[V2McpProtocol]
+    timeout: NotRequired[V2McpLocalConfigEncodedTimeout]
+    type: Literal["local"]
+
+class V2McpLocalConfigEncodedTimeout(TypedDict):
+    catalog: NotRequired[int]
+    execution: NotRequired[int]
+    startup: NotRequired[int]
+
+class V2McpOAuthConfigEncoded(TypedDict):
+    auth_server_metadata_url: NotRequired[str]
+    callback_port: NotRequired[int]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+    redirect_uri: NotRequired[str]
+    scope: NotRequired[str]
+
+V2McpProtocol: TypeAlias = Literal["legacy", "auto", "2026-07-28"]
+
+class V2McpRemoteConfigEncoded(TypedDict):
+    codemode: NotRequired[bool]
+    disabled: NotRequired[bool]
+    headers: NotRequired[dict[str, str]]
+    oauth: NotRequired[Literal[False] | V2McpOAuthConfigEncoded]
+    protocol: NotRequired[V2McpProtocol]
+    timeout: NotRequired[V2McpRemoteConfigEncodedTimeout]
+    type: Literal["remote"]
+    url: str
+
+class V2McpRemoteConfigEncodedTimeout(TypedDict):
+    catalog: NotRequired[int]
+    execution: NotRequired[int]
+    startup: NotRequired[int]
+
+class V2McpResource(TypedDict):
+    description: NotRequired[str]
+    mimeType: NotRequired[str]
+    name: str
+    server: str
+    uri: str
+
+class V2McpResourceCatalog(TypedDict):
+    resources: list[V2McpResource]
+    templates: list[V2McpResourceTemplate]
+
+class V2McpResourceCatalogAnswer(TypedDict):
+    data: V2McpResourceCatalog
+    location: V2LocationPublicRef
+
+class V2McpResourceTemplate(TypedDict):
+    description: NotRequired[str]
+    mimeType: NotRequired[str]
+    name: str
+    server: str
+    uriTemplate: str
+
+class V2McpServer(TypedDict):
+    integrationID: NotRequired[str]
+    name: str
+    status: V2McpStatusConnected | V2McpStatusPending | V2McpStatusDisabled | V2McpStatusFailed | V2McpStatusNeedsAuth
+
+class V2McpStatusConnected(TypedDict):
+    status: Literal["connected"]
+
+class V2McpStatusDisabled(TypedDict):
+    status: Literal["disabled"]
+
+class V2McpStatusFailed(TypedDict):
+    error: str
+    status: Literal["failed"]
+
+class V2McpStatusNeedsAuth(TypedDict):
+    error: str
+    status: Literal["needs_auth"]
+
+class V2McpStatusPending(TypedDict):
+    status: Literal["pending"]
+
+class V2ModelCapabilities(TypedDict):
+    input: list[str]
+    output: list[str]
+    tools: bool
+
+class V2ModelCompatibility(TypedDict):
+    maxTokensField: NotRequired[V2ModelMaxTokensField]
+    reasoningField: NotRequired[V2ModelReasoningField]
+    requireAssistantAfterTool: NotRequired[bool]
+    requireFinishReason: NotRequired[bool]
+    requireReasoning: NotRequired[bool]
+    supportsPromptCacheKey: NotRequired[bool]
+
+class V2ModelCost(TypedDict):
+    cache: V2ModelCostCache
+    input: V2MoneyUSDPerMillionTokens
+    output: V2MoneyUSDPerMillionTokens
+    tier: NotRequired[V2ModelCostTier]
+
+class V2ModelCostCache(TypedDict):
+    read: V2MoneyUSDPerMillionTokens
+    write: V2MoneyUSDPerMillionTokens
+
+class V2ModelCostTier(TypedDict):
+    size: int
+    type: Literal["context"]
+
+class V2ModelDefaultAnswer(TypedDict):
+    data: V2ModelInfo | None
+    location: V2LocationPublicRef
+
+class V2ModelInfo(TypedDict):
+    body: NotRequired[dict[str, Any]]
+    canonical: NotRequired[str]
+    capabilities: V2ModelCapabilities
+    compatibility: NotRequired[V2ModelCompatibility]
+    cost: list[V2ModelCost]
+    enabled: bool
+    family: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+    id: str
+    limit: V2ModelInfoLimit
+    modelID: str
+    name: str
+    package: NotRequired[str]
+    providerID: str
+    settings: NotRequired[V2ModelSettings]
+    status: Literal["alpha", "beta", "deprecated", "active"]
+    time: V2ModelInfoTime
+    variants: list[V2ModelVariant]
+
+class V2ModelInfoLimit(TypedDict):
+    context: int
+    input: NotRequired[int]
+    output: int
+
+class V2ModelInfoTime(TypedDict):
+    released: float
+
+class V2ModelListAnswer1(TypedDict):
     data: list[ModelV2Info]
     location: LocationInfo
 
-class V2PermissionRequestListAnswer(TypedDict):
+class V2ModelListAnswer2(TypedDict):
+    data: list[V2ModelInfo]
+    location: V2LocationPublicRef
+
+V2ModelMaxTokensField: TypeAlias = Literal["max_completion_tokens", "max_tokens"]
+
+V2ModelReasoningField: TypeAlias = Literal["reasoning", "reasoning_content", "reasoning_text"] | str
+
+class V2ModelRef(TypedDict):
+    id: str
+    providerID: str
+    variant: NotRequired[str]
+
+class V2ModelSettings(TypedDict):
+    compaction: NotRequired[V2ProviderCompaction]
+
+class V2ModelVariant(TypedDict):
+    body: NotRequired[dict[str, Any]]
+    headers: NotRequired[dict[str, str]]
+    id: str
+    settings: NotRequired[V2ModelSettings]
+
+V2MoneyUSD: TypeAlias = float
+
+V2MoneyUSDPerMillionTokens: TypeAlias = float
+
+V2PermissionEffect: TypeAlias = Literal["allow", "deny", "ask"]
+
+V2PermissionReply: TypeAlias = Literal["once", "always", "reject"]
+
+class V2PermissionRequest(TypedDict):
+    action: str
+    id: str
+    message: NotRequired[str]
+    metadata: NotRequired[dict[str, Any]]
+    resources: list[str]
+    save: NotRequired[list[str]]
+    sessionID: str
+    source: NotRequired[V2PermissionSource]
+
+class V2PermissionRequestListAnswer1(TypedDict):
     data: list[PermissionV2Request]
     location: LocationInfo
 
-class V2PermissionSavedListAnswer(TypedDict):
+class V2PermissionRequestListAnswer2(TypedDict):
+    data: list[V2PermissionRequest]
+    location: V2LocationPublicRef
+
+class V2PermissionRule(TypedDict):
+    action: str
+    effect: V2PermissionEffect
+    resource: str
+
+V2PermissionRuleset: TypeAlias = list[V2PermissionRule]
+
+class V2PermissionSavedInfo(TypedDict):
+    action: str
+    id: str
+    projectID: str
+    resource: str
+    time: V2PermissionSavedInfoTime
+
+class V2PermissionSavedInfoTime(TypedDict):
+    created: float
+    updated: float
+
+class V2PermissionSavedListAnswer1(TypedDict):
     data: list[PermissionSavedInfo]
 
-class V2ProviderGetAnswer(TypedDict):
+class V2PermissionSavedListAnswer2(TypedDict):
+    data: list[V2PermissionSavedInfo]
+
+class V2PermissionSource(TypedDict):
+    id: str
+    messageID: str
+    type: Literal["tool"]
+
+class V2PersistentPtyHandoff(TypedDict):
+    directory: str
+    expiresAt: Literal["Infinity", "-Infinity", "NaN"] | float
+    instanceID: str
+    ticket: str
+
+class V2PersistentPtyInfo(TypedDict):
+    args: list[str]
+    command: str
+    cwd: str
+    exitCode: NotRequired[int]
+    foregroundProcess: str | None
+    id: str
+    output: V2PersistentPtyInfoOutput
+    pid: int
+    sessionID: str
+    size: V2PersistentPtyInfoSize
+    status: Literal["running", "exited"]
+    title: str
+
+class V2PersistentPtyInfoOutput(TypedDict):
+    head: int
+    tail: int
+
+class V2PersistentPtyInfoSize(TypedDict):
+    cols: int
+    rows: int
+
+V2PersistentPtyReadLinesEncoded: TypeAlias = str
+
+class V2PersistentPtyReadResult(TypedDict):
+    cwd: str
+    foregroundProcess: str | None
+    ptyID: str
+    screen: V2PersistentPtyReadResultScreen
+    title: str
+
+class V2PersistentPtyReadResultScreen(TypedDict):
+    cols: int
+    cursor: V2PersistentPtyReadResultScreenCursor
+    rows: int
+    text: str
+
+class V2PersistentPtyReadResultScreenCursor(TypedDict):
+    x: int
+    y: int
+
+class V2PersistentPtySnapshot(TypedDict):
+    checkpoint: str
+    cursor: V2PersistentPtySnapshotCursor
+    info: V2PersistentPtyInfo
+    text: str
+
+class V2PersistentPtySnapshotCursor(TypedDict):
+    x: int
+    y: int
+
+class V2PluginCheckAnswer(TypedDict):
+    data: list[V2PluginInfo]
+    location: V2LocationPublicRef
+
+class V2PluginFeatures(TypedDict):
+    rpc: NotRequired[Literal[True]]
+    server: NotRequired[Literal[True]]
+    tui: NotRequired[Literal[True]]
+
+class V2PluginInfo(TypedDict):
+    features: V2PluginFeatures
+    id: NotRequired[str]
+    source: V2PluginSource
+    state: V2PluginState
+
+class V2PluginListAnswer(TypedDict):
+    data: list[V2PluginInfo]
+    location: V2LocationPublicRef
+
+V2PluginSource: TypeAlias = (
+    V2PluginSourceBuiltin
+    | V2PluginSourcePackage
+    | V2ReferenceLocalSource
+    | V2PluginSourceSdk
+)
+
+class V2PluginSourceBuiltin(TypedDict):
+    type: Literal["builtin"]
+
+class V2PluginSourcePackage(TypedDict):
+    outdated: NotRequired[Literal[True]]
+    target: str
+    type: Literal["package"]
+    updating: NotRequired[Literal[True]]
+    version: NotRequired[str]
+
+class V2PluginSourceSdk(TypedDict):
+    type: Literal["sdk"]
+
+V2PluginState: TypeAlias = V2PluginStateActive | V2PluginStateFailed
+
+class V2PluginStateActive(TypedDict):
+    status: Literal["active"]
+
+class V2PluginStateFailed(TypedDict):
+    error: str
+    ref: NotRequired[str]
+    status: Literal["failed"]
+
+class V2Project(TypedDict):
+    canonical: str
+    commands: NotRequired[V2ProjectCommands]
+    icon: NotRequired[V2ProjectIcon]
+    id: str
+    name: NotRequired[str]
+    sandboxes: list[str]
+    time: V2ProjectTime
+    vcs: NotRequired[V2ProjectVcs]
+
+class V2ProjectCommands(TypedDict):
+    start: NotRequired[str]
+
+class V2ProjectIcon(TypedDict):
+    color: NotRequired[str]
+    override: NotRequired[str]
+    url: NotRequired[str]
+
+class V2ProjectTime(TypedDict):
+    active: int
+    created: int
+    updated: int
+
+V2ProjectVcs: TypeAlias = str
+
+class V2PromptAgentAttachment(TypedDict):
+    mention: NotRequired[V2PromptMention]
+    name: str
+
+V2PromptBase64: TypeAlias = str
+
+class V2PromptFileAttachment(TypedDict):
+    data: V2PromptBase64
+    description: NotRequired[str]
+    mention: NotRequired[V2PromptMention]
+    mime: str
+    name: NotRequired[str]
+    source: V2PromptFileSource
+
+V2PromptFileSource: TypeAlias = V2PromptFileSourceInline | V2PromptFileSourceUri
+
+class V2PromptFileSourceInline(TypedDict):
+    type: Literal["inline"]
+
+class V2PromptFileSourceUri(TypedDict):
+    type: Literal["uri"]
+    uri: str
+
+class V2PromptInputFileAttachment(TypedDict):
+    description: NotRequired[str]
+    mention: NotRequired[V2PromptMention]
+    name: NotRequired[str]
+    uri: str
+
+class V2PromptInputSkillAttachment(TypedDict):
+    id: str
+    mention: NotRequired[V2PromptMention]
+
+V2PromptMention = TypedDict(
+    "V2PromptMention",
+    {
+        "end": float,
+        "start": float,
+        "text": str,
+    },
+)
+
+class V2PromptSkillAttachment(TypedDict):
+    id: str
+    mention: NotRequired[V2PromptMention]
+    name: str
+    text: NotRequired[str]
+
+V2ProviderCompaction: TypeAlias = V2ProviderCompactionSummary | V2ProviderCompactionNative
+
+class V2ProviderCompactionNative(TypedDict):
+    type: Literal["native"]
+
+class V2ProviderCompactionSummary(TypedDict):
+    type: Literal["summary"]
+
+class V2ProviderGetAnswer1(TypedDict):
     data: ProviderV2Info
     location: LocationInfo
 
-class V2ProviderListAnswer(TypedDict):
+class V2ProviderGetAnswer2(TypedDict):
+    data: V2ProviderInfo
+    location: V2LocationPublicRef
+
+class V2ProviderInfo(TypedDict):
+    activation: Literal["auto", "enabled", "disabled"]
+    body: NotRequired[dict[str, Any]]
+    canonical: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+    id: str
+    integrationID: NotRequired[str]
+    name: str
+    package: str
+    settings: NotRequired[V2ProviderSettings]
+
+class V2ProviderListAnswer1(TypedDict):
     data: list[ProviderV2Info]
     location: LocationInfo
 
-class V2PtyConnectTokenAnswer(TypedDict):
+class V2ProviderListAnswer2(TypedDict):
+    data: list[V2ProviderInfo]
+    location: V2LocationPublicRef
+
+class V2ProviderRequest(TypedDict):
+    body: dict[str, Any]
+    headers: dict[str, str]
+    settings: V2ProviderSettings
+
+class V2ProviderSettings(TypedDict):
+    chunkTimeout: NotRequired[float]
+    compaction: NotRequired[V2ProviderCompaction]
+    timeout: NotRequired[Literal[False] | float]
+    transport: NotRequired[V2ProviderTransport]
+
+V2ProviderTransport: TypeAlias = Literal["http", "websocket"]
+
+class V2Pty(TypedDict):
+    args: list[str]
+    command: str
+    cwd: str
+    exitCode: NotRequired[int]
+    id: str
+    pid: int
+    status: Literal["running", "exited"]
+    title: str
+
+class V2PtyConnectTokenAnswer1(TypedDict):
     data: PtyTicketConnectToken
     location: LocationInfo
 
-class V2PtyCreateAnswer(TypedDict):
+class V2PtyConnectTokenAnswer2(TypedDict):
+    data: V2PtyTicketConnectToken
+    location: V2LocationPublicRef
+
+class V2PtyCreateAnswer1(TypedDict):
     data: Pty
     location: LocationInfo
 
-class V2PtyGetAnswer(TypedDict):
+class V2PtyCreateAnswer2(TypedDict):
+    data: V2Pty
+    location: V2LocationPublicRef
+
+class V2PtyGetAnswer1(TypedDict):
     data: Pty
     location: LocationInfo
 
-class V2PtyListAnswer(TypedDict):
+class V2PtyGetAnswer2(TypedDict):
+    data: V2Pty
+    location: V2LocationPublicRef
+
+class V2PtyListAnswer1(TypedDict):
     data: list[Pty]
     location: LocationInfo
 
-class V2PtyUpdateAnswer(TypedDict):
+class V2PtyListAnswer2(TypedDict):
+    data: list[V2Pty]
+    location: V2LocationPublicRef
+
+class V2PtyTicketConnectToken(TypedDict):
+    expires_in: int
+    ticket: str
+
+class V2PtyUpdateAnswer1(TypedDict):
     data: Pty
     location: LocationInfo
+
+class V2PtyUpdateAnswer2(TypedDict):
+    data: V2Pty
+    location: V2LocationPublicRef
 
 class V2PtyUpdateSize(TypedDict):
     cols: int
@@ -5578,46 +6701,665 @@ class V2QuestionRequestListAnswer(TypedDict):
     data: list[QuestionV2Request]
     location: LocationInfo
 
-class V2ReferenceListAnswer(TypedDict):
+class V2ReferenceGitSource(TypedDict):
+    branch: NotRequired[str]
+    repository: str
+    type: Literal["git"]
+
+class V2ReferenceInfo(TypedDict):
+    description: NotRequired[str]
+    hidden: NotRequired[bool]
+    name: str
+    path: str
+    source: V2ReferenceSource
+
+class V2ReferenceListAnswer1(TypedDict):
     data: list[ReferenceInfo]
     location: LocationInfo
 
-class V2SessionActiveAnswer(TypedDict):
+class V2ReferenceListAnswer2(TypedDict):
+    data: list[V2ReferenceInfo]
+    location: V2LocationPublicRef
+
+class V2ReferenceLocalSource(TypedDict):
+    path: str
+    type: Literal["local"]
+
+V2ReferenceSource: TypeAlias = V2ReferenceLocalSource | V2ReferenceGitSource
+
+class V2RpcOutput(TypedDict):
+    output: NotRequired[Any]
+
+class V2ServerExperimentalPersistentPtyConnectTokenAnswer(TypedDict):
+    data: V2PtyTicketConnectToken
+
+class V2ServerExperimentalPersistentPtyCreateAnswer(TypedDict):
+    data: V2PersistentPtyInfo
+
+class V2ServerExperimentalPersistentPtyCreateSize(TypedDict):
+    cols: int
+    rows: int
+
+class V2ServerExperimentalPersistentPtyGetAnswer(TypedDict):
+    data: V2PersistentPtyInfo
+
+class V2ServerExperimentalPersistentPtyHandoffAnswer(TypedDict):
+    handoff: V2PersistentPtyHandoff | None
+
+class V2ServerExperimentalPersistentPtyListAnswer(TypedDict):
+    data: list[V2PersistentPtyInfo]
+
+class V2ServerExperimentalPersistentPtyReadAnswer(TypedDict):
+    data: V2PersistentPtyReadResult | None
+
+class V2ServerExperimentalPersistentPtySnapshotAnswer(TypedDict):
+    data: V2PersistentPtySnapshot
+
+class V2ServerExperimentalPersistentPtyUpdateAnswer(TypedDict):
+    data: V2PersistentPtyInfo
+
+class V2ServerExperimentalPersistentPtyUpdateSize(TypedDict):
+    cols: int
+    rows: int
+
+class V2ServerInfo(TypedDict):
+    paths: V2ServerInfoPaths
+    pid: int
+    urls: list[str]
+    version: str
+
+class V2ServerInfoPaths(TypedDict):
+    tmp: str
+
+class V2SessionActive(TypedDict):
+    type: Literal["running"]
+
+class V2SessionActiveAnswer1(TypedDict):
     data: dict[str, SessionActive]
 
-class V2SessionContextAnswer(TypedDict):
+class V2SessionActiveAnswer2(TypedDict):
+    data: dict[str, V2SessionActive]
+
+class V2SessionCompactAnswer(TypedDict):
+    data: V2SessionInboxCompaction
+
+class V2SessionContextAnswer1(TypedDict):
     data: list[SessionMessage]
 
-class V2SessionCreateAnswer(TypedDict):
+class V2SessionContextAnswer2(TypedDict):
+    data: list[V2SessionMessageInfo]
+
+class V2SessionCreateAnswer1(TypedDict):
     data: SessionV2Info
 
-class V2SessionGetAnswer(TypedDict):
+class V2SessionCreateAnswer2(TypedDict):
+    data: V2SessionInfo
+
+class V2SessionDiffAnswer(TypedDict):
+    data: list[V2FileDiffInfo]
+
+class V2SessionForkAnswer(TypedDict):
+    data: V2SessionInfo
+
+V2SessionForkBoundary: TypeAlias = V2SessionForkBoundaryBefore | V2SessionForkBoundaryThrough
+
+class V2SessionForkBoundaryBefore(TypedDict):
+    messageID: str
+    type: Literal["before"]
+
+class V2SessionForkBoundaryThrough(TypedDict):
+    messageID: str
+    type: Literal["through"]
+
+class V2SessionFormCreateAnswer(TypedDict):
+    data: V2FormInfo
+
+class V2SessionFormGetAnswer(TypedDict):
+    data: V2FormDetail
+
+class V2SessionFormListAnswer(TypedDict):
+    data: list[V2FormInfo]
+
+class V2SessionGenerateResponse(TypedDict):
+    data: V2SessionGenerateResponseData
+
+class V2SessionGenerateResponseData(TypedDict):
+    text: str
+
+class V2SessionGetAnswer1(TypedDict):
     data: SessionV2Info
 
-class V2SessionMessageAnswer(TypedDict):
+class V2SessionGetAnswer2(TypedDict):
+    data: V2SessionInfo
+
+class V2SessionInboxCompaction(TypedDict):
+    delivery: V2SessionInboxDelivery
+    id: str
+    payload: V2SessionInboxCompactionPayload
+    sessionID: str
+    time: V2SessionInboxCompactionTime
+    type: Literal["compaction"]
+
+V2SessionInboxCompactionPayload: TypeAlias = dict[str, Any] | list[Any]
+
+class V2SessionInboxCompactionTime(TypedDict):
+    created: float
+
+V2SessionInboxDelivery: TypeAlias = Literal["steer", "queue"]
+
+V2SessionInboxInfo: TypeAlias = (
+    V2SessionInboxUser
+    | V2SessionInboxSynthetic
+    | V2SessionInboxCompaction
+    | V2SessionInboxMove
+)
+
+class V2SessionInboxListAnswer(TypedDict):
+    data: list[V2SessionInboxInfo]
+
+class V2SessionInboxMove(TypedDict):
+    delivery: V2SessionInboxDelivery
+    id: str
+    payload: V2SessionInboxMovePayload
+    sessionID: str
+    time: V2SessionInboxMoveTime
+    type: Literal["move"]
+
+class V2SessionInboxMovePayload(TypedDict):
+    location: V2LocationPublicRef
+    projectID: str
+    subpath: NotRequired[str]
+
+class V2SessionInboxMoveTime(TypedDict):
+    created: float
+
+class V2SessionInboxSynthetic(TypedDict):
+    delivery: V2SessionInboxDelivery
+    id: str
+    payload: V2SessionInboxSyntheticPayload
+    sessionID: str
+    time: V2SessionInboxSyntheticTime
+    type: Literal["synthetic"]
+
+class V2SessionInboxSyntheticPayload(TypedDict):
+    description: NotRequired[str]
+    metadata: NotRequired[dict[str, Any]]
+    text: str
+
+class V2SessionInboxSyntheticTime(TypedDict):
+    created: float
+
+class V2SessionInboxUser(TypedDict):
+    delivery: V2SessionInboxDelivery
+    id: str
+    payload: V2SessionInboxUserPayload
+    sessionID: str
+    time: V2SessionInboxUserTime
+    type: Literal["user"]
+
+class V2SessionInboxUserPayload(TypedDict):
+    agents: NotRequired[list[V2PromptAgentAttachment]]
+    files: NotRequired[list[V2PromptFileAttachment]]
+    metadata: NotRequired[dict[str, Any]]
+    skills: NotRequired[list[V2PromptSkillAttachment]]
+    text: str
+
+class V2SessionInboxUserTime(TypedDict):
+    created: float
+
+class V2SessionInfo(TypedDict):
+    agent: NotRequired[str]
+    cost: V2MoneyUSD
+    fork: NotRequired[V2SessionInfoFork]
+    id: str
+    location: V2LocationPublicRef
+    metadata: NotRequired[V2SessionMetadata]
+    model: NotRequired[V2ModelRef]
+    outcome: NotRequired[Literal["succeeded", "failed", "interrupted"]]
+    parentID: NotRequired[str]
+    permissions: NotRequired[V2PermissionRuleset]
+    projectID: str
+    revert: NotRequired[V2SessionRevert]
+    subpath: NotRequired[str]
+    time: V2SessionInfoTime
+    title: NotRequired[str]
+    tokens: V2TokenUsageInfo
+
+class V2SessionInfoFork(TypedDict):
+    boundary: V2SessionForkBoundary
+    sessionID: str
+
+class V2SessionInfoTime(TypedDict):
+    archived: NotRequired[float]
+    created: float
+    idle: NotRequired[float]
+    updated: float
+    viewed: NotRequired[float]
+
+class V2SessionInterruptResponse(TypedDict):
+    interrupted: bool
+
+class V2SessionLogAnswer(TypedDict):
+    data: V2SessionLogItemEncoded
+    event: str
+    id: str | None
+
+V2SessionLogItemEncoded: TypeAlias = str
+
+class V2SessionMessageAgentSelected(TypedDict):
+    agent: str
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    previous: NotRequired[str]
+    time: V2SessionMessageAgentSelectedTime
+    type: Literal["agent-switched"]
+
+class V2SessionMessageAgentSelectedTime(TypedDict):
+    created: float
+
+class V2SessionMessageAnswer1(TypedDict):
     data: SessionMessage
 
-class V2SessionPermissionCreateAnswer(TypedDict):
-    data: V2SessionPermissionCreateAnswerData
+class V2SessionMessageAnswer2(TypedDict):
+    data: V2SessionMessageInfo
 
-class V2SessionPermissionCreateAnswerData(TypedDict):
+class V2SessionMessageAssistant(TypedDict):
+    agent: str
+    content: list[V2SessionMessageAssistantText | V2SessionMessageAssistantReasoning | V2SessionMessageAssistantTool]
+    cost: NotRequired[V2MoneyUSD]
+    error: NotRequired[V2SessionStructuredError]
+    finish: NotRequired[Literal["stop", "length", "tool-calls", "content-filter", "error", "unknown"]]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    model: V2ModelRef
+    providerState: NotRequired[V2SessionMessageProviderState4]
+    rawFinish: NotRequired[str]
+    retry: NotRequired[V2SessionMessageAssistantRetry]
+    snapshot: NotRequired[V2SessionMessageAssistantSnapshot]
+    time: V2SessionMessageAssistantTime
+    tokens: NotRequired[V2TokenUsageInfo]
+    type: Literal["assistant"]
+
+class V2SessionMessageAssistantReasoning(TypedDict):
+    state: NotRequired[V2SessionMessageProviderState1]
+    text: str
+    time: NotRequired[V2SessionMessageAssistantReasoningTime]
+    type: Literal["reasoning"]
+
+class V2SessionMessageAssistantReasoningTime(TypedDict):
+    completed: NotRequired[float]
+    created: float
+
+class V2SessionMessageAssistantRetry(TypedDict):
+    at: float
+    attempt: int
+    error: V2SessionStructuredError
+
+V2SessionMessageAssistantSnapshot = TypedDict(
+    "V2SessionMessageAssistantSnapshot",
+    {
+        "end": NotRequired[str],
+        "files": NotRequired[list[str]],
+        "start": NotRequired[str],
+    },
+)
+
+class V2SessionMessageAssistantText(TypedDict):
+    state: NotRequired[V2SessionMessageProviderState]
+    text: str
+    type: Literal["text"]
+
+class V2SessionMessageAssistantTime(TypedDict):
+    completed: NotRequired[float]
+    created: float
+    streamed: NotRequired[float]
+
+class V2SessionMessageAssistantTool(TypedDict):
+    executed: NotRequired[bool]
+    id: str
+    name: str
+    providerResultState: NotRequired[V2SessionMessageProviderState3]
+    providerState: NotRequired[V2SessionMessageProviderState2]
+    state: V2SessionMessageToolStateStreaming | V2SessionMessageToolStateRunning | V2SessionMessageToolStateCompleted | V2SessionMessageToolStateError
+    time: V2SessionMessageAssistantToolTime
+    type: Literal["tool"]
+
+class V2SessionMessageAssistantToolTime(TypedDict):
+    completed: NotRequired[float]
+    created: float
+    ran: NotRequired[float]
+
+V2SessionMessageCompaction: TypeAlias = V2SessionMessageCompactionRunning | V2SessionMessageCompactionCompleted | V2SessionMessageCompactionFailed
+
+class V2SessionMessageCompactionCompleted(TypedDict):
+    cost: NotRequired[V2MoneyUSD]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    model: NotRequired[V2ModelRef]
+    providerContext: NotRequired[V2SessionProviderContext]
+    providerState: NotRequired[V2SessionMessageProviderState5]
+    reason: Literal["auto", "manual"]
+    recent: str
+    status: Literal["completed"]
+    summary: str
+    time: V2SessionMessageCompactionCompletedTime
+    tokens: NotRequired[V2TokenUsageInfo]
+    type: Literal["compaction"]
+
+class V2SessionMessageCompactionCompletedTime(TypedDict):
+    created: float
+
+class V2SessionMessageCompactionFailed(TypedDict):
+    cost: NotRequired[V2MoneyUSD]
+    error: V2SessionStructuredError
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    reason: Literal["auto", "manual"]
+    status: Literal["failed"]
+    time: V2SessionMessageCompactionFailedTime
+    tokens: NotRequired[V2TokenUsageInfo]
+    type: Literal["compaction"]
+
+class V2SessionMessageCompactionFailedTime(TypedDict):
+    created: float
+
+class V2SessionMessageCompactionRunning(TypedDict):
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    reason: Literal["auto", "manual"]
+    recent: str
+    status: Literal["running"]
+    summary: str
+    time: V2SessionMessageCompactionRunningTime
+    type: Literal["compaction"]
+
+class V2SessionMessageCompactionRunningTime(TypedDict):
+    created: float
+
+class V2SessionMessageIdle(TypedDict):
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    outcome: Literal["succeeded", "failed", "interrupted"]
+    time: V2SessionMessageIdleTime
+    type: Literal["idle"]
+
+class V2SessionMessageIdleTime(TypedDict):
+    created: float
+
+V2SessionMessageInfo: TypeAlias = (
+    V2SessionMessageAgentSelected
+    | V2SessionMessageModelSelected
+    | V2SessionMessageLocationSwitched
+    | V2SessionMessageUser
+    | V2SessionMessageSynthetic
+    | V2SessionMessageSystem
+    | V2SessionMessageSkill
+    | V2SessionMessageShell
+    | V2SessionMessageAssistant
+    | V2SessionMessageCompaction
+    | V2SessionMessageIdle
+)
+
+class V2SessionMessageLocationSwitched(TypedDict):
+    id: str
+    location: V2LocationPublicRef
+    metadata: NotRequired[dict[str, Any]]
+    previous: NotRequired[V2SessionMessageLocationSwitchedPrevious | None]
+    projectID: NotRequired[str]
+    subpath: NotRequired[str]
+    time: V2SessionMessageLocationSwitchedTime
+    type: Literal["location-switched"]
+
+class V2SessionMessageLocationSwitchedPrevious(TypedDict):
+    location: V2LocationPublicRef
+    projectID: NotRequired[str]
+    subpath: NotRequired[str]
+
+class V2SessionMessageLocationSwitchedTime(TypedDict):
+    created: float
+
+class V2SessionMessageModelSelected(TypedDict):
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    model: V2ModelRef
+    previous: NotRequired[V2ModelRef]
+    time: V2SessionMessageModelSelectedTime
+    type: Literal["model-switched"]
+
+class V2SessionMessageModelSelectedTime(TypedDict):
+    created: float
+
+V2SessionMessageProviderState: TypeAlias = dict[str, Any]
+
+V2SessionMessageProviderState1: TypeAlias = dict[str, Any]
+
+V2SessionMessageProviderState2: TypeAlias = dict[str, Any]
+
+V2SessionMessageProviderState3: TypeAlias = dict[str, Any]
+
+V2SessionMessageProviderState4: TypeAlias = dict[str, Any]
+
+V2SessionMessageProviderState5: TypeAlias = dict[str, Any]
+
+class V2SessionMessageShell(TypedDict):
+    command: str
+    exit: NotRequired[Literal["Infinity", "-Infinity", "NaN"] | float]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    output: NotRequired[V2SessionMessageShellOutput]
+    shellID: str
+    status: Literal["running", "exited", "timeout", "killed"]
+    time: V2SessionMessageShellTime
+    type: Literal["shell"]
+
+class V2SessionMessageShellOutput(TypedDict):
+    cursor: int
+    output: str
+    size: int
+    truncated: bool
+
+class V2SessionMessageShellTime(TypedDict):
+    completed: NotRequired[float]
+    created: float
+
+class V2SessionMessageSkill(TypedDict):
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    name: str
+    skill: str
+    text: str
+    time: V2SessionMessageSkillTime
+    type: Literal["skill"]
+
+class V2SessionMessageSkillTime(TypedDict):
+    created: float
+
+class V2SessionMessageSynthetic(TypedDict):
+    description: NotRequired[str]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    text: str
+    time: V2SessionMessageSyntheticTime
+    type: Literal["synthetic"]
+
+class V2SessionMessageSyntheticTime(TypedDict):
+    created: float
+
+class V2SessionMessageSystem(TypedDict):
+    description: NotRequired[str]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    text: str
+    time: V2SessionMessageSystemTime
+    type: Literal["system"]
+
+class V2SessionMessageSystemTime(TypedDict):
+    created: float
+
+class V2SessionMessageToolStateCompleted(TypedDict):
+    content: list[V2ToolContent]
+    input: dict[str, Any]
+    metadata: NotRequired[dict[str, Any]]
+    status: Literal["completed"]
+
+class V2SessionMessageToolStateError(TypedDict):
+    content: NotRequired[list[V2ToolContent]]
+    error: V2SessionStructuredError
+    input: dict[str, Any]
+    metadata: NotRequired[dict[str, Any]]
+    status: Literal["error"]
+
+class V2SessionMessageToolStateRunning(TypedDict):
+    input: dict[str, Any]
+    metadata: dict[str, Any]
+    status: Literal["running"]
+
+class V2SessionMessageToolStateStreaming(TypedDict):
+    input: str
+    status: Literal["streaming"]
+
+class V2SessionMessageUser(TypedDict):
+    agents: NotRequired[list[V2PromptAgentAttachment]]
+    files: NotRequired[list[V2PromptFileAttachment]]
+    id: str
+    metadata: NotRequired[dict[str, Any]]
+    skills: NotRequired[list[V2PromptSkillAttachment]]
+    text: str
+    time: V2SessionMessageUserTime
+    type: Literal["user"]
+
+class V2SessionMessageUserTime(TypedDict):
+    created: float
+
+class V2SessionMessagesResponse(TypedDict):
+    cursor: V2SessionMessagesResponseCursor
+    data: list[V2SessionMessageInfo]
+
+class V2SessionMessagesResponseCursor(TypedDict):
+    next: NotRequired[str | None]
+    previous: NotRequired[str | None]
+
+V2SessionMetadata: TypeAlias = dict[str, Any]
+
+class V2SessionPermissionCreateAnswer1(TypedDict):
+    data: V2SessionPermissionCreateAnswer1Data
+
+class V2SessionPermissionCreateAnswer1Data(TypedDict):
     effect: PermissionV2Effect
     id: str
 
-class V2SessionPermissionGetAnswer(TypedDict):
+class V2SessionPermissionCreateAnswer2(TypedDict):
+    data: V2SessionPermissionCreateAnswer2Data
+
+class V2SessionPermissionCreateAnswer2Data(TypedDict):
+    effect: V2PermissionEffect
+    id: str
+
+class V2SessionPermissionGetAnswer1(TypedDict):
     data: PermissionV2Request
 
-class V2SessionPermissionListAnswer(TypedDict):
+class V2SessionPermissionGetAnswer2(TypedDict):
+    data: V2PermissionRequest
+
+class V2SessionPermissionListAnswer1(TypedDict):
     data: list[PermissionV2Request]
 
-class V2SessionPromptAnswer(TypedDict):
+class V2SessionPermissionListAnswer2(TypedDict):
+    data: list[V2PermissionRequest]
+
+class V2SessionPromptAnswer1(TypedDict):
     data: SessionInputAdmitted
+
+class V2SessionPromptAnswer2(TypedDict):
+    data: V2SessionInboxUser
+
+class V2SessionProviderContext(TypedDict):
+    messages: Any
+    provenance: V2SessionProviderContextProvenance
+    version: Literal[1]
+
+class V2SessionProviderContextProvenance(TypedDict):
+    endpoint: str
+    modelID: str
+    protocol: str
+    provider: str
+    providerID: str
+    route: str
 
 class V2SessionQuestionListAnswer(TypedDict):
     data: list[QuestionV2Request]
 
-class V2SessionRevertStageAnswer(TypedDict):
+class V2SessionRevert(TypedDict):
+    files: NotRequired[list[V2FileDiffInfo]]
+    messageID: str
+    partID: NotRequired[str]
+    snapshot: NotRequired[str]
+
+class V2SessionRevertStageAnswer1(TypedDict):
     data: RevertState
+
+class V2SessionRevertStageAnswer2(TypedDict):
+    data: V2SessionRevert
+
+class V2SessionStatsActivity(TypedDict):
+    date: str
+    steps: int
+
+class V2SessionStatsInfo(TypedDict):
+    activeDays: int
+    activity: list[V2SessionStatsActivity]
+    cost: V2MoneyUSD
+    models: list[V2SessionStatsModelUsage]
+    prompts: int
+    range: V2SessionStatsInfoRange
+    sessions: int
+    steps: int
+    streak: int
+    subagents: int
+    tokens: V2TokenUsageInfo
+    tools: V2SessionStatsTools
+
+V2SessionStatsInfoRange = TypedDict(
+    "V2SessionStatsInfoRange",
+    {
+        "from": float,
+        "to": float,
+    },
+)
+
+class V2SessionStatsModelUsage(TypedDict):
+    cost: V2MoneyUSD
+    model: V2ModelRef
+    steps: int
+    tokens: V2TokenUsageInfo
+
+class V2SessionStatsToolTotals(TypedDict):
+    calls: int
+    failed: int
+    succeeded: int
+    unfinished: int
+
+class V2SessionStatsToolUsage(TypedDict):
+    calls: int
+    durationP50: NotRequired[float]
+    failed: int
+    name: str
+    succeeded: int
+    unfinished: int
+
+V2SessionStatsTools: TypeAlias = V2SessionStatsToolsNone | V2SessionStatsToolsSummary | V2SessionStatsToolsDetail
+
+class V2SessionStatsToolsDetail(TypedDict):
+    mode: Literal["detail"]
+    totals: V2SessionStatsToolTotals
+    usage: list[V2SessionStatsToolUsage]
+
+class V2SessionStatsToolsNone(TypedDict):
+    mode: Literal["none"]
+
+class V2SessionStatsToolsSummary(TypedDict):
+    mode: Literal["summary"]
+    totals: V2SessionStatsToolTotals
 
 class V2SessionStatusEvent(TypedDict):
     data: V2SessionStatusEventData
@@ -5636,9 +7378,180 @@ class V2SessionStatusEventDurable(TypedDict):
     seq: int
     version: int
 
-class V2SkillListAnswer(TypedDict):
+class V2SessionStructuredError(TypedDict):
+    message: str
+    status: NotRequired[int]
+    type: str
+
+class V2SessionSyntheticAnswer(TypedDict):
+    data: V2SessionInboxSynthetic
+
+class V2SessionTransferData(TypedDict):
+    info: V2SessionInfo
+    messages: list[V2SessionMessageInfo]
+
+class V2SessionsResponse(TypedDict):
+    cursor: V2SessionsResponseCursor
+    data: list[V2SessionInfo]
+
+class V2SessionsResponseCursor(TypedDict):
+    next: NotRequired[str | None]
+    previous: NotRequired[str | None]
+
+class V2ShellCreateAnswer(TypedDict):
+    data: V2ShellInfo
+    location: V2LocationPublicRef
+
+class V2ShellGetAnswer(TypedDict):
+    data: V2ShellInfo
+    location: V2LocationPublicRef
+
+class V2ShellInfo(TypedDict):
+    command: str
+    cwd: str
+    exit: NotRequired[float]
+    file: str
+    id: str
+    metadata: dict[str, Any]
+    pid: NotRequired[int]
+    shell: str
+    status: Literal["running", "exited", "timeout", "killed"]
+    time: V2ShellInfoTime
+
+class V2ShellInfoTime(TypedDict):
+    completed: NotRequired[float]
+    started: float
+
+class V2ShellListAnswer(TypedDict):
+    data: list[V2ShellInfo]
+    location: V2LocationPublicRef
+
+class V2ShellOutputAnswer(TypedDict):
+    data: V2ShellOutputAnswerData
+    location: V2LocationPublicRef
+
+class V2ShellOutputAnswerData(TypedDict):
+    cursor: int
+    output: str
+    size: int
+    truncated: bool
+
+class V2SkillInfo(TypedDict):
+    autoinvoke: NotRequired[bool]
+    content: str
+    description: NotRequired[str]
+    id: str
+    name: str
+    path: str
+
+class V2SkillListAnswer1(TypedDict):
     data: list[SkillV2Info]
     location: LocationInfo
+
+class V2SkillListAnswer2(TypedDict):
+    data: list[V2SkillInfo]
+    location: V2LocationPublicRef
+
+class V2TokenUsageInfo(TypedDict):
+    cache: V2TokenUsageInfoCache
+    input: float
+    output: float
+    reasoning: float
+
+class V2TokenUsageInfoCache(TypedDict):
+    read: float
+    write: float
+
+V2ToolContent: TypeAlias = V2ToolTextContent | V2ToolFileContent
+
+class V2ToolFileContent(TypedDict):
+    mime: str
+    name: NotRequired[str | None]
+    type: Literal["file"]
+    uri: str
+
+class V2ToolTextContent(TypedDict):
+    text: str
+    type: Literal["text"]
+
+V2V2EventEncoded: TypeAlias = str
+
+class V2VcsBase(TypedDict):
+    name: str
+    ref: str
+    source: Literal["reflog", "default"]
+
+class V2VcsBaseAnswer(TypedDict):
+    data: V2VcsBase | None
+    location: V2LocationPublicRef
+
+class V2VcsBranch(TypedDict):
+    current: NotRequired[str]
+    default: NotRequired[str]
+
+V2VcsBranchList: TypeAlias = list[str]
+
+class V2VcsBranchListAnswer(TypedDict):
+    data: V2VcsBranchList
+    location: V2LocationPublicRef
+
+class V2VcsDiffAnswer(TypedDict):
+    data: list[V2FileDiffInfo]
+    location: V2LocationPublicRef
+
+class V2VcsFileStatus(TypedDict):
+    additions: int
+    deletions: int
+    file: str
+    status: Literal["added", "deleted", "modified"]
+
+class V2VcsGetAnswer(TypedDict):
+    data: V2VcsInfo
+    location: V2LocationPublicRef
+
+class V2VcsInfo(TypedDict):
+    branch: V2VcsBranch
+    provider: NotRequired[str]
+
+V2VcsMode: TypeAlias = Literal["working", "branch", "committed"]
+
+class V2VcsStatusAnswer(TypedDict):
+    data: list[V2VcsFileStatus]
+    location: V2LocationPublicRef
+
+class V2WebSearchProvider(TypedDict):
+    id: str
+    name: str
+
+class V2WebSearchResponseEncoded(TypedDict):
+    providerID: str
+    results: list[V2WebSearchResult]
+
+class V2WebSearchResult(TypedDict):
+    content: NotRequired[str]
+    time: V2WebSearchResultTime
+    title: NotRequired[str]
+    url: str
+
+class V2WebSearchResultTime(TypedDict):
+    published: NotRequired[float]
+
+class V2WebsearchProvidersAnswer(TypedDict):
+    data: list[V2WebSearchProvider]
+    location: V2LocationPublicRef
+
+class V2WebsearchQueryAnswer(TypedDict):
+    data: V2WebSearchResponseEncoded
+    location: V2LocationPublicRef
+
+class V2WorktreeDirectory(TypedDict):
+    directory: str
+    strategy: NotRequired[str]
+
+class V2WorktreeInfo(TypedDict):
+    directory: str
+
+V2WorktreeList: TypeAlias = list[V2WorktreeDirectory]
 
 class VcsApplyAnswer(TypedDict):
     applied: bool
@@ -6656,6 +8569,12 @@ class TuiSubmitPromptArguments(TypedDict):
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
+class V2AgentGetArguments(TypedDict):
+    """The arguments of `v2.agent.get`."""
+    agentID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
 class V2AgentListArguments(TypedDict):
     """The arguments of `v2.agent.list`."""
     directory: NotRequired[str]
@@ -6665,6 +8584,18 @@ class V2CommandListArguments(TypedDict):
     """The arguments of `v2.command.list`."""
     directory: NotRequired[str]
     workspace: NotRequired[str]
+
+class V2ConfigGetArguments(TypedDict):
+    """The arguments of `v2.config.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ConfigShellsArguments(TypedDict):
+    """The arguments of `v2.config.shells`."""
+
+class V2CredentialActivateArguments(TypedDict):
+    """The arguments of `v2.credential.activate`."""
+    credentialID: str
 
 class V2CredentialRemoveArguments(TypedDict):
     """The arguments of `v2.credential.remove`."""
@@ -6679,8 +8610,119 @@ class V2CredentialUpdateArguments(TypedDict):
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
+class V2DebugLocationEvictArguments(TypedDict):
+    """The arguments of `v2.debug.location.evict`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2DebugLocationListArguments(TypedDict):
+    """The arguments of `v2.debug.location.list`."""
+
 class V2EventSubscribeArguments(TypedDict):
     """The arguments of `v2.event.subscribe`."""
+
+class V2ExperimentalConfigUpdateArguments(TypedDict):
+    """The arguments of `v2.experimental.config.update`."""
+    shell: str | None
+
+class V2ExperimentalFsWriteArguments(TypedDict):
+    """The arguments of `v2.experimental.fs.write`. The server takes more fields than these."""
+    path: str
+    body: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ExperimentalGenerateTextArguments(TypedDict):
+    """The arguments of `v2.experimental.generate.text`."""
+    prompt: str
+    model: NotRequired[str | V2ModelRef | None]
+
+class V2ExperimentalIntegrationWellknownAddArguments(TypedDict):
+    """The arguments of `v2.experimental.integration.wellknown.add`."""
+    url: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ExperimentalMcpAddArguments(TypedDict):
+    """The arguments of `v2.experimental.mcp.add`."""
+    server: str
+    config: V2McpLocalConfigEncoded | V2McpRemoteConfigEncoded
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ExperimentalMcpConnectArguments(TypedDict):
+    """The arguments of `v2.experimental.mcp.connect`."""
+    server: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ExperimentalMcpDisconnectArguments(TypedDict):
+    """The arguments of `v2.experimental.mcp.disconnect`."""
+    server: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ExperimentalMcpRemoveArguments(TypedDict):
+    """The arguments of `v2.experimental.mcp.remove`."""
+    server: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ExperimentalMigrationV1StatusArguments(TypedDict):
+    """The arguments of `v2.experimental.migration.v1.status`."""
+
+class V2ExperimentalSessionExportArguments(TypedDict):
+    """The arguments of `v2.experimental.session.export`."""
+    sessionID: str
+    sanitize: NotRequired[bool]
+
+class V2ExperimentalSessionImportArguments(TypedDict):
+    """The arguments of `v2.experimental.session.import`."""
+    info: V2SessionInfo
+    messages: Sequence[V2SessionMessageInfo]
+    location: NotRequired[V2LocationPublicRef | None]
+
+class V2ExperimentalSessionInstructionsEntryListArguments(TypedDict):
+    """The arguments of `v2.experimental.session.instructions.entry.list`."""
+    sessionID: str
+
+class V2ExperimentalSessionInstructionsEntryPutArguments(TypedDict):
+    """The arguments of `v2.experimental.session.instructions.entry.put`."""
+    sessionID: str
+    key: V2InstructionEntryKey
+    value: Any
+
+class V2ExperimentalSessionInstructionsEntryRemoveArguments(TypedDict):
+    """The arguments of `v2.experimental.session.instructions.entry.remove`."""
+    sessionID: str
+    key: V2InstructionEntryKey
+
+class V2ExperimentalSessionSkillArguments(TypedDict):
+    """The arguments of `v2.experimental.session.skill`."""
+    sessionID: str
+    id: str
+    resume: NotRequired[bool]
+
+V2ExperimentalSessionStatsArguments = TypedDict(
+    "V2ExperimentalSessionStatsArguments",
+    {
+        "from": NotRequired[str | None],
+        "to": NotRequired[str | None],
+        "project": NotRequired[str | None],
+        "timezone": NotRequired[str | None],
+        "tools": NotRequired[Literal["none", "summary", "detail"] | None],
+    },
+)
+"""The arguments of `v2.experimental.session.stats`."""
+
+class V2ExperimentalSessionWaitArguments(TypedDict):
+    """The arguments of `v2.experimental.session.wait`."""
+    sessionID: str
+
+class V2FormListArguments(TypedDict):
+    """The arguments of `v2.form.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
 
 class V2FsFindArguments(TypedDict):
     """The arguments of `v2.fs.find`."""
@@ -6692,7 +8734,7 @@ class V2FsFindArguments(TypedDict):
 
 class V2FsListArguments(TypedDict):
     """The arguments of `v2.fs.list`."""
-    path: NotRequired[str]
+    path: NotRequired[str | None]
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
@@ -6724,20 +8766,44 @@ class V2IntegrationAttemptStatusArguments(TypedDict):
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
+class V2IntegrationCommandCancelArguments(TypedDict):
+    """The arguments of `v2.integration.command.cancel`."""
+    integrationID: str
+    attemptID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationCommandConnectArguments(TypedDict):
+    """The arguments of `v2.integration.command.connect`."""
+    integrationID: str
+    methodID: str
+    label: NotRequired[str | None]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationCommandStatusArguments(TypedDict):
+    """The arguments of `v2.integration.command.status`."""
+    integrationID: str
+    attemptID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
 class V2IntegrationConnectKeyArguments(TypedDict):
     """The arguments of `v2.integration.connect.key`."""
     integrationID: str
     key: str
-    label: NotRequired[str]
+    label: NotRequired[str | None]
+    answer: NotRequired[V2FormAnswer | None]
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
 class V2IntegrationConnectOauthArguments(TypedDict):
     """The arguments of `v2.integration.connect.oauth`."""
     integrationID: str
-    inputs: Mapping[str, str]
     methodID: str
-    label: NotRequired[str]
+    inputs: NotRequired[Mapping[str, str]]
+    label: NotRequired[str | None]
+    answer: NotRequired[V2FormAnswer | None]
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
@@ -6752,8 +8818,48 @@ class V2IntegrationListArguments(TypedDict):
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
+class V2IntegrationOauthCancelArguments(TypedDict):
+    """The arguments of `v2.integration.oauth.cancel`."""
+    integrationID: str
+    attemptID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationOauthCompleteArguments(TypedDict):
+    """The arguments of `v2.integration.oauth.complete`."""
+    integrationID: str
+    attemptID: str
+    code: NotRequired[str | None]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2IntegrationOauthStatusArguments(TypedDict):
+    """The arguments of `v2.integration.oauth.status`."""
+    integrationID: str
+    attemptID: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
 class V2LocationGetArguments(TypedDict):
     """The arguments of `v2.location.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2LocationReloadArguments(TypedDict):
+    """The arguments of `v2.location.reload`."""
+
+class V2McpListArguments(TypedDict):
+    """The arguments of `v2.mcp.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2McpResourceCatalogArguments(TypedDict):
+    """The arguments of `v2.mcp.resource.catalog`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ModelDefaultArguments(TypedDict):
+    """The arguments of `v2.model.default`."""
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
@@ -6769,11 +8875,49 @@ class V2PermissionRequestListArguments(TypedDict):
 
 class V2PermissionSavedListArguments(TypedDict):
     """The arguments of `v2.permission.saved.list`."""
-    projectID: NotRequired[str]
+    projectID: NotRequired[str | None]
 
 class V2PermissionSavedRemoveArguments(TypedDict):
     """The arguments of `v2.permission.saved.remove`."""
     id: str
+
+class V2PersistentPtyConnectArguments(TypedDict):
+    """The arguments of `v2.persistent_pty.connect`."""
+    ptyID: str
+    cursor: NotRequired[str]
+    role: NotRequired[str]
+    attachment_id: NotRequired[str]
+    takeover: NotRequired[str]
+    input_protocol: NotRequired[str]
+    ticket: NotRequired[str]
+
+class V2PluginCheckArguments(TypedDict):
+    """The arguments of `v2.plugin.check`."""
+    target: NotRequired[str | None]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PluginListArguments(TypedDict):
+    """The arguments of `v2.plugin.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2PluginUpdateArguments(TypedDict):
+    """The arguments of `v2.plugin.update`."""
+    targets: list[str] | tuple[str, ...]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ProjectListArguments(TypedDict):
+    """The arguments of `v2.project.list`."""
+
+class V2ProjectUpdateArguments(TypedDict):
+    """The arguments of `v2.project.update`."""
+    projectID: str
+    canonical: NotRequired[str]
+    commands: NotRequired[V2ProjectCommands]
+    icon: NotRequired[V2ProjectIcon]
+    name: NotRequired[str]
 
 class V2ProjectCopyCreateArguments(TypedDict):
     """The arguments of `v2.project_copy.create`."""
@@ -6866,12 +9010,86 @@ class V2ReferenceListArguments(TypedDict):
     directory: NotRequired[str]
     workspace: NotRequired[str]
 
+class V2RpcCallArguments(TypedDict):
+    """The arguments of `v2.rpc.call`."""
+    rpcID: str
+    method: str
+    input: NotRequired[Any]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ServerExperimentalPersistentPtyConnectTokenArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.connect_token`."""
+    ptyID: str
+
+class V2ServerExperimentalPersistentPtyCreateArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.create`."""
+    sessionID: str
+    args: list[str] | tuple[str, ...]
+    env: Mapping[str, str]
+    title: str
+    command: NotRequired[str]
+    cwd: NotRequired[str]
+    size: NotRequired[V2ServerExperimentalPersistentPtyCreateSize]
+
+class V2ServerExperimentalPersistentPtyGetArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.get`."""
+    ptyID: str
+
+class V2ServerExperimentalPersistentPtyHandoffArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.handoff`."""
+
+class V2ServerExperimentalPersistentPtyListArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.list`."""
+    sessionID: str
+
+class V2ServerExperimentalPersistentPtyReadArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.read`."""
+    sessionID: str
+    lines: NotRequired[V2PersistentPtyReadLinesEncoded | None]
+
+class V2ServerExperimentalPersistentPtyRemoveArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.remove`."""
+    ptyID: str
+
+class V2ServerExperimentalPersistentPtyShutdownArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.shutdown`."""
+
+class V2ServerExperimentalPersistentPtySnapshotArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.snapshot`."""
+    ptyID: str
+
+class V2ServerExperimentalPersistentPtyUpdateArguments(TypedDict):
+    """The arguments of `v2.server.experimental.persistent_pty.update`."""
+    ptyID: str
+    size: V2ServerExperimentalPersistentPtyUpdateSize
+    attachmentID: NotRequired[str]
+
+class V2ServerInfoArguments(TypedDict):
+    """The arguments of `v2.server.info`."""
+
 class V2SessionActiveArguments(TypedDict):
     """The arguments of `v2.session.active`."""
+
+class V2SessionBackgroundArguments(TypedDict):
+    """The arguments of `v2.session.background`."""
+    sessionID: str
+
+class V2SessionCommandArguments(TypedDict):
+    """The arguments of `v2.session.command`."""
+    sessionID: str
+    name: str
+    text: str
+    agents: NotRequired[Sequence[V2PromptAgentAttachment]]
+    delivery: NotRequired[V2SessionInboxDelivery | None]
+    files: NotRequired[Sequence[V2PromptInputFileAttachment]]
+    skills: NotRequired[Sequence[V2PromptInputSkillAttachment]]
 
 class V2SessionCompactArguments(TypedDict):
     """The arguments of `v2.session.compact`."""
     sessionID: str
+    delivery: NotRequired[V2SessionInboxDelivery | None]
+    id: NotRequired[str | None]
 
 class V2SessionContextArguments(TypedDict):
     """The arguments of `v2.session.context`."""
@@ -6879,15 +9097,74 @@ class V2SessionContextArguments(TypedDict):
 
 class V2SessionCreateArguments(TypedDict):
     """The arguments of `v2.session.create`."""
-    agent: NotRequired[str]
-    id: NotRequired[str]
-    location: NotRequired[LocationRef]
-    model: NotRequired[str | ModelRef]
+    agent: NotRequired[str | None]
+    id: NotRequired[str | None]
+    location: NotRequired[LocationRef | V2LocationPublicRef | None]
+    model: NotRequired[str | ModelRef | V2ModelRef | None]
+    metadata: NotRequired[V2SessionMetadata | None]
+    permissions: NotRequired[V2PermissionRuleset | None]
+    title: NotRequired[str | None]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+V2SessionDiffArguments = TypedDict(
+    "V2SessionDiffArguments",
+    {
+        "sessionID": str,
+        "from": NotRequired[str | None],
+        "to": NotRequired[str | None],
+        "context": NotRequired[str | None],
+    },
+)
+"""The arguments of `v2.session.diff`."""
+
+class V2SessionEnvironmentArguments(TypedDict):
+    """The arguments of `v2.session.environment`."""
+    sessionID: str
+    variables: Mapping[str, str]
 
 class V2SessionEventsArguments(TypedDict):
     """The arguments of `v2.session.events`."""
     sessionID: str
     after: NotRequired[int]
+
+class V2SessionForkArguments(TypedDict):
+    """The arguments of `v2.session.fork`."""
+    sessionID: str
+    before: NotRequired[str | None]
+
+class V2SessionFormCancelArguments(TypedDict):
+    """The arguments of `v2.session.form.cancel`."""
+    sessionID: str
+    formID: str
+
+class V2SessionFormCreateArguments(TypedDict):
+    """The arguments of `v2.session.form.create`."""
+    sessionID: str
+    fields: V2FormFields
+    title: str
+    id: NotRequired[str | None]
+    metadata: NotRequired[V2FormMetadata]
+
+class V2SessionFormGetArguments(TypedDict):
+    """The arguments of `v2.session.form.get`."""
+    sessionID: str
+    formID: str
+
+class V2SessionFormListArguments(TypedDict):
+    """The arguments of `v2.session.form.list`."""
+    sessionID: str
+
+class V2SessionFormReplyArguments(TypedDict):
+    """The arguments of `v2.session.form.reply`."""
+    sessionID: str
+    formID: str
+    answer: V2FormAnswer
+
+class V2SessionGenerateArguments(TypedDict):
+    """The arguments of `v2.session.generate`."""
+    sessionID: str
+    prompt: str
 
 class V2SessionGetArguments(TypedDict):
     """The arguments of `v2.session.get`."""
@@ -6899,20 +9176,43 @@ class V2SessionHistoryArguments(TypedDict):
     limit: NotRequired[int]
     after: NotRequired[int]
 
+class V2SessionInboxCancelArguments(TypedDict):
+    """The arguments of `v2.session.inbox.cancel`."""
+    sessionID: str
+    inboxID: str
+
+class V2SessionInboxListArguments(TypedDict):
+    """The arguments of `v2.session.inbox.list`."""
+    sessionID: str
+
+class V2SessionInboxUpdateArguments(TypedDict):
+    """The arguments of `v2.session.inbox.update`."""
+    sessionID: str
+    inboxID: str
+    delivery: V2SessionInboxDelivery
+
 class V2SessionInterruptArguments(TypedDict):
     """The arguments of `v2.session.interrupt`."""
     sessionID: str
+    resume: NotRequired[bool]
 
 class V2SessionListArguments(TypedDict):
     """The arguments of `v2.session.list`."""
-    limit: NotRequired[float]
-    order: NotRequired[Literal["asc", "desc"]]
-    search: NotRequired[str]
-    project: NotRequired[str]
-    subpath: NotRequired[str]
-    cursor: NotRequired[str]
+    limit: NotRequired[float | str | None]
+    order: NotRequired[Literal["asc", "desc"] | None]
+    search: NotRequired[str | None]
+    project: NotRequired[str | None]
+    subpath: NotRequired[str | None]
+    cursor: NotRequired[str | None]
+    parentID: NotRequired[Literal["null"] | str | None]
     directory: NotRequired[str]
     workspace: NotRequired[str]
+
+class V2SessionLogArguments(TypedDict):
+    """The arguments of `v2.session.log`."""
+    sessionID: str
+    after: NotRequired[str | None]
+    follow: NotRequired[bool]
 
 class V2SessionMessageArguments(TypedDict):
     """The arguments of `v2.session.message`."""
@@ -6922,20 +9222,27 @@ class V2SessionMessageArguments(TypedDict):
 class V2SessionMessagesArguments(TypedDict):
     """The arguments of `v2.session.messages`."""
     sessionID: str
-    limit: NotRequired[float]
-    order: NotRequired[Literal["asc", "desc"]]
-    cursor: NotRequired[str]
+    limit: NotRequired[float | str | None]
+    order: NotRequired[Literal["asc", "desc"] | None]
+    cursor: NotRequired[str | None]
+    type: NotRequired[Literal["agent-switched", "model-switched", "location-switched", "user", "synthetic", "system", "skill", "shell", "assistant", "compaction"] | None]
+
+class V2SessionMoveArguments(TypedDict):
+    """The arguments of `v2.session.move`."""
+    sessionID: str
+    directory: str
+    delivery: NotRequired[V2SessionInboxDelivery | None]
 
 class V2SessionPermissionCreateArguments(TypedDict):
     """The arguments of `v2.session.permission.create`."""
     sessionID: str
     action: str
     resources: list[str] | tuple[str, ...]
-    agent: NotRequired[str]
-    id: NotRequired[str]
+    agent: NotRequired[str | None]
+    id: NotRequired[str | None]
     metadata: NotRequired[Mapping[str, Any]]
     save: NotRequired[list[str] | tuple[str, ...]]
-    source: NotRequired[PermissionV2Source]
+    source: NotRequired[PermissionV2Source | V2PermissionSource]
 
 class V2SessionPermissionGetArguments(TypedDict):
     """The arguments of `v2.session.permission.get`."""
@@ -6950,17 +9257,23 @@ class V2SessionPermissionReplyArguments(TypedDict):
     """The arguments of `v2.session.permission.reply`."""
     sessionID: str
     requestID: str
-    reply: Literal["once", "always", "reject", "allow", "deny"]
-    message: NotRequired[str]
+    reply: NotRequired[Literal["once", "always", "reject", "allow", "deny"]]
+    message: NotRequired[str | None]
+    decision: NotRequired[V2PermissionReply]
     remember: NotRequired[bool]
 
 class V2SessionPromptArguments(TypedDict):
     """The arguments of `v2.session.prompt`."""
     sessionID: str
-    prompt: PromptInput
-    delivery: NotRequired[Literal["steer", "queue"]]
-    id: NotRequired[str]
+    prompt: NotRequired[PromptInput]
+    delivery: NotRequired[Literal["steer", "queue"] | V2SessionInboxDelivery | None]
+    id: NotRequired[str | None]
     resume: NotRequired[bool]
+    text: NotRequired[str]
+    agents: NotRequired[Sequence[V2PromptAgentAttachment]]
+    files: NotRequired[Sequence[V2PromptInputFileAttachment]]
+    metadata: NotRequired[Mapping[str, Any]]
+    skills: NotRequired[Sequence[V2PromptInputSkillAttachment]]
 
 class V2SessionQuestionListArguments(TypedDict):
     """The arguments of `v2.session.question.list`."""
@@ -6977,6 +9290,10 @@ class V2SessionQuestionReplyArguments(TypedDict):
     requestID: str
     answers: Sequence[QuestionV2Answer]
 
+class V2SessionRemoveArguments(TypedDict):
+    """The arguments of `v2.session.remove`."""
+    sessionID: str
+
 class V2SessionRevertClearArguments(TypedDict):
     """The arguments of `v2.session.revert.clear`."""
     sessionID: str
@@ -6985,11 +9302,21 @@ class V2SessionRevertCommitArguments(TypedDict):
     """The arguments of `v2.session.revert.commit`."""
     sessionID: str
 
+class V2SessionRevertRemoveArguments(TypedDict):
+    """The arguments of `v2.session.revert.remove`."""
+    sessionID: str
+
 class V2SessionRevertStageArguments(TypedDict):
     """The arguments of `v2.session.revert.stage`."""
     sessionID: str
     messageID: str
     files: NotRequired[bool]
+
+class V2SessionShellArguments(TypedDict):
+    """The arguments of `v2.session.shell`."""
+    sessionID: str
+    command: str
+    id: NotRequired[str | None]
 
 class V2SessionSwitchAgentArguments(TypedDict):
     """The arguments of `v2.session.switch_agent`."""
@@ -6999,16 +9326,140 @@ class V2SessionSwitchAgentArguments(TypedDict):
 class V2SessionSwitchModelArguments(TypedDict):
     """The arguments of `v2.session.switch_model`."""
     sessionID: str
-    model: str | ModelRef
+    model: str | ModelRef | V2ModelRef
+
+class V2SessionSyntheticArguments(TypedDict):
+    """The arguments of `v2.session.synthetic`."""
+    sessionID: str
+    text: str
+    delivery: NotRequired[V2SessionInboxDelivery | None]
+    description: NotRequired[str | None]
+    id: NotRequired[str | None]
+    metadata: NotRequired[Mapping[str, Any]]
+    resume: NotRequired[bool]
+
+class V2SessionUpdateArguments(TypedDict):
+    """The arguments of `v2.session.update`."""
+    sessionID: str
+    metadata: NotRequired[V2SessionMetadata | None]
+    permissions: NotRequired[V2PermissionRuleset | None]
+    title: NotRequired[str | None]
+
+class V2SessionViewArguments(TypedDict):
+    """The arguments of `v2.session.view`."""
+    sessionID: str
+    idle: float
 
 class V2SessionWaitArguments(TypedDict):
     """The arguments of `v2.session.wait`."""
     sessionID: str
 
+class V2ShellCreateArguments(TypedDict):
+    """The arguments of `v2.shell.create`."""
+    command: str
+    cwd: NotRequired[str]
+    metadata: NotRequired[Mapping[str, Any]]
+    time_limit: NotRequired[int]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ShellGetArguments(TypedDict):
+    """The arguments of `v2.shell.get`."""
+    id: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ShellListArguments(TypedDict):
+    """The arguments of `v2.shell.list`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ShellOutputArguments(TypedDict):
+    """The arguments of `v2.shell.output`."""
+    id: str
+    cursor: NotRequired[str]
+    limit: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2ShellRemoveArguments(TypedDict):
+    """The arguments of `v2.shell.remove`."""
+    id: str
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
 class V2SkillListArguments(TypedDict):
     """The arguments of `v2.skill.list`."""
     directory: NotRequired[str]
     workspace: NotRequired[str]
+
+class V2VcsBaseArguments(TypedDict):
+    """The arguments of `v2.vcs.base`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2VcsBranchListArguments(TypedDict):
+    """The arguments of `v2.vcs.branch.list`."""
+    search: NotRequired[str | None]
+    limit: NotRequired[str | None]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2VcsDiffArguments(TypedDict):
+    """The arguments of `v2.vcs.diff`."""
+    mode: V2VcsMode
+    base: NotRequired[str]
+    context: NotRequired[str | None]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2VcsGetArguments(TypedDict):
+    """The arguments of `v2.vcs.get`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2VcsStatusArguments(TypedDict):
+    """The arguments of `v2.vcs.status`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2WebsearchProvidersArguments(TypedDict):
+    """The arguments of `v2.websearch.providers`."""
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+class V2WebsearchQueryArguments(TypedDict):
+    """The arguments of `v2.websearch.query`."""
+    query: str
+    providerID: NotRequired[str]
+    directory: NotRequired[str]
+    workspace: NotRequired[str]
+
+V2WorktreeCreateArguments = TypedDict(
+    "V2WorktreeCreateArguments",
+    {
+        "projectID": str,
+        "branch": NotRequired[str],
+        "directory": NotRequired[str],
+        "from": NotRequired[str],
+        "name": NotRequired[str],
+    },
+)
+"""The arguments of `v2.worktree.create`."""
+
+class V2WorktreeListArguments(TypedDict):
+    """The arguments of `v2.worktree.list`."""
+    projectID: str
+
+class V2WorktreeRefreshArguments(TypedDict):
+    """The arguments of `v2.worktree.refresh`."""
+    projectID: str
+
+class V2WorktreeRemoveArguments(TypedDict):
+    """The arguments of `v2.worktree.remove`."""
+    directory: str
+    force: bool
+    projectID: str
 
 class VcsApplyArguments(TypedDict):
     """The arguments of `vcs.apply`."""

@@ -13,9 +13,9 @@ use crate::call::workaround;
 use crate::http::answer::Answer;
 use crate::http::redact;
 use crate::http::transport::{Expect, Request, Stream, Transport, WebSocket, header};
-use crate::protocol::dialect::ServerInfo;
+use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
-use crate::protocol::operation::{self, AnswerKind, Operation, Pace};
+use crate::protocol::operation::{self, AnswerKind, Operation, Pace, Scope};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -85,6 +85,40 @@ impl Caller {
         result.map_err(|error| if self.is_closed() { closed("server") } else { error })
     }
 
+    /// What the server speaks, as far as that is known without asking.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        let found = || {
+            let found = self.found.get(Mutex::default);
+            found.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|info| info.dialect)
+        };
+        self.options.dialect.or_else(found)
+    }
+
+    /// Reads in the way of 1.x, or in that of 2.x once the server turned out to be one.
+    pub(crate) fn either<T>(
+        &self,
+        one: impl FnOnce() -> Result<T>,
+        two: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if self.dialect() == Some(Dialect::Two) {
+            return two();
+        }
+        match one() {
+            Err(error)
+                if error.kind() == ErrorKind::Unsupported
+                    && self.dialect() == Some(Dialect::Two) =>
+            {
+                two()
+            }
+            result => result,
+        }
+    }
+
+    /// The connection broke: another server may have taken the place of this one.
+    pub(crate) fn forget(&self) {
+        self.note(None);
+    }
+
     fn note(&self, info: Option<ServerInfo>) {
         *self.found.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner) = info;
     }
@@ -97,7 +131,7 @@ impl Caller {
         limit: Option<Duration>,
         token: &CancelToken,
     ) -> Result<()> {
-        let Some(needed) = operation.dialect() else { return Ok(()) };
+        let Some(needed) = operation.dialect else { return Ok(()) };
         if let Some(chosen) = self.options.dialect {
             return match chosen == needed {
                 true => Ok(()),
@@ -142,7 +176,10 @@ impl Caller {
             && error.status() == Some(500)
             && dialect::lacks_directory(&self.transport, directory, limit, token)
         {
-            return dialect::no_directory(&error, directory);
+            return dialect::no_directory(error.operation(), directory)
+                .with_status(error.status().unwrap_or_default())
+                .with_body(error.body().unwrap_or_default().as_bytes())
+                .with_sent(true);
         }
         let target = &routed.target;
         let Explained { found, error } =
@@ -202,6 +239,13 @@ impl Caller {
         let policy = self.retries(operation, options);
         let limits = self.limits(operation.pace, options);
         self.admit(operation, limits.total, token)?;
+        // 2.x makes a session in a directory that is not there, and it can do nothing.
+        if operation.scope == Scope::Body
+            && let Some(directory) = &routed.directory
+            && dialect::lacks_directory(&self.transport, directory, limits.total, token)
+        {
+            return Err(dialect::no_directory(operation.name, directory));
+        }
         self.repeat(operation.name, &routed, options, policy, limits, token)
     }
 
@@ -421,7 +465,12 @@ impl Caller {
             {
                 Err(closed(name))
             }
-            Err(error) => Err(self.explain(error, routed, limits.total, token)),
+            Err(error) => {
+                if error.kind() == ErrorKind::Connection {
+                    self.forget();
+                }
+                Err(self.explain(error, routed, limits.total, token))
+            }
             answer => answer,
         }
     }

@@ -149,10 +149,16 @@ pub(crate) fn explain(
     let is_unknown = match error.kind() {
         ErrorKind::Unsupported => true,
         ErrorKind::NotFound => error.code().is_none(),
+        // 1.x without its web page fails at every path that it does not know, and so does 2.x at much else.
+        ErrorKind::Server => {
+            operation.is_some_and(|operation| operation.dialect == Some(Dialect::Two))
+                && error.status() == Some(500)
+                && error.body().is_none_or(str::is_empty)
+        }
         _ => error.status() == Some(405),
     };
     let needed = match operation {
-        Some(operation) => operation.dialect(),
+        Some(operation) => operation.dialect,
         None => (!target.starts_with("/api/")).then_some(Dialect::One),
     };
     let Some(needed) = needed.filter(|_| is_unknown) else {
@@ -189,13 +195,26 @@ pub(crate) fn refuse(operation: &Operation, info: &ServerInfo) -> Error {
 
 /// Refuses an operation of the other dialect than the one that the client was told.
 pub(crate) fn refuse_chosen(operation: &Operation, chosen: Dialect) -> Error {
-    let other = operation.dialect().map_or("", Dialect::as_str);
+    let other = operation.dialect.map_or("", Dialect::as_str);
     let text = format!(
-        "{}: the operation is one of {other}, and the client was made for servers of {} only; make one with dialect \"auto\"",
+        "{}: the operation is one of {other}, and the client was made for servers of {} only; {}",
         operation.name,
-        chosen.as_str()
+        chosen.as_str(),
+        match chosen {
+            Dialect::Two => instead(Some(operation)),
+            Dialect::One => "make one with dialect \"auto\"".to_owned(),
+        }
     );
     Error::new(ErrorKind::Unsupported, text).with_operation(operation.name)
+}
+
+/// What to do on a server of 2.x in place of an operation of 1.x.
+fn instead(operation: Option<&Operation>) -> String {
+    match operation.map(|operation| operation.instead) {
+        None => "use the operations v2.*".to_owned(),
+        Some([]) => "2.x has nothing in its place".to_owned(),
+        Some(names) => format!("use {}", names.join(" and ")),
+    }
 }
 
 fn wrong_dialect(name: &str, operation: Option<&Operation>, info: &ServerInfo) -> String {
@@ -206,23 +225,23 @@ fn wrong_dialect(name: &str, operation: Option<&Operation>, info: &ServerInfo) -
             "{name}: this is an {server}, and the {what} is one of 2.x; start a server of 2.x for it"
         ),
         Dialect::Two => format!(
-            "{name}: this is an {server}, and the {what} is one of 1.x; start a server of 1.x (`npm install -g opencode-ai@1`) or use the operations v2.*"
+            "{name}: this is an {server}, and the {what} is one of 1.x; {}, or start a server of 1.x (`npm install -g opencode-ai@1`)",
+            instead(operation)
         ),
     }
 }
 
+/// The code of the error of a directory that is not there.
+pub(crate) const NO_DIRECTORY: &str = "directory";
+
 /// The error of a directory that is not there.
-pub(crate) fn no_directory(error: &Error, directory: &str) -> Error {
-    let name = error.operation();
+pub(crate) fn no_directory(name: &str, directory: &str) -> Error {
     let text = format!(
         "{name}: the server has no directory '{directory}'; give the absolute path of a folder on its machine"
     );
     Error::new(ErrorKind::NotFound, text)
-        .with_code(Some("directory".to_owned()))
+        .with_code(Some(NO_DIRECTORY.to_owned()))
         .with_operation(name.to_owned())
-        .with_status(error.status().unwrap_or_default())
-        .with_body(error.body().unwrap_or_default().as_bytes())
-        .with_sent(true)
 }
 
 /// Whether the directory is what the server fails at: of one that is not there it says 500, as of much else, and

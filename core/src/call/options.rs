@@ -98,14 +98,15 @@ impl Default for ClientOptions {
 
 impl ClientOptions {
     /// The defaults, with what the environment says: `OPENCODE_BASE_URL`, `OPENCODE_SERVER_USERNAME`,
-    /// `OPENCODE_SERVER_PASSWORD`, `OPENCODE_RECORD`, a file for the traffic, and `OPENCODE_LOG`, a level whose
+    /// `OPENCODE_SERVER_PASSWORD`, else `OPENCODE_PASSWORD`, `OPENCODE_RECORD`, a file for the traffic, and `OPENCODE_LOG`, a level whose
     /// messages go to standard error.
     pub fn from_env() -> Self {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         ClientOptions {
             base_url: read("OPENCODE_BASE_URL").unwrap_or_else(|| DEFAULT_URL.to_owned()),
             username: read("OPENCODE_SERVER_USERNAME"),
-            password: read("OPENCODE_SERVER_PASSWORD"),
+            // The second one is what a server of 2.x is given.
+            password: read("OPENCODE_SERVER_PASSWORD").or_else(|| read("OPENCODE_PASSWORD")),
             record: read("OPENCODE_RECORD").map(PathBuf::from),
             log: Log::from_env(),
             ..ClientOptions::default()

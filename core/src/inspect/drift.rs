@@ -4,6 +4,7 @@
 //! the table does not know yet: [`Client::request`](crate::Client::request) reaches that too.
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::protocol::dialect::Dialect;
 use crate::protocol::operation::{self, Argument, Operation, Place, Scope};
 use serde::Serialize;
 use serde_json::Value;
@@ -65,10 +66,11 @@ impl Drift {
         })?;
         let table = operation::all();
         let count = described(&document);
-        if count * MIN_SHARE < table.len() {
+        let known = table.iter().filter(|ours| ours.dialect != Some(Dialect::Two)).count();
+        if count * MIN_SHARE < known {
             let text = format!(
                 "doc.get: the server describes {count} operations, of {} in the table: it leaves out most of what it has, and nothing can be said about that",
-                table.len()
+                known
             );
             let error = Error::new(ErrorKind::Unsupported, text);
             return Err(error.with_operation("doc.get").with_sent(true));
@@ -96,7 +98,8 @@ impl Drift {
             }
         }
         let mut drift = Drift::default();
-        for ours in table {
+        // Only a server of 1.x describes itself where this looks.
+        for ours in table.iter().filter(|ours| ours.dialect != Some(Dialect::Two)) {
             match theirs.remove(ours.id) {
                 Some(theirs) => drift.changed.extend(theirs.compare(ours)),
                 // The description does not describe itself.
@@ -160,7 +163,8 @@ impl Theirs {
         if self.path != ours.path {
             differences.push(format!("the path is {}, not {}", self.path, ours.path));
         }
-        if self.scope != ours.scope {
+        let scope = if ours.scope == Scope::Body { Scope::None } else { ours.scope };
+        if self.scope != scope {
             differences.push("it is told its directory in another way".to_owned());
         }
         for (name, in_body, required) in ours.arguments.iter().flat_map(sent) {
@@ -193,9 +197,13 @@ impl Theirs {
 fn sent(argument: &'static Argument) -> Vec<(&'static str, bool, Option<bool>)> {
     use operation::ModelShape::Fields;
     let mut sent = Vec::new();
+    if argument.dialect == Some(Dialect::Two) {
+        return sent;
+    }
     let is_ours = argument.turns.is_some() || argument.model == Some(Fields);
     if !is_ours && argument.place != Place::Tail {
-        sent.push((argument.name, argument.place == Place::Body, Some(argument.required)));
+        let required = argument.required || argument.required_there;
+        sent.push((argument.name, argument.place == Place::Body, Some(required)));
     }
     sent.extend(argument.copy_to.map(|field| (field, true, None)));
     sent

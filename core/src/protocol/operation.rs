@@ -43,6 +43,10 @@ pub struct Operation {
     pub may_repeat: bool,
     /// How long an answer may take.
     pub pace: Pace,
+    /// What a server must speak to have it; `None` when servers of 1.x and of 2.x both do.
+    pub dialect: Option<Dialect>,
+    /// The operations that do its work on a server of 2.x, if it is one of 1.x only.
+    pub instead: &'static [&'static str],
     /// What it does and what is surprising about it, in one line.
     pub doc: &'static str,
 }
@@ -58,6 +62,10 @@ pub struct Argument {
     pub kind: Kind,
     /// Whether the call is refused without it.
     pub required: bool,
+    /// What a server must speak to take it; `None` when both do.
+    pub dialect: Option<Dialect>,
+    /// Whether the server that alone takes it refuses a call without it.
+    pub required_there: bool,
     /// The most UTF-8 bytes a text may have; more would harm the server.
     pub max_length: Option<u32>,
     /// The only texts the server knows, or empty when any text will do.
@@ -172,6 +180,8 @@ pub enum Scope {
     Directory,
     /// By `?location[directory]=` and `?location[workspace]=`.
     Location,
+    /// By the field `location` of its body, when the call gives none.
+    Body,
 }
 
 /// How long an answer may take.
@@ -240,11 +250,6 @@ impl Operation {
         crate::base::suggest::among(name, self.arguments.iter().map(|a| (a.name, a.name)))
     }
 
-    /// What a server must speak to have it; `None` when both do.
-    pub fn dialect(&self) -> Option<Dialect> {
-        (!self.path.starts_with("/api/")).then_some(Dialect::One)
-    }
-
     /// The arguments that may be given by position: those of the path, in its order.
     pub fn positional(&self) -> impl Iterator<Item = &'static Argument> + use<> {
         self.arguments.iter().take_while(|a| matches!(a.place, Place::Path | Place::Tail))
@@ -272,6 +277,8 @@ impl Argument {
             place,
             kind,
             required: false,
+            dialect: None,
+            required_there: false,
             max_length: None,
             values: &[],
             aliases: &[],
@@ -283,6 +290,10 @@ impl Argument {
 
     const fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    const fn only(self, dialect: Dialect, required_there: bool) -> Self {
+        Self { dialect: Some(dialect), required_there, ..self }
     }
 
     const fn max_length(self, max_length: u32) -> Self {
@@ -328,7 +339,7 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_its_names_are_unique() {
         assert!(all().windows(2).all(|pair| pair[0].name < pair[1].name));
-        assert_eq!(all().len(), 189);
+        assert_eq!(all().len(), 279);
     }
 
     #[test]

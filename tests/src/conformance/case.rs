@@ -7,12 +7,14 @@ use super::fixture::{Fixtures, Step, names, steps};
 use super::pattern::{compare, type_of};
 use super::variables::Variables;
 use super::world::World;
-use crate::{Error, Result};
+use crate::{Error, Generation, Result};
 
 /// One case of `spec/cases`.
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) operation: String,
+    /// The server that it is called on.
+    pub(super) server: Generation,
     /// What it shows, when an operation has several.
     about: Option<String>,
     /// Fixtures, by name.
@@ -38,7 +40,7 @@ const FIELDS: [&str; 8] =
     ["operation", "about", "needs", "exempt", "arguments", "options", "expect", "then"];
 
 impl Case {
-    pub(super) fn parse(value: &Value) -> Result<Case> {
+    pub(super) fn parse(value: &Value, server: Generation) -> Result<Case> {
         let operation = value["operation"].as_str().unwrap_or_default().to_owned();
         let wrong = |what: &str| Err(Error::new(format!("{operation}: {what}")));
         let mut given = value.as_object().into_iter().flatten().map(|(name, _)| name);
@@ -59,6 +61,7 @@ impl Case {
             return wrong("is exempt and succeeds");
         }
         Ok(Case {
+            server,
             about: text("about"),
             needs: names(&value["needs"])?,
             exempt,
@@ -72,9 +75,10 @@ impl Case {
 
     /// How the case is called in messages.
     pub(super) fn title(&self) -> String {
+        let server = self.server.version();
         match &self.about {
-            Some(about) => format!("{} ({about})", self.operation),
-            None => self.operation.clone(),
+            Some(about) => format!("{} ({about}) on {server}", self.operation),
+            None => format!("{} on {server}", self.operation),
         }
     }
 
@@ -143,7 +147,9 @@ mod tests {
 
     #[test]
     fn a_case_that_nobody_understands_is_refused() {
-        let parse = |value: Value| Case::parse(&value).map(drop).map_err(|e| e.to_string());
+        let parse = |value: Value| {
+            Case::parse(&value, Generation::One).map(drop).map_err(|e| e.to_string())
+        };
         let right = json!({"operation": "a.b", "expect": {"status": 200, "answer": {}}});
         assert_eq!(parse(right), Ok(()));
         for (value, part) in [

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use super::variables::Variables;
-use crate::{Directory, Error, Model, Result, Server};
+use crate::{Directory, Error, Generation, Model, Result, Server, eventually};
 
 /// A server of its own, so that what a case breaks, it breaks for nobody else.
 pub(super) struct World {
@@ -18,12 +18,30 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn start() -> Result<World> {
+    pub(super) fn start(generation: Generation) -> Result<World> {
         let model = Model::start(0).map_err(|e| Error::wrap("the scripted model", e))?;
         let config = json!({ "permission": { "bash": "ask" } });
-        let server = Server::builder(&model.url()).config(config).config_file().start()?;
-        // The first prompt of a directory loads its plugins: that is no case's business.
-        let project = server.get("/project/current")?.json()["id"].clone();
+        let builder = Server::builder(&model.url()).generation(generation).config(config);
+        let (server, project) = match generation {
+            Generation::One => {
+                let server = builder.config_file().start()?;
+                // The first prompt of a directory loads its plugins: that is no case's business.
+                let project = server.get("/project/current")?.json()["id"].clone();
+                (server, project)
+            }
+            Generation::Two => {
+                let server = builder.start()?;
+                // Lists are empty in the first moments of a directory.
+                for list in ["agent", "model"] {
+                    eventually(list, || {
+                        let found = server.get(&format!("/api/{list}")).ok()?.json();
+                        found["data"].as_array().filter(|list| !list.is_empty()).map(drop)
+                    });
+                }
+                let project = server.get("/api/location")?.json()["project"]["id"].clone();
+                (server, project)
+            }
+        };
         let folder = Directory::new("conformance")?;
         Ok(World { server, _model: model, folder, next: AtomicU64::new(0), project })
     }

@@ -85,6 +85,9 @@ fn kind(argument: &Argument) -> String {
 fn answer(operation: &Operation, types: &Types) -> String {
     match operation.answer {
         Answer::Json => format!("JSON{}", described(&operation.answer_type, types)),
+        Answer::Nothing if !matches!(operation.answer_type, Type::Any) => {
+            format!("nothing; on 2.x JSON{}", described(&operation.answer_type, types))
+        }
         Answer::Nothing => "nothing".to_owned(),
         Answer::Text => "text".to_owned(),
         Answer::Bytes => "bytes".to_owned(),

@@ -7,7 +7,7 @@ use super::error_kind::Errors;
 use super::lua_types::{annotation, closed, field};
 use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
 use super::tree::Space;
-use super::types::Field;
+use super::types::{Field, Type};
 use crate::spec::name;
 
 pub(super) fn file(table: &Table, errors: &Errors) -> String {
@@ -140,6 +140,10 @@ fn answer(operation: &Operation) -> String {
             union if union.contains('|') => format!("{union}|nil"),
             single => format!("{single}?"),
         },
+        // One of both servers answers.
+        Answer::Nothing if !matches!(operation.answer_type, Type::Any) => {
+            format!("{}|true|nil", annotation(&operation.answer_type))
+        }
         Answer::Nothing => "true?".to_owned(),
         Answer::Text | Answer::Bytes => "string?".to_owned(),
         // The module says itself what its streams and terminals are.
@@ -163,7 +167,7 @@ fn class(operation: &Operation, ids: Ids) -> String {
 fn options(operation: &Operation) -> String {
     match operation.scope {
         Scope::None => closed(&[]),
-        Scope::Directory | Scope::Location => "opencode.Scoped".to_owned(),
+        Scope::Directory | Scope::Location | Scope::Body => "opencode.Scoped".to_owned(),
     }
 }
 

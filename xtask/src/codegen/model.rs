@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::check;
+use super::generations;
 use super::overrides::Overrides;
 use super::types::{Type, Types};
 use crate::spec::name;
@@ -34,6 +35,10 @@ pub(super) struct Operation {
     pub(super) may_repeat: bool,
     pub(super) pace: Pace,
     pub(super) doc: String,
+    /// The generation of the server that has it, when the other one has not.
+    pub(super) only: Option<u64>,
+    /// What 2.x has in its place.
+    pub(super) instead: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -41,7 +46,10 @@ pub(super) struct Argument {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) kind: Kind,
+    /// By both servers.
     pub(super) required: bool,
+    /// The generation of the server that takes it, when the other one does not, and whether that one requires it.
+    pub(super) only: Option<(u64, bool)>,
     pub(super) shape: Type,
     pub(super) max_length: Option<u64>,
     pub(super) values: Vec<String>,
@@ -72,7 +80,7 @@ macro_rules! spelled {
     };
 }
 
-spelled!(Scope { None = "none", Directory = "directory", Location = "location" });
+spelled!(Scope { None = "none", Directory = "directory", Location = "location", Body = "body" });
 spelled!(Place { Path = "path", Tail = "tail", Query = "query", Body = "body" });
 spelled!(Kind {
     String = "string",
@@ -111,7 +119,13 @@ impl Table {
             serde_json::from_str(&read(name)?).map_err(|e| format!("{name}: {e}"))
         };
         let overrides = Overrides::parse(&read("overrides.toml")?)?;
-        Self::build(&json("operations.json")?, &json("types.json")?, &overrides)
+        let (rows, types) = generations::join(
+            &json("operations.json")?,
+            &json("types.json")?,
+            &json("operations-2.json")?,
+            &json("types-2.json")?,
+        )?;
+        Self::build(&rows, &types, &overrides)
     }
 
     pub(super) fn build(
@@ -161,6 +175,8 @@ impl Operation {
             may_repeat: false,
             pace: Pace::Quick,
             doc: String::new(),
+            only: row["only"].as_u64(),
+            instead: Vec::new(),
             name,
         };
         operation.follow_answer();
@@ -194,6 +210,8 @@ impl Operation {
             may_repeat: false,
             pace: Pace::Quick,
             doc: String::new(),
+            only: Some(1),
+            instead: Vec::new(),
         };
         operation.follow_answer();
         operation
@@ -257,7 +275,8 @@ impl Argument {
         Ok(Self {
             place: Place::parse(&text("place")?)?,
             kind,
-            required: row["required"] == true,
+            required: row["required"] == true && row["only"].is_null(),
+            only: row["only"].as_u64().map(|only| (only, row["required"] == true)),
             shape,
             max_length: None,
             values,
@@ -277,6 +296,7 @@ impl Argument {
             place,
             kind,
             required: place == Place::Tail,
+            only: None,
             shape: Type::Any,
             max_length: None,
             values: Vec::new(),
@@ -320,8 +340,12 @@ impl Argument {
 
     /// Whether it can be a parameter of its own. In an open body it may also be another field.
     pub(super) fn is_identifier(&self) -> bool {
-        let is_word = self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        is_word && name::attribute(&self.name) == self.name
+        self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    }
+
+    /// What it is called as a parameter: a keyword has a `_` behind it.
+    pub(super) fn parameter(&self) -> String {
+        name::attribute(&self.name)
     }
 
     /// Whether it may be given by position.

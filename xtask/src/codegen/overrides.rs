@@ -17,7 +17,7 @@ impl Overrides {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let document: Value =
             toml::from_str(text).map_err(|e| format!("spec/overrides.toml: {e}"))?;
-        let known = ["seed", "add", "operation", "argument", "type", "documentation"];
+        let known = ["seed", "add", "operation", "argument", "type", "documentation", "instead"];
         allow(&document, &known, "overrides.toml")?;
         Ok(Self { document })
     }
@@ -60,7 +60,42 @@ impl Overrides {
             }
             find(operations, id)?.doc = line.to_owned();
         }
+        self.lay_instead(operations)?;
         self.check_seed(operations)
+    }
+
+    /// Says of every operation that 2.x does not have what does its work there.
+    fn lay_instead(&self, operations: &mut [Operation]) -> Result<(), String> {
+        let Some(table) = self.document.get("instead").and_then(Value::as_object) else {
+            return Ok(());
+        };
+        let there: BTreeSet<String> = operations
+            .iter()
+            .filter(|operation| operation.only != Some(1))
+            .map(|operation| operation.name.clone())
+            .collect();
+        for (id, names) in table {
+            let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let names: Vec<String> = names.map(str::to_owned).collect();
+            if let Some(unknown) = names.iter().find(|name| !there.contains(*name)) {
+                return Err(format!("overrides.toml: [instead] {id}: 2.x has no `{unknown}`"));
+            }
+            let operation = find(operations, id)?;
+            if operation.only != Some(1) {
+                return Err(format!("overrides.toml: [instead] {id}: 2.x has it"));
+            }
+            operation.instead = names;
+        }
+        let forgotten = operations
+            .iter()
+            .find(|operation| operation.only == Some(1) && !table.contains_key(&operation.id));
+        match forgotten {
+            None => Ok(()),
+            Some(operation) => Err(format!(
+                "overrides.toml: [instead] does not say what 2.x has in place of `{}`",
+                operation.id
+            )),
+        }
     }
 
     fn check_seed(&self, operations: &mut [Operation]) -> Result<(), String> {
@@ -92,8 +127,11 @@ fn added_operation(entry: &Value) -> Result<Operation, String> {
 }
 
 fn change_operation(operation: &mut Operation, entry: &Value) -> Result<(), String> {
-    let keys = ["id", "retry", "timeout", "answer", "body", "headers"];
+    let keys = ["id", "scope", "retry", "timeout", "answer", "body", "headers"];
     explain(entry, &keys, &operation.id)?;
+    if let Some(scope) = optional_text(entry, "scope")? {
+        operation.scope = Scope::parse(scope)?;
+    }
     if let Some(answer) = optional_text(entry, "answer")? {
         operation.answer = Answer::parse(answer)?;
         operation.follow_answer();

@@ -6,6 +6,7 @@ use super::NOTICE;
 use super::model::{Answer, Operation, Table};
 use super::python_types::{annotation, taken};
 use super::tree::Space;
+use super::types::Type;
 use crate::spec::name;
 
 pub(super) fn file(table: &Table) -> String {
@@ -66,7 +67,7 @@ impl Flavour {
             let _ = writeln!(
                 text,
                 "        {}: {}{default},",
-                argument.name,
+                argument.parameter(),
                 taken(argument, "_t.", "builtins.")
             );
         }
@@ -87,6 +88,10 @@ impl Flavour {
 fn answer(operation: &Operation) -> String {
     match operation.answer {
         Answer::Json => annotation(&operation.answer_type, "_t.", "builtins."),
+        // One of both servers answers.
+        Answer::Nothing if !matches!(operation.answer_type, Type::Any) => {
+            format!("{} | None", annotation(&operation.answer_type, "_t.", "builtins."))
+        }
         Answer::Nothing => "None".to_owned(),
         Answer::Text => "str".to_owned(),
         Answer::Bytes => "bytes".to_owned(),

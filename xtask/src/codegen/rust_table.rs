@@ -10,7 +10,7 @@ pub(super) fn file(table: &Table) -> String {
     let mut text =
         format!("// {NOTICE}\n//! The rows of the operations table, sorted by name.\n\n");
     text.push_str(
-        "use super::{AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Pace, Place, Scope};\n\n",
+        "use super::{AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Pace, Place, Scope};\nuse crate::protocol::dialect::Dialect;\n\n",
     );
     text.push_str(
         "/// Segments that are keywords in a language, with what they are called there.\n",
@@ -70,6 +70,12 @@ fn row(operation: &Operation, text: &mut String) {
         "        may_repeat: {}, pace: Pace::{:?},",
         operation.may_repeat, operation.pace
     );
+    let only = match operation.only {
+        None => "None",
+        Some(1) => "Some(Dialect::One)",
+        Some(_) => "Some(Dialect::Two)",
+    };
+    let _ = writeln!(text, "        dialect: {only}, instead: &{:?},", operation.instead);
     let _ = writeln!(text, "        doc: {:?},", operation.doc);
     let _ = writeln!(text, "    }},");
 }
@@ -84,6 +90,10 @@ fn argument(argument: &Argument) -> String {
     let mut text = format!("{constructor}({:?}, Kind::{:?})", argument.name, argument.kind);
     if argument.required && matches!(argument.place, Place::Query | Place::Body) {
         text.push_str(".required()");
+    }
+    if let Some((only, required)) = argument.only {
+        let dialect = if only == 1 { "One" } else { "Two" };
+        let _ = write!(text, ".only(Dialect::{dialect}, {required})");
     }
     if let Some(length) = argument.max_length {
         let _ = write!(text, ".max_length({length})");

@@ -23,6 +23,7 @@ const PLAIN: &[&str] = &[
     "minLength",
     "maxLength",
     "contentMediaType",
+    "contentEncoding",
 ];
 /// Keywords that hold one schema, several, or (`properties`, below) several by name.
 const NESTED: &[&str] =

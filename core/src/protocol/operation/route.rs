@@ -79,7 +79,12 @@ impl<'a> Route<'a> {
         let mut workspace = project.workspace.map(str::to_owned);
         let mut given: Vec<&str> = Vec::new();
         for (name, raw) in fields.0 {
-            if let Some(argument) = self.operation.argument(&name) {
+            // A keyword of a language has a `_` behind it there, as in `from_`.
+            let argument = self
+                .operation
+                .argument(&name)
+                .or_else(|| name.strip_suffix('_').and_then(|name| self.operation.argument(name)));
+            if let Some(argument) = argument {
                 if self.place(argument, raw)? {
                     given.push(argument.name);
                 }
@@ -276,11 +281,22 @@ impl<'a> Route<'a> {
         }
         let mut query = self.query;
         let scope = match operation.scope {
-            Scope::None => None,
+            Scope::None | Scope::Body => None,
             Scope::Directory => Some(("directory", "workspace")),
             Scope::Location => Some(("location[directory]", "location[workspace]")),
         };
-        let directory = directory.filter(|text| scope.is_some() && !text.is_empty());
+        // Where a call says itself where, nothing else does.
+        let is_given =
+            operation.scope == Scope::Body && self.body.iter().any(|(name, _)| name == "location");
+        let directory = directory
+            .filter(|text| !text.is_empty() && operation.scope != Scope::None && !is_given);
+        let mut body = self.body;
+        if operation.scope == Scope::Body
+            && let Some(directory) = &directory
+        {
+            let location = serde_json::json!({ "directory": directory }).to_string();
+            body.push((Cow::Borrowed("location"), Cow::Owned(location)));
+        }
         if let Some((for_directory, for_workspace)) = scope {
             if let Some(directory) = &directory {
                 let is_twice = operation.scope == Scope::Directory;
@@ -297,11 +313,11 @@ impl<'a> Route<'a> {
         target.push_str(&query.0);
         let body = match operation.body {
             BodyShape::None => None,
-            BodyShape::Any => Some(match self.body.iter().find(|(name, _)| name == "body") {
+            BodyShape::Any => Some(match body.iter().find(|(name, _)| name == "body") {
                 Some((_, raw)) => raw.as_bytes().to_vec(),
-                None => object(&self.body),
+                None => object(&body),
             }),
-            BodyShape::Object | BodyShape::Open => Some(object(&self.body)),
+            BodyShape::Object | BodyShape::Open => Some(object(&body)),
         };
         Ok(Routed {
             method: match operation.method {

@@ -2,9 +2,10 @@
 //! The rows of the operations table, sorted by name.
 
 use super::{AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Pace, Place, Scope};
+use crate::protocol::dialect::Dialect;
 
 /// Segments that are keywords in a language, with what they are called there.
-pub(super) static KEYWORDS: &[(&str, &str)] = &[("global", "global_")];
+pub(super) static KEYWORDS: &[(&str, &str)] = &[("global", "global_"), ("import", "import_")];
 
 const fn path(name: &'static str, kind: Kind) -> Argument { Argument::new(Place::Path, name, kind).required() }
 const fn tail(name: &'static str, kind: Kind) -> Argument { Argument::new(Place::Tail, name, kind).required() }
@@ -19,6 +20,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.agent.list"],
         doc: "Lists the agents of the directory, with their mode, model and permission rules.",
     },
     Operation {
@@ -32,6 +34,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Writes one line into the server's own log.",
     },
     Operation {
@@ -41,6 +44,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.skill.list"],
         doc: "Lists the skills that the agent can load, each with its whole text.",
     },
     Operation {
@@ -51,6 +55,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.credential.remove"],
         doc: "Forgets the credentials of a provider. True also when there were none.",
     },
     Operation {
@@ -70,6 +75,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Open, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.connect.key"],
         doc: "Stores credentials of a provider: `type` is api, oauth or wellknown and decides the other fields.",
     },
     Operation {
@@ -79,6 +85,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.command.list"],
         doc: "Lists the slash commands of the directory, with their templates.",
     },
     Operation {
@@ -88,6 +95,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.config.get"],
         doc: "Reads the settings in force for the directory, merged from all their sources.",
     },
     Operation {
@@ -97,6 +105,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.provider.list", "v2.model.list"],
         doc: "Lists the providers that are set up, and the default model of each. Much smaller than provider.list.",
     },
     Operation {
@@ -142,6 +151,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Open, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.config.update"],
         doc: "Writes settings into the project's config.json. Answers only what was stored; drops unknown fields.",
     },
     Operation {
@@ -151,6 +161,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Reads the server's OpenAPI document. Its version is a constant; global.health knows the true one.",
     },
     Operation {
@@ -160,6 +171,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Events, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Stream,
+        dialect: Some(Dialect::One), instead: &["v2.event.subscribe"],
         doc: "Streams the events of one directory. A wrong directory gives a healthy but silent stream.",
     },
     Operation {
@@ -169,6 +181,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.server.info"],
         doc: "Says which experimental features this server has switched on.",
     },
     Operation {
@@ -178,6 +191,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Reads the active Console organisation and the providers it manages.",
     },
     Operation {
@@ -187,6 +201,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the Console organisations of all accounts that are logged in.",
     },
     Operation {
@@ -198,6 +213,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Makes another Console account and organisation the active one, for good.",
     },
     Operation {
@@ -210,6 +226,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.move"],
         doc: "Moves a session to another directory; `moveChanges` takes the uncommitted changes along.",
     },
     Operation {
@@ -221,6 +238,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.generate.text"],
         doc: "Asks the small model for a short name for a copy of the project.",
     },
     Operation {
@@ -230,6 +248,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.mcp.resource.catalog"],
         doc: "Lists the resources that the connected MCP servers offer, by key.",
     },
     Operation {
@@ -240,6 +259,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.background"],
         doc: "Lets subagents that hold up the session go on in the background. False when there were none.",
     },
     Operation {
@@ -255,6 +275,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.list"],
         doc: "Lists sessions of all projects, newest first, without archived ones unless asked for.",
     },
     Operation {
@@ -264,6 +285,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the kinds of workspace that can be created.",
     },
     Operation {
@@ -277,6 +299,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.create"],
         doc: "Creates a workspace; `type` is one of experimental.workspace.adapter.list.",
     },
     Operation {
@@ -286,6 +309,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.list"],
         doc: "Lists the workspaces of the project.",
     },
     Operation {
@@ -296,6 +320,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.remove"],
         doc: "Removes a workspace. An unknown one answers null, not an error.",
     },
     Operation {
@@ -305,6 +330,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Says for each workspace of the project whether it is connected.",
     },
     Operation {
@@ -314,6 +340,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Adds the workspaces that the adapters know and the server does not.",
     },
     Operation {
@@ -326,6 +353,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Moves a session into a workspace; `id` null brings it back to the local project.",
     },
     Operation {
@@ -336,6 +364,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.fs.list"],
         doc: "Lists one directory; `path` is relative to the project. A missing directory is a server error (500).",
     },
     Operation {
@@ -346,6 +375,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.fs.read"],
         doc: "Reads one file; binary content comes as base64. A missing file is not_found, not the server's empty text.",
     },
     Operation {
@@ -355,6 +385,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.vcs.status"],
         doc: "Lists changed files, in theory: it was empty with changes there. Use vcs.status.",
     },
     Operation {
@@ -368,6 +399,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.fs.find"],
         doc: "Finds files by fuzzy name. A query above 4679 bytes would kill the server and is refused here.",
     },
     Operation {
@@ -378,6 +410,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Finds symbols through the language servers; empty when none is running.",
     },
     Operation {
@@ -388,6 +421,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Searches file contents with ripgrep; without rg on the server's PATH it is a server error (500).",
     },
     Operation {
@@ -397,6 +431,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the formatters and whether each is enabled.",
     },
     Operation {
@@ -406,6 +441,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.config.get"],
         doc: "Reads the settings of the user, without those of any project.",
     },
     Operation {
@@ -451,6 +487,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Open, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.config.update"],
         doc: "Writes the settings file of the user who runs the server. Drops unknown fields.",
     },
     Operation {
@@ -460,6 +497,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.location.reload"],
         doc: "Aborts all runs and drops all caches, in every directory. The server itself goes on.",
     },
     Operation {
@@ -469,6 +507,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Events, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Stream,
+        dialect: Some(Dialect::One), instead: &["v2.event.subscribe"],
         doc: "Streams the events of all directories. Durable events come twice: drop those of type sync.",
     },
     Operation {
@@ -478,6 +517,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.server.info"],
         doc: "Says that the server is up, and its version. Needs the password too, when one is set.",
     },
     Operation {
@@ -488,6 +528,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Installs another release of the server. Fails where the way it was installed is not known.",
     },
     Operation {
@@ -497,6 +538,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.debug.location.evict"],
         doc: "Aborts the runs of one directory and drops its caches. The server itself goes on.",
     },
     Operation {
@@ -506,6 +548,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the language servers that are running.",
     },
     Operation {
@@ -517,6 +560,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.mcp.add"],
         doc: "Adds an MCP server and answers the state of all. A server that fails is data, not an error.",
     },
     Operation {
@@ -527,6 +571,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.integration.connect.oauth"],
         doc: "Starts the OAuth login of an MCP server, opens a browser and waits for the answer.",
     },
     Operation {
@@ -538,6 +583,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.oauth.complete"],
         doc: "Finishes the OAuth login of an MCP server with the code that the browser was given.",
     },
     Operation {
@@ -548,6 +594,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.credential.remove"],
         doc: "Forgets the OAuth credentials of an MCP server.",
     },
     Operation {
@@ -558,6 +605,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.connect.oauth"],
         doc: "Starts the OAuth login of an MCP server and answers the address to open.",
     },
     Operation {
@@ -568,6 +616,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.mcp.connect"],
         doc: "Connects an MCP server. True also when that failed: mcp.status knows.",
     },
     Operation {
@@ -578,6 +627,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.mcp.disconnect"],
         doc: "Disconnects an MCP server; it stays in the list.",
     },
     Operation {
@@ -587,6 +637,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.mcp.list"],
         doc: "Reads the state of every MCP server, by name.",
     },
     Operation {
@@ -599,6 +650,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Deletes one part of a message. True also when it was not there.",
     },
     Operation {
@@ -641,6 +693,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Open, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Replaces one part of a message: give the whole part. The ids of the path are copied into it.",
     },
     Operation {
@@ -650,6 +703,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.location.get"],
         doc: "Reads the paths that the server uses: home, state, config, worktree and directory.",
     },
     Operation {
@@ -659,6 +713,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.permission.request.list"],
         doc: "Lists the open permission requests of one directory. Stays empty for those of another directory.",
     },
     Operation {
@@ -672,6 +727,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.permission.reply"],
         doc: "Answers a permission request (allow, deny and `remember` too). Needs the directory of its session.",
     },
     Operation {
@@ -685,6 +741,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.permission.reply"],
         doc: "Answers a permission request from any directory (allow, deny and `remember` too). Deprecated upstream.",
     },
     Operation {
@@ -694,6 +751,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.location.get"],
         doc: "Reads the project that the directory belongs to.",
     },
     Operation {
@@ -704,6 +762,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.list"],
         doc: "Lists the local directories in which a project was opened.",
     },
     Operation {
@@ -713,6 +772,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Makes the directory a git repository and answers the project as it is then.",
     },
     Operation {
@@ -722,6 +782,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.project.list"],
         doc: "Lists the projects that were ever opened on this server.",
     },
     Operation {
@@ -735,6 +796,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.project.update"],
         doc: "Changes the name, icon or commands of a project.",
     },
     Operation {
@@ -744,6 +806,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.list"],
         doc: "Lists for each provider how one can log in.",
     },
     Operation {
@@ -753,6 +816,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.provider.list"],
         doc: "Lists the whole catalogue of providers: several megabytes. config.providers is the short list.",
     },
     Operation {
@@ -765,6 +829,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.connect.oauth"],
         doc: "Starts an OAuth login; `method` is the index in provider.auth. Answers the address to open.",
     },
     Operation {
@@ -777,6 +842,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.integration.oauth.complete"],
         doc: "Finishes an OAuth login, with the code if the method asks for one.",
     },
     Operation {
@@ -789,6 +855,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Websocket, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Stream,
+        dialect: Some(Dialect::One), instead: &["v2.pty.connect"],
         doc: "Opens a terminal as a websocket; `cursor` is where its output goes on, -1 skips the replay.",
     },
     Operation {
@@ -799,6 +866,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[("x-opencode-ticket", "1")],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.pty.connect_token"],
         doc: "Makes a ticket for one pty.connect without a password. It lives 60 seconds.",
     },
     Operation {
@@ -813,6 +881,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.pty.create"],
         doc: "Starts a program in a terminal of 80x24, a shell by default. A shell gets `-l` as last argument.",
     },
     Operation {
@@ -823,6 +892,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.pty.get"],
         doc: "Reads one terminal. It is gone (404) as soon as its program has ended.",
     },
     Operation {
@@ -832,6 +902,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.pty.list"],
         doc: "Lists the terminals of the directory.",
     },
     Operation {
@@ -842,6 +913,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.pty.remove"],
         doc: "Ends the program of a terminal and closes its connections.",
     },
     Operation {
@@ -851,6 +923,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.config.shells"],
         doc: "Lists the shells of the machine that the server runs on.",
     },
     Operation {
@@ -863,6 +936,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.pty.update"],
         doc: "Changes the title or the size of a terminal, also while it is open.",
     },
     Operation {
@@ -872,6 +946,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.form.list"],
         doc: "Lists the open questions of one directory. An aborted run may leave one behind.",
     },
     Operation {
@@ -882,6 +957,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.form.cancel"],
         doc: "Refuses a question. The run that asked it stops, without an error.",
     },
     Operation {
@@ -893,6 +969,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.form.reply"],
         doc: "Answers a question: one array of texts for each of its parts, free text allowed.",
     },
     Operation {
@@ -903,6 +980,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.interrupt"],
         doc: "Stops the run of a session. True also for an idle or unknown session; requests stay listed.",
     },
     Operation {
@@ -913,6 +991,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.list"],
         doc: "Lists the sessions that subagents of this session opened.",
     },
     Operation {
@@ -930,6 +1009,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.session.command"],
         doc: "Runs a slash command and waits for the agent. `model` is text here, not an object.",
     },
     Operation {
@@ -946,6 +1026,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.create"],
         doc: "Creates a session. `permission` rules given here are in force from the first prompt on.",
     },
     Operation {
@@ -956,6 +1037,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.remove"],
         doc: "Deletes a session with its messages and children. A second time it is not there (404).",
     },
     Operation {
@@ -967,6 +1049,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.revert.stage", "v2.session.revert.commit"],
         doc: "Deletes one message. True also when it was not there; 409 while the session is busy.",
     },
     Operation {
@@ -978,6 +1061,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.diff"],
         doc: "Lists changed files of a session; give `messageID` of a user message, else it may be empty.",
     },
     Operation {
@@ -989,6 +1073,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.fork"],
         doc: "Copies a session up to a message. An unknown `messageID` copies all of it.",
     },
     Operation {
@@ -999,6 +1084,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.get"],
         doc: "Reads one session, with its directory, cost and tokens.",
     },
     Operation {
@@ -1013,6 +1099,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.session.command"],
         doc: "Lets the agent write AGENTS.md for the project, and waits for it.",
     },
     Operation {
@@ -1028,6 +1115,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.list"],
         doc: "Lists sessions of the directory's project, newest first: 100 of them unless `limit` says otherwise.",
     },
     Operation {
@@ -1039,6 +1127,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.message"],
         doc: "Reads one message with its parts, by id.",
     },
     Operation {
@@ -1051,6 +1140,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.messages"],
         doc: "Lists messages, oldest first; give `limit` for the newest. A first prompt with `format` is left out.",
     },
     Operation {
@@ -1070,6 +1160,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.session.prompt", "v2.session.messages"],
         doc: "Sends a prompt and waits for the last answer. A failure of the provider is in `info.error`.",
     },
     Operation {
@@ -1089,6 +1180,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.prompt"],
         doc: "Queues a prompt and answers at once, before model and agent are checked. `client.run` watches it.",
     },
     Operation {
@@ -1101,6 +1193,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.revert.stage"],
         doc: "Takes back a message and all after it, files included. 409 while the session is busy.",
     },
     Operation {
@@ -1111,6 +1204,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Publishes a session under a link. A server error (500) where sharing is switched off.",
     },
     Operation {
@@ -1125,6 +1219,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.session.shell"],
         doc: "Runs one shell command as a message of the session and waits for its end. `agent` is required.",
     },
     Operation {
@@ -1134,6 +1229,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.active"],
         doc: "Reads which sessions of the directory are busy or retrying, by id. Idle ones are absent.",
     },
     Operation {
@@ -1148,6 +1244,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.session.compact"],
         doc: "Compacts a session with a model, and waits for it.",
     },
     Operation {
@@ -1158,6 +1255,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the to-do items that the agent keeps for a session.",
     },
     Operation {
@@ -1168,6 +1266,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.revert.remove"],
         doc: "Brings back everything that session.revert took away.",
     },
     Operation {
@@ -1178,6 +1277,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Withdraws the public link of a session.",
     },
     Operation {
@@ -1192,6 +1292,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.update"],
         doc: "Changes title, metadata or permission rules, or archives. An archived session stays archived.",
     },
     Operation {
@@ -1201,6 +1302,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Open, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists stored events. Give known ids with their last sequence; all others come whole, megabytes.",
     },
     Operation {
@@ -1212,6 +1314,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Takes over a session from its complete list of events.",
     },
     Operation {
@@ -1221,6 +1324,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Starts to keep the workspaces of the project in step.",
     },
     Operation {
@@ -1231,6 +1335,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Takes a session over into the workspace of this call.",
     },
     Operation {
@@ -1240,6 +1345,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the names of all tools.",
     },
     Operation {
@@ -1251,6 +1357,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Lists the tools with the schemas that a provider and model would get; unknown ones are accepted.",
     },
     Operation {
@@ -1261,6 +1368,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Types text into the prompt of every terminal that is attached. True also when there is none.",
     },
     Operation {
@@ -1270,6 +1378,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Empties the prompt of the attached terminals.",
     },
     Operation {
@@ -1279,6 +1388,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Waits for the next request of a terminal, no longer than the timeout: that of the client, or its own.",
     },
     Operation {
@@ -1289,6 +1399,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Any, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Answers the request that tui.control.next gave, with any JSON.",
     },
     Operation {
@@ -1299,6 +1410,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Runs one of 13 commands in the attached terminals; tui.publish reaches all others.",
     },
     Operation {
@@ -1308,6 +1420,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Opens the help in the attached terminals.",
     },
     Operation {
@@ -1317,6 +1430,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Opens the list of models in the attached terminals.",
     },
     Operation {
@@ -1326,6 +1440,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Opens the list of sessions in the attached terminals.",
     },
     Operation {
@@ -1335,6 +1450,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Should open the list of themes; server 1.18.33 opens the sessions instead.",
     },
     Operation {
@@ -1346,6 +1462,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Open, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Sends any event to the attached terminals: `type` and its `properties`.",
     },
     Operation {
@@ -1356,6 +1473,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Shows a session in the attached terminals.",
     },
     Operation {
@@ -1369,6 +1487,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Shows a short notice in the attached terminals, for 5 seconds unless `duration` says otherwise.",
     },
     Operation {
@@ -1378,7 +1497,19 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Sends off what stands in the prompt of the attached terminals.",
+    },
+    Operation {
+        id: "v2.agent.get", name: "v2.agent.get",
+        method: Method::Get, path: "/api/agent/{agentID}",
+        arguments: &[
+            path("agentID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads one agent. 2.x only.",
     },
     Operation {
         id: "v2.agent.list", name: "v2.agent.list",
@@ -1387,6 +1518,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the agents at a location.",
     },
     Operation {
@@ -1396,7 +1528,39 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the slash commands at a location.",
+    },
+    Operation {
+        id: "v2.config.get", name: "v2.config.get",
+        method: Method::Get, path: "/api/config",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads the settings of a location, source by source, in the form of 2.x.",
+    },
+    Operation {
+        id: "v2.config.shells", name: "v2.config.shells",
+        method: Method::Get, path: "/api/config/shell",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the shells of the server's machine.",
+    },
+    Operation {
+        id: "v2.credential.activate", name: "v2.credential.activate",
+        method: Method::Post, path: "/api/credential/{credentialID}/activate",
+        arguments: &[
+            path("credentialID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Makes a stored credential the one that is used.",
     },
     Operation {
         id: "v2.credential.remove", name: "v2.credential.remove",
@@ -1406,6 +1570,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Deletes a stored credential.",
     },
     Operation {
@@ -1417,7 +1582,28 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Renames a stored credential.",
+    },
+    Operation {
+        id: "v2.debug.location.evict", name: "v2.debug.location.evict",
+        method: Method::Delete, path: "/api/debug/location",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Unloads a location; it is loaded again when it is next used.",
+    },
+    Operation {
+        id: "v2.debug.location.list", name: "v2.debug.location.list",
+        method: Method::Get, path: "/api/debug/location",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the locations that are loaded.",
     },
     Operation {
         id: "v2.event.subscribe", name: "v2.event.subscribe",
@@ -1426,7 +1612,219 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Events, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Stream,
+        dialect: None, instead: &[],
         doc: "Streams the events of all locations, in the newer form (`data` in place of `properties`).",
+    },
+    Operation {
+        id: "v2.experimental.config.update", name: "v2.experimental.config.update",
+        method: Method::Patch, path: "/api/experimental/config",
+        arguments: &[
+            body("shell", Kind::String).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Writes the user's settings; only `shell` is known.",
+    },
+    Operation {
+        id: "v2.experimental.fs.write", name: "v2.experimental.fs.write",
+        method: Method::Post, path: "/api/experimental/fs/write",
+        arguments: &[
+            query("path", Kind::String).required(),
+            body("body", Kind::String),
+        ],
+        body: BodyShape::Any, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Writes a file, below the location or anywhere else; the body is its text.",
+    },
+    Operation {
+        id: "v2.experimental.generate.text", name: "v2.experimental.generate.text",
+        method: Method::Post, path: "/api/experimental/generate",
+        arguments: &[
+            body("prompt", Kind::String).required(),
+            body("model", Kind::Object).model(ModelShape::Reference),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Asks a model for a text without a session.",
+    },
+    Operation {
+        id: "v2.experimental.integration.wellknown.add", name: "v2.experimental.integration.wellknown.add",
+        method: Method::Post, path: "/api/experimental/integration/wellknown",
+        arguments: &[
+            body("url", Kind::String).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Adds an integration that a web site describes.",
+    },
+    Operation {
+        id: "v2.experimental.mcp.add", name: "v2.experimental.mcp.add",
+        method: Method::Put, path: "/api/experimental/mcp/{server}",
+        arguments: &[
+            path("server", Kind::String),
+            body("config", Kind::Object).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Adds an MCP server to a location until it is reloaded.",
+    },
+    Operation {
+        id: "v2.experimental.mcp.connect", name: "v2.experimental.mcp.connect",
+        method: Method::Post, path: "/api/experimental/mcp/{server}/connect",
+        arguments: &[
+            path("server", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Connects an MCP server of a location.",
+    },
+    Operation {
+        id: "v2.experimental.mcp.disconnect", name: "v2.experimental.mcp.disconnect",
+        method: Method::Post, path: "/api/experimental/mcp/{server}/disconnect",
+        arguments: &[
+            path("server", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Disconnects an MCP server of a location.",
+    },
+    Operation {
+        id: "v2.experimental.mcp.remove", name: "v2.experimental.mcp.remove",
+        method: Method::Delete, path: "/api/experimental/mcp/{server}",
+        arguments: &[
+            path("server", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Forgets an MCP server that was added.",
+    },
+    Operation {
+        id: "v2.experimental.migration.v1.status", name: "v2.experimental.migration.v1.status",
+        method: Method::Get, path: "/api/experimental/migration/v1",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Says how far the data of 1.x are taken over.",
+    },
+    Operation {
+        id: "v2.experimental.session.export", name: "v2.experimental.session.export",
+        method: Method::Get, path: "/api/experimental/session/{sessionID}/export",
+        arguments: &[
+            path("sessionID", Kind::String),
+            query("sanitize", Kind::Boolean),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads a session with all its messages, for v2.experimental.session.import.",
+    },
+    Operation {
+        id: "v2.experimental.session.import", name: "v2.experimental.session.import",
+        method: Method::Post, path: "/api/experimental/session/import",
+        arguments: &[
+            body("info", Kind::Object).required(),
+            body("messages", Kind::Array).required(),
+            body("location", Kind::Object),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Stores an exported session under its own ids; 409 when it is there.",
+    },
+    Operation {
+        id: "v2.experimental.session.instructions.entry.list", name: "v2.experimental.session.instructions.entry.list",
+        method: Method::Get, path: "/api/experimental/session/{sessionID}/instructions/entries",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the instructions that were added to a session.",
+    },
+    Operation {
+        id: "v2.experimental.session.instructions.entry.put", name: "v2.experimental.session.instructions.entry.put",
+        method: Method::Put, path: "/api/experimental/session/{sessionID}/instructions/entries/{key}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("key", Kind::String),
+            body("value", Kind::Any).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Adds or replaces an instruction of a session, under a key.",
+    },
+    Operation {
+        id: "v2.experimental.session.instructions.entry.remove", name: "v2.experimental.session.instructions.entry.remove",
+        method: Method::Delete, path: "/api/experimental/session/{sessionID}/instructions/entries/{key}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("key", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Removes an instruction of a session.",
+    },
+    Operation {
+        id: "v2.experimental.session.skill", name: "v2.experimental.session.skill",
+        method: Method::Post, path: "/api/experimental/session/{sessionID}/skill",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("id", Kind::String).required(),
+            body("resume", Kind::Boolean),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Gives a skill to a session.",
+    },
+    Operation {
+        id: "v2.experimental.session.stats", name: "v2.experimental.session.stats",
+        method: Method::Get, path: "/api/experimental/session/stats",
+        arguments: &[
+            query("from", Kind::String),
+            query("to", Kind::String),
+            query("project", Kind::String),
+            query("timezone", Kind::String),
+            query("tools", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Adds up what sessions used, by day and by model.",
+    },
+    Operation {
+        id: "v2.experimental.session.wait", name: "v2.experimental.session.wait",
+        method: Method::Post, path: "/api/experimental/session/{sessionID}/wait",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Waits until nothing runs in a session; at once when it is idle, also with prompts that wait.",
+    },
+    Operation {
+        id: "v2.form.list", name: "v2.form.list",
+        method: Method::Get, path: "/api/form",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the open forms, which are the questions of agents, at a location.",
     },
     Operation {
         id: "v2.fs.find", name: "v2.fs.find",
@@ -1438,6 +1836,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Finds files and directories by name below a location, best first.",
     },
     Operation {
@@ -1448,6 +1847,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists one directory at a location.",
     },
     Operation {
@@ -1458,6 +1858,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Bytes, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one file below a location, as bytes.",
     },
     Operation {
@@ -1467,6 +1868,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.server.info"],
         doc: "Says that the newer part of the server is up. It does not tell the version.",
     },
     Operation {
@@ -1477,6 +1879,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.oauth.cancel"],
         doc: "Gives up a login that is on its way.",
     },
     Operation {
@@ -1488,6 +1891,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.oauth.complete"],
         doc: "Finishes a login with the code that the browser was given.",
     },
     Operation {
@@ -1498,7 +1902,45 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.integration.oauth.status"],
         doc: "Says how far a login is: ask again until it is over.",
+    },
+    Operation {
+        id: "v2.integration.command.cancel", name: "v2.integration.command.cancel",
+        method: Method::Delete, path: "/api/integration/{integrationID}/connect/command/{attemptID}",
+        arguments: &[
+            path("integrationID", Kind::String),
+            path("attemptID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Gives up a login by a command.",
+    },
+    Operation {
+        id: "v2.integration.command.connect", name: "v2.integration.command.connect",
+        method: Method::Post, path: "/api/integration/{integrationID}/connect/command",
+        arguments: &[
+            path("integrationID", Kind::String),
+            body("methodID", Kind::String).required(),
+            body("label", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Starts a login by a command.",
+    },
+    Operation {
+        id: "v2.integration.command.status", name: "v2.integration.command.status",
+        method: Method::Get, path: "/api/integration/{integrationID}/connect/command/{attemptID}",
+        arguments: &[
+            path("integrationID", Kind::String),
+            path("attemptID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Says how far a login by a command is.",
     },
     Operation {
         id: "v2.integration.connect.key", name: "v2.integration.connect.key",
@@ -1507,9 +1949,11 @@ pub(super) static OPERATIONS: &[Operation] = &[
             path("integrationID", Kind::String),
             body("key", Kind::String).required(),
             body("label", Kind::String),
+            body("answer", Kind::Object).only(Dialect::Two, false),
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Stores an API key for an integration.",
     },
     Operation {
@@ -1517,12 +1961,14 @@ pub(super) static OPERATIONS: &[Operation] = &[
         method: Method::Post, path: "/api/integration/{integrationID}/connect/oauth",
         arguments: &[
             path("integrationID", Kind::String),
-            body("inputs", Kind::Object).required(),
             body("methodID", Kind::String).required(),
+            body("inputs", Kind::Object).only(Dialect::One, true),
             body("label", Kind::String),
+            body("answer", Kind::Object).only(Dialect::Two, false),
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Starts an OAuth login for an integration and answers how to go on.",
     },
     Operation {
@@ -1533,6 +1979,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one integration and the ways to log in to it. `data` is null where there is none.",
     },
     Operation {
@@ -1542,7 +1989,45 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the integrations and the ways to log in to each.",
+    },
+    Operation {
+        id: "v2.integration.oauth.cancel", name: "v2.integration.oauth.cancel",
+        method: Method::Delete, path: "/api/integration/{integrationID}/connect/oauth/{attemptID}",
+        arguments: &[
+            path("integrationID", Kind::String),
+            path("attemptID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Gives up an OAuth login.",
+    },
+    Operation {
+        id: "v2.integration.oauth.complete", name: "v2.integration.oauth.complete",
+        method: Method::Post, path: "/api/integration/{integrationID}/connect/oauth/{attemptID}/complete",
+        arguments: &[
+            path("integrationID", Kind::String),
+            path("attemptID", Kind::String),
+            body("code", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Finishes an OAuth login with the code that the browser was given.",
+    },
+    Operation {
+        id: "v2.integration.oauth.status", name: "v2.integration.oauth.status",
+        method: Method::Get, path: "/api/integration/{integrationID}/connect/oauth/{attemptID}",
+        arguments: &[
+            path("integrationID", Kind::String),
+            path("attemptID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Says how far an OAuth login is.",
     },
     Operation {
         id: "v2.location.get", name: "v2.location.get",
@@ -1551,7 +2036,48 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Says which directory and project a location stands for.",
+    },
+    Operation {
+        id: "v2.location.reload", name: "v2.location.reload",
+        method: Method::Post, path: "/api/location/reload",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads the settings of all locations again; MCP servers that were added are gone then.",
+    },
+    Operation {
+        id: "v2.mcp.list", name: "v2.mcp.list",
+        method: Method::Get, path: "/api/mcp",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the MCP servers of a location, with their status.",
+    },
+    Operation {
+        id: "v2.mcp.resource.catalog", name: "v2.mcp.resource.catalog",
+        method: Method::Get, path: "/api/mcp/resource",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the resources of the MCP servers of a location.",
+    },
+    Operation {
+        id: "v2.model.default", name: "v2.model.default",
+        method: Method::Get, path: "/api/model/default",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads the model that is used when none is named. `data` is missing while the location is loaded.",
     },
     Operation {
         id: "v2.model.list", name: "v2.model.list",
@@ -1560,6 +2086,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the models that can be used at a location, by date of release.",
     },
     Operation {
@@ -1569,6 +2096,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the open permission requests at a location.",
     },
     Operation {
@@ -1579,6 +2107,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the permissions that were granted for good.",
     },
     Operation {
@@ -1589,7 +2118,82 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Takes back a permission that was granted for good.",
+    },
+    Operation {
+        id: "v2.persistentPty.connect", name: "v2.persistent_pty.connect",
+        method: Method::Get, path: "/api/experimental/persistent-pty/{ptyID}/connect",
+        arguments: &[
+            path("ptyID", Kind::String),
+            query("cursor", Kind::String),
+            query("role", Kind::String),
+            query("attachment_id", Kind::String),
+            query("takeover", Kind::String),
+            query("input_protocol", Kind::String),
+            query("ticket", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Websocket, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Stream,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Opens a persistent terminal as a websocket.",
+    },
+    Operation {
+        id: "v2.plugin.check", name: "v2.plugin.check",
+        method: Method::Post, path: "/api/plugin/check",
+        arguments: &[
+            body("target", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Looks for newer versions of plugins.",
+    },
+    Operation {
+        id: "v2.plugin.list", name: "v2.plugin.list",
+        method: Method::Get, path: "/api/plugin",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the plugins of a location.",
+    },
+    Operation {
+        id: "v2.plugin.update", name: "v2.plugin.update",
+        method: Method::Post, path: "/api/plugin/update",
+        arguments: &[
+            body("targets", Kind::Array).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Updates plugins.",
+    },
+    Operation {
+        id: "v2.project.list", name: "v2.project.list",
+        method: Method::Get, path: "/api/project",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the projects that the server has seen.",
+    },
+    Operation {
+        id: "v2.project.update", name: "v2.project.update",
+        method: Method::Patch, path: "/api/project/{projectID}",
+        arguments: &[
+            path("projectID", Kind::String),
+            body("canonical", Kind::String),
+            body("commands", Kind::Object),
+            body("icon", Kind::Object),
+            body("name", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Changes name, icon or commands of a project.",
     },
     Operation {
         id: "v2.projectCopy.create", name: "v2.project_copy.create",
@@ -1602,6 +2206,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.create"],
         doc: "Copies a project into a new directory, by one of the server's strategies.",
     },
     Operation {
@@ -1612,6 +2217,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.refresh"],
         doc: "Looks again which copies of a project there are.",
     },
     Operation {
@@ -1624,6 +2230,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.remove"],
         doc: "Deletes a copy of a project; `force` also when it has changes.",
     },
     Operation {
@@ -1634,6 +2241,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one provider.",
     },
     Operation {
@@ -1643,6 +2251,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the providers that are active at a location.",
     },
     Operation {
@@ -1655,6 +2264,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Websocket, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Stream,
+        dialect: None, instead: &[],
         doc: "Opens a terminal as a websocket, like pty.connect.",
     },
     Operation {
@@ -1665,6 +2275,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[("x-opencode-ticket", "1")],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Makes a ticket for one v2.pty.connect without a password.",
     },
     Operation {
@@ -1679,6 +2290,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Starts a program in a terminal at a location.",
     },
     Operation {
@@ -1689,6 +2301,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one terminal; one that has ended is kept, with its exit code.",
     },
     Operation {
@@ -1698,6 +2311,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the terminals at a location, ended ones included.",
     },
     Operation {
@@ -1708,6 +2322,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Ends the program of a terminal and forgets it.",
     },
     Operation {
@@ -1720,6 +2335,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Changes the title or the size of a terminal.",
     },
     Operation {
@@ -1729,6 +2345,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.form.list"],
         doc: "Lists the open questions at a location.",
     },
     Operation {
@@ -1738,7 +2355,148 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the outside directories and repositories that a location refers to.",
+    },
+    Operation {
+        id: "v2.rpc.call", name: "v2.rpc.call",
+        method: Method::Post, path: "/api/rpc/{rpcID}/{method}",
+        arguments: &[
+            path("rpcID", Kind::String),
+            path("method", Kind::String),
+            body("input", Kind::Any),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Calls a method that a plugin offers.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.connectToken", name: "v2.server.experimental.persistent_pty.connect_token",
+        method: Method::Post, path: "/api/experimental/persistent-pty/{ptyID}/connect-token",
+        arguments: &[
+            path("ptyID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[("x-opencode-ticket", "1")],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Makes a ticket for one v2.persistent_pty.connect without a password.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.create", name: "v2.server.experimental.persistent_pty.create",
+        method: Method::Post, path: "/api/experimental/session/{sessionID}/terminal",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("args", Kind::Array).required(),
+            body("env", Kind::Object).required(),
+            body("title", Kind::String).required(),
+            body("command", Kind::String),
+            body("cwd", Kind::String),
+            body("size", Kind::Object),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Starts a program in a terminal that outlives the server.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.get", name: "v2.server.experimental.persistent_pty.get",
+        method: Method::Get, path: "/api/experimental/persistent-pty/{ptyID}",
+        arguments: &[
+            path("ptyID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads one persistent terminal.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.handoff", name: "v2.server.experimental.persistent_pty.handoff",
+        method: Method::Post, path: "/api/experimental/persistent-pty/handoff",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Hands the persistent terminals over to another server.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.list", name: "v2.server.experimental.persistent_pty.list",
+        method: Method::Get, path: "/api/experimental/session/{sessionID}/terminal",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the persistent terminals of a session.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.read", name: "v2.server.experimental.persistent_pty.read",
+        method: Method::Get, path: "/api/experimental/session/{sessionID}/terminal/read",
+        arguments: &[
+            path("sessionID", Kind::String),
+            query("lines", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads the last lines of the session's persistent terminal.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.remove", name: "v2.server.experimental.persistent_pty.remove",
+        method: Method::Delete, path: "/api/experimental/persistent-pty/{ptyID}",
+        arguments: &[
+            path("ptyID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Ends a persistent terminal.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.shutdown", name: "v2.server.experimental.persistent_pty.shutdown",
+        method: Method::Post, path: "/api/experimental/persistent-pty/shutdown",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Ends the helper that keeps persistent terminals, and all of these.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.snapshot", name: "v2.server.experimental.persistent_pty.snapshot",
+        method: Method::Get, path: "/api/experimental/persistent-pty/{ptyID}/snapshot",
+        arguments: &[
+            path("ptyID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads the screen of a persistent terminal.",
+    },
+    Operation {
+        id: "v2.server.experimental.persistentPty.update", name: "v2.server.experimental.persistent_pty.update",
+        method: Method::Put, path: "/api/experimental/persistent-pty/{ptyID}",
+        arguments: &[
+            path("ptyID", Kind::String),
+            body("size", Kind::Object).required(),
+            body("attachmentID", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Changes the size of a persistent terminal.",
+    },
+    Operation {
+        id: "v2.server.info", name: "v2.server.info",
+        method: Method::Get, path: "/api/info",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads version, process and addresses of the server; 503 with the same while it starts.",
     },
     Operation {
         id: "v2.session.active", name: "v2.session.active",
@@ -1747,16 +2505,48 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the sessions that run at this moment, by id.",
+    },
+    Operation {
+        id: "v2.session.background", name: "v2.session.background",
+        method: Method::Post, path: "/api/session/{sessionID}/background",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lets the tools of a session that are under way go on in the background.",
+    },
+    Operation {
+        id: "v2.session.command", name: "v2.session.command",
+        method: Method::Post, path: "/api/session/{sessionID}/command",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("name", Kind::String).required(),
+            body("text", Kind::String).required(),
+            body("agents", Kind::Array),
+            body("delivery", Kind::String),
+            body("files", Kind::Array),
+            body("skills", Kind::Array),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Runs a slash command in a session. It gives no id of the prompt.",
     },
     Operation {
         id: "v2.session.compact", name: "v2.session.compact",
         method: Method::Post, path: "/api/session/{sessionID}/compact",
         arguments: &[
             path("sessionID", Kind::String),
+            body("delivery", Kind::String).only(Dialect::Two, false),
+            body("id", Kind::String).only(Dialect::Two, false),
         ],
-        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: None, instead: &[],
         doc: "Compacts a session with its model.",
     },
     Operation {
@@ -1767,6 +2557,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists what the model would see next: all messages since the last compaction.",
     },
     Operation {
@@ -1777,10 +2568,40 @@ pub(super) static OPERATIONS: &[Operation] = &[
             body("id", Kind::String),
             body("location", Kind::Object),
             body("model", Kind::Object).model(ModelShape::Reference),
+            body("metadata", Kind::Object).only(Dialect::Two, false),
+            body("permissions", Kind::Array).only(Dialect::Two, false),
+            body("title", Kind::String).only(Dialect::Two, false),
         ],
-        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Body, headers: &[],
         may_repeat: false, pace: Pace::Quick,
-        doc: "Creates a session. Its directory is the one in `location`; the client's own is not used.",
+        dialect: None, instead: &[],
+        doc: "Creates a session, in the directory of `location`, of the call or of the client.",
+    },
+    Operation {
+        id: "v2.session.diff", name: "v2.session.diff",
+        method: Method::Get, path: "/api/session/{sessionID}/diff",
+        arguments: &[
+            path("sessionID", Kind::String),
+            query("from", Kind::String),
+            query("to", Kind::String),
+            query("context", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the changes of files between two messages of a session.",
+    },
+    Operation {
+        id: "v2.session.environment", name: "v2.session.environment",
+        method: Method::Put, path: "/api/session/{sessionID}/environment",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("variables", Kind::Object).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Sets variables of the environment of a session's tools.",
     },
     Operation {
         id: "v2.session.events", name: "v2.session.events",
@@ -1791,7 +2612,95 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Events, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Stream,
+        dialect: Some(Dialect::One), instead: &["v2.event.subscribe"],
         doc: "Streams the events of one session, first those stored after `after`, then live ones.",
+    },
+    Operation {
+        id: "v2.session.fork", name: "v2.session.fork",
+        method: Method::Post, path: "/api/session/{sessionID}/fork",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("before", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Copies a session, whole or up to a message.",
+    },
+    Operation {
+        id: "v2.session.form.cancel", name: "v2.session.form.cancel",
+        method: Method::Delete, path: "/api/session/{sessionID}/form/{formID}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("formID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Dismisses a form: the run ends as interrupted.",
+    },
+    Operation {
+        id: "v2.session.form.create", name: "v2.session.form.create",
+        method: Method::Post, path: "/api/session/{sessionID}/form",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("fields", Kind::Array).required(),
+            body("title", Kind::String).required(),
+            body("id", Kind::String),
+            body("metadata", Kind::Object),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Asks the user of a session something, as a form.",
+    },
+    Operation {
+        id: "v2.session.form.get", name: "v2.session.form.get",
+        method: Method::Get, path: "/api/session/{sessionID}/form/{formID}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("formID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads one form of a session with its state.",
+    },
+    Operation {
+        id: "v2.session.form.list", name: "v2.session.form.list",
+        method: Method::Get, path: "/api/session/{sessionID}/form",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the open forms of a session.",
+    },
+    Operation {
+        id: "v2.session.form.reply", name: "v2.session.form.reply",
+        method: Method::Post, path: "/api/session/{sessionID}/form/{formID}/reply",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("formID", Kind::String),
+            body("answer", Kind::Object).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Answers a form. Fields that are left out count as unanswered.",
+    },
+    Operation {
+        id: "v2.session.generate", name: "v2.session.generate",
+        method: Method::Post, path: "/api/session/{sessionID}/generate",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("prompt", Kind::String).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Asks the model of a session for a text, without tools; nothing is stored.",
     },
     Operation {
         id: "v2.session.get", name: "v2.session.get",
@@ -1801,6 +2710,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one session. Sessions are shared with the older operations, their messages are not.",
     },
     Operation {
@@ -1813,32 +2723,86 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.messages"],
         doc: "Reads one page of the stored events of a session, after the sequence number `after`.",
+    },
+    Operation {
+        id: "v2.session.inbox.cancel", name: "v2.session.inbox.cancel",
+        method: Method::Delete, path: "/api/session/{sessionID}/inbox/{inboxID}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("inboxID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Takes a prompt that waits out of the inbox. 204 also for one that is not there.",
+    },
+    Operation {
+        id: "v2.session.inbox.list", name: "v2.session.inbox.list",
+        method: Method::Get, path: "/api/session/{sessionID}/inbox",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the prompts of a session that wait to be delivered.",
+    },
+    Operation {
+        id: "v2.session.inbox.update", name: "v2.session.inbox.update",
+        method: Method::Patch, path: "/api/session/{sessionID}/inbox/{inboxID}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            path("inboxID", Kind::String),
+            body("delivery", Kind::String).required().values(&["steer", "queue"]),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Changes how a prompt that waits is delivered: steer or queue.",
     },
     Operation {
         id: "v2.session.interrupt", name: "v2.session.interrupt",
         method: Method::Post, path: "/api/session/{sessionID}/interrupt",
         arguments: &[
             path("sessionID", Kind::String),
+            query("resume", Kind::Boolean).only(Dialect::Two, false),
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Stops the run of a session. Does nothing when it is idle.",
     },
     Operation {
         id: "v2.session.list", name: "v2.session.list",
         method: Method::Get, path: "/api/session",
         arguments: &[
-            query("limit", Kind::Number),
-            query("order", Kind::String).values(&["asc", "desc"]),
+            query("limit", Kind::Any),
+            query("order", Kind::String),
             query("search", Kind::String),
             query("project", Kind::String),
             query("subpath", Kind::String),
             query("cursor", Kind::String),
+            query("parentID", Kind::String).only(Dialect::Two, false),
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists sessions page by page; `directory` is a filter, and the client's own is one too.",
+    },
+    Operation {
+        id: "v2.session.log", name: "v2.session.log",
+        method: Method::Get, path: "/api/experimental/session/{sessionID}/log",
+        arguments: &[
+            path("sessionID", Kind::String),
+            query("after", Kind::String),
+            query("follow", Kind::Boolean),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Events, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Stream,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Streams the durable events of a session. A stock server of 2.0 keeps none.",
     },
     Operation {
         id: "v2.session.message", name: "v2.session.message",
@@ -1849,6 +2813,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one message of the newer store. Messages of older operations are not in it.",
     },
     Operation {
@@ -1856,13 +2821,28 @@ pub(super) static OPERATIONS: &[Operation] = &[
         method: Method::Get, path: "/api/session/{sessionID}/message",
         arguments: &[
             path("sessionID", Kind::String),
-            query("limit", Kind::Number),
-            query("order", Kind::String).values(&["asc", "desc"]),
+            query("limit", Kind::Any),
+            query("order", Kind::String),
             query("cursor", Kind::String),
+            query("type", Kind::String).only(Dialect::Two, false),
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists messages of the newer store page by page. `cursor` and `order` exclude each other.",
+    },
+    Operation {
+        id: "v2.session.move", name: "v2.session.move",
+        method: Method::Post, path: "/api/session/{sessionID}/move",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("directory", Kind::String).required(),
+            body("delivery", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Moves a session to another directory.",
     },
     Operation {
         id: "v2.session.permission.create", name: "v2.session.permission.create",
@@ -1879,6 +2859,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Asks for a permission on behalf of a session, if the rules do not decide it at once.",
     },
     Operation {
@@ -1890,6 +2871,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Reads one open permission request of a session.",
     },
     Operation {
@@ -1900,6 +2882,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the open permission requests of a session.",
     },
     Operation {
@@ -1908,27 +2891,35 @@ pub(super) static OPERATIONS: &[Operation] = &[
         arguments: &[
             path("sessionID", Kind::String),
             path("requestID", Kind::String),
-            body("reply", Kind::String).required().values(&["once", "always", "reject"]).aliases(&[("allow", "once"), ("deny", "reject")]),
+            body("reply", Kind::String).only(Dialect::One, true).values(&["once", "always", "reject"]).aliases(&[("allow", "once"), ("deny", "reject")]),
             body("message", Kind::String),
+            body("decision", Kind::String).only(Dialect::Two, true).values(&["once", "always", "reject"]),
             body("remember", Kind::Boolean).turns("reply", "once", "always"),
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
-        doc: "Answers a permission request of a session (allow, deny and `remember` too).",
+        dialect: None, instead: &[],
+        doc: "Answers a permission request: `reply` on 1.x (allow, deny, `remember` too), `decision` on 2.x.",
     },
     Operation {
         id: "v2.session.prompt", name: "v2.session.prompt",
         method: Method::Post, path: "/api/session/{sessionID}/prompt",
         arguments: &[
             path("sessionID", Kind::String),
-            body("prompt", Kind::Object).required(),
-            body("delivery", Kind::String).values(&["steer", "queue"]),
+            body("prompt", Kind::Object).only(Dialect::One, true),
+            body("delivery", Kind::String),
             body("id", Kind::String),
             body("resume", Kind::Boolean),
+            body("text", Kind::String).only(Dialect::Two, true),
+            body("agents", Kind::Array).only(Dialect::Two, false),
+            body("files", Kind::Array).only(Dialect::Two, false),
+            body("metadata", Kind::Object).only(Dialect::Two, false),
+            body("skills", Kind::Array).only(Dialect::Two, false),
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
-        doc: "Admits a prompt. The same `id` and text again is the same prompt; other text is a 409.",
+        dialect: None, instead: &[],
+        doc: "Admits a prompt: `prompt` on 1.x, `text` on 2.x. The same `id` again is the same prompt.",
     },
     Operation {
         id: "v2.session.question.list", name: "v2.session.question.list",
@@ -1938,6 +2929,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.form.list"],
         doc: "Lists the open questions of a session.",
     },
     Operation {
@@ -1949,6 +2941,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.form.cancel"],
         doc: "Refuses a question of a session.",
     },
     Operation {
@@ -1961,7 +2954,19 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.form.reply"],
         doc: "Answers a question of a session.",
+    },
+    Operation {
+        id: "v2.session.remove", name: "v2.session.remove",
+        method: Method::Delete, path: "/api/session/{sessionID}",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Deletes a session, also one that runs.",
     },
     Operation {
         id: "v2.session.revert.clear", name: "v2.session.revert.clear",
@@ -1971,6 +2976,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.session.revert.remove"],
         doc: "Undoes a revert that was staged.",
     },
     Operation {
@@ -1981,7 +2987,19 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Makes a staged revert final.",
+    },
+    Operation {
+        id: "v2.session.revert.remove", name: "v2.session.revert.remove",
+        method: Method::Delete, path: "/api/session/{sessionID}/revert",
+        arguments: &[
+            path("sessionID", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Undoes a revert that was staged, on 2.x.",
     },
     Operation {
         id: "v2.session.revert.stage", name: "v2.session.revert.stage",
@@ -1993,7 +3011,21 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Hides a message and all after it, for now; `files` takes their file changes back as well.",
+    },
+    Operation {
+        id: "v2.session.shell", name: "v2.session.shell",
+        method: Method::Post, path: "/api/session/{sessionID}/shell",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("command", Kind::String).required(),
+            body("id", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Runs a shell command in a session, without the model.",
     },
     Operation {
         id: "v2.session.switchAgent", name: "v2.session.switch_agent",
@@ -2004,6 +3036,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Chooses the agent for the next steps of a session.",
     },
     Operation {
@@ -2015,7 +3048,51 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Chooses the model for the next steps of a session. An unknown one fails silently later.",
+    },
+    Operation {
+        id: "v2.session.synthetic", name: "v2.session.synthetic",
+        method: Method::Post, path: "/api/session/{sessionID}/synthetic",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("text", Kind::String).required(),
+            body("delivery", Kind::String),
+            body("description", Kind::String),
+            body("id", Kind::String),
+            body("metadata", Kind::Object),
+            body("resume", Kind::Boolean),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Adds a note to a session that the model reads; `resume` false starts no run.",
+    },
+    Operation {
+        id: "v2.session.update", name: "v2.session.update",
+        method: Method::Patch, path: "/api/session/{sessionID}",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("metadata", Kind::Object),
+            body("permissions", Kind::Array),
+            body("title", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Changes title, metadata or permission rules of a session.",
+    },
+    Operation {
+        id: "v2.session.view", name: "v2.session.view",
+        method: Method::Post, path: "/api/session/{sessionID}/view",
+        arguments: &[
+            path("sessionID", Kind::String),
+            body("idle", Kind::Number).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Marks a session as seen.",
     },
     Operation {
         id: "v2.session.wait", name: "v2.session.wait",
@@ -2025,7 +3102,67 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.experimental.session.wait"],
         doc: "Should wait until a session is idle; server 1.18.33 answers 503 at once.",
+    },
+    Operation {
+        id: "v2.shell.create", name: "v2.shell.create",
+        method: Method::Post, path: "/api/shell",
+        arguments: &[
+            body("command", Kind::String).required(),
+            body("cwd", Kind::String),
+            body("metadata", Kind::Object),
+            body("time_limit", Kind::Integer).copy_to("timeout"),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Runs a shell command in the background at a location.",
+    },
+    Operation {
+        id: "v2.shell.get", name: "v2.shell.get",
+        method: Method::Get, path: "/api/shell/{id}",
+        arguments: &[
+            path("id", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads one command that runs in the background.",
+    },
+    Operation {
+        id: "v2.shell.list", name: "v2.shell.list",
+        method: Method::Get, path: "/api/shell",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the commands that run in the background at a location.",
+    },
+    Operation {
+        id: "v2.shell.output", name: "v2.shell.output",
+        method: Method::Get, path: "/api/shell/{id}/output",
+        arguments: &[
+            path("id", Kind::String),
+            query("cursor", Kind::String),
+            query("limit", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Reads the output of a command from a cursor on.",
+    },
+    Operation {
+        id: "v2.shell.remove", name: "v2.shell.remove",
+        method: Method::Delete, path: "/api/shell/{id}",
+        arguments: &[
+            path("id", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Nothing, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Ends a command that runs in the background.",
     },
     Operation {
         id: "v2.skill.list", name: "v2.skill.list",
@@ -2034,7 +3171,135 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: None, instead: &[],
         doc: "Lists the skills at a location.",
+    },
+    Operation {
+        id: "v2.vcs.base", name: "v2.vcs.base",
+        method: Method::Get, path: "/api/vcs/base",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Says which branch the current one is compared with.",
+    },
+    Operation {
+        id: "v2.vcs.branch.list", name: "v2.vcs.branch.list",
+        method: Method::Get, path: "/api/vcs/branch",
+        arguments: &[
+            query("search", Kind::String),
+            query("limit", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the branches of the repository at a location.",
+    },
+    Operation {
+        id: "v2.vcs.diff", name: "v2.vcs.diff",
+        method: Method::Get, path: "/api/vcs/diff",
+        arguments: &[
+            query("mode", Kind::String).required().values(&["working", "branch", "committed"]),
+            query("base", Kind::String),
+            query("context", Kind::String),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the changes of files at a location; `mode` is working or branch.",
+    },
+    Operation {
+        id: "v2.vcs.get", name: "v2.vcs.get",
+        method: Method::Get, path: "/api/vcs",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Says which branch is checked out at a location.",
+    },
+    Operation {
+        id: "v2.vcs.status", name: "v2.vcs.status",
+        method: Method::Get, path: "/api/vcs/status",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the files at a location that are changed.",
+    },
+    Operation {
+        id: "v2.websearch.providers", name: "v2.websearch.providers",
+        method: Method::Get, path: "/api/websearch/provider",
+        arguments: &[
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the services that can search the web.",
+    },
+    Operation {
+        id: "v2.websearch.query", name: "v2.websearch.query",
+        method: Method::Post, path: "/api/websearch",
+        arguments: &[
+            body("query", Kind::String).required(),
+            body("providerID", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Location, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Searches the web.",
+    },
+    Operation {
+        id: "v2.worktree.create", name: "v2.worktree.create",
+        method: Method::Post, path: "/api/worktree",
+        arguments: &[
+            body("projectID", Kind::String).required(),
+            body("branch", Kind::String),
+            body("directory", Kind::String),
+            body("from", Kind::String),
+            body("name", Kind::String),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Makes a worktree of a project.",
+    },
+    Operation {
+        id: "v2.worktree.list", name: "v2.worktree.list",
+        method: Method::Get, path: "/api/worktree",
+        arguments: &[
+            query("projectID", Kind::String).required(),
+        ],
+        body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::None, headers: &[],
+        may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Lists the worktrees of a project.",
+    },
+    Operation {
+        id: "v2.worktree.refresh", name: "v2.worktree.refresh",
+        method: Method::Post, path: "/api/worktree/refresh",
+        arguments: &[
+            body("projectID", Kind::String).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Looks again which worktrees of a project there are.",
+    },
+    Operation {
+        id: "v2.worktree.remove", name: "v2.worktree.remove",
+        method: Method::Delete, path: "/api/worktree",
+        arguments: &[
+            body("directory", Kind::String).required(),
+            body("force", Kind::Boolean).required(),
+            body("projectID", Kind::String).required(),
+        ],
+        body: BodyShape::Object, answer: AnswerKind::Nothing, scope: Scope::None, headers: &[],
+        may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::Two), instead: &[],
+        doc: "Deletes a worktree of a project.",
     },
     Operation {
         id: "vcs.apply", name: "vcs.apply",
@@ -2044,6 +3309,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Applies a patch to the working tree, wholly or (400) not at all.",
     },
     Operation {
@@ -2055,6 +3321,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.vcs.diff"],
         doc: "Lists changed files with patches: `mode` git against the last commit, branch against the default branch.",
     },
     Operation {
@@ -2064,6 +3331,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Text, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.vcs.diff"],
         doc: "Reads the uncommitted changes as one patch, as text.",
     },
     Operation {
@@ -2073,6 +3341,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.vcs.get"],
         doc: "Reads the current branch and the default branch.",
     },
     Operation {
@@ -2082,6 +3351,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.vcs.status"],
         doc: "Lists files that differ from the last commit, with counts and without patches.",
     },
     Operation {
@@ -2093,6 +3363,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.create"],
         doc: "Creates a git worktree with a branch of its own.",
     },
     Operation {
@@ -2102,6 +3373,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::None, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: true, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.list"],
         doc: "Lists the directories of the project's worktrees.",
     },
     Operation {
@@ -2112,6 +3384,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Quick,
+        dialect: Some(Dialect::One), instead: &["v2.worktree.remove"],
         doc: "Removes a worktree and its branch. True also when it was not there.",
     },
     Operation {
@@ -2122,6 +3395,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ],
         body: BodyShape::Object, answer: AnswerKind::Json, scope: Scope::Directory, headers: &[],
         may_repeat: false, pace: Pace::Slow,
+        dialect: Some(Dialect::One), instead: &[],
         doc: "Puts a worktree back to the default branch; what was changed in it is lost.",
     },
 ];
