@@ -398,6 +398,10 @@ impl Client {
         self.0.caller.identify(self.options().timeout, &CancelToken::default())
     }
 
+    pub(crate) fn server_within(&self, limit: std::time::Duration) -> Result<ServerInfo> {
+        self.0.caller.identify(limit, &CancelToken::default())
+    }
+
     /// What happens on the server, event by event: of one directory, or of all. Returns at once; the connection
     /// is made in the background, and made again whenever it breaks.
     ///

@@ -104,6 +104,27 @@ static void a_started_server(void) {
     passed++;
 }
 
+static void a_program_of_2_x(void) {
+    OpencodeServer *server = NULL;
+    OpencodeClient *client = NULL;
+    OpencodeReply *reply = NULL;
+    char options[500];
+    long pid;
+    sprintf(options, "{\"binary\":\"%.400s\",\"start_timeout_ms\":60000}", getenv("OPENCODE_BIN_2"));
+    CHECK(opencode_server_start(options, &server, &reply) == OPENCODE_STATUS_OK && !reply);
+    CHECK(opencode_server_client(server, &client, &reply) == OPENCODE_STATUS_OK);
+    CHECK(opencode_client_server(client, &reply) == OPENCODE_STATUS_OK);
+    CHECK(strcmp(opencode_reply_text(reply, "/version"), "2.0.15") == 0);
+    CHECK(strcmp(opencode_reply_text(reply, "/dialect"), "2.x") == 0);
+    opencode_reply_free(reply);
+    pid = (long)opencode_server_pid(server);
+    CHECK(opencode_server_close(server, NULL) == OPENCODE_STATUS_OK);
+    CHECK(!is_alive(pid));
+    opencode_client_free(client);
+    opencode_server_free(server);
+    passed++;
+}
+
 /* Whether a server with this end of its address announces itself in the network. */
 static int is_announced(const char *port) {
     OpencodeReply *reply = NULL;
@@ -258,6 +279,7 @@ int main(int count, char **arguments) {
         return host(arguments[1], arguments[2], atoi(arguments[3]));
     self = arguments[0];
     RUN(a_started_server);
+    RUN(a_program_of_2_x);
     RUN(a_launched_server);
     RUN(mistakes);
     RUN(discovery_and_doctor);

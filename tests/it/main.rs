@@ -24,5 +24,6 @@ mod run;
 mod server;
 mod threads;
 mod tui;
+mod two;
 mod usage;
 mod wire;

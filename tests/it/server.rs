@@ -1,6 +1,7 @@
 //! Servers that the program starts itself.
 
 mod ends;
+mod generations;
 mod starts;
 
 use opencode_core::ServerOptions;

@@ -51,6 +51,18 @@ check.test("a started server answers its client and ends when it is closed", fun
   check.raises("it was closed", server.client, server)
 end)
 
+check.test("a program of 2.x is started as well", function()
+  local server = assert(opencode.Server.start { binary = os.getenv "OPENCODE_BIN_2", start_timeout_ms = 60000 })
+  local client = assert(server:client())
+  local info = assert(client:server())
+  check.equal(info.version .. " " .. info.dialect, "2.0.15 2.x")
+  local made = assert(client.v2.session.create { title = "two" })
+  check.equal(assert(client.v2.session.get(made.data.id)).data.title, "two")
+  local pid = server:pid()
+  server:close()
+  check.equal(is_alive(pid), false)
+end)
+
 check.test("a launched server is polled in ticks", function()
   local server = assert(opencode.Server.launch {
     start_timeout_ms = 60000, hostname = "0.0.0.0", arguments = { "--mdns" },

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -77,6 +78,35 @@ def test_a_service_of_2_x_is_found_by_its_file(second, tmp_path):
     (folder / "service.json").write_text(json.dumps({"url": second, "pid": 7}))
     found = {one["url"]: one for one in json.loads(python(FIND, XDG_STATE_HOME=str(tmp_path)))}
     assert found[second]["needs_password"] and found[second]["version"] is None
+
+
+def test_the_real_service_of_2_x_is_found(tmp_path):
+    (tmp_path / "home").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    names = {"OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME", "OPENCODE_PASSWORD"}
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= {"XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path / "home")}
+    command = [os.environ["OPENCODE_BIN_2"], "serve", "--service", "--hostname", "127.0.0.1", "--port", str(port)]
+    with open(tmp_path / "output", "wb") as output:
+        service = subprocess.Popen(command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        found = []
+        while not found and time.monotonic() < end:
+            assert service.poll() is None, (tmp_path / "output").read_text()
+            if not (tmp_path / "opencode" / "service.json").exists():
+                time.sleep(0.05)
+                continue
+            text = python(FIND.replace("4", "2"), XDG_STATE_HOME=str(tmp_path))
+            found = [one for one in json.loads(text) if one["source"] == "service" and one["version"]]
+        assert found[0]["url"].endswith(f":{port}") and found[0]["needs_password"]
+        assert (found[0]["version"], found[0]["dialect"]) == ("2.0.15", "2.x")
+        password = json.loads((tmp_path / "opencode" / "service.json").read_text())["password"]
+        assert password and password not in text
+    finally:
+        service.terminate()
+        service.wait(60)
 
 
 def test_a_port_that_hangs_costs_no_more_than_the_time():

@@ -66,6 +66,16 @@ def test_a_started_server_answers_its_client_and_ends_with_its_block():
         server.client()
 
 
+def test_a_program_of_2_x_is_started_as_well():
+    with libopencode.Server.start(binary=os.environ["OPENCODE_BIN_2"], start_timeout=SLOW) as server:
+        client = server.client()
+        assert (client.server().version, client.server().dialect) == ("2.0.15", "2.x")
+        made = client.v2.session.create(title="two")["data"]
+        assert [session["id"] for session in client.sessions()] == [made["id"]]
+        pid = server.pid
+    assert not is_alive(pid)
+
+
 def test_a_launched_server_is_polled():
     server = libopencode.Server.launch(start_timeout=SLOW, hostname="0.0.0.0", arguments=["--mdns"])
     assert server.poll() == "starting"

@@ -37,7 +37,12 @@ impl Generation {
 
     /// Where `cargo xtask setup` puts the pinned server.
     pub fn pinned(self) -> PathBuf {
-        workspace().join("target/opencode").join(self.version()).join("opencode")
+        self.place(self.version())
+    }
+
+    /// Where the tasks keep the server of a version.
+    pub fn place(self, version: &str) -> PathBuf {
+        workspace().join("target/opencode").join(version).join("opencode")
     }
 
     /// The server to start: the one that the variable names, else the pinned one.

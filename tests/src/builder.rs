@@ -13,6 +13,7 @@ use crate::{Directory, Error, Result, Server, project};
 #[derive(Debug, Clone)]
 pub struct ServerBuilder {
     generation: Generation,
+    binary: Option<PathBuf>,
     model: String,
     username: String,
     password: Password,
@@ -36,6 +37,8 @@ enum Password {
 pub(crate) struct Blueprint {
     pub(crate) generation: Generation,
     pub(crate) binary: PathBuf,
+    /// Otherwise it may be older than what its health is asked with.
+    pub(crate) is_pinned: bool,
     pub(crate) arguments: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) username: String,
@@ -50,6 +53,7 @@ impl ServerBuilder {
     pub(crate) fn new(model: &str) -> ServerBuilder {
         ServerBuilder {
             generation: Generation::One,
+            binary: None,
             model: model.into(),
             username: "opencode".into(),
             password: Password::Random,
@@ -68,6 +72,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn generation(mut self, generation: Generation) -> ServerBuilder {
         self.generation = generation;
+        self
+    }
+
+    /// Starts this program in place of the pinned one: of the same generation, and of any version.
+    #[must_use]
+    pub fn binary(mut self, binary: impl Into<PathBuf>) -> ServerBuilder {
+        self.binary = Some(binary.into());
         self
     }
 
@@ -195,7 +206,8 @@ impl ServerBuilder {
         variables.extend(self.variables);
         owned.push(world);
         Ok(Blueprint {
-            binary: self.generation.binary()?,
+            is_pinned: self.binary.is_none(),
+            binary: self.binary.map_or_else(|| self.generation.binary(), Ok)?,
             generation: self.generation,
             arguments: self.arguments,
             variables,

@@ -84,6 +84,7 @@ impl Server {
             ("OPENCODE_BASE_URL".into(), self.url()),
             ("OPENCODE_DIRECTORY".into(), self.directory().display().to_string()),
             ("OPENCODE_BIN".into(), self.blueprint.binary.display().to_string()),
+            ("OPENCODE_BIN_2".into(), Generation::Two.pinned().display().to_string()),
         ];
         if let Some(password) = self.password() {
             variables.push(("OPENCODE_SERVER_USERNAME".into(), self.username().into()));
@@ -301,7 +302,11 @@ impl Blueprint {
                 Generation::Two => "/api/info",
             };
             match http::send("GET", &format!("{url}{path}"), headers, None) {
-                Ok(response) if response.status == 200 => return Ok(()),
+                Ok(response)
+                    if response.status == 200 || !self.is_pinned && response.status == 404 =>
+                {
+                    return Ok(());
+                }
                 _ => thread::sleep(pause),
             }
         }

@@ -14,6 +14,9 @@ use crate::base::log::Level;
 use crate::base::pool::{Pool, join};
 use crate::base::thread;
 use crate::call::caller::Caller;
+use crate::events::places::Places;
+use crate::http::transport::Sign;
+use crate::protocol::dialect::Dialect;
 use crate::protocol::event::Event;
 use crate::protocol::operation::Pace;
 use std::collections::{HashSet, VecDeque};
@@ -189,9 +192,10 @@ impl Shared {
         let mut patience = FIRST_PATIENCE;
         let mut seen = Seen::default();
         let mut rest = Rest::default();
+        let mut places = Places::default();
         loop {
             let mut up_since = None;
-            let result = self.read(&mut seen, &mut rest, patience, &mut up_since);
+            let result = self.read((&mut seen, &mut places), &mut rest, patience, &mut up_since);
             if self.token.is_cancelled() || matches!(result, Ok(End::Rest)) {
                 return;
             }
@@ -219,7 +223,7 @@ impl Shared {
 
     fn read(
         self: &Arc<Self>,
-        seen: &mut Seen,
+        (seen, places): (&mut Seen, &mut Places),
         rest: &mut Rest,
         patience: Duration,
         up_since: &mut Option<Instant>,
@@ -228,8 +232,22 @@ impl Shared {
         let silence = Some(options.stall_timeout);
         let greeting = Some(patience.min(options.stall_timeout));
         let limits = Limits { first_byte: greeting, idle: silence, ..options.limits(Pace::Stream) };
-        let mut stream = self.caller.open("global.event", "", limits, &self.token)?;
-        while let Some(data) = stream.next_event()? {
+        let open = |name| self.caller.open(name, "", limits, &self.token);
+        let mut stream =
+            self.caller.either(|| open("global.event"), || open("v2.event.subscribe"))?;
+        let is_two = self.caller.dialect() == Some(Dialect::Two);
+        while let Some(sign) = stream.next_sign()? {
+            let data = match sign {
+                Sign::Event(data) => data,
+                // How 2.x says that the connection is alive, every 15 seconds.
+                Sign::Comment => {
+                    self.state().beat();
+                    if self.rests(rest) {
+                        return Ok(End::Rest);
+                    }
+                    continue;
+                }
+            };
             // What cannot be read is left out: the connection is as good as before, and the next event is another.
             let event = Event::read(data).unwrap_or_else(|why| {
                 let told =
@@ -237,7 +255,10 @@ impl Shared {
                 options.log.write(Level::Warn, told);
                 None
             });
-            let Some(event) = event else { continue };
+            let Some(mut event) = event else { continue };
+            if is_two {
+                places.complete(&mut event, &self.caller, &self.token);
+            }
             match event.kind.as_str() {
                 "server.connected" => {
                     *up_since = Some(Instant::now());
@@ -295,7 +316,7 @@ impl Shared {
             return;
         }
         for _ in 0..SETTLE_REQUESTS {
-            if !is_current() || self.caller.ask("global.health", "", limits, token).is_err() {
+            if !is_current() || self.greet(limits, token).is_err() {
                 return;
             }
         }
@@ -305,7 +326,15 @@ impl Shared {
         }
     }
 
+    /// Any request that both kinds of server answer at once.
+    fn greet(&self, limits: Limits, token: &CancelToken) -> Result<()> {
+        let ask = |name| self.caller.ask(name, "", limits, token).map(drop);
+        self.caller.either(|| ask("global.health"), || ask("v2.server.info"))
+    }
+
     fn lost(&self, error: &Error) {
+        // Whoever is there next may be another kind of server.
+        self.caller.forget();
         self.caller.options().log.write(Level::Warn, || format!("the event stream broke: {error}"));
         let mut state = self.state();
         (state.is_up, state.is_settled) = (false, false);

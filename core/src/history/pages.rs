@@ -1,7 +1,7 @@
 //! [`Pages`]: long lists, page by page, newest first.
 
 mod fetcher;
-mod messages;
+pub(super) mod messages;
 mod sessions;
 
 use crate::base::cancel::Interrupt;

@@ -7,11 +7,15 @@ use crate::base::json::{Object, put};
 use crate::base::option_names;
 use crate::call::caller::Caller;
 use crate::call::options::CallOptions;
+use crate::history::pages::messages::Listed;
+use crate::http::answer::Answer;
+use crate::protocol::stored;
 use crate::protocol::tokens::Tokens;
 use crate::run::Info;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 /// Messages read at a time: memory does not grow with the length of a session.
@@ -151,42 +155,105 @@ pub(crate) fn usage(
         }
         caller.call(operation, &arguments.to_string(), call, &token)
     };
-    let mut usage = Usage { session_id: session.to_owned(), ..Usage::default() };
+    let asked = |operation: &str, arguments: serde_json::Value| {
+        caller.call(operation, &arguments.to_string(), call, &token)
+    };
+    let usage = RefCell::new(Usage { session_id: session.to_owned(), ..Usage::default() });
     let mut waiting = vec![session.to_owned()];
     let mut known: HashSet<String> = waiting.iter().cloned().collect();
     while let Some(session) = waiting.pop() {
-        Share::of(&mut usage.sessions, &session);
-        let mut before: Option<String> = None;
-        loop {
-            let mut arguments = json!({ "sessionID": session, "limit": PAGE });
-            if let Some(before) = &before {
-                put(&mut arguments, "before", json!(before));
-            }
-            let answer = ask("session.messages", arguments)?;
-            for row in answer.json_ref::<Vec<&RawValue>>()? {
-                let info = Object::read(row).and_then(|row| Info::read(row.get("info")?));
-                if let Some(info) = info.filter(Info::is_assistant) {
-                    usage.add(&session, &info, options.messages);
-                }
-            }
-            match answer.header("x-next-cursor") {
-                Some(cursor) if before.as_deref() != Some(cursor) => {
-                    before = Some(cursor.to_owned());
-                }
-                _ => break,
-            }
+        Share::of(&mut usage.borrow_mut().sessions, &session);
+        // On a server of 2.x the first way ends with its first request, before it counts anything.
+        let children = caller.either(
+            || of_one(&ask, &mut usage.borrow_mut(), &session, options),
+            || of_two(&asked, &mut usage.borrow_mut(), &session, options),
+        )?;
+        waiting.extend(children.into_iter().filter(|id| known.insert(id.clone())));
+    }
+    Ok(usage.into_inner())
+}
+
+/// Adds up a session, and gives its children.
+fn of_one(
+    ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
+    usage: &mut Usage,
+    session: &str,
+    options: &UsageOptions,
+) -> Result<Vec<String>> {
+    let mut before: Option<String> = None;
+    loop {
+        let mut arguments = json!({ "sessionID": session, "limit": PAGE });
+        if let Some(before) = &before {
+            put(&mut arguments, "before", json!(before));
         }
-        if options.tree {
-            let children = ask("session.children", json!({ "sessionID": session }))?;
-            let ids = children.json_ref::<Vec<&RawValue>>()?;
-            for id in ids.into_iter().filter_map(|child| Object::read(child)?.text("id")) {
-                if known.insert(id.clone()) {
-                    waiting.push(id);
-                }
+        let answer = ask("session.messages", arguments)?;
+        for row in answer.json_ref::<Vec<&RawValue>>()? {
+            count(usage, session, row, options);
+        }
+        match answer.header("x-next-cursor") {
+            Some(cursor) if before.as_deref() != Some(cursor) => {
+                before = Some(cursor.to_owned());
             }
+            _ => break,
         }
     }
-    Ok(usage)
+    if !options.tree {
+        return Ok(Vec::new());
+    }
+    let children = ask("session.children", json!({ "sessionID": session }))?;
+    let ids = children.json_ref::<Vec<&RawValue>>()?;
+    Ok(ids.into_iter().filter_map(|child| Object::read(child)?.text("id")).collect())
+}
+
+/// The same of a server of 2.x.
+fn of_two(
+    ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
+    usage: &mut Usage,
+    session: &str,
+    options: &UsageOptions,
+) -> Result<Vec<String>> {
+    let messages = json!({ "sessionID": session, "limit": PAGE });
+    pages(ask, "v2.session.messages", messages, |row| {
+        if let Some(message) = stored::message(row, session) {
+            count(usage, session, &message, options);
+        }
+    })?;
+    let mut ids = Vec::new();
+    if options.tree {
+        // Wherever a child works: the directory of the client is no filter.
+        let children = json!({ "parentID": session, "limit": PAGE, "directory": null });
+        pages(ask, "v2.session.list", children, |row| {
+            ids.extend(Object::read(row).and_then(|child| child.text("id")));
+        })?;
+    }
+    Ok(ids)
+}
+
+/// Reads a list of 2.x to its end.
+fn pages(
+    ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
+    operation: &str,
+    arguments: serde_json::Value,
+    mut take: impl FnMut(&RawValue),
+) -> Result<()> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut arguments = arguments.clone();
+        put(&mut arguments, "cursor", json!(cursor));
+        let list: Listed = ask(operation, arguments)?.json()?;
+        list.data.iter().for_each(|row| take(row));
+        if list.cursor.next.is_none() || list.cursor.next == cursor {
+            return Ok(());
+        }
+        cursor = list.cursor.next;
+    }
+}
+
+fn count(usage: &mut Usage, session: &str, row: &RawValue, options: &UsageOptions) {
+    let info = Object::read(row).and_then(|row| Info::read(row.get("info")?));
+    if let Some(info) = info.filter(Info::is_assistant) {
+        usage.add(session, &info, options.messages);
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(crate) struct Frames {
     name: Vec<u8>,
     part: Part,
     is_first_line: bool,
+    /// A comment came that nobody was told of.
+    has_comment: bool,
     /// A line ended with CR: an LF that comes next belongs to it.
     is_after_cr: bool,
 }
@@ -49,6 +51,7 @@ impl Frames {
             name: Vec::new(),
             part: Part::Name,
             is_first_line: true,
+            has_comment: false,
             is_after_cr: false,
         }
     }
@@ -81,6 +84,11 @@ impl Frames {
             }
         }
         Ok((at, false))
+    }
+
+    /// Whether a comment came since this was asked last: what a server sends to show that it is there.
+    pub(crate) fn took_comment(&mut self) -> bool {
+        std::mem::take(&mut self.has_comment)
     }
 
     /// The data of the event that is whole.
@@ -135,6 +143,7 @@ impl Frames {
             self.begin()?;
         }
         if !is_bare || !is_blank {
+            self.has_comment |= is_blank;
             return Ok(false);
         }
         self.is_given = !self.data.is_empty();
@@ -221,6 +230,22 @@ mod tests {
         assert_eq!(frames.data(), b"a");
         assert_eq!(frames.take(b"\ndata: b\n\ndata: c"), Ok((10, true)));
         assert_eq!(frames.data(), b"b");
+    }
+
+    #[test]
+    fn comments_are_noticed() {
+        let mut frames = Frames::new(100);
+        for (text, is_comment) in [
+            (": beat\n\n", true),
+            ("data: a\n\n", false),
+            (": be", false),
+            ("at\n", true),
+            ("event: :\n", false),
+            (":\n", true),
+        ] {
+            frames.take(text.as_bytes()).unwrap();
+            assert_eq!(frames.took_comment(), is_comment, "{text:?}");
+        }
     }
 
     #[test]

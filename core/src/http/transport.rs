@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use stream::Recording;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Sign, Stream};
 use ureq::Agent;
 use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};

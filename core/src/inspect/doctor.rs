@@ -128,9 +128,7 @@ pub(crate) fn examine(caller: &Arc<Caller>, token: &CancelToken) -> Diagnosis {
             checks.push(Check::new("server", CheckStatus::Ok, format!("{url} answers"), ""));
             checks.push(password(caller, has_password));
             checks.push(version_of(&info));
-            if info.dialect == Dialect::One {
-                checks.extend(others(caller, until, token));
-            }
+            checks.extend(others(caller, info.dialect, until, token));
         }
     }
     Diagnosis { checks, elapsed: began.elapsed() }
@@ -230,19 +228,33 @@ fn version_of(info: &ServerInfo) -> Check {
 }
 
 /// What can be looked at at the same time.
-fn others(caller: &Arc<Caller>, until: Instant, token: &CancelToken) -> Vec<Check> {
-    const CHECKS: [fn(&Examiner<'_>) -> Check; 5] = [
+fn others(
+    caller: &Arc<Caller>,
+    dialect: Dialect,
+    until: Instant,
+    token: &CancelToken,
+) -> Vec<Check> {
+    type Look = fn(&Examiner<'_>) -> Check;
+    const ONE: &[Look] = &[
         |examiner| examiner.directory(),
         |examiner| examiner.model(),
         |examiner| examiner.ripgrep(),
         |examiner| examiner.events(),
         |examiner| examiner.clock(),
     ];
-    let examiner = Examiner::new(caller, until, token);
+    // Nothing that can be asked of 2.x needs ripgrep: whether its tools have it only a run would tell.
+    const TWO: &[Look] = &[
+        |examiner| examiner.directory(),
+        |examiner| examiner.model_two(),
+        |examiner| examiner.events(),
+        |examiner| examiner.clock(),
+    ];
+    let checks = if dialect == Dialect::Two { TWO } else { ONE };
+    let examiner = Examiner::new(caller, dialect, until, token);
     thread::scope(|scope| {
         let examiner = &examiner;
-        let started: Vec<_> = CHECKS
-            .into_iter()
+        let started: Vec<_> = checks
+            .iter()
             .map(|check| start_scoped(scope, "opencode-doctor", move || check(examiner)))
             .collect();
         // A system that gives no thread, and a bug of ours, cost one line each.

@@ -77,7 +77,9 @@ fn session_of(kind: &str, properties: &Object<'_>) -> Option<String> {
     let inner = |name: &str, id: &str| properties.object(name).and_then(|inner| inner.text(id));
     let of_session = || inner("info", "id").filter(|_| kind.starts_with("session."));
     let of_message = || inner("info", "sessionID").or_else(|| inner("part", "sessionID"));
-    properties.text("sessionID").or_else(of_message).or_else(of_session)
+    // 2.x: the questions of an agent are forms.
+    let of_form = || inner("form", "sessionID");
+    properties.text("sessionID").or_else(of_message).or_else(of_session).or_else(of_form)
 }
 
 #[cfg(test)]

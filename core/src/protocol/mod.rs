@@ -8,4 +8,5 @@ pub(crate) mod model_name;
 pub mod operation;
 pub(crate) mod permission;
 pub(crate) mod schema;
+pub(crate) mod stored;
 pub(crate) mod tokens;

@@ -11,8 +11,9 @@ use crate::base::limits::{after, shown};
 use crate::base::thread;
 use crate::call::options::{CallOptions, ClientOptions};
 use crate::client::Client;
-use crate::http::credentials::Credentials;
+use crate::http::credentials::{Credentials, DEFAULT_USERNAME};
 use crate::http::redact::Redactor;
+use crate::protocol::dialect::Dialect;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,20 +49,30 @@ fn launch(shared: &Arc<Shared>, spec: &LaunchSpec) -> Result<Child> {
     let until = after(spec.options.start_timeout);
     hostname::check(shared, &spec.options.hostname, until)?;
     let mut tries = 0;
+    let mut is_lower = false;
     loop {
         tries += 1;
         let port = match spec.options.port {
             Some(port) => port,
             None => free_port().map_err(|e| failed("port", format!("no free port: {e}")))?,
         };
-        let mut child = spawn(shared, spec, port)?;
-        let Err(error) = await_ready(shared, spec, &mut child, port, until) else {
-            shared.ready(spec.url(port));
-            return Ok(child);
+        let mut child = spawn(shared, spec, port, is_lower)?;
+        let error = match await_ready(shared, spec, &mut child, port, until) {
+            Ok(dialect) => {
+                shared.ready(spec.url(port), dialect);
+                return Ok(child);
+            }
+            Err(error) => error,
         };
         // What did not get ready must not stay, nor be in the way of the next attempt.
         let _ = child.kill();
         let _ = child.wait();
+        // Only 2.x says so: it writes the levels in small letters. Asking a program of 1.x for its version first would
+        // take seconds.
+        let is_level = error.body().is_some_and(|text| text.contains("value for flag --log-level"));
+        if is_level && !std::mem::replace(&mut is_lower, true) {
+            continue;
+        }
         let is_taken = error.code() == Some("port");
         if !is_taken || spec.options.port.is_some() || tries == PORTS {
             return Err(error);
@@ -69,7 +80,7 @@ fn launch(shared: &Arc<Shared>, spec: &LaunchSpec) -> Result<Child> {
     }
 }
 
-fn spawn(shared: &Arc<Shared>, spec: &LaunchSpec, port: u16) -> Result<Child> {
+fn spawn(shared: &Arc<Shared>, spec: &LaunchSpec, port: u16, is_lower: bool) -> Result<Child> {
     let system = |e: std::io::Error| {
         if is_out_of_descriptors(&e) {
             return Error::exhausted("descriptor", e);
@@ -86,7 +97,7 @@ fn spawn(shared: &Arc<Shared>, spec: &LaunchSpec, port: u16) -> Result<Child> {
     let (reader, writer) = std::io::pipe().map_err(system)?;
     // Never a standard stream, as in the reaper.
     let reader = reader.try_clone().map_err(system)?;
-    let mut command = spec.command(port, writer).map_err(system)?;
+    let mut command = spec.command(port, is_lower, writer).map_err(system)?;
     let output = shared.output.clone();
     // The writing end goes with the command, so that the reader sees the end of the process.
     let child = shared.start(move || command.spawn())?.map_err(system)?;
@@ -96,14 +107,14 @@ fn spawn(shared: &Arc<Shared>, spec: &LaunchSpec, port: u16) -> Result<Child> {
     Ok(child)
 }
 
-/// Waits for the line that says where it listens, then for its answer.
+/// Waits for the line that says where it listens, then for its answer; gives what it speaks.
 fn await_ready(
     shared: &Shared,
     spec: &LaunchSpec,
     child: &mut Child,
     port: u16,
     until: Instant,
-) -> Result<()> {
+) -> Result<Dialect> {
     let ending = format!(":{port}");
     let heard = |text: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once("listening on http"));
@@ -123,9 +134,8 @@ fn await_ready(
         if left.is_zero() {
             return Err(late(spec, &shared.output));
         }
-        let options = CallOptions { timeout: Some(left), ..CallOptions::default() };
-        let error = match client.call_json("global.health", "", &options) {
-            Ok(_) => return Ok(()),
+        let error = match is_ready(&client, left) {
+            Ok(dialect) => return Ok(dialect),
             Err(error) => error,
         };
         if let Ok(Some(status)) = child.try_wait() {
@@ -135,12 +145,55 @@ fn await_ready(
         match error.kind() {
             ErrorKind::Timeout => return Err(late(spec, &shared.output)),
             ErrorKind::Connection => shared.pause(Duration::from_millis(20))?,
+            // One of 2.x listens before it is ready, and says so.
+            _ if error.status() == Some(503) => shared.pause(Duration::from_millis(20))?,
+            ErrorKind::Unauthorized if spec.options.username != DEFAULT_USERNAME => {
+                let text = format!(
+                    "it is one of 2.x, which knows no user but '{DEFAULT_USERNAME}'; leave username out, it is '{}'",
+                    spec.options.username
+                );
+                return Err(failed("exited", text).with_source(error));
+            }
             _ => {
                 let text = format!("it listens, but does not answer as it should: {error}");
                 return Err(failed("exited", text).with_source(error));
             }
         }
     }
+}
+
+/// What the server speaks, once it is ready. Of 1.x the first answer says so; of 2.x only a 200.
+fn is_ready(client: &Client, limit: Duration) -> Result<Dialect> {
+    let began = Instant::now();
+    let dialect = client.server_within(limit)?.dialect;
+    if dialect == Dialect::Two {
+        let left = limit.saturating_sub(began.elapsed());
+        let options = CallOptions { timeout: Some(left), ..CallOptions::default() };
+        client.call_json("v2.server.info", "", &options)?;
+    }
+    Ok(dialect)
+}
+
+/// Stops what is running in all sessions, so that it is stored as it is.
+pub(super) fn settle(client: &Client, dialect: Dialect, limit: Duration) -> Result<()> {
+    let options = || CallOptions { timeout: Some(limit), ..CallOptions::default() };
+    match dialect {
+        Dialect::One => client.call_json("global.dispose", "", &options()).map(drop),
+        Dialect::Two => {
+            let running: Running = client.call_json("v2.session.active", "", &options())?.json()?;
+            for session in running.data.keys() {
+                let arguments = serde_json::json!({ "sessionID": session }).to_string();
+                client.call_json("v2.session.interrupt", &arguments, &options())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Sessions that run, by id.
+#[derive(serde::Deserialize)]
+struct Running {
+    data: std::collections::HashMap<String, serde::de::IgnoredAny>,
 }
 
 /// A client of the server: the environment of this process does not matter.

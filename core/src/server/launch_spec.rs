@@ -36,17 +36,22 @@ impl LaunchSpec {
         Ok(LaunchSpec { options, binary, password, tag })
     }
 
-    /// The command for one attempt on a port.
+    /// The command for one attempt on a port; `is_lower` writes the level of its log as 2.x wants it.
     pub(super) fn command(
         &self,
         port: u16,
+        is_lower: bool,
         output: std::io::PipeWriter,
     ) -> std::io::Result<Command> {
         let options = &self.options;
         let mut command = Command::new(&self.binary);
         command.args(["serve", "--hostname", &options.hostname, "--port", &port.to_string()]);
         if let Some(level) = &options.log_level {
-            command.args(["--print-logs", "--log-level", &level.to_ascii_uppercase()]);
+            let level = match is_lower {
+                true => level.to_ascii_lowercase(),
+                false => level.to_ascii_uppercase(),
+            };
+            command.args(["--print-logs", "--log-level", &level]);
         }
         command.args(&options.arguments);
         if let Some(directory) = &options.directory {
@@ -68,6 +73,8 @@ impl LaunchSpec {
         command
             .env("OPENCODE_SERVER_USERNAME", &options.username)
             .env("OPENCODE_SERVER_PASSWORD", &self.password)
+            // What 2.x reads first.
+            .env("OPENCODE_PASSWORD", &self.password)
             .env(VARIABLE, self.tags())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

@@ -17,11 +17,11 @@ use crate::base::error::{Error, Result};
 use crate::base::hooks::Home;
 use crate::base::thread;
 use crate::call::Call;
-use crate::call::options::{CallOptions, ClientOptions};
+use crate::call::options::ClientOptions;
 use crate::client::Client;
 use crate::http::answer::Answer;
 use failure::failed;
-use launch::{client_options, printed};
+use launch::{client_options, printed, settle};
 use launch_spec::LaunchSpec;
 use reaper::{Reaper, random};
 use state::{Shared, closed};
@@ -35,7 +35,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// How long its processes may take to end.
 const END: Duration = Duration::from_secs(15);
 
-/// A server that this program has started: `opencode serve` on a free port, with a password of its own.
+/// A server that this program has started: `opencode serve` of 1.x or 2.x on a free port, with a password of its own.
 ///
 /// It ends with everything that it has started when it is [closed](Self::close) or dropped, when this process
 /// exits, and when this process is killed. May be used from any thread.
@@ -149,6 +149,7 @@ impl Server {
             ("OPENCODE_BASE_URL".to_owned(), self.ready_url()?),
             ("OPENCODE_SERVER_USERNAME".to_owned(), self.spec.options.username.clone()),
             ("OPENCODE_SERVER_PASSWORD".to_owned(), self.spec.password.clone()),
+            ("OPENCODE_PASSWORD".to_owned(), self.spec.password.clone()),
         ])
     }
 
@@ -234,12 +235,11 @@ impl Server {
 /// Ends a server, and waits until nothing of it is left.
 fn end(shared: &Arc<Shared>, spec: &Arc<LaunchSpec>, thread: &Mutex<Option<JoinHandle<()>>>) {
     if shared.phase() == ServerState::Ready
-        && let Some(url) = shared.url()
+        && let (Some(url), Some(dialect)) = (shared.url(), shared.dialect())
         && let Ok(client) = Client::new(client_options(spec, url))
     {
-        let options = CallOptions { timeout: Some(SETTLE), ..CallOptions::default() };
         // When it does not answer there is nothing left to be nice to.
-        let _ = client.call_json("global.dispose", "", &options);
+        let _ = settle(&client, dialect, SETTLE);
     }
     shared.begin_close();
     if !shared.wait_gone(END) {

@@ -4,6 +4,7 @@ use super::output::Output;
 use super::reaper::Lease;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::signal::Signal;
+use crate::protocol::dialect::Dialect;
 use once_cell::race::OnceBox;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     /// What is told of it. Not behind the lock: in a copy of the process, made by fork, a thread that stayed behind
     /// may have that for ever.
     url: OnceBox<String>,
+    dialect: OnceBox<Dialect>,
     error: OnceBox<Error>,
     /// 0 when there is none yet.
     pid: AtomicU32,
@@ -85,6 +87,11 @@ impl Shared {
 
     pub(super) fn url(&self) -> Option<String> {
         self.url.get().cloned()
+    }
+
+    /// What it speaks, once it is ready.
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        self.dialect.get().copied()
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
@@ -135,8 +142,9 @@ impl Shared {
         if self.wait(Some(time), |_, state| state.is_closing) { Err(closed()) } else { Ok(()) }
     }
 
-    pub(super) fn ready(&self, url: String) {
+    pub(super) fn ready(&self, url: String, dialect: Dialect) {
         let state = self.lock();
+        let _ = self.dialect.set(Box::new(dialect));
         let _ = self.url.set(Box::new(url));
         self.set(&state, ServerState::Ready);
     }

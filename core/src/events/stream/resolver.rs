@@ -9,6 +9,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::pool::Pool;
 use crate::base::thread::caught;
 use crate::call::caller::Caller;
+use crate::call::dialect::NO_DIRECTORY;
 use crate::protocol::operation::Pace;
 use serde::Deserialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,14 +75,15 @@ impl Resolver {
                     self.settle(&directory, |queue| queue.resolved(name.clone()));
                 }
                 Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::Unauthorized
-                            | ErrorKind::Forbidden
-                            | ErrorKind::Unsupported
-                            | ErrorKind::Closed
-                            | ErrorKind::InvalidArgument
-                    ) =>
+                    if is_missing(&error)
+                        || matches!(
+                            error.kind(),
+                            ErrorKind::Unauthorized
+                                | ErrorKind::Forbidden
+                                | ErrorKind::Unsupported
+                                | ErrorKind::Closed
+                                | ErrorKind::InvalidArgument
+                        ) =>
                 {
                     self.settle(&directory, |queue| queue.fail(&error));
                 }
@@ -130,6 +132,11 @@ impl Resolver {
     }
 }
 
+/// Whether the server has no such directory; one of 1.x works in any.
+fn is_missing(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound && error.code() == Some(NO_DIRECTORY)
+}
+
 /// What the server calls a directory; its own for `None`. Blocks for one short request.
 pub(crate) fn resolve(
     caller: &Caller,
@@ -142,6 +149,7 @@ pub(crate) fn resolve(
     }
     let arguments = serde_json::json!({ "directory": directory }).to_string();
     let limits = caller.options().limits(Pace::Quick);
-    let path: Path = caller.ask("path.get", &arguments, limits, token)?.json()?;
+    let ask = |name| caller.ask(name, &arguments, limits, token);
+    let path: Path = caller.either(|| ask("path.get"), || ask("v2.location.get"))?.json()?;
     Ok(path.directory)
 }

@@ -9,6 +9,7 @@ use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
+use crate::protocol::stored;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -47,6 +48,24 @@ pub(super) fn page(fields: &mut Fields) -> Result<usize> {
     }
 }
 
+/// The longest page that 2.x gives.
+const LONGEST_TWO: usize = 200;
+
+/// A list of 2.x.
+#[derive(Deserialize)]
+pub(in crate::history) struct Listed {
+    pub(in crate::history) data: Vec<Box<RawValue>>,
+    #[serde(default)]
+    pub(in crate::history) cursor: Cursor,
+}
+
+/// Where a list goes on.
+#[derive(Deserialize, Default)]
+pub(in crate::history) struct Cursor {
+    #[serde(default)]
+    pub(in crate::history) next: Option<String>,
+}
+
 pub(super) struct MessagePages {
     session_id: String,
     page: usize,
@@ -68,6 +87,8 @@ enum Reverted {
         id: String,
         is_whole: bool,
     },
+    /// On 2.x, where ids say nothing of their age: all that comes before this message in the list, and it.
+    Until(String),
 }
 
 impl MessagePages {
@@ -87,6 +108,52 @@ impl MessagePages {
     }
 
     pub(super) fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
+        let me = std::cell::RefCell::new(self);
+        calls.caller().either(
+            || me.borrow_mut().fetch_one(calls, options),
+            || me.borrow_mut().fetch_two(calls, options),
+        )
+    }
+
+    /// A page of a server of 2.x, in the form of 1.x.
+    fn fetch_two(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
+        // Newest first without saying so; a cursor takes no order beside it.
+        let arguments = json!({
+            "sessionID": self.session_id,
+            "limit": self.page.min(LONGEST_TWO),
+            "cursor": self.cursor,
+        });
+        let answer = calls.call_plain("v2.session.messages", &arguments.to_string(), options)?;
+        let list: Listed = answer.json()?;
+        if matches!(self.reverted, Reverted::Unknown) && !list.data.is_empty() {
+            self.reverted = reverted_two(calls, &self.session_id, options)?;
+        }
+        let mut items = Vec::with_capacity(list.data.len());
+        for raw in list.data {
+            let made = stored::message(&raw, &self.session_id);
+            let is_reverted = match &self.reverted {
+                Reverted::Until(last) => {
+                    let is_last =
+                        Object::read(&raw).and_then(|o| o.text("id")).as_ref() == Some(last);
+                    if is_last {
+                        self.reverted = Reverted::Nothing;
+                    }
+                    true
+                }
+                _ => false,
+            };
+            items.extend(made.map(|made| match is_reverted {
+                true => with_field(&made, "reverted", "true"),
+                false => made,
+            }));
+        }
+        let cursor = list.cursor.next;
+        let is_last = cursor.is_none() || cursor == self.cursor;
+        self.cursor = cursor;
+        Ok(Page { items, is_last })
+    }
+
+    fn fetch_one(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
         let limit = if self.is_single { 1 } else { self.page };
         // A query that is null is none.
         let arguments =
@@ -166,6 +233,21 @@ fn reverted(calls: &dyn Calls, session: &str, options: &CallOptions) -> Result<R
         Some(id) => Reverted::From { id, is_whole: revert.get("partID").is_none() },
         None => Reverted::Nothing,
     })
+}
+
+/// The same of 2.x.
+fn reverted_two(calls: &dyn Calls, session: &str, options: &CallOptions) -> Result<Reverted> {
+    let arguments = json!({ "sessionID": session }).to_string();
+    let options = CallOptions { max_retries: Some(0), ..options.clone() };
+    let answer = match calls.call_plain("v2.session.get", &arguments, &options) {
+        Ok(answer) => answer,
+        Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+        Err(_) => return Ok(Reverted::Nothing),
+    };
+    let session = Object::parse(answer.bytes()).unwrap_or_default();
+    let revert = session.object("data").and_then(|session| session.object("revert"));
+    let message = revert.and_then(|revert| revert.text("messageID"));
+    Ok(message.map_or(Reverted::Nothing, Reverted::Until))
 }
 
 fn id(message: &RawValue) -> Option<String> {

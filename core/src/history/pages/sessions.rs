@@ -1,6 +1,7 @@
 //! The sessions of a directory, or of the whole server, the one that changed last first.
 
-use super::{Page, messages::page};
+use super::Page;
+use super::messages::{Listed, page};
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::Object;
@@ -9,6 +10,7 @@ use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::events::stream::Scope;
+use crate::protocol::stored;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -73,6 +75,8 @@ impl SessionOptions {
 pub(super) struct SessionPages {
     options: SessionOptions,
     directory: Option<String>,
+    /// Where the list of a server of 2.x goes on.
+    cursor: Option<String>,
     /// The time of the last session that was given, and all those of that time.
     boundary: Option<(u64, HashSet<String>)>,
     /// Grows while a whole page has the same time.
@@ -89,10 +93,46 @@ fn head(raw: &RawValue) -> Option<(String, u64)> {
 impl SessionPages {
     pub(super) fn new(options: SessionOptions) -> Self {
         let limit = options.page.max(1);
-        SessionPages { options, directory: None, boundary: None, limit }
+        SessionPages { options, directory: None, cursor: None, boundary: None, limit }
     }
 
     pub(super) fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
+        let me = std::cell::RefCell::new(self);
+        calls.caller().either(
+            || me.borrow_mut().fetch_one(calls, options),
+            || me.borrow_mut().fetch_two(calls, options),
+        )
+    }
+
+    /// A page of a server of 2.x, in the form of 1.x.
+    fn fetch_two(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
+        if self.options.scope == Scope::Directory && self.directory.is_none() {
+            self.directory = Some(self.find_directory(calls, options)?);
+        }
+        let arguments = json!({
+            "limit": self.options.page.max(1),
+            // Without one, that of the client would be a filter.
+            "directory": self.directory,
+            "cursor": self.cursor,
+            "search": self.options.search,
+            "parentID": self.options.roots.then_some("null"),
+        });
+        let answer = calls.call("v2.session.list", &arguments.to_string(), options)?;
+        let list: Listed = answer.json()?;
+        let is_archived = |raw: &RawValue| {
+            let time = Object::read(raw).and_then(|session| session.object("time"));
+            time.is_some_and(|time| time.number("archived").is_some())
+        };
+        let items = list.data.iter();
+        let items = items.filter(|raw| self.options.archived || !is_archived(raw));
+        let items = items.map(|raw| stored::session(raw)).collect();
+        let cursor = list.cursor.next;
+        let is_last = cursor.is_none() || cursor == self.cursor;
+        self.cursor = cursor;
+        Ok(Page { items, is_last })
+    }
+
+    fn fetch_one(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
         if self.options.scope == Scope::Directory && self.directory.is_none() {
             self.directory = Some(self.find_directory(calls, options)?);
         }
@@ -141,7 +181,8 @@ impl SessionPages {
         if let Some(directory) = own {
             return Ok(directory.clone());
         }
-        let answer = calls.call("path.get", "", options)?;
+        let ask = |name| calls.call(name, "", options);
+        let answer = calls.caller().either(|| ask("path.get"), || ask("v2.location.get"))?;
         let path: Value = answer.json()?;
         match path["directory"].as_str() {
             Some(directory) => Ok(directory.to_owned()),

@@ -19,7 +19,17 @@ pub(crate) struct Stream {
     base: BaseUrl,
     max_event: usize,
     frames: Frames,
+    /// Whether what it read last is an event.
+    is_event: bool,
     recording: Option<Recording>,
+}
+
+/// What a stream brings.
+pub(crate) enum Sign<'a> {
+    /// The data of an event.
+    Event(&'a [u8]),
+    /// A comment: the server is there, and that is all.
+    Comment,
 }
 
 /// Where the events are written to.
@@ -45,6 +55,7 @@ impl Stream {
             base: base.clone(),
             max_event,
             frames: Frames::new(max_event),
+            is_event: false,
             recording,
         }
     }
@@ -55,10 +66,32 @@ impl Stream {
     /// `timeout` when nothing came for the idle limit, `connection` when it broke, `cancelled`, and `decode`
     /// for an event beyond the limit.
     pub(crate) fn next_event(&mut self) -> Result<Option<&[u8]>> {
+        while self.advance()? {
+            if self.is_event {
+                return self.event().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next event or comment; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    pub(crate) fn next_sign(&mut self) -> Result<Option<Sign<'_>>> {
+        match self.advance()? {
+            false => Ok(None),
+            true if self.is_event => self.event().map(|data| Some(Sign::Event(data))),
+            true => Ok(Some(Sign::Comment)),
+        }
+    }
+
+    /// Reads up to the end of an event, or a comment; false at the end of the stream.
+    fn advance(&mut self) -> Result<bool> {
         let _entered = self.exchange.enter();
         loop {
             let (taken, is_whole) = match self.reader.fill_buf() {
-                Ok([]) => return Ok(None),
+                Ok([]) => return Ok(false),
                 Ok(bytes) => match self.frames.take(bytes) {
                     Ok(taken) => taken,
                     Err(TooLong) => return Err(self.too_long()),
@@ -69,16 +102,22 @@ impl Stream {
                 }
             };
             self.reader.consume(taken);
-            if is_whole {
-                break;
+            // In front of an event a comment says no more than the event.
+            let is_comment = self.frames.took_comment();
+            if is_whole || is_comment {
+                self.is_event = is_whole;
+                return Ok(true);
             }
         }
+    }
+
+    fn event(&mut self) -> Result<&[u8]> {
         let data = self.frames.data();
         surrogate::replace_lone(data);
         if let Some(Recording { recorder, target, redactor }) = &self.recording {
             recorder.event(target, data, redactor);
         }
-        Ok(Some(data))
+        Ok(data)
     }
 
     fn too_long(&self) -> Error {

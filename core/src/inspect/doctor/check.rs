@@ -7,22 +7,36 @@ use crate::base::limits::Limits;
 use crate::call::caller::Caller;
 use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
+use crate::protocol::dialect::Dialect;
 use serde_json::Value;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// How long 2.x may take to read what belongs to a directory.
+const LOADING: Duration = Duration::from_secs(2);
 /// More than clocks that are set by the network are apart.
 const SKEW: u64 = 60;
 
 pub(super) struct Examiner<'a> {
     caller: &'a Caller,
+    dialect: Dialect,
     until: Instant,
     /// Ends all checks; each request has a child of it.
     token: &'a CancelToken,
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(caller: &'a Caller, until: Instant, token: &'a CancelToken) -> Self {
-        Examiner { caller, until, token }
+    pub(super) fn new(
+        caller: &'a Caller,
+        dialect: Dialect,
+        until: Instant,
+        token: &'a CancelToken,
+    ) -> Self {
+        Examiner { caller, dialect, until, token }
+    }
+
+    /// The name of what this server has.
+    fn named(&self, one: &'static str, two: &'static str) -> &'static str {
+        if self.dialect == Dialect::Two { two } else { one }
     }
 
     /// The directory of the client, as the server sees it.
@@ -37,10 +51,10 @@ impl<'a> Examiner<'a> {
             let text = format!("there is no directory '{given}'");
             return fail(NAME, text, "set directory to the project");
         }
-        match self.json("path.get", "") {
+        match self.json(self.named("path.get", "v2.location.get"), "") {
             Ok(paths) => {
                 let text = paths["directory"].as_str().unwrap_or("(unnamed)").to_owned();
-                if paths["worktree"] == "/" {
+                if paths["worktree"] == "/" || paths["project"]["id"] == "global" {
                     let text = format!("{text} is in no git repository");
                     return warn(NAME, text, "undo and diffs need one: run `git init` there");
                 }
@@ -86,6 +100,40 @@ impl<'a> Examiner<'a> {
         }
     }
 
+    /// The model that is used when none is named. No model is called.
+    pub(super) fn model_two(&self) -> Check {
+        const NAME: &str = "model";
+        const ADVICE: &str =
+            "run `opencode auth login`, or set model and provider in opencode.json";
+        // In the first seconds of a directory these lists are empty, which proves nothing.
+        loop {
+            let is_last = self.left() < LOADING;
+            let providers = match self.json("v2.provider.list", "") {
+                Ok(found) => found,
+                Err(error) => return unknown(NAME, &error),
+            };
+            let has_provider = providers["data"].as_array().is_some_and(|list| !list.is_empty());
+            let model = match self.json("v2.model.default", "") {
+                Ok(found) => found["data"].clone(),
+                Err(error) => return unknown(NAME, &error),
+            };
+            if let (Some(provider), Some(id)) = (model["providerID"].as_str(), model["id"].as_str())
+            {
+                return ok(NAME, format!("{provider}/{id}"));
+            }
+            if is_last || !self.token.sleep(LOADING / 10) {
+                return match has_provider {
+                    true => warn(
+                        NAME,
+                        "none is configured".to_owned(),
+                        "name it in the prompt or in opencode.json",
+                    ),
+                    false => fail(NAME, "no provider can be used".to_owned(), ADVICE),
+                };
+            }
+        }
+    }
+
     /// Whether the server can search: without ripgrep its search tools fail too.
     pub(super) fn ripgrep(&self) -> Check {
         const NAME: &str = "ripgrep";
@@ -121,7 +169,7 @@ impl<'a> Examiner<'a> {
         if self.caller.transport().base().is_loopback() {
             return ok(NAME, "the same machine".to_owned());
         }
-        let there = match self.read("global.health", "") {
+        let there = match self.read(self.named("global.health", "v2.server.info"), "") {
             Ok(answer) => answer.header("date").and_then(seconds),
             Err(error) => return unknown(NAME, &error),
         };
@@ -143,7 +191,8 @@ impl<'a> Examiner<'a> {
             Limits { connect: left, total: Some(left), idle: Some(left), ..Limits::default() };
         let token = self.token.child();
         let _waiting = self.caller.begin("doctor", &token)?;
-        let mut stream = self.caller.open("event.subscribe", "", limits, &token)?;
+        let name = self.named("event.subscribe", "v2.event.subscribe");
+        let mut stream = self.caller.open(name, "", limits, &token)?;
         Ok(stream.next_event()?.is_some())
     }
 
