@@ -13,6 +13,7 @@ mod language_server;
 mod progress;
 mod readme;
 mod server;
+mod servers;
 mod spec;
 mod test;
 mod tools;
@@ -34,6 +35,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   conformance P   only the operations whose name begins with P; nothing is rewritten
   setup           install the tools that the tests need and fetch the pinned server
   setup --demo    the same, only for what the demo needs
+  servers [VERSION...]
+                  play every feature on the versions of the server that npm has, and rewrite docs/servers.md
   spec            rewrite spec/operations.json and spec/types.json from a server's description
   codegen         rewrite everything that is generated from spec/ and bindings-c
   codegen --check fail when something generated is stale, or an import breaks the order of the floors
@@ -71,6 +74,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("conformance", [prefix]) => conformance::run(prefix),
         ("setup", []) => setup(tools::Need::Test),
         ("setup", ["--demo"]) => setup(tools::Need::Demo),
+        ("servers", only) => servers::run(only),
         ("spec", _) => report(spec::run(rest)),
         ("codegen", _) => report(codegen::run(rest)),
         ("help" | "--help" | "-h", _) => {

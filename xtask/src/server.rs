@@ -27,20 +27,24 @@ fn ensure_one(generation: Generation) -> Result<PathBuf> {
         eprintln!("{variable} is {} ({version}), so it is used", given.to_string_lossy());
         return Ok(path);
     }
-    let target = generation.pinned();
+    version_of(generation, generation.version())
+}
+
+/// Gives the server of a version, fetching it when it is not there.
+///
+/// # Errors
+/// When it cannot be fetched, or does not say that it is this version.
+pub(crate) fn version_of(generation: Generation, version: &str) -> Result<PathBuf> {
+    let target = generation.place(version);
     place(&target, |scratch| {
         let mut problems = Vec::new();
         for package in packages(generation, env::consts::OS, env::consts::ARCH, &Machine::this()) {
-            match fetch(&package, generation.version(), scratch) {
+            match fetch(&package, version, scratch) {
                 Ok(binary) => return Ok(binary),
                 Err(error) => problems.push(format!("{package}: {error}")),
             }
         }
-        Err(Error::new(format!(
-            "no opencode {} for this machine\n{}",
-            generation.version(),
-            problems.join("\n")
-        )))
+        Err(Error::new(format!("no opencode {version} for this machine\n{}", problems.join("\n"))))
     })?;
     Ok(target)
 }
