@@ -47,9 +47,9 @@ const CHORE_THREADS: usize = 2;
 ///
 /// Making one touches no network and starts no thread.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(Arc<ClientInner>);
 
-struct Inner {
+struct ClientInner {
     caller: Arc<Caller>,
     signal: Arc<Signal>,
     logs: Arc<LogQueue>,
@@ -119,7 +119,7 @@ impl Client {
         }
         let caller = Arc::new(Caller::new(options)?);
         let here = PerProcess::new(Here::new(&caller));
-        Ok(Client(Arc::new(Inner { caller, signal: Arc::default(), logs, here })))
+        Ok(Client(Arc::new(ClientInner { caller, signal: Arc::default(), logs, here })))
     }
 
     /// A client for the server that the environment names; see [`ClientOptions::from_env`].
@@ -520,7 +520,7 @@ impl Client {
     }
 }
 
-impl Calls for Inner {
+impl Calls for ClientInner {
     fn caller(&self) -> &Arc<Caller> {
         &self.caller
     }
@@ -538,7 +538,7 @@ impl Calls for Inner {
     }
 }
 
-impl Inner {
+impl ClientInner {
     fn background(&self) -> MutexGuard<'_, Background> {
         self.here.get(|| Here::new(&self.caller)).background()
     }
@@ -558,7 +558,7 @@ impl Inner {
 }
 
 /// Nobody waits in a drop: it may be that of a garbage collector, in the middle of a frame.
-impl Drop for Inner {
+impl Drop for ClientInner {
     fn drop(&mut self) {
         self.caller.refuse();
         let parts = self.here.made().map(|here| here.background().take());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A switch that is thrown once. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct CancelToken(Arc<State>);
+pub(crate) struct CancelToken(Arc<TokenState>);
 
 /// Asks the host whether a blocking call shall end: Ctrl-C in Python is noticed by asking. Clones share it.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Interrupt {
 }
 
 #[derive(Default)]
-struct State {
+struct TokenState {
     is_cancelled: AtomicBool,
     /// The socket that the request blocks on right now.
     socket: Mutex<Option<Weak<TcpStream>>>,
@@ -66,7 +66,7 @@ impl CancelToken {
     pub(crate) fn with_interrupt(interrupt: Option<Interrupt>) -> Self {
         match interrupt {
             Some(Interrupt(Way::Token(token))) => token,
-            interrupt => CancelToken(Arc::new(State { interrupt, ..State::default() })),
+            interrupt => CancelToken(Arc::new(TokenState { interrupt, ..TokenState::default() })),
         }
     }
 

@@ -16,10 +16,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// One failure. Cheap to clone; never holds a password or an `Authorization` header.
 #[derive(Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
 #[derive(Clone)]
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     message: String,
     operation: Cow<'static, str>,
@@ -35,7 +35,7 @@ struct Inner {
 impl Error {
     /// Makes an error of a kind; `message` is one line: what, with which value, what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner {
+        Error(Box::new(ErrorInner {
             kind,
             message: one_line(message.into()),
             operation: Cow::Borrowed(""),

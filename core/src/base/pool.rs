@@ -7,21 +7,21 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 
-type Work = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that do jobs in the order in which they came. Jobs that never ran are dropped when it closes.
-pub(crate) struct Pool(Arc<Shared>);
+pub(crate) struct Pool(Arc<PoolShared>);
 
-struct Shared {
+struct PoolShared {
     name: &'static str,
     max: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     woken: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    jobs: VecDeque<(CancelToken, Work)>,
+struct PoolState {
+    jobs: VecDeque<(CancelToken, Job)>,
     running: HashMap<u64, CancelToken>,
     next: u64,
     threads: Vec<JoinHandle<()>>,
@@ -31,8 +31,8 @@ struct State {
 
 impl Pool {
     pub(crate) fn new(name: &'static str, max: usize) -> Self {
-        let state = Mutex::new(State::default());
-        Pool(Arc::new(Shared { name, max, state, woken: Condvar::new() }))
+        let state = Mutex::new(PoolState::default());
+        Pool(Arc::new(PoolShared { name, max, state, woken: Condvar::new() }))
     }
 
     /// Does a job as soon as a thread is free. The token is thrown when the pool closes.
@@ -110,8 +110,8 @@ impl Drop for Pool {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl PoolShared {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,9 +7,9 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicIsize, Ordering, fence};
 
 #[cfg(unix)]
-type Socket = std::os::unix::net::UnixStream;
+type SignalSocket = std::os::unix::net::UnixStream;
 #[cfg(not(unix))]
-type Socket = std::net::TcpStream;
+type SignalSocket = std::net::TcpStream;
 
 /// Counts the handles that have something new. As long as nobody asked for the descriptor there is none,
 /// and counting costs no system call. Nobody ever waits here: a tick counts too.
@@ -22,8 +22,8 @@ pub(crate) struct Signal {
 /// The ends of a socket. A copy of the process, made by fork, has one of its own: by a common one it would wake the
 /// other up for nothing, and take what wakes it.
 struct Pair {
-    reader: Socket,
-    writer: Socket,
+    reader: SignalSocket,
+    writer: SignalSocket,
 }
 
 impl Default for Signal {
@@ -110,7 +110,7 @@ impl Pair {
 
 #[cfg(unix)]
 fn pair() -> std::io::Result<Pair> {
-    let (reader, writer) = Socket::pair()?;
+    let (reader, writer) = SignalSocket::pair()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
     Ok(Pair { reader, writer })
@@ -119,7 +119,7 @@ fn pair() -> std::io::Result<Pair> {
 #[cfg(not(unix))]
 fn pair() -> std::io::Result<Pair> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let writer = Socket::connect(listener.local_addr()?)?;
+    let writer = SignalSocket::connect(listener.local_addr()?)?;
     let (reader, _) = listener.accept()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
@@ -127,13 +127,13 @@ fn pair() -> std::io::Result<Pair> {
 }
 
 #[cfg(unix)]
-fn raw(socket: &Socket) -> i64 {
+fn raw(socket: &SignalSocket) -> i64 {
     use std::os::fd::AsRawFd;
     i64::from(socket.as_raw_fd())
 }
 
 #[cfg(windows)]
-fn raw(socket: &Socket) -> i64 {
+fn raw(socket: &SignalSocket) -> i64 {
     use std::os::windows::io::AsRawSocket;
     socket.as_raw_socket() as i64
 }

@@ -26,12 +26,12 @@ use std::time::Duration;
 /// An operation that runs in the background. Dropping it cancels nothing: the request goes its way. Clones share it.
 #[derive(Clone)]
 pub struct Call<T = Answer> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<CallShared<T>>,
     signal: Arc<Signal>,
     token: CancelToken,
     home: Home,
     /// What a copy of the process sees in its place.
-    copy: Arc<OnceLock<Arc<Shared<T>>>>,
+    copy: Arc<OnceLock<Arc<CallShared<T>>>>,
     /// The thread of its own that it must not be torn from.
     _thread: Option<Arc<Left>>,
 }
@@ -47,7 +47,7 @@ impl Drop for Left {
     }
 }
 
-struct Shared<T> {
+struct CallShared<T> {
     operation: String,
     mailbox: Mailbox<Cell<T>>,
 }
@@ -123,7 +123,7 @@ impl<T: Clone + Send + 'static> Call<T> {
         work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
     ) -> (Self, impl FnOnce() + Send + 'static) {
         let cell = Cell { result: None, is_taken: false };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(CallShared {
             operation: operation.to_owned(),
             mailbox: Mailbox::new(cell, Some(Arc::clone(signal))),
         });
@@ -139,7 +139,7 @@ impl<T: Clone + Send + 'static> Call<T> {
     }
 
     /// Nobody in a copy of the process works on it, and the lock may be held for ever there.
-    fn seen(&self) -> &Arc<Shared<T>> {
+    fn seen(&self) -> &Arc<CallShared<T>> {
         let mailbox = &self.shared.mailbox;
         if self.home.is_here() || mailbox.face().is_over && mailbox.is_free() {
             return &self.shared;
@@ -149,7 +149,7 @@ impl<T: Clone + Send + 'static> Call<T> {
             let result = Some(Err(elsewhere(&operation)));
             let cell = Cell { result, is_taken: false };
             let mailbox = Mailbox::new(cell, Some(Arc::clone(&self.signal)));
-            Arc::new(Shared { operation, mailbox })
+            Arc::new(CallShared { operation, mailbox })
         })
     }
 
@@ -210,7 +210,7 @@ impl<T> fmt::Debug for Call<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T> CallShared<T> {
     /// The first result counts.
     fn complete(&self, result: Result<T>) {
         self.mailbox.write(|cell| {
@@ -224,7 +224,7 @@ impl<T> Shared<T> {
 }
 
 /// Tells the call that nobody will work on it any more.
-struct Completion<T>(Arc<Shared<T>>);
+struct Completion<T>(Arc<CallShared<T>>);
 
 impl<T> Drop for Completion<T> {
     fn drop(&mut self) {

@@ -59,17 +59,17 @@ pub(crate) trait Listener: Send + Sync {
 }
 
 /// The events of one client. Reads only while a listener waits.
-pub(crate) struct Feed(Arc<Shared>);
+pub(crate) struct Feed(Arc<FeedShared>);
 
-struct Shared {
+struct FeedShared {
     caller: Arc<Caller>,
     chores: Arc<Pool>,
     token: CancelToken,
-    state: Mutex<State>,
+    state: Mutex<FeedState>,
 }
 
 #[derive(Default)]
-struct State {
+struct FeedState {
     /// Replaced as a whole, so that the thread can go through it without the lock.
     listeners: Arc<Vec<(u64, Arc<dyn Listener>)>>,
     next: u64,
@@ -83,7 +83,7 @@ struct State {
     is_closed: bool,
 }
 
-impl State {
+impl FeedState {
     fn beat(&mut self) {
         self.settle();
         for (_, listener) in self.listeners.iter() {
@@ -104,7 +104,7 @@ impl Feed {
     /// `chores` does what must not hold the reading up.
     pub(crate) fn new(caller: Arc<Caller>, chores: Arc<Pool>) -> Self {
         let (token, state) = (CancelToken::default(), Mutex::default());
-        Feed(Arc::new(Shared { caller, chores, token, state }))
+        Feed(Arc::new(FeedShared { caller, chores, token, state }))
     }
 
     /// Adds a listener; it is told at once when the feed is connected already.
@@ -181,8 +181,8 @@ impl Drop for Feed {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl FeedShared {
+    fn state(&self) -> MutexGuard<'_, FeedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,7 +196,7 @@ impl Shared {
         loop {
             let mut up_since = None;
             let result = self.read((&mut seen, &mut places), &mut rest, patience, &mut up_since);
-            if self.token.is_cancelled() || matches!(result, Ok(End::Rest)) {
+            if self.token.is_cancelled() || matches!(result, Ok(FeedEnd::Rest)) {
                 return;
             }
             let error = result.err().unwrap_or_else(ended);
@@ -227,7 +227,7 @@ impl Shared {
         rest: &mut Rest,
         patience: Duration,
         up_since: &mut Option<Instant>,
-    ) -> Result<End> {
+    ) -> Result<FeedEnd> {
         let options = self.caller.options();
         let silence = Some(options.stall_timeout);
         let greeting = Some(patience.min(options.stall_timeout));
@@ -243,7 +243,7 @@ impl Shared {
                 Sign::Comment => {
                     self.state().beat();
                     if self.rests(rest) {
-                        return Ok(End::Rest);
+                        return Ok(FeedEnd::Rest);
                     }
                     continue;
                 }
@@ -268,14 +268,14 @@ impl Shared {
                 "server.heartbeat" => {
                     self.state().beat();
                     if self.rests(rest) {
-                        return Ok(End::Rest);
+                        return Ok(FeedEnd::Rest);
                     }
                 }
                 _ if event.id.is_empty() || seen.is_new(&event.id) => self.tell(&Arc::new(event)),
                 _ => {}
             }
         }
-        Ok(End::Server)
+        Ok(FeedEnd::Server)
     }
 
     fn tell(&self, event: &Arc<Event>) {
@@ -371,7 +371,7 @@ impl Shared {
 }
 
 /// How a connection ended without an error.
-enum End {
+enum FeedEnd {
     Server,
     Rest,
 }

@@ -10,7 +10,7 @@ use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::events::feed::Feed;
 use crate::protocol::event::Event;
-use queue::Queue;
+use queue::EventQueue;
 pub(crate) use resolver::Resolver;
 use serde_json::json;
 use std::fmt;
@@ -131,7 +131,7 @@ impl StreamEvent {
 /// It may be used from any thread; each event goes to one reader. It keeps its client alive.
 pub struct EventStream {
     feed: Arc<Feed>,
-    queue: Arc<Queue>,
+    queue: Arc<EventQueue>,
     id: u64,
     home: Home,
     /// Keeps the feed going.
@@ -151,7 +151,7 @@ impl EventStream {
                 Some(options.directory.or_else(|| client.options().directory.clone()))
             }
         };
-        let queue = Arc::new(Queue::new(
+        let queue = Arc::new(EventQueue::new(
             directory.is_some(),
             options.max_events,
             Arc::clone(client.signal()),

@@ -33,17 +33,17 @@ pub struct Pages<T> {
 
 struct Pager {
     calls: Arc<dyn Calls>,
-    source: Source,
+    source: PageSource,
     is_done: bool,
 }
 
-enum Source {
+enum PageSource {
     Messages(MessagePages),
     Sessions(SessionPages),
 }
 
 impl<T> Pages<T> {
-    fn new(calls: Arc<dyn Calls>, source: Source) -> Self {
+    fn new(calls: Arc<dyn Calls>, source: PageSource) -> Self {
         let pager = Pager { calls, source, is_done: false };
         Pages { pager, ready: VecDeque::new(), kind: PhantomData }
     }
@@ -53,11 +53,11 @@ impl<T> Pages<T> {
         session_id: &str,
         options: MessageOptions,
     ) -> Self {
-        Pages::new(calls, Source::Messages(MessagePages::new(session_id, options)))
+        Pages::new(calls, PageSource::Messages(MessagePages::new(session_id, options)))
     }
 
     pub(crate) fn of_sessions(calls: Arc<dyn Calls>, options: SessionOptions) -> Self {
-        Pages::new(calls, Source::Sessions(SessionPages::new(options)))
+        Pages::new(calls, PageSource::Sessions(SessionPages::new(options)))
     }
 
     /// The same list without the type: for who takes the items as JSON.
@@ -99,8 +99,8 @@ impl<T> Pages<T> {
     /// prompt with a `format`; at the end of such a list this is false.
     pub fn is_complete(&self) -> bool {
         match &self.pager.source {
-            Source::Messages(messages) => messages.is_complete(),
-            Source::Sessions(_) => true,
+            PageSource::Messages(messages) => messages.is_complete(),
+            PageSource::Sessions(_) => true,
         }
     }
 }
@@ -124,8 +124,8 @@ impl Pager {
     fn fetch(&mut self, options: &CallOptions) -> Result<Option<Vec<Box<RawValue>>>> {
         while !self.is_done {
             let fetched = match &mut self.source {
-                Source::Messages(messages) => messages.fetch(&*self.calls, options),
-                Source::Sessions(sessions) => sessions.fetch(&*self.calls, options),
+                PageSource::Messages(messages) => messages.fetch(&*self.calls, options),
+                PageSource::Sessions(sessions) => sessions.fetch(&*self.calls, options),
             };
             let page = match fetched {
                 Ok(page) => page,
@@ -147,11 +147,11 @@ impl Pager {
     }
 }
 
-impl Source {
+impl PageSource {
     fn name(&self) -> &'static str {
         match self {
-            Source::Messages(_) => "messages",
-            Source::Sessions(_) => "sessions",
+            PageSource::Messages(_) => "messages",
+            PageSource::Sessions(_) => "sessions",
         }
     }
 }

@@ -11,9 +11,9 @@ use ureq::http::{HeaderMap, HeaderValue};
 
 /// The successful answer to one operation. Cheap to clone: clones share the bytes.
 #[derive(Clone)]
-pub struct Answer(Arc<Inner>);
+pub struct Answer(Arc<AnswerInner>);
 
-struct Inner {
+struct AnswerInner {
     operation: String,
     status: u16,
     headers: HeaderMap,
@@ -27,7 +27,7 @@ impl Answer {
     pub(crate) fn new(operation: &str, status: u16, headers: HeaderMap, body: Vec<u8>) -> Self {
         let is_json = content_type(&headers).is_some_and(is_json);
         let (operation, redactor) = (operation.to_owned(), Arc::default());
-        Answer(Arc::new(Inner { operation, status, headers, body, is_json, redactor }))
+        Answer(Arc::new(AnswerInner { operation, status, headers, body, is_json, redactor }))
     }
 
     /// The same answer, whose errors show none of these secrets.

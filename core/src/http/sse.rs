@@ -17,7 +17,7 @@ pub(crate) struct Frames {
     /// The last event was given and is to be forgotten.
     is_given: bool,
     name: Vec<u8>,
-    part: Part,
+    part: LinePart,
     is_first_line: bool,
     /// A comment came that nobody was told of.
     has_comment: bool,
@@ -31,7 +31,7 @@ pub(crate) struct TooLong;
 
 /// Where in a line the next byte stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum LinePart {
     Name,
     /// Behind `data:`, where one space may stand that does not count.
     Gap,
@@ -49,7 +49,7 @@ impl Frames {
             has_data: false,
             is_given: false,
             name: Vec::new(),
-            part: Part::Name,
+            part: LinePart::Name,
             is_first_line: true,
             has_comment: false,
             is_after_cr: false,
@@ -99,15 +99,15 @@ impl Frames {
     /// Adds a piece of a line.
     fn add(&mut self, piece: &[u8]) -> Result<(), TooLong> {
         match self.part {
-            Part::Rest => Ok(()),
-            Part::Data => self.append(piece),
-            Part::Gap => {
-                self.part = Part::Data;
+            LinePart::Rest => Ok(()),
+            LinePart::Data => self.append(piece),
+            LinePart::Gap => {
+                self.part = LinePart::Data;
                 self.append(piece.strip_prefix(b" ").unwrap_or(piece))
             }
-            Part::Name => match piece.iter().position(|byte| *byte == b':') {
+            LinePart::Name => match piece.iter().position(|byte| *byte == b':') {
                 None if self.name.len() + piece.len() > MAX_NAME => {
-                    self.part = Part::Rest;
+                    self.part = LinePart::Rest;
                     Ok(())
                 }
                 None => {
@@ -118,10 +118,10 @@ impl Frames {
                     let (name, value) = piece.split_at(colon);
                     self.name.extend_from_slice(name.get(..MAX_NAME).unwrap_or(name));
                     if self.name() != b"data" {
-                        self.part = Part::Rest;
+                        self.part = LinePart::Rest;
                         return Ok(());
                     }
-                    self.part = Part::Gap;
+                    self.part = LinePart::Gap;
                     self.begin()?;
                     match value.get(1..) {
                         None | Some([]) => Ok(()),
@@ -134,10 +134,10 @@ impl Frames {
 
     /// Ends a line; whether an event ends with it.
     fn end_line(&mut self) -> Result<bool, TooLong> {
-        let is_bare = self.part == Part::Name;
+        let is_bare = self.part == LinePart::Name;
         let (is_blank, is_data) = (self.name().is_empty(), self.name() == b"data");
         self.name.clear();
-        self.part = Part::Name;
+        self.part = LinePart::Name;
         self.is_first_line = false;
         if is_bare && is_data {
             self.begin()?;

@@ -398,11 +398,11 @@ fn connector(
     #[cfg_attr(not(feature = "tls"), expect(unused, reason = "there is no TLS"))]
     roots: &roots::Roots,
 ) -> impl Connector {
-    let connector = ().chain(socket::Begin).chain(ConnectProxyConnector::default());
+    let connector = ().chain(socket::BeginConnection).chain(ConnectProxyConnector::default());
     let connector = connector.chain(socket::SocketConnector);
     #[cfg(feature = "tls")]
     let connector = connector.chain(tls::TlsConnector::new(roots));
-    connector.chain(socket::End)
+    connector.chain(socket::EndConnection)
 }
 
 fn run(

@@ -45,15 +45,15 @@ const UNKNOWN: &[&str] = &[
 pub(crate) fn mismatch(value: &Json, schema: &Json) -> Option<String> {
     let (value, root) = (Node::read(value.get()).ok()?, Node::read(schema.get()).ok()?);
     let has_ids = has_inner_ids(&root, true);
-    let mut check = Check { root: &root, has_ids, known: HashMap::new() };
+    let mut check = Checker { root: &root, has_ids, known: HashMap::new() };
     match check.value(&value, &root, "value", 0) {
-        Verdict::Misfit(misfit) => Some(misfit.why.clone()),
-        Verdict::Fits | Verdict::Uncertain => None,
+        Fit::Misfit(misfit) => Some(misfit.why.clone()),
+        Fit::Fits | Fit::Uncertain => None,
     }
 }
 
 #[derive(Debug, Clone)]
-enum Verdict {
+enum Fit {
     Fits,
     Uncertain,
     Misfit(Rc<Misfit>),
@@ -66,26 +66,26 @@ struct Misfit {
     level: usize,
 }
 
-impl Verdict {
+impl Fit {
     /// Both must fit.
-    fn and(self, other: impl FnOnce() -> Verdict) -> Verdict {
+    fn and(self, other: impl FnOnce() -> Fit) -> Fit {
         match self {
-            Verdict::Misfit(_) => self,
-            Verdict::Fits => other(),
-            Verdict::Uncertain => match other() {
-                Verdict::Fits => Verdict::Uncertain,
+            Fit::Misfit(_) => self,
+            Fit::Fits => other(),
+            Fit::Uncertain => match other() {
+                Fit::Fits => Fit::Uncertain,
                 other => other,
             },
         }
     }
 
     fn is_misfit(&self) -> bool {
-        matches!(self, Verdict::Misfit(_))
+        matches!(self, Fit::Misfit(_))
     }
 }
 
-fn all(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
-    let mut result = Verdict::Fits;
+fn all(verdicts: impl IntoIterator<Item = Fit>) -> Fit {
+    let mut result = Fit::Fits;
     for verdict in verdicts {
         result = result.and(|| verdict);
         if result.is_misfit() {
@@ -107,33 +107,33 @@ fn has_inner_ids(node: &Node, is_root: bool) -> bool {
     }
 }
 
-struct Check<'a> {
+struct Checker<'a> {
     root: &'a Node,
     has_ids: bool,
     /// What was found for a value and a schema, by their places in memory: no pair is looked at twice, so that the
     /// time is bounded by both sizes. A pair that is being looked at is uncertain.
-    known: HashMap<(*const Node, *const Node), Verdict>,
+    known: HashMap<(*const Node, *const Node), Fit>,
 }
 
-impl<'a> Check<'a> {
-    fn value(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Verdict {
+impl<'a> Checker<'a> {
+    fn value(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Fit {
         let fields = match schema {
-            Node::Bool(true) => return Verdict::Fits,
+            Node::Bool(true) => return Fit::Fits,
             Node::Bool(false) => return misfit(at, format!("{at} must be absent")),
             Node::Object(fields) => fields,
-            _ => return Verdict::Uncertain,
+            _ => return Fit::Uncertain,
         };
         let pair = (std::ptr::from_ref(value), std::ptr::from_ref(schema));
         if let Some(known) = self.known.get(&pair) {
             return known.clone();
         }
         if depth > MAX_DEPTH || self.known.len() > MAX_LOOKS || matches!(value, Node::Deep) {
-            return Verdict::Uncertain;
+            return Fit::Uncertain;
         }
-        self.known.insert(pair, Verdict::Uncertain);
+        self.known.insert(pair, Fit::Uncertain);
         let own = |check: &mut Self| {
             let is_known = !fields.iter().any(|(name, _)| UNKNOWN.contains(&name.as_str()));
-            let rest = if is_known { Verdict::Fits } else { Verdict::Uncertain };
+            let rest = if is_known { Fit::Fits } else { Fit::Uncertain };
             kind(value, schema, at)
                 .and(|| bounds(value, schema, at))
                 .and(|| check.object(value, schema, at, depth))
@@ -144,11 +144,11 @@ impl<'a> Check<'a> {
         let verdict = match schema.get("$ref") {
             None => own(self),
             Some(reference) => match self.target(reference) {
-                None => Verdict::Uncertain,
+                None => Fit::Uncertain,
                 // What stands beside a reference counts in some versions of JSON schema only.
                 Some(target) => self.value(value, target, at, depth + 1).and(|| match own(self) {
-                    Verdict::Fits => Verdict::Fits,
-                    _ => Verdict::Uncertain,
+                    Fit::Fits => Fit::Fits,
+                    _ => Fit::Uncertain,
                 }),
             },
         };
@@ -174,8 +174,8 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn object(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Verdict {
-        let Some(fields) = value.object() else { return Verdict::Fits };
+    fn object(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Fit {
+        let Some(fields) = value.object() else { return Fit::Fits };
         let required = schema.get("required").and_then(Node::list).unwrap_or_default();
         let missing = required.iter().filter_map(Node::text).find(|name| value.get(name).is_none());
         if let Some(name) = missing {
@@ -188,55 +188,55 @@ impl<'a> Check<'a> {
             let known = schema.get("properties").and_then(|properties| properties.get(name));
             match (known, schema.get("additionalProperties")) {
                 (Some(schema), _) => self.value(field, schema, &at, depth + 1),
-                (None, None) => Verdict::Fits,
-                (None, Some(_)) if has_patterns => Verdict::Uncertain,
+                (None, None) => Fit::Fits,
+                (None, Some(_)) if has_patterns => Fit::Uncertain,
                 (None, Some(Node::Bool(false))) => misfit(&at, format!("{at} is not expected")),
                 (None, Some(schema)) => self.value(field, schema, &at, depth + 1),
             }
         }))
     }
 
-    fn array(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Verdict {
-        let Some(items) = value.list() else { return Verdict::Fits };
+    fn array(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Fit {
+        let Some(items) = value.list() else { return Fit::Fits };
         let listed = |name: &str| schema.get(name).and_then(Node::list);
         // Older versions of JSON schema write the first items in the same place as the rest.
         let first = listed("prefixItems").or_else(|| listed("items")).unwrap_or_default();
         let rest = schema.get("items").filter(|rest| rest.list().is_none());
         all(items.iter().enumerate().map(|(i, item)| match first.get(i).or(rest) {
             Some(schema) => self.value(item, schema, &format!("{at}[{i}]"), depth + 1),
-            None => Verdict::Fits,
+            None => Fit::Fits,
         }))
     }
 
-    fn combined(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Verdict {
+    fn combined(&mut self, value: &Node, schema: &Node, at: &str, depth: usize) -> Fit {
         let list = |name: &str| schema.get(name).and_then(Node::list);
         let of_all = list("allOf").unwrap_or_default();
         let verdict = all(of_all.iter().map(|schema| self.value(value, schema, at, depth + 1)));
         let verdict = verdict.and(|| match list("anyOf") {
             Some(branches) => self.any(value, branches, at, depth, false),
-            None => Verdict::Fits,
+            None => Fit::Fits,
         });
         let verdict = verdict.and(|| match list("oneOf") {
             Some(branches) => self.any(value, branches, at, depth, true),
-            None => Verdict::Fits,
+            None => Fit::Fits,
         });
         let verdict = verdict.and(|| match schema.get("not") {
-            None => Verdict::Fits,
+            None => Fit::Fits,
             Some(schema) => match self.value(value, schema, at, depth + 1) {
-                Verdict::Fits => misfit(at, format!("{at} fits what it must not")),
-                Verdict::Misfit(_) => Verdict::Fits,
-                Verdict::Uncertain => Verdict::Uncertain,
+                Fit::Fits => misfit(at, format!("{at} fits what it must not")),
+                Fit::Misfit(_) => Fit::Fits,
+                Fit::Uncertain => Fit::Uncertain,
             },
         });
         verdict.and(|| {
-            let Some(condition) = schema.get("if") else { return Verdict::Fits };
+            let Some(condition) = schema.get("if") else { return Fit::Fits };
             let name = match self.value(value, condition, at, depth + 1) {
-                Verdict::Fits => "then",
-                Verdict::Misfit(_) => "else",
-                Verdict::Uncertain => return Verdict::Uncertain,
+                Fit::Fits => "then",
+                Fit::Misfit(_) => "else",
+                Fit::Uncertain => return Fit::Uncertain,
             };
             let chosen = schema.get(name);
-            chosen.map_or(Verdict::Fits, |schema| self.value(value, schema, at, depth + 1))
+            chosen.map_or(Fit::Fits, |schema| self.value(value, schema, at, depth + 1))
         })
     }
 
@@ -248,22 +248,22 @@ impl<'a> Check<'a> {
         at: &str,
         depth: usize,
         exactly: bool,
-    ) -> Verdict {
+    ) -> Fit {
         let mut fitting = 0;
         let mut is_certain = true;
         let mut misfits: Vec<(&Node, Rc<Misfit>)> = Vec::new();
         for branch in branches {
             match self.value(value, branch, at, depth + 1) {
-                Verdict::Fits => fitting += 1,
-                Verdict::Uncertain => is_certain = false,
-                Verdict::Misfit(why) => misfits.push((branch, why)),
+                Fit::Fits => fitting += 1,
+                Fit::Uncertain => is_certain = false,
+                Fit::Misfit(why) => misfits.push((branch, why)),
             }
         }
         match (fitting, exactly, is_certain) {
             (0, _, true) => self.none_fits(value, &misfits, at),
-            (0, _, false) => Verdict::Uncertain,
-            (_, false, _) | (1, true, true) => Verdict::Fits,
-            (1, true, false) => Verdict::Uncertain,
+            (0, _, false) => Fit::Uncertain,
+            (_, false, _) | (1, true, true) => Fit::Fits,
+            (1, true, false) => Fit::Uncertain,
             (_, true, _) => {
                 misfit(at, format!("{at} fits {fitting} of the alternatives instead of one"))
             }
@@ -271,14 +271,14 @@ impl<'a> Check<'a> {
     }
 
     /// Names the field that keeps a value out of the alternative that was most likely meant.
-    fn none_fits(&self, value: &Node, misfits: &[(&Node, Rc<Misfit>)], at: &str) -> Verdict {
+    fn none_fits(&self, value: &Node, misfits: &[(&Node, Rc<Misfit>)], at: &str) -> Fit {
         let meant: Vec<_> =
             misfits.iter().filter(|(branch, _)| self.is_meant(value, branch)).collect();
         // The first of those that went deepest.
         let nearest = meant.iter().rev().max_by_key(|(_, misfit)| misfit.level);
         let why = match nearest {
             Some((_, nearest)) => {
-                return Verdict::Misfit(Rc::new(Misfit {
+                return Fit::Misfit(Rc::new(Misfit {
                     why: match meant.len() {
                         1 => nearest.why.clone(),
                         _ => format!("{at} fits none of the alternatives: {}", nearest.why),
@@ -309,13 +309,13 @@ impl<'a> Check<'a> {
     }
 }
 
-fn misfit(at: &str, why: String) -> Verdict {
+fn misfit(at: &str, why: String) -> Fit {
     let level = at.matches(['.', '[']).count();
-    Verdict::Misfit(Rc::new(Misfit { why, level }))
+    Fit::Misfit(Rc::new(Misfit { why, level }))
 }
 
 /// Types, enumerations and constants.
-fn kind(value: &Node, schema: &Node, at: &str) -> Verdict {
+fn kind(value: &Node, schema: &Node, at: &str) -> Fit {
     let is = |kind: &Node| match (kind.text(), value) {
         (Some("null"), Node::Null)
         | (Some("boolean"), Node::Bool(_))
@@ -349,22 +349,22 @@ fn kind(value: &Node, schema: &Node, at: &str) -> Verdict {
                 format!("{at} must be one of {}, not {}", allowed.show(), value.show())
             })
         }
-        Some(_) => Verdict::Uncertain,
-        None => Verdict::Fits,
+        Some(_) => Fit::Uncertain,
+        None => Fit::Fits,
     });
     verdict.and(|| match schema.get("const") {
         Some(wanted) => judge(wanted.equals(value), at, || {
             format!("{at} must be {}, not {}", wanted.show(), value.show())
         }),
-        None => Verdict::Fits,
+        None => Fit::Fits,
     })
 }
 
-fn judge(fits: Option<bool>, at: &str, why: impl FnOnce() -> String) -> Verdict {
+fn judge(fits: Option<bool>, at: &str, why: impl FnOnce() -> String) -> Fit {
     match fits {
-        Some(true) => Verdict::Fits,
+        Some(true) => Fit::Fits,
         Some(false) => misfit(at, why()),
-        None => Verdict::Uncertain,
+        None => Fit::Uncertain,
     }
 }
 
@@ -383,7 +383,7 @@ const TEXT_BOUNDS: &[Bound] = &[("minLength", BELOW), ("maxLength", ABOVE)];
 const ARRAY_BOUNDS: &[Bound] = &[("minItems", BELOW), ("maxItems", ABOVE)];
 const OBJECT_BOUNDS: &[Bound] = &[("minProperties", BELOW), ("maxProperties", ABOVE)];
 
-fn bounds(value: &Node, schema: &Node, at: &str) -> Verdict {
+fn bounds(value: &Node, schema: &Node, at: &str) -> Fit {
     let count;
     let (what, size, bounds) = match value {
         Node::Int(_) | Node::Float(_) => ("", value, NUMBER_BOUNDS),
@@ -399,7 +399,7 @@ fn bounds(value: &Node, schema: &Node, at: &str) -> Verdict {
             count = Node::Int(fields.len() as i128);
             ("number of fields ", &count, OBJECT_BOUNDS)
         }
-        _ => return Verdict::Fits,
+        _ => return Fit::Fits,
     };
     all(bounds.iter().filter_map(|(name, wrong)| {
         let limit = schema.get(name)?;

@@ -1,7 +1,7 @@
 //! [`Link`]: keeps a terminal connected: one thread reads, shared threads write.
 
 use super::options::PtyOptions;
-use super::state::{End, Input, Screen, utf16_len};
+use super::state::{Screen, TerminalEnd, TerminalInput, utf16_len};
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
@@ -27,40 +27,40 @@ const INPUT_PIECE: usize = 16 << 10;
 
 /// The server's two kinds of terminals. Only the newer one keeps the exit code of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum TerminalKind {
     New,
     Old,
 }
 
-impl Dialect {
+impl TerminalKind {
     fn connect(self) -> &'static str {
-        if self == Dialect::New { "v2.pty.connect" } else { "pty.connect" }
+        if self == TerminalKind::New { "v2.pty.connect" } else { "pty.connect" }
     }
 
     fn connect_token(self) -> &'static str {
-        if self == Dialect::New { "v2.pty.connect_token" } else { "pty.connect_token" }
+        if self == TerminalKind::New { "v2.pty.connect_token" } else { "pty.connect_token" }
     }
 
     fn get(self) -> &'static str {
-        if self == Dialect::New { "v2.pty.get" } else { "pty.get" }
+        if self == TerminalKind::New { "v2.pty.get" } else { "pty.get" }
     }
 
     fn update(self) -> &'static str {
-        if self == Dialect::New { "v2.pty.update" } else { "pty.update" }
+        if self == TerminalKind::New { "v2.pty.update" } else { "pty.update" }
     }
 
     pub(super) fn remove(self) -> &'static str {
-        if self == Dialect::New { "v2.pty.remove" } else { "pty.remove" }
+        if self == TerminalKind::New { "v2.pty.remove" } else { "pty.remove" }
     }
 
     pub(super) fn create(self) -> &'static str {
-        if self == Dialect::New { "v2.pty.create" } else { "pty.create" }
+        if self == TerminalKind::New { "v2.pty.create" } else { "pty.create" }
     }
 }
 
 /// What the server tells of a terminal; the newer dialect has it in `data`.
 #[derive(Deserialize)]
-pub(super) struct Info {
+pub(super) struct TerminalInfo {
     #[serde(default)]
     pub(super) id: String,
     #[serde(default)]
@@ -68,11 +68,11 @@ pub(super) struct Info {
     #[serde(rename = "exitCode", default)]
     exit_code: Option<i64>,
     #[serde(default)]
-    data: Option<Box<Info>>,
+    data: Option<Box<TerminalInfo>>,
 }
 
-impl Info {
-    pub(super) fn unwrapped(self) -> Info {
+impl TerminalInfo {
+    pub(super) fn unwrapped(self) -> TerminalInfo {
         match self.data {
             Some(data) => *data,
             None => self,
@@ -91,7 +91,7 @@ pub(super) struct Link {
     /// Ends requests of the writing threads: a token knows one socket at a time.
     pub(super) writer: CancelToken,
     /// Known once the terminal was found.
-    dialect: Mutex<Option<Dialect>>,
+    dialect: Mutex<Option<TerminalKind>>,
     websocket: Mutex<Option<Arc<WebSocket>>>,
     /// Whether the position in the output is certain.
     is_placed: AtomicBool,
@@ -103,7 +103,7 @@ impl Link {
     pub(super) fn new(
         caller: Arc<Caller>,
         id: String,
-        dialect: Option<Dialect>,
+        dialect: Option<TerminalKind>,
         options: PtyOptions,
         screen: Screen,
         wake_writer: Box<dyn Fn() + Send + Sync>,
@@ -122,8 +122,8 @@ impl Link {
         }
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(Dialect::New)
+    pub(super) fn dialect(&self) -> TerminalKind {
+        self.dialect.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(TerminalKind::New)
     }
 
     /// Stays connected until the terminal ends or is closed. What the reading thread does.
@@ -138,7 +138,7 @@ impl Link {
             });
             self.publish(None);
             if self.token.is_cancelled() {
-                return self.screen.finish(End::Closed);
+                return self.screen.finish(TerminalEnd::Closed);
             }
             if was_up {
                 (pause, down_since) = (FIRST_PAUSE, None);
@@ -147,29 +147,31 @@ impl Link {
                 Ok(Some(end)) => return self.screen.finish(end),
                 // The server closed the connection in good order: the next look tells why.
                 Ok(None) => None,
-                Err(error) if !is_passing(&error) => return self.screen.finish(End::Failed(error)),
+                Err(error) if !is_passing(&error) => {
+                    return self.screen.finish(TerminalEnd::Failed(error));
+                }
                 Err(error) => Some(error),
             };
             if let Some(error) = error {
                 self.caller.options().log.write(Level::Warn, || format!("{}: {error}", self.id));
                 let since = *down_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= self.options.server_timeout {
-                    return self.screen.finish(End::Failed(error));
+                    return self.screen.finish(TerminalEnd::Failed(error));
                 }
             }
             if !self.token.sleep(pause) {
-                return self.screen.finish(End::Closed);
+                return self.screen.finish(TerminalEnd::Closed);
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// Asks the server how the terminal is; the end, when it has come.
-    fn look(&self) -> Result<Option<End>> {
+    fn look(&self) -> Result<Option<TerminalEnd>> {
         let known = *self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
         let dialects = match known {
             Some(dialect) => &[dialect][..],
-            None => &[Dialect::New, Dialect::Old],
+            None => &[TerminalKind::New, TerminalKind::Old],
         };
         let mut missing = None;
         for &dialect in dialects {
@@ -177,9 +179,11 @@ impl Link {
             let arguments = self.arguments(Map::new());
             match self.caller.ask(dialect.get(), &arguments, limits, &self.token) {
                 Ok(answer) => {
-                    let info = answer.json::<Info>()?.unwrapped();
+                    let info = answer.json::<TerminalInfo>()?.unwrapped();
                     *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
-                    return Ok((info.status == "exited").then(|| End::Exited(info.exit_code)));
+                    return Ok(
+                        (info.status == "exited").then(|| TerminalEnd::Exited(info.exit_code))
+                    );
                 }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) =>
@@ -191,10 +195,10 @@ impl Link {
         }
         match (known, missing) {
             // The older dialect forgets a terminal as soon as its program ends.
-            (Some(Dialect::Old), _) => Ok(Some(End::Exited(None))),
-            (Some(Dialect::New), _) => Ok(Some(End::Removed)),
+            (Some(TerminalKind::Old), _) => Ok(Some(TerminalEnd::Exited(None))),
+            (Some(TerminalKind::New), _) => Ok(Some(TerminalEnd::Removed)),
             // It never was: waiting brings nothing.
-            (None, Some(error)) => Ok(Some(End::Failed(error))),
+            (None, Some(error)) => Ok(Some(TerminalEnd::Failed(error))),
             (None, None) => Ok(None),
         }
     }
@@ -327,8 +331,8 @@ impl Link {
             };
             let result = match self.screen.next_input() {
                 None => return,
-                Some(Input::Text(text)) => send(&websocket, &text),
-                Some(Input::Size(cols, rows)) => self.resize(cols, rows),
+                Some(TerminalInput::Text(text)) => send(&websocket, &text),
+                Some(TerminalInput::Size(cols, rows)) => self.resize(cols, rows),
             };
             if let Err(error) = result {
                 self.caller.options().log.write(Level::Warn, || format!("{}: {error}", self.id));

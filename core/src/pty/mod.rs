@@ -14,11 +14,11 @@ use crate::base::signal::Signal;
 use crate::base::thread::{self, caught};
 use crate::call::caller::{Caller, closed};
 use crate::call::options::CallOptions;
-use link::{Dialect, Info, Link};
+use link::{Link, TerminalInfo, TerminalKind};
 pub use opening::PtyOpening;
 pub use options::PtyOptions;
 use serde_json::{Map, json};
-use state::{End, Input, Screen};
+use state::{Screen, TerminalEnd, TerminalInput};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -34,12 +34,12 @@ const WRITERS: usize = 4;
 /// Input that was on its way at that moment may be lost; it is never typed twice. A handle may be used from
 /// any thread. Dropping it closes the connection; the program goes on until it ends or is killed.
 pub struct Pty {
-    shared: Arc<Shared>,
+    shared: Arc<TerminalShared>,
     /// What a copy of the process sees in its place.
     copy: OnceLock<Screen>,
 }
 
-struct Shared {
+struct TerminalShared {
     link: Link,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// After a fork the thread is the parent's.
@@ -49,7 +49,7 @@ struct Shared {
 /// The terminals of a client.
 pub(crate) struct Terminals {
     writers: Arc<Pool>,
-    open: Mutex<Vec<Weak<Shared>>>,
+    open: Mutex<Vec<Weak<TerminalShared>>>,
 }
 
 impl Terminals {
@@ -70,14 +70,14 @@ impl Terminals {
         }
         let token = CancelToken::with_interrupt(call.interrupt.clone());
         let arguments = options.to_arguments();
-        let create = |dialect: Dialect| {
+        let create = |dialect: TerminalKind| {
             let answer = caller.call(dialect.create(), &arguments, call, &token)?;
-            let info = answer.json::<Info>()?.unwrapped();
+            let info = answer.json::<TerminalInfo>()?.unwrapped();
             Ok::<_, Error>((dialect, info.id))
         };
-        let (dialect, id) = match create(Dialect::New) {
+        let (dialect, id) = match create(TerminalKind::New) {
             // An older server.
-            Err(error) if error.kind() == ErrorKind::Unsupported => create(Dialect::Old)?,
+            Err(error) if error.kind() == ErrorKind::Unsupported => create(TerminalKind::Old)?,
             made => made?,
         };
         self.attach(caller, signal, &id, Some(dialect), options)
@@ -111,7 +111,7 @@ impl Terminals {
         caller: &Arc<Caller>,
         signal: &Arc<Signal>,
         id: &str,
-        dialect: Option<Dialect>,
+        dialect: Option<TerminalKind>,
         options: PtyOptions,
     ) -> Result<Pty> {
         if caller.is_closed() {
@@ -119,21 +119,21 @@ impl Terminals {
         }
         let screen = Screen::new(options.cursor.unwrap_or(0).max(0), Arc::clone(signal));
         let size = options.size;
-        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
+        let shared = Arc::new_cyclic(|shared: &Weak<TerminalShared>| {
             let (shared, writers) = (Weak::clone(shared), Arc::downgrade(&self.writers));
             let wake = Box::new(move || wake(&shared, &writers));
             let (caller, id) = (Arc::clone(caller), id.to_owned());
-            Shared {
+            TerminalShared {
                 link: Link::new(caller, id, dialect, options, screen, wake),
                 thread: Mutex::default(),
                 home: Home::here(),
             }
         });
         if let Some((cols, rows)) = size {
-            shared.enter(Input::Size(cols, rows))?;
+            shared.enter(TerminalInput::Size(cols, rows))?;
         }
         let (mine, fallen) = (Arc::clone(&shared), Arc::clone(&shared));
-        let fall = move |error| fallen.link.screen.finish(End::Failed(error));
+        let fall = move |error| fallen.link.screen.finish(TerminalEnd::Failed(error));
         let thread = thread::start("opencode-pty", move || mine.link.run(), fall)?;
         *shared.thread() = Some(thread);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +144,7 @@ impl Terminals {
 
     /// Ends all terminals of this side: what they printed so far can be read, and then reading fails.
     pub(crate) fn end(&self) {
-        self.open().iter().for_each(|shared| shared.end(End::Failed(closed("pty"))));
+        self.open().iter().for_each(|shared| shared.end(TerminalEnd::Failed(closed("pty"))));
         self.writers.end();
     }
 
@@ -155,20 +155,20 @@ impl Terminals {
         self.writers.close();
     }
 
-    fn open(&self) -> Vec<Arc<Shared>> {
+    fn open(&self) -> Vec<Arc<TerminalShared>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
 /// Lets a thread see to the input of a terminal.
-fn wake(shared: &Weak<Shared>, writers: &Weak<Pool>) {
+fn wake(shared: &Weak<TerminalShared>, writers: &Weak<Pool>) {
     let (Some(shared), Some(writers)) = (shared.upgrade(), writers.upgrade()) else { return };
     let token = shared.link.writer.clone();
     // Refused only when the client is closed, and then nobody waits for it.
     let _ = writers.submit(token, move || {
         if let Err(error) = caught(|| shared.link.write()) {
-            shared.link.screen.finish(End::Failed(error));
+            shared.link.screen.finish(TerminalEnd::Failed(error));
         }
     });
 }
@@ -181,12 +181,12 @@ impl Pty {
         }
         self.copy.get_or_init(|| {
             let screen = Screen::new(0, Arc::default());
-            screen.finish(End::Failed(elsewhere("pty")));
+            screen.finish(TerminalEnd::Failed(elsewhere("pty")));
             screen
         })
     }
 
-    fn enter(&self, input: Input) -> Result<()> {
+    fn enter(&self, input: TerminalInput) -> Result<()> {
         if self.shared.home.is_here() { self.shared.enter(input) } else { Err(elsewhere("pty")) }
     }
 
@@ -241,7 +241,7 @@ impl Pty {
         if text.is_empty() {
             return Ok(());
         }
-        self.enter(Input::Text(text.to_owned()))
+        self.enter(TerminalInput::Text(text.to_owned()))
     }
 
     /// Gives the terminal another size. Returns at once: it is done in the background, in order with what is
@@ -251,7 +251,7 @@ impl Pty {
     /// `invalid_argument` for a size of zero, `closed` when the terminal is over.
     pub fn resize(&self, cols: u32, rows: u32) -> Result<()> {
         let (cols, rows) = options::size(cols, rows)?;
-        self.enter(Input::Size(cols, rows))
+        self.enter(TerminalInput::Size(cols, rows))
     }
 
     /// Where the next read begins, in UTF-16 units since the terminal was made: what another handle needs to
@@ -269,7 +269,7 @@ impl Pty {
     /// server's older kind (`pty.create`), which keep none.
     pub fn exit_code(&self) -> Option<i64> {
         match self.screen().end() {
-            Some(End::Exited(code)) => code,
+            Some(TerminalEnd::Exited(code)) => code,
             _ => None,
         }
     }
@@ -321,13 +321,13 @@ impl Pty {
     /// Begins to close the connection and returns at once; [`close`](Self::close) waits for the end of it, which
     /// takes a moment.
     pub fn begin_close(&self) {
-        self.shared.end(End::Closed);
+        self.shared.end(TerminalEnd::Closed);
     }
 
     /// Closes the connection and joins the thread, within a second. The program goes on. What was printed so
     /// far can still be read. Dropping the handle does the same, and waits for nothing.
     pub fn close(&self) {
-        self.shared.end(End::Closed);
+        self.shared.end(TerminalEnd::Closed);
         self.shared.join();
     }
 }
@@ -335,7 +335,7 @@ impl Pty {
 /// Nobody waits in a drop: the thread ends by itself.
 impl Drop for Pty {
     fn drop(&mut self) {
-        self.shared.end(End::Closed);
+        self.shared.end(TerminalEnd::Closed);
         if self.shared.home.is_here() {
             leaving::leave(self.shared.thread().take().into_iter().collect());
         }
@@ -351,8 +351,8 @@ impl fmt::Debug for Pty {
     }
 }
 
-impl Shared {
-    fn enter(&self, input: Input) -> Result<()> {
+impl TerminalShared {
+    fn enter(&self, input: TerminalInput) -> Result<()> {
         if self.link.screen.enter(input)? {
             (self.link.wake_writer)();
         }
@@ -367,11 +367,11 @@ impl Shared {
         let token = CancelToken::with_interrupt(options.interrupt.clone());
         let arguments = link.arguments(Map::new());
         link.caller.call(link.dialect().remove(), &arguments, options, &token)?;
-        link.screen.finish(End::Removed);
+        link.screen.finish(TerminalEnd::Removed);
         Ok(())
     }
 
-    fn end(&self, end: End) {
+    fn end(&self, end: TerminalEnd) {
         if !self.home.is_here() {
             // The socket is the parent's too: ending it here would end it there.
             return;

@@ -22,11 +22,11 @@ pub struct PtyOpening {
 }
 
 /// Work of a call.
-type Work = Box<dyn FnOnce(&CancelToken) -> Result<Answer> + Send>;
+type OpeningWork = Box<dyn FnOnce(&CancelToken) -> Result<Answer> + Send>;
 
 impl PtyOpening {
     pub(crate) fn start(
-        start: impl FnOnce(Work) -> Result<Call>,
+        start: impl FnOnce(OpeningWork) -> Result<Call>,
         create: impl FnOnce(&CancelToken) -> Result<Pty> + Send + 'static,
     ) -> Result<PtyOpening> {
         let made: Arc<Mutex<Option<Pty>>> = Arc::default();

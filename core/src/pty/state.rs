@@ -14,14 +14,14 @@ const MAX_INPUT: usize = 1 << 20;
 
 /// What goes to the server, in its order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Input {
+pub(super) enum TerminalInput {
     Text(String),
     Size(u16, u16),
 }
 
 /// How a terminal ended.
 #[derive(Debug, Clone)]
-pub(super) enum End {
+pub(super) enum TerminalEnd {
     /// The program ended; with its code when the server tells it.
     Exited(Option<i64>),
     /// Somebody removed the terminal.
@@ -33,9 +33,9 @@ pub(super) enum End {
 }
 
 /// The state that the host and the terminal's thread share.
-pub(super) struct Screen(Mailbox<Inner>);
+pub(super) struct Screen(Mailbox<ScreenInner>);
 
-struct Inner {
+struct ScreenInner {
     output: String,
     /// Where the unread output begins, in UTF-16 units since the terminal was made.
     cursor: i64,
@@ -43,15 +43,15 @@ struct Inner {
     has_gap: bool,
     /// Whether output may be on the way that nobody will be able to fetch.
     is_suspect: bool,
-    input: VecDeque<Input>,
+    input: VecDeque<TerminalInput>,
     input_bytes: usize,
     /// Whether a thread is busy with the input.
     is_sending: bool,
-    end: Option<End>,
+    end: Option<TerminalEnd>,
     is_end_told: bool,
 }
 
-impl Content for Inner {
+impl Content for ScreenInner {
     fn face(&self) -> Face {
         let is_over = self.end.is_some();
         Face {
@@ -62,7 +62,7 @@ impl Content for Inner {
     }
 }
 
-impl Inner {
+impl ScreenInner {
     /// All output, or the end once there is none; `None` when there is neither.
     fn take(&mut self) -> Option<Result<Option<String>>> {
         if !self.output.is_empty() {
@@ -73,7 +73,7 @@ impl Inner {
         let end = self.end.as_ref()?;
         self.is_end_told = true;
         Some(match end {
-            End::Failed(error) => Err(error.clone()),
+            TerminalEnd::Failed(error) => Err(error.clone()),
             _ => Ok(None),
         })
     }
@@ -81,7 +81,7 @@ impl Inner {
 
 impl Screen {
     pub(super) fn new(cursor: i64, signal: Arc<Signal>) -> Self {
-        let inner = Inner {
+        let inner = ScreenInner {
             output: String::new(),
             cursor,
             has_gap: false,
@@ -98,8 +98,8 @@ impl Screen {
     /// The host takes all output; `""` when none came in time, `None` after the end.
     pub(super) fn read(&self, timeout: Option<Duration>) -> Result<Option<String>> {
         let taken = match timeout {
-            Some(Duration::ZERO) => self.0.try_take(Inner::take).flatten(),
-            timeout => self.0.wait(timeout, Inner::take),
+            Some(Duration::ZERO) => self.0.try_take(ScreenInner::take).flatten(),
+            timeout => self.0.wait(timeout, ScreenInner::take),
         };
         taken.unwrap_or_else(|| Ok(Some(String::new())))
     }
@@ -151,11 +151,11 @@ impl Screen {
     }
 
     /// The first end counts.
-    pub(super) fn finish(&self, end: End) {
+    pub(super) fn finish(&self, end: TerminalEnd) {
         self.0.write(|inner| {
             let is_first = inner.end.is_none();
             if is_first {
-                inner.has_gap |= inner.is_suspect && matches!(end, End::Exited(_));
+                inner.has_gap |= inner.is_suspect && matches!(end, TerminalEnd::Exited(_));
                 inner.end = Some(end);
                 inner.input.clear();
             }
@@ -164,14 +164,14 @@ impl Screen {
     }
 
     /// Takes input; true when nobody is busy with the input yet, and the caller must see to it.
-    pub(super) fn enter(&self, input: Input) -> Result<bool> {
+    pub(super) fn enter(&self, input: TerminalInput) -> Result<bool> {
         self.0.edit(|inner| {
             match &inner.end {
                 None => {}
-                Some(End::Failed(error)) => return Err(error.clone()),
+                Some(TerminalEnd::Failed(error)) => return Err(error.clone()),
                 Some(end) => {
                     let why = match end {
-                        End::Closed => "it was closed on this side",
+                        TerminalEnd::Closed => "it was closed on this side",
                         _ => "its program has ended",
                     };
                     let text = format!("pty: the terminal takes no input: {why}");
@@ -179,8 +179,8 @@ impl Screen {
                 }
             }
             let bytes = match &input {
-                Input::Text(text) => text.len(),
-                Input::Size(..) => 0,
+                TerminalInput::Text(text) => text.len(),
+                TerminalInput::Size(..) => 0,
             };
             // One text of any length is taken while nothing waits: it could never be typed otherwise.
             if inner.input_bytes > 0 && inner.input_bytes + bytes > MAX_INPUT {
@@ -192,8 +192,8 @@ impl Screen {
             }
             inner.input_bytes += bytes;
             match (inner.input.back_mut(), input) {
-                (Some(Input::Text(before)), Input::Text(text)) => before.push_str(&text),
-                (Some(Input::Size(cols, rows)), Input::Size(c, r)) => (*cols, *rows) = (c, r),
+                (Some(TerminalInput::Text(before)), TerminalInput::Text(text)) => before.push_str(&text),
+                (Some(TerminalInput::Size(cols, rows)), TerminalInput::Size(c, r)) => (*cols, *rows) = (c, r),
                 (_, input) => inner.input.push_back(input),
             }
             Ok(!std::mem::replace(&mut inner.is_sending, true))
@@ -201,12 +201,12 @@ impl Screen {
     }
 
     /// The next input to be sent; `None` ends the caller's duty.
-    pub(super) fn next_input(&self) -> Option<Input> {
+    pub(super) fn next_input(&self) -> Option<TerminalInput> {
         self.0.edit(|inner| {
             let next = inner.input.pop_front();
             match &next {
-                Some(Input::Text(text)) => inner.input_bytes -= text.len(),
-                Some(Input::Size(..)) => {}
+                Some(TerminalInput::Text(text)) => inner.input_bytes -= text.len(),
+                Some(TerminalInput::Size(..)) => {}
                 None => inner.is_sending = false,
             }
             next
@@ -227,7 +227,7 @@ impl Screen {
         })
     }
 
-    pub(super) fn end(&self) -> Option<End> {
+    pub(super) fn end(&self) -> Option<TerminalEnd> {
         self.0.read().end.clone()
     }
 
@@ -281,22 +281,22 @@ mod tests {
         let now = Some(Duration::ZERO);
         assert_eq!(screen.read(now).unwrap().as_deref(), Some(""));
         screen.push("x");
-        screen.finish(End::Exited(Some(3)));
+        screen.finish(TerminalEnd::Exited(Some(3)));
         assert!(!screen.is_over());
         assert_eq!(screen.read(now).unwrap().as_deref(), Some("x"));
         assert_eq!(screen.read(None).unwrap(), None);
         assert!(screen.is_over() && !screen.push("y"));
-        assert_eq!(screen.enter(Input::Size(1, 1)).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(screen.enter(TerminalInput::Size(1, 1)).unwrap_err().kind(), ErrorKind::Closed);
     }
 
     #[test]
     fn a_text_of_any_length_is_taken_while_nothing_waits() {
         let screen = Screen::new(0, Arc::default());
-        let text = |length: usize| Input::Text("x".repeat(length));
+        let text = |length: usize| TerminalInput::Text("x".repeat(length));
         assert!(screen.enter(text(3 * MAX_INPUT)).unwrap());
         assert_eq!(screen.enter(text(1)).unwrap_err().kind(), ErrorKind::Limit);
         assert!(
-            matches!(screen.next_input(), Some(Input::Text(text)) if text.len() == 3 * MAX_INPUT)
+            matches!(screen.next_input(), Some(TerminalInput::Text(text)) if text.len() == 3 * MAX_INPUT)
         );
         screen.enter(text(MAX_INPUT)).unwrap();
         assert_eq!(screen.enter(text(1)).unwrap_err().kind(), ErrorKind::Limit);
@@ -320,16 +320,16 @@ mod tests {
     #[test]
     fn input_is_joined_bounded_and_claimed_once() {
         let screen = Screen::new(0, Arc::default());
-        assert!(screen.enter(Input::Text("a".to_owned())).unwrap());
-        assert!(!screen.enter(Input::Text("b".to_owned())).unwrap());
-        screen.enter(Input::Size(1, 1)).unwrap();
-        screen.enter(Input::Size(2, 2)).unwrap();
-        assert_eq!(screen.next_input(), Some(Input::Text("ab".to_owned())));
-        assert_eq!(screen.next_input(), Some(Input::Size(2, 2)));
+        assert!(screen.enter(TerminalInput::Text("a".to_owned())).unwrap());
+        assert!(!screen.enter(TerminalInput::Text("b".to_owned())).unwrap());
+        screen.enter(TerminalInput::Size(1, 1)).unwrap();
+        screen.enter(TerminalInput::Size(2, 2)).unwrap();
+        assert_eq!(screen.next_input(), Some(TerminalInput::Text("ab".to_owned())));
+        assert_eq!(screen.next_input(), Some(TerminalInput::Size(2, 2)));
         assert_eq!(screen.next_input(), None);
         assert!(!screen.claim_input());
-        screen.enter(Input::Text("a".to_owned())).unwrap();
+        screen.enter(TerminalInput::Text("a".to_owned())).unwrap();
         let much = "x".repeat(MAX_INPUT);
-        assert_eq!(screen.enter(Input::Text(much)).unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(screen.enter(TerminalInput::Text(much)).unwrap_err().kind(), ErrorKind::Limit);
     }
 }

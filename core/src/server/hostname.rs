@@ -2,7 +2,7 @@
 //! taken.
 
 use super::failure::failed;
-use super::state::Shared;
+use super::state::ServerShared;
 use crate::base::error::{Error, Result};
 use crate::base::thread;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Fails when no address of the hostname is one of this machine. What cannot be said is left to the server.
-pub(super) fn check(shared: &Shared, hostname: &str, until: Instant) -> Result<()> {
+pub(super) fn check(shared: &ServerShared, hostname: &str, until: Instant) -> Result<()> {
     let bare = hostname.trim_start_matches('[').trim_end_matches(']');
     if bare.is_empty() {
         return Ok(());
@@ -37,7 +37,7 @@ pub(super) fn check(shared: &Shared, hostname: &str, until: Instant) -> Result<(
 
 /// Asks the operating system, on a thread of its own: the call cannot be interrupted and may take a minute. `None` when
 /// it takes too long.
-fn look_up(shared: &Shared, name: &str, until: Instant) -> Result<Option<Vec<SocketAddr>>> {
+fn look_up(shared: &ServerShared, name: &str, until: Instant) -> Result<Option<Vec<SocketAddr>>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let wanted = (name.to_owned(), 0);
     let work = move || {

@@ -5,7 +5,7 @@ use super::hostname;
 use super::launch_spec::{LaunchSpec, free_port};
 use super::output::{Look, Output, gist};
 use super::reaper::Reaper;
-use super::state::Shared;
+use super::state::ServerShared;
 use crate::base::error::{Error, ErrorKind, Result, is_out_of_descriptors};
 use crate::base::limits::{after, shown};
 use crate::base::thread;
@@ -24,7 +24,7 @@ const PORTS: u32 = 10;
 const REST: Duration = Duration::from_secs(1);
 
 /// Does everything; returns when no process of the server is left.
-pub(super) fn run(shared: &Arc<Shared>, spec: &LaunchSpec) {
+pub(super) fn run(shared: &Arc<ServerShared>, spec: &LaunchSpec) {
     match Reaper::start(&spec.tag) {
         Err(error) => shared.fail(error),
         Ok((lease, reaper)) => {
@@ -45,7 +45,7 @@ pub(super) fn run(shared: &Arc<Shared>, spec: &LaunchSpec) {
     shared.leave();
 }
 
-fn launch(shared: &Arc<Shared>, spec: &LaunchSpec) -> Result<Child> {
+fn launch(shared: &Arc<ServerShared>, spec: &LaunchSpec) -> Result<Child> {
     let until = after(spec.options.start_timeout);
     hostname::check(shared, &spec.options.hostname, until)?;
     let mut tries = 0;
@@ -80,7 +80,12 @@ fn launch(shared: &Arc<Shared>, spec: &LaunchSpec) -> Result<Child> {
     }
 }
 
-fn spawn(shared: &Arc<Shared>, spec: &LaunchSpec, port: u16, is_lower: bool) -> Result<Child> {
+fn spawn(
+    shared: &Arc<ServerShared>,
+    spec: &LaunchSpec,
+    port: u16,
+    is_lower: bool,
+) -> Result<Child> {
     let system = |e: std::io::Error| {
         if is_out_of_descriptors(&e) {
             return Error::exhausted("descriptor", e);
@@ -109,7 +114,7 @@ fn spawn(shared: &Arc<Shared>, spec: &LaunchSpec, port: u16, is_lower: bool) -> 
 
 /// Waits for the line that says where it listens, then for its answer; gives what it speaks.
 fn await_ready(
-    shared: &Shared,
+    shared: &ServerShared,
     spec: &LaunchSpec,
     child: &mut Child,
     port: u16,

@@ -24,7 +24,7 @@ use failure::failed;
 use launch::{client_options, printed, settle};
 use launch_spec::LaunchSpec;
 use reaper::{Reaper, random};
-use state::{Shared, closed};
+use state::{ServerShared, closed};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -42,7 +42,7 @@ const END: Duration = Duration::from_secs(15);
 ///
 /// Tested on Linux; written for macOS and Windows, and not run there.
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
     spec: Arc<LaunchSpec>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// In a copy of the process, made by fork, nothing here ends the server.
@@ -81,7 +81,7 @@ impl Server {
             None => random(24)?,
         };
         let spec = Arc::new(LaunchSpec::new(options, password, random(16)?)?);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(ServerShared::default());
         let (mine, fallen, work) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&spec));
         let work = move || launch::run(&mine, &work);
         let thread = thread::start("opencode-server", work, move |error| fallen.fall(error))?;
@@ -233,7 +233,7 @@ impl Server {
 }
 
 /// Ends a server, and waits until nothing of it is left.
-fn end(shared: &Arc<Shared>, spec: &Arc<LaunchSpec>, thread: &Mutex<Option<JoinHandle<()>>>) {
+fn end(shared: &Arc<ServerShared>, spec: &Arc<LaunchSpec>, thread: &Mutex<Option<JoinHandle<()>>>) {
     if shared.phase() == ServerState::Ready
         && let (Some(url), Some(dialect)) = (shared.url(), shared.dialect())
         && let Ok(client) = Client::new(client_options(spec, url))

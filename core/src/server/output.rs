@@ -10,10 +10,10 @@ const LIMIT: usize = 64 * 1024;
 
 /// The end of what a process has printed. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Output(Arc<State>);
+pub(super) struct Output(Arc<OutputState>);
 
 #[derive(Default)]
-struct State {
+struct OutputState {
     text: Mutex<Text>,
     changed: Condvar,
 }

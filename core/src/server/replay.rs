@@ -6,7 +6,7 @@ mod wire;
 use crate::base::error::{Error, Result};
 use crate::base::pool::join;
 use crate::base::thread;
-use script::{Script, Stage};
+use script::{Player, Script};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -28,21 +28,21 @@ const MAX_CONNECTIONS: usize = 128;
 /// query. Ids that the client chose are replaced by those of the new run.
 pub struct Replay {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ReplayShared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    stage: Stage,
+struct ReplayShared {
+    stage: Player,
     is_closed: AtomicBool,
     open: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A connection that is counted for as long as this lives.
-struct Open(Arc<Shared>);
+struct OpenConnection(Arc<ReplayShared>);
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
@@ -59,8 +59,8 @@ impl Replay {
         let failed = |error: std::io::Error| Error::exhausted("port or thread", error);
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Arc::new(Shared {
-            stage: Stage::new(script),
+        let shared = Arc::new(ReplayShared {
+            stage: Player::new(script),
             is_closed: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             threads: Mutex::default(),
@@ -101,7 +101,7 @@ impl fmt::Debug for Replay {
     }
 }
 
-impl Shared {
+impl ReplayShared {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         for stream in listener.incoming() {
             if self.is_closed() {
@@ -116,7 +116,7 @@ impl Shared {
                 continue;
             }
             self.open.fetch_add(1, Ordering::AcqRel);
-            let mine = Open(Arc::clone(self));
+            let mine = OpenConnection(Arc::clone(self));
             // A client that goes away is no failure of ours.
             let work = move || drop(mine.0.serve(&stream));
             let thread = thread::start("opencode-replay", work, drop);
@@ -141,7 +141,7 @@ impl Shared {
         Ok(())
     }
 
-    fn stream(&self, stream: &TcpStream, request: &wire::Request) -> std::io::Result<()> {
+    fn stream(&self, stream: &TcpStream, request: &wire::ReplayRequest) -> std::io::Result<()> {
         wire::begin_stream(stream)?;
         wire::event(stream, &script::plain_event(&request.path, "server.connected"))?;
         let mut last = Instant::now();

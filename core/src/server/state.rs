@@ -1,4 +1,4 @@
-//! [`Shared`]: what the handle of a server and its thread have in common.
+//! [`ServerShared`]: what the handle of a server and its thread have in common.
 
 use super::output::Output;
 use super::reaper::Lease;
@@ -47,10 +47,10 @@ impl ServerState {
 }
 
 #[derive(Default)]
-pub(super) struct Shared {
+pub(super) struct ServerShared {
     /// A [`ServerState`]: a tick reads it without a lock.
     phase: AtomicU8,
-    state: Mutex<State>,
+    state: Mutex<LeaseState>,
     changed: Condvar,
     /// What is told of it. Not behind the lock: in a copy of the process, made by fork, a thread that stayed behind
     /// may have that for ever.
@@ -66,13 +66,13 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct LeaseState {
     lease: Option<Lease>,
     is_closing: bool,
     is_gone: bool,
 }
 
-impl Shared {
+impl ServerShared {
     pub(super) fn phase(&self) -> ServerState {
         ServerState::from_number(self.phase.load(Ordering::Acquire))
     }
@@ -128,7 +128,7 @@ impl Shared {
         spawn: impl FnOnce() -> std::io::Result<Child>,
     ) -> Result<std::io::Result<Child>> {
         let mut state = self.lock();
-        let State { lease: Some(lease), .. } = &mut *state else { return Err(closed()) };
+        let LeaseState { lease: Some(lease), .. } = &mut *state else { return Err(closed()) };
         let child = spawn();
         if let Ok(child) = &child {
             lease.take(child);
@@ -190,7 +190,7 @@ impl Shared {
         self.leave();
     }
 
-    fn close(&self, mut state: MutexGuard<'_, State>) {
+    fn close(&self, mut state: MutexGuard<'_, LeaseState>) {
         state.is_closing = true;
         state.lease = None;
         // Why it failed says more.
@@ -198,7 +198,7 @@ impl Shared {
         self.set(&state, ServerState::Closed);
     }
 
-    fn set(&self, _locked: &MutexGuard<'_, State>, phase: ServerState) {
+    fn set(&self, _locked: &MutexGuard<'_, LeaseState>, phase: ServerState) {
         let number = match phase {
             ServerState::Starting => 0,
             ServerState::Ready => 1,
@@ -212,7 +212,11 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    fn wait(&self, timeout: Option<Duration>, is_met: impl Fn(&Shared, &State) -> bool) -> bool {
+    fn wait(
+        &self,
+        timeout: Option<Duration>,
+        is_met: impl Fn(&ServerShared, &LeaseState) -> bool,
+    ) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.lock();
         while !is_met(self, &state) {
@@ -231,7 +235,7 @@ impl Shared {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LeaseState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

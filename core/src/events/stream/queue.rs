@@ -1,4 +1,4 @@
-//! [`Queue`]: the events of one stream that nobody took yet. Bounded: the oldest make room.
+//! [`EventQueue`]: the events of one stream that nobody took yet. Bounded: the oldest make room.
 
 use super::StreamEvent;
 use crate::base::cancel::CancelToken;
@@ -15,9 +15,9 @@ use std::time::Duration;
 const MAX_BYTES: usize = 32 << 20;
 
 /// Between the feed and one reader.
-pub(crate) struct Queue(Mailbox<Inner>);
+pub(crate) struct EventQueue(Mailbox<EventQueueInner>);
 
-struct Inner {
+struct EventQueueInner {
     events: VecDeque<StreamEvent>,
     bytes: usize,
     max_events: usize,
@@ -40,7 +40,7 @@ enum Filter {
     Directory(String),
 }
 
-impl Content for Inner {
+impl Content for EventQueueInner {
     fn face(&self) -> Face {
         let has_event = !self.events.is_empty() || self.dropped > 0;
         Face {
@@ -51,7 +51,7 @@ impl Content for Inner {
     }
 }
 
-impl Inner {
+impl EventQueueInner {
     fn push(&mut self, event: StreamEvent) {
         self.bytes += size(&event);
         self.events.push_back(event);
@@ -111,10 +111,10 @@ impl Inner {
     }
 }
 
-impl Queue {
+impl EventQueue {
     pub(crate) fn new(needs_directory: bool, max_events: usize, signal: Arc<Signal>) -> Self {
         let filter = if needs_directory { Filter::Unresolved } else { Filter::All };
-        let inner = Inner {
+        let inner = EventQueueInner {
             events: VecDeque::new(),
             bytes: 0,
             max_events,
@@ -126,13 +126,13 @@ impl Queue {
             over: None,
             is_over_told: false,
         };
-        Queue(Mailbox::new(inner, Some(signal)))
+        EventQueue(Mailbox::new(inner, Some(signal)))
     }
 
     /// The reader's side: without news one load; with news it never waits for the feed, and rather leaves it for the
     /// next time.
     pub(super) fn poll(&self) -> Result<Option<StreamEvent>> {
-        self.0.try_take(Inner::take).unwrap_or(Ok(None))
+        self.0.try_take(EventQueueInner::take).unwrap_or(Ok(None))
     }
 
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<StreamEvent>> {
@@ -191,12 +191,12 @@ impl Queue {
     }
 
     /// The feed's side. `change` says whether it brought something to take.
-    fn change(&self, change: impl FnOnce(&mut Inner) -> bool) {
+    fn change(&self, change: impl FnOnce(&mut EventQueueInner) -> bool) {
         self.0.write(|inner| change(inner) | inner.settle());
     }
 }
 
-impl Listener for Queue {
+impl Listener for EventQueue {
     fn is_waiting(&self) -> bool {
         !self.is_over()
     }
@@ -269,11 +269,11 @@ fn size(event: &StreamEvent) -> usize {
 mod tests {
     use super::*;
 
-    fn queue(needs_directory: bool, max: usize) -> Queue {
-        Queue::new(needs_directory, max, Arc::default())
+    fn queue(needs_directory: bool, max: usize) -> EventQueue {
+        EventQueue::new(needs_directory, max, Arc::default())
     }
 
-    fn tell(queue: &Queue, id: &str, directory: &str, filler: usize) {
+    fn tell(queue: &EventQueue, id: &str, directory: &str, filler: usize) {
         let data = serde_json::json!({
             "directory": directory,
             "payload": { "id": id, "type": "x.y", "properties": { "filler": "x".repeat(filler) } },
@@ -282,7 +282,7 @@ mod tests {
         queue.event(&Arc::new(event), &CancelToken::default());
     }
 
-    fn kinds(queue: &Queue) -> Vec<String> {
+    fn kinds(queue: &EventQueue) -> Vec<String> {
         let text = |event: StreamEvent| match event {
             StreamEvent::Lagged(count) => format!("lagged {count}"),
             StreamEvent::Server(event) => event.id.clone(),

@@ -3,7 +3,7 @@
 //! Events name directories as the server does: absolute, without symbolic links. Only the server can tell what
 //! a relative path or a link is there, and opening a stream must not wait for it.
 
-use super::queue::Queue;
+use super::queue::EventQueue;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::pool::Pool;
@@ -22,12 +22,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Resolver {
     caller: Arc<Caller>,
     pool: Arc<Pool>,
-    state: Mutex<State>,
+    state: Mutex<ResolverState>,
 }
 
 #[derive(Default)]
-struct State {
-    asked: Vec<(Arc<Queue>, Option<String>)>,
+struct ResolverState {
+    asked: Vec<(Arc<EventQueue>, Option<String>)>,
     is_busy: bool,
 }
 
@@ -37,7 +37,7 @@ impl Resolver {
     }
 
     /// Tells the queue what its directory is called, as soon as the server says so.
-    pub(super) fn resolve(self: &Arc<Self>, queue: &Arc<Queue>, directory: Option<String>) {
+    pub(super) fn resolve(self: &Arc<Self>, queue: &Arc<EventQueue>, directory: Option<String>) {
         let mut state = self.state();
         state.asked.push((Arc::clone(queue), directory));
         if std::mem::replace(&mut state.is_busy, true) {
@@ -112,7 +112,7 @@ impl Resolver {
     }
 
     /// Tells all who asked for the same.
-    fn settle(&self, directory: &Option<String>, tell: impl Fn(&Queue)) {
+    fn settle(&self, directory: &Option<String>, tell: impl Fn(&EventQueue)) {
         let mut state = self.state();
         state.asked.retain(|(queue, asked)| {
             let is_same = asked == directory;
@@ -127,7 +127,7 @@ impl Resolver {
         resolve(&self.caller, directory, token)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ResolverState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

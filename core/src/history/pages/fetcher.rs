@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// page nor doubles one.
 pub struct PageFetcher {
     calls: Arc<dyn Calls>,
-    shared: Arc<Shared>,
+    shared: Arc<FetcherShared>,
     /// For who takes items, and not pages.
     items: Mutex<Items>,
     home: Home,
@@ -45,7 +45,7 @@ pub enum NextItem {
     End,
 }
 
-struct Shared {
+struct FetcherShared {
     /// Held while a page is fetched.
     pages: Mutex<Pages<()>>,
     ready: Mutex<Option<Vec<Box<RawValue>>>>,
@@ -56,7 +56,7 @@ struct Shared {
 impl PageFetcher {
     pub(super) fn new(pages: Pages<()>) -> Self {
         let calls = Arc::clone(&pages.pager.calls);
-        let shared = Shared {
+        let shared = FetcherShared {
             is_complete: AtomicBool::new(pages.is_complete()),
             pages: Mutex::new(pages),
             ready: Mutex::default(),
@@ -174,7 +174,7 @@ impl PageFetcher {
     }
 }
 
-impl Shared {
+impl FetcherShared {
     fn fetch(&self, options: &CallOptions) -> Result<()> {
         // One that was cancelled a moment ago ends first.
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);

@@ -145,9 +145,9 @@ fn ask(exchange: Option<&Exchange>) {
 
 /// The first of the connectors: what goes out from here on is for the connection.
 #[derive(Debug)]
-pub(super) struct Begin;
+pub(super) struct BeginConnection;
 
-impl<In: Transport> Connector<In> for Begin {
+impl<In: Transport> Connector<In> for BeginConnection {
     type Out = In;
 
     fn connect(
@@ -166,9 +166,9 @@ impl<In: Transport> Connector<In> for Begin {
 
 /// The last of the connectors: what goes out from here on is the request.
 #[derive(Debug)]
-pub(super) struct End;
+pub(super) struct EndConnection;
 
-impl<In: Transport> Connector<In> for End {
+impl<In: Transport> Connector<In> for EndConnection {
     type Out = In;
 
     fn connect(&self, _: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, Error> {

@@ -43,8 +43,8 @@ pub(crate) fn route(
 ) -> Result<Routed> {
     check_given(operation.name, arguments).map_err(|e| e.with_operation(operation.name))?;
     let fields = match arguments.trim() {
-        "" | "null" => Fields(Vec::new()),
-        text => serde_json::from_str::<Fields<'_>>(text).map_err(|e| {
+        "" | "null" => FlatArguments(Vec::new()),
+        text => serde_json::from_str::<FlatArguments<'_>>(text).map_err(|e| {
             Error::invalid(format!("{}: the arguments must be a JSON object: {e}", operation.name))
                 .with_operation(operation.name)
         })?,
@@ -72,7 +72,7 @@ struct Route<'a> {
 impl<'a> Route<'a> {
     fn take(
         &mut self,
-        fields: Fields<'a>,
+        fields: FlatArguments<'a>,
         project: Project<'_>,
     ) -> Result<(Option<String>, Option<String>)> {
         let mut directory = project.directory.map(str::to_owned);
@@ -369,13 +369,13 @@ impl<'a> Route<'a> {
 }
 
 /// The fields of an object in order, values unparsed.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct FlatArguments<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+impl<'de> Deserialize<'de> for FlatArguments<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Collect;
         impl<'de> Visitor<'de> for Collect {
-            type Value = Fields<'de>;
+            type Value = FlatArguments<'de>;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
@@ -389,7 +389,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                     fields.retain(|(known, _)| *known != name);
                     fields.push((Cow::Owned(name), raw));
                 }
-                Ok(Fields(fields))
+                Ok(FlatArguments(fields))
             }
         }
         deserializer.deserialize_map(Collect)

@@ -26,7 +26,7 @@ pub(super) enum Node {
 
 impl Node {
     pub(super) fn read(json: &str) -> serde_json::Result<Node> {
-        Level(LEVELS).deserialize(&mut serde_json::Deserializer::from_str(json))
+        LevelsLeft(LEVELS).deserialize(&mut serde_json::Deserializer::from_str(json))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
@@ -137,9 +137,9 @@ impl Node {
 
 /// Reads a value of so many levels.
 #[derive(Clone, Copy)]
-struct Level(usize);
+struct LevelsLeft(usize);
 
-impl<'de> DeserializeSeed<'de> for Level {
+impl<'de> DeserializeSeed<'de> for LevelsLeft {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -147,11 +147,11 @@ impl<'de> DeserializeSeed<'de> for Level {
             // Passes over it without a stack.
             return deserializer.deserialize_ignored_any(IgnoredAny).map(|_| Node::Deep);
         }
-        deserializer.deserialize_any(Level(self.0 - 1))
+        deserializer.deserialize_any(LevelsLeft(self.0 - 1))
     }
 }
 
-impl<'de> Visitor<'de> for Level {
+impl<'de> Visitor<'de> for LevelsLeft {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
-//! [`Script`] and [`Stage`]: what was recorded, and how far it has been played.
+//! [`Script`] and [`Player`]: what was recorded, and how far it has been played.
 
-use super::wire::Request;
+use super::wire::ReplayRequest;
 use crate::base::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,12 +19,12 @@ const MAX_LINE: usize = 16 << 20;
 #[derive(Default)]
 pub(super) struct Script {
     /// By method and path without ids, in their order.
-    exchanges: HashMap<String, Vec<Exchange>>,
+    exchanges: HashMap<String, Vec<RecordedExchange>>,
     /// By path, in their order.
-    events: HashMap<String, Vec<Event>>,
+    events: HashMap<String, Vec<RecordedEvent>>,
 }
 
-struct Exchange {
+struct RecordedExchange {
     /// How many changes the client had asked for when it sent this.
     epoch: u64,
     request: Option<Value>,
@@ -33,7 +33,7 @@ struct Exchange {
     body: Body,
 }
 
-struct Event {
+struct RecordedEvent {
     epoch: u64,
     /// Since the event before, within bounds.
     pause: Duration,
@@ -170,7 +170,7 @@ impl Script {
                     let found = asked.remove(&key(&from, part, n));
                     if let Some((template, epoch, request)) = found {
                         let headers = headers.into_iter().collect();
-                        let exchange = Exchange { epoch, request, status, headers, body };
+                        let exchange = RecordedExchange { epoch, request, status, headers, body };
                         script.exchanges.entry(template).or_default().push(exchange);
                     }
                 }
@@ -187,7 +187,11 @@ impl Script {
                     {
                         let pause =
                             Duration::from_millis(at.saturating_sub(before)).min(LONGEST_PAUSE);
-                        script.events.entry(path).or_default().push(Event { epoch, pause, data });
+                        script.events.entry(path).or_default().push(RecordedEvent {
+                            epoch,
+                            pause,
+                            data,
+                        });
                         before = at;
                     }
                 }
@@ -202,21 +206,21 @@ impl Script {
 }
 
 /// What a replay answers.
-pub(super) struct Answer {
+pub(super) struct RecordedAnswer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
 /// A script and how far it has been played.
-pub(super) struct Stage {
+pub(super) struct Player {
     script: Script,
-    state: Mutex<State>,
+    state: Mutex<PlayerState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct PlayerState {
     /// Changes that the client has asked for.
     epoch: u64,
     /// By template: how many answers were given.
@@ -227,18 +231,18 @@ struct State {
     ids: Vec<(String, String)>,
 }
 
-impl Stage {
+impl Player {
     pub(super) fn new(script: Script) -> Self {
-        Stage { script, state: Mutex::default(), changed: Condvar::new() }
+        Player { script, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Whether a request opens an event stream. One that was recorded without any event is one too.
-    pub(super) fn is_stream(&self, request: &Request) -> bool {
+    pub(super) fn is_stream(&self, request: &ReplayRequest) -> bool {
         request.method == "GET"
             && (self.script.events.contains_key(&request.path) || request.path.ends_with("/event"))
     }
 
-    pub(super) fn answer(&self, request: &Request) -> Answer {
+    pub(super) fn answer(&self, request: &ReplayRequest) -> RecordedAnswer {
         let template = template(&request.method, &request.path);
         let is_change = request.method != "GET";
         let mut state = self.state();
@@ -275,7 +279,7 @@ impl Stage {
         };
         drop(state);
         self.changed.notify_all();
-        Answer { status: exchange.status, headers: exchange.headers.clone(), body }
+        RecordedAnswer { status: exchange.status, headers: exchange.headers.clone(), body }
     }
 
     /// The next event of a stream and the pause before it, once everything was asked for that came before it;
@@ -302,12 +306,12 @@ impl Stage {
         self.changed.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PlayerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PlayerState {
     fn renamed(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (old, new) in &self.ids {
@@ -319,7 +323,7 @@ impl State {
 
 /// The answer to a question that is asked again and again: the next one of the time that has come, or else the
 /// last one before.
-fn choose(exchanges: &[Exchange], given: usize, epoch: u64) -> Option<usize> {
+fn choose(exchanges: &[RecordedExchange], given: usize, epoch: u64) -> Option<usize> {
     let end = exchanges.iter().take_while(|exchange| exchange.epoch <= epoch).count();
     let begin = exchanges.iter().take_while(|exchange| exchange.epoch < epoch).count();
     match end {
@@ -330,9 +334,9 @@ fn choose(exchanges: &[Exchange], given: usize, epoch: u64) -> Option<usize> {
     }
 }
 
-fn refusal(why: &str) -> Answer {
+fn refusal(why: &str) -> RecordedAnswer {
     let body = json!({ "name": "NotFoundError", "data": { "message": format!("replay: {why}") } });
-    Answer {
+    RecordedAnswer {
         status: 404,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.to_string().into_bytes(),
@@ -373,9 +377,9 @@ fn ids(value: &Value, found: &mut Vec<String>) {
 mod tests {
     use super::*;
 
-    fn script(lines: &[Value]) -> Stage {
+    fn script(lines: &[Value]) -> Player {
         let lines = lines.iter().map(|line| (1, serde_json::from_value(line.clone()).unwrap()));
-        Stage::new(Script::of(lines.collect()))
+        Player::new(Script::of(lines.collect()))
     }
 
     fn request(n: u64, method: &str, target: &str, body: Value) -> Value {
@@ -386,9 +390,9 @@ mod tests {
         json!({ "type": "answer", "n": n, "status": 200, "headers": {}, "body": { "json": body } })
     }
 
-    fn ask(stage: &Stage, method: &str, path: &str, body: Value) -> String {
+    fn ask(stage: &Player, method: &str, path: &str, body: Value) -> String {
         let body = body.to_string().into_bytes();
-        let request = Request { method: method.to_owned(), path: path.to_owned(), body };
+        let request = ReplayRequest { method: method.to_owned(), path: path.to_owned(), body };
         String::from_utf8(stage.answer(&request).body).unwrap()
     }
 

@@ -8,7 +8,7 @@ const MAX_BODY: usize = 64 << 20;
 
 /// A request, without its query: that plays no part in the matching.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ReplayRequest {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) body: Vec<u8>,
@@ -26,7 +26,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next request; `None` at the end of the connection, or when it shall end.
-    pub(super) fn next(&mut self, is_over: &dyn Fn() -> bool) -> io::Result<Option<Request>> {
+    pub(super) fn next(&mut self, is_over: &dyn Fn() -> bool) -> io::Result<Option<ReplayRequest>> {
         let end = loop {
             if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
         let body = self.buffer[end..end + length].to_vec();
         self.buffer.drain(..end + length);
         let path = target.split('?').next().unwrap_or_default().to_owned();
-        Ok(Some(Request { method: method.to_owned(), path, body }))
+        Ok(Some(ReplayRequest { method: method.to_owned(), path, body }))
     }
 
     fn fill(&mut self, is_over: &dyn Fn() -> bool) -> io::Result<bool> {
