@@ -31,6 +31,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
                   the C library below DIR, for pkg-config, CMake and meson; without TLS and mDNS
   test            everything that a change must pass
   test --fast     what answers in about a minute
+  hosts HOST...   run the examples for hosts of Lua that are installed: love haproxy luanti mpv tshark nginx
   conformance     call every operation in every language and rewrite docs/operations.md
   conformance P   only the operations whose name begins with P; nothing is rewritten
   setup           install the tools that the tests need and fetch the pinned server
@@ -70,6 +71,7 @@ fn run(arguments: &[String]) -> Result<()> {
         }
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
+        ("hosts", hosts) if !hosts.is_empty() => test::hosts(hosts),
         ("conformance", []) => conformance::run(""),
         ("conformance", [prefix]) => conformance::run(prefix),
         ("setup", []) => setup(tools::Need::Test),

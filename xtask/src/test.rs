@@ -39,6 +39,21 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     Ok(())
 }
 
+/// Runs the examples for hosts that load the Lua module.
+///
+/// # Errors
+/// The first failure, with the end of its output.
+pub(crate) fn hosts(names: &[&str]) -> Result<()> {
+    server::ensure()?;
+    for lua in LUAS.iter().filter(|lua| ["lua51", "lua52", "lua53"].contains(&lua.feature)) {
+        artefact::native(lua, Profile::Dev)?;
+    }
+    let said =
+        progress::step("the hosts", |note| Stage::start()?.run(&mut lua_hosts(names), note))?;
+    println!("{said}");
+    Ok(())
+}
+
 /// The server that all languages are tested against.
 struct Stage {
     server: Server,
@@ -227,6 +242,7 @@ impl Suite {
         if !fast {
             jobs.push(lua_loading());
             jobs.push(lua_rock());
+            jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
             jobs.extend(lua_costs(modules));
         }
         for name in if fast {
@@ -431,6 +447,16 @@ fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>
         }
     }
     jobs
+}
+
+/// The examples for hosts, each in its host.
+fn lua_hosts(names: &[&str]) -> Command {
+    let mut python = Command::new("python3");
+    python
+        .arg(workspace().join("tests/lua/hosts.py"))
+        .arg(artefact::dist().join("lua"))
+        .args(names);
+    python
 }
 
 /// The rock, made and packed with the modules that are built.

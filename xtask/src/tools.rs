@@ -38,7 +38,7 @@ const fn tool(
     Tool { command, probe: &[], package, purpose, need }
 }
 
-const TOOLS: [Tool; 21] = [
+const TOOLS: [Tool; 23] = [
     tool("git", "git", "the server reads the project with it", Need::Demo),
     tool("rg", "ripgrep", "the server searches files with it", Need::Demo),
     tool("npm", "npm", "fetches the pinned server", Need::Demo),
@@ -61,6 +61,8 @@ const TOOLS: [Tool; 21] = [
     tool("luajit", "luajit", "runs the Lua module, and calls the C library", Need::Test),
     tool("luarocks", "luarocks", "makes and packs the rock of the Lua module", Need::Test),
     tool("nvim", "neovim", "hosts the Lua module", Need::Test),
+    tool("love", "love", "hosts the Lua module", Need::Test),
+    tool("haproxy", "haproxy", "hosts the Lua module", Need::Test),
     tool("valgrind", "valgrind", "looks for memory errors in the C library", Need::Test),
     tool("strace", "strace", "counts the system calls of a poll", Need::Test),
     tool("tmux", "tmux", "gives the server's terminal interface a terminal", Need::Test),
