@@ -394,6 +394,7 @@ impl Suite {
         self.staged(stage, "README: rust", &mut cargo)?;
         let mut documents = vec![workspace().join("README.md")];
         if !self.fast {
+            documents.push(workspace().join("bindings-lua/README.md"));
             for entry in std::fs::read_dir(workspace().join("docs"))? {
                 documents.push(entry?.path());
             }
