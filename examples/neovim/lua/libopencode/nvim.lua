@@ -120,7 +120,7 @@ local function on_done(reply, message)
     session, run = run:session_id() or session, nil
     if reply then
       spent = { tokens = spent.tokens + reply.tokens.total, cost = spent.cost + reply.cost }
-      append_block ""
+      append "\n\n"
     else
       append_block("**" .. message .. "**")
     end
