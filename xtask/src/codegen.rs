@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, String> {
     crate::conformance::check(&operations()?).map_err(|e| e.to_string())?;
     if check {
         crate::floors::check(&spec::root())?;
+        crate::wire::check(&spec::root())?;
     }
     Ok(report)
 }

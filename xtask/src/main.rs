@@ -17,6 +17,7 @@ mod servers;
 mod spec;
 mod test;
 mod tools;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -40,7 +41,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
                   play every feature on the versions of the server that npm has, and rewrite docs/servers.md
   spec            rewrite spec/operations.json and spec/types.json from a server's description
   codegen         rewrite everything that is generated from spec/ and bindings-c
-  codegen --check fail when something generated is stale, or an import breaks the order of the floors
+  codegen --check fail when something generated is stale, an import breaks the order of the
+                  floors, or a run knows a name of the wire
   help            this text";
 
 fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use crate::history::pages::messages::Listed;
 use crate::http::answer::Answer;
 use crate::protocol::stored;
 use crate::protocol::tokens::Tokens;
-use crate::run::Info;
+use crate::run::{Info, read_info};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -250,7 +250,7 @@ fn pages(
 }
 
 fn count(usage: &mut Usage, session: &str, row: &RawValue, options: &UsageOptions) {
-    let info = Object::read(row).and_then(|row| Info::read(row.get("info")?));
+    let info = Object::read(row).and_then(|row| read_info(row.get("info")?));
     if let Some(info) = info.filter(Info::is_assistant) {
         usage.add(session, &info, options.messages);
     }

@@ -4,24 +4,22 @@ mod descendants;
 mod publish;
 mod snapshots;
 
+use super::clock::{Millis, millis};
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
-use super::machine::{
-    DirectorySnapshot, Input, Machine, Millis, Outcome, Output, RequestKind, millis, parent_session,
-};
+use super::machine::{Input, Machine, Outcome, Output, RequestKind};
 use super::request::Requests;
 use super::run_events::RunEvents;
 use super::state::{RunState, State};
 use super::unsent::{Pending, Unsent};
 use super::update::Update;
+use super::wire::{DirectorySnapshot, Request, Response, Wire};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::json::Json;
 use crate::base::log::{Level, Log};
 use crate::base::pool::{Pool, join};
 use crate::base::thread::{self, caught};
 use crate::call::caller::{Caller, closed};
 use crate::events::feed::{Feed, Listener};
-use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 use publish::{closed_at, end, log, name, publish};
 use snapshots::SnapshotPoller;
@@ -105,6 +103,7 @@ struct Work {
     /// Whose subagents the sessions are that asked for something and belong to no run.
     parents: HashMap<String, Option<String>>,
     run_events: Arc<RunEvents>,
+    wire: Wire,
     feed: Arc<Feed>,
     is_stream_up: bool,
     /// What was taken from the inbox and not handled yet.
@@ -132,7 +131,8 @@ impl Work {
         began: Instant,
     ) -> Self {
         let heard = Arc::new(Heard::new(began));
-        let run_events = Arc::new(RunEvents::new(Arc::clone(&inbox), Arc::clone(&heard)));
+        let wire = Wire::One;
+        let run_events = Arc::new(RunEvents::new(Arc::clone(&inbox), Arc::clone(&heard), wire));
         feed.add(Arc::clone(&run_events) as Arc<dyn Listener>);
         Work {
             requests: Requests::new(
@@ -141,6 +141,7 @@ impl Work {
                 Arc::clone(&heard),
                 chores,
                 began,
+                wire,
             ),
             heard,
             caller,
@@ -154,6 +155,7 @@ impl Work {
             pollers: HashMap::new(),
             parents: HashMap::new(),
             run_events,
+            wire,
             feed,
             is_stream_up: false,
             messages: VecDeque::new(),
@@ -244,10 +246,10 @@ impl Work {
                     Slot { machine, state, alarm: None, tracks: Vec::new(), pending, queue: None };
                 self.start(id, slot);
             }
-            Message::Answer(id, RequestKind::Create, Ok(answer))
+            Message::Answer(id, RequestKind::Create, Ok(Response::Session(made)))
                 if !self.runs.contains_key(&id) =>
             {
-                self.discard(id, &answer);
+                self.discard(id, made.id);
             }
             Message::Answer(id, kind, result) => self.step(id, Input::Answer(kind, result)),
             Message::Event(event) => self.on_event(&event),
@@ -347,9 +349,7 @@ impl Work {
                         outputs.extend(slot.machine.take_outputs());
                     }
                 }
-                Output::Ask(kind, operation, arguments) => {
-                    self.requests.ask(id, kind, operation, arguments);
-                }
+                Output::Ask(kind, request) => self.requests.ask(id, kind, request),
                 Output::TakeSnapshot { directory, with_lists } => {
                     let poller = self.pollers.entry(directory.clone()).or_default();
                     poller.waiting.insert(id);
@@ -391,13 +391,14 @@ impl Work {
                 Some(ids) => ids.clone(),
                 // A session that nobody tracks yet is the child of one that somebody does.
                 None => {
-                    let parent = parent_session(event);
+                    let parent = self.wire.parent(event);
                     parent.and_then(|p| self.sessions.get(&p)).cloned().unwrap_or_default()
                 }
             },
         };
         for id in ids {
-            self.step(id, Input::Event(event));
+            let Some(fact) = self.wire.fact(event) else { break };
+            self.step(id, Input::Fact { session: event.session_id.as_deref(), fact });
         }
         if let Some(session) = &event.session_id
             && !self.sessions.contains_key(session)
@@ -420,10 +421,9 @@ impl Work {
     }
 
     /// A session that came after its run had ended: nobody knows of it.
-    fn discard(&mut self, id: RunId, answer: &Answer) {
-        if let Some(session) = answer.json::<Json>().ok().and_then(|made| made.text_at("/id")) {
-            let arguments = serde_json::json!({ "sessionID": session }).to_string();
-            self.requests.ask(id, RequestKind::Discard, "session.delete", arguments);
+    fn discard(&mut self, id: RunId, session: Option<String>) {
+        if let Some(session) = session {
+            self.requests.ask(id, RequestKind::Discard, Request::Discard { session });
         }
     }
 

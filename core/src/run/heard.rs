@@ -1,6 +1,6 @@
 //! [`Heard`]: when the server last said anything to this client.
 
-use super::machine::{Millis, millis};
+use super::clock::{Millis, millis};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 

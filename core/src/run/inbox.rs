@@ -1,14 +1,13 @@
 //! [`Inbox`]: what the engine is told, in the order in which it came.
 
-use super::machine::{DirectorySnapshot, Machine, RequestKind};
+use super::machine::{Machine, RequestKind};
 use super::state::RunState;
 use super::unsent::Pending;
+use super::wire::{DirectorySnapshot, Response};
 use crate::base::cancel::CancelToken;
 use crate::base::error::Result;
-use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 use crate::protocol::permission::PermissionReply;
-use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +21,7 @@ pub(crate) type RunId = u64;
 pub(crate) enum Message {
     /// A run, and that its prompt is not sent yet.
     Start(RunId, Box<Machine>, Arc<RunState>, Option<Pending>),
-    Answer(RunId, RequestKind, Result<Answer>),
+    Answer(RunId, RequestKind, Result<Response>),
     Snapshot(Option<String>, Result<DirectorySnapshot>),
     /// The parent of a session, when it has one.
     Parent(String, Result<Option<String>>),
@@ -31,7 +30,7 @@ pub(crate) enum Message {
     Settled,
     Cancel(RunId),
     Permission(RunId, String, PermissionReply, Option<String>),
-    Question(RunId, String, Option<Value>),
+    Question(RunId, String, Option<Vec<Vec<String>>>),
     Detach(RunId),
     /// The host leaves: what is not sent yet is to be sent soon.
     Leave,

@@ -23,25 +23,19 @@ mod stopped;
 mod watch;
 mod why;
 
-pub(crate) use family::parent_session;
-
-use super::message::{Info, Message, Request, Status};
+pub(crate) use super::clock::{Millis, millis};
 use super::prompt::Prompt;
 use super::reply::{DecisionRecord, Reply};
 use super::transcript::Transcript;
 use super::update::Update;
+use super::wire::{
+    DirectorySnapshot, Fact, Failure, Info, Inquiry, Message, Request, Response, Status,
+};
 use crate::base::error::{Error, ErrorKind, Result, is_transient};
-use crate::base::json::Json;
-use crate::http::answer::Answer;
-use crate::protocol::event::Event;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::protocol::tokens::Tokens;
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-
-/// Milliseconds since the engine started.
-pub(crate) type Millis = u64;
 
 /// How long a run waits for the event stream before it goes on without.
 const STREAM_PATIENCE: Millis = 3_000;
@@ -85,14 +79,14 @@ pub(crate) struct Setup {
 /// Something that the machine is told.
 #[derive(Debug)]
 pub(crate) enum Input<'a> {
-    /// An event of a session that it asked for with [`Output::Track`], or of the server as a whole.
-    Event(&'a Event),
+    /// What happened to a session that it asked for with [`Output::Track`], or to the server as a whole.
+    Fact { session: Option<&'a str>, fact: Fact },
     /// The event stream connected (`true`) or was lost. Whatever happened in between is unknown.
     Stream(bool),
     /// The event stream tells everything from now on; the moments after it connected may be missing.
     Settled,
     /// The result of a request.
-    Answer(RequestKind, Result<Answer>),
+    Answer(RequestKind, Result<Response>),
     /// What the session's directory looks like.
     Snapshot(&'a DirectorySnapshot),
     /// The directory could not be looked at.
@@ -112,33 +106,18 @@ pub(crate) enum Input<'a> {
         message: Option<String>,
     },
     /// The host answered a question; `None` rejects it.
-    Question { id: String, answers: Option<Value> },
+    Question { id: String, answers: Option<Vec<Vec<String>>> },
     /// A request is under way over a connection that stands.
     Listens,
     /// Time passed.
     Time,
 }
 
-/// What a directory looks like at one moment.
-#[derive(Debug, Default)]
-pub(crate) struct DirectorySnapshot {
-    /// When the first request of the snapshot was sent.
-    pub started: Millis,
-    pub status: HashMap<String, Status>,
-    pub permissions: Vec<Arc<Request>>,
-    pub questions: Vec<Arc<Request>>,
-    /// Whether the lists of permissions and of questions were read at all.
-    pub has_permissions: bool,
-    pub has_questions: bool,
-    /// What the server said instead of a list.
-    pub refused: Option<Error>,
-}
-
 /// Something that the machine wants.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// A request: an operation with its arguments, a JSON object.
-    Ask(RequestKind, &'static str, String),
+    /// A request, and what it is for.
+    Ask(RequestKind, Request),
     /// A fresh look at a directory; `with_lists`: at its permissions and questions too, however fresh the last look.
     TakeSnapshot { directory: Option<String>, with_lists: bool },
     /// Events of this session from now on.
@@ -173,9 +152,8 @@ pub(crate) enum RequestKind {
     Abort,
     /// A subagent that went on after the abort of its parent.
     AbortChild,
-    PermissionReplyWithMessage(String),
-    PermissionRespond(String),
-    Question(String),
+    /// The answer to a permission or a question.
+    Reply(String),
     Child(String),
     Diff,
     /// Whether the session's directory is there.
@@ -243,8 +221,7 @@ struct Check {
 /// A permission or question that is open.
 #[derive(Debug)]
 struct Open {
-    request: Arc<Request>,
-    is_question: bool,
+    inquiry: Arc<Inquiry>,
     /// Handed to the host and not answered by it yet.
     waits_for_host: bool,
     /// What is answered, kept until the server has it.
@@ -271,6 +248,7 @@ enum NameCheck {
 /// One run.
 pub(crate) struct Machine {
     setup: Setup,
+    prompt: Arc<Prompt>,
     phase: Phase,
     out: Vec<Output>,
     now: Millis,
@@ -309,8 +287,8 @@ pub(crate) struct Machine {
     /// Why only events tell of permissions and questions.
     unlisted: Option<Error>,
 
-    /// The prompt's parts with the ids that they keep over all tries.
-    parts: Vec<Json>,
+    /// The ids that the prompt's parts keep over all tries.
+    part_ids: Arc<[String]>,
     sent: Option<Millis>,
     queued_ms: Millis,
     send_error: Option<Error>,
@@ -369,7 +347,7 @@ pub(crate) struct Machine {
 
     requests: BTreeMap<String, Open>,
     /// Requests of the session, asked by a message that is not known yet.
-    unclaimed: Vec<(Arc<Request>, bool)>,
+    unclaimed: Vec<Arc<Inquiry>>,
     handled: HashSet<String>,
     decisions: Vec<DecisionRecord>,
 
@@ -383,9 +361,10 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A machine that stands at its beginning; [`start`](Self::start) sets it off.
-    pub(crate) fn new(setup: Setup, now: Millis) -> Self {
+    pub(crate) fn new(mut setup: Setup, now: Millis) -> Self {
+        let prompt = Arc::new(std::mem::take(&mut setup.prompt));
         // Without one that is given it is chosen when the prompt is sent.
-        let given = setup.resume.as_ref().or(setup.prompt.message_id.as_ref());
+        let given = setup.resume.as_ref().or(prompt.message_id.as_ref());
         let message_id = given.cloned().unwrap_or_default();
         Machine {
             phase: Phase::Opening,
@@ -394,7 +373,7 @@ impl Machine {
             started: now,
             nonce: crate::protocol::id::new("run"),
             has_turn: false,
-            session: setup.prompt.session.clone(),
+            session: prompt.session.clone(),
             directory: setup.directory.clone(),
             is_stream_up: false,
             goes_without_stream: !setup.events,
@@ -412,7 +391,7 @@ impl Machine {
             reach: reach::Reach::default(),
             asked: now,
             unlisted: None,
-            parts: setup.prompt.parts.clone(),
+            part_ids: prompt.parts.iter().map(|_| crate::protocol::id::new("prt")).collect(),
             sent: None,
             queued_ms: 0,
             send_error: None,
@@ -464,6 +443,7 @@ impl Machine {
             files: None,
             why: String::new(),
             message_id,
+            prompt,
             setup,
         }
     }
@@ -488,7 +468,7 @@ impl Machine {
             return;
         }
         match input {
-            Input::Event(event) => self.on_event(event),
+            Input::Fact { session, fact } => self.on_fact(session, fact),
             Input::Stream(is_up) => self.on_stream(is_up),
             Input::Settled => self.on_settled(),
             Input::Answer(kind, result) => self.on_answer(kind, result),
@@ -536,7 +516,7 @@ impl Machine {
         times.extend(self.creation_wake());
         if self.ending.is_none()
             && self.phase != Phase::Collecting
-            && let Some(deadline) = self.setup.prompt.limits.deadline
+            && let Some(deadline) = self.prompt.limits.deadline
         {
             times.push(self.started.saturating_add(millis(deadline)));
         }
@@ -589,14 +569,14 @@ impl Machine {
         self.reply()
     }
 
-    fn ask(&mut self, kind: RequestKind, operation: &'static str, arguments: Value) {
-        self.ask_written(kind, operation, arguments.to_string());
+    fn ask(&mut self, kind: RequestKind, request: Request) {
+        self.asked = self.now;
+        self.out.push(Output::Ask(kind, request));
     }
 
-    /// Asks with arguments that are JSON text already.
-    fn ask_written(&mut self, kind: RequestKind, operation: &'static str, arguments: String) {
-        self.asked = self.now;
-        self.out.push(Output::Ask(kind, operation, arguments));
+    /// The session, for a request; there is one in all phases but the first.
+    fn session_id(&self) -> String {
+        self.session.clone().unwrap_or_default()
     }
 
     /// Notes what could not be read, once each.
@@ -612,7 +592,7 @@ impl Machine {
         self.out.push(Output::Update(update));
     }
 
-    fn on_answer(&mut self, kind: RequestKind, result: Result<Answer>) {
+    fn on_answer(&mut self, kind: RequestKind, result: Result<Response>) {
         match kind {
             RequestKind::Create | RequestKind::FindCreated | RequestKind::Session => {
                 self.on_opened(kind, result);
@@ -626,11 +606,7 @@ impl Machine {
             RequestKind::Verify => self.on_verified(result),
             RequestKind::Messages(collection) => self.on_messages(collection, result),
             RequestKind::Abort => self.on_aborted(result),
-            RequestKind::PermissionReplyWithMessage(_)
-            | RequestKind::PermissionRespond(_)
-            | RequestKind::Question(_) => {
-                self.on_replied(kind, result);
-            }
+            RequestKind::Reply(id) => self.on_replied(&id, result),
             RequestKind::Place => self.on_place(&result),
             RequestKind::Child(_) | RequestKind::Diff => {
                 self.on_collected(kind, result);
@@ -662,7 +638,7 @@ impl Machine {
 
     /// Everything that happens because time passed.
     fn on_time(&mut self) {
-        let limits = self.setup.prompt.limits;
+        let limits = self.prompt.limits;
         if self.ending.is_none()
             && let Some(deadline) = limits.deadline
             && self.now >= self.started.saturating_add(millis(deadline))
@@ -794,14 +770,10 @@ impl Machine {
 
     fn server_timeout(&self) -> Millis {
         let usual = if self.setup.is_known { SERVER_TIMEOUT } else { STRANGER_TIMEOUT };
-        self.setup.prompt.limits.server_timeout.map_or(usual, millis)
+        self.prompt.limits.server_timeout.map_or(usual, millis)
     }
 
     fn start_timeout(&self) -> Millis {
-        self.setup.prompt.limits.start_timeout.map_or(START_TIMEOUT, millis)
+        self.prompt.limits.start_timeout.map_or(START_TIMEOUT, millis)
     }
-}
-
-pub(crate) fn millis(time: std::time::Duration) -> Millis {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

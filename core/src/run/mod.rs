@@ -4,11 +4,11 @@
 //! server and decide when the answer is finished; the handle only looks at what they found.
 
 pub(crate) mod attach;
+mod clock;
 pub(crate) mod engine;
 mod heard;
 mod inbox;
 mod machine;
-mod message;
 mod prompt;
 mod race;
 mod reply;
@@ -18,6 +18,7 @@ mod state;
 mod transcript;
 mod unsent;
 mod update;
+mod wire;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
@@ -35,13 +36,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub(crate) use message::Info;
 pub use prompt::{Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
 pub(crate) use unsent::keep_loss;
 pub use unsent::{take_losses, wait_until_sent};
 pub use update::{TextUpdate, Update};
+pub(crate) use wire::{Info, read_info};
 
 /// One prompt on its way to its reply.
 ///
@@ -229,7 +230,7 @@ impl Run {
     /// Answers a question that came as an update: one list of chosen labels or own words per question.
     /// Returns at once.
     pub fn reply_question(&self, id: &str, answers: &[Vec<String>]) {
-        let answers = Some(serde_json::json!(answers));
+        let answers = Some(answers.to_vec());
         self.inbox().push(Message::Question(self.id, id.to_owned(), answers));
     }
 

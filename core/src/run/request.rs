@@ -1,20 +1,19 @@
 //! The requests of runs: done by a few threads, with the answers brought to the engine.
 
+use super::clock::millis;
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
-use super::machine::{DirectorySnapshot, Millis, RequestKind, millis};
-use super::message::{Request, Status};
+use super::machine::RequestKind;
 use super::race::{Race, Try, Watched};
+use super::wire::{Call, DirectorySnapshot, Reading, Request, Response, Session, Wire};
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::json::{Json, Object};
 use crate::base::limits::Limits;
 use crate::base::log::Level;
 use crate::base::pool::Pool;
 use crate::call::caller::Caller;
 use crate::http::answer::Answer;
-use crate::protocol::operation::{self, Pace};
-use serde_json::value::RawValue;
+use crate::protocol::operation::Pace;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,6 +56,7 @@ struct Shared {
     inbox: Arc<Inbox>,
     heard: Arc<Heard>,
     began: Instant,
+    wire: Wire,
     /// When a request last ran into its time limit, and nothing was answered since.
     silence: Mutex<Option<(Instant, Error)>>,
 }
@@ -68,6 +68,7 @@ impl Requests {
         heard: Arc<Heard>,
         again: Arc<Pool>,
         began: Instant,
+        wire: Wire,
     ) -> Self {
         let silence = Mutex::default();
         Requests {
@@ -75,7 +76,7 @@ impl Requests {
             creators: Pool::new("opencode-create", CREATORS),
             creations: HashMap::new(),
             again,
-            shared: Arc::new(Shared { caller, inbox, heard, began, silence }),
+            shared: Arc::new(Shared { caller, inbox, heard, began, wire, silence }),
             pending: VecDeque::new(),
             watched: began,
         }
@@ -87,27 +88,20 @@ impl Requests {
         self.creators.close();
     }
 
-    /// Does an operation for a run.
-    pub(super) fn ask(
-        &mut self,
-        id: RunId,
-        kind: RequestKind,
-        operation: &'static str,
-        arguments: String,
-    ) {
+    /// Does a request for a run.
+    pub(super) fn ask(&mut self, id: RunId, kind: RequestKind, request: Request) {
         if kind == RequestKind::Create {
-            return self.create(id, operation, arguments);
+            return self.create(id, request);
         }
-        let may_repeat = operation::find(operation).is_some_and(|found| found.may_repeat);
         self.submit(
-            may_repeat,
-            move |shared, attempt| shared.get(operation, &arguments, attempt),
+            request.only_reads(),
+            move |shared, attempt| shared.get(&request, shared.limits(attempt), attempt),
             move |result| Message::Answer(id, kind, result),
         );
     }
 
     /// Makes a session. The server decides how long that takes; the run has limits of its own.
-    fn create(&mut self, id: RunId, operation: &'static str, arguments: String) {
+    fn create(&mut self, id: RunId, request: Request) {
         let is_wanted = Arc::new(AtomicBool::new(true));
         self.creations.insert(id, Arc::clone(&is_wanted));
         let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
@@ -118,7 +112,7 @@ impl Requests {
         let mine = token.clone();
         let work = move || {
             runner.run(&mine, |attempt| match is_wanted.load(Ordering::Relaxed) {
-                true => shared.create(operation, &arguments, attempt),
+                true => shared.create(&request, attempt),
                 false => Err(Error::new(ErrorKind::Closed, "nobody wants the session any more")),
             });
         };
@@ -150,9 +144,11 @@ impl Requests {
         self.submit(
             true,
             move |shared, attempt| {
-                let arguments = serde_json::json!({ "sessionID": asked }).to_string();
-                let session: Json = shared.get("session.get", &arguments, attempt)?.json()?;
-                Ok(session.text_at("/parentID"))
+                let request = Request::Session { session: asked.clone() };
+                match shared.get(&request, shared.limits(attempt), attempt)? {
+                    Response::Session(Session { parent, .. }) => Ok(parent),
+                    _ => Ok(None),
+                }
             },
             move |result| Message::Parent(session, result),
         );
@@ -212,22 +208,21 @@ impl Requests {
 }
 
 impl Shared {
-    fn get(&self, operation: &'static str, arguments: &str, attempt: &Try) -> Result<Answer> {
-        self.ask(operation, arguments, self.limits(attempt), attempt)
+    fn get(&self, request: &Request, limits: Limits, attempt: &Try) -> Result<Response> {
+        let answer = self.ask(self.wire.call(request)?, limits, attempt);
+        match self.wire.read(request, answer) {
+            Reading::Done(response) => response,
+            Reading::Then(request) => self.get(&request, limits, attempt),
+        }
     }
 
-    fn create(&self, operation: &'static str, arguments: &str, attempt: &Try) -> Result<Answer> {
+    fn create(&self, request: &Request, attempt: &Try) -> Result<Response> {
         let limits = Limits { first_byte: None, ..self.limits(attempt) };
-        self.ask(operation, arguments, limits, attempt)
+        self.get(request, limits, attempt)
     }
 
-    fn ask(
-        &self,
-        operation: &'static str,
-        arguments: &str,
-        limits: Limits,
-        attempt: &Try,
-    ) -> Result<Answer> {
+    fn ask(&self, call: Call, limits: Limits, attempt: &Try) -> Result<Answer> {
+        let Call { operation, arguments } = &call;
         let result = self.caller.ask(operation, arguments, limits, &attempt.token);
         if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
             self.heard.mark();
@@ -270,53 +265,15 @@ impl Shared {
         with_lists: bool,
         attempt: &Try,
     ) -> Result<DirectorySnapshot> {
-        let started: Millis = millis(self.began.elapsed());
-        let arguments = match directory {
-            Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
-            None => String::new(),
-        };
-        let answer = self.get("session.status", &arguments, attempt)?;
-        let listed = answer.json_ref::<Object<'_>>()?;
-        let status = listed.fields().map(|(id, raw)| (id.to_owned(), Status::read(raw))).collect();
-        let mut snapshot = DirectorySnapshot { started, status, ..DirectorySnapshot::default() };
-        if with_lists {
-            let mut read = |operation| match self.list(operation, &arguments, attempt) {
-                Ok(requests) => Ok(Some(requests)),
-                // The server has just said what its sessions do: whatever it says to this is an answer.
-                Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
-                    snapshot.refused.get_or_insert(error);
-                    Ok(None)
-                }
-                Err(error) => Err(error),
-            };
-            let (permissions, questions) = (read("permission.list")?, read("question.list")?);
-            (snapshot.has_permissions, snapshot.has_questions) =
-                (permissions.is_some(), questions.is_some());
-            snapshot.permissions = permissions.unwrap_or_default();
-            snapshot.questions = questions.unwrap_or_default();
-        }
-        Ok(snapshot)
-    }
-
-    fn list(
-        &self,
-        operation: &'static str,
-        arguments: &str,
-        attempt: &Try,
-    ) -> Result<Vec<Arc<Request>>> {
-        let answer = self.get(operation, arguments, attempt)?;
-        let raws: Vec<&RawValue> = answer.json_ref()?;
-        // A request of a shape that is not known cannot be answered; it must not stop the others.
-        Ok(raws.into_iter().filter_map(|raw| self.request(raw)).map(Arc::new).collect())
-    }
-
-    fn request(&self, raw: &RawValue) -> Option<Request> {
-        let left_out = |why: &String| {
-            let told =
-                || format!("runs: left out, as it cannot be read: what somebody asks: {why}");
+        let started = millis(self.began.elapsed());
+        let mut odd = Vec::new();
+        let ask = |call| self.ask(call, self.limits(attempt), attempt);
+        let snapshot = self.wire.snapshot(directory, with_lists, ask, &mut odd);
+        for what in odd {
+            let told = || format!("runs: left out, as it cannot be read: {what}");
             self.caller.options().log.write(Level::Warn, told);
-        };
-        Request::read(raw).inspect_err(left_out).ok()
+        }
+        Ok(DirectorySnapshot { started, ..snapshot? })
     }
 }
 

@@ -11,12 +11,12 @@ impl Work {
     /// A session that asked for something and belongs to no run may be that of a subagent's subagent, of which
     /// only events tell.
     pub(super) fn look_for_descendants(&mut self, snapshot: &DirectorySnapshot) {
-        let mut requests = snapshot.permissions.iter().chain(&snapshot.questions).peekable();
-        if requests.peek().is_none() || !self.runs.values().any(|slot| slot.tracks.len() > 1) {
+        let inquiries = &snapshot.inquiries;
+        if inquiries.is_empty() || !self.runs.values().any(|slot| slot.tracks.len() > 1) {
             return;
         }
-        for request in requests {
-            self.look_up(&request.session_id, MAX_DEPTH);
+        for inquiry in inquiries {
+            self.look_up(&inquiry.session_id, MAX_DEPTH);
         }
     }
 

@@ -1,10 +1,7 @@
 //! Permissions and questions: those of the run and of its subagents, answered once, by somebody.
 
-use super::watch::fields;
 use super::*;
-use crate::base::json::put;
 use crate::protocol::permission::{Decision, PermissionReply};
-use serde_json::json;
 
 /// What a rejected tool tells the model, so that it goes on and says what it could not do.
 const REJECTION: &str =
@@ -18,32 +15,12 @@ const GONE: &str = "gone";
 const END: &str = "end";
 
 impl Machine {
-    /// Events about requests: asked, replied, rejected.
-    pub(super) fn on_request_event(&mut self, event: &Event) {
-        match event.kind.as_str() {
-            "permission.asked" | "permission.updated" | "question.asked" => {
-                match Request::read(&event.properties) {
-                    Ok(request) => {
-                        self.on_asked(Arc::new(request), event.kind == "question.asked");
-                    }
-                    Err(why) => {
-                        self.note(vec![format!("what the event {} asks: {why}", event.kind)])
-                    }
-                }
-            }
-            "permission.replied" | "question.replied" | "question.rejected" => {
-                let fields = fields(event);
-                let id = fields.text("requestID").or_else(|| fields.text("permissionID"));
-                if let Some(id) = id {
-                    let word = match event.kind.as_str() {
-                        "question.replied" => "answer".to_owned(),
-                        "question.rejected" => "reject".to_owned(),
-                        _ => (fields.text("reply").or_else(|| fields.text("response")))
-                            .unwrap_or_default(),
-                    };
-                    self.on_closed(&id, &word);
-                }
-            }
+    /// What an event tells of permissions and questions.
+    pub(super) fn on_inquiry_fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Asked(inquiry) => self.on_asked(Arc::from(inquiry)),
+            Fact::InquiryAnswered { id, reply } => self.on_closed(&id, &reply),
+            Fact::Unreadable(what) => self.note(vec![what]),
             _ => {}
         }
     }
@@ -51,19 +28,19 @@ impl Machine {
     /// Compares what is listed with what is known.
     pub(super) fn review(&mut self, snapshot: &DirectorySnapshot) {
         let mut listed = HashSet::new();
-        for (requests, is_question) in [(&snapshot.permissions, false), (&snapshot.questions, true)]
-        {
-            for request in requests {
-                if self.is_mine(&request.session_id) || self.is_child(&request.session_id) {
-                    listed.insert(request.id.as_str());
-                    self.on_asked(Arc::clone(request), is_question);
-                }
+        for inquiry in &snapshot.inquiries {
+            if self.is_mine(&inquiry.session_id) || self.is_child(&inquiry.session_id) {
+                listed.insert(inquiry.id.as_str());
+                self.on_asked(Arc::clone(inquiry));
             }
         }
         // What is no longer listed was answered by somebody else, or went away with its session.
         let gone = |(id, open): (&String, &Open)| {
-            let is_read =
-                if open.is_question { snapshot.has_questions } else { snapshot.has_permissions };
+            let is_read = if open.inquiry.is_question {
+                snapshot.has_questions
+            } else {
+                snapshot.has_permissions
+            };
             (is_read
                 && open.waits_for_host
                 && !listed.contains(id.as_str())
@@ -76,19 +53,19 @@ impl Machine {
         }
     }
 
-    fn on_asked(&mut self, request: Arc<Request>, is_question: bool) {
+    fn on_asked(&mut self, inquiry: Arc<Inquiry>) {
         if !matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running)
-            || self.requests.contains_key(&request.id)
-            || self.handled.contains(&request.id)
-            || self.stale_requests.contains(&request.id)
+            || self.requests.contains_key(&inquiry.id)
+            || self.handled.contains(&inquiry.id)
+            || self.stale_requests.contains(&inquiry.id)
         {
             return;
         }
-        if !self.can_claim(&request) {
-            if self.unclaimed.iter().any(|(known, _)| known.id == request.id) {
+        if !self.can_claim(&inquiry) {
+            if self.unclaimed.iter().any(|known| known.id == inquiry.id) {
                 return;
             }
-            self.unclaimed.push((request, is_question));
+            self.unclaimed.push(inquiry);
             if self.phase == Phase::Running {
                 // Events were missed, or it is somebody else's: the messages will tell.
                 self.want_messages();
@@ -97,34 +74,33 @@ impl Machine {
         }
         let decision = if self.ending.is_some() {
             None
-        } else if is_question {
+        } else if inquiry.is_question {
             match self.setup.question {
                 QuestionPolicy::Ask => None,
                 QuestionPolicy::Reject => Some(Verdict::Answers(None)),
                 QuestionPolicy::First => {
-                    let first = request.options.iter().map(|labels| {
-                        labels.first().map_or_else(Vec::new, |label| vec![label.as_str()])
+                    let first = inquiry.options.iter().map(|labels| {
+                        labels.first().map_or_else(Vec::new, |label| vec![label.clone()])
                     });
-                    Some(Verdict::Answers(Some(json!(first.collect::<Vec<_>>()))))
+                    Some(Verdict::Answers(Some(first.collect())))
                 }
             }
         } else {
-            match self.setup.permission.judge(&request.permission, &request.patterns) {
+            match self.setup.permission.judge(&inquiry.permission, &inquiry.patterns) {
                 (Decision::Ask, _) => None,
                 (Decision::Reply(reply), rule) => {
                     if reply == PermissionReply::Reject {
-                        self.tell_refused(&request, rule);
+                        self.tell_refused(&inquiry, rule);
                     }
                     Some(Verdict::Permission(reply, None))
                 }
             }
         };
-        let id = request.id.clone();
+        let id = inquiry.id.clone();
         self.requests.insert(
             id.clone(),
             Open {
-                request: Arc::clone(&request),
-                is_question,
+                inquiry: Arc::clone(&inquiry),
                 waits_for_host: decision.is_none(),
                 verdict: None,
                 reply: String::new(),
@@ -152,7 +128,7 @@ impl Machine {
         let ids: Vec<_> = open
             .map(|(id, open)| {
                 (open.waits_for_host, open.by) = (false, END);
-                (id.clone(), open.is_question)
+                (id.clone(), open.inquiry.is_question)
             })
             .collect();
         for (id, is_question) in ids {
@@ -169,22 +145,22 @@ impl Machine {
         self.requests.values().any(|open| open.by == END)
     }
 
-    fn tell_refused(&mut self, request: &Request, rule: Option<usize>) {
+    fn tell_refused(&mut self, inquiry: &Inquiry, rule: Option<usize>) {
         let by = match rule {
             Some(rule) => format!("by rule {rule} of the policy"),
             None => "by the policy: no rule allows it".to_owned(),
         };
-        let (permission, patterns) = (&request.permission, request.patterns.join(", "));
+        let (permission, patterns) = (&inquiry.permission, inquiry.patterns.join(", "));
         let text = format!("permission {permission} ({patterns}) is rejected {by}");
         self.out.push(Output::Warn(text));
     }
 
     /// Only a tool of this run asks for what belongs to it: a list keeps the requests of runs that were aborted.
-    fn can_claim(&self, request: &Request) -> bool {
+    fn can_claim(&self, inquiry: &Inquiry) -> bool {
         let is_known = |message: &String| self.assistants.iter().any(|info| info.id == *message);
         self.phase == Phase::Running
-            && (!self.is_mine(&request.session_id)
-                || request.message_id.as_ref().is_none_or(is_known))
+            && (!self.is_mine(&inquiry.session_id)
+                || inquiry.message_id.as_ref().is_none_or(is_known))
     }
 
     /// Looks again at what was asked by messages that were not known.
@@ -193,17 +169,17 @@ impl Machine {
             return;
         }
         let all = std::mem::take(&mut self.unclaimed);
-        let (mine, others) = all.into_iter().partition(|(request, _)| self.can_claim(request));
+        let (mine, others) = all.into_iter().partition(|inquiry| self.can_claim(inquiry));
         self.unclaimed = others;
-        for (request, is_question) in mine {
-            self.on_asked(request, is_question);
+        for inquiry in mine {
+            self.on_asked(inquiry);
         }
     }
 
     fn ask_host(&mut self, id: &str) {
         let Some(open) = self.requests.get(id) else { return };
-        let (id, request) = (id.to_owned(), Arc::from(open.request.raw.clone()));
-        let is_question = open.is_question;
+        let (id, request) = (id.to_owned(), Arc::from(open.inquiry.raw.clone()));
+        let is_question = open.inquiry.is_question;
         self.update(if is_question {
             Update::Question { id, request }
         } else {
@@ -222,7 +198,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_host_question(&mut self, id: &str, answers: Option<Value>) {
+    pub(super) fn on_host_question(&mut self, id: &str, answers: Option<Vec<Vec<String>>>) {
         if self.hand_over(id, true) {
             self.answer(id, Verdict::Answers(answers));
         }
@@ -230,7 +206,7 @@ impl Machine {
 
     fn hand_over(&mut self, id: &str, is_question: bool) -> bool {
         match self.requests.get_mut(id) {
-            Some(open) if open.waits_for_host && open.is_question == is_question => {
+            Some(open) if open.waits_for_host && open.inquiry.is_question == is_question => {
                 open.waits_for_host = false;
                 open.by = "host";
                 true
@@ -252,64 +228,27 @@ impl Machine {
         self.give(id);
     }
 
-    /// Gives the answer to a request, for the first time or again.
+    /// Gives the answer to an inquiry, for the first time or again.
     fn give(&mut self, id: &str) {
         let Some(open) = self.requests.get(id) else { return };
         let Some(verdict) = open.verdict.clone() else { return };
-        let session = open.request.session_id.clone();
-        match verdict {
+        let (id, directory) = (id.to_owned(), self.directory.clone());
+        let request = match verdict {
             Verdict::Permission(reply, message) => {
-                if reply == PermissionReply::Reject {
-                    // A bare rejection would end the agent's turn; only this operation takes a message.
-                    let by_policy = (open.by == "policy").then(|| REJECTION.to_owned());
-                    let mut arguments = json!({ "requestID": id, "reply": "reject" });
-                    if let Some(message) = message.or(by_policy) {
-                        put(&mut arguments, "message", message);
-                    }
-                    self.add_directory(&mut arguments);
-                    self.ask(
-                        RequestKind::PermissionReplyWithMessage(id.to_owned()),
-                        "permission.reply",
-                        arguments,
-                    );
-                } else {
-                    self.respond(
-                        RequestKind::PermissionRespond(id.to_owned()),
-                        &session,
-                        id,
-                        reply,
-                    );
-                }
+                let by_policy = reply == PermissionReply::Reject && open.by == "policy";
+                let message = message.or_else(|| by_policy.then(|| REJECTION.to_owned()));
+                let session = open.inquiry.session_id.clone();
+                let id = id.clone();
+                Request::ReplyPermission { id, session, reply, message, directory }
             }
             Verdict::Answers(answers) => {
-                let mut arguments = json!({ "requestID": id });
-                self.add_directory(&mut arguments);
-                let operation = match answers {
-                    Some(answers) => {
-                        put(&mut arguments, "answers", answers);
-                        "question.reply"
-                    }
-                    None => "question.reject",
-                };
-                self.ask(RequestKind::Question(id.to_owned()), operation, arguments);
+                Request::AnswerQuestion { id: id.clone(), answers, directory }
             }
-        }
-    }
-
-    /// The operation that works from any directory, but takes no message.
-    fn respond(&mut self, kind: RequestKind, session: &str, id: &str, reply: PermissionReply) {
-        let arguments =
-            json!({ "sessionID": session, "permissionID": id, "response": reply.as_str() });
-        self.ask(kind, "permission.respond", arguments);
-    }
-
-    pub(super) fn on_replied(&mut self, kind: RequestKind, result: Result<Answer>) {
-        let (RequestKind::PermissionReplyWithMessage(id)
-        | RequestKind::PermissionRespond(id)
-        | RequestKind::Question(id)) = &kind
-        else {
-            return;
         };
+        self.ask(RequestKind::Reply(id), request);
+    }
+
+    pub(super) fn on_replied(&mut self, id: &str, result: Result<Response>) {
         let error = match result {
             Ok(_) => {
                 self.reachable();
@@ -327,11 +266,6 @@ impl Machine {
             open.may_be_there |= error.is_sent();
             open.failures += 1;
             open.retry_at = Some(now + (100 << open.failures.min(4)));
-        } else if matches!(kind, RequestKind::PermissionReplyWithMessage(_)) {
-            // A subagent may work in another directory than the run, and older servers know only this way.
-            let session = open.request.session_id.clone();
-            let kind = RequestKind::PermissionRespond(id.clone());
-            self.respond(kind, &session, id, PermissionReply::Reject);
         } else if open.by == END {
             self.decided(id);
         } else if error.kind() == ErrorKind::NotFound {
@@ -363,7 +297,7 @@ impl Machine {
     /// It is not there any more: decided by an earlier try, or by somebody else. Either way nobody waits for it.
     fn was_gone(&mut self, id: &str) {
         let Some(open) = self.requests.get_mut(id) else { return };
-        let session = &open.request.session_id;
+        let session = &open.inquiry.session_id;
         // With one rejection the server rejects all else that is open in the session.
         let goes_along = open.reply == "reject"
             && self.decisions.iter().any(|d| d.session_id == *session && d.reply == "reject");
@@ -380,7 +314,7 @@ impl Machine {
     }
 
     fn on_closed(&mut self, id: &str, reply: &str) {
-        self.unclaimed.retain(|(request, _)| request.id != id);
+        self.unclaimed.retain(|inquiry| inquiry.id != id);
         let Some(open) = self.requests.get_mut(id) else { return };
         if open.reply == reply {
             // Most likely the echo of the answer that is on its way.
@@ -405,12 +339,13 @@ impl Machine {
 
     fn record(&mut self, id: &str, open: Open) {
         self.handled.insert(id.to_owned());
-        let request = &open.request;
+        let inquiry = &open.inquiry;
         self.decisions.push(DecisionRecord {
             id: id.to_owned(),
-            session_id: request.session_id.clone(),
-            permission: if open.is_question { "question" } else { &request.permission }.to_owned(),
-            patterns: request.patterns.clone(),
+            session_id: inquiry.session_id.clone(),
+            permission: if inquiry.is_question { "question" } else { &inquiry.permission }
+                .to_owned(),
+            patterns: inquiry.patterns.clone(),
             reply: open.reply,
             by: if open.by == END { "policy" } else { open.by },
         });
@@ -422,5 +357,5 @@ impl Machine {
 #[derive(Debug, Clone)]
 pub(super) enum Verdict {
     Permission(PermissionReply, Option<String>),
-    Answers(Option<Value>),
+    Answers(Option<Vec<Vec<String>>>),
 }

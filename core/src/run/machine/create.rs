@@ -1,8 +1,6 @@
 //! Making a session, which may take minutes: the server fetches catalogues and starts what the project configures.
 
 use super::*;
-use crate::base::json::put;
-use serde_json::json;
 
 /// How often a server that makes a session is asked whether it lives, and `why` is told anew.
 const LOOK_PAUSE: Millis = 5_000;
@@ -45,12 +43,9 @@ impl Machine {
         self.creation.since = Some(self.now);
         self.creation.look_at = Some(self.now + LOOK_PAUSE);
         // The mark lets a session be found again when the answer to its creation is lost.
-        let mut arguments = json!({ "metadata": { "libopencode": self.nonce } });
-        if let Some(title) = &self.setup.prompt.title {
-            put(&mut arguments, "title", title.as_str());
-        }
-        self.add_directory(&mut arguments);
-        self.ask(RequestKind::Create, "session.create", arguments);
+        let (mark, title) = (self.nonce.clone(), self.prompt.title.clone());
+        let directory = self.directory.clone();
+        self.ask(RequestKind::Create, Request::Create { mark, title, directory });
     }
 
     /// The answer came, or never will. When the connection broke the server may go on, so the session may come as
@@ -82,10 +77,10 @@ impl Machine {
     /// Asks whether the server that makes the session is alive at all.
     pub(super) fn look_after_creation(&mut self) {
         self.creation.look_at = None;
-        self.ask(RequestKind::Health, "global.health", json!({}));
+        self.ask(RequestKind::Health, Request::Health);
     }
 
-    pub(super) fn on_health(&mut self, result: Result<Answer>) {
+    pub(super) fn on_health(&mut self, result: Result<Response>) {
         if !self.creation.is_under_way() {
             return;
         }
@@ -111,7 +106,7 @@ impl Machine {
     }
 
     fn creation_limit(&self) -> Millis {
-        self.setup.prompt.limits.start_timeout.map_or(LIMIT, millis)
+        self.prompt.limits.start_timeout.map_or(LIMIT, millis)
     }
 
     /// What time does to a session that is being made.

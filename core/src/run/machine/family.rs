@@ -1,6 +1,5 @@
 //! The sessions of subagents: found by events, by the tool that started them, or because they ask for something.
 
-use super::watch::{fields, read_info, read_part};
 use super::*;
 
 impl Machine {
@@ -12,12 +11,9 @@ impl Machine {
         self.children.iter().any(|child| child == session)
     }
 
-    /// A session was created: of a subagent of this run?
-    pub(super) fn on_created(&mut self, session: &str, event: &Event) {
-        if let Some(parent) = parent_session(event)
-            && (self.is_mine(&parent) || self.is_child(&parent))
-            && self.sent.is_some()
-        {
+    /// A session is a subagent's: of this run?
+    pub(super) fn on_subagent(&mut self, session: &str, parent: &str) {
+        if (self.is_mine(parent) || self.is_child(parent)) && self.sent.is_some() {
             self.adopt(session);
         }
     }
@@ -41,33 +37,22 @@ impl Machine {
         is_new
     }
 
-    pub(super) fn on_child_event(&mut self, session: &str, event: &Event) {
-        match event.kind.as_str() {
-            "message.updated" => {
-                if let Some(info) = read_info(event).filter(Info::is_assistant) {
-                    let messages = self.child_messages.entry(session.to_owned()).or_default();
-                    messages.insert(info.id.clone(), info);
-                    self.check_limits();
-                }
+    pub(super) fn on_child_fact(&mut self, session: &str, fact: Fact) {
+        match fact {
+            Fact::AnswerChanged(info, _) => {
+                let messages = self.child_messages.entry(session.to_owned()).or_default();
+                messages.insert(info.id.clone(), *info);
+                self.check_limits();
             }
-            "message.part.updated" => {
-                if let Some(part) = read_part(event).filter(|part| part.tool.is_some()) {
-                    self.note_killed_tool(&part);
-                    if let Some(child) = part.child.clone() {
-                        self.add_child(&child);
-                    }
-                    self.update(Update::Tool(Arc::from(part.raw)));
+            Fact::PartChanged(part) => {
+                let Some(tool) = part.tool() else { return };
+                self.note_killed_tool(tool);
+                if let Some(child) = tool.child.clone() {
+                    self.add_child(&child);
                 }
+                self.update(Update::Tool(Arc::from(part.raw)));
             }
-            _ => self.on_request_event(event),
+            fact => self.on_inquiry_fact(fact),
         }
     }
-}
-
-/// The session whose subagent the session of this event is.
-pub(crate) fn parent_session(event: &Event) -> Option<String> {
-    if !matches!(event.kind.as_str(), "session.created" | "session.updated") {
-        return None;
-    }
-    fields(event).object("info").and_then(|info| info.text("parentID"))
 }

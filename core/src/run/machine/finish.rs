@@ -1,18 +1,12 @@
 //! Judging, ending and settling: the ways out of a run.
 
 use super::*;
-use crate::base::depth::excess;
 use crate::base::error::is_locked;
-use crate::base::json::{Json, Object, list};
+use crate::base::json::Json;
 use crate::protocol::tokens::Tokens;
-use crate::run::message::Part;
 use crate::run::reply::Timings;
 use crate::run::transcript::Channel;
-use serde_json::json;
-use serde_json::value::RawValue;
-
-/// Tools that change files.
-const WRITERS: &[&str] = &["edit", "write", "multiedit", "patch", "apply_patch", "bash", "task"];
+use crate::run::wire::{Content, Part};
 
 /// How often the list of changed files is asked for, and the pause between.
 const MAX_DIFF_ASKS: u32 = 10;
@@ -45,7 +39,7 @@ impl Machine {
 
     /// Whether a prompt of somebody else came before this answer and took the next one.
     fn is_overtaken(&self, info: &Info) -> bool {
-        is_between_steps(info)
+        info.is_between_steps()
             && self.answered_strangers.iter().any(|parent| {
                 let came = self.foreign_prompts.get(parent).copied().unwrap_or(f64::MAX);
                 came < info.time.completed.unwrap_or(0.0)
@@ -77,7 +71,7 @@ impl Machine {
         if let Some(last) = &self.last_error
             && (last.is_own || self.now >= last.at + pause)
         {
-            let error = self.told(&last.error);
+            let error = self.told(&last.failure);
             return self.conclude(Some(error));
         }
         let since = *self.idle_since.get_or_insert(self.now);
@@ -131,7 +125,7 @@ impl Machine {
 
     fn judge_ending(&mut self, ending: &Ending, newest: Option<&Info>) {
         match (newest, ending.aborted) {
-            (Some(info), aborted) if info.is_completed() && !is_between_steps(info) => {
+            (Some(info), aborted) if info.is_completed() && !info.is_between_steps() => {
                 // It may have been over before the abort: then it is simply done.
                 let was_aborted = aborted.is_some() || ending.is_aborting;
                 // The server may show a session idle for a moment before its next step learns of the abort.
@@ -197,10 +191,10 @@ impl Machine {
         if let Some(ending) = &mut self.ending {
             ending.is_aborting = true;
         }
-        self.ask(RequestKind::Abort, "session.abort", json!({ "sessionID": self.session }));
+        self.ask(RequestKind::Abort, Request::Abort { session: self.session_id() });
     }
 
-    pub(super) fn on_aborted(&mut self, result: Result<Answer>) {
+    pub(super) fn on_aborted(&mut self, result: Result<Response>) {
         let now = self.now;
         if let Some(ending) = &mut self.ending {
             ending.is_aborting = false;
@@ -224,18 +218,15 @@ impl Machine {
             let text = "run: the server ended the prompt without an answer; send it again";
             return Some(Error::new(ErrorKind::Interrupted, text).with_retryable(true));
         }
-        let (code, words) = info.failure()?;
-        let body = info.error.as_ref().map(Json::get).unwrap_or_default();
-        if code == "MessageAbortedError" {
-            return Some(self.aborted(&code).with_body(body.as_bytes()));
+        let Failure { code, words, is_abort, is_retryable, body } = info.error.as_ref()?;
+        if *is_abort {
+            return Some(self.aborted(code).with_body(body.get().as_bytes()));
         }
-        let retryable = info.error.as_ref().and_then(|error| error.at("/data/isRetryable"));
-        let is_retryable = retryable.is_some_and(|flag| flag.get() == "true") || is_locked(&words);
         Some(
             Error::new(ErrorKind::Agent, format!("run: {code}: {words}"))
-                .with_code(Some(code))
-                .with_body(body.as_bytes())
-                .with_retryable(is_retryable)
+                .with_code(Some(code.clone()))
+                .with_body(body.get().as_bytes())
+                .with_retryable(*is_retryable || is_locked(words))
                 .with_sent(true),
         )
     }
@@ -261,11 +252,12 @@ impl Machine {
         self.waiting_answers = self.children.len();
         for child in self.children.clone() {
             let kind = RequestKind::Child(child.clone());
-            self.ask(kind, "session.get", json!({ "sessionID": child }));
+            self.ask(kind, Request::Session { session: child });
         }
-        let writes = |part: &Part| {
-            part.kind == "patch"
-                || part.tool.as_ref().is_some_and(|(tool, _)| WRITERS.contains(&tool.as_str()))
+        let writes = |part: &Part| match &part.content {
+            Content::Patch => true,
+            Content::Tool(tool) => tool.writes,
+            _ => false,
         };
         if self.messages.iter().any(|m| m.parts.iter().any(writes)) {
             self.waiting_answers += 1;
@@ -279,32 +271,25 @@ impl Machine {
     /// Asks which files were changed.
     pub(super) fn ask_diff(&mut self) {
         self.diff_asks += 1;
-        let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
-        self.ask(RequestKind::Diff, "session.diff", arguments);
+        let (session, message) = (self.session_id(), self.message_id.clone());
+        self.ask(RequestKind::Diff, Request::Files { session, message });
     }
 
-    pub(super) fn on_collected(&mut self, kind: RequestKind, result: Result<Answer>) {
+    pub(super) fn on_collected(&mut self, kind: RequestKind, result: Result<Response>) {
         // What cannot be had is left out: the answer itself is complete.
         match (kind, result) {
-            (RequestKind::Child(child), Ok(answer)) => {
-                if let Ok(session) = answer.json_ref::<Object<'_>>() {
-                    let tokens = session.get("tokens").map(Tokens::read).unwrap_or_default();
-                    self.child_usage.insert(child, (session.cost("cost"), tokens));
-                }
+            (RequestKind::Child(child), Ok(Response::Session(session))) => {
+                self.child_usage.insert(child, (session.cost, session.tokens));
             }
-            (RequestKind::Diff, Ok(answer)) => {
-                if let Some(raw) = answer.json::<Box<RawValue>>().ok().filter(|raw| is_handed(raw))
-                {
-                    // The server counts the changes after it has answered; a patch says that there are some.
-                    let is_early = raw.get() == "[]" && self.has_patch();
-                    if is_early && self.diff_asks < MAX_DIFF_ASKS {
-                        self.retry_at = Some(self.now + DIFF_PAUSE);
-                        return;
-                    }
-                    let raw = Arc::from(raw);
-                    self.tell_diff(&raw);
-                    self.files = Some(raw);
+            (_, Ok(Response::Files(Some(raw)))) => {
+                // The server counts the changes after it has answered; a patch says that there are some.
+                let is_early = raw.get() == "[]" && self.has_patch();
+                if is_early && self.diff_asks < MAX_DIFF_ASKS {
+                    self.retry_at = Some(self.now + DIFF_PAUSE);
+                    return;
                 }
+                self.tell_diff(&raw);
+                self.files = Some(raw);
             }
             _ => {}
         }
@@ -315,14 +300,17 @@ impl Machine {
     }
 
     fn has_patch(&self) -> bool {
-        self.messages.iter().flat_map(|m| &m.parts).any(|part| part.kind == "patch")
+        self.messages
+            .iter()
+            .flat_map(|m| &m.parts)
+            .any(|part| matches!(part.content, Content::Patch))
     }
 
     pub(super) fn finish(&mut self) {
         let mut error = self.verdict.take().flatten();
         let newest = self.messages.iter().rev().find(|m| m.info.is_assistant());
         if error.is_none()
-            && let Some((_, Some(schema))) = self.setup.prompt.output_format()
+            && let Some((_, Some(schema))) = self.prompt.output_format()
         {
             let structured = newest.and_then(|m| m.info.structured.as_ref());
             error = check_structured(structured, &schema);
@@ -412,11 +400,11 @@ impl Machine {
     pub(super) fn reply(&self) -> Reply {
         let newest = self.messages.iter().rev().find(|m| m.info.is_assistant());
         let (cost, tokens) = self.usage();
-        let texts = newest
-            .iter()
-            .flat_map(|m| &m.parts)
-            .filter(|part| part.kind == "text" && part.synthetic != Some(true));
-        let texts = texts.filter_map(|part| part.text.as_deref()).filter(|text| !text.is_empty());
+        let texts = newest.iter().flat_map(|m| &m.parts).filter(|part| !part.is_inserted);
+        let texts = texts.filter_map(|part| match &part.content {
+            Content::Text { text, .. } => text.as_deref().filter(|text| !text.is_empty()),
+            _ => None,
+        });
         let info = newest.map(|m| &m.info);
         let parts = newest.map_or_else(Vec::new, |m| {
             m.parts.iter().map(|part| Arc::from(part.raw.clone())).collect()
@@ -451,18 +439,6 @@ impl Machine {
             },
         }
     }
-}
-
-/// The message is complete and the next one may be about to begin.
-fn is_between_steps(info: &Info) -> bool {
-    info.finish.as_deref() == Some("tool-calls")
-        && info.error.is_none()
-        && info.structured.is_none()
-}
-
-/// Whether a list can be given to a host.
-fn is_handed(raw: &RawValue) -> bool {
-    list(raw).is_some() && excess(raw.get().as_bytes()).is_none()
 }
 
 fn check_structured(value: Option<&Json>, schema: &Json) -> Option<Error> {

@@ -4,11 +4,8 @@
 //! as `Tool execution aborted` at once, the session is idle, and the command is killed three seconds after the abort;
 //! any other shell ends with the abort and is told as `completed`.
 
-use super::stopped::tool_error;
 use super::*;
-use crate::base::json::Json;
-use crate::run::message::Part;
-use serde_json::json;
+use crate::run::wire::{Tool, ToolFailure};
 
 /// How long after the abort the server kills what ignored it.
 const KILL_AFTER: Millis = 3_200;
@@ -32,20 +29,15 @@ pub(super) struct Leftovers {
 impl Leftovers {
     /// What there is when a run is ended while these requests are open.
     pub(super) fn beside<'a>(open: impl Iterator<Item = &'a Open>) -> Self {
-        let waits = open.filter(|open| !open.is_question && open.verdict.is_none());
-        let calls = waits.filter_map(|open| Json::from(&*open.request.raw).text_at("/tool/callID"));
+        let waits = open.filter(|open| !open.inquiry.is_question && open.verdict.is_none());
+        let calls = waits.filter_map(|open| open.inquiry.call.clone());
         Leftovers { never_began: calls.collect(), ..Leftovers::default() }
     }
 
     /// Whether a shell's command took no notice of an abort.
-    fn is_deaf(&self, part: &Part) -> bool {
-        let has_begun = || {
-            let call = Json::from(&*part.raw).text_at("/callID");
-            call.is_none_or(|call| !self.never_began.contains(&call))
-        };
-        part.tool.as_ref().is_some_and(|(name, _)| name == "bash")
-            && tool_error(part).is_some_and(|words| words.contains("execution aborted"))
-            && has_begun()
+    fn is_deaf(&self, tool: &Tool) -> bool {
+        let has_begun = || tool.call.as_ref().is_none_or(|call| !self.never_began.contains(call));
+        tool.is_shell && tool.failure == Some(ToolFailure::Aborted) && has_begun()
     }
 
     pub(super) fn reason(&self) -> &'static str {
@@ -67,9 +59,9 @@ impl Machine {
     }
 
     /// Notes a subagent's tool that did not end with the abort.
-    pub(super) fn note_killed_tool(&mut self, part: &Part) {
+    pub(super) fn note_killed_tool(&mut self, tool: &Tool) {
         if let Some(ending) = &mut self.ending {
-            ending.leftovers.has_deaf_child |= ending.leftovers.is_deaf(part);
+            ending.leftovers.has_deaf_child |= ending.leftovers.is_deaf(tool);
         }
     }
 
@@ -79,7 +71,7 @@ impl Machine {
         let is_rejecting = self.is_rejecting();
         let Some(ending) = &mut self.ending else { return false };
         let mut parts = self.messages.iter().flat_map(|message| &message.parts);
-        let own = parts.any(|part| ending.leftovers.is_deaf(part));
+        let own = parts.any(|part| part.tool().is_some_and(|t| ending.leftovers.is_deaf(t)));
         let killed = ending.aborted.map(|aborted| aborted + KILL_AFTER);
         let is_deaf = own || ending.leftovers.has_deaf_child;
         let waits_for_kill = is_deaf && killed.is_none_or(|at| now < at);
@@ -98,7 +90,7 @@ impl Machine {
         if ending.leftovers.aborted.is_none_or(|at| now >= at + ABORT_PAUSE) {
             ending.leftovers.aborted = Some(now);
             for child in busy {
-                self.ask(RequestKind::AbortChild, "session.abort", json!({ "sessionID": child }));
+                self.ask(RequestKind::AbortChild, Request::Abort { session: child });
             }
         }
         true

@@ -1,83 +1,43 @@
 //! Getting a session, a turn in it, and a look at it before the prompt is sent.
 
 use super::*;
-use crate::base::json::{Json, Object, list, put};
-use crate::protocol::model_name::check_model;
 use crate::run::prompt::WhenBusy;
-use serde_json::json;
-use serde_json::value::RawValue;
+use crate::run::wire::Session;
 
-/// How many of the newest sessions are searched for one whose creation was not confirmed.
-const FIND_AMONG: u32 = 50;
 /// The pause before a session is asked for once more.
 const AGAIN_PAUSE: Millis = 500;
-
-/// What a session tells of itself.
-struct Session {
-    id: Option<String>,
-    directory: Option<String>,
-    /// The mark of the run that made it.
-    nonce: Option<String>,
-}
-
-impl Session {
-    fn read(object: &Object<'_>) -> Self {
-        Session {
-            id: object.text("id"),
-            directory: object.text("directory"),
-            nonce: object.object("metadata").and_then(|metadata| metadata.text("libopencode")),
-        }
-    }
-}
 
 impl Machine {
     /// Asks for the session: an existing one, or a new one.
     pub(super) fn open(&mut self) {
         match self.session.clone() {
-            Some(session) => {
-                self.ask(RequestKind::Session, "session.get", json!({ "sessionID": session }));
-            }
+            Some(session) => self.ask(RequestKind::Session, Request::Session { session }),
             None if self.creation.is_lost() => {
-                let mut arguments = json!({ "limit": FIND_AMONG });
-                self.add_directory(&mut arguments);
-                self.ask(RequestKind::FindCreated, "session.list", arguments);
+                let (mark, directory) = (self.nonce.clone(), self.directory.clone());
+                self.ask(RequestKind::FindCreated, Request::FindCreated { mark, directory });
             }
             None => self.create(),
         }
     }
 
-    pub(super) fn on_opened(&mut self, kind: RequestKind, result: Result<Answer>) {
+    pub(super) fn on_opened(&mut self, kind: RequestKind, result: Result<Response>) {
         if kind == RequestKind::Create {
             self.on_created_or_lost(result.as_ref().err());
         }
         match (kind, result) {
-            (RequestKind::FindCreated, Ok(answer)) => match answer.json_ref::<Vec<&RawValue>>() {
-                Ok(sessions) => {
-                    self.reachable();
-                    let mut sessions = sessions.into_iter().filter_map(Object::read);
-                    let mine = |session: Session| {
-                        (session.nonce.as_ref() == Some(&self.nonce)).then_some(session)
-                    };
-                    match sessions.find_map(|object| mine(Session::read(&object))) {
-                        Some(session) => self.opened(session),
-                        None => self.find_again(),
-                    }
+            (_, Ok(Response::Found(found))) => {
+                self.reachable();
+                match found {
+                    Some(session) => self.opened(session),
+                    None => self.find_again(),
                 }
-                Err(error) => self.over_early(error),
-            },
-            (kind, Ok(answer)) => match answer.json_ref::<Object<'_>>() {
-                Ok(object) => {
-                    self.reachable();
-                    self.is_new_session = kind == RequestKind::Create;
-                    let session = Session::read(&object);
-                    if session.id.is_none() && self.session.is_none() {
-                        let error = answer.decode_error("has no session", &"the id is missing");
-                        return self.over_early(error);
-                    }
-                    self.opened(session);
-                }
-                Err(error) => self.over_early(error),
-            },
+            }
+            (kind, Ok(Response::Session(session))) => {
+                self.reachable();
+                self.is_new_session = kind == RequestKind::Create;
+                self.opened(session);
+            }
+            (_, Ok(_)) => {}
             (_, Err(error)) if is_transient(&error) => {
                 self.unreachable(error);
             }
@@ -159,12 +119,11 @@ impl Machine {
         (self.snapshot_asked, self.retry_at) = (None, None);
         self.reachable();
         let status = snapshot.status.get(&session).cloned().unwrap_or(Status::Idle);
-        let requests = snapshot.permissions.iter().chain(&snapshot.questions);
-        let listed = requests.filter(|request| request.session_id == session);
-        self.stale_requests.extend(listed.map(|request| request.id.clone()));
+        let listed = snapshot.inquiries.iter().filter(|inquiry| inquiry.session_id == session);
+        self.stale_requests.extend(listed.map(|inquiry| inquiry.id.clone()));
         let is_idle = status == Status::Idle;
         self.status = Some(status);
-        match self.setup.prompt.when_busy {
+        match self.prompt.when_busy {
             _ if is_idle => {}
             WhenBusy::Send => {}
             WhenBusy::Refuse => {
@@ -179,11 +138,10 @@ impl Machine {
                 return;
             }
         }
-        let arguments = json!({ "sessionID": session, "limit": 1 });
-        self.ask(RequestKind::LastBeforeSend, "session.messages", arguments);
+        self.ask(RequestKind::LastBeforeSend, Request::LastMessage { session });
     }
 
-    pub(super) fn on_prepared(&mut self, kind: RequestKind, result: Result<Answer>) {
+    pub(super) fn on_prepared(&mut self, kind: RequestKind, result: Result<Response>) {
         if self.phase == Phase::Running && kind != RequestKind::LastBeforeSend {
             return self.on_names_of_a_silent_run(&kind, result);
         }
@@ -191,29 +149,25 @@ impl Machine {
             // The stream came up meanwhile, and the prompt went out without an answer to this.
             return;
         }
-        let answer = match result {
-            Ok(answer) => answer,
+        let response = match result {
+            Ok(response) => response,
             Err(error) if is_transient(&error) => return self.unreachable(error),
-            Err(error) if kind == RequestKind::LastBeforeSend && error.status() == Some(400) => {
-                // A prompt with a format at the session's beginning cannot be read; all else can.
-                self.has_baseline = true;
-                return self.prepared();
-            }
             Err(error) => return self.over_early(error),
         };
         self.reachable();
-        let checked = match kind {
-            RequestKind::LastBeforeSend => answer.json_ref::<Vec<&RawValue>>().map(|messages| {
-                let newest = messages.last().and_then(|raw| Object::read(raw)?.object("info"));
-                self.last_before_send = newest.and_then(|info| info.text("id"));
-                self.has_baseline = true;
-            }),
-            _ => self.check_names(&kind, &answer),
-        };
-        match checked {
-            Ok(()) => self.prepared(),
-            Err(error) => self.over_early(error),
+        match response {
+            Response::LastMessage(newest) => {
+                (self.last_before_send, self.has_baseline) = (newest, true);
+            }
+            Response::Name(checked) => {
+                self.checked_name(&kind);
+                if let Err(error) = checked {
+                    return self.over_early(error);
+                }
+            }
+            _ => {}
         }
+        self.prepared();
     }
 
     /// Sends, once everything that must be known before is known.
@@ -234,67 +188,45 @@ impl Machine {
 
     /// Asks for what tells whether agent or model are known; false when there is nothing left to ask.
     pub(super) fn ask_names(&mut self) -> bool {
-        if self.name_check == NameCheck::Agent && self.setup.prompt.agent.is_none() {
+        if self.name_check == NameCheck::Agent && self.prompt.agent.is_none() {
             self.name_check = NameCheck::Model;
         }
-        if self.name_check == NameCheck::Model && self.setup.prompt.model.is_none() {
+        if self.name_check == NameCheck::Model && self.prompt.model.is_none() {
             self.name_check = NameCheck::Known;
         }
-        let mut arguments = json!({});
-        self.add_directory(&mut arguments);
-        match self.name_check {
-            NameCheck::Agent => self.ask(RequestKind::Agents, "app.agents", arguments),
-            NameCheck::Model => self.ask(RequestKind::Models, "config.providers", arguments),
-            NameCheck::Known => return false,
+        let directory = self.directory.clone();
+        match (self.name_check, &self.prompt.agent, &self.prompt.model) {
+            (NameCheck::Agent, Some(agent), _) => {
+                let request = Request::CheckAgent { agent: agent.clone(), directory };
+                self.ask(RequestKind::Agents, request);
+            }
+            (NameCheck::Model, _, Some(model)) => {
+                let request = Request::CheckModel { model: model.clone(), directory };
+                self.ask(RequestKind::Models, request);
+            }
+            _ => return false,
         }
         true
     }
 
-    fn check_names(&mut self, kind: &RequestKind, answer: &Answer) -> Result<()> {
-        let prompt = &self.setup.prompt;
-        if *kind == RequestKind::Agents {
-            self.name_check = NameCheck::Model;
-            let agents = answer.json::<Json>()?;
-            return prompt.agent.as_deref().map_or(Ok(()), |agent| check_agent(agent, &agents));
-        }
-        self.name_check = NameCheck::Known;
-        let config = answer.json::<Json>()?;
-        prompt.model.as_ref().map_or(Ok(()), |model| check_model("run", model, &config))
+    fn checked_name(&mut self, kind: &RequestKind) {
+        let is_agent = *kind == RequestKind::Agents;
+        self.name_check = if is_agent { NameCheck::Model } else { NameCheck::Known };
     }
 
     /// Nothing came of the prompt, and the event that would say why may have been lost.
-    fn on_names_of_a_silent_run(&mut self, kind: &RequestKind, result: Result<Answer>) {
-        let Ok(answer) = result else {
+    fn on_names_of_a_silent_run(&mut self, kind: &RequestKind, result: Result<Response>) {
+        let Ok(Response::Name(checked)) = result else {
             // What cannot be asked now is asked at the next look.
             self.has_checked_names = false;
             return;
         };
-        match self.check_names(kind, &answer) {
+        self.checked_name(kind);
+        match checked {
             Err(error) if self.assistants.is_empty() => self.conclude(Some(error)),
             _ => {
                 self.ask_names();
             }
         }
     }
-
-    pub(super) fn add_directory(&self, arguments: &mut Value) {
-        if let Some(directory) = &self.directory {
-            put(arguments, "directory", directory.as_str());
-        }
-    }
-}
-
-/// Refuses an agent that is not listed. A list that cannot be read as a whole says nothing.
-fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
-    let Some(agents) = list(agents.raw()) else { return Ok(()) };
-    let name = |agent: &RawValue| Object::read(agent)?.text("name");
-    let Some(names) = agents.into_iter().map(name).collect::<Option<Vec<_>>>() else {
-        return Ok(());
-    };
-    if names.is_empty() || names.iter().any(|name| name == wanted) {
-        return Ok(());
-    }
-    let known = names.join(", ");
-    let text = format!("run: agent '{wanted}' is not known; there are: {known}");
-    Err(Error::new(ErrorKind::Agent, text))
 }

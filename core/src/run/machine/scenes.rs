@@ -7,17 +7,22 @@ mod sending;
 mod stops;
 
 use super::*;
+use crate::http::answer::Answer;
+use crate::protocol::event::Event;
 use crate::protocol::permission::{Decision, PermissionReply};
+use crate::run::wire::{Call, Reading, Wire, read_inquiry};
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, HeaderValue};
 
 const MINE: &str = "ses_1";
+const WIRE: Wire = Wire::One;
 
 /// A run with its requests in the hands of the test.
 struct Scene {
     machine: Machine,
     now: Millis,
-    asked: Vec<(RequestKind, &'static str, Value)>,
+    /// What a request is for, its operation, and what is asked, as it is sent and as the machine said it.
+    asked: Vec<(RequestKind, &'static str, (Value, Request))>,
     snapshots: usize,
     /// How often a turn was asked for, and whether the test gives it.
     turns: usize,
@@ -109,9 +114,7 @@ impl Scene {
         let mut outputs = std::collections::VecDeque::from(self.machine.take_outputs());
         while let Some(output) = outputs.pop_front() {
             match output {
-                Output::Ask(kind, operation, arguments) => {
-                    self.asked.push((kind, operation, serde_json::from_str(&arguments).unwrap()));
-                }
+                Output::Ask(kind, request) => self.note(kind, request),
                 Output::TakeSnapshot { .. } => self.snapshots += 1,
                 Output::Queue(_) => {
                     self.turns += 1;
@@ -128,16 +131,37 @@ impl Scene {
         }
     }
 
+    fn note(&mut self, kind: RequestKind, request: Request) {
+        let Call { operation, arguments } = WIRE.call(&request).unwrap();
+        let arguments = serde_json::from_str(&arguments).unwrap();
+        self.asked.push((kind, operation, (arguments, request)));
+    }
+
     fn wants(&self, operation: &str) -> bool {
         self.asked.iter().any(|(_, name, _)| *name == operation)
     }
 
     /// Takes the oldest request of an operation.
     fn take(&mut self, operation: &str) -> (RequestKind, Value) {
+        let (kind, (arguments, _)) = self.take_all(operation);
+        (kind, arguments)
+    }
+
+    fn take_all(&mut self, operation: &str) -> (RequestKind, (Value, Request)) {
         let at = self.asked.iter().position(|(_, name, _)| *name == operation);
         let at = at.unwrap_or_else(|| panic!("{operation} was not asked; {}", self.machine.why()));
-        let (kind, _, arguments) = self.asked.remove(at);
-        (kind, arguments)
+        let (kind, _, asked) = self.asked.remove(at);
+        (kind, asked)
+    }
+
+    /// Answers the oldest request of an operation, and gives its arguments.
+    fn answer_with(&mut self, operation: &str, answer: Result<Answer>) -> Value {
+        let (kind, (arguments, request)) = self.take_all(operation);
+        match WIRE.read(&request, answer) {
+            Reading::Done(response) => self.input(Input::Answer(kind, response)),
+            Reading::Then(request) => self.note(kind, request),
+        }
+        arguments
     }
 
     fn ok(&mut self, operation: &str, value: Value) -> Value {
@@ -145,7 +169,6 @@ impl Scene {
     }
 
     fn page(&mut self, operation: &str, value: Value, cursor: Option<&str>) -> Value {
-        let (kind, arguments) = self.take(operation);
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         if let Some(cursor) = cursor {
@@ -153,15 +176,11 @@ impl Scene {
         }
         let body = if value.is_null() { Vec::new() } else { value.to_string().into_bytes() };
         let status = if value.is_null() { 204 } else { 200 };
-        let answer = Answer::new(operation, status, headers, body);
-        self.input(Input::Answer(kind, Ok(answer)));
-        arguments
+        self.answer_with(operation, Ok(Answer::new(operation, status, headers, body)))
     }
 
     fn fails(&mut self, operation: &str, error: Error) -> Value {
-        let (kind, arguments) = self.take(operation);
-        self.input(Input::Answer(kind, Err(error)));
-        arguments
+        self.answer_with(operation, Err(error))
     }
 
     /// Answers a look: which sessions are busy, and what is listed as a permission.
@@ -179,9 +198,9 @@ impl Scene {
         }
         let read = |value: &Value| {
             let raw = serde_json::value::RawValue::from_string(value.to_string()).unwrap();
-            Arc::new(Request::read(&raw).unwrap())
+            Arc::new(read_inquiry(&raw, false).unwrap())
         };
-        snapshot.permissions = permissions.iter().map(read).collect();
+        snapshot.inquiries = permissions.iter().map(read).collect();
         self.input(Input::Snapshot(&snapshot));
     }
 
@@ -194,7 +213,13 @@ impl Scene {
             "id": format!("evt_{:012x}000", self.events), "type": kind, "properties": properties,
         });
         let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
-        self.input(Input::Event(&event));
+        self.hear(&event);
+    }
+
+    fn hear(&mut self, event: &Event) {
+        if let Some(fact) = WIRE.fact(event) {
+            self.input(Input::Fact { session: event.session_id.as_deref(), fact });
+        }
     }
 
     fn wait(&mut self, time: Millis) {

@@ -1,36 +1,12 @@
 //! Sending the prompt once, whatever happens to the answer.
 
 use super::*;
-use crate::base::json::{Json, Object, with_field};
-use serde::Serialize;
-use serde_json::json;
+use crate::run::wire::{FoundPrompt, SendPrompt};
 
 /// Looks for the message before it is sent again: the server stores it a moment after it took the request.
 const VERIFY_TRIES: u32 = 4;
 const VERIFY_PAUSE: Millis = 150;
 const SEND_TRIES: u32 = 8;
-
-/// A prompt as the server takes it.
-#[derive(Serialize)]
-struct Arguments<'a> {
-    #[serde(rename = "sessionID")]
-    session: Option<&'a str>,
-    #[serde(rename = "messageID")]
-    message: &'a str,
-    parts: &'a [Json],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tools: Option<&'a Json>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    variant: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<&'a Json>,
-}
 
 impl Machine {
     pub(super) fn send(&mut self) {
@@ -43,33 +19,16 @@ impl Machine {
             self.message_id = crate::protocol::id::new("msg");
             self.own_prompts.insert(self.message_id.clone());
         }
-        let prompt = &self.setup.prompt;
-        // Part ids are kept: a part that is sent twice takes its own place instead of being appended.
-        for part in &mut self.parts {
-            if Object::read(part.raw()).is_some_and(|part| part.get("id").is_none()) {
-                let id = Value::from(crate::protocol::id::new("prt")).to_string();
-                *part = Json::from(&*with_field(part.raw(), "id", &id));
-            }
-        }
-        let format = prompt.output_format();
-        let arguments = Arguments {
-            session: self.session.as_deref(),
-            message: &self.message_id,
-            parts: &self.parts,
-            agent: prompt.agent.as_deref(),
-            model: prompt.model.as_ref().map(|model| model.to_value()),
-            system: prompt.system.as_deref(),
-            tools: prompt.tools.as_ref(),
-            variant: prompt.variant.as_deref(),
-            format: format.as_ref().map(|(format, _)| format),
+        let send = SendPrompt {
+            session: self.session_id(),
+            message: self.message_id.clone(),
+            prompt: Arc::clone(&self.prompt),
+            part_ids: Arc::clone(&self.part_ids),
         };
-        match serde_json::to_string(&arguments) {
-            Ok(arguments) => self.ask_written(RequestKind::Send, "session.prompt_async", arguments),
-            Err(e) => self.over(Some(Error::invalid(format!("run: the prompt is no JSON: {e}")))),
-        }
+        self.ask(RequestKind::Send, Request::Send(send));
     }
 
-    pub(super) fn on_sent(&mut self, result: Result<Answer>) {
+    pub(super) fn on_sent(&mut self, result: Result<Response>) {
         match result {
             Ok(_) => self.accepted(),
             Err(error) if !error.is_sent() && is_transient(&error) => match &self.ending {
@@ -90,13 +49,13 @@ impl Machine {
     /// Asks whether the message is there.
     pub(super) fn verify(&mut self) {
         self.phase = Phase::Verifying;
-        let arguments = json!({ "sessionID": self.session, "messageID": self.message_id });
-        self.ask(RequestKind::Verify, "session.message", arguments);
+        let (session, message) = (self.session_id(), self.message_id.clone());
+        self.ask(RequestKind::Verify, Request::FindPrompt { session, message });
     }
 
-    pub(super) fn on_verified(&mut self, result: Result<Answer>) {
+    pub(super) fn on_verified(&mut self, result: Result<Response>) {
         let error = match result {
-            Ok(answer) if self.setup.resume.is_some() && is_answer(&answer) => {
+            Ok(Response::Prompt(FoundPrompt::Answer)) if self.setup.resume.is_some() => {
                 let text = format!(
                     "resume: message {} is no prompt but an answer; give the messageID of the run",
                     self.message_id
@@ -104,8 +63,6 @@ impl Machine {
                 return self.over(Some(Error::new(ErrorKind::NotFound, text)));
             }
             Ok(_) => return self.found(),
-            // The server cannot write down a message with a format: it is there all the same.
-            Err(error) if error.status() == Some(400) => return self.found(),
             Err(error) => error,
         };
         if error.kind() != ErrorKind::NotFound {
@@ -176,10 +133,4 @@ impl Machine {
             self.plan_check();
         }
     }
-}
-
-/// Whether a message is the model's.
-fn is_answer(answer: &Answer) -> bool {
-    let message = answer.json::<Json>();
-    message.is_ok_and(|message| message.text_at("/info/role").as_deref() == Some("assistant"))
 }

@@ -9,8 +9,9 @@ mod odd;
 mod server;
 
 use super::*;
-use crate::base::json::{Object, list};
 use crate::http::answer::Answer;
+use crate::protocol::event::Event;
+use crate::run::wire::{Call, Reading, Wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use server::{Server, Step, script};
@@ -18,6 +19,7 @@ use std::collections::VecDeque;
 use ureq::http::{HeaderMap, HeaderValue};
 
 const SESSION: &str = "ses_1";
+const WIRE: Wire = Wire::One;
 /// Steps of the machine that a run makes at least, on average.
 const STEPS: u64 = 30;
 /// Of a hundred runs under chance, so many get their answer at least: others meet a server that is out of reach for
@@ -29,8 +31,8 @@ fn broken(sent: bool) -> Error {
 }
 
 enum Flight {
-    Request(RequestKind, &'static str, Value),
-    Answer(RequestKind, Result<Answer>),
+    Request(RequestKind, Request),
+    Answer(RequestKind, Request, Result<Answer>),
     Snapshot,
     SnapshotAnswer(Result<DirectorySnapshot>),
 }
@@ -95,10 +97,7 @@ impl World {
         while let Some(output) = outputs.pop_front() {
             assert!(self.outcome.is_none(), "{output:?} after the end");
             match output {
-                Output::Ask(kind, operation, arguments) => {
-                    let arguments = serde_json::from_str(&arguments).unwrap();
-                    self.flights.push(Flight::Request(kind, operation, arguments));
-                }
+                Output::Ask(kind, request) => self.flights.push(Flight::Request(kind, request)),
                 Output::TakeSnapshot { .. } => self.flights.push(Flight::Snapshot),
                 Output::Queue(_) => {
                     self.machine.step(self.now, Input::Turn);
@@ -123,26 +122,31 @@ impl World {
         }
         let flight = self.flights.remove(index % self.flights.len());
         let arrived = match flight {
-            Flight::Request(kind, operation, arguments) => match fate {
-                Fate::Lost => Flight::Answer(kind, Err(broken(false))),
-                Fate::Cut => Flight::Answer(kind, Err(broken(true))),
+            Flight::Request(kind, request) => match fate {
+                Fate::Lost => Flight::Answer(kind, request, Err(broken(false))),
+                Fate::Cut => Flight::Answer(kind, request, Err(broken(true))),
                 Fate::Arrives => {
+                    let Call { operation, arguments } = WIRE.call(&request).unwrap();
+                    let arguments = serde_json::from_str(&arguments).unwrap();
                     let answer = self.server.answer(operation, &arguments);
                     let answer = answer.map(|answer| self.server.wire.answer(operation, answer));
-                    Flight::Answer(kind, answer)
+                    Flight::Answer(kind, request, answer)
                 }
             },
             Flight::Snapshot => match fate {
                 Fate::Lost | Fate::Cut => Flight::SnapshotAnswer(Err(broken(true))),
                 Fate::Arrives => Flight::SnapshotAnswer(self.server.look(self.now)),
             },
-            Flight::Answer(kind, answer) => {
+            Flight::Answer(kind, request, answer) => {
                 let answer = match fate {
                     Fate::Arrives => answer,
                     // The server did it, and nobody hears of it.
                     Fate::Lost | Fate::Cut => Err(broken(true)),
                 };
-                return self.input(Input::Answer(kind, answer));
+                match WIRE.read(&request, answer) {
+                    Reading::Done(response) => return self.input(Input::Answer(kind, response)),
+                    Reading::Then(request) => Flight::Request(kind, request),
+                }
             }
             Flight::SnapshotAnswer(answer) => {
                 return match answer {
@@ -174,14 +178,20 @@ impl World {
             // One comes twice.
             2 => {
                 if let Some(event) = self.server.events.front().cloned() {
-                    self.input(Input::Event(&event));
+                    self.hear(&event);
                 }
             }
             _ => {
                 if let Some(event) = self.server.events.pop_front() {
-                    self.input(Input::Event(&event));
+                    self.hear(&event);
                 }
             }
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        if let Some(fact) = WIRE.fact(event) {
+            self.input(Input::Fact { session: event.session_id.as_deref(), fact });
         }
     }
 
@@ -236,7 +246,7 @@ impl World {
             }
             self.server.step();
             while let Some(event) = self.server.events.pop_front().filter(|_| self.is_up) {
-                self.input(Input::Event(&event));
+                self.hear(&event);
             }
             for _ in 0..self.flights.len() {
                 self.fly(0, Fate::Arrives);

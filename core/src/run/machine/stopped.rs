@@ -1,11 +1,8 @@
 //! Why the server stopped before there was an answer: in its own words, where it has any.
 
-use super::watch::fields;
 use super::*;
 use crate::base::error::is_locked;
-use crate::base::json::Object;
-use crate::run::message::{Part, failure};
-use serde_json::json;
+use crate::run::wire::ToolFailure;
 
 /// The message itself may still be written, with the same error and more: its own is taken first.
 const CAUSE_PAUSE: Millis = 500;
@@ -17,7 +14,7 @@ const LOOK_PAUSE: Millis = 300;
 /// What the events say went wrong.
 #[derive(Debug)]
 pub(super) struct ServerError {
-    pub error: Json,
+    pub failure: Failure,
     pub at: Millis,
     /// The server had this run's prompt by then. If not, it may be the echo of the prompt before.
     pub is_own: bool,
@@ -34,26 +31,27 @@ pub(super) enum Place {
 
 impl Machine {
     /// The server told of an error.
-    pub(super) fn on_trouble(&mut self, error: Json) {
+    pub(super) fn on_trouble(&mut self, failure: Failure) {
         let is_own = self.user_seen || !self.assistants.is_empty();
         // The first one is the cause, and the one without a stack trace.
         let is_news = |known: &ServerError| {
             (is_own && !known.is_own) || self.now > known.at.saturating_add(CAUSE_AGE)
         };
         if self.last_error.as_ref().is_none_or(is_news) {
-            self.last_error = Some(ServerError { error, at: self.now, is_own });
+            self.last_error = Some(ServerError { failure, at: self.now, is_own });
         }
     }
 
     /// Whether the server would have done nothing more after this answer.
     pub(super) fn is_end(&self, info: &Info) -> bool {
-        match info.finish.as_deref() {
-            _ if info.error.is_some() || info.structured.is_some() => true,
+        if info.error.is_some() || info.structured.is_some() {
+            true
+        } else if info.calls_tools() {
             // The next step follows, unless a person refused the tool.
-            Some("tool-calls") => self.was_refused(&info.id),
-            Some(_) => true,
-            // What an abort leaves behind while the provider is being retried.
-            None => false,
+            self.was_refused(&info.id)
+        } else {
+            // Without a reason it is what an abort leaves behind while the provider is being retried.
+            info.finish.is_some()
         }
     }
 
@@ -64,10 +62,10 @@ impl Machine {
             .iter()
             .any(|decision| decision.reply == "reject" && self.is_mine(&decision.session_id));
         let parts = self.messages.iter().filter(|m| m.info.id == message).flat_map(|m| &m.parts);
-        parts.filter_map(tool_error).any(|words| {
-            // With a word to the agent it goes on.
-            let goes_on = words.contains("feedback");
-            !goes_on && (is_known || words.contains("rejected") || words.contains("dismissed"))
+        parts.filter_map(|part| part.tool()?.failure).any(|failure| match failure {
+            ToolFailure::Refused => true,
+            ToolFailure::RefusedWithWords => false,
+            ToolFailure::Aborted | ToolFailure::Other => is_known,
         })
     }
 
@@ -104,17 +102,16 @@ impl Machine {
     /// What the server said of the end, which it may do after it.
     fn cause(&self, since: Millis, is_dead: bool) -> Option<Error> {
         let last = self.last_error.as_ref().filter(|last| last.is_own)?;
-        let is_abort = failure(&last.error).0 == "MessageAbortedError";
-        let is_due = is_dead || (!is_abort && self.now >= since + CAUSE_PAUSE);
+        let is_due = is_dead || (!last.failure.is_abort && self.now >= since + CAUSE_PAUSE);
         let is_recent = since <= last.at.saturating_add(CAUSE_AGE);
-        (is_due && is_recent).then(|| self.told(&last.error))
+        (is_due && is_recent).then(|| self.told(&last.failure))
     }
 
     /// An error of the run in the server's words.
-    pub(super) fn told(&self, error: &Json) -> Error {
-        let (code, words) = failure(error);
-        if code == "MessageAbortedError" {
-            return self.aborted(&code);
+    pub(super) fn told(&self, failure: &Failure) -> Error {
+        let Failure { code, words, .. } = failure;
+        if failure.is_abort {
+            return self.aborted(code);
         }
         let gone = self.directory.as_ref().filter(|directory| {
             words.contains(directory.as_str())
@@ -127,7 +124,7 @@ impl Machine {
             ),
             None => Error::new(ErrorKind::Agent, format!("run: {code}: {words}")),
         };
-        error.with_code(Some(code)).with_retryable(is_locked(&words)).with_sent(true)
+        error.with_code(Some(code.clone())).with_retryable(is_locked(words)).with_sent(true)
     }
 
     /// The prompt was aborted, and not by this run.
@@ -171,28 +168,21 @@ impl Machine {
             self.place = Place::There;
             return;
         };
-        let arguments = json!({ "path": ".", "directory": directory });
+        let request = Request::Place { directory: directory.clone() };
         self.place = Place::Asked;
-        self.ask(RequestKind::Place, "file.list", arguments);
+        self.ask(RequestKind::Place, request);
     }
 
-    pub(super) fn on_place(&mut self, result: &Result<Answer>) {
-        // What the server says where it cannot read a directory. A gateway, or a stand-in, has other words.
-        let is_gone = |e: &Error| {
-            e.status() == Some(500) && matches!(e.code(), Some("UnknownError" | "directory"))
-        };
-        self.place = match result.as_ref().is_err_and(is_gone) {
-            true => Place::Gone,
-            false => Place::There,
-        };
+    pub(super) fn on_place(&mut self, result: &Result<Response>) {
+        let is_gone = matches!(result, Ok(Response::Place { is_gone: true }));
+        self.place = if is_gone { Place::Gone } else { Place::There };
         if self.phase == Phase::Running {
             self.check_now();
         }
     }
 
     /// An instance of the server was disposed: that of the run's directory?
-    pub(super) fn on_disposed(&mut self, event: &Event) {
-        let directory = fields(event).text("directory");
+    pub(super) fn on_disposed(&mut self, directory: Option<String>) {
         if directory.is_none() || directory == self.directory {
             self.is_disposed |= self.sent.is_some();
             if self.phase == Phase::Running {
@@ -200,12 +190,4 @@ impl Machine {
             }
         }
     }
-}
-
-/// What a tool that failed says.
-pub(super) fn tool_error(part: &Part) -> Option<String> {
-    part.tool.as_ref()?;
-    let state = Object::read(&part.raw)?.object("state")?;
-    (state.text("status").as_deref() == Some("error"))
-        .then(|| state.words("error").unwrap_or_default())
 }

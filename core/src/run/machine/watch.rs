@@ -2,11 +2,10 @@
 
 use super::*;
 use crate::base::depth::json_depth;
-use crate::base::json::{Json, Object, list, put};
-use crate::run::message::Part;
 use crate::run::transcript::{Channel, Piece};
 use crate::run::update::TextUpdate;
-use serde_json::json;
+use crate::run::wire::{Content, Page, Part, Tool, raw_info};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -16,90 +15,73 @@ const PAGE: usize = 50;
 const BUSY_PAGES: u32 = 8;
 
 impl Machine {
-    pub(super) fn on_event(&mut self, event: &Event) {
-        let Some(session) = event.session_id.as_deref() else {
-            if event.kind == "server.instance.disposed" {
-                self.on_disposed(event);
-            }
-            return;
-        };
-        if self.is_mine(session) {
-            self.on_own_event(event);
-        } else if self.is_child(session) {
-            self.on_child_event(session, event);
-        } else {
-            self.on_created(session, event);
+    pub(super) fn on_fact(&mut self, session: Option<&str>, fact: Fact) {
+        match (session, fact) {
+            (None, Fact::Disposed { directory }) => self.on_disposed(directory),
+            (None, _) => {}
+            (Some(session), fact) if self.is_mine(session) => self.on_own_fact(session, fact),
+            (Some(session), fact) if self.is_child(session) => self.on_child_fact(session, fact),
+            (Some(session), Fact::SubagentOf { parent }) => self.on_subagent(session, &parent),
+            (Some(_), _) => {}
         }
     }
 
-    fn on_own_event(&mut self, event: &Event) {
+    fn on_own_fact(&mut self, session: &str, fact: Fact) {
         let is_running = self.phase == Phase::Running;
-        match event.kind.as_str() {
-            "session.idle" => match self.phase {
+        match fact {
+            Fact::TurnEnded => match self.phase {
                 Phase::Running => self.check_now(),
                 Phase::Preparing if self.retry_at.is_some() => self.retry_at = Some(self.now),
                 _ => {}
             },
             // The answer is there; what cannot be gathered any more is left out.
-            "session.deleted" if self.phase == Phase::Collecting => {}
-            "session.deleted" => {
-                let session = event.session_id.as_deref().unwrap_or_default();
+            Fact::SessionDeleted if self.phase == Phase::Collecting => {}
+            Fact::SessionDeleted => {
                 let text = format!("run: session {session} was deleted while the prompt ran");
                 self.over(Some(Error::new(ErrorKind::NotFound, text)));
             }
-            "session.status" => {
-                let is_sent =
-                    matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running);
-                match fields(event).get("status").map_or(Status::Unreadable, Status::read) {
-                    Status::Idle | Status::Unreadable if is_running => self.check_now(),
-                    Status::Idle | Status::Unreadable => {}
-                    status if is_sent => {
-                        // Before the prompt is stored it may be an echo of the one before.
-                        self.was_busy |= self.user_seen;
-                        self.set_status(status);
-                    }
-                    _ => {}
+            Fact::Status(Status::Idle | Status::Unreadable) if is_running => self.check_now(),
+            Fact::Status(Status::Idle | Status::Unreadable) => {}
+            Fact::Status(status) => {
+                if matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running) {
+                    // Before the prompt is stored it may be an echo of the one before.
+                    self.was_busy |= self.user_seen;
+                    self.set_status(status);
                 }
             }
-            "session.error" if self.sent.is_some() || self.phase == Phase::Sending => {
-                if let Some(error) = fields(event).json("error") {
-                    self.on_trouble(error);
-                    if is_running {
-                        self.check_now();
-                    }
+            Fact::Failed(failure) if self.sent.is_some() || self.phase == Phase::Sending => {
+                self.on_trouble(failure);
+                if is_running {
+                    self.check_now();
                 }
             }
-            "message.updated" => self.on_message_event(event),
-            "message.part.updated" => self.on_part_event(event),
-            "message.part.delta" => self.on_delta_event(event),
-            "message.part.removed" => {
-                if let Some(part) = fields(event).text("partID") {
+            Fact::PromptStored { id } => self.user_seen |= id == self.message_id,
+            Fact::AnswerChanged(info, raw) => self.on_answer_fact(*info, raw),
+            Fact::PartChanged(part) => {
+                if self.assistants.iter().any(|info| info.id == part.message_id) {
+                    self.absorb_part(*part, false, true);
+                }
+            }
+            Fact::TextDelta { message_id, part_id, order, delta } => {
+                if self.assistants.iter().any(|info| info.id == message_id) {
                     let mut pieces = Vec::new();
-                    self.transcript.remove(&part, &mut pieces);
+                    self.transcript.delta(&part_id, &order, &delta, &mut pieces);
                     self.show(pieces);
                 }
             }
-            "todo.updated" if is_running => {
-                if let Some(raw) = field(event, "todos") {
-                    self.tell_todos(raw);
-                }
+            Fact::PartRemoved(part) => {
+                let mut pieces = Vec::new();
+                self.transcript.remove(&part, &mut pieces);
+                self.show(pieces);
             }
-            "session.diff" if is_running => {
-                if let Some(raw) = field(event, "diff") {
-                    self.tell_diff(&raw);
-                }
-            }
-            _ => self.on_request_event(event),
+            Fact::Todos(raw) if is_running => self.tell_todos(raw),
+            Fact::FilesChanged(raw) if is_running => self.tell_diff(&raw),
+            fact => self.on_inquiry_fact(fact),
         }
     }
 
-    fn on_message_event(&mut self, event: &Event) {
-        let Some(info) = read_info(event) else { return };
+    fn on_answer_fact(&mut self, info: Info, raw: Arc<RawValue>) {
         let is_running = self.phase == Phase::Running;
-        if !info.is_assistant() {
-            self.user_seen |= info.id == self.message_id;
-            return;
-        }
         let parent = info.parent_id.as_deref().unwrap_or_default();
         if !self.own_prompts.contains(parent) {
             // Somebody else's, or the run goes on behind a message that the server put in.
@@ -111,10 +93,8 @@ impl Machine {
             }
             return;
         }
-        let is_end = info.is_completed() && info.finish.as_deref() != Some("tool-calls");
-        if let Some(raw) = field(event, "info") {
-            self.update(Update::Message(raw));
-        }
+        let is_end = info.is_completed() && !info.calls_tools();
+        self.update(Update::Message(raw));
         self.upsert(info);
         if is_end && is_running {
             // The session is idle 20 to 60 ms from now, and its event will say so; this is the safety net.
@@ -122,64 +102,42 @@ impl Machine {
         }
     }
 
-    fn on_part_event(&mut self, event: &Event) {
-        let Some(part) = read_part(event) else { return };
-        if self.assistants.iter().any(|info| info.id == part.message_id) {
-            self.absorb_part(part, false, true);
-        }
-    }
-
-    fn on_delta_event(&mut self, event: &Event) {
-        let fields = fields(event);
-        let (Some(message), Some(part), Some(delta)) =
-            (fields.text("messageID"), fields.text("partID"), fields.text("delta"))
-        else {
-            return;
-        };
-        let is_text = fields.text("field").as_deref() == Some("text");
-        if is_text && self.assistants.iter().any(|info| info.id == message) {
-            let mut pieces = Vec::new();
-            self.transcript.delta(&part, &event.id, &delta, &mut pieces);
-            self.show(pieces);
-        }
-    }
-
     /// Takes a part in. `is_final`: nothing will change it any more. `is_live`: it came with the events.
     fn absorb_part(&mut self, part: Part, is_final: bool, is_live: bool) {
-        if let Some(child) = part.child.clone() {
-            self.add_child(&child);
-        }
-        if let Some((tool, is_busy)) = &part.tool {
-            if *is_busy {
-                self.busy_tool = Some(tool.clone());
-            } else if self.busy_tool.as_ref() == Some(tool) {
-                self.busy_tool = None;
-            }
-            if tool == "todowrite" && !is_busy && !is_live {
-                // Its event may have been lost, or there are none.
-                if let Some(todos) = todos(&part) {
-                    self.tell_todos(todos);
-                }
-            }
-            let form = fingerprint(part.raw.get());
-            if self.tools.insert(part.id, form) != Some(form) {
-                self.update(Update::Tool(Arc::from(part.raw)));
-            }
-            return;
-        }
-        let channel = match part.kind.as_str() {
-            "text" if part.synthetic != Some(true) => Channel::Text,
-            "reasoning" => Channel::Reasoning,
+        let Part { id, message_id, content, is_inserted, raw } = part;
+        let (channel, text, is_ended) = match content {
+            Content::Tool(tool) => return self.absorb_tool(id, *tool, raw, is_live),
+            Content::Text { text, is_ended } if !is_inserted => (Channel::Text, text, is_ended),
+            Content::Reasoning { text, is_ended } => (Channel::Reasoning, text, is_ended),
             _ => return,
         };
         // A text that cannot be read says nothing about the one that was told.
-        let Some(text) = part.text.as_deref() else { return };
-        let is_ended = part.is_ended || is_final;
+        let Some(text) = text else { return };
+        let is_ended = is_ended || is_final;
         // While deltas come, what the server has stored of a growing part lags behind them.
         if is_live || is_ended || !self.is_stream_up {
             let mut pieces = Vec::new();
-            self.transcript.whole(channel, &part.message_id, &part.id, text, is_ended, &mut pieces);
+            self.transcript.whole(channel, &message_id, &id, &text, is_ended, &mut pieces);
             self.show(pieces);
+        }
+    }
+
+    fn absorb_tool(&mut self, id: String, tool: Tool, raw: Box<RawValue>, is_live: bool) {
+        if let Some(child) = &tool.child {
+            self.add_child(child);
+        }
+        if tool.is_busy {
+            self.busy_tool = Some(tool.name);
+        } else if self.busy_tool.as_ref() == Some(&tool.name) {
+            self.busy_tool = None;
+        }
+        // Its event may have been lost, or there are none.
+        if let Some(todos) = tool.todos.filter(|_| !is_live) {
+            self.tell_todos(todos);
+        }
+        let form = fingerprint(raw.get());
+        if self.tools.insert(id, form) != Some(form) {
+            self.update(Update::Tool(Arc::from(raw)));
         }
     }
 
@@ -240,7 +198,7 @@ impl Machine {
             && self.status.as_ref() != Some(&status)
         {
             self.update(Update::Retry { attempt: *attempt, reason: message.clone(), next: *next });
-            if let Some(max) = self.setup.prompt.limits.max_retries
+            if let Some(max) = self.prompt.limits.max_retries
                 && *attempt > max
             {
                 let text = format!("the provider failed again after {max} retries: {message}");
@@ -254,7 +212,7 @@ impl Machine {
     }
 
     pub(super) fn check_limits(&mut self) {
-        let limits = self.setup.prompt.limits;
+        let limits = self.prompt.limits;
         if self.ending.is_some() || self.phase != Phase::Running {
             return;
         }
@@ -372,11 +330,9 @@ impl Machine {
 
     fn ask_messages(&mut self, limit: usize, before: Option<&str>) {
         let limit = if self.reads_singly { 1 } else { limit };
-        let mut arguments = json!({ "sessionID": self.session, "limit": limit });
-        if let Some(before) = before {
-            put(&mut arguments, "before", before);
-        }
-        self.ask(RequestKind::Messages(self.collection), "session.messages", arguments);
+        let (session, before) = (self.session_id(), before.map(str::to_owned));
+        let request = Request::Messages { session, limit, before };
+        self.ask(RequestKind::Messages(self.collection), request);
     }
 
     pub(super) fn on_sweep_failed(&mut self, error: &Error) {
@@ -397,30 +353,31 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_messages(&mut self, collection: u32, result: Result<Answer>) {
+    pub(super) fn on_messages(&mut self, collection: u32, result: Result<Response>) {
         let Some(check) = self.check.filter(|_| collection == self.collection) else { return };
         let is_idle = check.is_idle == Some(true);
-        let answer = match result {
-            Ok(answer) => answer,
+        let page = match result {
+            Ok(Response::Messages(page)) => page,
+            Ok(_) => return,
             Err(error) if error.kind() == ErrorKind::NotFound && !is_transient(&error) => {
                 return self.over(Some(error));
             }
-            Err(error) if error.status() == Some(400) => {
+            Err(error) => return self.check_failed(error),
+        };
+        let (mut messages, next) = match page {
+            Ok(Page::Read { messages, next, odd }) => {
+                self.note(odd);
+                (messages, next)
+            }
+            Ok(Page::Refused) => {
                 if self.on_unreadable_page() {
                     self.user_seen = true;
                     self.collected_all(check, is_idle, true);
                 }
                 return;
             }
-            Err(error) => return self.check_failed(error),
-        };
-        let raws = match answer.json_ref::<Vec<&RawValue>>() {
-            Ok(raws) => raws,
             Err(error) => return self.over(Some(error)),
         };
-        let mut odd = Vec::new();
-        let mut messages = Message::read_all(&raws, &mut odd);
-        self.note(odd);
         self.reachable();
         messages.append(&mut self.collected);
         self.collected = messages;
@@ -433,10 +390,9 @@ impl Machine {
         };
         let has_start = self.collected.iter().any(is_start);
         if (is_idle || self.pages < BUSY_PAGES)
-            && let (false, Some(cursor)) = (has_start, answer.header("x-next-cursor"))
+            && let (false, Some(next)) = (has_start, next)
         {
-            let cursor = cursor.to_owned();
-            return self.ask_messages(PAGE, Some(&cursor));
+            return self.ask_messages(PAGE, Some(&next));
         }
         self.collected_all(check, is_idle, false);
     }
@@ -526,12 +482,8 @@ impl Machine {
         let known = self.assistants.iter().find(|known| known.id == message.info.id);
         let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
         self.upsert(message.info.clone());
-        if is_news {
-            let fields = Object::read(&message.raw);
-            if let Some(info) = fields.and_then(|fields| fields.get("info").map(RawValue::to_owned))
-            {
-                self.update(Update::Message(Arc::from(info)));
-            }
+        if let Some(info) = is_news.then(|| raw_info(message)).flatten() {
+            self.update(Update::Message(info));
         }
         for part in message.parts.clone() {
             self.absorb_part(part, is_final, false);
@@ -557,19 +509,12 @@ impl Machine {
             self.interval
         } else if self.was_busy && self.status != Some(Status::Idle) {
             // A stream may stall and still look alive: bounds must hold all the same.
-            if self.setup.prompt.limits.need_looks() { 2_000 } else { 10_000 }
+            if self.prompt.limits.need_looks() { 2_000 } else { 10_000 }
         } else {
             500
         };
         self.next_check = self.now + pause;
     }
-}
-
-/// The list that the agent wrote.
-fn todos(part: &Part) -> Option<Arc<RawValue>> {
-    let todos = Json::from(&*part.raw).at("/state/input/todos")?;
-    list(todos.raw())?;
-    Some(Arc::clone(todos.raw()))
 }
 
 /// JSON in one form, whatever the order of its keys and the spaces between: the server writes a list in two ways.
@@ -585,21 +530,4 @@ fn fingerprint(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
-}
-
-/// What an event tells; nothing of one that tells it in another way.
-pub(super) fn fields(event: &Event) -> Object<'_> {
-    Object::read(&event.properties).unwrap_or_default()
-}
-
-pub(super) fn read_info(event: &Event) -> Option<Info> {
-    fields(event).get("info").and_then(Info::read)
-}
-
-pub(super) fn read_part(event: &Event) -> Option<Part> {
-    fields(event).get("part").and_then(|part| Part::read(part).ok())
-}
-
-fn field(event: &Event, name: &str) -> Option<Arc<RawValue>> {
-    fields(event).get(name).map(|raw| Arc::from(raw.to_owned()))
 }

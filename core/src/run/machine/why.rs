@@ -41,8 +41,8 @@ impl Machine {
 
     fn running_reason(&self) -> String {
         if let Some(open) = self.requests.values().find(|open| open.waits_for_host) {
-            let Request { id, permission, patterns, .. } = &*open.request;
-            return if open.is_question {
+            let Inquiry { id, permission, patterns, is_question, .. } = &*open.inquiry;
+            return if *is_question {
                 format!("waiting for an answer to question {id}")
             } else {
                 format!("waiting for permission {id}: {permission} {}", patterns.join(", "))

@@ -171,7 +171,7 @@ fn an_instance_that_somebody_disposed_is_no_cancel_of_the_host() {
         "id": "", "type": "server.instance.disposed", "properties": { "directory": "/p" },
     });
     let event = Event::read(disposed.to_string().as_bytes()).unwrap().unwrap();
-    scene.input(Input::Event(&event));
+    scene.hear(&event);
     rest(&mut scene, &answer);
     let error = scene.error().unwrap();
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");

@@ -3,8 +3,9 @@
 
 use super::*;
 use crate::base::depth::{MAX_DEPTH, json_depth};
+use crate::base::json::list;
 use crate::protocol::model_name::Model;
-use crate::run::message::Message;
+use crate::run::wire::{read_inquiry, read_message, read_status};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -326,13 +327,13 @@ fn whatever_a_field_is_the_rest_is_read() {
                 let (mut left_out, mut messages) = (Vec::new(), 0);
                 for item in &items {
                     let (message, request) =
-                        (Message::read(item, &mut left_out), Request::read(item));
+                        (read_message(item, &mut left_out), read_inquiry(item, false));
                     messages += usize::from(message.is_some());
                     for handed in [message.map(|m| m.raw), request.ok().map(|r| r.raw)] {
                         let depth = handed.map(|raw| json_depth(raw.get().as_bytes()));
                         assert!(depth.is_none_or(|depth| depth <= MAX_DEPTH), "{case}");
                     }
-                    Status::read(item);
+                    read_status(item);
                 }
                 if what == "session.messages" && pointer.matches('/').count() > 2 {
                     let all = value.as_array().map(Vec::len).unwrap_or_default();

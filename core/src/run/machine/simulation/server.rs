@@ -199,33 +199,21 @@ impl Server {
 
     /// What the server says of the session and of those that nobody asked for, as the engine reads it.
     pub(super) fn look(&mut self, started: Millis) -> Result<DirectorySnapshot> {
-        let odd = || Error::new(ErrorKind::Decode, "no such shape");
         let mut status = json!({ "ses_other": { "type": "busy" } });
         if self.is_busy {
             let busy = || json!({ "type": "busy" });
             status[SESSION] = self.status.clone().unwrap_or_else(busy);
         }
-        let status = self.wire.pass("session.status", status);
-        let listed = Object::parse(status.as_bytes()).map_err(|_| odd())?;
-        let status = listed.fields().map(|(id, raw)| (id.to_owned(), Status::read(raw))).collect();
-        let mut snapshot = DirectorySnapshot { started, status, ..DirectorySnapshot::default() };
-        let mut requests = |what: &str, open: &Option<Value>| {
-            let text = self.wire.pass(what, json!(open.as_slice()));
-            let raw = serde_json::value::RawValue::from_string(text).map_err(|_| odd())?;
-            let read = |raw| Request::read(raw).ok().map(Arc::new);
-            Ok(list(&raw).ok_or_else(odd)?.into_iter().filter_map(read).collect())
+        let ask = |Call { operation, .. }| {
+            let value = match operation {
+                "session.status" => status.clone(),
+                "permission.list" => json!(self.permission.as_slice()),
+                _ => json!(self.question.as_slice()),
+            };
+            Ok(self.wire.answer(operation, made(operation, &value, None)))
         };
-        match (
-            requests("permission.list", &self.permission),
-            requests("question.list", &self.question),
-        ) {
-            (Ok(permissions), Ok(questions)) => {
-                (snapshot.permissions, snapshot.questions) = (permissions, questions);
-                (snapshot.has_permissions, snapshot.has_questions) = (true, true);
-            }
-            (permissions, questions) => snapshot.refused = permissions.and(questions).err(),
-        }
-        Ok(snapshot)
+        let snapshot = WIRE.snapshot(None, true, ask, &mut Vec::new())?;
+        Ok(DirectorySnapshot { started, ..snapshot })
     }
 
     /// Does a request and gives what the client would get.

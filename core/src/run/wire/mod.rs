@@ -1,0 +1,90 @@
+//! What the servers' answers and events mean for a run, and what a run asks for.
+//!
+//! A run is told [`Fact`]s and wants [`Request`]s, in words that every generation of servers has a meaning for. The names
+//! of operations and events, and the shapes of answers, stand in one folder a generation; [`Wire`] chooses it.
+
+mod fact;
+mod message;
+mod request;
+mod v1;
+
+pub(crate) use fact::Fact;
+pub(crate) use message::{
+    Content, Failure, Info, Inquiry, Message, Part, Status, Time, Tool, ToolFailure,
+};
+pub(crate) use request::{
+    Call, DirectorySnapshot, FoundPrompt, Page, Reading, Request, Response, SendPrompt, Session,
+};
+pub(crate) use v1::{raw_info, read_info};
+
+#[cfg(test)]
+pub(crate) use v1::{read_inquiry, read_message, read_status};
+
+use crate::base::error::Result;
+use crate::http::answer::Answer;
+use crate::protocol::event::Event;
+
+/// The generation of servers that a client talks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// 1.x.
+    One,
+}
+
+impl Wire {
+    /// What an event means for the runs that hear of its session; `None` when it means nothing for any.
+    pub(crate) fn fact(self, event: &Event) -> Option<Fact> {
+        match self {
+            Wire::One => v1::fact(event),
+        }
+    }
+
+    /// Whether an event without a session is for all runs.
+    pub(crate) fn is_for_all(self, event: &Event) -> bool {
+        match self {
+            Wire::One => v1::is_for_all(event),
+        }
+    }
+
+    /// The session whose subagent the session of this event is.
+    pub(crate) fn parent(self, event: &Event) -> Option<String> {
+        match self {
+            Wire::One => v1::parent(event),
+        }
+    }
+
+    /// The same for an event that says that the session was just made. Reads no other event: this one decides over
+    /// each of a busy server's.
+    pub(crate) fn parent_of_new(self, event: &Event) -> Option<String> {
+        match self {
+            Wire::One => v1::parent_of_new(event),
+        }
+    }
+
+    /// The operation for a request, with its arguments.
+    pub(crate) fn call(self, request: &Request) -> Result<Call> {
+        match self {
+            Wire::One => v1::call(request),
+        }
+    }
+
+    /// What came of a request.
+    pub(crate) fn read(self, request: &Request, answer: Result<Answer>) -> Reading {
+        match self {
+            Wire::One => v1::read(request, answer),
+        }
+    }
+
+    /// Looks at a directory, by calls that `ask` makes. What cannot be read is told in `odd`.
+    pub(crate) fn snapshot(
+        self,
+        directory: Option<&str>,
+        with_lists: bool,
+        ask: impl FnMut(Call) -> Result<Answer>,
+        odd: &mut Vec<String>,
+    ) -> Result<DirectorySnapshot> {
+        match self {
+            Wire::One => v1::snapshot(directory, with_lists, ask, odd),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! [`Request`] and [`Response`]: what a run asks a server for, and what the server makes known.
+
+use super::message::{Inquiry, Message, Status};
+use crate::base::error::{Error, Result};
+use crate::protocol::model_name::Model;
+use crate::protocol::permission::PermissionReply;
+use crate::protocol::tokens::Tokens;
+use crate::run::clock::Millis;
+use crate::run::prompt::Prompt;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a run asks a server for.
+#[derive(Debug, Clone)]
+pub(crate) enum Request {
+    /// A new session. The mark lets it be found again when the answer is lost.
+    Create { mark: String, title: Option<String>, directory: Option<String> },
+    /// The session with this mark, if there is one.
+    FindCreated { mark: String, directory: Option<String> },
+    /// Whether the server is alive.
+    Health,
+    /// The session goes away.
+    Discard { session: String },
+    /// What the session is.
+    Session { session: String },
+    /// The newest message of the session.
+    LastMessage { session: String },
+    /// Whether the agent is known.
+    CheckAgent { agent: String, directory: Option<String> },
+    /// Whether the model is known.
+    CheckModel { model: Model, directory: Option<String> },
+    /// The prompt, to be done.
+    Send(SendPrompt),
+    /// Whether the server has the prompt.
+    FindPrompt { session: String, message: String },
+    /// Messages of the session: the newest ones, or those before a place.
+    Messages { session: String, limit: usize, before: Option<String> },
+    /// The end of what the session does.
+    Abort { session: String },
+    /// An answer to a permission; a message only for a rejection.
+    ReplyPermission {
+        id: String,
+        session: String,
+        reply: PermissionReply,
+        message: Option<String>,
+        directory: Option<String>,
+    },
+    /// The same, for servers and places that take no message.
+    RespondPermission { id: String, session: String, reply: PermissionReply },
+    /// An answer to a question; `None` rejects it.
+    AnswerQuestion { id: String, answers: Option<Vec<Vec<String>>>, directory: Option<String> },
+    /// The files that were changed for a prompt.
+    Files { session: String, message: String },
+    /// Whether the directory is there.
+    Place { directory: String },
+}
+
+impl Request {
+    /// Whether it may be asked again while the first try hangs: it changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Request::FindCreated { .. }
+            | Request::Health
+            | Request::Session { .. }
+            | Request::LastMessage { .. }
+            | Request::CheckAgent { .. }
+            | Request::CheckModel { .. }
+            | Request::FindPrompt { .. }
+            | Request::Messages { .. }
+            | Request::Files { .. }
+            | Request::Place { .. } => true,
+            Request::Create { .. }
+            | Request::Discard { .. }
+            | Request::Send(_)
+            | Request::Abort { .. }
+            | Request::ReplyPermission { .. }
+            | Request::RespondPermission { .. }
+            | Request::AnswerQuestion { .. } => false,
+        }
+    }
+}
+
+/// A prompt on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct SendPrompt {
+    pub session: String,
+    pub message: String,
+    pub prompt: Arc<Prompt>,
+    /// An id for each part, the same at every try.
+    pub part_ids: Arc<[String]>,
+}
+
+/// What a server makes known.
+#[derive(Debug)]
+pub(crate) enum Response {
+    /// It did what was asked, and says nothing more.
+    Done,
+    Session(Session),
+    Found(Option<Session>),
+    /// The id of the newest message, when there is one that can be read.
+    LastMessage(Option<String>),
+    /// What is wrong with the name of an agent or a model.
+    Name(Result<()>),
+    Prompt(FoundPrompt),
+    /// The messages, or why they cannot be read.
+    Messages(Result<Page>),
+    Files(Option<Arc<RawValue>>),
+    Place {
+        is_gone: bool,
+    },
+}
+
+/// What a session tells of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    pub id: Option<String>,
+    pub directory: Option<String>,
+    /// The session whose subagent it is.
+    pub parent: Option<String>,
+    pub cost: f64,
+    pub tokens: Tokens,
+}
+
+/// What stands where a prompt was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FoundPrompt {
+    Prompt,
+    /// An answer of the model.
+    Answer,
+}
+
+/// Some messages of a session, the oldest first.
+#[derive(Debug)]
+pub(crate) enum Page {
+    Read {
+        messages: Vec<Message>,
+        /// Where the messages before these begin, when there are some.
+        next: Option<String>,
+        /// What cannot be read.
+        odd: Vec<String>,
+    },
+    /// The server cannot write this page down. One of fewer messages may be readable.
+    Refused,
+}
+
+/// An operation of the generated table with its arguments, a JSON object.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub operation: &'static str,
+    pub arguments: String,
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    Done(Result<Response>),
+    /// Another request says it, or does it.
+    Then(Request),
+}
+
+/// What a directory looks like at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct DirectorySnapshot {
+    /// When the first request of the snapshot was sent.
+    pub started: Millis,
+    /// A session that is not listed is idle.
+    pub status: HashMap<String, Status>,
+    pub inquiries: Vec<Arc<Inquiry>>,
+    /// Whether the lists of permissions and of questions were read at all.
+    pub has_permissions: bool,
+    pub has_questions: bool,
+    /// What the server said instead of a list.
+    pub refused: Option<Error>,
+}

@@ -1,0 +1,196 @@
+//! What the answers of 1.x mean.
+
+use super::messages::{read_inquiry, read_messages, read_status};
+use crate::base::depth::excess;
+use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::json::{Json, Object, list};
+use crate::http::answer::Answer;
+use crate::protocol::model_name::check_model;
+use crate::protocol::permission::PermissionReply;
+use crate::protocol::tokens::Tokens;
+use crate::run::wire::{
+    Call, DirectorySnapshot, FoundPrompt, Inquiry, Page, Reading, Request, Response, Session,
+};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
+    Reading::Done(match (request, answer) {
+        // The server cannot write down a message with a format, and no page that reaches back to the session's beginning
+        // and holds one.
+        (Request::LastMessage { .. }, Err(error)) if error.status() == Some(400) => {
+            Ok(Response::LastMessage(None))
+        }
+        // It is there all the same.
+        (Request::FindPrompt { .. }, Err(error)) if error.status() == Some(400) => {
+            Ok(Response::Prompt(FoundPrompt::Prompt))
+        }
+        (Request::Messages { .. }, Err(error)) if error.status() == Some(400) => {
+            Ok(Response::Messages(Ok(Page::Refused)))
+        }
+        (Request::Place { .. }, answer) => {
+            // What the server says where it cannot read a directory. A gateway, or a stand-in, has other words.
+            let is_gone = answer.is_err_and(|e| {
+                e.status() == Some(500) && matches!(e.code(), Some("UnknownError" | "directory"))
+            });
+            Ok(Response::Place { is_gone })
+        }
+        // A subagent may work in another directory than the run, and older servers know only the other way.
+        (
+            Request::ReplyPermission { id, session, reply: PermissionReply::Reject, .. },
+            Err(error),
+        ) if is_refusal(&error) => {
+            let (id, session) = (id.clone(), session.clone());
+            let reply = PermissionReply::Reject;
+            return Reading::Then(Request::RespondPermission { id, session, reply });
+        }
+        (_, Err(error)) => Err(error),
+        (request, Ok(answer)) => response(request, &answer),
+    })
+}
+
+/// Whether the server does not take an answer; of all else nobody knows whether it arrived.
+fn is_refusal(error: &Error) -> bool {
+    !is_transient(error)
+        && error.kind() != ErrorKind::Decode
+        && error.status().is_none_or(|status| status < 500)
+}
+
+fn response(request: &Request, answer: &Answer) -> Result<Response> {
+    Ok(match request {
+        Request::Create { .. } => match session(&answer.json_ref::<Object<'_>>()?) {
+            Session { id: None, .. } => {
+                return Err(answer.decode_error("has no session", &"the id is missing"));
+            }
+            session => Response::Session(session),
+        },
+        Request::Session { .. } => Response::Session(session(&answer.json_ref::<Object<'_>>()?)),
+        Request::FindCreated { mark, .. } => {
+            let sessions = answer.json_ref::<Vec<&RawValue>>()?;
+            let has_mark = |object: &Object<'_>| {
+                let metadata = object.object("metadata");
+                metadata.and_then(|metadata| metadata.text("libopencode")).as_ref() == Some(mark)
+            };
+            let mut sessions = sessions.into_iter().filter_map(Object::read);
+            Response::Found(sessions.find(has_mark).map(|object| session(&object)))
+        }
+        Request::LastMessage { .. } => {
+            let messages = answer.json_ref::<Vec<&RawValue>>()?;
+            let newest = messages.last().and_then(|raw| Object::read(raw)?.object("info"));
+            Response::LastMessage(newest.and_then(|info| info.text("id")))
+        }
+        Request::CheckAgent { agent, .. } => {
+            Response::Name(answer.json::<Json>().and_then(|agents| check_agent(agent, &agents)))
+        }
+        Request::CheckModel { model, .. } => Response::Name(
+            answer.json::<Json>().and_then(|config| check_model("run", model, &config)),
+        ),
+        Request::FindPrompt { .. } => {
+            let role = answer.json::<Json>().ok().and_then(|message| message.text_at("/info/role"));
+            Response::Prompt(match role.as_deref() {
+                Some("assistant") => FoundPrompt::Answer,
+                _ => FoundPrompt::Prompt,
+            })
+        }
+        Request::Messages { .. } => {
+            Response::Messages(answer.json_ref::<Vec<&RawValue>>().map(|raws| {
+                let mut odd = Vec::new();
+                let messages = read_messages(&raws, &mut odd);
+                let next = answer.header("x-next-cursor").map(str::to_owned);
+                Page::Read { messages, next, odd }
+            }))
+        }
+        Request::Files { .. } => {
+            let files = answer.json::<Box<RawValue>>().ok();
+            Response::Files(files.filter(|raw| is_handed(raw)).map(Arc::from))
+        }
+        Request::Health
+        | Request::Discard { .. }
+        | Request::Send(_)
+        | Request::Abort { .. }
+        | Request::ReplyPermission { .. }
+        | Request::RespondPermission { .. }
+        | Request::AnswerQuestion { .. }
+        | Request::Place { .. } => Response::Done,
+    })
+}
+
+fn session(object: &Object<'_>) -> Session {
+    Session {
+        id: object.text("id"),
+        directory: object.text("directory"),
+        parent: object.text("parentID"),
+        cost: object.cost("cost"),
+        tokens: object.get("tokens").map(Tokens::read).unwrap_or_default(),
+    }
+}
+
+/// Whether a list can be given to a host.
+fn is_handed(raw: &RawValue) -> bool {
+    list(raw).is_some() && excess(raw.get().as_bytes()).is_none()
+}
+
+/// Refuses an agent that is not listed. A list that cannot be read as a whole says nothing.
+fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
+    let Some(agents) = list(agents.raw()) else { return Ok(()) };
+    let name = |agent: &RawValue| Object::read(agent)?.text("name");
+    let Some(names) = agents.into_iter().map(name).collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
+    if names.is_empty() || names.iter().any(|name| name == wanted) {
+        return Ok(());
+    }
+    let known = names.join(", ");
+    let text = format!("run: agent '{wanted}' is not known; there are: {known}");
+    Err(Error::new(ErrorKind::Agent, text))
+}
+
+/// Reads what a directory looks like. `started` is left to whoever has a clock.
+pub(crate) fn snapshot(
+    directory: Option<&str>,
+    with_lists: bool,
+    mut ask: impl FnMut(Call) -> Result<Answer>,
+    odd: &mut Vec<String>,
+) -> Result<DirectorySnapshot> {
+    let arguments = match directory {
+        Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
+        None => String::new(),
+    };
+    let mut call = |operation| ask(Call { operation, arguments: arguments.clone() });
+    let answer = call("session.status")?;
+    let listed = answer.json_ref::<Object<'_>>()?;
+    let status = listed.fields().map(|(id, raw)| (id.to_owned(), read_status(raw))).collect();
+    let mut snapshot = DirectorySnapshot { status, ..DirectorySnapshot::default() };
+    if with_lists {
+        for (operation, is_question) in [("permission.list", false), ("question.list", true)] {
+            let answer = call(operation);
+            match answer.and_then(|answer| inquiries(&answer, is_question, odd)) {
+                Ok(inquiries) => {
+                    snapshot.inquiries.extend(inquiries);
+                    match is_question {
+                        true => snapshot.has_questions = true,
+                        false => snapshot.has_permissions = true,
+                    }
+                }
+                // The server has just said what its sessions do: whatever it says to this is an answer.
+                Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
+                    snapshot.refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(snapshot)
+}
+
+/// One of a shape that is not known cannot be answered; it must not stop the others.
+fn inquiries(
+    answer: &Answer,
+    is_question: bool,
+    odd: &mut Vec<String>,
+) -> Result<Vec<Arc<Inquiry>>> {
+    let raws: Vec<&RawValue> = answer.json_ref()?;
+    let mut left_out = |why: String| odd.push(format!("what somebody asks: {why}"));
+    let read = raws.into_iter().map(|raw| read_inquiry(raw, is_question).map(Arc::new));
+    Ok(read.filter_map(|inquiry| inquiry.map_err(&mut left_out).ok()).collect())
+}

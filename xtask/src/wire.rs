@@ -1,0 +1,110 @@
+//! A run knows no wire: the names of operations, events and paths stand in `core/src/run/wire` alone.
+
+use std::fs;
+use std::path::Path;
+
+/// Where the names may stand: the translators, and the tests that feed one.
+const PLACES: &[&str] = &["wire", "machine/scenes", "machine/simulation"];
+
+/// What names of operations and events, and paths, begin with.
+const GROUPS: &[&str] = &[
+    "app",
+    "config",
+    "file",
+    "global",
+    "message",
+    "permission",
+    "question",
+    "server",
+    "session",
+    "todo",
+];
+
+/// Names the first place where a run knows what a server calls things.
+///
+/// # Errors
+/// One line: which file and line, the name, and what to do.
+pub(crate) fn check(root: &Path) -> Result<(), String> {
+    let folder = root.join("core/src/run");
+    visit(&folder, &folder)
+}
+
+fn visit(folder: &Path, run: &Path) -> Result<(), String> {
+    let told = |e: std::io::Error| format!("{}: {e}", folder.display());
+    for entry in fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        let place = path.strip_prefix(run).unwrap_or(&path).with_extension("");
+        if PLACES.iter().any(|known| place.starts_with(known)) {
+            continue;
+        }
+        if path.is_dir() {
+            visit(&path, run)?;
+        } else {
+            let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            if let Some((line, name)) = first_name(&text) {
+                return Err(format!(
+                    "{}:{line}: {name} is a name of the wire; let core/src/run/wire say what it means",
+                    path.display()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first line with such a name outside of comments, and the name.
+fn first_name(text: &str) -> Option<(usize, String)> {
+    let code = |line: &'_ str| !line.trim_start().starts_with("//");
+    let lines = text.lines().enumerate().filter(|(_, line)| code(line));
+    lines.flat_map(|(at, line)| names(line).map(move |name| (at + 1, name))).next()
+}
+
+fn names(line: &str) -> impl Iterator<Item = String> {
+    line.split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| is_name(text))
+        .map(|text| format!("\"{text}\""))
+}
+
+fn is_name(text: &str) -> bool {
+    let is_path = |rest: &str| rest.is_empty() || rest.starts_with(['/', '?']);
+    let is_dotted = |rest: &str| {
+        rest.strip_prefix('.')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    };
+    match text.strip_prefix('/') {
+        Some(path) => GROUPS.iter().any(|group| path.strip_prefix(group).is_some_and(is_path)),
+        None => GROUPS.iter().any(|group| text.strip_prefix(group).is_some_and(is_dotted)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_knows_no_wire() {
+        check(&crate::spec::root()).unwrap();
+    }
+
+    #[test]
+    fn a_name_of_the_wire_is_found() {
+        for line in [
+            r#"self.ask("session.abort", id);"#,
+            r#"match kind { "a" | "message.updated" => 1 }"#,
+            r#"let path = "/session/x/message";"#,
+            r#"let path = "/permission";"#,
+        ] {
+            let text = format!("// \"session.idle\"\n{line}\n");
+            assert_eq!(first_name(&text).map(|(at, _)| at), Some(2), "{line}");
+        }
+        for line in [
+            r#"format!("run: session {id} was deleted")"#,
+            r#""sessions.""#,
+            r#"Error::new("permission. Answer it")"#,
+        ] {
+            assert_eq!(first_name(line), None, "{line}");
+        }
+    }
+}
