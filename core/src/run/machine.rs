@@ -756,7 +756,7 @@ impl Machine {
     /// When a server that keeps its connections and says nothing is given up, where the host set a time for it: a
     /// request alone may take longer than that.
     fn silence_end(&self) -> Option<Millis> {
-        let limit = self.setup.prompt.limits.server_timeout.map(millis)?;
+        let limit = self.prompt.limits.server_timeout.map(millis)?;
         let since = self.reads_since()?.max(self.reach.heard());
         Some(since.saturating_add(limit.max(SILENCE)))
     }
