@@ -11,6 +11,7 @@ mod server;
 use super::*;
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
+use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::run::wire::{Call, Reading, Wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};

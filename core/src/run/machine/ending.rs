@@ -1,0 +1,282 @@
+//! [`Ending`]: the ways out of a run: what it means when its session rests, its end from this side, and what the reply
+//! still needs.
+
+mod gathering;
+mod judge;
+mod leftovers;
+mod words;
+
+use super::{Millis, RequestKind};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::run::prompt::Prompt;
+use crate::run::wire::{Failure, Message, Request, Response, Tool};
+use gathering::Gathering;
+pub(super) use judge::{Outage, Rest};
+use leftovers::Leftovers;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// A cancel that the server does not settle within this time ends anyway.
+pub(super) const SETTLE_LIMIT: Millis = 10_000;
+/// The pause between two aborts.
+const ABORT_PAUSE: Millis = 1_000;
+/// An error that is older than this when the session becomes idle is not what ended it.
+const CAUSE_AGE: Millis = 5_000;
+
+/// How a run comes to its end.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// The end from this side.
+    cancel: Option<Cancel>,
+    last_error: Option<ServerError>,
+    place: Place,
+    /// The server disposed the instance that the prompt ran in.
+    is_disposed: bool,
+    /// Since when the session rests.
+    idle_since: Option<Millis>,
+    /// Whether a silent run was looked into.
+    has_checked_names: bool,
+    gathering: Option<Gathering>,
+}
+
+/// Why a run is being ended from this side.
+struct Cancel {
+    error: Error,
+    since: Millis,
+    /// When the last abort was answered.
+    aborted: Option<Millis>,
+    is_aborting: bool,
+    leftovers: Leftovers,
+}
+
+/// What the events say went wrong.
+struct ServerError {
+    failure: Failure,
+    at: Millis,
+    /// The server had this run's prompt by then. If not, it may be that of the prompt before.
+    is_own: bool,
+}
+
+/// Whether the session's directory is there, once something stopped without a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    #[default]
+    Unknown,
+    Asked,
+    There,
+    Gone,
+}
+
+/// What it is told.
+pub(super) enum Input<'a> {
+    /// The run is to be ended from this side, while these uses of tools wait for a permission.
+    Cancel {
+        error: Error,
+        waiting: Vec<String>,
+    },
+    /// What the server said to the abort.
+    Aborted(Result<Response>),
+    /// The server told of an error; whether it had this run's prompt by then.
+    Failed {
+        failure: Failure,
+        is_own: bool,
+    },
+    /// The server ended everything in the session's directory.
+    Disposed,
+    /// Whether the session's directory is there.
+    Place(Result<Response>),
+    /// The session works, or something of the run began or ended.
+    Worked,
+    /// These subagents work, as a look says.
+    BusyChildren(Vec<String>),
+    /// A tool of a subagent in its newest form.
+    ChildTool(&'a Tool),
+    /// Agent and model could not be looked up.
+    NamesUnchecked,
+    /// The session rests, and its messages are known back to the run's own prompt.
+    Rest(&'a Rest<'a>),
+    /// The session works; whether for somebody else.
+    Busy {
+        for_others: bool,
+    },
+    /// The outcome is known.
+    Conclude(Error),
+    /// Something that the reply needs came, or will not.
+    Gathered(Result<Response>),
+    /// The changed files are to be asked for once more.
+    AskFiles,
+    Time,
+}
+
+/// What the run is at that moment.
+pub(super) struct Around<'a> {
+    pub now: Millis,
+    pub session: &'a str,
+    pub message_id: &'a str,
+    pub prompt: &'a Prompt,
+    pub directory: Option<&'a String>,
+    /// The sessions of its subagents.
+    pub children: &'a [String],
+    /// Its messages, as they were read last.
+    pub messages: &'a [Message],
+    /// Whether the server has not confirmed yet that what was open at the end is rejected.
+    pub is_rejecting: bool,
+}
+
+/// What it wants.
+pub(super) enum Effect {
+    Ask(RequestKind, Request),
+    /// The abort was answered: nobody will answer what is open any more.
+    RejectOpen,
+    /// A look at once.
+    Look,
+    /// The look that brought this is over; the next comes in its time.
+    EndLook,
+    /// The next look comes within this time.
+    LookWithin(Millis),
+    /// Whether agent and model are known.
+    CheckNames,
+    /// Whether the server still has the prompt.
+    FindPrompt,
+    /// The outcome is known, and the reply is gathered.
+    Gather,
+    /// The changed files are asked for once more at this time.
+    RetryAt(Millis),
+    /// The changed files.
+    Files(Arc<RawValue>),
+    /// The server did not confirm the end.
+    Unsettled(Error),
+    Over(Option<Error>),
+}
+
+impl Ending {
+    pub(super) fn step(&mut self, input: Input<'_>, around: &Around<'_>) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match input {
+            Input::Cancel { error, waiting } => {
+                let leftovers = Leftovers::beside(waiting);
+                let (since, aborted, is_aborting) = (around.now, None, false);
+                self.cancel = Some(Cancel { error, since, aborted, is_aborting, leftovers });
+            }
+            Input::Aborted(result) => self.aborted(result, around.now, &mut out),
+            Input::Failed { failure, is_own } => self.failed(failure, is_own, around.now),
+            Input::Disposed => self.is_disposed = true,
+            Input::Place(result) => {
+                let is_gone = matches!(result, Ok(Response::Place { is_gone: true }));
+                self.place = if is_gone { Place::Gone } else { Place::There };
+            }
+            Input::Worked => self.idle_since = None,
+            Input::BusyChildren(children) => {
+                if let Some(cancel) = &mut self.cancel {
+                    cancel.leftovers.busy(children);
+                }
+            }
+            Input::ChildTool(tool) => {
+                if let Some(cancel) = &mut self.cancel {
+                    cancel.leftovers.child_tool(tool);
+                }
+            }
+            Input::NamesUnchecked => self.has_checked_names = false,
+            Input::Rest(rest) => self.judge(rest, around, &mut out),
+            Input::Busy { for_others } => self.judge_busy(for_others, around, &mut out),
+            Input::Conclude(error) => self.conclude(Some(error), around, &mut out),
+            Input::Gathered(result) => self.gathered(result, around, &mut out),
+            Input::AskFiles => self.ask_files(around, &mut out),
+            Input::Time => self.time(around, &mut out),
+        }
+        out
+    }
+
+    /// Why the run is being ended from this side.
+    pub(super) fn error(&self) -> Option<&Error> {
+        self.cancel.as_ref().map(|cancel| &cancel.error)
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancel.is_some()
+    }
+
+    /// Whether an abort was answered.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.aborted.is_some())
+    }
+
+    /// What is waited for.
+    pub(super) fn reason(&self) -> Option<String> {
+        let cancel = self.cancel.as_ref()?;
+        Some(format!("ending the run: {}{}", cancel.error, cancel.leftovers.reason()))
+    }
+
+    /// When it wants to be told the time.
+    pub(super) fn wake_at(&self) -> Option<Millis> {
+        match (&self.gathering, &self.cancel) {
+            (Some(gathering), _) => Some(gathering.end()),
+            (None, Some(cancel)) => Some(cancel.since + SETTLE_LIMIT),
+            (None, None) => None,
+        }
+    }
+
+    /// The files that were changed, once they are known.
+    pub(super) fn files(&self) -> Option<&Arc<RawValue>> {
+        self.gathering.as_ref().and_then(Gathering::files)
+    }
+
+    fn time(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if self.wake_at().is_none_or(|at| around.now < at) {
+            return;
+        }
+        if self.gathering.is_some() {
+            return self.finish(around, out);
+        }
+        if let Some(Cancel { error, .. }) = &self.cancel {
+            let words = format!("the server did not confirm the end within {SETTLE_LIMIT} ms");
+            out.push(Effect::Unsettled(error.clone().and(&words)));
+        }
+    }
+
+    fn abort(&mut self, session: &str, out: &mut Vec<Effect>) {
+        if let Some(cancel) = &mut self.cancel {
+            cancel.is_aborting = true;
+        }
+        out.push(Effect::Ask(RequestKind::Abort, Request::Abort { session: session.to_owned() }));
+    }
+
+    fn aborted(&mut self, result: Result<Response>, now: Millis, out: &mut Vec<Effect>) {
+        if let Some(cancel) = &mut self.cancel {
+            cancel.is_aborting = false;
+            if result.as_ref().err().is_none_or(Error::is_sent) {
+                cancel.aborted = Some(now);
+            }
+        }
+        match result {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                out.push(Effect::Over(Some(error)));
+            }
+            _ => out.extend([Effect::RejectOpen, Effect::Look]),
+        }
+    }
+
+    /// The server told of an error.
+    fn failed(&mut self, failure: Failure, is_own: bool, now: Millis) {
+        // The first one is the cause, and the one without a stack trace.
+        let is_news = |known: &ServerError| {
+            (is_own && !known.is_own) || now > known.at.saturating_add(CAUSE_AGE)
+        };
+        if self.last_error.as_ref().is_none_or(is_news) {
+            self.last_error = Some(ServerError { failure, at: now, is_own });
+        }
+    }
+
+    /// Whether something of the run may still be at work although its session rests. Aborts what can be.
+    fn has_leftovers(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) -> bool {
+        let Some(cancel) = &mut self.cancel else { return false };
+        let tools = around.messages.iter().flat_map(|m| &m.parts).filter_map(|part| part.tool());
+        let (is_left, aborts) = cancel.leftovers.look(tools, cancel.aborted, around);
+        out.extend(
+            aborts
+                .into_iter()
+                .map(|session| Effect::Ask(RequestKind::AbortChild, Request::Abort { session })),
+        );
+        is_left
+    }
+}

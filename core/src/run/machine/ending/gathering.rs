@@ -1,0 +1,127 @@
+//! What the reply still needs once the outcome is known: what subagents cost, and which files were changed.
+
+use super::{Around, Effect, Ending, Millis, RequestKind};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::json::Json;
+use crate::run::wire::{Content, Part, Request, Response};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// What the reply still needs is waited for no longer than this; the answer itself is there.
+const LIMIT: Millis = 10_000;
+/// How often the list of changed files is asked for, and the pause between.
+const MAX_TRIES: u32 = 10;
+const PAUSE: Millis = 250;
+
+/// A reply that is being gathered.
+pub(super) struct Gathering {
+    /// The outcome.
+    error: Option<Error>,
+    since: Millis,
+    /// Answers that are waited for.
+    waiting: usize,
+    /// How often the changed files were asked for.
+    tries: u32,
+    files: Option<Arc<RawValue>>,
+}
+
+impl Gathering {
+    pub(super) fn end(&self) -> Millis {
+        self.since + LIMIT
+    }
+
+    pub(super) fn files(&self) -> Option<&Arc<RawValue>> {
+        self.files.as_ref()
+    }
+}
+
+impl Ending {
+    /// The outcome is known; what the reply still needs is gathered.
+    pub(super) fn conclude(
+        &mut self,
+        error: Option<Error>,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        out.push(Effect::Gather);
+        for child in around.children {
+            let kind = RequestKind::Child(child.clone());
+            out.push(Effect::Ask(kind, Request::Session { session: child.clone() }));
+        }
+        let writes = |part: &Part| match &part.content {
+            Content::Patch => true,
+            Content::Tool(tool) => tool.writes,
+            _ => false,
+        };
+        let has_files = around.messages.iter().any(|m| m.parts.iter().any(writes));
+        let waiting = around.children.len() + usize::from(has_files);
+        let (since, files) = (around.now, None);
+        self.gathering = Some(Gathering { error, since, waiting, tries: 0, files });
+        if has_files {
+            self.ask_files(around, out);
+        }
+        if waiting == 0 {
+            self.finish(around, out);
+        }
+    }
+
+    /// Asks which files were changed.
+    pub(super) fn ask_files(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let Some(gathering) = &mut self.gathering else { return };
+        gathering.tries += 1;
+        let (session, message) = (around.session.to_owned(), around.message_id.to_owned());
+        out.push(Effect::Ask(RequestKind::Diff, Request::Files { session, message }));
+    }
+
+    pub(super) fn gathered(
+        &mut self,
+        result: Result<Response>,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(gathering) = &mut self.gathering else { return };
+        // What cannot be had is left out: the answer itself is complete.
+        if let Ok(Response::Files(Some(raw))) = result {
+            // The server counts the changes after it has answered; a patch says that there are some.
+            let mut parts = around.messages.iter().flat_map(|m| &m.parts);
+            let has_patch = parts.any(|part| matches!(part.content, Content::Patch));
+            if raw.get() == "[]" && has_patch && gathering.tries < MAX_TRIES {
+                out.push(Effect::RetryAt(around.now + PAUSE));
+                return;
+            }
+            out.push(Effect::Files(Arc::clone(&raw)));
+            gathering.files = Some(raw);
+        }
+        gathering.waiting = gathering.waiting.saturating_sub(1);
+        if gathering.waiting == 0 {
+            self.finish(around, out);
+        }
+    }
+
+    /// The end, with what there is.
+    pub(super) fn finish(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let Some(gathering) = &mut self.gathering else { return };
+        let mut error = gathering.error.take();
+        if error.is_none()
+            && let Some((_, Some(schema))) = around.prompt.output_format()
+        {
+            let newest = around.messages.iter().rev().find(|m| m.info.is_assistant());
+            let structured = newest.and_then(|m| m.info.structured.as_ref());
+            error = check_structured(structured, &schema);
+        }
+        out.push(Effect::Over(error));
+    }
+}
+
+fn check_structured(value: Option<&Json>, schema: &Json) -> Option<Error> {
+    let Some(value) = value else {
+        return Some(Error::new(
+            ErrorKind::Agent,
+            "run: the model gave no value for the format; try again, or another model",
+        ));
+    };
+    crate::protocol::schema::mismatch(value, schema).map(|why| {
+        let text = format!("run: the model's value does not fit the format: {why}");
+        Error::new(ErrorKind::Agent, text).with_code(Some("StructuredOutputError".to_owned()))
+    })
+}

@@ -1,0 +1,297 @@
+//! What it means when the run's session rests.
+
+use super::{ABORT_PAUSE, Around, CAUSE_AGE, Effect, Ending, Millis, Place, RequestKind};
+use crate::base::error::{Error, ErrorKind};
+use crate::run::wire::{Info, Request, ToolFailure};
+
+/// A session that is idle without an answer stays so for this long until its end is believed.
+const DEAD_AFTER: Millis = 2_000;
+/// A prompt of which nothing came for this long is looked into: are agent and model known?
+const SILENT_AFTER: Millis = 2_000;
+/// How long a session is idle after an outage until it is believed that the prompt before it is forgotten.
+const FORGOTTEN_AFTER: Millis = 3_000;
+/// After an abort, a run without any answer is over when nothing began for this long.
+const ABORT_GRACE: Millis = 1_500;
+/// How long a session stays idle after an abort until that is believed.
+const STAYS_IDLE: Millis = 250;
+/// An error that came before the prompt was seen to be stored is this prompt's when nothing began for this long.
+const STALE_PAUSE: Millis = 1_000;
+const STORED_STALE_PAUSE: Millis = 5_000;
+/// The message itself may still be written, with the same error and more: its own is taken first.
+const CAUSE_PAUSE: Millis = 500;
+/// The pause between looks at a session that seems to have stopped.
+const LOOK_PAUSE: Millis = 300;
+
+/// Whether the server was away since it took the prompt. One that was killed a moment after that has forgotten the
+/// prompt, or keeps it and does not begin it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::run::machine) enum Outage {
+    None,
+    Seen,
+    /// The prompt was looked for after it, and is there.
+    Survived,
+}
+
+/// A session that rests, and what is known of the run.
+pub(in crate::run::machine) struct Rest<'a> {
+    /// When the server had the prompt.
+    pub sent: Millis,
+    /// How long the server may show no sign of it.
+    pub start_timeout: Millis,
+    /// Whether its message was seen.
+    pub is_stored: bool,
+    /// The server was seen to work since the prompt was sent.
+    pub was_busy: bool,
+    pub outage: Outage,
+    /// Only a status that can be read says that the session does not work.
+    pub is_status_unreadable: bool,
+    pub is_stream_up: bool,
+    /// Agent and model are known, or need not be.
+    pub knows_names: bool,
+    /// Something in the session was rejected by this run.
+    pub has_rejected: bool,
+    /// The newest prompt of somebody else that was answered.
+    pub answered_foreign: Option<&'a str>,
+    /// When each of those came.
+    pub foreign_times: &'a [f64],
+}
+
+impl Ending {
+    /// The session rests, and its messages are known back to the run's own prompt.
+    pub(super) fn judge(&mut self, rest: &Rest<'_>, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let newest = around.messages.iter().rev().map(|m| &m.info).find(|i| i.is_assistant());
+        if self.cancel.is_some() {
+            return self.judge_cancelled(newest, around, out);
+        }
+        match newest {
+            Some(info) if info.is_completed() && is_overtaken(info, rest) => {
+                self.conclude(Some(superseded(rest)), around, out);
+            }
+            Some(info) if info.is_completed() && is_end(info, rest, around) => {
+                self.judge_end(info, rest, around, out);
+            }
+            // It may be at work: only a status that can be read says that it is not.
+            Some(_) if rest.is_status_unreadable => out.push(Effect::EndLook),
+            Some(info) => self.judge_stopped(info, around, out),
+            None => self.judge_unanswered(rest, around, out),
+        }
+    }
+
+    fn rests_since(&mut self, now: Millis) -> Millis {
+        *self.idle_since.get_or_insert(now)
+    }
+
+    /// The newest answer is the last one.
+    fn judge_end(
+        &mut self,
+        info: &Info,
+        rest: &Rest<'_>,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let error = self.own_error(info, around);
+        if error.as_ref().is_some_and(|e| e.kind() == ErrorKind::Cancelled) && rest.is_stream_up {
+            // Why it was aborted is told a moment later.
+            if around.now < self.rests_since(around.now) + STAYS_IDLE {
+                return out.extend([Effect::EndLook, Effect::LookWithin(STAYS_IDLE)]);
+            }
+        }
+        self.conclude(error, around, out);
+    }
+
+    fn judge_unanswered(&mut self, rest: &Rest<'_>, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let now = around.now;
+        if rest.answered_foreign.is_some() {
+            return self.conclude(Some(superseded(rest)), around, out);
+        }
+        // Before the prompt was stored it may be what the prompt before failed with; of a prompt that is stored by
+        // now that is likely.
+        let pause = if rest.is_stored { STORED_STALE_PAUSE } else { STALE_PAUSE };
+        if let Some(last) = &self.last_error
+            && (last.is_own || now >= last.at + pause)
+        {
+            let error = self.told(&last.failure, around);
+            return self.conclude(Some(error), around, out);
+        }
+        let since = self.rests_since(now);
+        let has_stopped = rest.was_busy && now >= since + DEAD_AFTER;
+        if (has_stopped || now >= rest.sent + SILENT_AFTER)
+            && !std::mem::replace(&mut self.has_checked_names, true)
+        {
+            out.push(Effect::CheckNames);
+        }
+        // A name that is wrong is a better reason.
+        if has_stopped && rest.knows_names {
+            return self.judge_dead(None, around, out);
+        }
+        let is_forgotten = rest.outage != Outage::None && now >= since + FORGOTTEN_AFTER;
+        if is_forgotten && rest.knows_names {
+            return match rest.outage {
+                Outage::Survived => self.judge_dead(None, around, out),
+                _ => out.extend([Effect::EndLook, Effect::FindPrompt]),
+            };
+        }
+        if now >= rest.sent.saturating_add(rest.start_timeout) {
+            let text = format!(
+                "run: the server took the prompt and then did nothing for {} ms; probably agent or model are wrong, or a plugin hangs",
+                now - rest.sent
+            );
+            let error = Error::new(ErrorKind::NeverStarted, text).with_retryable(true);
+            return self.conclude(Some(error), around, out);
+        }
+        out.push(Effect::EndLook);
+    }
+
+    /// The session is idle, and its newest answer is no end.
+    fn judge_stopped(&mut self, info: &Info, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let since = self.rests_since(around.now);
+        let is_dead = around.now >= since + DEAD_AFTER;
+        if let Some(error) = self.cause(since, is_dead, around) {
+            return self.conclude(Some(error), around, out);
+        }
+        if is_dead {
+            return self.judge_dead(Some(info), around, out);
+        }
+        look_soon(out);
+    }
+
+    /// The session was busy with the prompt, and is idle for so long that nothing comes any more. `info` is the
+    /// newest answer; there is none when the server ended before it had begun one.
+    fn judge_dead(&mut self, info: Option<&Info>, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if !self.is_disposed && self.place == Place::Unknown {
+            self.ask_place(around, out);
+        }
+        if self.place == Place::Asked {
+            return look_soon(out);
+        }
+        let error = self.stopped(info, around);
+        self.conclude(Some(error), around, out);
+    }
+
+    /// Without the event that says so, a directory that is gone looks like a server that was killed.
+    fn ask_place(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let Some(directory) = around.directory else {
+            self.place = Place::There;
+            return;
+        };
+        let request = Request::Place { directory: directory.clone() };
+        self.place = Place::Asked;
+        out.push(Effect::Ask(RequestKind::Place, request));
+    }
+
+    /// What the server said of the end, which it may do after it.
+    fn cause(&self, since: Millis, is_dead: bool, around: &Around<'_>) -> Option<Error> {
+        let last = self.last_error.as_ref().filter(|last| last.is_own)?;
+        let is_due = is_dead || (!last.failure.is_abort && around.now >= since + CAUSE_PAUSE);
+        let is_recent = since <= last.at.saturating_add(CAUSE_AGE);
+        (is_due && is_recent).then(|| self.told(&last.failure, around))
+    }
+
+    /// The session is busy while the run is watched without events, or is being ended.
+    pub(super) fn judge_busy(
+        &mut self,
+        for_others: bool,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(cancel) = &self.cancel {
+            if for_others {
+                // Whoever works in the session now, it is not this run: an abort would hit the wrong one.
+                let error = cancel.error.clone();
+                return self.conclude(Some(error), around, out);
+            }
+            let is_due = cancel.aborted.is_none_or(|at| around.now >= at + ABORT_PAUSE);
+            if is_due && !cancel.is_aborting {
+                self.abort(around.session, out);
+            }
+        }
+        out.push(Effect::EndLook);
+    }
+
+    fn judge_cancelled(
+        &mut self,
+        newest: Option<&Info>,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(cancel) = &self.cancel else { return };
+        let (aborted, is_aborting) = (cancel.aborted, cancel.is_aborting);
+        let error = cancel.error.clone();
+        match (newest, aborted) {
+            (Some(info), _) if info.is_completed() && !info.is_between_steps() => {
+                // It may have been over before the abort: then it is simply done.
+                let was_aborted = aborted.is_some() || is_aborting;
+                // The server may show a session idle for a moment before its next step learns of the abort.
+                let since = self.rests_since(around.now);
+                if was_aborted
+                    && (around.now < since + STAYS_IDLE || self.has_leftovers(around, out))
+                {
+                    return out.push(Effect::EndLook);
+                }
+                let is_whole = info.finish.is_some() && info.error.is_none();
+                let error = match was_aborted && !is_whole {
+                    true => Some(error),
+                    false => self.own_error(info, around),
+                };
+                self.conclude(error, around, out);
+            }
+            (newest, Some(aborted)) => {
+                // An abort between two steps may come too early for the next one: the session has to stay idle.
+                let since = self.rests_since(around.now);
+                let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
+                if around.now >= aborted.max(since) + grace && !self.has_leftovers(around, out) {
+                    self.conclude(Some(error), around, out);
+                } else {
+                    out.push(Effect::EndLook);
+                }
+            }
+            (_, None) => {
+                if !is_aborting {
+                    self.abort(around.session, out);
+                }
+                out.push(Effect::EndLook);
+            }
+        }
+    }
+}
+
+fn look_soon(out: &mut Vec<Effect>) {
+    out.extend([Effect::EndLook, Effect::LookWithin(LOOK_PAUSE)]);
+}
+
+/// Whether a prompt of somebody else came before this answer and took the next one.
+fn is_overtaken(info: &Info, rest: &Rest<'_>) -> bool {
+    let completed = info.time.completed.unwrap_or(0.0);
+    info.is_between_steps() && rest.foreign_times.iter().any(|came| *came < completed)
+}
+
+fn superseded(rest: &Rest<'_>) -> Error {
+    let other = rest.answered_foreign.unwrap_or_default();
+    let text = format!(
+        "run: another prompt ({other}) was sent to the session before this one was answered, and the server answers both in one; its answer is that message's"
+    );
+    Error::new(ErrorKind::Superseded, text)
+}
+
+/// Whether the server would have done nothing more after this answer.
+fn is_end(info: &Info, rest: &Rest<'_>, around: &Around<'_>) -> bool {
+    if info.error.is_some() || info.structured.is_some() {
+        true
+    } else if info.calls_tools() {
+        // The next step follows, unless a person refused the tool.
+        was_refused(&info.id, rest, around)
+    } else {
+        // Without a reason it is what an abort leaves behind while the provider is being retried.
+        info.finish.is_some()
+    }
+}
+
+/// Whether somebody refused what a tool of this answer asked for: that ends the agent's turn.
+fn was_refused(message: &str, rest: &Rest<'_>, around: &Around<'_>) -> bool {
+    let parts = around.messages.iter().filter(|m| m.info.id == message).flat_map(|m| &m.parts);
+    parts.filter_map(|part| part.tool()?.failure).any(|failure| match failure {
+        ToolFailure::Refused => true,
+        ToolFailure::RefusedWithWords => false,
+        ToolFailure::Aborted | ToolFailure::Other => rest.has_rejected,
+    })
+}

@@ -1,0 +1,82 @@
+//! What an abort leaves behind: subagents that go on, and tools that take no notice.
+//!
+//! Measured with 1.18.33: an abort reaches the whole tree of subagents. A shell whose command ignores signals is told
+//! as `Tool execution aborted` at once, the session is idle, and the command is killed three seconds after the abort;
+//! any other shell ends with the abort and is told as `completed`.
+
+use super::{ABORT_PAUSE, Around, Millis};
+use crate::run::wire::{Tool, ToolFailure};
+
+/// How long after the abort the server kills what ignored it.
+const KILL_AFTER: Millis = 3_200;
+
+#[derive(Default)]
+pub(super) struct Leftovers {
+    /// Subagents that work, as the last look says.
+    busy: Vec<String>,
+    /// When they were aborted last.
+    aborted: Option<Millis>,
+    /// The uses of tools that waited for a permission when the run was ended: they never began.
+    never_began: Vec<String>,
+    /// A subagent's command took no notice of the abort.
+    has_deaf_child: bool,
+    /// What is waited for, for `why`.
+    waits_for: &'static str,
+}
+
+impl Leftovers {
+    /// What there is when a run is ended while these uses of tools wait for a permission.
+    pub(super) fn beside(never_began: Vec<String>) -> Self {
+        Leftovers { never_began, ..Leftovers::default() }
+    }
+
+    pub(super) fn reason(&self) -> &'static str {
+        self.waits_for
+    }
+
+    /// Notes which subagents work.
+    pub(super) fn busy(&mut self, children: Vec<String>) {
+        self.busy = children;
+    }
+
+    /// Notes a subagent's tool that did not end with the abort.
+    pub(super) fn child_tool(&mut self, tool: &Tool) {
+        self.has_deaf_child |= self.is_deaf(tool);
+    }
+
+    /// Whether something may still be at work, and the subagents that are to be aborted now. `aborted`: when the run's own
+    /// session was.
+    pub(super) fn look<'a>(
+        &mut self,
+        mut tools: impl Iterator<Item = &'a Tool>,
+        aborted: Option<Millis>,
+        around: &Around<'_>,
+    ) -> (bool, Vec<String>) {
+        let (now, is_rejecting) = (around.now, around.is_rejecting);
+        let is_deaf = tools.any(|tool| self.is_deaf(tool)) || self.has_deaf_child;
+        let waits_for_kill = is_deaf && aborted.is_none_or(|at| now < at + KILL_AFTER);
+        let busy = std::mem::take(&mut self.busy);
+        self.waits_for = match (busy.is_empty(), waits_for_kill, is_rejecting) {
+            (false, ..) => "; not settled: a subagent is still at work",
+            (true, true, _) => {
+                "; not settled: a command ignores the abort until the server kills it"
+            }
+            (true, false, true) => "; not settled: what it asked for is being rejected",
+            (true, false, false) => "",
+        };
+        if busy.is_empty() {
+            return (waits_for_kill || is_rejecting, busy);
+        }
+        if self.aborted.is_some_and(|at| now < at + ABORT_PAUSE) {
+            return (true, Vec::new());
+        }
+        self.aborted = Some(now);
+        (true, busy)
+    }
+
+    /// Whether a shell's command took no notice of an abort.
+    fn is_deaf(&self, tool: &Tool) -> bool {
+        let has_begun = || tool.call.as_ref().is_none_or(|call| !self.never_began.contains(call));
+        tool.is_shell && tool.failure == Some(ToolFailure::Aborted) && has_begun()
+    }
+}

@@ -1,0 +1,89 @@
+//! Which machine is told what happened.
+
+use super::*;
+
+impl Machine {
+    /// Something happened to a session, or to the server as a whole.
+    pub(super) fn on_fact(&mut self, session: Option<&str>, fact: Fact) {
+        match (session, fact) {
+            (None, Fact::Disposed { directory }) => {
+                if directory.is_none() || directory.as_ref() == self.opening.directory() {
+                    if self.is_sent() {
+                        self.ending(ending::Input::Disposed);
+                    }
+                    self.look_if_running();
+                }
+            }
+            (None, _) => {}
+            (Some(session), fact) if self.session() == Some(session) => {
+                self.on_own_fact(session, fact);
+            }
+            (Some(session), fact) if self.looking.is_child(session) => match fact {
+                Fact::Asked(_) | Fact::InquiryAnswered { .. } | Fact::Unreadable(_) => {
+                    self.on_inquiry_fact(fact);
+                }
+                fact => self.looking(looking::Input::ChildFact { session, fact }),
+            },
+            (Some(session), Fact::SubagentOf { parent }) => {
+                self.looking(looking::Input::Subagent { session, parent: &parent });
+            }
+            (Some(_), _) => {}
+        }
+    }
+
+    pub(super) fn on_own_fact(&mut self, session: &str, fact: Fact) {
+        match fact {
+            Fact::TurnEnded if self.phase == Phase::Opening => {
+                self.opening(opening::Input::TurnEnded);
+            }
+            Fact::TurnEnded => self.look_if_running(),
+            // The answer is there; what cannot be gathered any more is left out.
+            Fact::SessionDeleted if self.phase == Phase::Collecting => {}
+            Fact::SessionDeleted => {
+                let text = format!("run: session {session} was deleted while the prompt ran");
+                self.over(Some(Error::new(ErrorKind::NotFound, text)));
+            }
+            Fact::Failed(failure) => {
+                if self.is_sent() || self.phase == Phase::Sending {
+                    let is_own = self.looking.is_stored() || !self.looking.answers().is_empty();
+                    self.ending(ending::Input::Failed { failure, is_own });
+                    self.look_if_running();
+                }
+            }
+            Fact::Asked(_) | Fact::InquiryAnswered { .. } | Fact::Unreadable(_) => {
+                self.on_inquiry_fact(fact);
+            }
+            fact => self.looking(looking::Input::Fact(fact)),
+        }
+    }
+
+    pub(super) fn on_snapshot(&mut self, snapshot: &DirectorySnapshot) {
+        if self.phase == Phase::Opening && self.opening.looks() {
+            self.inquire(inquiries::Input::Before(&snapshot.inquiries));
+        }
+        self.inquire(inquiries::Input::Snapshot(snapshot));
+        match self.phase {
+            Phase::Opening => self.opening(opening::Input::Snapshot(snapshot)),
+            Phase::Running => self.looking(looking::Input::Snapshot(snapshot)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_sweep_failed(&mut self, error: &Error) {
+        if self.phase == Phase::Running || (self.phase == Phase::Opening && self.opening.looks()) {
+            self.looking(looking::Input::SnapshotFailed(error.clone()));
+        }
+    }
+
+    /// What an event tells of permissions and questions.
+    pub(super) fn on_inquiry_fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Asked(inquiry) => self.inquire(inquiries::Input::Asked(Arc::from(inquiry))),
+            Fact::InquiryAnswered { id, reply } => {
+                self.inquire(inquiries::Input::Answered { id: &id, reply: &reply });
+            }
+            Fact::Unreadable(what) => self.note(vec![what]),
+            _ => {}
+        }
+    }
+}

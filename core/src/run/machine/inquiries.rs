@@ -1,0 +1,545 @@
+//! [`Inquiries`]: permissions and questions of the run and of its subagents, answered once, by somebody.
+
+use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::protocol::permission::{Decision, PermissionPolicy, PermissionReply, QuestionPolicy};
+use crate::run::clock::Millis;
+use crate::run::reply::DecisionRecord;
+use crate::run::update::Update;
+use crate::run::wire::{DirectorySnapshot, Info, Inquiry, Request, Response};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// What a rejected tool tells the model, so that it goes on and says what it could not do.
+const REJECTION: &str =
+    "Nobody is here to allow this. Go on without it, and say what you could not do.";
+/// The pause before an answer that the server does not take is given again.
+const REFUSED_PAUSE: Millis = 2_000;
+/// After an answer the session is looked at within this time.
+const LOOK_AFTER: Millis = 1_000;
+
+/// The reply to what is not there any more, when nobody told what it was.
+const GONE: &str = "gone";
+/// Who rejects what was open when the run was ended; the record calls it a policy.
+const END: &str = "end";
+
+/// What is asked of the host or of its policies.
+pub(super) struct Inquiries {
+    permission: PermissionPolicy,
+    question: QuestionPolicy,
+    open: BTreeMap<String, Open>,
+    /// Those of the session that are asked by a message that is not known yet.
+    unclaimed: Vec<Arc<Inquiry>>,
+    /// Those that were open before the send: somebody else's.
+    stale: HashSet<String>,
+    handled: HashSet<String>,
+    decisions: Vec<DecisionRecord>,
+    /// Why only events tell of them.
+    unlisted: Option<Error>,
+}
+
+/// One that is open.
+#[derive(Debug)]
+struct Open {
+    inquiry: Arc<Inquiry>,
+    /// Handed to the host and not answered by it yet.
+    waits_for_host: bool,
+    /// What is answered, kept until the server has it.
+    verdict: Option<Verdict>,
+    /// The answer's word, for the record.
+    reply: String,
+    by: &'static str,
+    seen: Millis,
+    /// How often the answer did not get through, and when it is given again.
+    failures: u32,
+    retry_at: Option<Millis>,
+    /// The answer may be there although the server did not say so.
+    may_be_there: bool,
+}
+
+/// What is answered.
+#[derive(Debug, Clone)]
+pub(super) enum Verdict {
+    Permission(PermissionReply, Option<String>),
+    Answers(Option<Vec<Vec<String>>>),
+}
+
+/// What it is told.
+pub(super) enum Input<'a> {
+    /// These were open before the send.
+    Before(&'a [Arc<Inquiry>]),
+    Asked(Arc<Inquiry>),
+    /// Somebody answered one, with this word.
+    Answered {
+        id: &'a str,
+        reply: &'a str,
+    },
+    /// The directory was looked at.
+    Snapshot(&'a DirectorySnapshot),
+    /// More answers of the run are known, or it was sent.
+    Known,
+    /// The host's answer.
+    Host {
+        id: &'a str,
+        verdict: Verdict,
+    },
+    /// What the server said to an answer.
+    Replied {
+        id: &'a str,
+        result: Result<Response>,
+    },
+    Time,
+    /// The abort that ends the run was answered.
+    Aborted,
+    /// The run is over.
+    End,
+}
+
+/// What the run is at that moment.
+pub(super) struct Around<'a> {
+    pub now: Millis,
+    pub directory: Option<&'a String>,
+    pub session: Option<&'a str>,
+    /// The sessions of its subagents.
+    pub children: &'a [String],
+    /// Its answers.
+    pub answers: &'a [Info],
+    /// Whether the server may have the prompt.
+    pub may_be_sent: bool,
+    /// Whether the run is being ended from this side, and whether an abort was answered.
+    pub is_cancelled: bool,
+    pub is_aborted: bool,
+    /// Whether the server has the prompt.
+    pub is_running: bool,
+}
+
+/// What it wants.
+pub(super) enum Effect {
+    /// The answer to the inquiry with this id.
+    Ask(String, Request),
+    Tell(Update),
+    Warn(String),
+    /// The messages say whose an inquiry is.
+    WantMessages,
+    /// The lists could not be read.
+    WantLists,
+    /// A look within this time.
+    LookWithin(Millis),
+    /// The server answered as it should.
+    Reachable,
+}
+
+impl Inquiries {
+    pub(super) fn new(permission: PermissionPolicy, question: QuestionPolicy) -> Self {
+        Inquiries {
+            permission,
+            question,
+            open: BTreeMap::new(),
+            unclaimed: Vec::new(),
+            stale: HashSet::new(),
+            handled: HashSet::new(),
+            decisions: Vec::new(),
+            unlisted: None,
+        }
+    }
+
+    pub(super) fn step(&mut self, input: Input<'_>, around: &Around<'_>) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match input {
+            Input::Before(listed) => {
+                let listed = listed.iter().filter(|i| around.session == Some(&*i.session_id));
+                self.stale.extend(listed.map(|inquiry| inquiry.id.clone()));
+            }
+            Input::Asked(inquiry) => self.asked(inquiry, around, &mut out),
+            Input::Answered { id, reply } => self.closed(id, reply, &mut out),
+            Input::Snapshot(snapshot) => self.review(snapshot, around, &mut out),
+            Input::Known => self.claim(around, &mut out),
+            Input::Host { id, verdict } => {
+                let is_question = matches!(verdict, Verdict::Answers(_));
+                if self.is_for_host(id, is_question) {
+                    self.answer(id, verdict, around, &mut out);
+                }
+            }
+            Input::Replied { id, result } => self.replied(id, result, around.now, &mut out),
+            Input::Time => self.repeat(around, &mut out),
+            Input::Aborted => self.reject_open(around, &mut out),
+            Input::End => self.record_rest(&mut out),
+        }
+        out
+    }
+
+    /// When it wants to be told the time.
+    pub(super) fn wake_at(&self) -> Option<Millis> {
+        self.open.values().filter_map(|open| open.retry_at).min()
+    }
+
+    pub(super) fn waits_for_host(&self) -> bool {
+        self.open.values().any(|open| open.waits_for_host)
+    }
+
+    /// Whether there are some whose message is not known.
+    pub(super) fn has_unclaimed(&self) -> bool {
+        !self.unclaimed.is_empty()
+    }
+
+    pub(super) fn decisions(&self) -> &[DecisionRecord] {
+        &self.decisions
+    }
+
+    /// Whether something was rejected in this session.
+    pub(super) fn has_rejected(&self, session: &str) -> bool {
+        self.decisions.iter().any(|d| d.reply == "reject" && d.session_id == session)
+    }
+
+    /// The uses of tools that wait for a permission: they never began.
+    pub(super) fn waiting_calls(&self) -> Vec<String> {
+        let waits = |open: &&Open| !open.inquiry.is_question && open.verdict.is_none();
+        self.open.values().filter(waits).filter_map(|open| open.inquiry.call.clone()).collect()
+    }
+
+    /// Whether the server has not confirmed yet that what was open at the end is rejected.
+    pub(super) fn is_rejecting(&self) -> bool {
+        self.open.values().any(|open| open.by == END)
+    }
+
+    /// What the host is waited for.
+    pub(super) fn reason(&self) -> Option<String> {
+        let open = self.open.values().find(|open| open.waits_for_host)?;
+        let Inquiry { id, permission, patterns, is_question, .. } = &*open.inquiry;
+        Some(if *is_question {
+            format!("waiting for an answer to question {id}")
+        } else {
+            format!("waiting for permission {id}: {permission} {}", patterns.join(", "))
+        })
+    }
+
+    /// Why only events tell of them.
+    pub(super) fn unlisted(&self) -> Option<&Error> {
+        self.unlisted.as_ref()
+    }
+
+    /// Compares what is listed with what is known.
+    fn review(&mut self, snapshot: &DirectorySnapshot, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if snapshot.refused.is_some() {
+            // Perhaps they can be read the next time.
+            out.push(Effect::WantLists);
+            self.unlisted.clone_from(&snapshot.refused);
+        } else if snapshot.has_permissions && snapshot.has_questions {
+            self.unlisted = None;
+        }
+        if !around.is_running {
+            return;
+        }
+        let mut listed = HashSet::new();
+        for inquiry in &snapshot.inquiries {
+            if around.is_own(&inquiry.session_id) || around.children.contains(&inquiry.session_id) {
+                listed.insert(inquiry.id.as_str());
+                self.asked(Arc::clone(inquiry), around, out);
+            }
+        }
+        // What is no longer listed was answered by somebody else, or went away with its session.
+        let gone = |(id, open): (&String, &Open)| {
+            let is_read = match open.inquiry.is_question {
+                true => snapshot.has_questions,
+                false => snapshot.has_permissions,
+            };
+            (is_read
+                && open.waits_for_host
+                && !listed.contains(id.as_str())
+                && open.seen < snapshot.started)
+                .then(|| id.clone())
+        };
+        let gone: Vec<String> = self.open.iter().filter_map(gone).collect();
+        for id in gone {
+            self.closed(&id, GONE, out);
+        }
+    }
+
+    fn asked(&mut self, inquiry: Arc<Inquiry>, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if !around.may_be_sent
+            || self.open.contains_key(&inquiry.id)
+            || self.handled.contains(&inquiry.id)
+            || self.stale.contains(&inquiry.id)
+        {
+            return;
+        }
+        if !around.can_claim(&inquiry) {
+            if self.unclaimed.iter().any(|known| known.id == inquiry.id) {
+                return;
+            }
+            self.unclaimed.push(inquiry);
+            if around.is_running {
+                // Events were missed, or it is somebody else's: the messages will tell.
+                out.push(Effect::WantMessages);
+            }
+            return;
+        }
+        let verdict = match around.is_cancelled {
+            true => None,
+            false => self.by_policy(&inquiry, out),
+        };
+        let id = inquiry.id.clone();
+        self.open.insert(
+            id.clone(),
+            Open {
+                inquiry,
+                waits_for_host: verdict.is_none(),
+                verdict: None,
+                reply: String::new(),
+                by: "policy",
+                seen: around.now,
+                failures: 0,
+                retry_at: None,
+                may_be_there: false,
+            },
+        );
+        match verdict {
+            Some(verdict) => self.answer(&id, verdict, around, out),
+            None if around.is_cancelled => self.reject_open(around, out),
+            None => self.ask_host(&id, out),
+        }
+    }
+
+    /// Rejects what nobody will answer any more, once the run is aborted: the abort alone leaves it in the server's
+    /// list. Before it, a subagent that is rejected would hand the word back to an agent that goes on.
+    fn reject_open(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if !around.is_aborted {
+            return;
+        }
+        let open = self.open.iter_mut().filter(|(_, open)| open.waits_for_host);
+        let ids: Vec<_> = open
+            .map(|(id, open)| {
+                (open.waits_for_host, open.by) = (false, END);
+                (id.clone(), open.inquiry.is_question)
+            })
+            .collect();
+        for (id, is_question) in ids {
+            let verdict = match is_question {
+                true => Verdict::Answers(None),
+                false => Verdict::Permission(PermissionReply::Reject, None),
+            };
+            self.answer(&id, verdict, around, out);
+        }
+    }
+
+    /// What the policy says; `None` when the host is to be asked.
+    fn by_policy(&self, inquiry: &Inquiry, out: &mut Vec<Effect>) -> Option<Verdict> {
+        if inquiry.is_question {
+            return match self.question {
+                QuestionPolicy::Ask => None,
+                QuestionPolicy::Reject => Some(Verdict::Answers(None)),
+                QuestionPolicy::First => {
+                    let first = inquiry.options.iter().map(|labels| {
+                        labels.first().map_or_else(Vec::new, |label| vec![label.clone()])
+                    });
+                    Some(Verdict::Answers(Some(first.collect())))
+                }
+            };
+        }
+        match self.permission.judge(&inquiry.permission, &inquiry.patterns) {
+            (Decision::Ask, _) => None,
+            (Decision::Reply(reply), rule) => {
+                if reply == PermissionReply::Reject {
+                    out.push(Effect::Warn(refused(inquiry, rule)));
+                }
+                Some(Verdict::Permission(reply, None))
+            }
+        }
+    }
+
+    /// Looks again at what was asked by messages that were not known.
+    fn claim(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        let all = std::mem::take(&mut self.unclaimed);
+        let (mine, others) = all.into_iter().partition(|inquiry| around.can_claim(inquiry));
+        self.unclaimed = others;
+        for inquiry in mine {
+            self.asked(inquiry, around, out);
+        }
+    }
+
+    fn ask_host(&mut self, id: &str, out: &mut Vec<Effect>) {
+        let Some(open) = self.open.get(id) else { return };
+        let (id, request) = (id.to_owned(), Arc::from(open.inquiry.raw.clone()));
+        out.push(Effect::Tell(match open.inquiry.is_question {
+            true => Update::Question { id, request },
+            false => Update::Permission { id, request },
+        }));
+    }
+
+    /// Whether the host may answer this one now; it is not asked again.
+    fn is_for_host(&mut self, id: &str, is_question: bool) -> bool {
+        match self.open.get_mut(id) {
+            Some(open) if open.waits_for_host && open.inquiry.is_question == is_question => {
+                open.waits_for_host = false;
+                open.by = "host";
+                true
+            }
+            // It was answered already: by the host itself, by another client, or it went away.
+            _ => false,
+        }
+    }
+
+    fn answer(&mut self, id: &str, verdict: Verdict, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let Some(open) = self.open.get_mut(id) else { return };
+        open.reply = match &verdict {
+            Verdict::Permission(reply, _) => reply.as_str(),
+            Verdict::Answers(Some(_)) => "answer",
+            Verdict::Answers(None) => "reject",
+        }
+        .to_owned();
+        open.verdict = Some(verdict);
+        self.give(id, around, out);
+    }
+
+    /// Gives the answer to an inquiry, for the first time or again.
+    fn give(&mut self, id: &str, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let Some(open) = self.open.get(id) else { return };
+        let Some(verdict) = open.verdict.clone() else { return };
+        let (id, directory) = (id.to_owned(), around.directory.cloned());
+        let request = match verdict {
+            Verdict::Permission(reply, message) => {
+                let by_policy = reply == PermissionReply::Reject && open.by == "policy";
+                let message = message.or_else(|| by_policy.then(|| REJECTION.to_owned()));
+                let session = open.inquiry.session_id.clone();
+                let id = id.clone();
+                Request::ReplyPermission { id, session, reply, message, directory }
+            }
+            Verdict::Answers(answers) => {
+                Request::AnswerQuestion { id: id.clone(), answers, directory }
+            }
+        };
+        out.push(Effect::Ask(id, request));
+    }
+
+    fn replied(&mut self, id: &str, result: Result<Response>, now: Millis, out: &mut Vec<Effect>) {
+        let error = match result {
+            Ok(_) => {
+                out.push(Effect::Reachable);
+                return self.decided(id, out);
+            }
+            Err(error) => error,
+        };
+        let Some(open) = self.open.get_mut(id) else { return };
+        let is_lost = is_transient(&error)
+            || error.kind() == ErrorKind::Decode
+            || error.status().is_some_and(|status| status >= 500);
+        if is_lost {
+            // Whether it arrived is not known: given again it is taken, or it is not found any more.
+            open.may_be_there |= error.is_sent();
+            open.failures += 1;
+            open.retry_at = Some(now + (100 << open.failures.min(4)));
+        } else if open.by == END {
+            self.decided(id, out);
+        } else if error.kind() == ErrorKind::NotFound {
+            self.was_gone(id, out);
+        } else if open.by == "host" {
+            // The server does not take this answer: the host has to give another.
+            open.waits_for_host = true;
+            self.ask_host(id, out);
+        } else {
+            open.retry_at = Some(now + REFUSED_PAUSE);
+        }
+    }
+
+    /// Gives the answers again that did not get through.
+    fn repeat(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        let due: Vec<String> = (self.open.iter_mut())
+            .filter(|(_, open)| open.retry_at.is_some_and(|at| around.now >= at))
+            .map(|(id, open)| {
+                open.retry_at = None;
+                id.clone()
+            })
+            .collect();
+        for id in due {
+            self.give(&id, around, out);
+        }
+    }
+
+    /// It is not there any more: decided by an earlier try, or by somebody else. Either way nobody waits for it.
+    fn was_gone(&mut self, id: &str, out: &mut Vec<Effect>) {
+        let Some(open) = self.open.get(id) else { return };
+        // With one rejection the server rejects all else that is open in the session.
+        let goes_along = open.reply == "reject" && self.has_rejected(&open.inquiry.session_id);
+        if !open.may_be_there
+            && !goes_along
+            && open.by != "other"
+            && let Some(open) = self.open.get_mut(id)
+        {
+            (open.by, open.reply) = ("other", GONE.to_owned());
+        }
+        self.decided(id, out);
+    }
+
+    fn decided(&mut self, id: &str, out: &mut Vec<Effect>) {
+        if let Some(open) = self.open.remove(id) {
+            self.record(id, open, out);
+        }
+    }
+
+    fn closed(&mut self, id: &str, reply: &str, out: &mut Vec<Effect>) {
+        self.unclaimed.retain(|inquiry| inquiry.id != id);
+        let Some(open) = self.open.get_mut(id) else { return };
+        if open.reply == reply {
+            // Most likely the answer that is on its way, told back.
+            open.may_be_there = true;
+            return;
+        }
+        (open.by, open.reply) = ("other", reply.to_owned());
+        // What is on its way is waited for, though it comes too late.
+        if open.waits_for_host {
+            self.decided(id, out);
+        }
+    }
+
+    /// What was answered last, and the server did not confirm before the run was over.
+    fn record_rest(&mut self, out: &mut Vec<Effect>) {
+        for (id, open) in std::mem::take(&mut self.open) {
+            if !open.waits_for_host && !open.reply.is_empty() {
+                self.record(&id, open, out);
+            }
+        }
+    }
+
+    fn record(&mut self, id: &str, open: Open, out: &mut Vec<Effect>) {
+        self.handled.insert(id.to_owned());
+        let inquiry = &open.inquiry;
+        self.decisions.push(DecisionRecord {
+            id: id.to_owned(),
+            session_id: inquiry.session_id.clone(),
+            permission: match inquiry.is_question {
+                true => "question".to_owned(),
+                false => inquiry.permission.clone(),
+            },
+            patterns: inquiry.patterns.clone(),
+            reply: open.reply,
+            by: if open.by == END { "policy" } else { open.by },
+        });
+        out.push(Effect::LookWithin(LOOK_AFTER));
+    }
+}
+
+impl Around<'_> {
+    fn is_own(&self, session: &str) -> bool {
+        self.session == Some(session)
+    }
+
+    /// Only a tool of this run asks for what belongs to it: a list keeps the inquiries of runs that were aborted.
+    fn can_claim(&self, inquiry: &Inquiry) -> bool {
+        let is_known = |message: &String| self.answers.iter().any(|info| info.id == *message);
+        self.is_running
+            && (!self.is_own(&inquiry.session_id)
+                || inquiry.message_id.as_ref().is_none_or(is_known))
+    }
+}
+
+/// What the log says of a permission that the policy rejects.
+fn refused(inquiry: &Inquiry, rule: Option<usize>) -> String {
+    let by = match rule {
+        Some(rule) => format!("by rule {rule} of the policy"),
+        None => "by the policy: no rule allows it".to_owned(),
+    };
+    let (permission, patterns) = (&inquiry.permission, inquiry.patterns.join(", "));
+    format!("permission {permission} ({patterns}) is rejected {by}")
+}

@@ -1,0 +1,443 @@
+//! [`Looking`]: a run that was sent is watched. Events carry its text and wake it up; the server's state decides.
+
+mod absorb;
+mod family;
+mod look;
+mod tell;
+
+use super::{Millis, Outage, RequestKind};
+use crate::base::error::{Error, Result};
+use crate::protocol::tokens::Tokens;
+use crate::run::prompt::RunLimits;
+use crate::run::transcript::{Channel, Transcript};
+use crate::run::update::Update;
+use crate::run::wire::{DirectorySnapshot, Fact, Info, Message, Request, Response, Status, Tool};
+use look::Check;
+use serde_json::value::RawValue;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// The pause before the first look at a run of which events tell nothing.
+const FIRST_PAUSE: Millis = 100;
+
+/// What is known of the run's session, its messages and its subagents.
+pub(super) struct Looking {
+    limits: RunLimits,
+    /// Whether the run's own prompt was seen to be stored.
+    is_stored: bool,
+    /// User messages whose answers belong to this run: its own, and those that a compaction inserts.
+    own_prompts: HashSet<String>,
+    /// User messages of others that came later, and when.
+    foreign_prompts: HashMap<String, f64>,
+    /// User messages that were looked up because the events spoke of an answer to them.
+    looked_up: HashSet<String>,
+    /// Those of others that were answered, in the order of the answers.
+    answered_foreign: Vec<String>,
+    /// The newest answer in the session is to a prompt of somebody else that came later.
+    works_for_others: bool,
+    answers: Vec<Info>,
+    messages: Vec<Message>,
+    transcript: Transcript,
+    first_token: Option<Millis>,
+    /// The sessions of subagents, and what they cost.
+    children: Vec<String>,
+    child_usage: HashMap<String, (f64, Tokens)>,
+    child_answers: HashMap<String, HashMap<String, Info>>,
+    status: Option<Status>,
+    /// The server was seen to work since the prompt was sent.
+    was_busy: bool,
+    outage: Outage,
+    busy_tool: Option<String>,
+    /// What was told of each tool part: its newest form.
+    tools: HashMap<String, u64>,
+    /// What was told of the agent's list, and of the files that were changed.
+    todos: Option<String>,
+    files: Option<Arc<RawValue>>,
+    /// The look that is under way.
+    check: Option<Check>,
+    check_again: bool,
+    /// The next look reads the messages and the lists of inquiries, whatever the events tell.
+    needs_messages: bool,
+    needs_lists: bool,
+    next_check: Millis,
+    /// The pause between looks while there are no events.
+    interval: Millis,
+    /// The number of the collection, the pages that were read for it, and what they held.
+    collection: u32,
+    pages: u32,
+    collected: Vec<Message>,
+    /// Whether messages are read one by one.
+    reads_singly: bool,
+}
+
+/// What it is told.
+pub(super) enum Input<'a> {
+    /// The prompt is sent with this message.
+    Sending {
+        message: &'a str,
+    },
+    /// The server has it; whether its message was seen, and whether all that came before is to be read.
+    Accepted {
+        is_stored: bool,
+        reads_all: bool,
+    },
+    /// What happened to the run's own session, or to that of a subagent.
+    Fact(Fact),
+    ChildFact {
+        session: &'a str,
+        fact: Fact,
+    },
+    /// A session is a subagent's.
+    Subagent {
+        session: &'a str,
+        parent: &'a str,
+    },
+    /// A subagent of a subagent, of which perhaps no event told.
+    Descendant {
+        session: &'a str,
+        parent: &'a str,
+    },
+    /// The event stream came or went.
+    Stream,
+    /// The server may have been away.
+    Outage,
+    /// The event stream tells everything from now on.
+    Settled,
+    Snapshot(&'a DirectorySnapshot),
+    SnapshotFailed(Error),
+    Messages {
+        collection: u32,
+        result: Result<Response>,
+    },
+    /// A look now, or again when one is under way.
+    Look,
+    /// One that reads the messages, or the lists of inquiries.
+    WantMessages,
+    WantLists,
+    /// What the look found was judged.
+    EndLook,
+    LookWithin(Millis),
+    LookAt(Millis),
+    /// The outcome is known: no more looks.
+    Stop,
+    /// What a subagent cost.
+    ChildUsage {
+        session: String,
+        cost: f64,
+        tokens: Tokens,
+    },
+    /// The changed files.
+    Files(&'a Arc<RawValue>),
+    Time,
+}
+
+/// What the run is at that moment.
+pub(super) struct Around<'a> {
+    pub now: Millis,
+    pub session: &'a str,
+    pub message_id: &'a str,
+    /// The newest message before the send.
+    pub last_before_send: Option<&'a String>,
+    pub is_stream_up: bool,
+    /// Whether the server may have the prompt, has it, and whether the run goes on with it.
+    pub may_be_sent: bool,
+    pub is_sent: bool,
+    pub is_running: bool,
+    /// Whether the run is being ended from this side.
+    pub is_cancelled: bool,
+    /// Whether there are inquiries whose message is not known.
+    pub has_unclaimed: bool,
+}
+
+/// What it wants.
+pub(super) enum Effect {
+    Ask(RequestKind, Request),
+    TakeSnapshot {
+        with_lists: bool,
+    },
+    Track(String),
+    Tell(Update),
+    /// What could not be read.
+    Note(Vec<String>),
+    /// An answer more is known.
+    Known,
+    /// The session works, or something of the run began or ended.
+    Worked,
+    /// A limit of the run was passed: its name, and in words.
+    Limit(&'static str, String),
+    /// A tool of a subagent, while the run is being ended.
+    ChildTool(Box<Tool>),
+    /// The subagents that work, while the run is being ended.
+    BusyChildren(Vec<String>),
+    /// The session rests, and its messages are known back to the run's own prompt.
+    Rest,
+    /// The session works; whether for somebody else.
+    Busy {
+        for_others: bool,
+    },
+    /// Something came from the server.
+    Heard,
+    /// It answered as it should.
+    Reachable,
+    Unreachable(Error),
+    Over(Error),
+}
+
+impl Looking {
+    pub(super) fn new(limits: RunLimits, given: Option<&String>, now: Millis) -> Self {
+        Looking {
+            limits,
+            is_stored: false,
+            own_prompts: given.cloned().into_iter().collect(),
+            foreign_prompts: HashMap::new(),
+            looked_up: HashSet::new(),
+            answered_foreign: Vec::new(),
+            works_for_others: false,
+            answers: Vec::new(),
+            messages: Vec::new(),
+            transcript: Transcript::default(),
+            first_token: None,
+            children: Vec::new(),
+            child_usage: HashMap::new(),
+            child_answers: HashMap::new(),
+            status: None,
+            was_busy: false,
+            outage: Outage::None,
+            busy_tool: None,
+            tools: HashMap::new(),
+            todos: None,
+            files: None,
+            check: None,
+            check_again: false,
+            needs_messages: false,
+            needs_lists: false,
+            next_check: now,
+            interval: FIRST_PAUSE,
+            collection: 0,
+            pages: 0,
+            collected: Vec::new(),
+            reads_singly: false,
+        }
+    }
+
+    pub(super) fn step(&mut self, input: Input<'_>, around: &Around<'_>) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match input {
+            Input::Sending { message } => {
+                self.outage = Outage::None;
+                self.own_prompts.insert(message.to_owned());
+            }
+            Input::Accepted { is_stored, reads_all } => {
+                self.accepted(is_stored, reads_all, around, &mut out);
+            }
+            Input::Fact(fact) => self.on_fact(fact, around, &mut out),
+            Input::ChildFact { session, fact } => {
+                self.on_child_fact(session, fact, around, &mut out);
+            }
+            Input::Subagent { session, parent } => {
+                if around.is_sent && (around.session == parent || self.is_child(parent)) {
+                    self.adopt(session, around, &mut out);
+                }
+            }
+            // The run's own tools tell of its own: the session may have others, of runs before.
+            Input::Descendant { session, parent } => {
+                if self.is_child(parent) {
+                    self.add_child(session, around, &mut out);
+                }
+            }
+            Input::Stream => {
+                // Whatever came in between is lost: growing parts wait until they are whole.
+                self.transcript.mark_gap();
+                self.note_outage(!around.is_stream_up, around);
+                self.look_if_running(around, &mut out);
+            }
+            Input::Outage => self.note_outage(true, around),
+            Input::Settled => {
+                // Between the connection and now events may have been missed: of messages, and of what was asked.
+                (self.needs_messages, self.needs_lists) = (true, true);
+                self.look_if_running(around, &mut out);
+            }
+            Input::Snapshot(snapshot) => self.on_snapshot(snapshot, around, &mut out),
+            Input::SnapshotFailed(error) => self.check_failed(error, &mut out),
+            Input::Messages { collection, result } => {
+                self.on_messages(collection, result, around, &mut out);
+            }
+            Input::Look => self.look(around, &mut out),
+            Input::WantMessages => self.want_messages(around, &mut out),
+            Input::WantLists => self.needs_lists = true,
+            Input::EndLook => self.end_check(around, &mut out),
+            Input::LookWithin(time) => self.look_within(time, around),
+            Input::LookAt(at) => self.next_check = at,
+            Input::Stop => self.check = None,
+            Input::ChildUsage { session, cost, tokens } => {
+                self.child_usage.insert(session, (cost, tokens));
+            }
+            Input::Files(raw) => self.tell_files(raw, &mut out),
+            Input::Time => {
+                if around.is_running && self.wake_at().is_some_and(|at| around.now >= at) {
+                    self.look(around, &mut out);
+                }
+            }
+        }
+        out
+    }
+
+    /// When it wants to be told the time, of a run that goes on.
+    pub(super) fn wake_at(&self) -> Option<Millis> {
+        self.check.is_none().then_some(self.next_check)
+    }
+
+    /// Since when a look is under way.
+    pub(super) fn looks_since(&self) -> Option<Millis> {
+        self.check.map(|check| check.started())
+    }
+
+    /// The run's answers, the oldest first.
+    pub(super) fn answers(&self) -> &[Info] {
+        &self.answers
+    }
+
+    /// Its messages, as they were read last.
+    pub(super) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    pub(super) fn children(&self) -> &[String] {
+        &self.children
+    }
+
+    pub(super) fn is_child(&self, session: &str) -> bool {
+        self.children.iter().any(|child| child == session)
+    }
+
+    pub(super) fn status(&self) -> Option<&Status> {
+        self.status.as_ref()
+    }
+
+    pub(super) fn busy_tool(&self) -> Option<&String> {
+        self.busy_tool.as_ref()
+    }
+
+    pub(super) fn text(&self, channel: Channel) -> String {
+        self.transcript.text(channel)
+    }
+
+    /// When the first text came.
+    pub(super) fn first_token(&self) -> Option<Millis> {
+        self.first_token
+    }
+
+    pub(super) fn is_stored(&self) -> bool {
+        self.is_stored
+    }
+
+    pub(super) fn was_busy(&self) -> bool {
+        self.was_busy
+    }
+
+    pub(super) fn outage(&self) -> Outage {
+        self.outage
+    }
+
+    /// The prompts of others that were answered, each with the time at which it came.
+    pub(super) fn answered_foreign(&self) -> impl Iterator<Item = (&str, f64)> {
+        let came = |id: &String| self.foreign_prompts.get(id).copied().unwrap_or(f64::MAX);
+        self.answered_foreign.iter().map(move |id| (id.as_str(), came(id)))
+    }
+
+    /// Cost and tokens so far, those of subagents included.
+    pub(super) fn usage(&self) -> (f64, Tokens) {
+        let mut cost = 0.0;
+        let mut tokens = Tokens::default();
+        let mut add = |c: f64, t: &Tokens| {
+            cost += c;
+            tokens.add(t);
+        };
+        for info in &self.answers {
+            add(info.cost, &info.tokens);
+        }
+        for child in &self.children {
+            match (self.child_usage.get(child), self.child_answers.get(child)) {
+                (Some((cost, tokens)), _) => add(*cost, tokens),
+                (None, Some(answers)) => {
+                    answers.values().for_each(|info| add(info.cost, &info.tokens));
+                }
+                (None, None) => {}
+            }
+        }
+        (cost, tokens)
+    }
+
+    /// The server has the prompt.
+    fn accepted(
+        &mut self,
+        is_stored: bool,
+        reads_all: bool,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        if is_stored {
+            self.is_stored = true;
+            if self.outage == Outage::Seen {
+                self.outage = Outage::Survived;
+            }
+        }
+        self.interval = FIRST_PAUSE;
+        if !self.was_busy {
+            self.status = None;
+        }
+        if reads_all {
+            // What it did and asked before is in no event.
+            (self.needs_messages, self.needs_lists) = (true, true);
+        }
+        self.needs_messages |= around.has_unclaimed;
+        let is_ahead = !self.answers.is_empty() || around.has_unclaimed;
+        if is_ahead || around.is_cancelled || reads_all {
+            self.look(around, out);
+        } else {
+            self.plan_check(around);
+        }
+    }
+
+    /// The server may have ended since it took the prompt.
+    fn note_outage(&mut self, was_away: bool, around: &Around<'_>) {
+        if was_away && around.is_running {
+            self.outage = Outage::Seen;
+        }
+    }
+
+    fn on_fact(&mut self, fact: Fact, around: &Around<'_>, out: &mut Vec<Effect>) {
+        match fact {
+            Fact::Status(Status::Idle | Status::Unreadable) => self.look_if_running(around, out),
+            Fact::Status(status) if around.may_be_sent => {
+                // Before the prompt is stored it may be told of the one before.
+                self.was_busy |= self.is_stored;
+                self.set_status(status, out);
+            }
+            Fact::PromptStored { id } => self.is_stored |= id == around.message_id,
+            Fact::AnswerChanged(info, raw) => self.on_answer(*info, raw, around, out),
+            Fact::PartChanged(part) if self.is_answer(&part.message_id) => {
+                self.absorb_part(*part, false, true, around, out);
+            }
+            Fact::TextDelta { message_id, part_id, order, delta }
+                if self.is_answer(&message_id) =>
+            {
+                let mut pieces = Vec::new();
+                self.transcript.delta(&part_id, &order, &delta, &mut pieces);
+                self.show(pieces, around.now, out);
+            }
+            Fact::PartRemoved(part) => {
+                let mut pieces = Vec::new();
+                self.transcript.remove(&part, &mut pieces);
+                self.show(pieces, around.now, out);
+            }
+            Fact::Todos(raw) if around.is_running => self.tell_todos(raw, out),
+            Fact::FilesChanged(raw) if around.is_running => self.tell_files(&raw, out),
+            _ => {}
+        }
+    }
+
+    fn is_answer(&self, message: &str) -> bool {
+        self.answers.iter().any(|info| info.id == message)
+    }
+}

@@ -1,0 +1,228 @@
+//! What messages say, whether events brought them or a look.
+
+use super::{Around, Effect, FIRST_PAUSE, Looking};
+use crate::run::transcript::Channel;
+use crate::run::update::Update;
+use crate::run::wire::{Content, Info, Message, Part, Status, Tool, raw_info};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+impl Looking {
+    /// An answer began or ended, as an event says.
+    pub(super) fn on_answer(
+        &mut self,
+        info: Info,
+        raw: Arc<RawValue>,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let parent = info.parent_id.as_deref().unwrap_or_default();
+        if !self.own_prompts.contains(parent) {
+            // Somebody else's, or the run goes on behind a message that the server put in.
+            if around.is_running
+                && !self.foreign_prompts.contains_key(parent)
+                && self.looked_up.insert(parent.to_owned())
+            {
+                self.want_messages(around, out);
+            }
+            return;
+        }
+        let is_end = info.is_completed() && !info.calls_tools();
+        out.push(Effect::Tell(Update::Message(raw)));
+        self.upsert(info, around, out);
+        if is_end && around.is_running {
+            // The session is idle 20 to 60 ms from now, and its event will say so; this is the safety net.
+            self.look_within(250, around);
+        }
+    }
+
+    /// Takes a part in. `is_final`: nothing will change it any more. `is_live`: it came with the events.
+    pub(super) fn absorb_part(
+        &mut self,
+        part: Part,
+        is_final: bool,
+        is_live: bool,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Part { id, message_id, content, is_inserted, raw } = part;
+        let (channel, text, is_ended) = match content {
+            Content::Tool(tool) => {
+                self.absorb_tool(*tool, is_live, around, out);
+                return self.tell_tool(id, raw, out);
+            }
+            Content::Text { text, is_ended } if !is_inserted => (Channel::Text, text, is_ended),
+            Content::Reasoning { text, is_ended } => (Channel::Reasoning, text, is_ended),
+            _ => return,
+        };
+        // A text that cannot be read says nothing about the one that was told.
+        let Some(text) = text else { return };
+        let is_ended = is_ended || is_final;
+        // While deltas come, what the server has stored of a growing part lags behind them.
+        if is_live || is_ended || !around.is_stream_up {
+            let mut pieces = Vec::new();
+            self.transcript.whole(channel, &message_id, &id, &text, is_ended, &mut pieces);
+            self.show(pieces, around.now, out);
+        }
+    }
+
+    fn absorb_tool(
+        &mut self,
+        tool: Tool,
+        is_live: bool,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(child) = &tool.child {
+            self.add_child(child, around, out);
+        }
+        if tool.is_busy {
+            self.busy_tool = Some(tool.name);
+        } else if self.busy_tool.as_ref() == Some(&tool.name) {
+            self.busy_tool = None;
+        }
+        // Its event may have been lost, or there are none.
+        if let Some(todos) = tool.todos.filter(|_| !is_live) {
+            self.tell_todos(todos, out);
+        }
+    }
+
+    fn upsert(&mut self, info: Info, around: &Around<'_>, out: &mut Vec<Effect>) {
+        match self.answers.iter_mut().find(|known| known.id == info.id) {
+            // A message that was completed stays so: an older form may come late.
+            Some(known) if known.is_completed() && !info.is_completed() => {}
+            Some(known) => {
+                if info.is_completed() && !known.is_completed() {
+                    out.push(Effect::Worked);
+                }
+                *known = info;
+            }
+            None => {
+                self.interval = FIRST_PAUSE;
+                let at = self.answers.partition_point(|k| k.time.created <= info.time.created);
+                self.answers.insert(at, info);
+                out.extend([Effect::Worked, Effect::Known]);
+            }
+        }
+        self.check_limits(around, out);
+    }
+
+    pub(super) fn set_status(&mut self, status: Status, out: &mut Vec<Effect>) {
+        if let Status::Retry { attempt, message, next } = &status
+            && self.status.as_ref() != Some(&status)
+        {
+            let (attempt, reason, next) = (*attempt, message.clone(), *next);
+            out.push(Effect::Tell(Update::Retry { attempt, reason, next }));
+            if let Some(max) = self.limits.max_retries.filter(|max| attempt > *max) {
+                let text = format!("the provider failed again after {max} retries: {message}");
+                out.push(Effect::Limit("max_retries", text));
+            }
+        }
+        if status != Status::Idle {
+            out.push(Effect::Worked);
+        }
+        self.status = Some(status);
+    }
+
+    pub(super) fn check_limits(&self, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if around.is_cancelled || !around.is_running {
+            return;
+        }
+        let (cost, tokens) = self.usage();
+        let steps = self.answers.len();
+        let (limit, text) = if let Some(max) = self.limits.max_cost.filter(|max| cost > *max) {
+            ("max_cost", format!("the run cost {cost}, more than {max}"))
+        } else if let Some(max) = self.limits.max_tokens.filter(|max| tokens.total() > *max) {
+            ("max_tokens", format!("the run used {} tokens, more than {max}", tokens.total()))
+        } else if let Some(max) = self.limits.max_steps.filter(|max| steps > *max as usize) {
+            ("max_steps", format!("the run began step {steps}, more than {max}"))
+        } else {
+            return;
+        };
+        out.push(Effect::Limit(limit, text));
+    }
+
+    /// Takes messages in. `is_whole`: they reach back to the run's own prompt, and the session is idle. `is_cut`: the
+    /// prompt itself stands before them and cannot be read.
+    pub(super) fn absorb(
+        &mut self,
+        messages: Vec<Message>,
+        is_whole: bool,
+        is_cut: bool,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut is_after = is_cut;
+        let mut mine = Vec::new();
+        if is_whole {
+            self.answered_foreign.clear();
+        }
+        let was_seen = self.is_stored || !self.answers.is_empty();
+        // Whether an answer of this run is complete, and the newest there is.
+        let mut is_complete = false;
+        // Whose answer one is that does not say so.
+        let mut newest_prompt = is_cut.then(|| around.message_id.to_owned());
+        self.works_for_others = false;
+        for message in messages {
+            let info = &message.info;
+            if !info.is_assistant() {
+                newest_prompt = Some(info.id.clone());
+            }
+            if info.id == around.message_id {
+                (self.is_stored, is_after) = (true, true);
+                mine.push(message);
+                continue;
+            }
+            if !info.is_assistant() {
+                is_after |= self.own_prompts.contains(&info.id);
+                if is_after && message.is_inserted() {
+                    self.own_prompts.insert(info.id.clone());
+                    mine.push(message);
+                } else if is_after && info.role == "user" {
+                    self.foreign_prompts.insert(info.id.clone(), info.time.created);
+                    // What comes next is an answer to this one, whoever was answered so far.
+                    self.works_for_others |= is_complete;
+                }
+                continue;
+            }
+            let parent = info.parent_id.as_ref().or(newest_prompt.as_ref());
+            let parent = parent.cloned().unwrap_or_default();
+            let is_mine = self.own_prompts.contains(&parent);
+            self.works_for_others = !is_mine && (was_seen || is_after);
+            is_complete = is_mine && info.is_completed();
+            if is_mine {
+                is_after = true;
+                self.absorb_answer(&message, is_whole, around, out);
+                mine.push(message);
+            } else if is_whole && self.foreign_prompts.contains_key(&parent) {
+                self.answered_foreign.push(parent);
+            }
+        }
+        if is_whole {
+            let parts = mine.iter().flat_map(|message| &message.parts);
+            let order: Vec<&str> = parts.map(|part| part.id.as_str()).collect();
+            let mut pieces = Vec::new();
+            self.transcript.arrange(&order, &mut pieces);
+            self.messages = mine;
+            self.show(pieces, around.now, out);
+        }
+    }
+
+    fn absorb_answer(
+        &mut self,
+        message: &Message,
+        is_final: bool,
+        around: &Around<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let known = self.answers.iter().find(|known| known.id == message.info.id);
+        let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
+        self.upsert(message.info.clone(), around, out);
+        if let Some(info) = is_news.then(|| raw_info(message)).flatten() {
+            out.push(Effect::Tell(Update::Message(info)));
+        }
+        for part in message.parts.clone() {
+            self.absorb_part(part, is_final, false, around, out);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! [`Sending`]: the prompt is sent once, whatever happens to the answer.
+
+use super::{Millis, RequestKind};
+use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::protocol::id;
+use crate::run::prompt::Prompt;
+use crate::run::wire::{FoundPrompt, Request, Response, SendPrompt};
+use std::sync::Arc;
+
+/// Looks for the message before it is sent again: the server stores it a moment after it took the request.
+const LOOKS: u32 = 4;
+const LOOK_PAUSE: Millis = 150;
+const SEND_TRIES: u32 = 8;
+
+/// A prompt on its way to the server.
+pub(super) struct Sending {
+    prompt: Arc<Prompt>,
+    /// Whether the prompt was sent by another process, and is picked up.
+    is_resumed: bool,
+    began: Millis,
+    /// The user message; empty until it is chosen.
+    message_id: String,
+    /// The ids that the prompt's parts keep over all tries.
+    part_ids: Arc<[String]>,
+    /// When the server was known to have it.
+    sent: Option<Millis>,
+    /// Why the last try may have failed.
+    error: Option<Error>,
+    tries: u32,
+    /// Looks for the message since the last try.
+    looks: u32,
+}
+
+/// What it is told.
+pub(super) enum Input {
+    Send,
+    /// What the server said to the prompt.
+    Sent(Result<Response>),
+    /// The prompt is to be looked for.
+    Find,
+    Found(Result<Response>),
+}
+
+/// What the run is at that moment.
+pub(super) struct Around<'a> {
+    pub now: Millis,
+    pub session: &'a str,
+    /// Why the run is being ended, if it is.
+    pub ending: Option<&'a Error>,
+}
+
+/// What it wants.
+pub(super) enum Effect {
+    Ask(RequestKind, Request),
+    /// The server has the prompt; whether its message was seen.
+    Accepted {
+        is_seen: bool,
+    },
+    /// The prompt is to be looked for.
+    Find,
+    /// The prompt never arrived, and is to be sent again.
+    SendAgain,
+    /// The same once more at this time.
+    RetryAt(Millis),
+    Unreachable(Error),
+    Over(Error),
+}
+
+impl Sending {
+    pub(super) fn new(
+        prompt: Arc<Prompt>,
+        is_resumed: bool,
+        message: Option<String>,
+        now: Millis,
+    ) -> Self {
+        Sending {
+            is_resumed,
+            began: now,
+            message_id: message.unwrap_or_default(),
+            part_ids: prompt.parts.iter().map(|_| id::new("prt")).collect(),
+            sent: None,
+            error: None,
+            tries: 0,
+            looks: 0,
+            prompt,
+        }
+    }
+
+    pub(super) fn step(&mut self, input: Input, around: &Around<'_>) -> Effect {
+        match input {
+            Input::Send => self.send(around.session),
+            Input::Sent(result) => self.on_sent(result, around),
+            Input::Find => {
+                let (session, message) = (around.session.to_owned(), self.message_id.clone());
+                Effect::Ask(RequestKind::Verify, Request::FindPrompt { session, message })
+            }
+            Input::Found(result) => self.on_found(result, around),
+        }
+    }
+
+    pub(super) fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// When the server was known to have the prompt.
+    pub(super) fn sent(&self) -> Option<Millis> {
+        self.sent
+    }
+
+    /// Whether it was sent, whatever became of it.
+    pub(super) fn was_tried(&self) -> bool {
+        self.tries > 0
+    }
+
+    /// Whether the server has the prompt, or may have it although it did not say so.
+    pub(super) fn may_be_there(&self) -> bool {
+        self.sent.is_some() || self.error.is_some()
+    }
+
+    /// From the start to the server's acceptance.
+    pub(super) fn queued_ms(&self) -> Millis {
+        self.sent.map_or(0, |sent| sent - self.began)
+    }
+
+    /// Says of a prompt whose sending was not confirmed what may still become of it.
+    pub(super) fn with_late_prompt(&self, error: Error) -> Error {
+        if self.sent.is_some() || self.tries == 0 {
+            return error;
+        }
+        let words = "not settled: nobody confirmed that the prompt arrived; what holds it up on its way may deliver it later, and the agent begins then";
+        error.and(words).with_sent(true)
+    }
+
+    fn send(&mut self, session: &str) -> Effect {
+        self.tries += 1;
+        self.looks = 0;
+        if self.message_id.is_empty() {
+            // Not before: servers up to 1.18.17 take a prompt for answered whose id is older than the newest answer's.
+            self.message_id = id::new("msg");
+        }
+        let send = SendPrompt {
+            session: session.to_owned(),
+            message: self.message_id.clone(),
+            prompt: Arc::clone(&self.prompt),
+            part_ids: Arc::clone(&self.part_ids),
+        };
+        Effect::Ask(RequestKind::Send, Request::Send(send))
+    }
+
+    fn on_sent(&mut self, result: Result<Response>, around: &Around<'_>) -> Effect {
+        match result {
+            Ok(_) => self.accepted(around.now, false),
+            Err(error) if !error.is_sent() && is_transient(&error) => match around.ending {
+                Some(ending) => Effect::Over(ending.clone()),
+                None => Effect::Unreachable(error),
+            },
+            // A refusal ends the run. Silence, and a status of 500 or more, leave open whether the prompt arrived.
+            Err(error) if !is_transient(&error) && error.status().is_none_or(|s| s < 500) => {
+                Effect::Over(error)
+            }
+            Err(error) => {
+                self.error = Some(error);
+                Effect::Find
+            }
+        }
+    }
+
+    fn on_found(&mut self, result: Result<Response>, around: &Around<'_>) -> Effect {
+        let error = match result {
+            Ok(Response::Prompt(FoundPrompt::Answer)) if self.is_resumed => {
+                let text = format!(
+                    "resume: message {} is no prompt but an answer; give the messageID of the run",
+                    self.message_id
+                );
+                return Effect::Over(Error::new(ErrorKind::NotFound, text));
+            }
+            Ok(_) => return self.accepted(around.now, true),
+            Err(error) => error,
+        };
+        if error.kind() != ErrorKind::NotFound {
+            return match is_transient(&error) {
+                true => Effect::Unreachable(error),
+                false => Effect::Over(error),
+            };
+        }
+        // Also one that is picked up may have been sent a moment ago.
+        self.looks += 1;
+        if self.looks < LOOKS {
+            return Effect::RetryAt(around.now + LOOK_PAUSE * Millis::from(self.looks));
+        }
+        if self.is_resumed {
+            let session = around.session;
+            let text = format!("resume: session {session} has no message {}", self.message_id);
+            return Effect::Over(Error::new(ErrorKind::NotFound, text));
+        }
+        match (around.ending, &self.error) {
+            (Some(ending), _) => Effect::Over(self.with_late_prompt(ending.clone())),
+            (None, Some(error)) if !is_transient(error) || self.tries >= SEND_TRIES => {
+                Effect::Over(match self.tries {
+                    0 | 1 => error.clone(),
+                    tries => {
+                        error.clone().and(&format!("it was sent {tries} times, and never arrived"))
+                    }
+                })
+            }
+            _ => Effect::SendAgain,
+        }
+    }
+
+    fn accepted(&mut self, now: Millis, is_seen: bool) -> Effect {
+        self.sent = Some(now);
+        Effect::Accepted { is_seen }
+    }
+}
