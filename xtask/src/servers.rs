@@ -102,7 +102,7 @@ fn page(columns: &[Column]) -> String {
     let versions: Vec<&str> = columns.iter().map(|column| column.version.as_str()).collect();
     let _ = writeln!(page, "| feature | {} |", versions.join(" | "));
     let _ = writeln!(page, "|---|{}", "---|".repeat(versions.len()));
-    // The same reason is told once, with the versions that gave it.
+    // The same reason of the same servers is told once, with the features that it stands for.
     let mut reasons: BTreeMap<(usize, String), Vec<&str>> = BTreeMap::new();
     for (at, feature) in features.iter().enumerate() {
         let _ = write!(page, "| {feature} |");
@@ -120,8 +120,16 @@ fn page(columns: &[Column]) -> String {
         page.push('\n');
     }
     page.push_str("\n## Why not\n\n| feature | servers | what was said |\n|---|---|---|\n");
+    let mut rows: Vec<(Vec<&str>, String, String)> = Vec::new();
     for ((at, why), versions) in reasons {
-        let _ = writeln!(page, "| {} | {} | {why} |", features[at], versions.join(", "));
+        let versions = versions.join(", ");
+        match rows.iter_mut().find(|(_, of, said)| *of == versions && *said == why) {
+            Some((of, _, _)) => of.push(features[at]),
+            None => rows.push((vec![features[at]], versions, why)),
+        }
+    }
+    for (features, versions, why) in rows {
+        let _ = writeln!(page, "| {} | {versions} | {why} |", features.join(", "));
     }
     for column in columns {
         if let Some(trouble) = &column.trouble {
