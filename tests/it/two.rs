@@ -178,11 +178,13 @@ fn messages_come_page_by_page_in_the_form_of_1_x() {
 fn sessions_come_page_by_page() {
     let client = client();
     // A directory with a character that 1.x would decode twice.
-    let folder = Directory::new("sessions").unwrap();
+    let parent = Directory::new("sessions").unwrap();
+    let folder = parent.path().join("50%25 ä");
+    std::fs::create_dir(&folder).unwrap();
     let mut made: Vec<String> =
-        (0..5).map(|number| session(&client, folder.path(), &format!("number {number}"))).collect();
+        (0..5).map(|number| session(&client, &folder, &format!("number {number}"))).collect();
     made.reverse();
-    let directory = folder.path().canonicalize().unwrap().display().to_string();
+    let directory = folder.canonicalize().unwrap().display().to_string();
     let mut options = SessionOptions::default();
     options.page = 2;
     options.directory = Some(directory.clone());

@@ -367,6 +367,7 @@ impl Caller {
     fn project_of<'a>(&'a self, options: &'a CallOptions) -> Project<'a> {
         let own = self.project();
         Project {
+            decodes_once: own.decodes_once,
             directory: options.directory.as_deref().or(own.directory),
             workspace: options.workspace.as_deref().or(own.workspace),
         }
@@ -379,6 +380,7 @@ impl Caller {
 
     fn project(&self) -> Project<'_> {
         Project {
+            decodes_once: self.dialect() == Some(Dialect::Two),
             directory: self.options.directory.as_deref(),
             workspace: self.options.workspace.as_deref(),
         }

@@ -33,6 +33,8 @@ pub(crate) struct Routed {
 pub(crate) struct Project<'a> {
     pub directory: Option<&'a str>,
     pub workspace: Option<&'a str>,
+    /// Whether the server decodes a directory in a query once, as one of 2.x does.
+    pub decodes_once: bool,
 }
 
 /// Routes the fields of a JSON object, or nothing for `""` and `null`.
@@ -51,6 +53,7 @@ pub(crate) fn route(
     };
     let mut route = Route {
         operation,
+        decodes_once: project.decodes_once,
         path: Vec::new(),
         query: Query::default(),
         body: Vec::new(),
@@ -62,6 +65,7 @@ pub(crate) fn route(
 
 struct Route<'a> {
     operation: &'a Operation,
+    decodes_once: bool,
     path: Vec<(&'static str, String)>,
     query: Query,
     body: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -299,7 +303,7 @@ impl<'a> Route<'a> {
         }
         if let Some((for_directory, for_workspace)) = scope {
             if let Some(directory) = &directory {
-                let is_twice = operation.scope == Scope::Directory;
+                let is_twice = operation.scope == Scope::Directory && !self.decodes_once;
                 let directory = Cow::Borrowed(directory.as_str());
                 query.add(
                     for_directory,
@@ -409,7 +413,7 @@ impl Query {
     }
 }
 
-/// A directory as `?directory=` wants it: the server decodes that value twice.
+/// A directory as `?directory=` wants it: a server of 1.x decodes that value twice.
 pub(crate) fn twice(directory: &str) -> String {
     directory.replace('%', "%25")
 }
@@ -454,7 +458,7 @@ mod tests {
 
     fn routed(name: &str, arguments: &str) -> Result<(String, String)> {
         let operation = operation::find(name).unwrap();
-        let project = Project { directory: Some("/p ä"), workspace: None };
+        let project = Project { directory: Some("/p ä"), ..Project::default() };
         let routed = route(operation, arguments, project)?;
         let body = routed.body.map(|body| String::from_utf8(body).unwrap()).unwrap_or_default();
         Ok((format!("{} {}", routed.method, routed.target), body))
