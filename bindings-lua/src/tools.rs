@@ -107,7 +107,7 @@ fn replay_url(given: &Arguments, results: &mut Results) -> Done {
 fn replay_close(given: &Arguments, _: &mut Results) -> Done {
     let replay = given.handle::<RawReplay>(0)?;
     let mut replay = replay.0.try_borrow_mut().map_err(|_| Misuse::new("the replay is in use"))?;
-    *replay = None;
+    replay.take().into_iter().for_each(|mut replay| replay.close());
     Ok(())
 }
 

@@ -128,14 +128,7 @@ impl Replay {
     fn close(&self, py: Python<'_>) {
         py.detach(|| {
             let replay = self.replay.lock().unwrap_or_else(PoisonError::into_inner).take();
-            drop(replay);
+            replay.into_iter().for_each(|mut replay| replay.close());
         });
-    }
-}
-
-/// Joining its threads must not hold the interpreter.
-impl Drop for Replay {
-    fn drop(&mut self) {
-        let _ = Python::try_attach(|py| self.close(py));
     }
 }

@@ -22,6 +22,8 @@ pub use base::error::{Error, ErrorKind, Result};
 pub use base::json::Json;
 #[doc(hidden)]
 pub use base::leaving::settle;
+#[doc(hidden)]
+pub use base::limits::milliseconds;
 pub use base::log::{Level, Log, LogRecord};
 #[doc(hidden)]
 pub use base::pointer;

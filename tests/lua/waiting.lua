@@ -92,6 +92,8 @@ check.test("with a function of the host's own a time that is up is told as witho
     local run = assert(client:run(silent))
     check.fails("timeout", "run: not finished within 30 ms", run:wait(30))
     check.fails("timeout", "run: not finished within 0 ms", run:wait(0))
+    check.fails("timeout", "run: not finished within 0.5 ms", run:wait(0.5))
+    check.fails("timeout", "run: not finished within 1.5 ms", run:wait(1.5))
     local call = assert(client:start("tui.control.next"))
     check.fails("timeout", "within 30 ms", call:wait(30))
     call:cancel()

@@ -349,8 +349,9 @@ def test_asyncio_says_in_the_same_words_that_the_time_is_up():
 
     async def main():
         async with libopencode.AsyncClient() as client:
-            with pytest.raises(libopencode.APITimeoutError, match="not finished within 0.2 s"):
-                await client.ask(slow, timeout=0.2)
+            for timeout in (0.2, datetime.timedelta(seconds=0.2)):
+                with pytest.raises(libopencode.APITimeoutError, match="not finished within 0.2 s"):
+                    await client.ask(slow, timeout=timeout)
 
     asyncio.run(main())
 

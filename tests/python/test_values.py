@@ -132,6 +132,31 @@ print("all there")
     assert (quiet.stdout, quiet.stderr) == ("all there\n", "")
 
 
+def test_a_log_handler_that_ends_the_program_ends_it():
+    program = """
+import asyncio, logging, libopencode
+class Last(logging.Handler):
+    def emit(self, record):
+        raise %s
+logger = logging.getLogger("libopencode")
+logger.addHandler(Last())
+logger.setLevel(logging.DEBUG)
+def reached(work):
+    try:
+        work()
+    except %s:
+        return True
+async def ask():
+    async with libopencode.AsyncClient() as client:
+        await client.global_.health()
+client = libopencode.Client()
+ways = client.global_.health, lambda: client.ask("Say pong"), lambda: asyncio.run(ask())
+print(*[reached(way) for way in ways])
+"""
+    for raised in ("SystemExit(3)", "KeyboardInterrupt"):
+        assert run(program % (raised, raised.split("(")[0])).stdout == "True True True\n"
+
+
 def test_what_happens_at_exit_works_or_fails_with_a_kind_and_prints_nothing():
     program = """
 import atexit, os, libopencode, sys

@@ -90,7 +90,7 @@ impl Arguments {
 
     /// A time in milliseconds. Negative and absurd ones are brought within bounds.
     pub(crate) fn time(&self, at: usize) -> Option<Duration> {
-        self.number(at).map(|time| Duration::from_millis(time.clamp(0.0, 3.2e12) as u64))
+        self.number(at).map(opencode_core::milliseconds)
     }
 
     /// A value as JSON; `""` for nil.

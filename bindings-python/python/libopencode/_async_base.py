@@ -98,7 +98,7 @@ class AsyncClientBase(ClientBase):
             # A run may fail in this way by itself.
             if isinstance(error, APITimeoutError):
                 raise
-            raise not_finished(run, timeout) from None
+            raise not_finished(run, limit) from None
         except asyncio.CancelledError:
             if not leave:
                 # It only asks for it: who is cancelled waits no longer.

@@ -7,7 +7,6 @@ from ._updates import Reply, Update, update_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import datetime
     import typing
     from collections import abc
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from . import _native
     from . import _shapes as shapes
 else:
-    from ._later import Later, abc, datetime, shapes, typing
+    from ._later import Later, abc, shapes, typing
 
     _native = Later("libopencode._native")
     errors = Later("libopencode._errors")
@@ -127,7 +126,7 @@ def left_behind(run: RunBase) -> Detached | None:
     return None if session is None or message is None else Detached(session, message)
 
 
-def not_finished(run: RunBase, timeout: float | datetime.timedelta | None) -> errors.OpencodeError:
+def not_finished(run: RunBase, timeout: float | None) -> errors.OpencodeError:
     """The error of who waited in vain."""
     from ._errors import APITimeoutError
 

@@ -3,6 +3,7 @@
 use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
 use crate::base::json::{Json, Object, is_null, list};
+use crate::base::limits::milliseconds;
 use crate::base::suggest::did_you_mean;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -119,9 +120,7 @@ impl Fields {
     }
 
     pub(crate) fn time(&mut self, name: &str) -> Result<Option<Duration>> {
-        // A century: later times would overflow the clock.
-        const MAX_MS: f64 = 3.2e12;
-        Ok(self.number(name)?.map(|ms| Duration::from_millis(ms.min(MAX_MS) as u64)))
+        Ok(self.number(name)?.map(milliseconds))
     }
 
     fn wrong(&self, name: &str, wanted: &str, value: &dyn fmt::Display) -> Error {

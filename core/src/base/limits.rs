@@ -11,11 +11,20 @@ pub(crate) fn after(time: Duration) -> Instant {
     now.checked_add(time.min(LONGEST)).unwrap_or(now)
 }
 
-/// A time for people: in milliseconds, with a fraction only below one.
+/// A time that a host gave in milliseconds, with its fraction. One without an end is a century, and what is no time is
+/// none.
+pub fn milliseconds(time: f64) -> Duration {
+    const CENTURY: f64 = 3.2e12;
+    Duration::try_from_secs_f64(time.clamp(0.0, CENTURY) / 1_000.0).unwrap_or_default()
+}
+
+/// A time for people: in milliseconds, with three digits of a fraction at most, and never told as less than it is.
 pub(crate) fn shown(time: Duration) -> String {
-    match time.as_millis() {
-        0 => format!("{} ms", time.as_secs_f64() * 1000.0),
-        ms => format!("{ms} ms"),
+    let micros = time.as_nanos().div_ceil(1_000);
+    let (ms, rest) = (micros / 1_000, micros % 1_000);
+    match rest {
+        0 => format!("{ms} ms"),
+        _ => format!("{ms}.{} ms", format!("{rest:03}").trim_end_matches('0')),
     }
 }
 
@@ -78,12 +87,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_below_a_millisecond_is_not_told_as_nothing() {
-        for (micros, text) in
-            [(0, "0 ms"), (100, "0.1 ms"), (1500, "1 ms"), (60_000_000, "60000 ms")]
-        {
-            assert_eq!(shown(Duration::from_micros(micros)), text);
+    fn a_time_is_told_as_it_is_and_never_as_less() {
+        for (nanos, text) in [
+            (0, "0 ms"),
+            (1, "0.001 ms"),
+            (100_000, "0.1 ms"),
+            (500_000, "0.5 ms"),
+            (999_999, "1 ms"),
+            (1_500_000, "1.5 ms"),
+            (1_000_050_000, "1000.05 ms"),
+            (60_000_000_000, "60000 ms"),
+        ] {
+            assert_eq!(shown(Duration::from_nanos(nanos)), text);
         }
+    }
+
+    #[test]
+    fn a_time_keeps_its_fraction_and_has_bounds() {
+        for (ms, micros) in [(0.5, 500), (30.0, 30_000), (1500.25, 1_500_250)] {
+            assert_eq!(milliseconds(ms), Duration::from_micros(micros));
+        }
+        assert_eq!(milliseconds(-1.0), Duration::ZERO);
+        assert_eq!(milliseconds(f64::NAN), Duration::ZERO);
+        assert!(milliseconds(f64::INFINITY) < LONGEST.saturating_mul(2));
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod script;
 mod wire;
 
 use crate::base::error::{Error, Result};
+use crate::base::hooks::Home;
+use crate::base::leaving;
 use crate::base::pool::join;
 use crate::base::thread;
 use script::{Player, Script};
@@ -28,8 +30,16 @@ const MAX_CONNECTIONS: usize = 128;
 /// query. Ids that the client chose are replaced by those of the new run.
 pub struct Replay {
     address: SocketAddr,
+    /// Empty once it was closed.
+    playing: Option<Playing>,
+}
+
+/// The threads of a replay, in the process that started them: a copy of it has none.
+struct Playing {
+    address: SocketAddr,
     shared: Arc<ReplayShared>,
-    acceptor: Option<JoinHandle<()>>,
+    acceptor: JoinHandle<()>,
+    home: Home,
 }
 
 struct ReplayShared {
@@ -67,7 +77,8 @@ impl Replay {
         });
         let mine = Arc::clone(&shared);
         let acceptor = thread::start("opencode-replay", move || mine.accept(&listener), drop)?;
-        Ok(Replay { address, shared, acceptor: Some(acceptor) })
+        let playing = Playing { address, shared, acceptor, home: Home::here() };
+        Ok(Replay { address, playing: Some(playing) })
     }
 
     /// The address for a client: `http://127.0.0.1:` and a port.
@@ -75,23 +86,45 @@ impl Replay {
         format!("http://{}", self.address)
     }
 
-    /// Ends it and joins its threads, within a second. Dropping it does the same.
+    /// Ends it and joins its threads, within a second. Dropping it ends it too, and waits for nothing.
     pub fn close(&mut self) {
-        self.shared.is_closed.store(true, Ordering::Release);
-        self.shared.stage.wake();
-        // The listener waits for a connection; here is one.
-        drop(TcpStream::connect_timeout(&self.address, SLICE));
-        join(self.acceptor.take().into_iter().collect());
-        let threads = std::mem::take(
-            &mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner),
-        );
-        join(threads);
+        if let Some(playing) = self.take() {
+            playing.end();
+        }
+    }
+
+    /// What is there to end, once, and in the process that started it.
+    fn take(&mut self) -> Option<Playing> {
+        let playing = self.playing.take()?;
+        if playing.home.is_here() {
+            return Some(playing);
+        }
+        // Its threads and its locks are those of another process.
+        std::mem::forget(playing);
+        None
     }
 }
 
 impl Drop for Replay {
     fn drop(&mut self) {
-        self.close();
+        if let Some(playing) = self.take() {
+            playing.shared.is_closed.store(true, Ordering::Release);
+            leaving::hand_over(|| playing.end());
+        }
+    }
+}
+
+impl Playing {
+    fn end(self) {
+        self.shared.is_closed.store(true, Ordering::Release);
+        self.shared.stage.wake();
+        // The listener waits for a connection; here is one.
+        drop(TcpStream::connect_timeout(&self.address, SLICE));
+        join(vec![self.acceptor]);
+        let threads = std::mem::take(
+            &mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        join(threads);
     }
 }
 
@@ -163,5 +196,60 @@ impl ReplayShared {
 
     fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn start(name: &str) -> Replay {
+        let tape = std::env::temp_dir().join(format!("opencode-{name}-{}", std::process::id()));
+        std::fs::write(&tape, "{\"type\":\"start\"}\n").unwrap();
+        let replay = Replay::start(&tape).unwrap();
+        std::fs::remove_file(&tape).unwrap();
+        replay
+    }
+
+    fn is_gone(address: &SocketAddr) -> bool {
+        TcpStream::connect(address).is_err()
+    }
+
+    #[test]
+    fn a_drop_waits_for_nothing_and_a_close_for_the_end() {
+        let replay = start("dropped");
+        let address = replay.address;
+        let shared = Arc::clone(&replay.playing.as_ref().unwrap().shared);
+        // Whoever ends it needs this.
+        let held = shared.threads.lock().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let dropper = thread::start("opencode-test", move || drop(replay), drop).unwrap();
+        let told =
+            thread::start("opencode-test", move || sender.send(dropper.join()).unwrap(), drop);
+        receiver.recv_timeout(Duration::from_secs(60)).expect("the drop returns").unwrap();
+        drop(held);
+        told.unwrap().join().unwrap();
+        leaving::settle();
+        assert!(is_gone(&address));
+
+        let mut replay = start("closed");
+        let address = replay.address;
+        replay.close();
+        assert!(is_gone(&address));
+        replay.close();
+    }
+
+    #[test]
+    fn a_copy_of_the_process_ends_nothing_of_the_first_one() {
+        let mut replay = start("copied");
+        let address = replay.address;
+        let playing = replay.playing.as_mut().unwrap();
+        let shared = Arc::clone(&playing.shared);
+        playing.home = Home::elsewhere();
+        replay.close();
+        assert!(!is_gone(&address));
+        shared.is_closed.store(true, Ordering::Release);
+        drop(TcpStream::connect(address));
     }
 }
