@@ -42,7 +42,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   spec            rewrite spec/operations.json and spec/types.json from a server's description
   codegen         rewrite everything that is generated from spec/ and bindings-c
   codegen --check fail when something generated is stale, an import breaks the order of the
-                  floors, or a run knows a name of the wire
+                  floors, a run knows a name of the wire, or its machines share a field
   help            this text";
 
 fn main() -> ExitCode {

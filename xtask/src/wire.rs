@@ -1,4 +1,5 @@
-//! A run knows no wire: the names of operations, events and paths stand in `core/src/run/wire` alone.
+//! A run knows no wire: the names of operations, events and paths stand in `core/src/run/wire` alone. And each of its five
+//! machines keeps its fields to itself.
 
 use std::fs;
 use std::path::Path;
@@ -20,13 +21,36 @@ const GROUPS: &[&str] = &[
     "todo",
 ];
 
-/// Names the first place where a run knows what a server calls things.
+/// The machines of a run, below `core/src/run/machine`.
+const MACHINES: &[&str] = &["opening", "sending", "looking", "inquiries", "ending"];
+
+/// Names the first place where a run knows what a server calls things, and the first field that two machines could share.
 ///
 /// # Errors
 /// One line: which file and line, the name, and what to do.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     let folder = root.join("core/src/run");
-    visit(&folder, &folder)
+    visit(&folder, &folder)?;
+    for machine in MACHINES {
+        let path = folder.join("machine").join(machine).with_extension("rs");
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        if let Some(field) = shared_field(machine, &text)? {
+            return Err(format!(
+                "{}: {field}: a machine keeps its fields to itself; tell the other what it needs",
+                path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first field of a machine that another file can name.
+fn shared_field(machine: &str, text: &str) -> Result<Option<String>, String> {
+    let name: String = machine[..1].to_uppercase() + &machine[1..];
+    let head = format!("struct {name} {{");
+    let (_, body) = text.split_once(&head).ok_or(format!("{machine}.rs: there is no {head} }}"))?;
+    let fields = body.split("\n}").next().unwrap_or_default().lines().map(str::trim);
+    Ok(fields.filter(|line| line.starts_with("pub")).map(str::to_owned).next())
 }
 
 fn visit(folder: &Path, run: &Path) -> Result<(), String> {
@@ -86,6 +110,14 @@ mod tests {
     #[test]
     fn a_run_knows_no_wire() {
         check(&crate::spec::root()).unwrap();
+    }
+
+    #[test]
+    fn a_field_that_machines_could_share_is_found() {
+        let text = "pub(super) struct Ending {\n    a: u8,\n    pub(super) b: u8,\n}\nstruct C {\n    pub d: u8,\n}\n";
+        assert_eq!(shared_field("ending", text).unwrap().unwrap(), "pub(super) b: u8,");
+        assert!(shared_field("ending", &text.replace("pub(super) b", "b")).unwrap().is_none());
+        assert!(shared_field("opening", text).is_err());
     }
 
     #[test]

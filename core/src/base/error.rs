@@ -96,6 +96,25 @@ impl Error {
         self.0.retryable
     }
 
+    /// Whether the same request may succeed a moment later: the network or a gateway failed, and not what was asked.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self.status() {
+            Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
+            // A certificate stays as it is.
+            None => {
+                matches!(self.kind(), ErrorKind::Connection | ErrorKind::Timeout)
+                    && self.code() != Some("tls")
+            }
+        }
+    }
+
+    /// Whether nobody knows what became of the request: it failed on its way, or the answer says nothing of it.
+    pub(crate) fn leaves_open(&self) -> bool {
+        self.is_transient()
+            || self.kind() == ErrorKind::Decode
+            || self.status().is_some_and(|status| status >= 500)
+    }
+
     /// Whether the request may have reached the server: when true, repeating it may do a thing twice.
     pub fn is_sent(&self) -> bool {
         self.0.sent
@@ -206,18 +225,6 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     // EMFILE and ENFILE; WSAEMFILE.
     let codes: &[i32] = if cfg!(windows) { &[10_024] } else { &[24, 23] };
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
-}
-
-/// Whether the same request may succeed a moment later: the network or a gateway failed, and not what was asked.
-pub(crate) fn is_transient(error: &Error) -> bool {
-    match error.status() {
-        Some(status) => matches!(status, 408 | 429 | 502 | 503 | 504),
-        // A certificate stays as it is.
-        None => {
-            matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
-                && error.code() != Some("tls")
-        }
-    }
 }
 
 /// Whether words of a server mean that its database was busy: the same may succeed a moment later.

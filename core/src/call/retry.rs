@@ -1,6 +1,6 @@
 //! [`RetryPolicy`]: when a request that failed is sent again.
 
-use crate::base::error::{Error, ErrorKind, is_transient};
+use crate::base::error::{Error, ErrorKind};
 use std::time::Duration;
 
 /// How often, and after which pauses.
@@ -49,7 +49,7 @@ impl RetryPolicy {
 }
 
 fn is_worth_it(error: &Error) -> bool {
-    is_transient(error) || error.status().is_none() && error.kind() == ErrorKind::Exhausted
+    error.is_transient() || error.status().is_none() && error.kind() == ErrorKind::Exhausted
 }
 
 #[cfg(test)]

@@ -316,23 +316,35 @@ impl Machine {
         if self.phase == Phase::Over {
             return;
         }
-        self.ending(ending::Input::Time);
+        if self.is_due(self.ending.wake_at()) {
+            self.ending(ending::Input::Time);
+        }
         if self.phase == Phase::Over {
             return;
         }
-        if self.reach_end().is_some_and(|at| self.now >= at) {
+        if self.is_due(self.reach_end()) {
             return self.over_unreachable();
         }
-        self.opening(opening::Input::Time);
+        if self.is_due(self.opening.wake_at(self.is_stream_up)) {
+            self.opening(opening::Input::Time);
+        }
         if self.phase == Phase::Over {
             return;
         }
-        self.inquire(inquiries::Input::Time);
-        if self.retry_at.is_some_and(|at| self.now >= at) {
+        if self.is_due(self.inquiries.wake_at()) {
+            self.inquire(inquiries::Input::Time);
+        }
+        if self.is_due(self.retry_at) {
             self.retry_at = None;
             self.retry();
         }
-        self.looking(looking::Input::Time);
+        if self.phase == Phase::Running && self.is_due(self.looking.wake_at()) {
+            self.looking(looking::Input::Time);
+        }
+    }
+
+    fn is_due(&self, at: Option<Millis>) -> bool {
+        at.is_some_and(|at| self.now >= at)
     }
 
     /// Repeats what failed, as the phase demands.

@@ -1,6 +1,6 @@
 //! [`Inquiries`]: permissions and questions of the run and of its subagents, answered once, by somebody.
 
-use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::permission::{Decision, PermissionPolicy, PermissionReply, QuestionPolicy};
 use crate::run::clock::Millis;
 use crate::run::reply::DecisionRecord;
@@ -422,10 +422,7 @@ impl Inquiries {
             Err(error) => error,
         };
         let Some(open) = self.open.get_mut(id) else { return };
-        let is_lost = is_transient(&error)
-            || error.kind() == ErrorKind::Decode
-            || error.status().is_some_and(|status| status >= 500);
-        if is_lost {
+        if error.leaves_open() {
             // Whether it arrived is not known: given again it is taken, or it is not found any more.
             open.may_be_there |= error.is_sent();
             open.failures += 1;

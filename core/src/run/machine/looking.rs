@@ -273,11 +273,10 @@ impl Looking {
                 self.child_usage.insert(session, (cost, tokens));
             }
             Input::Files(raw) => self.tell_files(raw, &mut out),
-            Input::Time => {
-                if around.is_running && self.wake_at().is_some_and(|at| around.now >= at) {
-                    self.look(around, &mut out);
-                }
+            Input::Time if self.wake_at().is_some_and(|at| around.now >= at) => {
+                self.look_if_running(around, &mut out);
             }
+            Input::Time => {}
         }
         out
     }

@@ -4,7 +4,7 @@ mod creation;
 mod names;
 
 use super::{Millis, RequestKind};
-use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::id;
 use crate::run::prompt::{Prompt, WhenBusy};
 use crate::run::wire::{DirectorySnapshot, Request, Response, Session, Status};
@@ -310,7 +310,7 @@ impl Opening {
                 self.opened(session, around, out);
             }
             (_, Ok(_)) => {}
-            (_, Err(error)) if is_transient(&error) => out.push(Effect::Unreachable(error)),
+            (_, Err(error)) if error.is_transient() => out.push(Effect::Unreachable(error)),
             // The first request of a directory may fail while the server prepares it. Once: what fails again is told.
             (kind, Err(error)) if error.status() == Some(500) && !self.has_opened_again => {
                 self.has_opened_again = true;
@@ -410,7 +410,7 @@ impl Opening {
         }
         let response = match result {
             Ok(response) => response,
-            Err(error) if is_transient(&error) => return out.push(Effect::Unreachable(error)),
+            Err(error) if error.is_transient() => return out.push(Effect::Unreachable(error)),
             Err(error) => return out.push(Effect::Over(error)),
         };
         out.push(Effect::Reachable);

@@ -4,7 +4,7 @@
 //! alive but leaves looks unanswered, are not out of reach, and not waited for without an end either.
 
 use super::Millis;
-use crate::base::error::{Error, ErrorKind, is_transient};
+use crate::base::error::{Error, ErrorKind};
 
 /// A server that is alive and leaves the looks of a run unanswered is waited for this many times as long.
 const ALIVE_FACTOR: Millis = 8;
@@ -62,7 +62,7 @@ impl Reach {
     pub(super) fn failed(&mut self, error: Error, asked: Millis, now: Millis) -> Millis {
         self.failures += 1;
         self.failing.get_or_insert(now);
-        if error.status().is_some() && !is_transient(&error) || error.kind() == ErrorKind::Decode {
+        if error.status().is_some() && !error.is_transient() || error.kind() == ErrorKind::Decode {
             self.hear(now);
             self.refused.get_or_insert(now);
         } else {

@@ -1,7 +1,7 @@
 //! [`Sending`]: the prompt is sent once, whatever happens to the answer.
 
 use super::{Millis, RequestKind};
-use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::id;
 use crate::run::prompt::Prompt;
 use crate::run::wire::{FoundPrompt, Request, Response, SendPrompt};
@@ -150,12 +150,12 @@ impl Sending {
     fn on_sent(&mut self, result: Result<Response>, around: &Around<'_>) -> Effect {
         match result {
             Ok(_) => self.accepted(around.now, false),
-            Err(error) if !error.is_sent() && is_transient(&error) => match around.ending {
+            Err(error) if !error.is_sent() && error.is_transient() => match around.ending {
                 Some(ending) => Effect::Over(ending.clone()),
                 None => Effect::Unreachable(error),
             },
             // A refusal ends the run. Silence, and a status of 500 or more, leave open whether the prompt arrived.
-            Err(error) if !is_transient(&error) && error.status().is_none_or(|s| s < 500) => {
+            Err(error) if !error.is_transient() && error.status().is_none_or(|s| s < 500) => {
                 Effect::Over(error)
             }
             Err(error) => {
@@ -178,7 +178,7 @@ impl Sending {
             Err(error) => error,
         };
         if error.kind() != ErrorKind::NotFound {
-            return match is_transient(&error) {
+            return match error.is_transient() {
                 true => Effect::Unreachable(error),
                 false => Effect::Over(error),
             };
@@ -195,7 +195,7 @@ impl Sending {
         }
         match (around.ending, &self.error) {
             (Some(ending), _) => Effect::Over(self.with_late_prompt(ending.clone())),
-            (None, Some(error)) if !is_transient(error) || self.tries >= SEND_TRIES => {
+            (None, Some(error)) if !error.is_transient() || self.tries >= SEND_TRIES => {
                 Effect::Over(match self.tries {
                     0 | 1 => error.clone(),
                     tries => {

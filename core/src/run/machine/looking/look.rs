@@ -1,7 +1,7 @@
 //! One look at the truth: the status of the session first, then, when it matters, its messages.
 
 use super::{Around, Effect, Looking, Millis, RequestKind};
-use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::run::wire::{DirectorySnapshot, Message, Page, Request, Response, Status};
 
 /// Messages read at once on the way back to the run's own prompt.
@@ -152,7 +152,7 @@ impl Looking {
         let page = match result {
             Ok(Response::Messages(page)) => page,
             Ok(_) => return,
-            Err(error) if error.kind() == ErrorKind::NotFound && !is_transient(&error) => {
+            Err(error) if error.kind() == ErrorKind::NotFound && !error.is_transient() => {
                 return out.push(Effect::Over(error));
             }
             Err(error) => return self.check_failed(error, out),

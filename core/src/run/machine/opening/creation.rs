@@ -1,7 +1,7 @@
 //! Making a session, which may take minutes: the server fetches catalogues and starts what the project configures.
 
 use super::{Effect, Millis, RequestKind};
-use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::run::clock::millis;
 use crate::run::wire::{Request, Response};
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Creation {
     pub(super) fn on_answer(&mut self, error: Option<&Error>, now: Millis) {
         self.look_at = None;
         if let Some(since) = self.since.take()
-            && error.is_some_and(|error| is_transient(error) && error.is_sent())
+            && error.is_some_and(|error| error.is_transient() && error.is_sent())
         {
             self.find_until = Some(now + (now - since));
         }
@@ -86,7 +86,7 @@ impl Creation {
             return;
         }
         match result {
-            Err(error) if is_transient(&error) => out.push(Effect::HealthFailed(error)),
+            Err(error) if error.is_transient() => out.push(Effect::HealthFailed(error)),
             // Whatever it says, it is alive.
             _ => {
                 self.look_at = Some(now + LOOK_PAUSE);

@@ -2,7 +2,7 @@
 
 use super::messages::{read_inquiry, read_messages, read_status};
 use crate::base::depth::excess;
-use crate::base::error::{Error, ErrorKind, Result, is_transient};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, list};
 use crate::http::answer::Answer;
 use crate::protocol::model_name::check_model;
@@ -39,7 +39,7 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
         (
             Request::ReplyPermission { id, session, reply: PermissionReply::Reject, .. },
             Err(error),
-        ) if is_refusal(&error) => {
+        ) if !error.leaves_open() => {
             let (id, session) = (id.clone(), session.clone());
             let reply = PermissionReply::Reject;
             return Reading::Then(Request::RespondPermission { id, session, reply });
@@ -47,13 +47,6 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
         (_, Err(error)) => Err(error),
         (request, Ok(answer)) => response(request, &answer),
     })
-}
-
-/// Whether the server does not take an answer; of all else nobody knows whether it arrived.
-fn is_refusal(error: &Error) -> bool {
-    !is_transient(error)
-        && error.kind() != ErrorKind::Decode
-        && error.status().is_none_or(|status| status < 500)
 }
 
 fn response(request: &Request, answer: &Answer) -> Result<Response> {
