@@ -7,6 +7,23 @@ use std::sync::Arc;
 /// Something that an event tells of a session.
 ///
 /// Facts wake a run up and carry text; they may be lost, repeated and late. What is true is read from the server.
+///
+/// | fact | 1.x | 2.x |
+/// |---|---|---|
+/// | `TurnEnded` | `session.idle` | `session.execution.succeeded`, `failed`, `interrupted` |
+/// | `Status` | `session.status` | `session.execution.started`, `session.retry.scheduled` |
+/// | `Failed` | `session.error` | `session.execution.failed` |
+/// | `PromptStored` | `message.updated` of a user | `session.inbox.delivered` |
+/// | `AnswerChanged` | `message.updated` of an assistant | `session.step.started`, `ended`, `failed` |
+/// | `PartChanged` | `message.part.updated` | `session.text.ended`, `session.tool.*`, `session.reasoning.ended` |
+/// | `TextDelta` | `message.part.delta` | `session.text.delta`, `session.reasoning.delta` |
+/// | `PartRemoved`, `Todos` | `message.part.removed`, `todo.updated` | never |
+/// | `FilesChanged` | `session.diff` | `session.step.ended` |
+/// | `Asked`, `InquiryAnswered` | `permission.*`, `question.*` | `permission.*`, `form.*` |
+/// | `SubagentOf` | `session.created`, `session.updated` | `session.created` |
+/// | `Disposed` | `server.instance.disposed` | never |
+///
+/// An answer of 2.x names no prompt: its translator keeps the prompt that was delivered last, of each session.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact {
     /// The session seems to have come to rest.
