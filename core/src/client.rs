@@ -173,7 +173,11 @@ impl Client {
     /// # Errors
     /// `invalid_argument`.
     pub fn check_json(&self, operation: &str, json: &str, options: &CallOptions) -> Result<()> {
-        self.0.caller.check(operation, json, options)
+        match Task::find(operation) {
+            // It reads its arguments itself.
+            Some(_) => Ok(()),
+            None => self.0.caller.check(operation, json, options),
+        }
     }
 
     /// Does an operation in the background.

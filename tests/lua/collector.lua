@@ -18,16 +18,19 @@ end
 
 -- Calls a function again and again while the collector never rests; how slow that is depends on the Lua.
 local function hurried(most, f)
-  local pause = collectgarbage("setpause", 1)
-  local multiplier = collectgarbage("setstepmul", 100000)
+  -- Lua 5.5 has other names for them.
+  local is_new = _VERSION == "Lua 5.5"
+  local function set(name, value) return is_new and collectgarbage("param", name, value) or collectgarbage("set" .. name, value) end
+  local pause = set("pause", 1)
+  local multiplier = set("stepmul", 100000)
   local begin = os.clock()
   local is_ok, message
   for number = 1, most do
     is_ok, message = pcall(f)
     if not is_ok or number >= 10 and os.clock() - begin > 1 then break end
   end
-  collectgarbage("setpause", pause)
-  collectgarbage("setstepmul", multiplier)
+  set("pause", pause)
+  set("stepmul", multiplier)
   if not is_ok then error(message, 2) end
 end
 

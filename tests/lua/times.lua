@@ -15,6 +15,7 @@ check.test("a time that makes no sense is refused by every function that takes o
   local stream = assert(nobody:events())
   local control = nobody:tui_control()
   local pty = assert(client:pty { command = "true" })
+  local opening = assert(nobody:start_pty {})
   local server = assert(opencode.Server.launch { binary = "/bin/true" })
   local functions = {
     ["Call:wait"] = function(time) call:wait(time) end,
@@ -24,6 +25,7 @@ check.test("a time that makes no sense is refused by every function that takes o
     ["EventStream:next"] = function(time) stream:next(time) end,
     ["TuiControl:next"] = function(time) control:next(time) end,
     ["Pty:read"] = function(time) pty:read(time) end,
+    ["Opening:wait"] = function(time) opening:wait(time) end,
     ["Server:wait"] = function(time) server:wait(time) end,
     ["opencode.discover"] = function(time) opencode.discover(time) end,
   }
@@ -69,6 +71,7 @@ check.test("an option that makes no sense is refused by every function that take
     { function(options) return nobody:ask("x", options) end, run },
     { function(options) return nobody:resume("ses_x", "msg_x", options) end, run },
     { function(options) return nobody:pty(options) end, { "server_timeout_ms", "cols", "rows" } },
+    { function(options) return nobody:start_pty(options) end, { "server_timeout_ms", "cols", "rows" } },
     { function(options) return nobody:pty_connect("pty_x", options) end, { "server_timeout_ms", "cols", "rows" } },
     { function(options) return nobody:events(options) end, { "max_events" } },
     { function(options) return nobody:messages("ses_x", options) end, { "page" } },

@@ -89,6 +89,10 @@ replace("usage", function(wait, _, client, session, options)
   return finished(wait, false, raw.usage_start(client, session, options))
 end)
 
+for raw_name, name in pairs { drift = "drift", server_info = "server" } do
+  replace(raw_name, function(wait, _, client) return finished(wait, false, raw.call_start(client, name)) end)
+end
+
 replace("doctor", function(wait, _, client)
   local _, found = finished(wait, false, raw.doctor_start(client))
   return found
