@@ -7,6 +7,7 @@ mod codegen;
 mod conformance;
 mod demo;
 mod dist;
+mod ffi;
 mod floors;
 mod install;
 mod language_server;
@@ -33,6 +34,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   test            everything that a change must pass
   test --fast     what answers in about a minute
   hosts HOST...   run the examples for hosts of Lua that are installed: love haproxy luanti mpv tshark nginx
+  ffi             run the programs of docs/ffi.md, all languages
   conformance     call every operation in every language and rewrite docs/operations.md
   conformance P   only the operations whose name begins with P; nothing is rewritten
   setup           install the tools that the tests need and fetch the pinned server
@@ -74,6 +76,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
         ("hosts", hosts) if !hosts.is_empty() => test::hosts(hosts),
+        ("ffi", []) => ffi::run(),
         ("conformance", []) => conformance::run(""),
         ("conformance", [prefix]) => conformance::run(prefix),
         ("setup", []) => setup(tools::Need::Test),

@@ -52,7 +52,7 @@ fn is_whole(code: &str) -> bool {
 }
 
 /// Language and text of each fenced block, in order.
-fn blocks(text: &str) -> Vec<(String, String)> {
+pub(crate) fn blocks(text: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(String, String)> = None;
     for line in text.lines() {

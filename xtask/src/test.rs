@@ -13,7 +13,7 @@ use opencode_tests::{End, Error, Fake, Plan, Proxy, Result, Server, swift};
 use serde_json::json;
 
 use crate::artefact::{self, LUAS, Profile};
-use crate::{abi, conformance, language_server, progress, readme, server, tools};
+use crate::{abi, conformance, ffi, language_server, progress, readme, server, tools};
 
 /// What the Python tests need; pinned, so that the same change always meets the same judges.
 const PYTHON_PACKAGES: &[&str] =
@@ -397,6 +397,12 @@ impl Suite {
             documents.push(workspace().join("bindings-lua/README.md"));
             for entry in std::fs::read_dir(workspace().join("docs"))? {
                 documents.push(entry?.path());
+            }
+            // These load the library by its name.
+            documents.retain(|path| !path.ends_with("ffi.md"));
+            for (title, mut program) in ffi::programs(Some(ffi::QUICK))? {
+                let said = self.staged(stage, &format!("ffi: {title}"), &mut program)?;
+                ffi::check(&title, &said)?;
             }
         }
         documents.sort();

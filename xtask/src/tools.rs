@@ -96,6 +96,11 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { Err(advice(&missing, "apt-get did not help")) }
 }
 
+/// Whether a program can be called by its name.
+pub(crate) fn has(command: &str) -> bool {
+    is_on(&env::var_os("PATH").unwrap_or_default(), command)
+}
+
 fn missing(need: Need, path: &OsStr) -> Vec<&'static Tool> {
     let needed = TOOLS.iter().filter(|tool| tool.need <= need);
     needed.filter(|tool| !is_there(tool, path)).collect()
