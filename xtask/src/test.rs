@@ -265,6 +265,7 @@ impl Suite {
         }
         if !fast {
             jobs.extend(cpp_tests()?);
+            jobs.extend(kept_program());
         }
         self.side_by_side("the tests in Lua, Python and C", jobs)?;
         if !fast {
@@ -528,6 +529,14 @@ fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
     Ok(jobs)
 }
 
+/// A program that was compiled once goes on with the library of today.
+fn kept_program<'a>() -> Option<progress::Job<'a>> {
+    let mut program = Command::new(workspace().join("tests/c/kept/kept-0.1.0"));
+    program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
+    let what = "a program that was compiled against 0.1.0".to_owned();
+    (env::consts::ARCH == "x86_64").then(|| job(what, program))
+}
+
 /// The C++ face with exceptions, and without.
 fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
     let source = workspace().join("tests/c/face.cpp");
@@ -538,7 +547,6 @@ fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
     let with = artefact::compile(&source, &strict)?;
     let without = [&strict[..], &["-fno-exceptions", "-fno-rtti"]].concat();
     let without = artefact::compile(&plain, &without)?;
-    artefact::compile(&workspace().join("examples/cpp/ask.cpp"), &strict)?;
     Ok(vec![
         job("C++ tests".to_owned(), Command::new(with)),
         job("C++ tests without exceptions".to_owned(), Command::new(without)),

@@ -1,6 +1,6 @@
 //! The examples: every program, in every language, with what it must print.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -93,7 +93,74 @@ pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
     let job = |language: &'static str| -> progress::Job<'_> {
         (format!("the examples in {language}"), Box::new(move |note| run(language, python, note)))
     };
-    Ok(LANGUAGES.iter().copied().map(job).collect())
+    let mut jobs: Vec<_> = LANGUAGES.iter().copied().map(job).collect();
+    for name in CPP {
+        artefact::compile(&cpp_source(name), &["-std=c++17", "-Wshadow", "-Wconversion"])?;
+    }
+    for (name, flags) in
+        [("epoll", &["-std=c99"][..]), ("plugin", &["-std=c99", "-shared", "-fPIC"])]
+    {
+        artefact::compile(&c_source(name), flags)?;
+    }
+    artefact::compile(&c_source("plugin_host"), &["-std=c99", "-Wl,--as-needed", "-ldl"])?;
+    jobs.push(("the examples in C++, and of C alone".to_owned(), Box::new(run_native)));
+    Ok(jobs)
+}
+
+/// Those that there are in C++.
+const CPP: &[&str] = &["ask", "poll_in_tick", "events", "permissions", "pty"];
+
+fn run_native(note: &progress::Note) -> Result<()> {
+    let stage = Stage::start()?;
+    let answer = prompt("answer", json!([{ "text": "a fine answer" }]));
+    let refused = json!([{ "status": 400, "body": { "error": { "message": "no such luck" } } }]);
+    let refused = prompt("fail", refused);
+    let bash = json!({ "command": "echo hi", "description": "Says hi" });
+    let tool =
+        json!([{ "tools": [{ "name": "bash", "arguments": bash }] }, { "text": "finished" }]);
+    let tool = prompt("use a tool", tool);
+    let ticks = &["a fine answer\n[", " ticks, the slowest poll took "][..];
+    let cpp = |name: &str| artefact::program(&cpp_source(name));
+    let c = |name: &str| artefact::program(&c_source(name));
+    let plugin = c("plugin").to_string_lossy().into_owned();
+    for (program, arguments, input, code, printed) in [
+        (cpp("ask"), vec![&answer], "", 0, &["a fine answer\n[", " tokens]\n"][..]),
+        (cpp("poll_in_tick"), vec![&answer], "", 0, ticks),
+        (cpp("poll_in_tick"), vec![&refused], "", 1, &["! no such luck"]),
+        (cpp("events"), vec![], "", 0, &["stream.connected\n", "session.created\n"]),
+        (cpp("permissions"), vec![&tool], "y\n", 0, &["Allow it?", "finished\n"]),
+        (cpp("permissions"), vec![&tool], "n\n", 0, &["Allow it?"]),
+        (cpp("pty"), vec![&"echo $((6 * 7)); exit 3".to_owned()], "", 3, &["42", "[exit code 3]"]),
+        (c("epoll"), vec![&answer], "", 0, &["a fine answer\n[woken "]),
+        (c("epoll"), vec![&refused], "", 1, &["! no such luck"]),
+        // Against the server that answers at once: a close waits until a prompt is sent.
+        (
+            c("plugin_host"),
+            vec![&plugin, &answer],
+            "",
+            0,
+            &["[100 times, 0 threads and 0 descriptors are left]"],
+        ),
+    ] {
+        note.set(&program.display().to_string());
+        let mut command = Command::new(&program);
+        command.current_dir(stage.server.directory()).envs(stage.server.env()).args(arguments);
+        if program.ends_with("plugin_host") {
+            command.env("OPENCODE_BASE_URL", stage.swift.url());
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that reads nothing may be gone.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        judge(&program.display().to_string(), &child.wait_with_output()?, code, printed)?;
+    }
+    Ok(())
+}
+
+fn cpp_source(name: &str) -> PathBuf {
+    workspace().join("examples/cpp").join(name).with_extension("cpp")
 }
 
 fn run(language: &str, python: &Path, note: &progress::Note) -> Result<()> {
