@@ -40,8 +40,9 @@ end
 function love.update(dt)
   client:dispatch()
   ball.x, ball.y = ball.x + ball.dx * dt, ball.y + ball.dy * dt
-  if ball.x < 0 or ball.x > 800 then ball.dx = -ball.dx end
-  if ball.y < 0 or ball.y > 120 then ball.dy = -ball.dy end
+  -- Back into the field, also after a long first frame.
+  if ball.x < 0 or ball.x > 800 then ball.dx = ball.x < 0 and 240 or -240 end
+  if ball.y < 0 or ball.y > 120 then ball.dy = ball.y < 0 and 180 or -180 end
   if run and not asked then notice = run:why() end
 end
 
