@@ -312,7 +312,7 @@ impl Work {
     fn attempt(&mut self, id: RunId, work: impl FnOnce(&mut Machine)) {
         let Some(slot) = self.runs.get_mut(&id) else { return };
         match caught(|| work(&mut slot.machine)) {
-            Ok(()) => self.settle(id),
+            Ok(()) => self.apply_outputs(id),
             Err(error) => {
                 end(slot, error.with_operation("run"));
                 self.remove(id);
@@ -321,7 +321,7 @@ impl Work {
     }
 
     /// Does what a machine wants after a step.
-    fn settle(&mut self, id: RunId) {
+    fn apply_outputs(&mut self, id: RunId) {
         let Some(slot) = self.runs.get_mut(&id) else { return };
         let mut updates = Vec::new();
         let mut outcome = None;

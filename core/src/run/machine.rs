@@ -142,7 +142,7 @@ impl Machine {
             Input::Settled => self.looking(looking::Input::Settled),
             Input::Answer(kind, result) => self.on_answer(kind, result),
             Input::Snapshot(snapshot) => self.on_snapshot(snapshot),
-            Input::SweepFailed(error) => self.on_sweep_failed(error),
+            Input::SnapshotFailed(error) => self.on_snapshot_failed(error),
             Input::Child { session, parent } => {
                 self.looking(looking::Input::Descendant { session, parent });
             }

@@ -27,11 +27,11 @@ pub(super) struct Try {
 /// The tries of one request.
 pub(super) struct Race<T>(Mutex<State<T>>);
 
-type Tell<T> = Box<dyn FnOnce(Result<T>) + Send>;
+type Notify<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 struct State<T> {
     /// Who is told; nobody once it is over.
-    tell: Option<Tell<T>>,
+    notify: Option<Notify<T>>,
     began: Option<Instant>,
     /// The tries that are under way.
     running: Vec<CancelToken>,
@@ -50,9 +50,9 @@ pub(super) trait Watched: Send + Sync {
 }
 
 impl<T> Race<T> {
-    pub(super) fn new(tell: impl FnOnce(Result<T>) + Send + 'static) -> Arc<Self> {
+    pub(super) fn new(notify: impl FnOnce(Result<T>) + Send + 'static) -> Arc<Self> {
         Arc::new(Race(Mutex::new(State {
-            tell: Some(Box::new(tell)),
+            notify: Some(Box::new(notify)),
             began: None,
             running: Vec::new(),
             waiting: 1,
@@ -69,7 +69,7 @@ impl<T> Race<T> {
         let (is_fresh, began) = {
             let mut state = self.state();
             state.waiting -= 1;
-            if state.tell.is_none() {
+            if state.notify.is_none() {
                 return;
             }
             let is_fresh = state.began.is_some();
@@ -85,11 +85,11 @@ impl<T> Race<T> {
         if result.is_err() && !state.running.is_empty() {
             return;
         }
-        let (tell, losers) = (state.tell.take(), std::mem::take(&mut state.running));
+        let (notify, losers) = (state.notify.take(), std::mem::take(&mut state.running));
         drop(state);
         losers.iter().for_each(CancelToken::cancel);
-        if let Some(tell) = tell {
-            tell(result);
+        if let Some(notify) = notify {
+            notify(result);
         }
     }
 }
@@ -97,22 +97,22 @@ impl<T> Race<T> {
 impl<T> Race<T> {
     /// It cannot be run at all.
     pub(super) fn refuse(&self, error: Error) {
-        let tell = self.state().tell.take();
-        if let Some(tell) = tell {
-            tell(Err(error));
+        let notify = self.state().notify.take();
+        if let Some(notify) = notify {
+            notify(Err(error));
         }
     }
 }
 
 impl<T: Send> Watched for Race<T> {
     fn is_over(&self) -> bool {
-        self.state().tell.is_none()
+        self.state().notify.is_none()
     }
 
     fn wants_try(&self) -> bool {
         let mut state = self.state();
         let due = AGAIN_AFTER.get(state.tries - 1);
-        let is_due = state.tell.is_some()
+        let is_due = state.notify.is_some()
             && state.waiting == 0
             && due.zip(state.began).is_some_and(|(due, began)| began.elapsed() >= *due);
         if is_due {

@@ -158,10 +158,10 @@ impl Requests {
         &mut self,
         may_repeat: bool,
         work: impl Fn(&Shared, &Try) -> Result<T> + Send + Sync + 'static,
-        tell: impl FnOnce(Result<T>) -> Message + Send + 'static,
+        notify: impl FnOnce(Result<T>) -> Message + Send + 'static,
     ) {
         let inbox = Arc::clone(&self.shared.inbox);
-        let race = Race::new(move |result| inbox.push(tell(result)));
+        let race = Race::new(move |result| inbox.push(notify(result)));
         let (shared, work, asked) = (Arc::clone(&self.shared), Arc::new(work), Instant::now());
         let runner = Arc::clone(&race);
         let launch = move |pool: &Pool| {

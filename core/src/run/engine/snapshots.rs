@@ -64,7 +64,7 @@ impl Work {
         for id in waiting {
             match &result {
                 Ok(snapshot) => self.step(id, Input::Snapshot(snapshot)),
-                Err(error) => self.step(id, Input::SweepFailed(error)),
+                Err(error) => self.step(id, Input::SnapshotFailed(error)),
             }
         }
     }

@@ -69,7 +69,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_sweep_failed(&mut self, error: &Error) {
+    pub(super) fn on_snapshot_failed(&mut self, error: &Error) {
         if self.phase == Phase::Running || (self.phase == Phase::Opening && self.opening.looks()) {
             self.looking(looking::Input::SnapshotFailed(error.clone()));
         }

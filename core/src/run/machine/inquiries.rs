@@ -152,7 +152,7 @@ impl Inquiries {
             Input::Asked(inquiry) => self.asked(inquiry, around, &mut out),
             Input::Answered { id, reply } => self.closed(id, reply, &mut out),
             Input::Snapshot(snapshot) => self.review(snapshot, around, &mut out),
-            Input::Known => self.claim(around, &mut out),
+            Input::Known => self.adopt_unclaimed(around, &mut out),
             Input::Host { id, verdict } => {
                 let is_question = matches!(verdict, Verdict::Answers(_));
                 if self.is_for_host(id, is_question) {
@@ -262,7 +262,7 @@ impl Inquiries {
         {
             return;
         }
-        if !around.can_claim(&inquiry) {
+        if !around.belongs_to_run(&inquiry) {
             if self.unclaimed.iter().any(|known| known.id == inquiry.id) {
                 return;
             }
@@ -347,12 +347,12 @@ impl Inquiries {
     }
 
     /// Looks again at what was asked by messages that were not known.
-    fn claim(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn adopt_unclaimed(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
         if self.unclaimed.is_empty() {
             return;
         }
         let all = std::mem::take(&mut self.unclaimed);
-        let (mine, others) = all.into_iter().partition(|inquiry| around.can_claim(inquiry));
+        let (mine, others) = all.into_iter().partition(|inquiry| around.belongs_to_run(inquiry));
         self.unclaimed = others;
         for inquiry in mine {
             self.asked(inquiry, around, out);
@@ -390,11 +390,11 @@ impl Inquiries {
         }
         .to_owned();
         open.verdict = Some(verdict);
-        self.give(id, around, out);
+        self.submit_answer(id, around, out);
     }
 
     /// Gives the answer to an inquiry, for the first time or again.
-    fn give(&mut self, id: &str, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn submit_answer(&mut self, id: &str, around: &Around<'_>, out: &mut Vec<Effect>) {
         let Some(open) = self.open.get(id) else { return };
         let Some(verdict) = open.verdict.clone() else { return };
         let (id, directory) = (id.to_owned(), around.directory.cloned());
@@ -450,7 +450,7 @@ impl Inquiries {
             })
             .collect();
         for id in due {
-            self.give(&id, around, out);
+            self.submit_answer(&id, around, out);
         }
     }
 
@@ -523,7 +523,7 @@ impl Around<'_> {
     }
 
     /// Only a tool of this run asks for what belongs to it: a list keeps the inquiries of runs that were aborted.
-    fn can_claim(&self, inquiry: &Inquiry) -> bool {
+    fn belongs_to_run(&self, inquiry: &Inquiry) -> bool {
         let is_known = |message: &String| self.answers.iter().any(|info| info.id == *message);
         self.is_running
             && (!self.is_own(&inquiry.session_id)

@@ -37,7 +37,7 @@ pub(crate) enum Input<'a> {
     /// What the session's directory looks like.
     Snapshot(&'a DirectorySnapshot),
     /// The directory could not be looked at.
-    SweepFailed(&'a Error),
+    SnapshotFailed(&'a Error),
     /// A subagent of a subagent, of which perhaps no event told.
     Child { session: &'a str, parent: &'a str },
     /// It is this run's turn in its session.

@@ -366,7 +366,7 @@ fn a_late_look_before_the_send_is_not_taken_for_another() {
     scene.input(Input::Stream(true));
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
     // One look fails while the next one is under way.
-    scene.input(Input::SweepFailed(&broken()));
+    scene.input(Input::SnapshotFailed(&broken()));
     scene.snapshot(&[], &[]);
     scene.wait(300);
     if scene.snapshots > 0 {

@@ -152,7 +152,7 @@ impl World {
             Flight::SnapshotAnswer(answer) => {
                 return match answer {
                     Ok(snapshot) => self.input(Input::Snapshot(&snapshot)),
-                    Err(error) => self.input(Input::SweepFailed(&error)),
+                    Err(error) => self.input(Input::SnapshotFailed(&error)),
                 };
             }
         };

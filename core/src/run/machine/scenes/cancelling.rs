@@ -170,7 +170,7 @@ fn a_cancel_that_did_not_reach_the_server_says_so() {
     while scene.outcome.is_none() {
         if scene.snapshots > 0 {
             scene.snapshots = 0;
-            scene.input(Input::SweepFailed(&broken()));
+            scene.input(Input::SnapshotFailed(&broken()));
         }
         scene.wait(100);
     }

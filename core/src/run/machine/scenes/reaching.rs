@@ -11,7 +11,7 @@ fn fail_looks(scene: &mut Scene, error: &Error, time: Millis) {
     while scene.now < end && scene.outcome.is_none() {
         if scene.snapshots > 0 {
             scene.snapshots = 0;
-            scene.input(Input::SweepFailed(error));
+            scene.input(Input::SnapshotFailed(error));
         }
         scene.wait(100);
     }
