@@ -30,6 +30,11 @@ impl Call {
         self.call.is_done()
     }
 
+    /// What `Client.take_new` calls it.
+    fn mark(&self) -> u64 {
+        self.call.mark()
+    }
+
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {
         self.call.fd().map_err(|e| exception(py, &e))
     }

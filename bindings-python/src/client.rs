@@ -169,6 +169,11 @@ impl Client {
         Some((record.level.as_str(), record.message, record.time as f64 / 1_000.0))
     }
 
+    /// Asks for messages of this level from now on; None for none.
+    fn set_log_level(&self, level: Option<&str>) {
+        self.client.set_log_level(level.and_then(opencode_core::Level::parse));
+    }
+
     fn events(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<EventStream> {
         let json = to_json(py, "events", options)?;
         let stream = EventOptions::from_json(&json).and_then(|o| self.client.events(o));
@@ -232,6 +237,11 @@ impl Client {
 
     fn fd(&self, py: Python<'_>) -> PyResult<i64> {
         self.client.fd().map_err(|e| exception(py, &e))
+    }
+
+    /// Who has had something new since the last time, by `mark`.
+    fn take_new(&self) -> Vec<u64> {
+        self.client.take_new()
     }
 
     /// What was lost, when a prompt could not be sent in time.

@@ -1,10 +1,11 @@
 //! Python objects to JSON. What has no clear meaning in JSON is refused, with the path to it.
 
 use opencode_core::MAX_DEPTH;
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType};
 use std::fmt::Write as _;
 
 /// One object as JSON text, without recursion: a small stack takes what is nested deeply too.
@@ -17,7 +18,7 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>) -> Result<String, String> {
     let mut next = Some(value.clone());
     loop {
         if let Some(value) = next.take()
-            && let Some(items) = encoder.value(value)?
+            && let Some(items) = encoder.value(value, CONVERSIONS)?
         {
             if open.len() >= MAX_DEPTH {
                 return Err(
@@ -48,6 +49,9 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>) -> Result<String, String> {
     }
 }
 
+/// How often what a value stands for may stand for something else, as an `Enum` of dates does.
+const CONVERSIONS: u8 = 4;
+
 /// What an object holds: its items, or the pairs of a dict.
 struct Items<'py> {
     list: Bound<'py, PyList>,
@@ -69,7 +73,11 @@ struct Encoder {
 
 impl Encoder {
     /// Writes what holds nothing, and gives the items of what does.
-    fn value<'py>(&mut self, value: Bound<'py, PyAny>) -> Result<Option<Items<'py>>, String> {
+    fn value<'py>(
+        &mut self,
+        value: Bound<'py, PyAny>,
+        conversions: u8,
+    ) -> Result<Option<Items<'py>>, String> {
         if value.is_none() {
             self.out.push_str("null");
         } else if let Ok(text) = value.cast::<PyString>() {
@@ -91,7 +99,7 @@ impl Encoder {
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
             return Ok(Some(Items { list: tuple.to_list(), is_dict: false }));
         } else {
-            return self.other(&value);
+            return self.other(&value, conversions);
         }
         Ok(None)
     }
@@ -105,8 +113,12 @@ impl Encoder {
         Ok(())
     }
 
-    /// Paths are texts, and mappings are dicts; everything else is a mistake.
-    fn other<'py>(&mut self, value: &Bound<'py, PyAny>) -> Result<Option<Items<'py>>, String> {
+    /// Paths are texts, mappings are dicts, and some objects stand for something else; the others are mistakes.
+    fn other<'py>(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        conversions: u8,
+    ) -> Result<Option<Items<'py>>, String> {
         let py = value.py();
         if is_null(value) {
             self.out.push_str("null");
@@ -122,6 +134,15 @@ impl Encoder {
             let dict = PyDict::new(py);
             dict.update(mapping).map_err(|error| self.wrong(&error.to_string()))?;
             return Ok(Some(Items { list: dict.items(), is_dict: true }));
+        }
+        if conversions > 0 && value.cast::<PyType>().is_err() {
+            if let Some(digits) = decimal(value).map_err(|error| self.wrong(&said(py, &error)))? {
+                self.out.push_str(&digits);
+                return Ok(None);
+            }
+            if let Some(plain) = plain(value).map_err(|error| self.wrong(&said(py, &error)))? {
+                return self.value(plain, conversions - 1);
+            }
         }
         let name = value.get_type().name().map_or_else(|_| "object".to_owned(), |n| n.to_string());
         Err(self.wrong(&format!("an object of type {name}")))
@@ -169,6 +190,71 @@ impl Encoder {
         };
         let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
         format!("{place}{what} cannot be sent as JSON")
+    }
+}
+
+/// What an error of Python says, in one line.
+fn said(py: Python<'_>, error: &PyErr) -> String {
+    error.value(py).to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// What an object stands for: a model of Pydantic or a dataclass for its fields, an `Enum` for its value, a date or time
+/// for its text of ISO 8601, a number or array of NumPy or pandas for numbers of Python.
+fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = value.py();
+    let class = value.get_type();
+    if class.hasattr(intern!(py, "model_dump"))? {
+        let how = PyDict::new(py);
+        how.set_item("mode", "json")?;
+        how.set_item("by_alias", true)?;
+        return value.call_method(intern!(py, "model_dump"), (), Some(&how)).map(Some);
+    }
+    if class.hasattr(intern!(py, "__dataclass_fields__"))? {
+        let fields = PyDict::new(py);
+        for field in py.import("dataclasses")?.call_method1("fields", (value,))?.try_iter()? {
+            let name = field?.getattr("name")?.cast_into::<PyString>()?;
+            fields.set_item(&name, value.getattr(&name)?)?;
+        }
+        return Ok(Some(fields.into_any()));
+    }
+    let has = |name: &Bound<'py, PyString>| class.hasattr(name);
+    if has(intern!(py, "tolist"))? && has(intern!(py, "dtype"))? {
+        return value.call_method0(intern!(py, "tolist")).map(Some);
+    }
+    if has(intern!(py, "isoformat"))? {
+        return value.call_method0(intern!(py, "isoformat")).map(Some);
+    }
+    match value.is_instance(&py.import("enum")?.getattr("Enum")?)? {
+        true => value.getattr("value").map(Some),
+        false => Ok(None),
+    }
+}
+
+/// What a value stands for, where something else than JSON is made of it; most values stand for themselves.
+#[pyfunction]
+#[pyo3(name = "plain")]
+pub(crate) fn stands_for<'py>(value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let mut value = value;
+    for _ in 0..CONVERSIONS {
+        // An `Enum` of texts or numbers is one of these too, and prints its name.
+        match plain(&value)? {
+            Some(other) => value = other,
+            None => break,
+        }
+    }
+    Ok(value)
+}
+
+/// The digits of a `Decimal`, which are a number of JSON as they are.
+fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let py = value.py();
+    let class = value.get_type();
+    if !class.hasattr(intern!(py, "as_tuple"))? || !class.hasattr(intern!(py, "is_finite"))? {
+        return Ok(None);
+    }
+    match value.call_method0(intern!(py, "is_finite"))?.is_truthy()? {
+        true => Ok(Some(value.str()?.to_string())),
+        false => Err(PyValueError::new_err("a number that is not finite")),
     }
 }
 

@@ -46,6 +46,11 @@ impl EventStream {
         self.stream.is_ready()
     }
 
+    /// What `Client.take_new` calls it.
+    fn mark(&self) -> u64 {
+        self.stream.mark()
+    }
+
     #[getter]
     fn is_over(&self) -> bool {
         self.stream.is_over()

@@ -34,6 +34,8 @@ mod _native {
     #[pymodule_export]
     use super::drift::drift;
     #[pymodule_export]
+    use super::encode::stands_for;
+    #[pymodule_export]
     use super::events::EventStream;
     #[pymodule_export]
     use super::pages::Pages;

@@ -101,6 +101,11 @@ impl Pty {
         self.pty.is_ready()
     }
 
+    /// What `Client.take_new` calls it.
+    fn mark(&self) -> u64 {
+        self.pty.mark()
+    }
+
     fn is_over(&self) -> bool {
         self.pty.is_over()
     }

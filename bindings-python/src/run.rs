@@ -57,6 +57,11 @@ impl Run {
         self.run.is_ready()
     }
 
+    /// What `Client.take_new` calls it.
+    fn mark(&self) -> u64 {
+        self.run.mark()
+    }
+
     /// Whether the run is over and its last update was taken.
     fn is_drained(&self) -> bool {
         self.run.is_drained()

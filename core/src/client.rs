@@ -6,7 +6,7 @@ mod task;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::base::leaving;
-use crate::base::log::{LogQueue, LogRecord};
+use crate::base::log::{Level, LogQueue, LogRecord};
 use crate::base::per_process::PerProcess;
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
@@ -114,9 +114,8 @@ impl Client {
     pub fn new(options: ClientOptions) -> Result<Self> {
         let mut options = options;
         let logs = Arc::<LogQueue>::default();
-        if let Some(level) = options.log_level {
-            options.log = options.log.and(logs.log(level));
-        }
+        options.log = options.log.and(logs.log());
+        logs.want(options.log_level);
         let caller = Arc::new(Caller::new(options)?);
         let here = PerProcess::new(Here::new(&caller));
         Ok(Client(Arc::new(ClientInner { caller, signal: Arc::default(), logs, here })))
@@ -432,6 +431,12 @@ impl Client {
         self.0.logs.pop()
     }
 
+    /// Asks for messages of another level from now on, as [`ClientOptions::log_level`] does in the beginning: for hosts
+    /// whose own logging may change. `None` asks for no more.
+    pub fn set_log_level(&self, level: Option<Level>) {
+        self.0.logs.want(level);
+    }
+
     /// A descriptor that is readable while any run, call, event stream or terminal of this client has something new;
     /// polling clears
     /// it. It belongs to the client: watch it, and do nothing else with it.
@@ -440,6 +445,13 @@ impl Client {
     /// `exhausted` when the system gives no descriptor.
     pub fn fd(&self) -> Result<i64> {
         self.0.signal.descriptor()
+    }
+
+    /// The marks ([`Run::mark`] and its like) of the runs, calls, streams and terminals that have had something new since
+    /// the last time, so that a host with many of them looks at these alone when the descriptor is readable. They are
+    /// noted from the first time on, which gives none: look at all of them then.
+    pub fn take_new(&self) -> Vec<u64> {
+        self.0.signal.take_new()
     }
 
     /// Ends all runs and calls of this side, joins all threads and closes all connections, within a second

@@ -64,6 +64,7 @@ def awaited(client):
         "drift": lambda: client.drift(),
         "ask": lambda: client.ask("x", server_timeout=600),
         "result": lambda: client.run("x", server_timeout=600).result(),
+        "display": lambda: client.run("x", server_timeout=600).display(),
         "detach": lambda: client.run("x", server_timeout=600).detach(),
         "cancel": lambda: client.run("x", server_timeout=600).cancel(600),
         "events": lambda: client.events().next(),

@@ -92,3 +92,61 @@ print("end")
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.returncode) == ("end\n", 0), done.stderr
+
+
+def lines_of(program):
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines()
+
+
+def test_logging_that_is_set_up_after_the_client_is_followed():
+    lines = lines_of("""
+import libopencode
+with libopencode.Client() as client:
+    client.global_.health()
+    import logging, sys
+    logging.basicConfig(level=logging.DEBUG)
+    client.session.list()
+    # The level of the moment, whichever logger has it.
+    logging.getLogger().setLevel(logging.ERROR)
+    client.path.get()
+    logging.getLogger("libopencode").setLevel(logging.DEBUG)
+    client.call("config.get")
+    logging.disable()
+    client.vcs.get()
+""")
+    asked = [line for line in lines if "GET /" in line]
+    assert len(asked) == 2 and "GET /session" in asked[0] and "GET /config" in asked[1], lines
+
+
+def test_a_level_that_changes_while_a_run_goes_on_is_followed():
+    lines = lines_of("""
+import asyncio, libopencode, logging
+logging.basicConfig(level=logging.ERROR)
+with libopencode.Client() as client:
+    run = client.run('slow @@[{"text": "a b c d e f", "delay_ms": 100}]')
+    for update in run:
+        if update.type == "text":
+            logging.getLogger().setLevel(logging.INFO)
+async def main():
+    async with libopencode.AsyncClient() as client:
+        logging.getLogger().setLevel(logging.ERROR)
+        run = client.run('slow @@[{"text": "a b c d e f", "delay_ms": 100}]')
+        async for update in run:
+            if update.type == "text":
+                logging.getLogger().setLevel(logging.INFO)
+asyncio.run(main())
+""")
+    done = [line for line in lines if "done in" in line]
+    assert len(done) == 2, lines
+
+
+def test_a_level_that_the_client_was_given_stays():
+    lines = lines_of("""
+import libopencode, logging
+logging.basicConfig(level=logging.DEBUG)
+with libopencode.Client(log="warn") as client:
+    client.session.list()
+""")
+    assert not [line for line in lines if "GET /" in line]

@@ -134,27 +134,27 @@ def test_ctrl_c_ends_a_start(tmp_path):
     assert not is_alive(pid)
 
 
-@pytest.mark.parametrize("end", ["import time; time.sleep(600)", "raise ValueError", "sys.exit(3)", "os._exit(0)"])
-def test_nothing_is_left_of_a_server_whose_host_is_gone(tmp_path, end):
-    tool = tmp_path / "tool"
+def test_nothing_is_left_of_a_server_whose_host_is_gone(tmp_path):
     # The tool is there before the host goes.
     wait = "import time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.02)\n"
-    host = subprocess.Popen(
-        [sys.executable, "-c", HOST + wait + end, str(tool)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    server = int(host.stdout.readline())
-    started = int(eventually("the tool", lambda: tool.exists() and tool.read_text()))
-    bash = int(pathlib.Path(f"{tool}.bash").read_text())
-    if "sleep" in end:
-        assert is_alive(server) and is_alive(started) and is_alive(bash)
-        host.kill()
-    host.wait(SLOW)
-    ended(server)
-    ended(started)
-    ended(bash)
+    # Side by side: most of it is waiting.
+    hosts = []
+    for number, end in enumerate(["import time; time.sleep(600)", "raise ValueError", "sys.exit(3)", "os._exit(0)"]):
+        tool = tmp_path / f"tool{number}"
+        program = [sys.executable, "-c", HOST + wait + end, str(tool)]
+        host = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        hosts.append((end, tool, host))
+    for end, tool, host in hosts:
+        server = int(host.stdout.readline())
+        started = int(eventually("the tool", lambda: tool.exists() and tool.read_text()))
+        bash = int(pathlib.Path(f"{tool}.bash").read_text())
+        if "sleep" in end:
+            assert is_alive(server) and is_alive(started) and is_alive(bash)
+            host.kill()
+        host.wait(SLOW)
+        ended(server)
+        ended(started)
+        ended(bash)
 
 
 def test_a_host_may_have_closed_its_standard_streams(tmp_path):

@@ -195,7 +195,7 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     let tools = venv("tools", &[MATURIN])?;
     let wheels = dist().join("python");
     let _ = fs::remove_dir_all(&wheels);
-    let mut maturin = polite(tools.with_file_name("maturin"));
+    let mut maturin = polite(maturin()?);
     maturin
         .current_dir(workspace().join("bindings-python"))
         .env("CARGO_TARGET_DIR", workspace().join("target"))
@@ -215,6 +215,46 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     pip.args(["--force-reinstall", "--no-deps"]).arg(&wheel);
     progress::run("install the wheel", &mut pip)?;
     Ok(python)
+}
+
+/// The program that builds wheels.
+///
+/// # Errors
+/// When it cannot be installed.
+pub(crate) fn maturin() -> Result<PathBuf> {
+    Ok(venv("tools", &[MATURIN])?.with_file_name("maturin"))
+}
+
+/// Builds the wheel alone, for every system with glibc [`GLIBC`] or later, beside the archive of its sources, and gives
+/// their folder.
+///
+/// # Errors
+/// When one cannot be built; maturin looks that the wheel needs no later glibc.
+pub(crate) fn portable_wheel() -> Result<PathBuf> {
+    let python = venv("wheels", &[MATURIN, ZIG[1]])?;
+    let wheels = dist().join("python");
+    let _ = fs::remove_dir_all(&wheels);
+    let maturin = |task: &str| {
+        let mut maturin = Command::new(python.with_file_name("maturin"));
+        maturin
+            .current_dir(workspace().join("bindings-python"))
+            .arg(task)
+            .arg("--out")
+            .arg(&wheels);
+        maturin.env("CARGO_TARGET_DIR", workspace().join("target"));
+        maturin.env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
+        maturin
+    };
+    let mut wheel = maturin("build");
+    wheel.args(["--release", "--interpreter"]).arg(&python);
+    if cfg!(target_os = "linux") {
+        let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+        let tag = format!("manylinux_{}", GLIBC.replace('.', "_"));
+        wheel.args(["--zig", "--target", &target, "--compatibility", &tag]);
+    }
+    progress::run("build the Python wheel", &mut wheel)?;
+    progress::run("pack the sources of the Python package", &mut maturin("sdist"))?;
+    Ok(wheels)
 }
 
 /// Compiles a program in C or C++ against the shipped header and library.

@@ -12,6 +12,7 @@ mod lua_shapes;
 mod lua_types;
 mod model;
 mod options;
+mod options_page;
 mod overrides;
 mod python_errors;
 mod python_faces;
@@ -87,6 +88,7 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
         ("include/opencode.h".to_owned(), c_main_header::file(&spec::root())?),
         ("include/opencode_operations.h".to_owned(), c_header::file(&table)),
         ("docs/errors.md".to_owned(), error_page::file(&errors)),
+        ("docs/options.md".to_owned(), options_page::file(&options)?),
     ];
     let faces = python_faces::files(&options)?.into_iter();
     files.extend(faces.map(|(name, text)| (format!("{python}/{name}"), text)));

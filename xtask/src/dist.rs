@@ -32,6 +32,15 @@ pub(crate) fn lua() -> Result<()> {
     Ok(())
 }
 
+/// Builds the wheel, and packs the sources of the package.
+///
+/// # Errors
+/// When something cannot be installed or built.
+pub(crate) fn python() -> Result<()> {
+    println!("\nIn {}.", artefact::portable_wheel()?.display());
+    Ok(())
+}
+
 fn modules() -> Result<()> {
     LUAS.iter().try_for_each(|lua| artefact::portable(lua).map(drop))
 }

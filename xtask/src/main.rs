@@ -29,6 +29,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   demo [-- PROMPT]  the same streamed prompt from Lua, Python, C and Rust
   dist            what is shipped: the Lua modules, the wheel, the C library; into target/dist
   dist lua        only the Lua modules
+  dist python     only the wheel, on Linux for glibc 2.17 and later, and the archive of its sources
   dist c --prefix DIR [--http-only]
                   the C library below DIR, for pkg-config, CMake and meson; without TLS and mDNS
   test            everything that a change must pass
@@ -69,6 +70,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("demo", _) => demo::run(rest),
         ("dist", []) => dist::run(),
         ("dist", ["lua"]) => dist::lua(),
+        ("dist", ["python"]) => dist::python(),
         ("dist", ["c", "--prefix", prefix]) => install::run(&install::prefix(prefix)?, false),
         ("dist", ["c", "--prefix", prefix, "--http-only"]) => {
             install::run(&install::prefix(prefix)?, true)

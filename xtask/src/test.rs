@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that a change must pass.
 
 mod example;
+mod package;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,17 @@ use crate::artefact::{self, LUAS, Profile};
 use crate::{abi, conformance, ffi, language_server, progress, readme, server, tools};
 
 /// What the Python tests need; pinned, so that the same change always meets the same judges.
-const PYTHON_PACKAGES: &[&str] =
-    &["pytest==9.0.1", "mypy==2.4.1", "pyright==1.1.414", "fastapi==0.165.0"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "pytest==9.0.1",
+    "mypy==2.4.1",
+    "pyright==1.1.414",
+    "fastapi==0.165.0",
+    "trio==0.35.0",
+    "pandas==3.1.1",
+    "nbclient==0.11.0",
+    "ipykernel==7.4.0",
+    "matplotlib==3.11.2",
+];
 
 /// Runs all tests; with `fast`, what answers in about a minute.
 ///
@@ -234,6 +244,9 @@ impl Suite {
             self.step("a program finds the C library with pkg-config", |_| found_by_pkg_config())?;
             self.step("programs find the installed C library", |_| crate::install::try_out())?;
             self.types(python)?;
+            self.step("the sources of the Python package", |note| {
+                package::sources(&artefact::maturin()?, note)
+            })?;
         }
         let fast = self.fast;
         // What takes longest begins first.
@@ -336,6 +349,11 @@ impl Suite {
         let mut pyright = Command::new(python);
         pyright.args(["-m", "pyright", "--pythonpath"]).arg(python).arg(&sources[0]);
         self.command("pyright on the examples", pyright.current_dir(artefact::dist()))?;
+        // What the installed package is at run time is what its stubs say.
+        let mut stubs = Command::new(python);
+        stubs.args(["-m", "mypy.stubtest", "libopencode", "--concise", "--allowlist"]);
+        stubs.arg(workspace().join("tests/python/stubtest.txt")).current_dir(scratch("mypy")?);
+        self.command("stubtest on the package", &mut stubs)?;
         let mut check = Command::new(python);
         check.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(scratch("mypy")?);
         check.arg(&sources[1]);
@@ -393,7 +411,8 @@ impl Suite {
         cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
         cargo.arg(workspace().join("Cargo.toml"));
         self.staged(stage, "README: rust", &mut cargo)?;
-        let mut documents = vec![workspace().join("README.md")];
+        let mut documents =
+            vec![workspace().join("README.md"), workspace().join("bindings-python/README.md")];
         if !self.fast {
             documents.push(workspace().join("bindings-lua/README.md"));
             for entry in std::fs::read_dir(workspace().join("docs"))? {

@@ -256,7 +256,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_cost: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
-        max_retries: int | None = None,
+        max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
     ) -> AsyncRun:
@@ -285,7 +285,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_cost: The most that the run may cost, in the provider's currency, subagents included. Default: none.
             max_tokens: The most tokens of all kinds. Default: none.
             max_steps: The most messages of the model; each tool loop is one. Default: none.
-            max_retries: The most repetitions after failures of the provider. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
         """
@@ -310,7 +310,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_cost": max_cost,
                 "max_tokens": max_tokens,
                 "max_steps": max_steps,
-                "max_retries": max_retries,
+                "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
             },
@@ -322,6 +322,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         *,
         timeout: float | datetime.timedelta | None = None,
         leave: bool = False,
+        show: bool = False,
         files: shapes.Files | None = None,
         session: str | None = None,
         title: str | None = None,
@@ -340,7 +341,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_cost: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
-        max_retries: int | None = None,
+        max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
     ) -> Reply:
@@ -353,6 +354,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             timeout: How long to wait, in seconds. The prompt then goes on on the server; `run` of the error says which
                 it is.
             leave: Whether a cancelled task leaves the prompt to the server, in place of cancelling it.
+            show: Whether text, tokens and cost are shown while it goes on: in a notebook, or on standard output.
             files: Local files to attach: paths, or objects with a `path` and how to attach it.
             session: The session to use. Default: a new one.
             title: The title of a new session.
@@ -371,7 +373,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_cost: The most that the run may cost, in the provider's currency, subagents included. Default: none.
             max_tokens: The most tokens of all kinds. Default: none.
             max_steps: The most messages of the model; each tool loop is one. Default: none.
-            max_retries: The most repetitions after failures of the provider. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
 
@@ -382,6 +384,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             prompt,
             timeout,
             leave,
+            show,
             {
                 "files": files,
                 "session": session,
@@ -401,7 +404,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_cost": max_cost,
                 "max_tokens": max_tokens,
                 "max_steps": max_steps,
-                "max_retries": max_retries,
+                "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
             },
@@ -420,7 +423,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_cost: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
-        max_retries: int | None = None,
+        max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
     ) -> AsyncRun:
@@ -437,7 +440,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_cost: The most that the run may cost, in the provider's currency, subagents included. Default: none.
             max_tokens: The most tokens of all kinds. Default: none.
             max_steps: The most messages of the model; each tool loop is one. Default: none.
-            max_retries: The most repetitions after failures of the provider. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
         """
@@ -453,7 +456,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_cost": max_cost,
                 "max_tokens": max_tokens,
                 "max_steps": max_steps,
-                "max_retries": max_retries,
+                "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
             },

@@ -20,7 +20,7 @@ from ._namespace import arguments_of, function_of
 from ._options import call_options, options, seconds
 from ._run import not_finished
 from ._updates import Reply
-from ._waker import Waker
+from ._waker import Waker, check_no_other_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,12 @@ class AsyncClientBase(ClientBase):
 
     def _open(self, settings: dict[str, typing.Any]) -> None:
         super()._open(settings)
-        self._waker = Waker(self._native.fd)
+        self._waker = Waker(self._native.fd, self._native.take_new)
+
+    @property
+    def _here(self) -> _native.Client:
+        check_no_other_loop()
+        return super()._here
 
     async def _settle(self, native: _native.Call, name: str, raw: bool = False) -> typing.Any:
         call: Call[typing.Any] = Call(native, name, raw, self._drain)
@@ -54,7 +59,7 @@ class AsyncClientBase(ClientBase):
     async def _call_with(
         self, operation: str, arguments: abc.Mapping[str, typing.Any] | None, given: dict[str, typing.Any], raw: bool = False
     ) -> typing.Any:
-        native = self._native.start(operation, dict(arguments or {}), options(given) or None)
+        native = self._here.start(operation, dict(arguments or {}), options(given) or None)
         found = await self._settle(native, operation, raw)
         return (found.status, found.headers, found.body) if raw else found
 
@@ -74,26 +79,26 @@ class AsyncClientBase(ClientBase):
     ) -> typing.Any:
         query, body = content
         settings = options(given) or None
-        native = self._native.start_request(method, path, (pairs_of(query), body), settings)
+        native = self._here.start_request(method, path, (pairs_of(query), body), settings)
         return await self._settle(native, "request", raw)
 
     async def drift(self, *, timeout: float | None = None) -> Drift:
         """Compares what the server says it can do with the operations that this package knows."""
-        native = self._native.start("doc.get", {}, call_options(timeout))
+        native = self._here.start("doc.get", {}, call_options(timeout))
         answer: RawResponse = await self._settle(native, "doc.get", True)
         return Drift(answer.body)
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> AsyncRun:
         watch_exit()
-        return AsyncRun(self._native.run(prompt_of(prompt, given)), self._drain, self._waker)
+        return AsyncRun(self._here.run(prompt_of(prompt, given)), self._drain, self._waker)
 
     async def _ask(
-        self, prompt: typing.Any, timeout: typing.Any, leave: bool, given: dict[str, typing.Any]
+        self, prompt: typing.Any, timeout: typing.Any, leave: bool, show: bool, given: dict[str, typing.Any]
     ) -> Reply:
         limit = seconds("timeout", timeout)
-        run = AsyncRun(self._native.run(prompt_of(prompt, given), True), self._drain, self._waker)
+        run = AsyncRun(self._here.run(prompt_of(prompt, given), True), self._drain, self._waker)
         try:
-            return await asyncio.wait_for(run.result(), limit)
+            return await asyncio.wait_for(run.display() if show else run.result(), limit)
         except asyncio.TimeoutError as error:
             # A run may fail in this way by itself.
             if isinstance(error, APITimeoutError):
@@ -106,22 +111,22 @@ class AsyncClientBase(ClientBase):
             raise
 
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> AsyncRun:
-        return AsyncRun(self._native.resume(session, message, options(given)), self._drain, self._waker)
+        return AsyncRun(self._here.resume(session, message, options(given)), self._drain, self._waker)
 
     def _events(self, given: dict[str, typing.Any]) -> AsyncEventStream:
-        return AsyncEventStream(self._native.events(options(given)), self._drain, self._waker)
+        return AsyncEventStream(self._here.events(options(given)), self._drain, self._waker)
 
     def _messages(self, session: str, given: dict[str, typing.Any]) -> AsyncPages[typing.Any]:
-        return AsyncPages(self._native.messages(session, options(given)), self._drain, self._waker)
+        return AsyncPages(self._here.messages(session, options(given)), self._drain, self._waker)
 
     def _sessions(self, given: dict[str, typing.Any]) -> AsyncPages[typing.Any]:
-        return AsyncPages(self._native.sessions(options(given)), self._drain, self._waker)
+        return AsyncPages(self._here.sessions(options(given)), self._drain, self._waker)
 
     async def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> AsyncPty:
         from ._async_pty import AsyncPty
         from ._pty import started
 
-        opening = self._native.start_pty(started(command, args, given))
+        opening = self._here.start_pty(started(command, args, given))
         call: AsyncCall[None] = AsyncCall(Call(opening.call(), "pty", False, self._drain), self._waker)
         try:
             await call.result()
@@ -137,34 +142,34 @@ class AsyncClientBase(ClientBase):
     def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> AsyncPty:
         from ._async_pty import AsyncPty
 
-        return AsyncPty(self._native.pty_connect(id, options(given)), self._drain, self._waker)
+        return AsyncPty(self._here.pty_connect(id, options(given)), self._drain, self._waker)
 
     async def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
         from ._usage import usage_of
 
-        return usage_of(await self._settle(self._native.start_usage(session, options(given)), "usage"))
+        return usage_of(await self._settle(self._here.start_usage(session, options(given)), "usage"))
 
     async def tui_prompt(self, text: str) -> None:
         """Types a prompt into every attached terminal interface and submits it."""
-        await self._settle(self._native.start_tui_prompt(text), "tui_prompt")
+        await self._settle(self._here.start_tui_prompt(text), "tui_prompt")
 
     def tui_control(self) -> tui.AsyncTuiControl:
         """The requests of a terminal interface that is controlled by programs."""
         from ._async_tui import AsyncTuiControl
 
-        return AsyncTuiControl(self._native, self._drain, self._waker)
+        return AsyncTuiControl(self._here, self._drain, self._waker)
 
     async def server(self) -> discover.ServerInfo:
         """Asks the server what it is, as `Client.server`."""
         from ._discover import ServerInfo
 
-        return ServerInfo(await self._settle(self._native.start_server(), "server"))
+        return ServerInfo(await self._settle(self._here.start_server(), "server"))
 
     async def doctor(self) -> discover.Diagnosis:
         """Looks what works and what does not, as `Client.doctor`; never more than five seconds."""
         from ._discover import Diagnosis
 
-        return Diagnosis(await self._settle(self._native.start_doctor(), "doctor"))
+        return Diagnosis(await self._settle(self._here.start_doctor(), "doctor"))
 
     async def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.
@@ -195,6 +200,6 @@ class AsyncClientBase(ClientBase):
         ) -> typing.Any:
             arguments = arguments_of(name, positional, args, given)
             settings = call_options(timeout, max_retries, extra_headers)
-            return await self._settle(self._native.start(name, arguments, settings), name)
+            return await self._settle(self._here.start(name, arguments, settings), name)
 
         return function_of(self, operation, name, positional, doc)

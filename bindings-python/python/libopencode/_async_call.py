@@ -25,7 +25,8 @@ class AsyncCall(Generic[Answer]):
         self._call = call
         self._waker = waker
         self._is_taken = False
-        waker.add(self)
+        self._mark = call._native.mark()
+        waker.add(self._mark, self)
 
     def _take(self) -> bool:
         # Once: every look would read the whole answer again.
@@ -35,7 +36,7 @@ class AsyncCall(Generic[Answer]):
 
     async def result(self) -> Answer:
         """The answer of the operation; raises what it raised."""
-        await self._waker.until(self._take)
+        await self._waker.until(self._mark, self._take)
         return self._call.result(0)
 
     def __await__(self) -> abc.Generator[typing.Any, typing.Any, Answer]:
@@ -45,7 +46,7 @@ class AsyncCall(Generic[Answer]):
         """Waits until the result is there, at most `timeout` seconds; whether it is."""
         limit = seconds("timeout", timeout)
         try:
-            await asyncio.wait_for(self._waker.until(self._take), limit)
+            await asyncio.wait_for(self._waker.until(self._mark, self._take), limit)
         except asyncio.TimeoutError:
             return False
         return True

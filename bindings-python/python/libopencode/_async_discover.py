@@ -6,7 +6,7 @@ from . import _native
 from ._async_call import AsyncCall, settled
 from ._call import Call
 from ._discover import Found
-from ._waker import Waker
+from ._waker import Waker, check_no_other_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ else:
 
 async def discover_async(timeout: float = 2.0) -> list[Found]:
     """`discover` for asyncio. Cancelling the task ends it at once."""
+    check_no_other_loop()
     native = _native.start_discover(timeout)
     call: Call[list[dict[str, typing.Any]]] = Call(native, "discover", False)
-    return [Found(found) for found in await settled(AsyncCall(call, Waker(native.fd)))]
+    return [Found(found) for found in await settled(AsyncCall(call, Waker(native.fd, lambda: ())))]

@@ -26,7 +26,8 @@ class AsyncEventStream(EventStreamBase):
     def __init__(self, native: _native.EventStream, drain: Drain | None, waker: Waker) -> None:
         super().__init__(native, drain)
         self._waker = waker
-        waker.add(self)
+        self._mark = native.mark()
+        waker.add(self._mark, self)
 
     def _take(self) -> bool:
         return self._native.is_ready()
@@ -36,7 +37,7 @@ class AsyncEventStream(EventStreamBase):
 
         Raises what `EventStream.next` raises.
         """
-        return await self._waker.taken(self.poll, None, self._take, seconds("timeout", timeout))
+        return await self._waker.taken(self._mark, self.poll, None, self._take, seconds("timeout", timeout))
 
     async def __aiter__(self) -> abc.AsyncIterator[Event]:
         while True:
@@ -50,7 +51,7 @@ class AsyncEventStream(EventStreamBase):
     def close(self) -> None:
         """Ends the stream; who waits for an event is woken."""
         self._native.close()
-        self._waker.look()
+        self._waker.look((self._mark,))
 
     async def __aenter__(self) -> AsyncEventStream:
         return self

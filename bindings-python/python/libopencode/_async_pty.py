@@ -25,7 +25,8 @@ class AsyncPty(PtyBase):
         super().__init__(native)
         self._drain = drain
         self._waker = waker
-        waker.add(self)
+        self._mark = native.mark()
+        waker.add(self._mark, self)
 
     def _take(self) -> bool:
         return self._native.is_ready()
@@ -35,7 +36,7 @@ class AsyncPty(PtyBase):
 
     async def read(self, timeout: float | None = None) -> str | None:
         """Takes what the program printed: "" when nothing came in time, None at the end."""
-        return await self._waker.taken(self._now, "", self._take, seconds("timeout", timeout))
+        return await self._waker.taken(self._mark, self._now, "", self._take, seconds("timeout", timeout))
 
     async def __aiter__(self) -> abc.AsyncIterator[str]:
         while (text := await self.read()) is not None:
@@ -50,7 +51,7 @@ class AsyncPty(PtyBase):
         """Closes the connection. The program goes on."""
         self._native.begin_close()
         # Who reads is told that nothing more will come.
-        self._waker.look()
+        self._waker.look((self._mark,))
 
     async def __aenter__(self) -> AsyncPty:
         return self

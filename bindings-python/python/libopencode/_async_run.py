@@ -35,8 +35,9 @@ class AsyncRun(RunBase):
     def __init__(self, native: _native.Run, drain: Drain | None, waker: Waker) -> None:
         super().__init__(native, drain)
         self._waker = waker
+        self._mark = native.mark()
         self._updates: list[Update] = []
-        waker.add(self)
+        waker.add(self._mark, self)
 
     def _take(self) -> bool:
         self._flush()
@@ -49,7 +50,7 @@ class AsyncRun(RunBase):
 
     async def __aiter__(self) -> abc.AsyncIterator[Update]:
         while True:
-            await self._waker.until(self._take)
+            await self._waker.until(self._mark, self._take)
             if not self._updates:
                 if self._native.is_drained():
                     return
@@ -62,9 +63,18 @@ class AsyncRun(RunBase):
 
     async def result(self) -> Reply:
         """The reply; raises why the run failed."""
-        await self._waker.until(self._is_over)
+        await self._waker.until(self._mark, self._is_over)
         self._flush()
         return self._outcome()
+
+    async def display(self) -> Reply:
+        """Shows text, tools, tokens and cost while the run goes on, as `Run.display`, and gives its reply."""
+        from ._show import Screen
+
+        screen = Screen()
+        async for update in self:
+            screen.take(update)
+        return await self.result()
 
     def __await__(self) -> typing.Any:
         return self.result().__await__()
@@ -74,7 +84,7 @@ class AsyncRun(RunBase):
         limit = seconds("timeout", timeout)
         self._native.cancel(0)
         try:
-            await asyncio.wait_for(self._waker.until(self._is_over), limit)
+            await asyncio.wait_for(self._waker.until(self._mark, self._is_over), limit)
         except asyncio.TimeoutError:
             pass
         return self.state
@@ -91,6 +101,8 @@ class AsyncRun(RunBase):
         """The state, and everything that happened since the last poll. Never blocks."""
         state, updates = super().poll()
         updates, self._updates = self._updates + updates, []
+        # What is taken here makes the descriptor quiet; who waits is told.
+        self._waker.look((self._mark,))
         return state, updates
 
     async def detach(self) -> Detached:

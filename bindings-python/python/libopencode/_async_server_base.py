@@ -8,7 +8,7 @@ from ._async_call import AsyncCall
 from ._call import Call
 from ._options import milliseconds
 from ._server_base import ServerBase
-from ._waker import Waker
+from ._waker import Waker, check_no_other_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ class AsyncServerBase(ServerBase):
     """What a server for asyncio does."""
 
     def _setup(self, given: dict[str, typing.Any]) -> None:
+        check_no_other_loop()
         super()._setup(given)
-        self._waker = Waker(self._native.fd)
-        self._waker.add(self)
+        # It is the only one that its descriptor tells of.
+        self._waker = Waker(self._native.fd, lambda: ())
+        self._waker.add(0, self)
 
     def _take(self) -> bool:
         return self._native.poll() != "starting"
@@ -46,7 +48,7 @@ class AsyncServerBase(ServerBase):
         if timeout is not None:
             timeout = milliseconds("timeout", timeout) / 1000
         try:
-            await asyncio.wait_for(self._waker.until(self._take), timeout)
+            await asyncio.wait_for(self._waker.until(0, self._take), timeout)
         except asyncio.TimeoutError:
             pass
         return self.poll()

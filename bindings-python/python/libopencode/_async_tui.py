@@ -38,7 +38,7 @@ class AsyncTuiControl:
         limit = seconds("timeout", timeout)
         question = self._question = self._question or self._start("tui.control.next", {})
         try:
-            await asyncio.wait_for(self._waker.until(question._take), limit)
+            await asyncio.wait_for(self._waker.until(question._mark, question._take), limit)
         except asyncio.TimeoutError:
             pass
         if question.poll() == "pending":

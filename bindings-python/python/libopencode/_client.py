@@ -255,7 +255,7 @@ class Client(BlockingClient, Starter, Operations):
         max_cost: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
-        max_retries: int | None = None,
+        max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
     ) -> Run:
@@ -284,7 +284,7 @@ class Client(BlockingClient, Starter, Operations):
             max_cost: The most that the run may cost, in the provider's currency, subagents included. Default: none.
             max_tokens: The most tokens of all kinds. Default: none.
             max_steps: The most messages of the model; each tool loop is one. Default: none.
-            max_retries: The most repetitions after failures of the provider. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
         """
@@ -309,7 +309,7 @@ class Client(BlockingClient, Starter, Operations):
                 "max_cost": max_cost,
                 "max_tokens": max_tokens,
                 "max_steps": max_steps,
-                "max_retries": max_retries,
+                "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
             },
@@ -320,6 +320,7 @@ class Client(BlockingClient, Starter, Operations):
         prompt: shapes.Prompt,
         *,
         timeout: float | datetime.timedelta | None = None,
+        show: bool = False,
         files: shapes.Files | None = None,
         session: str | None = None,
         title: str | None = None,
@@ -338,7 +339,7 @@ class Client(BlockingClient, Starter, Operations):
         max_cost: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
-        max_retries: int | None = None,
+        max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
     ) -> Reply:
@@ -350,6 +351,7 @@ class Client(BlockingClient, Starter, Operations):
             prompt: A text, or a list of texts and parts.
             timeout: How long to wait, in seconds. The prompt then goes on on the server, and so it does after Ctrl-C;
                 `run` of the error says which it is.
+            show: Whether text, tokens and cost are shown while it goes on: in a notebook, or on standard output.
             files: Local files to attach: paths, or objects with a `path` and how to attach it.
             session: The session to use. Default: a new one.
             title: The title of a new session.
@@ -368,7 +370,7 @@ class Client(BlockingClient, Starter, Operations):
             max_cost: The most that the run may cost, in the provider's currency, subagents included. Default: none.
             max_tokens: The most tokens of all kinds. Default: none.
             max_steps: The most messages of the model; each tool loop is one. Default: none.
-            max_retries: The most repetitions after failures of the provider. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
 
@@ -378,6 +380,7 @@ class Client(BlockingClient, Starter, Operations):
         return self._ask(
             prompt,
             timeout,
+            show,
             {
                 "files": files,
                 "session": session,
@@ -397,7 +400,7 @@ class Client(BlockingClient, Starter, Operations):
                 "max_cost": max_cost,
                 "max_tokens": max_tokens,
                 "max_steps": max_steps,
-                "max_retries": max_retries,
+                "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
             },
@@ -416,7 +419,7 @@ class Client(BlockingClient, Starter, Operations):
         max_cost: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
-        max_retries: int | None = None,
+        max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
     ) -> Run:
@@ -433,7 +436,7 @@ class Client(BlockingClient, Starter, Operations):
             max_cost: The most that the run may cost, in the provider's currency, subagents included. Default: none.
             max_tokens: The most tokens of all kinds. Default: none.
             max_steps: The most messages of the model; each tool loop is one. Default: none.
-            max_retries: The most repetitions after failures of the provider. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
         """
@@ -449,7 +452,7 @@ class Client(BlockingClient, Starter, Operations):
                 "max_cost": max_cost,
                 "max_tokens": max_tokens,
                 "max_steps": max_steps,
-                "max_retries": max_retries,
+                "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
             },

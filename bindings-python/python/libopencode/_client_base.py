@@ -12,7 +12,7 @@ from ._call import Call, RawResponse
 from ._drift import Drift
 from ._errors import InvalidArgumentError
 from ._events import EventStream
-from ._log import Drain, configured
+from ._log import Drain
 from ._namespace import TREE, Namespace, arguments_of, function_of
 from ._options import call_options, options, seconds
 from ._pages import Pages
@@ -43,8 +43,6 @@ class ClientBase:
         given["headers"] = dict(headers) if headers else None
         if permission is not None and not isinstance(permission, str):
             given["permission"] = list(permission)
-        # What the program's logging is set up for, unless it is said here.
-        given["log"] = configured() if given["log"] is None else given["log"]
         for name in ("ca_file", "record"):
             given[name] = None if given[name] is None else str(given[name])
         self._open(options(given))
@@ -53,11 +51,17 @@ class ClientBase:
         self._settings = settings
         self._native = _native.Client(settings)
         tell_losses()
-        self._drain = Drain(self._native) if "log" in settings else None
+        # What the program's logging wants at the moment, unless it is said here.
+        self._drain = Drain(self._native, follows="log" not in settings)
+
+    @property
+    def _here(self) -> _native.Client:
+        """The native client, for what begins now."""
+        self._drain.follow()
+        return self._native
 
     def _flush(self) -> None:
-        if self._drain is not None:
-            self._drain()
+        self._drain()
 
     def _start(
         self, operation: typing.Any, args: tuple[typing.Any, ...], given: dict[str, typing.Any]
@@ -70,7 +74,7 @@ class ClientBase:
             raise InvalidArgumentError("start: give a function of this client, such as client.session.get")
         settings = {key: given.pop(key, None) for key in ("timeout", "max_retries", "extra_headers")}
         arguments = arguments_of(name, positional, args, given)
-        return self._native.start(name, arguments, call_options(**settings)), name, False
+        return self._here.start(name, arguments, call_options(**settings)), name, False
 
     def _start_named(
         self,
@@ -85,7 +89,7 @@ class ClientBase:
         raw: bool = False,
     ) -> tuple[_native.Call, str, bool]:
         settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
-        return self._native.start(operation, dict(arguments or {}), settings), operation, raw
+        return self._here.start(operation, dict(arguments or {}), settings), operation, raw
 
     # Handles cannot be pickled, settings can: another process gets a client of its own.
     def __getstate__(self) -> dict[str, typing.Any]:
@@ -143,7 +147,7 @@ class BlockingClient(ClientBase):
         raw: bool = False,
     ) -> typing.Any:
         try:
-            return self._native.call(operation, arguments, settings, raw)
+            return self._here.call(operation, arguments, settings, raw)
         finally:
             self._flush()
 
@@ -173,7 +177,7 @@ class BlockingClient(ClientBase):
         query, body = content
         settings = options(given) or None
         try:
-            found = self._native.request(method, path, (pairs_of(query), body), settings, raw)
+            found = self._here.request(method, path, (pairs_of(query), body), settings, raw)
         finally:
             self._flush()
         return RawResponse(*found) if raw else found
@@ -184,44 +188,44 @@ class BlockingClient(ClientBase):
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> Run:
         watch_exit()
-        return Run(self._native.run(prompt_of(prompt, given)), self._drain)
+        return Run(self._here.run(prompt_of(prompt, given)), self._drain)
 
-    def _ask(self, prompt: typing.Any, timeout: typing.Any, given: dict[str, typing.Any]) -> Reply:
+    def _ask(self, prompt: typing.Any, timeout: typing.Any, show: bool, given: dict[str, typing.Any]) -> Reply:
         limit = seconds("timeout", timeout)
-        run = Run(self._native.run(prompt_of(prompt, given), True), self._drain)
+        run = Run(self._here.run(prompt_of(prompt, given), True), self._drain)
         try:
-            return run.result(limit)
+            return run.display(limit) if show else run.result(limit)
         except KeyboardInterrupt as error:
             error.run = left_behind(run)  # type: ignore[attr-defined]
             raise
 
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run:
-        return Run(self._native.resume(session, message, options(given)), self._drain)
+        return Run(self._here.resume(session, message, options(given)), self._drain)
 
     def _events(self, given: dict[str, typing.Any]) -> EventStream:
-        return EventStream(self._native.events(options(given)), self._drain)
+        return EventStream(self._here.events(options(given)), self._drain)
 
     def _messages(self, session: str, given: dict[str, typing.Any]) -> Pages[typing.Any]:
-        return Pages(self._native.messages(session, options(given)), self._drain)
+        return Pages(self._here.messages(session, options(given)), self._drain)
 
     def _sessions(self, given: dict[str, typing.Any]) -> Pages[typing.Any]:
-        return Pages(self._native.sessions(options(given)), self._drain)
+        return Pages(self._here.sessions(options(given)), self._drain)
 
     def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> Pty:
         from ._pty import Pty, started
 
-        return Pty(self._native.pty(started(command, args, given)))
+        return Pty(self._here.pty(started(command, args, given)))
 
     def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> Pty:
         from ._pty import Pty
 
-        return Pty(self._native.pty_connect(id, options(given)))
+        return Pty(self._here.pty_connect(id, options(given)))
 
     def server(self) -> discover.ServerInfo:
         """Asks the server what it is. Blocks for one request, two with a server of 2.x."""
         from ._discover import ServerInfo
 
-        return ServerInfo(self._native.server())
+        return ServerInfo(self._here.server())
 
     def doctor(self) -> discover.Diagnosis:
         """Looks what works and what does not: server, password, version, directory, model, ripgrep, events, clock.
@@ -230,25 +234,25 @@ class BlockingClient(ClientBase):
         """
         from ._discover import Diagnosis
 
-        return Diagnosis(self._native.doctor())
+        return Diagnosis(self._here.doctor())
 
     def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
         from ._usage import usage_of
 
-        return usage_of(self._native.usage(session, options(given)))
+        return usage_of(self._here.usage(session, options(given)))
 
     def tui_prompt(self, text: str) -> None:
         """Types a prompt into every attached terminal interface and submits it, in place of what stood there.
 
         Returning says that the server accepted it, not that anybody is attached, or ready yet.
         """
-        self._native.tui_prompt(text)
+        self._here.tui_prompt(text)
 
     def tui_control(self) -> tui.TuiControl:
         """The requests of a terminal interface that is controlled by programs. Touches no network."""
         from ._tui import TuiControl
 
-        return TuiControl(self._native.tui_control(), self._call)
+        return TuiControl(self._here.tui_control(), self._call)
 
     def close(self) -> None:
         """Ends all runs, calls and streams of this side and joins all threads, within a second.
@@ -331,13 +335,23 @@ def pairs_of(query: abc.Mapping[str, typing.Any] | None) -> list[tuple[str, str]
     """The query of a request, as texts: what is None is left out, as in an operation; a list is one entry per item."""
     pairs = []
     for name, value in (query or {}).items():
+        value = _native.plain(value)
         items = value if isinstance(value, (list, tuple)) else [value]
-        pairs += [(name, _text_of(item)) for item in items if item is not None]
+        pairs += [(name, _text_of(name, item)) for item in items if item is not None]
     return pairs
 
 
-def _text_of(value: typing.Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text_of(name: str, value: typing.Any) -> str:
+    value = _native.plain(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # Decimals and UUIDs have a text of their own; that of other objects is what Python shows.
+    if isinstance(value, (str, int, float)) or hasattr(value, "as_tuple") or hasattr(value, "urn"):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return str(os.fspath(value))
+    kind = type(value).__name__
+    raise InvalidArgumentError(f"request: query.{name}: an object of type {kind} cannot be sent in a query")
 
 
 def prompt_of(prompt: typing.Any, given: dict[str, typing.Any]) -> dict[str, typing.Any]:

@@ -52,6 +52,9 @@ class Check(Record):
         message: str
         advice: str
 
+    def __repr__(self) -> str:
+        return f"<libopencode.Check {self.check} {self.status}: {self.message}>"
+
 
 class Diagnosis(Record):
     """What `Client.doctor` found. As a text it is one line per check."""
@@ -70,6 +73,16 @@ class Diagnosis(Record):
 
     def __str__(self) -> str:
         return str(self["text"])
+
+    def _repr_html_(self) -> str:
+        from ._show import table
+
+        rows = [[check.check, check.status, check.message, check.advice] for check in self.checks]
+        return table(["check", "status", "what was found", "what to do"], rows)
+
+    def __repr__(self) -> str:
+        wrong = [check.check for check in self.checks if check.status != "ok"]
+        return f"<libopencode.Diagnosis {'ok' if self.ok else 'not ok'}{': ' if wrong else ''}{', '.join(wrong)}>"
 
 
 def discover(timeout: float = 2.0) -> list[Found]:

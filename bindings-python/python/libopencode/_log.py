@@ -20,10 +20,11 @@ _NUMBERS = {"error": 40, "warn": 30, "info": 20, "debug": 10}
 
 
 def configured() -> str | None:
-    """The level that the program wants of `libopencode`; None while it has not set `logging` up."""
+    """The level that the program wants of `libopencode` at the moment; None while it has not set `logging` up."""
     # Who did not import it cannot have set it up, and need not pay for the import.
     logging = sys.modules.get("logging")
-    if logging is None or not (logger := logging.getLogger("libopencode")).hasHandlers():
+    get = getattr(logging, "getLogger", None)
+    if get is None or not (logger := get("libopencode")).hasHandlers():
         return None
     wanted = logger.getEffectiveLevel()
     return next((name for name in ("debug", "info", "warn", "error") if wanted <= _NUMBERS[name]), None)
@@ -32,12 +33,21 @@ def configured() -> str | None:
 class Drain:
     """Hands over what a client has logged. Never raises."""
 
-    __slots__ = ("_native",)
+    __slots__ = ("_follows", "_native", "_wanted")
 
-    def __init__(self, native: _native.Client) -> None:
+    def __init__(self, native: _native.Client, follows: bool) -> None:
         self._native = native
+        self._follows = follows
+        self._wanted: str | None = None
+
+    def follow(self) -> None:
+        """Has the client keep what the program's logging wants now, however late that is set up or changed."""
+        if self._follows and (wanted := configured()) != self._wanted:
+            self._wanted = wanted
+            self._native.set_log_level(wanted)
 
     def __call__(self) -> None:
+        self.follow()
         while (record := self._native.next_log()) is not None:
             import logging
 

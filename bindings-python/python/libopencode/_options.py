@@ -33,6 +33,12 @@ def milliseconds(name: str, value: typing.Any) -> float:
     seconds = getattr(value, "total_seconds", None)
     if seconds is not None:
         value = seconds()
+    # Numbers of NumPy and `decimal` know themselves as one of Python.
+    elif hasattr(value, "__float__") and not isinstance(value, (bool, int, float)):
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            pass
     # No comparison is true of NaN.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
         from ._errors import InvalidArgumentError

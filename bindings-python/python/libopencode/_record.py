@@ -16,7 +16,8 @@ else:
 class Record(_Dict):
     """A JSON object with attributes. Field names are the server's (`sessionID`).
 
-    It is a dict: `json.dumps`, `dict(...)`, `match` and web frameworks take it as it is.
+    It is a dict: `json.dumps`, `dict(...)`, `match`, web frameworks and pandas take it as it is. `to_dict` gives one that
+    holds nothing but JSON, where a failed update has an exception.
     """
 
     __slots__ = ()

@@ -174,6 +174,27 @@ class Run(RunBase):
             raise not_finished(self, timeout)
         return self._outcome()
 
+    def display(self, timeout: float | None = None) -> Reply:
+        """Shows text, tools, tokens and cost while the run goes on, and gives its reply, as `result` does.
+
+        In a notebook that is one output that changes; elsewhere text on standard output. Takes the updates.
+        """
+        from time import monotonic
+
+        from ._show import Screen
+
+        screen = Screen()
+        end = None if timeout is None else monotonic() + timeout
+        while True:
+            data = self._native.next_update(None if end is None else max(0.0, end - monotonic()))
+            self._flush()
+            if data is None:
+                break
+            screen.take(self._update(data))
+        if self.state not in ("done", "failed"):
+            raise not_finished(self, timeout)
+        return self._outcome()
+
     def cancel(self, timeout: float = 10.0) -> shapes.State:
         """Ends the run: the server is told to stop, and the run is over when it did.
 

@@ -192,6 +192,10 @@ class FailedUpdate(_Update):
         type: typing.Literal["failed"]
         error: errors.OpencodeError
 
+    def to_dict(self) -> dict[str, typing.Any]:
+        """The object as a plain dict; the error is one, too, so that `json.dumps` takes it."""
+        return {**self, "error": self["error"].to_dict()}
+
 
 Update = (
     TextUpdate

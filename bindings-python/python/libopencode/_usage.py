@@ -43,6 +43,37 @@ class Usage(Record):
         sessions: list[Share]
         messages: list[Share]
 
+    def _repr_html_(self) -> str:
+        from ._show import table
+
+        rows = [["", f"{self.cost:.6g}", self.tokens["total"], self.count]]
+        for by in ("models", "agents", "sessions"):
+            rows += [[f"{by[:-1]} {s.name}", f"{s.cost:.6g}", s.tokens["total"], s.count] for s in self[by]]
+        return table(["who", "cost", "tokens", "answers"], rows)
+
+    def plot(
+        self, by: typing.Literal["models", "agents", "sessions", "messages"] = "models", ax: typing.Any = None
+    ) -> typing.Any:
+        """Draws who spent how much as bars, with matplotlib, and gives the axes.
+
+        Args:
+            by: Whose shares. For messages, ask for the usage with `messages=True`.
+            ax: The axes to draw on. Default: new ones.
+
+        Raises:
+            ImportError: There is no matplotlib.
+        """
+        try:
+            from matplotlib import pyplot  # type: ignore[import-not-found, unused-ignore]
+        except ImportError as error:
+            raise ImportError("usage.plot needs matplotlib; install it, or take the numbers from usage.models") from error
+        axes = pyplot.subplots()[1] if ax is None else ax
+        shares: list[Share] = self[by]
+        axes.barh([share.name for share in shares], [share.cost for share in shares])
+        axes.set_xlabel("cost")
+        axes.set_title(f"{self.cost:.6g} in {self.count} answers")
+        return axes
+
     def __repr__(self) -> str:
         return f"<libopencode.Usage {self.cost} in {self.count} answers>"
 

@@ -6,6 +6,7 @@ use crate::base::thread::caught;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How much a message matters.
@@ -42,20 +43,40 @@ impl Level {
 
 /// Where messages go, and from which level on. Clones share the sink.
 #[derive(Clone)]
-pub struct Log(Option<(Level, Sink)>);
+pub struct Log(Arc<[(Threshold, Sink)]>);
+
+/// From which level on a sink gets messages; may change at any time. 0 is none at all.
+#[derive(Clone)]
+pub(crate) struct Threshold(Arc<AtomicU8>);
+
+impl Threshold {
+    fn new(level: Option<Level>) -> Self {
+        let threshold = Threshold(Arc::default());
+        threshold.set(level);
+        threshold
+    }
+
+    pub(crate) fn set(&self, level: Option<Level>) {
+        self.0.store(level.map_or(0, |level| level as u8 + 1), Ordering::Relaxed);
+    }
+
+    fn takes(&self, level: Level) -> bool {
+        (level as u8) < self.0.load(Ordering::Relaxed)
+    }
+}
 
 type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
 
 impl Log {
     /// No messages.
     pub fn off() -> Self {
-        Log(None)
+        Log(Arc::default())
     }
 
     /// Messages of a level and of those that matter more go to `sink`: one line each, from any thread. It must
     /// not call into this library and should return soon.
     pub fn new(level: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
-        Log(Some((level, Arc::new(sink))))
+        Log(Arc::new([(Threshold::new(Some(level)), Arc::new(sink))]))
     }
 
     /// What `OPENCODE_LOG` says: with a level's name in it, messages go to standard error.
@@ -68,23 +89,16 @@ impl Log {
 
     /// Messages go to this sink and to another one.
     pub(crate) fn and(self, other: Log) -> Log {
-        match (self.0, other.0) {
-            (None, log) | (log, None) => Log(log),
-            (Some((a, first)), Some((b, second))) => Log::new(a.max(b), move |level, text| {
-                for (least, sink) in [(a, &first), (b, &second)] {
-                    if level <= least {
-                        sink(level, text);
-                    }
-                }
-            }),
-        }
+        Log(self.0.iter().chain(other.0.iter()).cloned().collect())
     }
 
     pub(crate) fn write(&self, level: Level, text: impl FnOnce() -> String) {
-        if let Some((least, sink)) = &self.0
-            && level <= *least
-        {
-            let text = text();
+        let mut wanted = self.0.iter().filter(|(least, _)| least.takes(level)).peekable();
+        if wanted.peek().is_none() {
+            return;
+        }
+        let text = text();
+        for (_, sink) in wanted {
             // The host's function must not end what the message is about.
             let _ = caught(|| sink(level, &text));
         }
@@ -119,7 +133,10 @@ impl LogRecord {
 }
 
 /// Messages that wait for a host that fetches them. Bounded: the oldest make room.
-pub(crate) struct LogQueue(PerProcess<Mailbox<Records>>);
+pub(crate) struct LogQueue {
+    records: PerProcess<Mailbox<Records>>,
+    threshold: Threshold,
+}
 
 #[derive(Default)]
 struct Records {
@@ -136,7 +153,8 @@ impl Content for Records {
 
 impl Default for LogQueue {
     fn default() -> Self {
-        LogQueue(PerProcess::new(LogQueue::empty()))
+        let records = PerProcess::new(LogQueue::empty());
+        LogQueue { records, threshold: Threshold::new(None) }
     }
 }
 
@@ -145,10 +163,16 @@ impl LogQueue {
     /// Bytes of one message.
     const MAX_MESSAGE: usize = 8 << 10;
 
-    /// A log that fills the queue.
-    pub(crate) fn log(self: &Arc<Self>, level: Level) -> Log {
+    /// A log that fills the queue, from the level on that it wants at the moment.
+    pub(crate) fn log(self: &Arc<Self>) -> Log {
         let queue = Arc::clone(self);
-        Log::new(level, move |level, text| queue.push(level, text))
+        let sink = Arc::new(move |level, text: &str| queue.push(level, text));
+        Log(Arc::new([(self.threshold.clone(), sink)]))
+    }
+
+    /// From now on messages of this level, and of those that matter more, are kept.
+    pub(crate) fn want(&self, level: Option<Level>) {
+        self.threshold.set(level);
     }
 
     fn empty() -> Mailbox<Records> {
@@ -157,7 +181,7 @@ impl LogQueue {
 
     /// Those of this process: the others were fetched by the one that wrote them.
     fn records(&self) -> &Mailbox<Records> {
-        self.0.get(LogQueue::empty)
+        self.records.get(LogQueue::empty)
     }
 
     fn push(&self, level: Level, text: &str) {
@@ -211,7 +235,7 @@ fn to_stderr(level: Level, text: &str) {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Log({})", self.0.as_ref().map_or("off", |(level, _)| level.as_str()))
+        write!(f, "Log({} sinks)", self.0.len())
     }
 }
 
@@ -244,7 +268,9 @@ mod tests {
     #[test]
     fn a_queue_is_bounded_and_says_what_it_dropped() {
         let queue = Arc::new(LogQueue::default());
-        let log = queue.log(Level::Info);
+        let log = queue.log();
+        log.write(Level::Error, || unreachable!());
+        queue.want(Some(Level::Info));
         assert_eq!(queue.pop(), None);
         for i in 0..LogQueue::MAX_RECORDS + 5 {
             log.write(Level::Info, || i.to_string());
@@ -260,7 +286,9 @@ mod tests {
     #[test]
     fn two_logs_keep_their_levels() {
         let (loud, quiet) = (Arc::new(LogQueue::default()), Arc::new(LogQueue::default()));
-        let log = loud.log(Level::Debug).and(Log::off()).and(quiet.log(Level::Error));
+        let log = loud.log().and(Log::off()).and(quiet.log());
+        loud.want(Some(Level::Debug));
+        quiet.want(Some(Level::Error));
         log.write(Level::Debug, || "a".to_owned());
         log.write(Level::Error, || "b".to_owned());
         let all = |queue: &LogQueue| -> Vec<String> {
@@ -268,5 +296,9 @@ mod tests {
         };
         assert_eq!(all(&loud), ["a", "b"]);
         assert_eq!(all(&quiet), ["b"]);
+        quiet.want(Some(Level::Info));
+        loud.want(None);
+        log.write(Level::Info, || "c".to_owned());
+        assert_eq!((all(&loud), all(&quiet)), (vec![], vec!["c".to_owned()]));
     }
 }

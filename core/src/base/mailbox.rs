@@ -50,6 +50,8 @@ pub(crate) struct Mailbox<T: Content> {
     slot: Mutex<Slot<T>>,
     changed: Condvar,
     signal: Option<Arc<Signal>>,
+    /// What the signal calls it.
+    mark: u64,
 }
 
 struct Slot<T> {
@@ -80,8 +82,14 @@ impl<T: Content> Mailbox<T> {
             told: AtomicU8::new(face.state),
             slot: Mutex::new(Slot { content, is_counted: false, sleepers: 0 }),
             changed: Condvar::new(),
+            mark: signal.as_ref().map_or(0, |signal| signal.mark()),
             signal,
         }
+    }
+
+    /// The number by which the signal tells that there is something to take.
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark
     }
 
     /// One load.
@@ -248,7 +256,7 @@ impl<T: Content> Mailbox<T> {
     fn count(&self, was_counted: bool, is_counted: bool) {
         let Some(signal) = &self.signal else { return };
         match (was_counted, is_counted) {
-            (false, true) => signal.add(),
+            (false, true) => signal.add(self.mark),
             (true, false) => signal.remove(),
             _ => {}
         }
@@ -260,5 +268,8 @@ impl<T: Content> Drop for Mailbox<T> {
         let slot = self.slot.get_mut().unwrap_or_else(PoisonError::into_inner);
         let was_counted = std::mem::take(&mut slot.is_counted);
         self.count(was_counted, false);
+        if let Some(signal) = &self.signal {
+            signal.forget(self.mark);
+        }
     }
 }

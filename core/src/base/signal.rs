@@ -3,8 +3,10 @@
 use crate::base::error::{Error, Result};
 use crate::base::per_process::PerProcess;
 use once_cell::race::OnceBox;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicIsize, Ordering, fence};
+use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering, fence};
+use std::sync::{Mutex, PoisonError};
 
 #[cfg(unix)]
 type SignalSocket = std::os::unix::net::UnixStream;
@@ -17,6 +19,10 @@ pub(crate) struct Signal {
     /// Below zero for a moment when a handle is polled before the engine came to count it.
     waiting: AtomicIsize,
     pair: PerProcess<OnceBox<Pair>>,
+    /// The mark of the handle that was made last.
+    marks: AtomicU64,
+    /// The marks of those that had something new since the host asked last; nothing before it asks first.
+    new: PerProcess<OnceBox<Mutex<BTreeSet<u64>>>>,
 }
 
 /// The ends of a socket. A copy of the process, made by fork, has one of its own: by a common one it would wake the
@@ -28,7 +34,12 @@ struct Pair {
 
 impl Default for Signal {
     fn default() -> Self {
-        Signal { waiting: AtomicIsize::new(0), pair: PerProcess::new(OnceBox::new()) }
+        Signal {
+            waiting: AtomicIsize::new(0),
+            pair: PerProcess::new(OnceBox::new()),
+            marks: AtomicU64::new(0),
+            new: PerProcess::new(OnceBox::new()),
+        }
     }
 }
 
@@ -49,11 +60,35 @@ impl Signal {
         Ok(raw(&pair.reader))
     }
 
-    /// One more handle has something new.
-    pub(crate) fn add(&self) {
+    /// A number for one more handle, by which [`take_new`](Self::take_new) tells it.
+    pub(crate) fn mark(&self) -> u64 {
+        self.marks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The marks of the handles that have had something new since the last time: a host with many of them looks at these
+    /// alone. They are noted from the first time on, which gives none.
+    pub(crate) fn take_new(&self) -> Vec<u64> {
+        let new = self.new.get(OnceBox::new).get_or_init(Box::default);
+        let taken = std::mem::take(&mut *new.lock().unwrap_or_else(PoisonError::into_inner));
+        taken.into_iter().collect()
+    }
+
+    /// The handle with this mark has something new.
+    pub(crate) fn add(&self, mark: u64) {
+        // Before the descriptor shows it: who is woken finds the mark.
+        if let Some(new) = self.new.made().and_then(OnceBox::get) {
+            new.lock().unwrap_or_else(PoisonError::into_inner).insert(mark);
+        }
         if self.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
             fence(Ordering::SeqCst);
             self.show();
+        }
+    }
+
+    /// The handle with this mark is gone.
+    pub(crate) fn forget(&self, mark: u64) {
+        if let Some(new) = self.new.made().and_then(OnceBox::get) {
+            new.lock().unwrap_or_else(PoisonError::into_inner).remove(&mark);
         }
     }
 
@@ -155,19 +190,34 @@ mod tests {
     #[test]
     fn readable_while_something_waits() {
         let signal = Signal::default();
-        signal.add();
+        signal.add(1);
         assert!(signal.descriptor().unwrap() >= 0);
         assert!(is_readable(&signal), "what came before the descriptor counts");
-        signal.add();
+        signal.add(1);
         signal.remove();
         assert!(is_readable(&signal));
         signal.remove();
         assert!(!is_readable(&signal));
         signal.remove();
-        signal.add();
+        signal.add(1);
         assert!(!is_readable(&signal), "polled before it was counted");
-        signal.add();
+        signal.add(1);
         assert!(is_readable(&signal));
+    }
+
+    #[test]
+    fn handles_that_have_something_new_are_told_by_their_marks() {
+        let signal = Signal::default();
+        let (a, b, c) = (signal.mark(), signal.mark(), signal.mark());
+        signal.add(a);
+        assert!(signal.take_new().is_empty(), "noted from now on");
+        signal.add(b);
+        signal.add(c);
+        signal.add(b);
+        signal.remove();
+        signal.forget(c);
+        assert_eq!(signal.take_new(), [b], "once, and none that is gone");
+        assert!(signal.take_new().is_empty());
     }
 
     #[test]
@@ -192,14 +242,14 @@ mod tests {
                 for _ in 0..4 {
                     scope.spawn(|| {
                         for _ in 0..50 {
-                            signal.add();
+                            signal.add(1);
                             signal.remove();
                         }
                     });
                 }
             });
             assert!(!is_readable(&signal));
-            signal.add();
+            signal.add(1);
             assert!(is_readable(&signal));
             signal.remove();
         }

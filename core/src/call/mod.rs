@@ -167,6 +167,11 @@ impl<T: Clone + Send + 'static> Call<T> {
         self.signal.descriptor()
     }
 
+    /// The number by which [`Client::take_new`](crate::Client::take_new) tells that there is something new.
+    pub fn mark(&self) -> u64 {
+        self.seen().mailbox.mark()
+    }
+
     /// Whether the answer, or the error, is there. Makes no system call.
     pub fn is_done(&self) -> bool {
         self.seen().mailbox.face().is_over

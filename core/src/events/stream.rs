@@ -222,6 +222,11 @@ impl EventStream {
         !self.home.is_here() || self.queue.is_ready()
     }
 
+    /// The number by which [`Client::take_new`](crate::Client::take_new) tells that there is something new.
+    pub fn mark(&self) -> u64 {
+        self.queue.mark()
+    }
+
     /// Whether the stream was closed or has failed. What came before a failure can still be taken.
     pub fn is_over(&self) -> bool {
         !self.home.is_here() || self.queue.is_over()

@@ -232,6 +232,11 @@ impl Pty {
         self.screen().look()
     }
 
+    /// The number by which [`Client::take_new`](crate::Client::take_new) tells that there is something new.
+    pub fn mark(&self) -> u64 {
+        self.screen().mark()
+    }
+
     /// Types a text. Returns at once: it is sent in the background, in order with what else was typed.
     ///
     /// # Errors

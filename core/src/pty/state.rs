@@ -118,6 +118,11 @@ impl Screen {
         self.0.is_ready() || self.0.face().is_over
     }
 
+    /// What the client's signal calls it.
+    pub(super) fn mark(&self) -> u64 {
+        self.0.mark()
+    }
+
     /// The thread adds output, and waits while nobody reads; false when the terminal was closed.
     pub(super) fn push(&self, text: &str) -> bool {
         // Nobody else adds any.

@@ -138,6 +138,11 @@ impl Run {
         self.seen().is_ready()
     }
 
+    /// The number by which [`Client::take_new`](crate::Client::take_new) tells that there is something new.
+    pub fn mark(&self) -> u64 {
+        self.seen().mark()
+    }
+
     /// Blocks until [`next_update`](Self::next_update) has an update, or there will be none any more; false when the
     /// time is up. Takes nothing: for hosts that look after their signals before they take.
     pub fn wait_ready(&self, timeout: Option<Duration>) -> bool {

@@ -128,6 +128,11 @@ impl RunState {
         self.0.is_ready()
     }
 
+    /// What the client's signal calls it.
+    pub(crate) fn mark(&self) -> u64 {
+        self.0.mark()
+    }
+
     /// What there is to know, for the host. Blocks for as long as the engine needs to note an update.
     pub(crate) fn read(&self) -> Reading<'_, Inner> {
         self.0.read()

@@ -207,7 +207,7 @@ impl ServerShared {
         };
         self.phase.store(number, Ordering::Release);
         if !self.is_counted.swap(true, Ordering::AcqRel) {
-            self.signal.add();
+            self.signal.add(0);
         }
         self.changed.notify_all();
     }

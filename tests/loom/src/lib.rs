@@ -25,7 +25,13 @@ mod signal {
     pub(crate) struct Signal(AtomicIsize);
 
     impl Signal {
-        pub(crate) fn add(&self) {
+        pub(crate) fn mark(&self) -> u64 {
+            1
+        }
+
+        pub(crate) fn forget(&self, _mark: u64) {}
+
+        pub(crate) fn add(&self, _mark: u64) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
 

@@ -101,6 +101,12 @@ const ROOT: &str = r#"    kind: str = "internal"
     def __str__(self) -> str:
         return self.message
 
+    def to_dict(self) -> dict[str, typing.Any]:
+        """What it says as a plain dict, for logs and for JSON."""
+        fields = ("kind", "message", "status", "code", "operation", "body", "retryable", "sent")
+        left = self.run and {"sessionID": self.run.sessionID, "messageID": self.run.messageID}
+        return {name: getattr(self, name) for name in fields} | {"run": left}
+
     def __reduce__(self) -> tuple[typing.Any, ...]:
         return _restore, (type(self), self.message, dict(self.__dict__))
 "#;

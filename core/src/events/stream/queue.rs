@@ -190,6 +190,11 @@ impl EventQueue {
         self.0.is_ready() || self.is_over()
     }
 
+    /// What the client's signal calls it.
+    pub(super) fn mark(&self) -> u64 {
+        self.0.mark()
+    }
+
     /// The feed's side. `change` says whether it brought something to take.
     fn change(&self, change: impl FnOnce(&mut EventQueueInner) -> bool) {
         self.0.write(|inner| change(inner) | inner.settle());
