@@ -303,7 +303,7 @@ impl Blueprint {
             };
             match http::send("GET", &format!("{url}{path}"), headers, None) {
                 Ok(response)
-                    if response.status == 200 || !self.is_pinned && response.status == 404 =>
+                    if response.status == 200 || !self.is_pinned && response.status != 503 =>
                 {
                     return Ok(());
                 }

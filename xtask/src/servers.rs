@@ -6,6 +6,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use opencode_tests::binary::{Generation, workspace};
 use opencode_tests::{Error, Model, Result, Server};
@@ -18,6 +19,8 @@ const VERSIONS: [&str; 11] = [
     "2.0.15", "1.18.34", "1.18.33", "1.18.12", "1.17.19", "1.15.13", "1.14.34", "1.3.2", "1.2.27",
     "1.1.65", "1.0.185",
 ];
+/// Most of the time is waiting.
+const AT_ONCE: usize = 4;
 const PAGE: &str = "docs/servers.md";
 
 /// What was seen of a feature: a word, and why it is not yes.
@@ -40,13 +43,29 @@ struct Column {
 pub(crate) fn run(only: &[&str]) -> Result<()> {
     let versions = if only.is_empty() { &VERSIONS[..] } else { only };
     let program = program()?;
-    let mut columns = Vec::new();
+    let mut places = Vec::new();
     for version in versions {
         let generation = if version.starts_with("2.") { Generation::Two } else { Generation::One };
-        let binary = server::version_of(generation, version)?;
-        columns.push(progress::step(&format!("play {version}"), |_| {
-            play(version, generation, &binary, &program)
-        })?);
+        places.push((*version, generation, server::version_of(generation, version)?));
+    }
+    let mut columns = Vec::new();
+    for some in places.chunks(AT_ONCE) {
+        let names: Vec<&str> = some.iter().map(|(version, _, _)| *version).collect();
+        let played = progress::step(&format!("play {}", names.join(", ")), |_| {
+            thread::scope(|scope| {
+                let start = |(version, generation, binary): &(&str, Generation, PathBuf)| {
+                    let (version, binary) = ((*version).to_owned(), binary.clone());
+                    let (generation, program) = (*generation, &program);
+                    scope.spawn(move || play(&version, generation, &binary, program))
+                };
+                let started: Vec<_> = some.iter().map(start).collect();
+                let joined = started.into_iter().map(|thread| {
+                    thread.join().unwrap_or_else(|_| Err(Error::new("a thread has panicked")))
+                });
+                joined.collect::<Result<Vec<Column>>>()
+            })
+        })?;
+        columns.extend(played);
     }
     let page = page(&columns);
     if !only.is_empty() {
@@ -152,6 +171,7 @@ fn plain(why: &str, version: &str) -> String {
         if is_id { "…" } else { word }
     });
     let line = words.collect::<Vec<_>>().join(" ");
+    let line = line.replace(&format!("{}/", workspace().display()), "");
     line.replace(version, "VERSION").replace('|', "\\|")
 }
 
