@@ -534,10 +534,25 @@ fn python_tests<'a>(python: &Path, fast: bool) -> Vec<progress::Job<'a>> {
     vec![pytest("Python tests that take long", tests(&LONG)), pytest("Python tests", others)]
 }
 
+/// What runs under the sanitizers of the compiler: they see what C does with what the library gives.
+const SANITIZED: [&str; 3] = ["updates", "background", "closing"];
+
+fn sanitized(name: &str, source: &Path) -> Result<PathBuf> {
+    let copy = scratch("c")?.join(format!("{name}_sanitized.c"));
+    std::fs::write(&copy, format!("#include \"{}\"\n", source.display()))
+        .map_err(|e| Error::wrap(copy.display(), e))?;
+    let flags = ["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    artefact::compile(&copy, &flags)
+}
+
 fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
     let source = workspace().join("tests/c").join(name).with_extension("c");
     let program = artefact::compile(&source, &["-std=c99"])?;
-    let mut jobs = vec![job(format!("C tests: {name}"), Command::new(&program))];
+    let plain = match !fast && SANITIZED.contains(&name) {
+        true => sanitized(name, &source)?,
+        false => program.clone(),
+    };
+    let mut jobs = vec![job(format!("C tests: {name}"), Command::new(plain))];
     // Loops over thousands of polls, copies of a process and long answers would take minutes there.
     if !fast && !["polls", "forks", "looks"].contains(&name) {
         let mut valgrind = Command::new("valgrind");
