@@ -32,6 +32,6 @@ pub(super) fn sources(maturin: &Path, note: &Note) -> Result<()> {
     }
     let mut check = Command::new("cargo");
     check.current_dir(&folder).env("CARGO_TARGET_DIR", workspace().join("target"));
-    check.args(["check", "--quiet", "--locked", "-p", "opencode-python", "--features", "abi3"]);
+    check.args(["check", "--quiet", "--offline", "-p", "opencode-python", "--features", "abi3"]);
     crate::progress::follow(&mut check, note).map(drop)
 }
