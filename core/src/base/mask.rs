@@ -91,11 +91,12 @@ mod tests {
     #[test]
     fn children_are_born_with_open_ears() {
         let work = || {
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", "kill -TERM $$; sleep 60"]);
+            // No shell: some unblock all signals when they begin.
+            let mut command = Command::new("grep");
+            command.args(["SigBlk", "/proc/self/status"]);
             clear_in(&mut command);
-            let status = command.status().unwrap();
-            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+            let blocked = String::from_utf8(command.output().unwrap().stdout).unwrap();
+            assert_eq!(blocked.trim().trim_end_matches('0'), "SigBlk:\t", "{blocked}");
         };
         let (sender, receiver) = std::sync::mpsc::channel();
         let fallen = move |error| sender.send(error).unwrap();
