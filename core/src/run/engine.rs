@@ -13,7 +13,7 @@ use super::run_events::RunEvents;
 use super::state::{RunState, State};
 use super::unsent::{Pending, Unsent};
 use super::update::Update;
-use super::wire::{DirectorySnapshot, Request, Response, Wire};
+use super::wire::{DirectorySnapshot, Request, Response, Wire, is_absent};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::log::{Level, Log};
 use crate::base::pool::{Pool, join};

@@ -394,9 +394,10 @@ fn answers_get_through_a_network_that_loses_them() {
     let count = AtomicU64::new(0);
     proxy.hook(move |asked| {
         let is_answer = asked.is("POST */permission*") || asked.is("POST */question*");
-        match count.fetch_add(u64::from(is_answer), Ordering::Relaxed) % 3 {
+        match count.fetch_add(u64::from(is_answer), Ordering::Relaxed) % 4 {
             0 if is_answer => Plan::pass().cut_answer(0, End::Reset),
             1 if is_answer => Plan::refuse(End::Close),
+            2 if is_answer => Plan::instead("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
             _ => Plan::pass(),
         }
     });

@@ -49,7 +49,7 @@ impl Work {
                 self.look_up(&session, MAX_DEPTH);
             }
             Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if is_absent(&error) => {}
             // Asked again when it is listed again.
             Err(_) => drop(self.parents.remove(&session)),
         }

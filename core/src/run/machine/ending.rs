@@ -7,9 +7,9 @@ mod leftovers;
 mod words;
 
 use super::{Millis, RequestKind};
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{Failure, Message, Request, Response, Tool};
+use crate::run::wire::{Failure, Message, Request, Response, Tool, is_absent, is_foreign};
 use gathering::Gathering;
 pub(super) use judge::{Outage, Rest};
 use leftovers::Leftovers;
@@ -46,6 +46,8 @@ struct Cancel {
     /// When the last abort was answered.
     aborted: Option<Millis>,
     is_aborting: bool,
+    /// An abort was sent, and it is not known whether it arrived.
+    may_be_aborted: bool,
     leftovers: Leftovers,
 }
 
@@ -155,8 +157,14 @@ impl Ending {
         match input {
             Input::Cancel { error, waiting } => {
                 let leftovers = Leftovers::beside(waiting);
-                let (since, aborted, is_aborting) = (around.now, None, false);
-                self.cancel = Some(Cancel { error, since, aborted, is_aborting, leftovers });
+                self.cancel = Some(Cancel {
+                    error,
+                    since: around.now,
+                    aborted: None,
+                    is_aborting: false,
+                    may_be_aborted: false,
+                    leftovers,
+                });
             }
             Input::Aborted(result) => self.aborted(result, around.now, &mut out),
             Input::Failed { failure, is_own } => self.failed(failure, is_own, around.now),
@@ -244,14 +252,17 @@ impl Ending {
     fn aborted(&mut self, result: Result<Response>, now: Millis, out: &mut Vec<Effect>) {
         if let Some(cancel) = &mut self.cancel {
             cancel.is_aborting = false;
+            if result.as_ref().is_err_and(is_foreign) {
+                cancel.may_be_aborted = true;
+                // It is sent again when a look says that the session works, or does not say why it rests.
+                return out.push(Effect::Look);
+            }
             if result.as_ref().err().is_none_or(Error::is_sent) {
                 cancel.aborted = Some(now);
             }
         }
         match result {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                out.push(Effect::Over(Some(error)));
-            }
+            Err(error) if is_absent(&error) => out.push(Effect::Over(Some(error))),
             _ => out.extend([Effect::RejectOpen, Effect::Look]),
         }
     }

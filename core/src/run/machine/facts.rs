@@ -16,7 +16,7 @@ impl Machine {
             }
             (None, _) => {}
             (Some(session), fact) if self.session() == Some(session) => {
-                self.on_own_fact(session, fact);
+                self.on_own_fact(fact);
             }
             (Some(session), fact) if self.looking.is_child(session) => match fact {
                 Fact::Asked(_) | Fact::InquiryAnswered { .. } | Fact::Unreadable(_) => {
@@ -31,7 +31,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_own_fact(&mut self, session: &str, fact: Fact) {
+    pub(super) fn on_own_fact(&mut self, fact: Fact) {
         match fact {
             Fact::TurnEnded if self.phase == Phase::Opening => {
                 self.opening(opening::Input::TurnEnded);
@@ -39,10 +39,12 @@ impl Machine {
             Fact::TurnEnded => self.look_if_running(),
             // The answer is there; what cannot be gathered any more is left out.
             Fact::SessionDeleted if self.phase == Phase::Collecting => {}
-            Fact::SessionDeleted => {
-                let text = format!("run: session {session} was deleted while the prompt ran");
-                self.over(Some(Error::new(ErrorKind::NotFound, text)));
-            }
+            // As every event it only wakes: whoever looks for the session is told that it is gone.
+            Fact::SessionDeleted => match self.phase {
+                Phase::Opening => self.opening(opening::Input::TurnEnded),
+                Phase::Running => self.looking(looking::Input::WantMessages),
+                _ => {}
+            },
             Fact::Failed(failure) => {
                 if self.is_sent() || self.phase == Phase::Sending {
                     let is_own = self.looking.is_stored() || !self.looking.answers().is_empty();

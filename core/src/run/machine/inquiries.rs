@@ -1,11 +1,13 @@
 //! [`Inquiries`]: permissions and questions of the run and of its subagents, answered once, by somebody.
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::protocol::permission::{Decision, PermissionPolicy, PermissionReply, QuestionPolicy};
 use crate::run::clock::Millis;
 use crate::run::reply::DecisionRecord;
 use crate::run::update::Update;
-use crate::run::wire::{DirectorySnapshot, Info, Inquiry, Request, Response};
+use crate::run::wire::{
+    DirectorySnapshot, Info, Inquiry, Request, Response, is_absent, is_foreign,
+};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ const REJECTION: &str =
     "Nobody is here to allow this. Go on without it, and say what you could not do.";
 /// The pause before an answer that the server does not take is given again.
 const REFUSED_PAUSE: Millis = 2_000;
+/// A rejection that fails this often is given the other way: a server may know only that one.
+const OTHER_WAY_AFTER: u32 = 4;
 /// After an answer the session is looked at within this time.
 const LOOK_AFTER: Millis = 1_000;
 
@@ -48,6 +52,7 @@ struct Open {
     /// The answer's word, for the record.
     reply: String,
     by: &'static str,
+    /// When it was last known to be open, or an answer to it failed.
     seen: Millis,
     /// How often the answer did not get through, and when it is given again.
     failures: u32,
@@ -243,14 +248,18 @@ impl Inquiries {
                 false => snapshot.has_permissions,
             };
             (is_read
-                && open.waits_for_host
+                && (open.waits_for_host || open.retry_at.is_some())
                 && !listed.contains(id.as_str())
                 && open.seen < snapshot.started)
                 .then(|| id.clone())
         };
         let gone: Vec<String> = self.open.iter().filter_map(gone).collect();
         for id in gone {
-            self.closed(&id, GONE, out);
+            match self.open.get(&id).is_some_and(|open| open.waits_for_host) {
+                true => self.closed(&id, GONE, out),
+                // The answer that seemed to fail had arrived, or somebody else's had.
+                false => self.was_gone(&id, out),
+            }
         }
     }
 
@@ -404,7 +413,11 @@ impl Inquiries {
                 let message = message.or_else(|| by_policy.then(|| REJECTION.to_owned()));
                 let session = open.inquiry.session_id.clone();
                 let id = id.clone();
-                Request::ReplyPermission { id, session, reply, message, directory }
+                if reply == PermissionReply::Reject && open.failures >= OTHER_WAY_AFTER {
+                    Request::RespondPermission { id, session, reply }
+                } else {
+                    Request::ReplyPermission { id, session, reply, message, directory }
+                }
             }
             Verdict::Answers(answers) => {
                 Request::AnswerQuestion { id: id.clone(), answers, directory }
@@ -422,14 +435,18 @@ impl Inquiries {
             Err(error) => error,
         };
         let Some(open) = self.open.get_mut(id) else { return };
-        if error.leaves_open() {
-            // Whether it arrived is not known: given again it is taken, or it is not found any more.
+        if error.leaves_open() || is_foreign(&error) {
+            // Whether it arrived is not known: given again it is taken, or it is not found any more, or not listed.
             open.may_be_there |= error.is_sent();
             open.failures += 1;
+            open.seen = now;
             open.retry_at = Some(now + (100 << open.failures.min(4)));
+            if is_foreign(&error) {
+                out.extend([Effect::WantLists, Effect::LookWithin(LOOK_AFTER)]);
+            }
         } else if open.by == END {
             self.decided(id, out);
-        } else if error.kind() == ErrorKind::NotFound {
+        } else if is_absent(&error) {
             self.was_gone(id, out);
         } else if open.by == "host" {
             // The server does not take this answer: the host has to give another.

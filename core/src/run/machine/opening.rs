@@ -7,7 +7,7 @@ use super::{Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::id;
 use crate::run::prompt::{Prompt, WhenBusy};
-use crate::run::wire::{DirectorySnapshot, Request, Response, Session, Status};
+use crate::run::wire::{DirectorySnapshot, Request, Response, Session, Status, is_foreign};
 use creation::Creation;
 use names::NameCheck;
 use std::sync::Arc;
@@ -311,6 +311,10 @@ impl Opening {
             }
             (_, Ok(_)) => {}
             (_, Err(error)) if error.is_transient() => out.push(Effect::Unreachable(error)),
+            // The run that is picked up goes on, whatever something before the server says.
+            (_, Err(error)) if self.is_resumed && is_foreign(&error) => {
+                out.push(Effect::Unreachable(error));
+            }
             // The first request of a directory may fail while the server prepares it. Once: what fails again is told.
             (kind, Err(error)) if error.status() == Some(500) && !self.has_opened_again => {
                 self.has_opened_again = true;

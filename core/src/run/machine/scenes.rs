@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod creating;
+mod foreign;
 mod reaching;
 mod scene;
 mod sending;
@@ -52,7 +53,18 @@ fn permission(id: &str, session: &str, message: &str) -> Value {
     })
 }
 
+/// What the server itself says.
 fn status(status: u16, kind: ErrorKind) -> Error {
+    let code = match status {
+        400 => Some("BadRequest"),
+        404 => Some("NotFoundError"),
+        _ => None,
+    };
+    foreign(status, kind).with_code(code.map(str::to_owned))
+}
+
+/// What something before the server says.
+fn foreign(status: u16, kind: ErrorKind) -> Error {
     Error::new(kind, "no").with_status(status).with_sent(true)
 }
 

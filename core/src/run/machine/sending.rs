@@ -4,13 +4,15 @@ use super::{Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::id;
 use crate::run::prompt::Prompt;
-use crate::run::wire::{FoundPrompt, Request, Response, SendPrompt};
+use crate::run::wire::{FoundPrompt, Request, Response, SendPrompt, is_absent, is_foreign};
 use std::sync::Arc;
 
 /// Looks for the message before it is sent again: the server stores it a moment after it took the request.
 const LOOKS: u32 = 4;
 const LOOK_PAUSE: Millis = 150;
 const SEND_TRIES: u32 = 8;
+/// The same where something before the server refuses the prompt.
+const REFUSED_TRIES: u32 = 3;
 
 /// A prompt on its way to the server.
 pub(super) struct Sending {
@@ -154,10 +156,9 @@ impl Sending {
                 Some(ending) => Effect::Over(ending.clone()),
                 None => Effect::Unreachable(error),
             },
-            // A refusal ends the run. Silence, and a status of 500 or more, leave open whether the prompt arrived.
-            Err(error) if !error.is_transient() && error.status().is_none_or(|s| s < 500) => {
-                Effect::Over(error)
-            }
+            // The server's refusal ends the run. Silence, a status of 500 or more, and what has no word of the server leave
+            // open whether the prompt arrived.
+            Err(error) if !error.leaves_open() && !is_foreign(&error) => Effect::Over(error),
             Err(error) => {
                 self.error = Some(error);
                 Effect::Find
@@ -177,8 +178,8 @@ impl Sending {
             Ok(_) => return self.accepted(around.now, true),
             Err(error) => error,
         };
-        if error.kind() != ErrorKind::NotFound {
-            return match error.is_transient() {
+        if !is_absent(&error) {
+            return match error.is_transient() || is_foreign(&error) {
                 true => Effect::Unreachable(error),
                 false => Effect::Over(error),
             };
@@ -195,7 +196,7 @@ impl Sending {
         }
         match (around.ending, &self.error) {
             (Some(ending), _) => Effect::Over(self.with_late_prompt(ending.clone())),
-            (None, Some(error)) if !error.is_transient() || self.tries >= SEND_TRIES => {
+            (None, Some(error)) if self.tries >= tries_of(error) => {
                 Effect::Over(match self.tries {
                     0 | 1 => error.clone(),
                     tries => {
@@ -210,5 +211,16 @@ impl Sending {
     fn accepted(&mut self, now: Millis, is_seen: bool) -> Effect {
         self.sent = Some(now);
         Effect::Accepted { is_seen }
+    }
+}
+
+/// How often a prompt is sent that fails so and is not there.
+fn tries_of(error: &Error) -> u32 {
+    if error.is_transient() {
+        SEND_TRIES
+    } else if is_foreign(error) {
+        REFUSED_TRIES
+    } else {
+        1
     }
 }

@@ -126,7 +126,8 @@ impl World {
             Flight::Request(kind, request) => match fate {
                 Fate::Lost => Flight::Answer(kind, request, Err(broken(false))),
                 Fate::Cut => Flight::Answer(kind, request, Err(broken(true))),
-                Fate::Arrives => {
+                Fate::Foreign if is_beside(&kind) => Flight::Answer(kind, request, Err(foreign())),
+                Fate::Arrives | Fate::Foreign => {
                     let Call { operation, arguments } = WIRE.call(&request).unwrap();
                     let arguments = serde_json::from_str(&arguments).unwrap();
                     let answer = self.server.answer(operation, &arguments);
@@ -136,11 +137,12 @@ impl World {
             },
             Flight::Snapshot => match fate {
                 Fate::Lost | Fate::Cut => Flight::SnapshotAnswer(Err(broken(true))),
-                Fate::Arrives => Flight::SnapshotAnswer(self.server.look(self.now)),
+                Fate::Arrives | Fate::Foreign => Flight::SnapshotAnswer(self.server.look(self.now)),
             },
             Flight::Answer(kind, request, answer) => {
                 let answer = match fate {
-                    Fate::Arrives => answer,
+                    Fate::Foreign if is_beside(&kind) => Err(foreign()),
+                    Fate::Arrives | Fate::Foreign => answer,
                     // The server did it, and nobody hears of it.
                     Fate::Lost | Fate::Cut => Err(broken(true)),
                 };
@@ -217,6 +219,7 @@ impl World {
                 let fate = match how % 6 {
                     0 => Fate::Lost,
                     1 => Fate::Cut,
+                    2 => Fate::Foreign,
                     _ => Fate::Arrives,
                 };
                 self.fly(usize::from(how) / 6, fate);
@@ -270,6 +273,24 @@ enum Fate {
     Lost,
     /// Broke on the way: nobody knows whether it arrived.
     Cut,
+    /// Something before the server answered in its place.
+    Foreign,
+}
+
+/// What was sent goes on beside this, whatever is said to it.
+fn is_beside(kind: &RequestKind) -> bool {
+    matches!(
+        kind,
+        RequestKind::Send
+            | RequestKind::Verify
+            | RequestKind::Messages(_)
+            | RequestKind::Reply(_)
+            | RequestKind::Abort
+    )
+}
+
+fn foreign() -> Error {
+    Error::new(ErrorKind::NotFound, "no page").with_status(404).with_sent(true)
 }
 
 fn check(world: &World) -> std::result::Result<(), TestCaseError> {
@@ -290,8 +311,9 @@ fn check(world: &World) -> std::result::Result<(), TestCaseError> {
         }
         Some(error) => {
             // Chance may keep the server out of reach for longer than the run waits.
-            let kinds = [ErrorKind::Connection, ErrorKind::Timeout];
+            let kinds = [ErrorKind::Connection, ErrorKind::Timeout, ErrorKind::NotFound];
             prop_assert!(kinds.contains(&error.kind()), "{}", error);
+            prop_assert!(!is_refused(world) || world.server.prompts_run == 0, "{}", error);
         }
     }
     prop_assert!(world.server.prompts_run <= 1, "the prompt ran twice");
@@ -299,6 +321,12 @@ fn check(world: &World) -> std::result::Result<(), TestCaseError> {
         prop_assert_eq!(parts.len(), 1, "the prompt was appended twice");
     }
     Ok(())
+}
+
+/// Whether the prompt was refused again and again, before the server heard of it.
+fn is_refused(world: &World) -> bool {
+    let error = world.outcome.as_ref().and_then(|outcome| outcome.error.as_ref());
+    error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// What a case came to.
@@ -359,7 +387,8 @@ fn every_order_and_loss_gives_one_answer() {
         world.settle();
         check(&world)?;
         let played = world.played();
-        prop_assert!(!was_alive || played.is_answered, "alive, then not answered");
+        let is_answered = played.is_answered || is_refused(&world);
+        prop_assert!(!was_alive || is_answered, "alive, then not answered");
         Ok(played)
     });
     assert!(answered >= ANSWERED, "{answered} of a hundred runs were answered");
@@ -385,7 +414,12 @@ fn a_cancel_at_any_moment_settles() {
         match error {
             None => check(&world)?,
             Some(error) => {
-                let kinds = [ErrorKind::Cancelled, ErrorKind::Connection, ErrorKind::Timeout];
+                let kinds = [
+                    ErrorKind::Cancelled,
+                    ErrorKind::Connection,
+                    ErrorKind::Timeout,
+                    ErrorKind::NotFound,
+                ];
                 prop_assert!(kinds.contains(&error.kind()), "{}", error);
             }
         }

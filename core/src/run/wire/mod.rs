@@ -20,7 +20,7 @@ pub(crate) use v1::{raw_info, read_info};
 #[cfg(test)]
 pub(crate) use v1::{read_inquiry, read_message, read_status};
 
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 
@@ -29,6 +29,21 @@ use crate::protocol::event::Event;
 pub(crate) enum Wire {
     /// 1.x.
     One,
+}
+
+/// Whether the server itself says that a thing is not there: in words of its own, by which each generation knows its errors.
+/// A bare 404 is that of a gateway, and says nothing of the thing.
+pub(crate) fn is_absent(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+        && error.code().is_some_and(|code| code.ends_with("NotFoundError"))
+}
+
+/// Whether something before the server refused, and the server may have done all the same what was asked: the answer has
+/// none of the server's words.
+pub(crate) fn is_foreign(error: &Error) -> bool {
+    matches!(error.status(), Some(400 | 404 | 405 | 409 | 410))
+        && error.code().is_none()
+        && error.kind() != ErrorKind::Decode
 }
 
 impl Wire {

@@ -216,11 +216,12 @@ impl Ending {
     ) {
         let Some(cancel) = &self.cancel else { return };
         let (aborted, is_aborting) = (cancel.aborted, cancel.is_aborting);
+        let may_be_aborted = cancel.may_be_aborted;
         let error = cancel.error.clone();
         match (newest, aborted) {
             (Some(info), _) if info.is_completed() && !info.is_between_steps() => {
                 // It may have been over before the abort: then it is simply done.
-                let was_aborted = aborted.is_some() || is_aborting;
+                let was_aborted = aborted.is_some() || is_aborting || may_be_aborted;
                 // The server may show a session idle for a moment before its next step learns of the abort.
                 let since = self.rests_since(around.now);
                 if was_aborted

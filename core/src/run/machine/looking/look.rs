@@ -2,7 +2,7 @@
 
 use super::{Around, Effect, Looking, Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::run::wire::{DirectorySnapshot, Message, Page, Request, Response, Status};
+use crate::run::wire::{DirectorySnapshot, Message, Page, Request, Response, Status, is_absent};
 
 /// Messages read at once on the way back to the run's own prompt.
 const PAGE: usize = 50;
@@ -152,8 +152,8 @@ impl Looking {
         let page = match result {
             Ok(Response::Messages(page)) => page,
             Ok(_) => return,
-            Err(error) if error.kind() == ErrorKind::NotFound && !error.is_transient() => {
-                return out.push(Effect::Over(error));
+            Err(error) if is_absent(&error) => {
+                return out.push(Effect::Over(deleted(around, &error)));
             }
             Err(error) => return self.check_failed(error, out),
         };
@@ -240,4 +240,11 @@ impl Looking {
         };
         self.next_check = around.now + pause;
     }
+}
+
+/// The session of a run that goes on is not there any more.
+fn deleted(around: &Around<'_>, error: &Error) -> Error {
+    let text = format!("run: session {} was deleted while the prompt ran", around.session);
+    let said = Error::new(error.kind(), text).with_code(error.code().map(str::to_owned));
+    error.status().map_or(said.clone(), |status| said.with_status(status)).with_sent(true)
 }

@@ -248,7 +248,7 @@ impl Server {
                 let id = arguments["messageID"].as_str();
                 match self.messages.iter().find(|m| m["info"]["id"].as_str() == id) {
                     Some(message) => ok(message.clone()),
-                    None => Err(Error::new(ErrorKind::NotFound, "no message").with_status(404)),
+                    None => Err(absent("no message")),
                 }
             }
             "session.messages" => {
@@ -270,7 +270,7 @@ impl Server {
                     );
                     ok(json!(true))
                 }
-                None => Err(Error::new(ErrorKind::NotFound, "no permission").with_status(404)),
+                None => Err(absent("no permission")),
             },
             "session.abort" => {
                 self.is_aborted = self.is_busy;
@@ -288,7 +288,7 @@ impl Server {
                     self.emit(kind, json!({ "requestID": question["id"] }));
                     ok(json!(true))
                 }
-                None => Err(Error::new(ErrorKind::NotFound, "no question").with_status(404)),
+                None => Err(absent("no question")),
             },
             other => odd::answer(other, arguments).map_or_else(
                 || panic!("unexpected operation {other}"),
@@ -305,4 +305,10 @@ pub(super) fn made(operation: &str, value: &Value, cursor: Option<String>) -> An
         headers.insert("x-next-cursor", HeaderValue::from_str(&cursor).unwrap());
     }
     Answer::new(operation, 200, headers, value.to_string().into_bytes())
+}
+
+/// What the server itself says of what is not there.
+fn absent(what: &str) -> Error {
+    let error = Error::new(ErrorKind::NotFound, what).with_status(404).with_sent(true);
+    error.with_code(Some("NotFoundError".to_owned()))
 }

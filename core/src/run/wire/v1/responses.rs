@@ -10,6 +10,7 @@ use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
     Call, DirectorySnapshot, FoundPrompt, Inquiry, Page, Reading, Request, Response, Session,
+    is_foreign,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -22,10 +23,10 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
             Ok(Response::LastMessage(None))
         }
         // It is there all the same.
-        (Request::FindPrompt { .. }, Err(error)) if error.status() == Some(400) => {
+        (Request::FindPrompt { .. }, Err(error)) if is_unreadable(&error) => {
             Ok(Response::Prompt(FoundPrompt::Prompt))
         }
-        (Request::Messages { .. }, Err(error)) if error.status() == Some(400) => {
+        (Request::Messages { .. }, Err(error)) if is_unreadable(&error) => {
             Ok(Response::Messages(Ok(Page::Refused)))
         }
         (Request::Place { .. }, answer) => {
@@ -39,7 +40,7 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
         (
             Request::ReplyPermission { id, session, reply: PermissionReply::Reject, .. },
             Err(error),
-        ) if !error.leaves_open() => {
+        ) if !error.leaves_open() && !is_foreign(&error) => {
             let (id, session) = (id.clone(), session.clone());
             let reply = PermissionReply::Reject;
             return Reading::Then(Request::RespondPermission { id, session, reply });
@@ -47,6 +48,11 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
         (_, Err(error)) => Err(error),
         (request, Ok(answer)) => response(request, &answer),
     })
+}
+
+/// Whether the server itself cannot write down what it has.
+fn is_unreadable(error: &Error) -> bool {
+    error.status() == Some(400) && !is_foreign(error)
 }
 
 fn response(request: &Request, answer: &Answer) -> Result<Response> {
