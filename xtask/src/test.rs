@@ -212,8 +212,10 @@ impl Suite {
             cargo.current_dir(workspace()).args(arguments).env("CI", "1");
             cargo
         };
+        // Programs that tests run; a test that is named brings none of them.
+        self.cargo("programs of the tests", &["build", "-p", "opencode-tests", "--examples"])?;
         let mut rest = tests(&["test", "-p", "opencode-model", "-p", "opencode-tests"]);
-        rest.args(["--lib", "--bins", "--examples", "--test", "alone"]);
+        rest.args(["--lib", "--bins", "--test", "alone"]);
         self.command("tests of the harness, and tests that count", &mut rest)?;
         let mut it = tests(&["test", "-p", "opencode-tests", "--test", "it"]);
         it.env("RUST_TEST_THREADS", LANES.to_string());
