@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod mask;
 pub(crate) mod option_names;
+pub(crate) mod own_servers;
 pub(crate) mod per_process;
 pub mod pointer;
 pub(crate) mod pool;

@@ -4,6 +4,7 @@ use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
 use crate::base::log::Level;
+use crate::base::own_servers::OwnServer;
 use crate::base::per_process::PerProcess;
 use crate::base::random;
 use crate::call::dialect::{self, Explained, explain};
@@ -18,7 +19,7 @@ use crate::protocol::operation::route::{Project, Routed, route};
 use crate::protocol::operation::{self, AnswerKind, Operation, Pace, Scope};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::http::Method;
 use ureq::http::uri::PathAndQuery;
@@ -30,6 +31,8 @@ pub(crate) struct Caller {
     /// Nothing begins any more; prompts that are not sent yet have a moment left.
     is_closing: AtomicBool,
     begun: PerProcess<Mutex<Begun>>,
+    /// The server, if this program has started it.
+    own_server: Option<Arc<OwnServer>>,
     is_closed: AtomicBool,
     /// What the server turned out to be, once somebody had to ask.
     found: PerProcess<Mutex<Option<ServerInfo>>>,
@@ -64,7 +67,13 @@ impl Caller {
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
         let begun = PerProcess::new(Mutex::default());
         let found = PerProcess::new(Mutex::default());
-        Ok(Caller { transport, options, is_closing, is_closed, begun, found })
+        let own_server = OwnServer::at(transport.base().as_str());
+        Ok(Caller { transport, options, is_closing, is_closed, begun, own_server, found })
+    }
+
+    /// Why runs that the server had not answered are over, where this program has started it and it has ended.
+    pub(crate) fn server_end(&self) -> Option<&Error> {
+        self.own_server.as_ref()?.error()
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {

@@ -25,6 +25,12 @@ pub(crate) fn new(prefix: &str) -> String {
     id
 }
 
+/// The id of a part of the message with this id, the same whoever sends it: the server then takes a part that it has
+/// already for the same.
+pub(crate) fn of_part(message: &str, index: usize) -> String {
+    format!("prt_{}{index:04}", message.strip_prefix("msg_").unwrap_or(message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +43,14 @@ mod tests {
         assert!(ids.iter().all(|id| id[4..].bytes().all(|b| b.is_ascii_alphanumeric())));
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
         assert!(ids.windows(2).all(|pair| pair[0][..16] < pair[1][..16]));
+    }
+
+    #[test]
+    fn parts_of_a_message_have_ids_of_their_own_that_sort_as_they_stand() {
+        let ids: Vec<String> =
+            (0..300).map(|index| of_part("msg_1fb476291000iwt8", index)).collect();
+        assert_eq!(ids[17], "prt_1fb476291000iwt80017");
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(!ids.contains(&of_part("msg_1fb476291000iwt9", 17)));
     }
 }

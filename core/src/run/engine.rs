@@ -192,7 +192,23 @@ impl Work {
             self.handle(message);
         }
         self.watch();
+        self.end_with_server();
         self.ring();
+    }
+
+    /// Nobody starts the server again whose handle this program has: no run waits for it.
+    fn end_with_server(&mut self) {
+        if self.runs.is_empty() {
+            return;
+        }
+        let Some(error) = self.caller.server_end().cloned() else { return };
+        for id in self.runs.keys().copied().collect::<Vec<_>>() {
+            if let Some(slot) = self.runs.get_mut(&id) {
+                let is_sent = slot.machine.may_be_sent();
+                end(slot, error.clone().with_sent(is_sent));
+                self.remove(id);
+            }
+        }
     }
 
     /// A panic outside of a single run's step: nobody knows what became of the others.

@@ -234,6 +234,8 @@ impl Server {
 
 /// Ends a server, and waits until nothing of it is left.
 fn end(shared: &Arc<ServerShared>, spec: &Arc<LaunchSpec>, thread: &Mutex<Option<JoinHandle<()>>>) {
+    // First: what this ends is no failure of the runs that are told of it.
+    shared.own.was_closed();
     if shared.phase() == ServerState::Ready
         && let (Some(url), Some(dialect)) = (shared.url(), shared.dialect())
         && let Ok(client) = Client::new(client_options(spec, url))
@@ -260,6 +262,7 @@ fn end(shared: &Arc<ServerShared>, spec: &Arc<LaunchSpec>, thread: &Mutex<Option
 impl Drop for Server {
     fn drop(&mut self) {
         if self.home.is_here() {
+            self.shared.own.was_closed();
             self.shared.begin_close();
         } else {
             self.shared.begin_close_in_copy();

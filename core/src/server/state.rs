@@ -3,7 +3,9 @@
 use super::output::Output;
 use super::reaper::Lease;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::own_servers::OwnServer;
 use crate::base::signal::Signal;
+use crate::http::base_url::BaseUrl;
 use crate::protocol::dialect::Dialect;
 use once_cell::race::OnceBox;
 use std::process::Child;
@@ -63,6 +65,8 @@ pub(super) struct ServerShared {
     /// Whether the signal counts a change that nobody has looked at.
     is_counted: AtomicBool,
     pub(super) output: Output,
+    /// What its clients know of it.
+    pub(super) own: Arc<OwnServer>,
 }
 
 #[derive(Default)]
@@ -144,6 +148,9 @@ impl ServerShared {
 
     pub(super) fn ready(&self, url: String, dialect: Dialect) {
         let state = self.lock();
+        if let Ok((address, _)) = BaseUrl::parse(&url) {
+            self.own.listens_at(address.as_str());
+        }
         let _ = self.dialect.set(Box::new(dialect));
         let _ = self.url.set(Box::new(url));
         self.set(&state, ServerState::Ready);
@@ -152,6 +159,9 @@ impl ServerShared {
     /// The first reason counts, and being closed is one.
     pub(super) fn fail(&self, error: Error) {
         let state = self.lock();
+        if !state.is_closing {
+            self.own.has_ended(&error);
+        }
         if !state.is_closing && self.error.set(Box::new(error)).is_ok() {
             self.set(&state, ServerState::Failed);
         }

@@ -245,3 +245,24 @@ fn many_runs_at_once_get_their_own_answers() {
         assert_eq!(reply(run).text, format!("answer {i}"));
     }
 }
+
+#[test]
+fn the_same_message_of_two_clients_at_once_is_one_prompt() {
+    let clients = [client(true), client(true), client(false)];
+    let first = clients[0].run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();
+    let session = reply(&first).session_id.clone();
+    let message = format!("{}twice", message_id(&first));
+    let runs = clients.each_ref().map(|client| {
+        let mut prompt = scripted("same", json!([{ "text": "once only" }]));
+        prompt.session = Some(session.clone());
+        prompt.message_id = Some(message.clone());
+        prompt.when_busy = WhenBusy::Send;
+        client.run(prompt).unwrap()
+    });
+    for run in &runs {
+        assert_eq!(reply(run).text, "once only");
+    }
+    let arguments = json!({ "sessionID": session, "messageID": message });
+    let stored = clients[0].call("session.message", arguments).unwrap().json::<Value>().unwrap();
+    assert_eq!(stored["parts"].as_array().unwrap().len(), 1, "{stored}");
+}

@@ -2,12 +2,13 @@
 
 use super::{await_end, options, pid_in, scripted};
 use opencode_core::{
-    Client, Decision, PermissionPolicy, PermissionReply, Prompt, Server, ServerState,
+    Client, Decision, ErrorKind, PermissionPolicy, PermissionReply, Prompt, Server, ServerState,
 };
 use opencode_tests::{Directory, eventually, is_alive, prompt};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Starts a run whose shell tool leaves processes behind in three ways; gives their pids: in the server's tree,
 /// in a session of its own, and without any environment.
@@ -57,6 +58,27 @@ fn closing_stores_what_runs_as_aborted() {
     let messages = client.call("session.messages", json!({"sessionID": id})).unwrap();
     let last = messages.json::<Vec<Value>>().unwrap().pop().unwrap();
     assert!(last["info"]["time"]["completed"].is_number(), "{last}");
+}
+
+#[test]
+fn a_run_ends_with_the_server_that_its_program_closes() {
+    for is_closed in [true, false] {
+        let server = Server::start(options()).unwrap();
+        let client = server.client().unwrap();
+        let words = prompt("slow", json!([{ "text": "a b c d e f g h", "delay_ms": 400 }]));
+        let run = client.run(Prompt::new(words)).unwrap();
+        eventually("its prompt sent", || run.message_id().filter(|_| run.why().contains("work")));
+        let began = Instant::now();
+        match is_closed {
+            true => server.close(),
+            false => drop(opencode_tests::kill(server.pid().unwrap())),
+        }
+        let error = run.wait(Some(opencode_tests::LIMIT)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        let expected = if is_closed { "closed by this program" } else { "the server ended" };
+        assert!(error.message().contains(expected), "{error}");
+        assert!(error.is_sent() && began.elapsed() < Duration::from_secs(14), "{error}");
+    }
 }
 
 #[test]

@@ -75,11 +75,16 @@ impl Sending {
         message: Option<String>,
         now: Millis,
     ) -> Self {
+        // The same message may be sent by others at the same time: by two clients, or twice by one.
+        let part_id = |index| match &message {
+            Some(message) => id::of_part(message, index),
+            None => id::new("prt"),
+        };
         Sending {
             is_resumed,
+            part_ids: (0..prompt.parts.len()).map(part_id).collect(),
             began: now,
             message_id: message.unwrap_or_default(),
-            part_ids: prompt.parts.iter().map(|_| id::new("prt")).collect(),
             sent: None,
             error: None,
             tries: 0,

@@ -66,3 +66,20 @@ fn a_message_id_that_is_given_is_there_from_the_start() {
     assert_eq!(scene.machine.message_id(), "msg_own");
     assert_eq!(scene.ok("session.prompt_async", Value::Null)["messageID"], "msg_own");
 }
+
+#[test]
+fn a_message_that_is_given_has_the_same_parts_whoever_sends_it() {
+    let sent = |message: Option<&str>| {
+        let mut prompt = setup().prompt;
+        prompt.message_id = message.map(str::to_owned);
+        let mut scene = Scene::sending(Setup { prompt, ..setup() });
+        if scene.wants("session.message") {
+            scene.fails("session.message", status(404, ErrorKind::NotFound));
+            scene.wait(1_000);
+        }
+        scene.ok("session.prompt_async", Value::Null)["parts"][0]["id"].clone()
+    };
+    assert_eq!(sent(Some("msg_mine")), "prt_mine0000");
+    assert_eq!(sent(Some("msg_mine")), sent(Some("msg_mine")));
+    assert_ne!(sent(None), sent(None));
+}
