@@ -60,6 +60,8 @@ fn core_reads_every_option_of_the_source_with_its_kind() {
             let (name, kind) = (choice["name"].as_str().unwrap(), choice["kind"].as_str().unwrap());
             let name = if kind == "time" { format!("{name}_ms") } else { name.to_owned() };
             let (right, wrong) = samples(kind, &choice["values"]);
+            // A text of a form.
+            let right = if name == "mime" { json!("text/plain") } else { right };
             // The size of a terminal is given as a pair.
             let mut object = match name.as_str() {
                 "cols" => json!({ "rows": 5 }),

@@ -116,7 +116,17 @@ impl Fields {
 
     pub(crate) fn count(&mut self, name: &str) -> Result<Option<u32>> {
         // Saturates: a bound beyond four thousand million is no bound.
-        Ok(self.number(name)?.map(|number| number as u32))
+        Ok(self.whole(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    pub(crate) fn whole(&mut self, name: &str) -> Result<Option<u64>> {
+        match self.number(name)? {
+            Some(number) if number.fract() != 0.0 => {
+                Err(self.wrong(name, "a whole number", &number))
+            }
+            // Saturates.
+            number => Ok(number.map(|number| number as u64)),
+        }
     }
 
     pub(crate) fn time(&mut self, name: &str) -> Result<Option<Duration>> {

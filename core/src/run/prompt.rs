@@ -188,7 +188,7 @@ impl Prompt {
             limits: RunLimits {
                 deadline: fields.time("deadline_ms")?,
                 max_cost: fields.number("max_cost")?,
-                max_tokens: fields.number("max_tokens")?.map(|tokens| tokens as u64),
+                max_tokens: fields.whole("max_tokens")?,
                 max_steps: fields.count("max_steps")?,
                 max_retries: fields.count("max_retries")?,
                 start_timeout: fields.time("start_timeout_ms")?,
@@ -324,6 +324,10 @@ mod tests {
         assert!(error(r#"{"prompt":"x","agent":7}"#).contains("agent must be a text"));
         assert!(error(r#"{"prompt":"x","deadline_ms":-1}"#).contains("deadline_ms"));
         assert!(error(r#"{"prompt":"x","message_id":"abc"}"#).contains("msg_"));
+        for option in ["max_tokens", "max_steps"] {
+            let error = error(&format!(r#"{{"prompt":"x","{option}":1.5}}"#));
+            assert!(error.contains(option) && error.contains("whole number"), "{error}");
+        }
         assert!(error(r#"{"prompt":["a",7]}"#).contains("part of the prompt"));
         assert!(error("[1]").contains("object"));
         assert!(error("{").contains("JSON"));

@@ -61,3 +61,27 @@ fn a_close_does_not_wait_for_a_session() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(error(&run).kind(), ErrorKind::Closed);
 }
+
+#[test]
+fn a_directory_that_the_server_would_misread_is_refused() {
+    let parent = opencode_tests::Directory::new("misread").unwrap();
+    for name in ["r%20s", "r s", "100%"] {
+        std::fs::create_dir(parent.path().join(name)).unwrap();
+    }
+    let at = |name: &str| parent.path().join(name).display().to_string();
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    let client = Client::new(options(&shared().server, &proxy.url())).unwrap();
+    let mut prompt = scripted("misread", json!([{ "text": "never" }]));
+    prompt.directory = Some(at("r%20s"));
+    let failed = error(&client.run(prompt.clone()).unwrap());
+    let refused = client.call("session.create", json!({ "directory": at("r%20s") })).unwrap_err();
+    for error in [&failed, &refused] {
+        assert_eq!((error.kind(), error.is_sent()), (ErrorKind::InvalidArgument, false), "{error}");
+        assert!(error.message().contains(&format!("'{}'", at("r s"))), "{error}");
+    }
+    assert!(!proxy.requests().iter().any(|asked| asked.starts_with("POST")));
+    // What cannot be decoded stays what it is.
+    prompt.directory = Some(at("100%"));
+    let run = client.run(prompt).unwrap();
+    assert_eq!(reply(&run).text, "never");
+}

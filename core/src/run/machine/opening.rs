@@ -6,6 +6,7 @@ mod names;
 use super::{Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::id;
+use crate::protocol::operation::route::refuse_misread;
 use crate::run::prompt::{Prompt, WhenBusy};
 use crate::run::wire::{DirectorySnapshot, Request, Response, Session, Status, is_foreign};
 use creation::Creation;
@@ -328,6 +329,11 @@ impl Opening {
     }
 
     fn opened(&mut self, session: Session, around: &Around, out: &mut Vec<Effect>) {
+        if let (Some(directory), Some(other)) = (&session.directory, &session.misread)
+            && !self.is_resumed
+        {
+            return out.push(Effect::Over(refuse_misread("run", directory, other)));
+        }
         if session.directory.is_some() {
             self.directory = session.directory;
         }

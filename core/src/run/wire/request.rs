@@ -116,6 +116,8 @@ pub(crate) enum Response {
 pub(crate) struct Session {
     pub id: Option<String>,
     pub directory: Option<String>,
+    /// The directory that the server works in, where it takes the session's for that one.
+    pub misread: Option<String>,
     /// The session whose subagent it is.
     pub parent: Option<String>,
     pub cost: f64,

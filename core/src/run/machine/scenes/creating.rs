@@ -125,3 +125,25 @@ fn an_error_for_the_first_request_of_a_directory_is_looked_at_once_more() {
     scene.fails("session.get", broken());
     assert_eq!(scene.error().unwrap().status(), Some(500), "once");
 }
+
+#[test]
+fn a_session_that_the_server_would_work_for_elsewhere_is_not_prompted() {
+    let mut scene = Scene::new(setup());
+    scene.input(Input::Stream(true));
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p/r%20s" }));
+    let error = scene.error().unwrap();
+    assert_eq!((error.kind(), error.is_sent()), (ErrorKind::InvalidArgument, false), "{error}");
+    assert!(error.message().contains("'/p/r s'"), "{error}");
+    // What goes on there is picked up all the same.
+    let mut scene = Scene::new(Setup { resume: Some("msg_far".to_owned()), ..setup() });
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p/r%20s" }));
+    assert!(scene.wants("session.message"), "{:?}", scene.outcome);
+}
+
+#[test]
+fn a_session_with_an_empty_id_cannot_be_read() {
+    let mut scene = Scene::new(Setup { prompt: Prompt::new("hi"), ..setup() });
+    scene.input(Input::Stream(true));
+    scene.ok("session.create", json!({ "id": "", "directory": "/p" }));
+    assert_eq!(scene.error().unwrap().kind(), ErrorKind::Decode, "{:?}", scene.error());
+}

@@ -6,6 +6,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, list};
 use crate::http::answer::Answer;
 use crate::protocol::model_name::check_model;
+use crate::protocol::operation::route::misread;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
@@ -115,9 +116,11 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
 }
 
 fn session(object: &Object<'_>) -> Session {
+    let directory = object.text("directory");
     Session {
-        id: object.text("id"),
-        directory: object.text("directory"),
+        id: object.text("id").filter(|id| !id.is_empty()),
+        misread: directory.as_deref().and_then(misread),
+        directory,
         parent: object.text("parentID"),
         cost: object.cost("cost"),
         tokens: object.get("tokens").map(Tokens::read).unwrap_or_default(),
