@@ -118,6 +118,8 @@ fn a_dead_proxy_is_named_and_this_machine_needs_none() {
     let error = fails("http://example.test:4096", None);
     assert!(error.message().contains("the proxy 127.0.0.1:1 (HTTP_PROXY"), "{error}");
     assert!(!error.is_sent() && error.is_retryable(), "{error}");
+    let error = fails("https://example.test:4096", None);
+    assert!(!error.message().contains("proxy"), "that is for http alone: {error}");
     let fake = Fake::start(|_| Answer::json(200, &json!([]))).unwrap();
     let port = fake.url().rsplit(':').next().unwrap().to_owned();
     for host in ["localhost.", "127.1", "2130706433"] {

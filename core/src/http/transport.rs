@@ -7,6 +7,7 @@ mod exchange;
 mod failure;
 #[cfg(feature = "tls")]
 mod file_verifier;
+mod proxy;
 mod resolver;
 mod retry_after;
 mod roots;
@@ -38,10 +39,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use stream::Recording;
 pub(crate) use stream::{Sign, Stream};
-use ureq::Agent;
 use ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+use ureq::{Agent, Proxy};
 pub(crate) use websocket::{Incoming, WebSocket};
 
 /// Redirects followed within the same origin.
@@ -92,6 +93,8 @@ pub(crate) struct Transport {
     authorization: Option<HeaderValue>,
     headers: Vec<(HeaderName, HeaderValue)>,
     roots: roots::Roots,
+    /// What stands on the way, as the environment said.
+    proxy: Option<Proxy>,
     /// A pooled socket must not be shared across a fork.
     agent: PerProcess<Agent>,
     recorder: Option<Arc<Recorder>>,
@@ -123,7 +126,8 @@ impl Transport {
         let redactor = Arc::new(Redactor::new(credentials, headers));
         let headers = headers.iter().map(header).collect::<Result<_>>()?;
         let roots = roots::Roots::read(ca_file)?;
-        let agent = PerProcess::new(new_agent(&base, &roots));
+        let proxy = proxy::for_server(&base)?;
+        let agent = PerProcess::new(new_agent(proxy.as_ref(), &roots));
         let recorder = match record {
             Some((path, log)) => Some(Arc::new(Recorder::open(path, log)?)),
             None => None,
@@ -134,6 +138,7 @@ impl Transport {
             authorization,
             headers,
             roots,
+            proxy,
             agent,
             recorder,
             redactor,
@@ -371,12 +376,12 @@ impl Transport {
     }
 
     fn agent(&self) -> Agent {
-        self.agent.get(|| new_agent(&self.base, &self.roots)).clone()
+        self.agent.get(|| new_agent(self.proxy.as_ref(), &self.roots)).clone()
     }
 }
 
-fn new_agent(base: &BaseUrl, roots: &roots::Roots) -> Agent {
-    let mut config = Agent::config_builder()
+fn new_agent(proxy: Option<&Proxy>, roots: &roots::Roots) -> Agent {
+    let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -385,11 +390,9 @@ fn new_agent(base: &BaseUrl, roots: &roots::Roots) -> Agent {
         .max_idle_age(Duration::from_secs(60))
         .input_buffer_size(64 << 10)
         .output_buffer_size(16 << 10)
+        // Or it reads the environment itself.
+        .proxy(proxy.cloned())
         .user_agent(concat!("libopencode/", env!("CARGO_PKG_VERSION")));
-    if base.is_loopback() {
-        // The proxy variables of the environment would be used for 127.0.0.1 too.
-        config = config.proxy(None);
-    }
     Agent::with_parts(config.build(), connector(roots), resolver::CachingResolver::default())
 }
 
