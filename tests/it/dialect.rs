@@ -186,20 +186,6 @@ fn a_dialect_that_is_given_is_kept_to() {
 }
 
 #[test]
-fn a_run_on_2_x_ends_at_once_with_nothing_sent() {
-    let shared = shared_two();
-    let client = Client::new(options(shared)).unwrap();
-    let words = "a prompt for the other generation";
-    for _ in 0..2 {
-        let run = client.run(words).unwrap();
-        let error = run.wait(Some(LIMIT)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-        assert!(error.message().contains("this is an OpenCode 2.0.15 server"), "{error}");
-    }
-    assert_eq!(shared.model.runs(words), 0);
-}
-
-#[test]
 fn a_directory_that_is_not_there_is_a_clear_error() {
     for shared in [shared(), shared_two()] {
         let mut options = options(shared);

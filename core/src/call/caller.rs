@@ -248,14 +248,27 @@ impl Caller {
         let policy = self.retries(operation, options);
         let limits = self.limits(operation.pace, options);
         self.admit(operation, limits.total, token)?;
-        // 2.x makes a session in a directory that is not there, and it can do nothing.
-        if operation.scope == Scope::Body
-            && let Some(directory) = &routed.directory
-            && dialect::lacks_directory(&self.transport, directory, limits.total, token)
-        {
-            return Err(dialect::no_directory(operation.name, directory));
-        }
+        self.check_directory(operation, &routed, limits.total, token)?;
         self.repeat(operation.name, &routed, options, policy, limits, token)
+    }
+
+    /// 2.x makes a session in a directory that is not there, and it can do nothing.
+    fn check_directory(
+        &self,
+        operation: &Operation,
+        routed: &Routed,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<()> {
+        match &routed.directory {
+            Some(directory)
+                if operation.scope == Scope::Body
+                    && dialect::lacks_directory(&self.transport, directory, limit, token) =>
+            {
+                Err(dialect::no_directory(operation.name, directory))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks
@@ -270,6 +283,7 @@ impl Caller {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
         self.admit(operation, limits.total, token)?;
+        self.check_directory(operation, &routed, limits.total, token)?;
         let max = if operation.may_repeat { self.options.max_retries } else { 0 };
         // One that ran out of time has taken all the time there is.
         let policy = RetryPolicy { max, after_timeout: false };

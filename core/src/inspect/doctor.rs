@@ -215,15 +215,13 @@ fn version_of(info: &ServerInfo) -> Check {
     let version = &info.version;
     match info.dialect {
         Dialect::One => Check::new("version", CheckStatus::Ok, format!("{version} (1.x)"), ""),
-        Dialect::Two => Check::new(
+        Dialect::Two if info.is_early() => Check::new(
             "version",
             CheckStatus::Fail,
-            format!(
-                "{version} ({}2.x): runs need 1.x; operations v2.* work",
-                if info.is_early() { "an early version of " } else { "" }
-            ),
-            "start a server of 1.x: `npm install -g opencode-ai@1`",
+            format!("{version} (an early version of 2.x): runs need 2.0.4 or newer, or 1.x"),
+            "update the server: `opencode upgrade`",
         ),
+        Dialect::Two => Check::new("version", CheckStatus::Ok, format!("{version} (2.x)"), ""),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::base::json::{put, with_field};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// A message with its parts; `None` for what is no message, such as the mark that a session became idle, and for
 /// what cannot be read.
@@ -45,17 +46,40 @@ pub(crate) fn message(raw: &RawValue, session: &str) -> Option<Box<RawValue>> {
             parts.into_iter().collect()
         }
     };
+    let mut count: HashMap<String, usize> = HashMap::new();
     let parts: Vec<Value> = parts
         .into_iter()
-        .enumerate()
-        .map(|(at, mut part)| {
-            put(&mut part, "id", format!("{id}.{at}"));
-            put(&mut part, "messageID", id.as_str());
-            put(&mut part, "sessionID", session);
-            part
+        .map(|part| {
+            let ordinal = count.entry(text(&part["type"]).to_owned()).or_default();
+            let named = named(part, *ordinal, &id, session);
+            *ordinal += 1;
+            named
         })
         .collect();
     serde_json::value::to_raw_value(&json!({ "info": info, "parts": parts })).ok()
+}
+
+/// A part of an answer that is being written: the part of its kind with this number.
+pub(crate) fn part(
+    content: Value,
+    ordinal: usize,
+    message: &str,
+    session: &str,
+) -> Option<Box<RawValue>> {
+    let part = if content["type"] == "tool" { tool(&content) } else { content };
+    serde_json::value::to_raw_value(&named(part, ordinal, message, session)).ok()
+}
+
+/// 2.x has no ids of parts. Its events tell texts of one kind apart by their number, and tools by the id of their use.
+fn named(mut part: Value, ordinal: usize, message: &str, session: &str) -> Value {
+    let id = match part["callID"].as_str() {
+        Some(call) => format!("{message}.{call}"),
+        None => format!("{message}.{}.{ordinal}", text(&part["type"])),
+    };
+    put(&mut part, "id", id);
+    put(&mut part, "messageID", message);
+    put(&mut part, "sessionID", session);
+    part
 }
 
 /// A session with its directory where 1.x has it.

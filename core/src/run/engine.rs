@@ -4,6 +4,7 @@ mod descendants;
 mod publish;
 mod snapshots;
 
+use super::choice::Choice;
 use super::clock::{Millis, millis};
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
@@ -13,7 +14,7 @@ use super::run_events::RunEvents;
 use super::state::{RunState, State};
 use super::unsent::{Pending, Unsent};
 use super::update::Update;
-use super::wire::{DirectorySnapshot, Request, Response, Wire, is_absent};
+use super::wire::{DirectorySnapshot, Memory, Request, Response, Step, Wire, is_absent};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::log::{Level, Log};
 use crate::base::pool::{Pool, join};
@@ -103,7 +104,8 @@ struct Work {
     /// Whose subagents the sessions are that asked for something and belong to no run.
     parents: HashMap<String, Option<String>>,
     run_events: Arc<RunEvents>,
-    wire: Wire,
+    choice: Arc<Choice>,
+    memory: Memory,
     feed: Arc<Feed>,
     is_stream_up: bool,
     /// What was taken from the inbox and not handled yet.
@@ -131,8 +133,9 @@ impl Work {
         began: Instant,
     ) -> Self {
         let heard = Arc::new(Heard::new(began));
-        let wire = Wire::One;
-        let run_events = Arc::new(RunEvents::new(Arc::clone(&inbox), Arc::clone(&heard), wire));
+        let choice = Arc::new(Choice::new(Arc::clone(&caller)));
+        let (told, mark) = (Arc::clone(&inbox), Arc::clone(&heard));
+        let run_events = Arc::new(RunEvents::new(told, mark, Arc::clone(&choice)));
         feed.add(Arc::clone(&run_events) as Arc<dyn Listener>);
         Work {
             requests: Requests::new(
@@ -141,7 +144,7 @@ impl Work {
                 Arc::clone(&heard),
                 chores,
                 began,
-                wire,
+                Arc::clone(&choice),
             ),
             heard,
             caller,
@@ -155,7 +158,8 @@ impl Work {
             pollers: HashMap::new(),
             parents: HashMap::new(),
             run_events,
-            wire,
+            choice,
+            memory: Memory::default(),
             feed,
             is_stream_up: false,
             messages: VecDeque::new(),
@@ -386,7 +390,14 @@ impl Work {
         if slot.machine.is_sent() {
             slot.pending = None;
         }
-        if outcome.is_some() {
+        if let Some(over) = outcome {
+            // What the way to the server broke off may be picked up again.
+            if over
+                .error
+                .is_some_and(|e| !matches!(e.kind(), ErrorKind::Connection | ErrorKind::Timeout))
+            {
+                self.withdraw(id);
+            }
             self.remove(id);
         } else {
             let wanted = slot.machine.wake_at();
@@ -401,19 +412,20 @@ impl Work {
     }
 
     fn on_event(&mut self, event: &Event) {
+        let wire = self.choice.wire();
         let ids: Vec<RunId> = match &event.session_id {
             None => self.runs.keys().copied().collect(),
             Some(session) => match self.sessions.get(session) {
                 Some(ids) => ids.clone(),
                 // A session that nobody tracks yet is the child of one that somebody does.
                 None => {
-                    let parent = self.wire.parent(event);
+                    let parent = wire.parent(event);
                     parent.and_then(|p| self.sessions.get(&p)).cloned().unwrap_or_default()
                 }
             },
         };
         for id in ids {
-            let Some(fact) = self.wire.fact(event) else { break };
+            let Some(fact) = wire.fact(event, &mut self.memory) else { break };
             self.step(id, Input::Fact { session: event.session_id.as_deref(), fact });
         }
         if let Some(session) = &event.session_id
@@ -428,6 +440,7 @@ impl Work {
             return;
         }
         self.is_stream_up = is_up;
+        self.memory.clear();
         for poller in self.pollers.values_mut() {
             poller.lists_read = None;
         }
@@ -440,6 +453,18 @@ impl Work {
     fn discard(&mut self, id: RunId, session: Option<String>) {
         if let Some(session) = session {
             self.requests.ask(id, RequestKind::Discard, Request::Discard { session });
+        }
+    }
+
+    /// A prompt of a run that failed may still wait on a server of 2.x, and would be done with the next one.
+    fn withdraw(&mut self, id: RunId) {
+        let Some(machine) = self.runs.get(&id).map(|slot| &slot.machine) else { return };
+        if let (Wire::Two, true, Some(session)) =
+            (self.choice.wire(), machine.may_be_sent(), machine.session())
+        {
+            let (session, message) = (session.to_owned(), machine.message_id().to_owned());
+            let step = Step::Withdraw { session, message };
+            self.requests.ask(id, RequestKind::Discard, Request::Step(step));
         }
     }
 
@@ -465,6 +490,7 @@ impl Work {
                 if ids.is_empty() {
                     self.sessions.remove(session);
                     self.run_events.forget(session);
+                    self.memory.forget(session);
                 }
             }
         }

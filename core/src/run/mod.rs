@@ -4,6 +4,7 @@
 //! server and decide when the answer is finished; the handle only looks at what they found.
 
 pub(crate) mod attach;
+mod choice;
 mod clock;
 pub(crate) mod engine;
 mod heard;

@@ -1,5 +1,6 @@
 //! The requests of runs: done by a few threads, with the answers brought to the engine.
 
+use super::choice::Choice;
 use super::clock::millis;
 use super::heard::Heard;
 use super::inbox::{Inbox, Message, RunId};
@@ -14,6 +15,7 @@ use crate::base::pool::Pool;
 use crate::call::caller::Caller;
 use crate::http::answer::Answer;
 use crate::protocol::operation::Pace;
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +58,7 @@ struct Shared {
     inbox: Arc<Inbox>,
     heard: Arc<Heard>,
     began: Instant,
-    wire: Wire,
+    choice: Arc<Choice>,
     /// When a request last ran into its time limit, and nothing was answered since.
     silence: Mutex<Option<(Instant, Error)>>,
 }
@@ -68,7 +70,7 @@ impl Requests {
         heard: Arc<Heard>,
         again: Arc<Pool>,
         began: Instant,
-        wire: Wire,
+        choice: Arc<Choice>,
     ) -> Self {
         let silence = Mutex::default();
         Requests {
@@ -76,7 +78,7 @@ impl Requests {
             creators: Pool::new("opencode-create", CREATORS),
             creations: HashMap::new(),
             again,
-            shared: Arc::new(Shared { caller, inbox, heard, began, wire, silence }),
+            shared: Arc::new(Shared { caller, inbox, heard, began, choice, silence }),
             pending: VecDeque::new(),
             watched: began,
         }
@@ -209,10 +211,33 @@ impl Requests {
 
 impl Shared {
     fn get(&self, request: &Request, limits: Limits, attempt: &Try) -> Result<Response> {
-        let answer = self.ask(self.wire.call(request)?, limits, attempt);
-        match self.wire.read(request, answer) {
+        self.with_wire(|wire| self.get_from(wire, request, limits, attempt))
+    }
+
+    fn get_from(
+        &self,
+        wire: Wire,
+        request: &Request,
+        limits: Limits,
+        attempt: &Try,
+    ) -> Result<Response> {
+        let answer = self.ask(wire.call(request)?, limits, attempt);
+        match wire.read(request, answer) {
             Reading::Done(response) => response,
-            Reading::Then(request) => self.get(&request, limits, attempt),
+            Reading::Then(request) => self.get_from(wire, &request, limits, attempt),
+        }
+    }
+
+    /// Asks in the words of the server. The first request of a client, and one to a server that took the place of
+    /// another, may find that it has others; it did nothing then.
+    fn with_wire<T>(&self, ask: impl Fn(Wire) -> Result<T>) -> Result<T> {
+        let wire = self.choice.wire();
+        match ask(wire) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => match self.choice.wire() {
+                other if other != wire => ask(other),
+                _ => Err(error),
+            },
+            result => result,
         }
     }
 
@@ -266,10 +291,11 @@ impl Shared {
         attempt: &Try,
     ) -> Result<DirectorySnapshot> {
         let started = millis(self.began.elapsed());
-        let mut odd = Vec::new();
+        let odd = RefCell::new(Vec::new());
         let ask = |call| self.ask(call, self.limits(attempt), attempt);
-        let snapshot = self.wire.snapshot(directory, with_lists, ask, &mut odd);
-        for what in odd {
+        let snapshot =
+            self.with_wire(|wire| wire.snapshot(directory, with_lists, ask, &mut odd.borrow_mut()));
+        for what in odd.into_inner() {
             let told = || format!("runs: left out, as it cannot be read: {what}");
             self.caller.options().log.write(Level::Warn, told);
         }

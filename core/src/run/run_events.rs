@@ -1,8 +1,8 @@
 //! [`RunEvents`]: which events wake which runs.
 
+use super::choice::Choice;
 use super::heard::Heard;
 use super::inbox::{Inbox, Message};
-use super::wire::Wire;
 use crate::base::cancel::CancelToken;
 use crate::base::error::Error;
 use crate::events::feed::Listener;
@@ -15,16 +15,16 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(super) struct RunEvents {
     inbox: Arc<Inbox>,
     heard: Arc<Heard>,
-    wire: Wire,
+    choice: Arc<Choice>,
     /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
     tracked: RwLock<HashSet<String>>,
     is_waiting: AtomicBool,
 }
 
 impl RunEvents {
-    pub(super) fn new(inbox: Arc<Inbox>, heard: Arc<Heard>, wire: Wire) -> Self {
+    pub(super) fn new(inbox: Arc<Inbox>, heard: Arc<Heard>, choice: Arc<Choice>) -> Self {
         let (tracked, is_waiting) = (RwLock::default(), AtomicBool::new(false));
-        RunEvents { inbox, heard, wire, tracked, is_waiting }
+        RunEvents { inbox, heard, choice, tracked, is_waiting }
     }
 
     /// Whether there are runs that need events.
@@ -51,7 +51,7 @@ impl RunEvents {
     /// Whether this event creates the session of a subagent of a tracked one. Such a session is tracked from this event
     /// on, as it may ask for a permission at once. The engine forgets it when no run adopts it.
     fn is_subagent(&self, session: &str, event: &Event) -> bool {
-        let parent = self.wire.parent_of_new(event);
+        let parent = self.choice.wire().parent_of_new(event);
         let is_ours = parent.is_some_and(|parent| self.read().contains(&parent));
         if is_ours {
             self.track(session.to_owned());
@@ -90,7 +90,7 @@ impl Listener for RunEvents {
     fn event(&self, event: &Arc<Event>, token: &CancelToken) {
         self.heard.mark();
         let is_wanted = match &event.session_id {
-            None => self.wire.is_for_all(event),
+            None => self.choice.wire().is_for_all(event),
             Some(session) => {
                 let is_tracked = self.read().contains(session);
                 is_tracked || self.is_subagent(session, event)

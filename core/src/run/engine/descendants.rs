@@ -9,10 +9,11 @@ const MAX_DEPTH: u32 = 8;
 
 impl Work {
     /// A session that asked for something and belongs to no run may be that of a subagent's subagent, of which
-    /// only events tell.
+    /// only events tell. On 2.x that holds for each: the message of the tool names its session when it is over.
     pub(super) fn look_for_descendants(&mut self, snapshot: &DirectorySnapshot) {
         let inquiries = &snapshot.inquiries;
-        if inquiries.is_empty() || !self.runs.values().any(|slot| slot.tracks.len() > 1) {
+        let has_children = || self.runs.values().any(|slot| slot.tracks.len() > 1);
+        if inquiries.is_empty() || !(self.choice.wire() == Wire::Two || has_children()) {
             return;
         }
         for inquiry in inquiries {

@@ -83,6 +83,8 @@ pub(super) enum Input<'a> {
         failure: Failure,
         is_own: bool,
     },
+    /// The session came to rest without an answer, and with this outcome.
+    RestedWith(Failure),
     /// The server ended everything in the session's directory.
     Disposed,
     /// Whether the session's directory is there.
@@ -166,8 +168,14 @@ impl Ending {
                     leftovers,
                 });
             }
-            Input::Aborted(result) => self.aborted(result, around.now, &mut out),
+            Input::Aborted(result) => self.aborted(result, around, &mut out),
             Input::Failed { failure, is_own } => self.failed(failure, is_own, around.now),
+            Input::RestedWith(failure) => {
+                // An event may have told the reason.
+                let (at, is_own) = (around.now, true);
+                let last = self.last_error.get_or_insert(ServerError { failure, at, is_own });
+                last.is_own = true;
+            }
             Input::Disposed => self.is_disposed = true,
             Input::Place(result) => {
                 let is_gone = matches!(result, Ok(Response::Place { is_gone: true }));
@@ -242,14 +250,19 @@ impl Ending {
         }
     }
 
-    fn abort(&mut self, session: &str, out: &mut Vec<Effect>) {
+    fn abort(&mut self, session: &str, message: &str, out: &mut Vec<Effect>) {
         if let Some(cancel) = &mut self.cancel {
             cancel.is_aborting = true;
         }
-        out.push(Effect::Ask(RequestKind::Abort, Request::Abort { session: session.to_owned() }));
+        let (session, message) = (session.to_owned(), Some(message.to_owned()));
+        out.push(Effect::Ask(RequestKind::Abort, Request::Abort { session, message }));
     }
 
-    fn aborted(&mut self, result: Result<Response>, now: Millis, out: &mut Vec<Effect>) {
+    fn aborted(&mut self, result: Result<Response>, around: &Around<'_>, out: &mut Vec<Effect>) {
+        if let (Ok(Response::Withdrawn), Some(cancel)) = (&result, &self.cancel) {
+            let error = cancel.error.clone();
+            return self.conclude(Some(error), around, out);
+        }
         if let Some(cancel) = &mut self.cancel {
             cancel.is_aborting = false;
             if result.as_ref().is_err_and(is_foreign) {
@@ -258,7 +271,7 @@ impl Ending {
                 return out.push(Effect::Look);
             }
             if result.as_ref().err().is_none_or(Error::is_sent) {
-                cancel.aborted = Some(now);
+                cancel.aborted = Some(around.now);
             }
         }
         match result {
@@ -283,11 +296,9 @@ impl Ending {
         let Some(cancel) = &mut self.cancel else { return false };
         let tools = around.messages.iter().flat_map(|m| &m.parts).filter_map(|part| part.tool());
         let (is_left, aborts) = cancel.leftovers.look(tools, cancel.aborted, around);
-        out.extend(
-            aborts
-                .into_iter()
-                .map(|session| Effect::Ask(RequestKind::AbortChild, Request::Abort { session })),
-        );
+        out.extend(aborts.into_iter().map(|session| {
+            Effect::Ask(RequestKind::AbortChild, Request::Abort { session, message: None })
+        }));
         is_left
     }
 }

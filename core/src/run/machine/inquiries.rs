@@ -420,7 +420,8 @@ impl Inquiries {
                 }
             }
             Verdict::Answers(answers) => {
-                Request::AnswerQuestion { id: id.clone(), answers, directory }
+                let question = Arc::clone(&open.inquiry);
+                Request::AnswerQuestion { id: id.clone(), question, answers, directory }
             }
         };
         out.push(Effect::Ask(id, request));

@@ -11,12 +11,16 @@ use crate::protocol::tokens::Tokens;
 use crate::run::prompt::RunLimits;
 use crate::run::transcript::{Channel, Transcript};
 use crate::run::update::Update;
-use crate::run::wire::{DirectorySnapshot, Fact, Info, Message, Request, Response, Status, Tool};
+use crate::run::wire::{
+    DirectorySnapshot, Fact, Failure, Info, Message, Request, Response, Status, Tool,
+};
 use look::Check;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// The tool whose message names the session of its subagent when it is over, and not before.
+const NAMELESS_TOOL: &str = "subagent";
 /// The pause before the first look at a run of which events tell nothing.
 const FIRST_PAUSE: Millis = 100;
 
@@ -175,6 +179,8 @@ pub(super) enum Effect {
     Busy {
         for_others: bool,
     },
+    /// The session came to rest without an answer to the run, and with this outcome.
+    RestedWith(Failure),
     /// Something came from the server.
     Heard,
     /// It answered as it should.
@@ -239,9 +245,13 @@ impl Looking {
                     self.adopt(session, around, &mut out);
                 }
             }
-            // The run's own tools tell of its own: the session may have others, of runs before.
+            // The run's own tools tell of its own: the session may have others, of runs before. On 2.x one that is at
+            // work does not say yet which it is.
             Input::Descendant { session, parent } => {
-                if self.is_child(parent) {
+                let may_be_own = parent == around.session
+                    && self.busy_tool.as_deref() == Some(NAMELESS_TOOL)
+                    && around.is_running;
+                if self.is_child(parent) || may_be_own {
                     self.add_child(session, around, &mut out);
                 }
             }

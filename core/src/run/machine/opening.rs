@@ -278,7 +278,8 @@ impl Opening {
             None => {
                 self.creation.begin(around.now);
                 let title = self.prompt.title.clone();
-                (RequestKind::Create, Request::Create { mark, title, directory })
+                let prompt = Arc::clone(&self.prompt);
+                (RequestKind::Create, Request::Create { mark, title, directory, prompt })
             }
         };
         out.push(Effect::Ask(kind, request));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::run::reply::Timings;
 use crate::run::transcript::Channel;
-use crate::run::wire::Content;
+use crate::run::wire::{Content, Message};
 
 impl Machine {
     /// Ends the run from this side: at once when nothing was sent, else by an abort that is watched.
@@ -63,11 +63,19 @@ impl Machine {
         let messages = self.looking.messages();
         let newest = messages.iter().rev().find(|m| m.info.is_assistant());
         let (cost, tokens) = self.looking.usage();
-        let texts = newest.iter().flat_map(|m| &m.parts).filter(|part| !part.is_inserted);
-        let texts = texts.filter_map(|part| match &part.content {
-            Content::Text { text, .. } => text.as_deref().filter(|text| !text.is_empty()),
-            _ => None,
-        });
+        let text_of = |message: &Message| {
+            let parts = message.parts.iter().filter(|part| !part.is_inserted);
+            let texts = parts.filter_map(|part| match &part.content {
+                Content::Text { text, .. } => text.as_deref().filter(|text| !text.is_empty()),
+                _ => None,
+            });
+            texts.collect::<Vec<_>>().join("\n\n")
+        };
+        // What the model said before it was cut off, and where it went on.
+        let answers = messages.iter().rev().filter(|m| m.info.is_assistant());
+        let cut = answers.skip(1).take_while(|m| m.info.is_continued);
+        let mut texts: Vec<String> = newest.into_iter().chain(cut).map(text_of).collect();
+        texts.reverse();
         let info = newest.map(|m| &m.info);
         let parts = newest.map_or_else(Vec::new, |m| {
             m.parts.iter().map(|part| Arc::from(part.raw.clone())).collect()
@@ -77,7 +85,7 @@ impl Machine {
             session_id: self.session_id(),
             message_id: self.message_id().to_owned(),
             text: match newest {
-                Some(_) => texts.collect::<Vec<_>>().join("\n\n"),
+                Some(_) => texts.concat(),
                 // Ended before its messages were read: what was streamed is all there is.
                 None => transcript.clone(),
             },

@@ -39,6 +39,7 @@ impl Machine {
         let around = sending::Around {
             now: self.now,
             session: self.opening.session().map_or("", String::as_str),
+            directory: self.opening.directory(),
             ending: self.ending.error(),
         };
         match self.sending.step(input, &around) {
@@ -117,6 +118,9 @@ impl Machine {
                 looking::Effect::Rest => self.judge(),
                 looking::Effect::Busy { for_others } => {
                     self.ending(ending::Input::Busy { for_others });
+                }
+                looking::Effect::RestedWith(failure) => {
+                    self.ending(ending::Input::RestedWith(failure));
                 }
                 looking::Effect::Heard => self.reach.hear(self.now),
                 looking::Effect::Reachable => self.reachable(),

@@ -47,6 +47,7 @@ pub(super) enum Input {
 pub(super) struct Around<'a> {
     pub now: Millis,
     pub session: &'a str,
+    pub directory: Option<&'a String>,
     /// Why the run is being ended, if it is.
     pub ending: Option<&'a Error>,
 }
@@ -95,7 +96,7 @@ impl Sending {
 
     pub(super) fn step(&mut self, input: Input, around: &Around<'_>) -> Effect {
         match input {
-            Input::Send => self.send(around.session),
+            Input::Send => self.send(around),
             Input::Sent(result) => self.on_sent(result, around),
             Input::Find => {
                 let (session, message) = (around.session.to_owned(), self.message_id.clone());
@@ -138,7 +139,7 @@ impl Sending {
         error.and(words).with_sent(true)
     }
 
-    fn send(&mut self, session: &str) -> Effect {
+    fn send(&mut self, around: &Around<'_>) -> Effect {
         self.tries += 1;
         self.looks = 0;
         if self.message_id.is_empty() {
@@ -146,7 +147,8 @@ impl Sending {
             self.message_id = id::new("msg");
         }
         let send = SendPrompt {
-            session: session.to_owned(),
+            session: around.session.to_owned(),
+            directory: around.directory.cloned(),
             message: self.message_id.clone(),
             prompt: Arc::clone(&self.prompt),
             part_ids: Arc::clone(&self.part_ids),

@@ -12,7 +12,7 @@ use super::*;
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
-use crate::run::wire::{Call, Reading, Wire};
+use crate::run::wire::{Call, Memory, Reading, Wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use server::{Server, Step, script};
@@ -193,7 +193,7 @@ impl World {
     }
 
     fn hear(&mut self, event: &Event) {
-        if let Some(fact) = WIRE.fact(event) {
+        if let Some(fact) = WIRE.fact(event, &mut Memory::default()) {
             self.input(Input::Fact { session: event.session_id.as_deref(), fact });
         }
     }

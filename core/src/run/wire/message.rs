@@ -37,11 +37,18 @@ pub(crate) struct Info {
     pub provider_id: Option<String>,
     pub model_id: Option<String>,
     pub agent: Option<String>,
+    /// The model was cut off in it, and the next answer goes on where it stopped.
+    pub is_continued: bool,
 }
 
 impl Info {
     pub(crate) fn is_assistant(&self) -> bool {
         self.role == "assistant"
+    }
+
+    /// Whether it is no message but the mark that the session came to rest; its error says how, when not well.
+    pub(crate) fn is_mark(&self) -> bool {
+        self.role == "idle"
     }
 
     pub(crate) fn is_completed(&self) -> bool {

@@ -7,6 +7,7 @@ mod fact;
 mod message;
 mod request;
 mod v1;
+mod v2;
 
 pub(crate) use fact::Fact;
 pub(crate) use message::{
@@ -16,6 +17,7 @@ pub(crate) use request::{
     Call, DirectorySnapshot, FoundPrompt, Page, Reading, Request, Response, SendPrompt, Session,
 };
 pub(crate) use v1::{raw_info, read_info};
+pub(crate) use v2::{Memory, Step};
 
 #[cfg(test)]
 pub(crate) use v1::{read_inquiry, read_message, read_status};
@@ -29,6 +31,8 @@ use crate::protocol::event::Event;
 pub(crate) enum Wire {
     /// 1.x.
     One,
+    /// 2.x.
+    Two,
 }
 
 /// Whether the server itself says that a thing is not there: in words of its own, by which each generation knows its errors.
@@ -48,9 +52,10 @@ pub(crate) fn is_foreign(error: &Error) -> bool {
 
 impl Wire {
     /// What an event means for the runs that hear of its session; `None` when it means nothing for any.
-    pub(crate) fn fact(self, event: &Event) -> Option<Fact> {
+    pub(crate) fn fact(self, event: &Event, memory: &mut Memory) -> Option<Fact> {
         match self {
             Wire::One => v1::fact(event),
+            Wire::Two => v2::fact(event, memory),
         }
     }
 
@@ -58,6 +63,7 @@ impl Wire {
     pub(crate) fn is_for_all(self, event: &Event) -> bool {
         match self {
             Wire::One => v1::is_for_all(event),
+            Wire::Two => v2::is_for_all(event),
         }
     }
 
@@ -65,6 +71,7 @@ impl Wire {
     pub(crate) fn parent(self, event: &Event) -> Option<String> {
         match self {
             Wire::One => v1::parent(event),
+            Wire::Two => v2::parent(event),
         }
     }
 
@@ -73,6 +80,7 @@ impl Wire {
     pub(crate) fn parent_of_new(self, event: &Event) -> Option<String> {
         match self {
             Wire::One => v1::parent_of_new(event),
+            Wire::Two => v2::parent_of_new(event),
         }
     }
 
@@ -80,6 +88,7 @@ impl Wire {
     pub(crate) fn call(self, request: &Request) -> Result<Call> {
         match self {
             Wire::One => v1::call(request),
+            Wire::Two => v2::call(request),
         }
     }
 
@@ -87,6 +96,7 @@ impl Wire {
     pub(crate) fn read(self, request: &Request, answer: Result<Answer>) -> Reading {
         match self {
             Wire::One => v1::read(request, answer),
+            Wire::Two => v2::read(request, answer),
         }
     }
 
@@ -100,6 +110,7 @@ impl Wire {
     ) -> Result<DirectorySnapshot> {
         match self {
             Wire::One => v1::snapshot(directory, with_lists, ask, odd),
+            Wire::Two => v2::snapshot(directory, with_lists, ask, odd),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! [`Request`] and [`Response`]: what a run asks a server for, and what the server makes known.
 
 use super::message::{Inquiry, Message, Status};
+use super::v2::Step;
 use crate::base::error::{Error, Result};
 use crate::protocol::model_name::Model;
 use crate::protocol::permission::PermissionReply;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 /// What a run asks a server for.
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
-    /// A new session. The mark lets it be found again when the answer is lost.
-    Create { mark: String, title: Option<String>, directory: Option<String> },
+    /// A new session for a prompt. The mark lets it be found again when the answer is lost.
+    Create { mark: String, title: Option<String>, directory: Option<String>, prompt: Arc<Prompt> },
     /// The session with this mark, if there is one.
     FindCreated { mark: String, directory: Option<String> },
     /// Whether the server is alive.
@@ -36,8 +37,9 @@ pub(crate) enum Request {
     FindPrompt { session: String, message: String },
     /// Messages of the session: the newest ones, or those before a place.
     Messages { session: String, limit: usize, before: Option<String> },
-    /// The end of what the session does.
-    Abort { session: String },
+    /// The end of what the session does for this prompt, or of all that it does. A prompt that was not begun is taken
+    /// back.
+    Abort { session: String, message: Option<String> },
     /// An answer to a permission; a message only for a rejection.
     ReplyPermission {
         id: String,
@@ -49,11 +51,18 @@ pub(crate) enum Request {
     /// The same, for servers and places that take no message.
     RespondPermission { id: String, session: String, reply: PermissionReply },
     /// An answer to a question; `None` rejects it.
-    AnswerQuestion { id: String, answers: Option<Vec<Vec<String>>>, directory: Option<String> },
+    AnswerQuestion {
+        id: String,
+        question: Arc<Inquiry>,
+        answers: Option<Vec<Vec<String>>>,
+        directory: Option<String>,
+    },
     /// The files that were changed for a prompt.
     Files { session: String, message: String },
     /// Whether the directory is there.
     Place { directory: String },
+    /// One of the steps that one of the above takes on a server of 2.x.
+    Step(Step),
 }
 
 impl Request {
@@ -76,7 +85,8 @@ impl Request {
             | Request::Abort { .. }
             | Request::ReplyPermission { .. }
             | Request::RespondPermission { .. }
-            | Request::AnswerQuestion { .. } => false,
+            | Request::AnswerQuestion { .. }
+            | Request::Step(_) => false,
         }
     }
 }
@@ -89,6 +99,8 @@ pub(crate) struct SendPrompt {
     pub prompt: Arc<Prompt>,
     /// An id for each part, the same at every try.
     pub part_ids: Arc<[String]>,
+    /// The directory of the session.
+    pub directory: Option<String>,
 }
 
 /// What a server makes known.
@@ -96,6 +108,8 @@ pub(crate) struct SendPrompt {
 pub(crate) enum Response {
     /// It did what was asked, and says nothing more.
     Done,
+    /// The prompt was never begun, and never will be.
+    Withdrawn,
     Session(Session),
     Found(Option<Session>),
     /// The id of the newest message, when there is one that can be read.

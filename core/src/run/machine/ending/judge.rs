@@ -202,7 +202,7 @@ impl Ending {
             }
             let is_due = cancel.aborted.is_none_or(|at| around.now >= at + ABORT_PAUSE);
             if is_due && !cancel.is_aborting {
-                self.abort(around.session, out);
+                self.abort(around.session, around.message_id, out);
             }
         }
         out.push(Effect::EndLook);
@@ -248,7 +248,7 @@ impl Ending {
             }
             (_, None) => {
                 if !is_aborting {
-                    self.abort(around.session, out);
+                    self.abort(around.session, around.message_id, out);
                 }
                 out.push(Effect::EndLook);
             }

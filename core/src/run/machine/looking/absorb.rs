@@ -21,7 +21,7 @@ impl Looking {
             // Somebody else's, or the run goes on behind a message that the server put in.
             if around.is_running
                 && !self.foreign_prompts.contains_key(parent)
-                && self.looked_up.insert(parent.to_owned())
+                && self.looked_up.insert(info.parent_id.as_ref().unwrap_or(&info.id).clone())
             {
                 self.want_messages(around, out);
             }
@@ -182,8 +182,21 @@ impl Looking {
                     self.foreign_prompts.insert(info.id.clone(), info.time.created);
                     // What comes next is an answer to this one, whoever was answered so far.
                     self.works_for_others |= is_complete;
+                } else if is_after && info.is_mark() {
+                    self.was_busy = true;
+                    if !mine.iter().any(|message| message.info.is_assistant())
+                        && let Some(failure) = info.error.clone()
+                    {
+                        out.push(Effect::RestedWith(failure));
+                    }
+                    // What comes later is no answer to this run.
+                    is_after = false;
                 }
                 continue;
+            }
+            if info.parent_id.is_none() && newest_prompt.is_none() && self.is_answer(&info.id) {
+                // The page begins behind the prompt.
+                newest_prompt = Some(around.message_id.to_owned());
             }
             let parent = info.parent_id.as_ref().or(newest_prompt.as_ref());
             let parent = parent.cloned().unwrap_or_default();

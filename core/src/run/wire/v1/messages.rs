@@ -96,11 +96,12 @@ pub(crate) fn read_info(raw: &RawValue) -> Option<Info> {
         provider_id: object.text("providerID"),
         model_id: object.text("modelID"),
         agent: object.text("agent"),
+        is_continued: false,
     })
 }
 
 /// An error as the server writes it into messages and events.
-pub(super) fn read_failure(error: Json) -> Failure {
+pub(crate) fn read_failure(error: Json) -> Failure {
     let code = error.text_at("/name").unwrap_or_else(|| "UnknownError".to_owned());
     let mut words = error
         .text_at("/data/message")
@@ -124,7 +125,7 @@ const TOO_DEEP: &str = "which is nested";
 
 /// # Errors
 /// Why it cannot be read, in words that follow its name.
-pub(super) fn read_part(raw: &RawValue) -> Result<Part, String> {
+pub(crate) fn read_part(raw: &RawValue) -> Result<Part, String> {
     if let Some(depth) = excess(raw.get().as_bytes()) {
         return Err(format!("{TOO_DEEP} {depth} levels deep"));
     }

@@ -6,8 +6,10 @@ mod requests;
 mod responses;
 
 pub(super) use events::{fact, is_for_all, parent, parent_of_new};
-pub(crate) use messages::{raw_info, read_info};
 #[cfg(test)]
-pub(crate) use messages::{read_inquiry, read_message, read_status};
+pub(crate) use messages::read_status;
+pub(crate) use messages::{
+    raw_info, read_failure, read_info, read_inquiry, read_message, read_part,
+};
 pub(super) use requests::call;
-pub(super) use responses::{read, snapshot};
+pub(super) use responses::{check_agent_in, is_handed, read, snapshot};

@@ -1,6 +1,6 @@
 //! What a run asks for, as operations of 1.x.
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, put, with_field};
 use crate::protocol::permission::PermissionReply;
 use crate::run::wire::{Call, Request, SendPrompt};
@@ -34,7 +34,7 @@ struct Prompt<'a> {
 
 pub(crate) fn call(request: &Request) -> Result<Call> {
     let (operation, arguments) = match request {
-        Request::Create { mark, title, directory } => {
+        Request::Create { mark, title, directory, .. } => {
             let mut arguments = json!({ "metadata": { "libopencode": mark } });
             if let Some(title) = title {
                 put(&mut arguments, "title", title.as_str());
@@ -62,7 +62,7 @@ pub(crate) fn call(request: &Request) -> Result<Call> {
             }
             ("session.messages", arguments)
         }
-        Request::Abort { session } => ("session.abort", json!({ "sessionID": session })),
+        Request::Abort { session, .. } => ("session.abort", json!({ "sessionID": session })),
         // A bare rejection would end the agent's turn; only this operation takes a message.
         Request::ReplyPermission {
             id, reply: PermissionReply::Reject, message, directory, ..
@@ -79,10 +79,10 @@ pub(crate) fn call(request: &Request) -> Result<Call> {
             "permission.respond",
             json!({ "sessionID": session, "permissionID": id, "response": reply.as_str() }),
         ),
-        Request::AnswerQuestion { id, answers: Some(answers), directory } => {
+        Request::AnswerQuestion { id, answers: Some(answers), directory, .. } => {
             ("question.reply", within(json!({ "requestID": id, "answers": answers }), directory))
         }
-        Request::AnswerQuestion { id, answers: None, directory } => {
+        Request::AnswerQuestion { id, answers: None, directory, .. } => {
             ("question.reject", within(json!({ "requestID": id }), directory))
         }
         Request::Files { session, message } => {
@@ -90,6 +90,9 @@ pub(crate) fn call(request: &Request) -> Result<Call> {
         }
         Request::Place { directory } => {
             ("file.list", json!({ "path": ".", "directory": directory }))
+        }
+        Request::Step(_) => {
+            return Err(Error::new(ErrorKind::Internal, "run: a step of 2.x on a server of 1.x"));
         }
         Request::Send(prompt) => {
             return Ok(Call { operation: "session.prompt_async", arguments: send(prompt)? });
@@ -99,7 +102,7 @@ pub(crate) fn call(request: &Request) -> Result<Call> {
 }
 
 fn send(send: &SendPrompt) -> Result<String> {
-    let SendPrompt { session, message, prompt, part_ids } = send;
+    let SendPrompt { session, message, prompt, part_ids, .. } = send;
     // A part that is sent twice takes its own place instead of being appended.
     let with_id = |(part, id): (&Json, &String)| match Object::read(part.raw())
         .is_some_and(|part| part.get("id").is_none())

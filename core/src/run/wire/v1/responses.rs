@@ -111,7 +111,8 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::ReplyPermission { .. }
         | Request::RespondPermission { .. }
         | Request::AnswerQuestion { .. }
-        | Request::Place { .. } => Response::Done,
+        | Request::Place { .. }
+        | Request::Step(_) => Response::Done,
     })
 }
 
@@ -128,14 +129,19 @@ fn session(object: &Object<'_>) -> Session {
 }
 
 /// Whether a list can be given to a host.
-fn is_handed(raw: &RawValue) -> bool {
+pub(crate) fn is_handed(raw: &RawValue) -> bool {
     list(raw).is_some() && excess(raw.get().as_bytes()).is_none()
 }
 
 /// Refuses an agent that is not listed. A list that cannot be read as a whole says nothing.
 fn check_agent(wanted: &str, agents: &Json) -> Result<()> {
     let Some(agents) = list(agents.raw()) else { return Ok(()) };
-    let name = |agent: &RawValue| Object::read(agent)?.text("name");
+    check_agent_in(wanted, agents, "name")
+}
+
+/// The same for a list of agents with a field that holds their names.
+pub(crate) fn check_agent_in(wanted: &str, agents: Vec<&RawValue>, field: &str) -> Result<()> {
+    let name = |agent: &RawValue| Object::read(agent)?.text(field);
     let Some(names) = agents.into_iter().map(name).collect::<Option<Vec<_>>>() else {
         return Ok(());
     };

@@ -1,0 +1,249 @@
+//! What the answers of 2.x mean.
+
+use super::inquiry::{read_form, read_permission};
+use super::messages::{counts, read_messages};
+use super::step::Step;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::json::{Object, list};
+use crate::call::dialect::NO_DIRECTORY;
+use crate::http::answer::Answer;
+use crate::protocol::model_name::Model;
+use crate::protocol::tokens::Tokens;
+use crate::run::wire::{
+    Call, DirectorySnapshot, FoundPrompt, Inquiry, Page, Reading, Request, Response, SendPrompt,
+    Session, Status, is_absent, v1,
+};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
+    match (request, answer) {
+        (Request::Send(send), answer) => read_step(&Step::of_send(send), answer),
+        (Request::Step(step), answer) => read_step(step, answer),
+        (Request::Abort { session, message: Some(message) }, Ok(_)) => {
+            let (session, message) = (session.clone(), message.clone());
+            then(Step::FindBegun { session, message })
+        }
+        // It is no message before its turn.
+        (Request::FindPrompt { session, message }, Err(error)) if is_absent(&error) => {
+            let (session, message) = (session.clone(), message.clone());
+            then(Step::FindWaiting { session, message })
+        }
+        (Request::Place { .. }, answer) => {
+            let is_gone = answer.is_err_and(|e| e.code() == Some(NO_DIRECTORY));
+            done(Ok(Response::Place { is_gone }))
+        }
+        (_, Err(error)) => done(Err(error)),
+        (request, Ok(answer)) => done(response(request, &answer)),
+    }
+}
+
+fn done(response: Result<Response>) -> Reading {
+    Reading::Done(response)
+}
+
+fn then(step: Step) -> Reading {
+    Reading::Then(Request::Step(step))
+}
+
+fn read_step(step: &Step, answer: Result<Answer>) -> Reading {
+    let answer = match (step, answer) {
+        (Step::FindBegun { .. }, Err(error)) if is_absent(&error) => {
+            // Either the session is gone, which the next look tells, or the prompt was never begun.
+            return done(Ok(Response::Withdrawn));
+        }
+        (_, Err(error)) => return done(Err(error)),
+        (_, Ok(answer)) => answer,
+    };
+    match step {
+        Step::CheckAgent(send) => match check_agent(send, &answer) {
+            Ok(()) => then(Step::SwitchAgent(send.clone())),
+            Err(error) => done(Err(error)),
+        },
+        Step::SwitchAgent(send) => then(Step::with_agent(send)),
+        Step::CheckModel(send) => match check_model(send, &answer) {
+            Ok(()) => then(Step::SwitchModel(send.clone())),
+            Err(error) => done(Err(error)),
+        },
+        Step::SwitchModel(send) => then(Step::Prompt(send.clone())),
+        Step::FindWaiting { session, message } => done(waiting(session, message, &answer)),
+        Step::FindBegun { session, .. } => then(Step::Interrupt { session: session.clone() }),
+        Step::Prompt(_) | Step::Interrupt { .. } | Step::Withdraw { .. } => {
+            done(Ok(Response::Done))
+        }
+    }
+}
+
+/// What is in the `data` of an answer.
+fn data(answer: &Answer) -> Result<&RawValue> {
+    let object = answer.json_ref::<Object<'_>>()?;
+    object.get("data").ok_or_else(|| answer.decode_error("has no data", &"the field is missing"))
+}
+
+/// The list in the `data` of an answer.
+fn items(answer: &Answer) -> Result<Vec<&RawValue>> {
+    list(data(answer)?).ok_or_else(|| answer.decode_error("has no list", &"it is something else"))
+}
+
+fn object(answer: &Answer) -> Result<Object<'_>> {
+    Object::read(data(answer)?)
+        .ok_or_else(|| answer.decode_error("has no object", &"it is something else"))
+}
+
+fn response(request: &Request, answer: &Answer) -> Result<Response> {
+    Ok(match request {
+        Request::Create { .. } => match session(&object(answer)?) {
+            Session { id: None, .. } => {
+                return Err(answer.decode_error("has no session", &"the id is missing"));
+            }
+            session => Response::Session(session),
+        },
+        Request::Session { .. } => Response::Session(session(&object(answer)?)),
+        Request::FindCreated { mark, .. } => {
+            let has_mark = |object: &Object<'_>| {
+                let metadata = object.object("metadata");
+                metadata.and_then(|metadata| metadata.text("libopencode")).as_ref() == Some(mark)
+            };
+            let mut sessions = items(answer)?.into_iter().filter_map(Object::read);
+            Response::Found(sessions.find(has_mark).map(|object| session(&object)))
+        }
+        Request::LastMessage { .. } => {
+            let newest = items(answer)?.into_iter().find(|raw| counts(raw));
+            Response::LastMessage(newest.and_then(|raw| Object::read(raw)?.text("id")))
+        }
+        Request::CheckAgent { agent, .. } => Response::Name(is_agent(agent, &items(answer)?)),
+        Request::CheckModel { model, .. } => Response::Name(is_model(model, &items(answer)?)),
+        Request::FindPrompt { .. } => {
+            let kind = object(answer).ok().and_then(|message| message.text("type"));
+            Response::Prompt(match kind.as_deref() {
+                Some("assistant") => FoundPrompt::Answer,
+                _ => FoundPrompt::Prompt,
+            })
+        }
+        Request::Messages { session, .. } => Response::Messages(items(answer).map(|raws| {
+            let mut odd = Vec::new();
+            let messages = read_messages(&raws, session, &mut odd);
+            let cursor = answer.json_ref::<Object<'_>>().ok();
+            let cursor = cursor.and_then(|answer| answer.object("cursor"));
+            Page::Read { messages, next: cursor.and_then(|cursor| cursor.text("next")), odd }
+        })),
+        Request::Files { .. } => {
+            let files = data(answer).ok().filter(|raw| v1::is_handed(raw));
+            Response::Files(files.map(|raw| Arc::from(raw.to_owned())))
+        }
+        Request::Health
+        | Request::Discard { .. }
+        | Request::Send(_)
+        | Request::Abort { .. }
+        | Request::ReplyPermission { .. }
+        | Request::RespondPermission { .. }
+        | Request::AnswerQuestion { .. }
+        | Request::Place { .. }
+        | Request::Step(_) => Response::Done,
+    })
+}
+
+fn session(object: &Object<'_>) -> Session {
+    Session {
+        id: object.text("id"),
+        directory: object.object("location").and_then(|location| location.text("directory")),
+        parent: object.text("parentID"),
+        cost: object.cost("cost"),
+        tokens: object.get("tokens").map(Tokens::read).unwrap_or_default(),
+    }
+}
+
+/// Whether a prompt is among those that wait.
+fn waiting(session: &str, message: &str, answer: &Answer) -> Result<Response> {
+    let is_it = |raw: &&RawValue| {
+        Object::read(raw).and_then(|item| item.text("id")).as_deref() == Some(message)
+    };
+    match items(answer)?.iter().any(is_it) {
+        true => Ok(Response::Prompt(FoundPrompt::Prompt)),
+        false => {
+            let text = format!("run: session {session} has no message {message}");
+            let code = Some("MessageNotFoundError".to_owned());
+            Err(Error::new(ErrorKind::NotFound, text).with_code(code).with_sent(true))
+        }
+    }
+}
+
+fn check_agent(send: &SendPrompt, answer: &Answer) -> Result<()> {
+    match &send.prompt.agent {
+        Some(agent) => is_agent(agent, &items(answer)?),
+        None => Ok(()),
+    }
+}
+
+fn check_model(send: &SendPrompt, answer: &Answer) -> Result<()> {
+    match &send.prompt.model {
+        Some(model) => is_model(model, &items(answer)?),
+        None => Ok(()),
+    }
+}
+
+/// Refuses an agent that is not listed. In the first seconds of a directory the list is empty, which says nothing.
+fn is_agent(wanted: &str, agents: &[&RawValue]) -> Result<()> {
+    v1::check_agent_in(wanted, agents.to_vec(), "id")
+}
+
+/// The same for a model.
+fn is_model(wanted: &Model, models: &[&RawValue]) -> Result<()> {
+    let name = |model: &&RawValue| {
+        let model = Object::read(model)?;
+        Some(format!("{}/{}", model.text("providerID")?, model.text("id")?))
+    };
+    let Some(names) = models.iter().map(name).collect::<Option<Vec<_>>>() else { return Ok(()) };
+    let wanted = format!("{}/{}", wanted.provider_id, wanted.model_id);
+    if names.is_empty() || names.contains(&wanted) {
+        return Ok(());
+    }
+    let text = format!("run: model '{wanted}' is not known; v2.model.list tells which are");
+    Err(Error::new(ErrorKind::Agent, text))
+}
+
+/// Reads what a directory looks like. `started` is left to whoever has a clock.
+pub(crate) fn snapshot(
+    directory: Option<&str>,
+    with_lists: bool,
+    mut ask: impl FnMut(Call) -> Result<Answer>,
+    odd: &mut Vec<String>,
+) -> Result<DirectorySnapshot> {
+    let answer = ask(Call { operation: "v2.session.active", arguments: String::new() })?;
+    // Only those that work are listed.
+    let status = object(&answer)?.fields().map(|(id, _)| (id.to_owned(), Status::Busy)).collect();
+    let mut snapshot = DirectorySnapshot { status, ..DirectorySnapshot::default() };
+    if !with_lists {
+        return Ok(snapshot);
+    }
+    let arguments = match directory {
+        Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
+        None => String::new(),
+    };
+    for (operation, is_form) in [("v2.permission.request.list", false), ("v2.form.list", true)] {
+        let answer = ask(Call { operation, arguments: arguments.clone() });
+        match answer.and_then(|answer| inquiries(&answer, is_form, odd)) {
+            Ok(inquiries) => {
+                snapshot.inquiries.extend(inquiries);
+                match is_form {
+                    true => snapshot.has_questions = true,
+                    false => snapshot.has_permissions = true,
+                }
+            }
+            Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
+                snapshot.refused.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(snapshot)
+}
+
+fn inquiries(answer: &Answer, is_form: bool, odd: &mut Vec<String>) -> Result<Vec<Arc<Inquiry>>> {
+    let mut left_out = |why: String| odd.push(format!("what somebody asks: {why}"));
+    let read = items(answer)?.into_iter().map(|raw| match is_form {
+        true => read_form(raw),
+        false => read_permission(raw),
+    });
+    Ok(read.filter_map(|inquiry| inquiry.map_err(&mut left_out).ok().map(Arc::new)).collect())
+}

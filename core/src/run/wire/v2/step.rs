@@ -1,0 +1,52 @@
+//! [`Step`]: what one request of a run takes on a server of 2.x, one call after the other.
+
+use crate::run::wire::SendPrompt;
+
+/// One call of several.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Whether the agent is known: a prompt for an unknown one waits for ever.
+    CheckAgent(SendPrompt),
+    SwitchAgent(SendPrompt),
+    /// Whether the model is known: why one that is not fails is told by an event alone.
+    CheckModel(SendPrompt),
+    SwitchModel(SendPrompt),
+    Prompt(SendPrompt),
+    /// Whether a prompt that is no message yet waits to become one.
+    FindWaiting {
+        session: String,
+        message: String,
+    },
+    /// Whether a prompt that does not wait any more was begun.
+    FindBegun {
+        session: String,
+        message: String,
+    },
+    /// The end of what the session does.
+    Interrupt {
+        session: String,
+    },
+    /// A prompt is not to wait any more.
+    Withdraw {
+        session: String,
+        message: String,
+    },
+}
+
+impl Step {
+    /// The first step of a send.
+    pub(super) fn of_send(send: &SendPrompt) -> Step {
+        match send.prompt.agent {
+            Some(_) => Step::CheckAgent(send.clone()),
+            None => Step::with_agent(send),
+        }
+    }
+
+    /// The step after the agent was chosen.
+    pub(super) fn with_agent(send: &SendPrompt) -> Step {
+        match send.prompt.model {
+            Some(_) => Step::CheckModel(send.clone()),
+            None => Step::Prompt(send.clone()),
+        }
+    }
+}
