@@ -145,7 +145,8 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
 
 fn session(object: &Object<'_>) -> Session {
     Session {
-        id: object.text("id"),
+        id: object.text("id").filter(|id| !id.is_empty()),
+        misread: None,
         directory: object.object("location").and_then(|location| location.text("directory")),
         parent: object.text("parentID"),
         cost: object.cost("cost"),
