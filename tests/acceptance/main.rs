@@ -85,8 +85,10 @@ fn tool(name: &str, arguments: Value) -> Value {
     json!({ "tools": [{ "name": name, "arguments": arguments }] })
 }
 
-fn bash(command: &str) -> Value {
-    tool("bash", json!({ "command": command, "description": "Runs it" }))
+/// A command, by the tool that this server has for it.
+fn command(client: &Client, command: &str) -> Result<Value, Error> {
+    let name = if is_two(client)? { "shell" } else { "bash" };
+    Ok(tool(name, json!({ "command": command, "description": "Runs it" })))
 }
 
 fn once() -> PermissionPolicy {
@@ -145,7 +147,7 @@ fn live_text(client: &Client) -> Seen {
 }
 
 fn tools(client: &Client) -> Seen {
-    let mut made = made("tools", json!([bash("echo said"), { "text": "done" }]));
+    let mut made = made("tools", json!([command(client, "echo said")?, { "text": "done" }]));
     made.permission = Some(once());
     let reply = ask(client, made)?;
     let ran = reply.messages.iter().any(|message| message.get().contains("said\\n"));
@@ -153,7 +155,12 @@ fn tools(client: &Client) -> Seen {
 }
 
 fn permissions(client: &Client) -> Seen {
-    let steps = json!([tool("read", json!({ "filePath": "/etc/hostname" })), { "text": "done" }]);
+    // 1.x knows the file by the one name, 2.x by the other.
+    let file = match is_two(client)? {
+        true => json!({ "path": "/etc/hostname" }),
+        false => json!({ "filePath": "/etc/hostname" }),
+    };
+    let steps = json!([tool("read", file), { "text": "done" }]);
     let mut made = made("permission", steps);
     made.permission = Some(PermissionPolicy::from_value(&json!("ask"))?);
     let run = client.run(made)?;
@@ -223,9 +230,16 @@ fn resume(client: &Client) -> Seen {
 }
 
 fn subagents(client: &Client) -> Seen {
-    let child = prompt("child", json!([bash("echo below"), { "text": "below" }]));
-    let task = json!({ "description": "d", "prompt": child, "subagent_type": "general" });
-    let mut made = made("subagent", json!([tool("task", task), { "text": "above" }]));
+    let child = prompt("child", json!([command(client, "echo below")?, { "text": "below" }]));
+    let task = match is_two(client)? {
+        true => {
+            tool("subagent", json!({ "description": "d", "prompt": child, "agent": "general" }))
+        }
+        false => {
+            tool("task", json!({ "description": "d", "prompt": child, "subagent_type": "general" }))
+        }
+    };
+    let mut made = made("subagent", json!([task, { "text": "above" }]));
     made.permission = Some(once());
     let reply = ask(client, made)?;
     check(reply.text == "above" && reply.children.len() == 1, format!("{:?}", reply.children))
