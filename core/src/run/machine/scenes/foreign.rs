@@ -45,6 +45,8 @@ fn an_answer_to_which_something_else_says_404_is_given_again() {
             assert!(!scene.wants(operation), "not at once");
             scene.wait(1_000);
         }
+        scene.ok(operation, json!(false));
+        scene.wait(2_000);
         scene.ok(operation, json!(true));
         finish_looking(&mut scene);
         assert_eq!(decision(&scene), (reply, "policy"));

@@ -108,11 +108,14 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::Discard { .. }
         | Request::Send(_)
         | Request::Abort { .. }
-        | Request::ReplyPermission { .. }
-        | Request::RespondPermission { .. }
-        | Request::AnswerQuestion { .. }
         | Request::Place { .. }
         | Request::Step(_) => Response::Done,
+        Request::ReplyPermission { .. }
+        | Request::RespondPermission { .. }
+        | Request::AnswerQuestion { .. } => match answer.bytes().trim_ascii() {
+            b"false" => return Err(answer.decode_error("takes no answer", &"it is false")),
+            _ => Response::Done,
+        },
     })
 }
 
