@@ -13,6 +13,7 @@ use crate::base::limits::Limits;
 use crate::base::log::Level;
 use crate::base::pool::Pool;
 use crate::call::caller::Caller;
+use crate::call::dialect;
 use crate::http::answer::Answer;
 use crate::protocol::operation::Pace;
 use std::cell::RefCell;
@@ -233,6 +234,17 @@ impl Shared {
     fn with_wire<T>(&self, ask: impl Fn(Wire) -> Result<T>) -> Result<T> {
         let wire = self.choice.wire();
         match ask(wire) {
+            // A directory that 1.x would misread is refused unsent; on 2.x it is one as any other.
+            Err(error) if error.kind() == ErrorKind::InvalidArgument && !error.is_sent() => {
+                if self.caller.dialect().is_none() {
+                    // Without an answer the refusal stands.
+                    let _ = self.caller.identify(dialect::LIMIT, &CancelToken::default());
+                }
+                match self.choice.wire() {
+                    other if other != wire => ask(other),
+                    _ => Err(error),
+                }
+            }
             Err(error) if error.kind() == ErrorKind::Unsupported => match self.choice.wire() {
                 other if other != wire => ask(other),
                 _ => Err(error),

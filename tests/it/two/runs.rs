@@ -140,6 +140,12 @@ fn a_session_is_made_in_the_directory_that_is_named() {
     let found = call(&client, "v2.session.get", json!({"sessionID": reply.session_id}));
     let directory = folder.path().canonicalize().unwrap().display().to_string();
     assert_eq!(found["data"]["location"]["directory"], directory.as_str());
+    // One that 1.x would take for another, by a client that does not know its server yet.
+    let odd = folder.path().join("50%25 ä");
+    std::fs::create_dir(&odd).unwrap();
+    let mut prompt = scripted("odd", json!([{"text": "there"}]));
+    prompt.directory = Some(odd.display().to_string());
+    assert_eq!(self::reply(&with(true).run(prompt).unwrap()).text, "there");
     let mut prompt = Prompt::new("x");
     prompt.directory = Some("/no/such/folder".to_owned());
     let error = error(&client.run(prompt).unwrap());
