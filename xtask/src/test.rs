@@ -116,6 +116,8 @@ fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
     (what, Box::new(move |note| Stage::start()?.run(&mut program, note).map(drop)))
 }
 
+/// Integration tests at once. They share a server, and a run judges by the time that it takes.
+const WAITING: usize = 3;
 /// Jobs at once: more would make each other's servers slow.
 const LANES: usize = 4;
 
@@ -218,7 +220,7 @@ impl Suite {
         rest.args(["--lib", "--bins", "--test", "alone"]);
         self.command("tests of the harness, and tests that count", &mut rest)?;
         let mut it = tests(&["test", "-p", "opencode-tests", "--test", "it"]);
-        it.env("RUST_TEST_THREADS", LANES.to_string());
+        it.env("RUST_TEST_THREADS", WAITING.to_string());
         let mut built = None;
         let jobs: Vec<progress::Job<'_>> = vec![
             (
