@@ -178,9 +178,9 @@ fn plain(why: &str, version: &str) -> String {
 const BEGINNING: &str = "<!-- Written by `cargo xtask servers`. Do not edit. -->
 # Servers, and what works on them
 
-Each feature was played once on each of these versions, in Rust, by `tests/acceptance`. What differs between the languages is
-in no way the server's business: [operations.md](operations.md) shows every operation of the two pinned versions in all of
-them. `unsupported` is what the library says by itself, with what to do.
+Each feature was played once on each of these versions, in Rust, by `tests/acceptance`; what a server can do is the same in every
+language. [operations.md](operations.md) shows every operation of the two pinned versions in all languages. `unsupported`
+is what the library says by itself, with what to do instead.
 
 ";
 
