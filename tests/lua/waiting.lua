@@ -69,10 +69,10 @@ check.test("every function that blocks waits by the client's own function", func
       stream:close()
     end,
     pty = function(client)
-      local pty = assert(client:pty { command = "sh" })
-      assert(pty:write "echo $((6 * 7))\n")
+      local pty = assert(client:pty { command = "cat" })
+      assert(pty:write "here\n")
       local text = ""
-      repeat text = text .. assert(pty:read()) until text:find("\n42", 1, true)
+      repeat text = text .. assert(pty:read()) until text:find("here", 1, true)
       check.equal(pty:kill(), true)
     end,
     opening = function(client)

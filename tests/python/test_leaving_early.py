@@ -25,8 +25,9 @@ def stops(client, session, within=60.0):
         if time.monotonic() > until:
             return False
         time.sleep(0.1)
-    error = client.session.messages(session)[-1]["info"].get("error")
-    return error is not None and error["name"] == "MessageAbortedError"
+    last = client.session.messages(session)[-1]["info"]
+    # An abort that comes before the answer leaves none.
+    return last["role"] == "user" or last.get("error", {}).get("name") == "MessageAbortedError"
 
 
 def began(run):

@@ -237,9 +237,16 @@ impl Opening {
         if self.stage == Stage::Done {
             return None;
         }
-        let waits = self.waits_for_stream(is_stream_up).then_some(self.began + STREAM_PATIENCE);
-        let creation = (self.stage == Stage::Session).then(|| self.creation.wake_at()).flatten();
-        [waits, creation, self.retry_at].into_iter().flatten().min()
+        // The end of time for never: what the compiler makes of a list of options reads what is not there, which
+        // valgrind tells the users of a program that it looks into.
+        let mut at = self.retry_at.unwrap_or(Millis::MAX);
+        if self.waits_for_stream(is_stream_up) {
+            at = at.min(self.began + STREAM_PATIENCE);
+        }
+        if self.stage == Stage::Session {
+            at = at.min(self.creation.wake_at().unwrap_or(Millis::MAX));
+        }
+        (at < Millis::MAX).then_some(at)
     }
 
     fn waits_for_stream(&self, is_stream_up: bool) -> bool {
