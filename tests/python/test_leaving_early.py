@@ -21,13 +21,14 @@ def is_idle(client, session):
 def stops(client, session, within=60.0):
     """Whether the server's agent stops soon, and not only when the model is through."""
     until = time.monotonic() + within
-    while not is_idle(client, session):
-        if time.monotonic() > until:
-            return False
+    while time.monotonic() < until:
+        if is_idle(client, session):
+            last = client.session.messages(session)[-1]["info"]
+            # An abort that comes before the answer leaves none. A busy server writes down why after it rests.
+            if last["role"] == "user" or last.get("error", {}).get("name") == "MessageAbortedError":
+                return True
         time.sleep(0.1)
-    last = client.session.messages(session)[-1]["info"]
-    # An abort that comes before the answer leaves none.
-    return last["role"] == "user" or last.get("error", {}).get("name") == "MessageAbortedError"
+    return False
 
 
 def began(run):
