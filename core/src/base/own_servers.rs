@@ -1,12 +1,18 @@
 //! [`OwnServer`]: a server that this program has started, as its clients know it: why it ended, once it has.
 
 use crate::base::error::{Error, ErrorKind};
+use crate::base::per_process::PerProcess;
 use once_cell::race::OnceBox;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Those that are there, by their addresses. Nobody waits for the lock: in a copy of the process, made by fork, a thread
-/// that stayed behind may have it for ever.
-static SERVERS: Mutex<Vec<(String, Weak<OwnServer>)>> = Mutex::new(Vec::new());
+/// Those that are there, by their addresses.
+type Known = Vec<(String, Weak<OwnServer>)>;
+
+fn known() -> MutexGuard<'static, Known> {
+    static KNOWN: OnceBox<PerProcess<Mutex<Known>>> = OnceBox::new();
+    let known = KNOWN.get_or_init(|| Box::new(PerProcess::new(Mutex::default())));
+    known.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[derive(Default)]
 pub(crate) struct OwnServer {
@@ -16,15 +22,14 @@ pub(crate) struct OwnServer {
 impl OwnServer {
     /// From now on clients of this address are clients of this server.
     pub(crate) fn listens_at(self: &Arc<Self>, address: &str) {
-        if let Ok(mut servers) = SERVERS.try_lock() {
-            servers.retain(|(known, server)| known != address && server.strong_count() > 0);
-            servers.push((address.to_owned(), Arc::downgrade(self)));
-        }
+        let mut servers = known();
+        servers.retain(|(known, server)| known != address && server.strong_count() > 0);
+        servers.push((address.to_owned(), Arc::downgrade(self)));
     }
 
     /// The server at this address, if this program has started it and it has not ended.
     pub(crate) fn at(address: &str) -> Option<Arc<OwnServer>> {
-        let servers = SERVERS.try_lock().ok()?;
+        let servers = known();
         let (_, server) = servers.iter().find(|(known, _)| known == address)?;
         server.upgrade().filter(|server| server.end.get().is_none())
     }
