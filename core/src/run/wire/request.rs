@@ -2,7 +2,9 @@
 
 use super::message::{Inquiry, Message, Status};
 use super::v2::Step;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::json::Object;
+use crate::http::answer::Answer;
 use crate::protocol::model_name::Model;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
@@ -138,6 +140,22 @@ pub(crate) struct Session {
     pub tokens: Tokens,
 }
 
+impl Session {
+    /// One that was just made, as its answer tells it: without an id there is none.
+    pub(super) fn made(self, answer: &Answer) -> Result<Response> {
+        match self.id {
+            None => Err(answer.decode_error("has no session", &"the id is missing")),
+            Some(_) => Ok(Response::Session(self)),
+        }
+    }
+
+    /// Whether a session that is listed was made with this mark.
+    pub(super) fn has_mark(listed: &Object<'_>, mark: &str) -> bool {
+        let metadata = listed.object("metadata");
+        metadata.and_then(|metadata| metadata.text("libopencode")).as_deref() == Some(mark)
+    }
+}
+
 /// What stands where a prompt was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FoundPrompt {
@@ -188,4 +206,35 @@ pub(crate) struct DirectorySnapshot {
     pub has_questions: bool,
     /// What the server said instead of a list.
     pub refused: Option<Error>,
+}
+
+impl DirectorySnapshot {
+    /// Adds the list of permissions, or of questions: `items` finds it in the answer, and `read` reads one of them. One of
+    /// a shape that is not known cannot be answered; it must not stop the others, and is told in `odd`.
+    pub(super) fn add(
+        &mut self,
+        is_question: bool,
+        answer: Result<Answer>,
+        items: fn(&Answer) -> Result<Vec<&RawValue>>,
+        read: fn(&RawValue, bool) -> std::result::Result<Inquiry, String>,
+        odd: &mut Vec<String>,
+    ) -> Result<()> {
+        match answer.as_ref().map_err(Clone::clone).and_then(items) {
+            Ok(raws) => {
+                let mut left_out = |why: String| odd.push(format!("what somebody asks: {why}"));
+                let inquiries = raws.into_iter().map(|raw| read(raw, is_question).map(Arc::new));
+                self.inquiries.extend(inquiries.filter_map(|i| i.map_err(&mut left_out).ok()));
+                match is_question {
+                    true => self.has_questions = true,
+                    false => self.has_permissions = true,
+                }
+            }
+            // The server has just said what its sessions do: whatever it says to this is an answer.
+            Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
+                self.refused.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
 }

@@ -10,8 +10,7 @@ use crate::protocol::operation::route::misread;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    Call, DirectorySnapshot, FoundPrompt, Inquiry, Page, Reading, Request, Response, Session,
-    is_foreign,
+    Call, DirectorySnapshot, FoundPrompt, Page, Reading, Request, Response, Session, is_foreign,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -58,24 +57,16 @@ fn is_unreadable(error: &Error) -> bool {
 
 fn response(request: &Request, answer: &Answer) -> Result<Response> {
     Ok(match request {
-        Request::Create { .. } => match session(&answer.json_ref::<Object<'_>>()?) {
-            Session { id: None, .. } => {
-                return Err(answer.decode_error("has no session", &"the id is missing"));
-            }
-            session => Response::Session(session),
-        },
+        Request::Create { .. } => session(&answer.json_ref::<Object<'_>>()?).made(answer)?,
         Request::Session { .. } => Response::Session(session(&answer.json_ref::<Object<'_>>()?)),
         Request::FindCreated { mark, .. } => {
-            let sessions = answer.json_ref::<Vec<&RawValue>>()?;
-            let has_mark = |object: &Object<'_>| {
-                let metadata = object.object("metadata");
-                metadata.and_then(|metadata| metadata.text("libopencode")).as_ref() == Some(mark)
-            };
+            let sessions = items(answer)?;
             let mut sessions = sessions.into_iter().filter_map(Object::read);
-            Response::Found(sessions.find(has_mark).map(|object| session(&object)))
+            let found = sessions.find(|listed| Session::has_mark(listed, mark));
+            Response::Found(found.map(|object| session(&object)))
         }
         Request::LastMessage { .. } => {
-            let messages = answer.json_ref::<Vec<&RawValue>>()?;
+            let messages = items(answer)?;
             let newest = messages.last().and_then(|raw| Object::read(raw)?.object("info"));
             Response::LastMessage(newest.and_then(|info| info.text("id")))
         }
@@ -92,14 +83,12 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 _ => FoundPrompt::Prompt,
             })
         }
-        Request::Messages { .. } => {
-            Response::Messages(answer.json_ref::<Vec<&RawValue>>().map(|raws| {
-                let mut odd = Vec::new();
-                let messages = read_messages(&raws, &mut odd);
-                let next = answer.header("x-next-cursor").map(str::to_owned);
-                Page::Read { messages, next, odd }
-            }))
-        }
+        Request::Messages { .. } => Response::Messages(items(answer).map(|raws| {
+            let mut odd = Vec::new();
+            let messages = read_messages(&raws, &mut odd);
+            let next = answer.header("x-next-cursor").map(str::to_owned);
+            Page::Read { messages, next, odd }
+        })),
         Request::Files { .. } => {
             let files = answer.json::<Box<RawValue>>().ok();
             Response::Files(files.filter(|raw| is_handed(raw)).map(Arc::from))
@@ -174,34 +163,13 @@ pub(crate) fn snapshot(
     let mut snapshot = DirectorySnapshot { status, ..DirectorySnapshot::default() };
     if with_lists {
         for (operation, is_question) in [("permission.list", false), ("question.list", true)] {
-            let answer = call(operation);
-            match answer.and_then(|answer| inquiries(&answer, is_question, odd)) {
-                Ok(inquiries) => {
-                    snapshot.inquiries.extend(inquiries);
-                    match is_question {
-                        true => snapshot.has_questions = true,
-                        false => snapshot.has_permissions = true,
-                    }
-                }
-                // The server has just said what its sessions do: whatever it says to this is an answer.
-                Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
-                    snapshot.refused.get_or_insert(error);
-                }
-                Err(error) => return Err(error),
-            }
+            snapshot.add(is_question, call(operation), items, read_inquiry, odd)?;
         }
     }
     Ok(snapshot)
 }
 
-/// One of a shape that is not known cannot be answered; it must not stop the others.
-fn inquiries(
-    answer: &Answer,
-    is_question: bool,
-    odd: &mut Vec<String>,
-) -> Result<Vec<Arc<Inquiry>>> {
-    let raws: Vec<&RawValue> = answer.json_ref()?;
-    let mut left_out = |why: String| odd.push(format!("what somebody asks: {why}"));
-    let read = raws.into_iter().map(|raw| read_inquiry(raw, is_question).map(Arc::new));
-    Ok(read.filter_map(|inquiry| inquiry.map_err(&mut left_out).ok()).collect())
+/// The list that an answer is.
+fn items(answer: &Answer) -> Result<Vec<&RawValue>> {
+    answer.json_ref()
 }

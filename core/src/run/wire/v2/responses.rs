@@ -92,20 +92,12 @@ fn object(answer: &Answer) -> Result<Object<'_>> {
 
 fn response(request: &Request, answer: &Answer) -> Result<Response> {
     Ok(match request {
-        Request::Create { .. } => match session(&object(answer)?) {
-            Session { id: None, .. } => {
-                return Err(answer.decode_error("has no session", &"the id is missing"));
-            }
-            session => Response::Session(session),
-        },
+        Request::Create { .. } => session(&object(answer)?).made(answer)?,
         Request::Session { .. } => Response::Session(session(&object(answer)?)),
         Request::FindCreated { mark, .. } => {
-            let has_mark = |object: &Object<'_>| {
-                let metadata = object.object("metadata");
-                metadata.and_then(|metadata| metadata.text("libopencode")).as_ref() == Some(mark)
-            };
             let mut sessions = items(answer)?.into_iter().filter_map(Object::read);
-            Response::Found(sessions.find(has_mark).map(|object| session(&object)))
+            let found = sessions.find(|listed| Session::has_mark(listed, mark));
+            Response::Found(found.map(|object| session(&object)))
         }
         Request::LastMessage { .. } => {
             let newest = items(answer)?.into_iter().find(|raw| counts(raw));
@@ -223,28 +215,14 @@ pub(crate) fn snapshot(
     };
     for (operation, is_form) in [("v2.permission.request.list", false), ("v2.form.list", true)] {
         let answer = ask(Call { operation, arguments: arguments.clone() });
-        match answer.and_then(|answer| inquiries(&answer, is_form, odd)) {
-            Ok(inquiries) => {
-                snapshot.inquiries.extend(inquiries);
-                match is_form {
-                    true => snapshot.has_questions = true,
-                    false => snapshot.has_permissions = true,
-                }
-            }
-            Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
-                snapshot.refused.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
-        }
+        snapshot.add(is_form, answer, items, read_inquiry, odd)?;
     }
     Ok(snapshot)
 }
 
-fn inquiries(answer: &Answer, is_form: bool, odd: &mut Vec<String>) -> Result<Vec<Arc<Inquiry>>> {
-    let mut left_out = |why: String| odd.push(format!("what somebody asks: {why}"));
-    let read = items(answer)?.into_iter().map(|raw| match is_form {
+fn read_inquiry(raw: &RawValue, is_form: bool) -> std::result::Result<Inquiry, String> {
+    match is_form {
         true => read_form(raw),
         false => read_permission(raw),
-    });
-    Ok(read.filter_map(|inquiry| inquiry.map_err(&mut left_out).ok().map(Arc::new)).collect())
+    }
 }
