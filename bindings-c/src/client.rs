@@ -1,6 +1,6 @@
 //! Clients: handles to one server.
 
-use crate::guard::{borrow, free, guard, guard_out, hand_out};
+use crate::guard::{borrow, free, guard, guard_fd, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
@@ -81,20 +81,7 @@ pub unsafe extern "C" fn opencode_client_fd(
     error: *mut *mut OpencodeReply,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
-    unsafe {
-        let mut fd = fd.as_mut();
-        if let Some(fd) = fd.as_deref_mut() {
-            *fd = -1;
-        }
-        guard(error, || {
-            let found = borrow(client, "client")?.client.fd()?;
-            match fd {
-                Some(fd) => *fd = found,
-                None => return Err(crate::guard::null("fd")),
-            }
-            Ok(None)
-        })
-    }
+    unsafe { guard_fd(fd, error, || borrow(client, "client")?.client.fd()) }
 }
 
 /// Takes the oldest message about what happened: an object with time (milliseconds since 1970), level and message. Never

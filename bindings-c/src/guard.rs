@@ -46,6 +46,30 @@ pub(crate) unsafe fn guard_out<T>(
     unsafe { guard(reply, work) }
 }
 
+/// As [`guard`], for a function that hands a descriptor out: on failure `*fd` is -1.
+///
+/// # Safety
+/// As [`guard`]; `fd` is NULL or points to writable memory for one number.
+pub(crate) unsafe fn guard_fd(
+    fd: *mut i64,
+    error: *mut *mut OpencodeReply,
+    work: impl FnOnce() -> Result<i64>,
+) -> OpencodeStatus {
+    // SAFETY: the caller promises that an fd that is not NULL can be written.
+    let mut fd = unsafe { fd.as_mut() };
+    if let Some(fd) = fd.as_deref_mut() {
+        *fd = -1;
+    }
+    // SAFETY: the same promise is passed on.
+    unsafe {
+        guard(error, || {
+            let found = work()?;
+            *fd.ok_or_else(|| null("fd"))? = found;
+            Ok(None)
+        })
+    }
+}
+
 fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "a bug in libopencode: it panicked; please report it")
 }

@@ -2,7 +2,7 @@
 
 use crate::call::{OpencodeCall, timeout};
 use crate::client::OpencodeClient;
-use crate::guard::{borrow, guard, guard_out, hand_out, null, shield};
+use crate::guard::{borrow, guard, guard_fd, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::optional;
@@ -249,17 +249,7 @@ pub unsafe extern "C" fn opencode_server_fd(
     error: *mut *mut OpencodeReply,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
-    unsafe {
-        let mut fd = fd.as_mut();
-        if let Some(fd) = fd.as_deref_mut() {
-            *fd = -1;
-        }
-        guard(error, || {
-            let found = borrow(server, "server")?.server.fd()?;
-            *fd.ok_or_else(|| null("fd"))? = found;
-            Ok(None)
-        })
-    }
+    unsafe { guard_fd(fd, error, || borrow(server, "server")?.server.fd()) }
 }
 
 /// Closes a server and frees its handle; blocks like opencode_server_close(), and not when that is over. NULL is fine.
