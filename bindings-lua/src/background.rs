@@ -1,7 +1,7 @@
 //! What blocks elsewhere, as calls in the background: for hosts that wait in their own way.
 
 use crate::bridge::{Arguments, Done, Found, Function, Quick};
-use crate::client::{prepare, text_pairs};
+use crate::client::{prepare, query};
 use crate::results::Results;
 use opencode_core::{Call, Client, EventStream, Pty, Result, Run, UsageOptions};
 use std::sync::LazyLock;
@@ -33,10 +33,7 @@ fn now(_: &Arguments, results: &mut Results) -> Done {
 fn request(given: &Arguments, results: &mut Results) -> Done {
     let client = given.handle::<Client>(0)?;
     let (method, path) = (given.text(1)?, given.text(2)?);
-    let Some(pairs) = given.json(3).ok().and_then(|json| text_pairs(&json)) else {
-        results.misuse("request: query must be a table of texts");
-        return Ok(());
-    };
+    let Some(pairs) = query(given, results) else { return Ok(()) };
     results.made(prepare(given, "request", 4).and_then(|(text, options)| {
         let body = (!given.is_nil(4)).then_some(text);
         client.start_request(method, path, &pairs, body.as_deref(), options)

@@ -112,10 +112,7 @@ fn call(given: &Arguments, results: &mut Results) -> Done {
 fn request(given: &Arguments, results: &mut Results) -> Done {
     let client = given.handle::<Client>(0)?;
     let (method, path) = (given.text(1)?, given.text(2)?);
-    let Some(pairs) = given.json(3).ok().and_then(|json| text_pairs(&json)) else {
-        results.misuse("request: query must be a table of texts");
-        return Ok(());
-    };
+    let Some(pairs) = query(given, results) else { return Ok(()) };
     let (body, options) = match prepare(given, "request", 4) {
         Ok((text, options)) => ((!given.is_nil(4)).then_some(text), options),
         Err(error) => {
@@ -128,8 +125,17 @@ fn request(given: &Arguments, results: &mut Results) -> Done {
     Ok(())
 }
 
+/// The query of a request; when it is none, that is said.
+pub(crate) fn query(given: &Arguments, results: &mut Results) -> Option<Vec<(String, String)>> {
+    let pairs = given.json(3).ok().and_then(|json| text_pairs(&json));
+    if pairs.is_none() {
+        results.misuse("request: query must be a table of texts");
+    }
+    pairs
+}
+
 /// Names and values of a query; numbers and booleans are texts in it.
-pub(crate) fn text_pairs(json: &str) -> Option<Vec<(String, String)>> {
+fn text_pairs(json: &str) -> Option<Vec<(String, String)>> {
     if json.is_empty() || json == "[]" {
         return Some(Vec::new());
     }

@@ -1,6 +1,7 @@
 //! What takes longer than one operation, in the background: for hosts that must not block.
 
 use super::Client;
+use super::task::Task;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::call::Call;
@@ -38,10 +39,7 @@ impl Client {
     /// # Errors
     /// As [`start_usage`](Self::start_usage).
     pub fn start_doctor(&self) -> Result<Call> {
-        let caller = self.unowned();
-        self.start_work("doctor", Pace::Quick, move |token| {
-            Ok(Answer::made("doctor", crate::inspect::doctor::examine(&caller, token).to_json()))
-        })
+        self.start_and(Task::Doctor.name(), "", CallOptions::default(), Ok)
     }
 
     /// Does what [`server`](Self::server) does, in the background. The answer is [`ServerInfo`](crate::ServerInfo) as
@@ -50,11 +48,7 @@ impl Client {
     /// # Errors
     /// As [`start_usage`](Self::start_usage).
     pub fn start_server(&self) -> Result<Call> {
-        let caller = self.unowned();
-        self.start_work("server", Pace::Quick, move |token| {
-            let info = caller.identify(caller.options().timeout, token)?;
-            Ok(Answer::made("server", info.to_json()))
-        })
+        self.start_and(Task::Server.name(), "", CallOptions::default(), Ok)
     }
 
     /// Does what [`tui_prompt`](Self::tui_prompt) does, in the background. The answer is empty.
