@@ -91,7 +91,7 @@ fn look(url: &str) -> Result<()> {
 
 fn build() -> Result<Vec<(&'static str, Command)>> {
     let examples = workspace().join("examples");
-    // As xtask itself is built: everything below the core is compiled once.
+    // A demo is built once and run once: building quickly counts.
     let profile = Profile::Dev;
     let module = artefact::native(&LUAS[0], profile)?;
     let mut lua = Command::new(LUAS[0].hosts[0]);

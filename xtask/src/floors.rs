@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// A module's path, such as `http`, `sse`; that of `lib.rs` is empty.
-type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
 /// What a folder of sources imports.
 struct House {
@@ -69,9 +69,7 @@ fn quoted(text: &str) -> Vec<String> {
 
 impl House {
     fn read(folder: &Path) -> Result<House, String> {
-        let mut texts = BTreeMap::new();
-        collect(folder, &mut Vec::new(), &mut texts)?;
-        Ok(House::of(&texts))
+        Ok(House::of(&sources(folder)?))
     }
 
     fn of(texts: &BTreeMap<Module, String>) -> House {
@@ -202,6 +200,13 @@ fn shown(folder: &str, module: &Module) -> String {
         true => format!("{folder}/lib.rs"),
         false => format!("{folder}/{}", module.join("/")),
     }
+}
+
+/// The sources of a folder by their modules; `mod.rs` and `lib.rs` are the folder itself.
+pub(crate) fn sources(folder: &Path) -> Result<BTreeMap<Module, String>, String> {
+    let mut texts = BTreeMap::new();
+    collect(folder, &mut Vec::new(), &mut texts)?;
+    Ok(texts)
 }
 
 fn collect(

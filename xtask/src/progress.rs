@@ -55,8 +55,7 @@ pub(crate) fn side_by_side(what: &str, lanes: usize, jobs: Vec<Job<'_>>) -> Resu
                 let Some((name, work)) = next else { return };
                 let start = Instant::now();
                 let result = work(note);
-                let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-                note.say(&format!("  {name}: {verdict}  {}", seconds(start.elapsed())));
+                note.say(&format!("  {}", ending(&name, &result, start)));
                 if let Err(error) = result {
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     failed.push(format!("{name}: {error}"));
@@ -110,8 +109,7 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce(&Note) -> Result<T>) -> Resu
         let start = Instant::now();
         let note = Note::default();
         let result = work(&note);
-        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-        note.say(&format!("  {what}: {verdict}  {}", seconds(start.elapsed())));
+        note.say(&format!("  {}", ending(what, &result, start)));
         return result;
     }
     let terminal = io::stderr().is_terminal();
@@ -164,9 +162,14 @@ fn show<T>(
         work(note)
     });
     let clear = if terminal { "\r\x1b[K" } else { "" };
-    let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-    line(out, &format!("{clear}{what}: {verdict}  {}", seconds(start.elapsed())));
+    line(out, &format!("{clear}{}", ending(what, &result, start)));
     result
+}
+
+/// How a piece of work ended, and how long it took.
+fn ending<T>(what: &str, result: &Result<T>, start: Instant) -> String {
+    let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+    format!("{what}: {verdict}  {}", seconds(start.elapsed()))
 }
 
 /// A closed terminal is no reason to stop working.

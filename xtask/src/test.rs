@@ -165,12 +165,17 @@ impl Suite {
     }
 
     fn cargo(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
+        let mut cargo = self.cargo_command(arguments);
+        self.command(what, &mut cargo).map(drop)
+    }
+
+    fn cargo_command(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // A tool that is missing fails its test instead of skipping it.
         cargo.current_dir(workspace()).args(arguments).env("CI", "1");
         // Runs that the state machine is played through.
         cargo.env("PROPTEST_CASES", if self.fast { "1000" } else { "20000" });
-        self.command(what, &mut cargo).map(drop)
+        cargo
     }
 
     fn style(&mut self) -> Result<()> {
@@ -209,17 +214,12 @@ impl Suite {
     /// The tests of the core against the real server, and of the harness itself. They wait most of the time: what is
     /// shipped is built meanwhile.
     fn integration_and_builds(&mut self) -> Result<Built> {
-        let tests = |arguments: &[&str]| {
-            let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-            cargo.current_dir(workspace()).args(arguments).env("CI", "1");
-            cargo
-        };
         // Programs that tests run; a test that is named brings none of them.
         self.cargo("programs of the tests", &["build", "-p", "opencode-tests", "--examples"])?;
-        let mut rest = tests(&["test", "-p", "opencode-model", "-p", "opencode-tests"]);
-        rest.args(["--lib", "--bins", "--test", "alone"]);
-        self.command("tests of the harness, and tests that count", &mut rest)?;
-        let mut it = tests(&["test", "-p", "opencode-tests", "--test", "it"]);
+        let packages = ["test", "-p", "opencode-model", "-p", "opencode-tests"];
+        let rest = [&packages[..], &["--lib", "--bins", "--test", "alone"]].concat();
+        self.cargo("tests of the harness, and tests that count", &rest)?;
+        let mut it = self.cargo_command(&["test", "-p", "opencode-tests", "--test", "it"]);
         it.env("RUST_TEST_THREADS", WAITING.to_string());
         let mut built = None;
         let jobs: Vec<progress::Job<'_>> = vec![

@@ -1,6 +1,7 @@
 //! A run knows no wire: the names of operations, events and paths stand in `core/src/run/wire` alone. And each of its five
 //! machines keeps its fields to itself.
 
+use crate::floors;
 use std::fs;
 use std::path::Path;
 
@@ -30,7 +31,15 @@ const MACHINES: &[&str] = &["opening", "sending", "looking", "inquiries", "endin
 /// One line: which file and line, the name, and what to do.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     let folder = root.join("core/src/run");
-    visit(&folder, &folder)?;
+    for (module, text) in floors::sources(&folder)? {
+        let place = module.join("/");
+        let may_name = PLACES.iter().any(|known| Path::new(&place).starts_with(known));
+        if !may_name && let Some((line, name)) = first_name(&text) {
+            return Err(format!(
+                "core/src/run/{place}:{line}: {name} is a name of the wire; let core/src/run/wire say what it means"
+            ));
+        }
+    }
     for machine in MACHINES {
         let path = folder.join("machine").join(machine).with_extension("rs");
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -51,29 +60,6 @@ fn shared_field(machine: &str, text: &str) -> Result<Option<String>, String> {
     let (_, body) = text.split_once(&head).ok_or(format!("{machine}.rs: there is no {head} }}"))?;
     let fields = body.split("\n}").next().unwrap_or_default().lines().map(str::trim);
     Ok(fields.filter(|line| line.starts_with("pub")).map(str::to_owned).next())
-}
-
-fn visit(folder: &Path, run: &Path) -> Result<(), String> {
-    let told = |e: std::io::Error| format!("{}: {e}", folder.display());
-    for entry in fs::read_dir(folder).map_err(told)? {
-        let path = entry.map_err(told)?.path();
-        let place = path.strip_prefix(run).unwrap_or(&path).with_extension("");
-        if PLACES.iter().any(|known| place.starts_with(known)) {
-            continue;
-        }
-        if path.is_dir() {
-            visit(&path, run)?;
-        } else {
-            let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            if let Some((line, name)) = first_name(&text) {
-                return Err(format!(
-                    "{}:{line}: {name} is a name of the wire; let core/src/run/wire say what it means",
-                    path.display()
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The first line with such a name outside of comments, and the name.
