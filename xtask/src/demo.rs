@@ -4,7 +4,7 @@ use std::env;
 use std::process::Command;
 use std::time::Instant;
 
-use opencode_model::Model;
+use opencode_fake_provider::Model;
 use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result, Server, http};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use opencode_model::Model;
+use opencode_fake_provider::Model;
 use opencode_tests::binary::workspace;
 use opencode_tests::{End, Error, Fake, Plan, Proxy, Result, Server, swift};
 use serde_json::json;
@@ -216,16 +216,17 @@ impl Suite {
     fn integration_and_builds(&mut self) -> Result<Built> {
         // Programs that tests run; a test that is named brings none of them.
         self.cargo("programs of the tests", &["build", "-p", "opencode-tests", "--examples"])?;
-        let packages = ["test", "-p", "opencode-model", "-p", "opencode-tests"];
-        let rest = [&packages[..], &["--lib", "--bins", "--test", "alone"]].concat();
+        let packages = ["test", "-p", "opencode-fake-provider", "-p", "opencode-tests"];
+        let rest = [&packages[..], &["--lib", "--bins", "--test", "rust-isolated"]].concat();
         self.cargo("tests of the harness, and tests that count", &rest)?;
-        let mut it = self.cargo_command(&["test", "-p", "opencode-tests", "--test", "it"]);
-        it.env("RUST_TEST_THREADS", WAITING.to_string());
+        let mut integration =
+            self.cargo_command(&["test", "-p", "opencode-tests", "--test", "rust"]);
+        integration.env("RUST_TEST_THREADS", WAITING.to_string());
         let mut built = None;
         let jobs: Vec<progress::Job<'_>> = vec![
             (
                 "integration tests".to_owned(),
-                Box::new(|note| progress::follow(&mut it, note).map(drop)),
+                Box::new(|note| progress::follow(&mut integration, note).map(drop)),
             ),
             (
                 "builds".to_owned(),
@@ -291,7 +292,7 @@ impl Suite {
         let stage = self.step("start the server and the scripted model", |_| Stage::start())?;
         self.readme(&stage, python)?;
         if !self.fast {
-            self.relay(&stage, python)?;
+            self.handover(&stage, python)?;
             conformance::test(modules.clone(), python)?;
             self.passed += 1;
         }
@@ -369,10 +370,10 @@ impl Suite {
     }
 
     /// A run that one language starts is finished by the next.
-    fn relay(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        let folder = workspace().join("tests/relay");
+    fn handover(&mut self, stage: &Stage, python: &Path) -> Result<()> {
+        let folder = workspace().join("tests/handover");
         let module = artefact::dist().join("lua").join(LUAS[0].feature);
-        let c = artefact::compile(&folder.join("relay.c"), &["-std=c99"])?;
+        let c = artefact::compile(&folder.join("handover.c"), &["-std=c99"])?;
         let runner = |language: &str| {
             let mut program = match language {
                 "Lua" => Command::new(LUAS[0].hosts[0]),
@@ -381,10 +382,10 @@ impl Suite {
             };
             match language {
                 "Lua" => {
-                    program.env("LUA_CPATH", module.join("?.so")).arg(folder.join("relay.lua"));
+                    program.env("LUA_CPATH", module.join("?.so")).arg(folder.join("handover.lua"));
                 }
                 "Python" => {
-                    program.arg(folder.join("relay.py"));
+                    program.arg(folder.join("handover.py"));
                 }
                 _ => {}
             }
@@ -392,7 +393,7 @@ impl Suite {
         };
         for (from, to) in [("Lua", "Python"), ("Python", "C"), ("C", "Lua")] {
             let steps = json!([{ "text": format!("from {from} to {to}"), "delay_ms": 300 }]);
-            let prompt = opencode_tests::prompt("relay", steps);
+            let prompt = opencode_tests::prompt("handover", steps);
             let mut first = runner(from);
             let ids = self.staged(
                 stage,

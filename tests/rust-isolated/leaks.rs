@@ -1,0 +1,37 @@
+//! What is closed leaves nothing behind.
+
+use crate::client::*;
+use crate::isolated;
+use crate::process::{connections, descriptors, memory, threads};
+use opencode_core::Client;
+use opencode_tests::{Fake, eventually, flood, shared};
+
+fn cycle(client: &Client) {
+    let _descriptor = client.fd().unwrap();
+    let background = client.start("tui.control.next", ()).unwrap();
+    let run = client.run("flood").unwrap();
+    run.next_update(None).unwrap();
+    client.close();
+    assert!(background.is_done());
+}
+
+#[test]
+fn a_thousand_clients_leave_nothing_behind() {
+    let _isolated = isolated();
+    let fake = Fake::start(flood()).unwrap();
+    let server = &shared().server;
+    let new = |url: &str| Client::new(options(server, url)).unwrap();
+    // Allocators and the loader settle first.
+    (0..100).for_each(|_| cycle(&new(&fake.url())));
+    (0..5).for_each(|_| cycle(&new(&server.url())));
+    // The scripted model lives in this process too, and the server keeps connections to it.
+    let model = shared().model.port();
+    let own = || descriptors() - connections(model);
+    let (open, used) = (own(), memory());
+    (0..1_000).for_each(|_| cycle(&new(&fake.url())));
+    (0..20).for_each(|_| cycle(&new(&server.url())));
+    assert_eq!(threads(), Vec::<String>::new(), "close joins every thread");
+    eventually("the descriptors of before", || (own() <= open).then_some(()));
+    let grown = memory().saturating_sub(used);
+    assert!(grown < 8 << 20, "{grown} bytes more after a thousand clients");
+}
