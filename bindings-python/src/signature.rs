@@ -1,6 +1,6 @@
 //! How an operation is called, as `help` shows it.
 
-use opencode_core::operation::{self, Argument, BodyShape, Kind, Operation, Scope};
+use opencode_core::operation::{self, Argument, BodyShape, DirectoryScope, Kind, Operation};
 use pyo3::prelude::*;
 
 /// The arguments of an operation with their types: those by position, then `*`, then those by name. Empty for an
@@ -15,7 +15,7 @@ fn describe(operation: &Operation) -> String {
     let by_name = operation.arguments.iter().skip(parts.len());
     parts.push("*".to_owned());
     parts.extend(by_name.map(parameter));
-    let is_scoped = operation.scope != Scope::None;
+    let is_scoped = operation.scope != DirectoryScope::None;
     for name in ["directory", "workspace"] {
         if is_scoped && !operation.arguments.iter().any(|a| a.name == name) {
             parts.push(format!("{name}: str = ..."));

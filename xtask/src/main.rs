@@ -18,6 +18,7 @@ mod servers;
 mod spec;
 mod test;
 mod tools;
+mod type_names;
 mod wire;
 
 use std::process::ExitCode;
@@ -45,7 +46,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   spec            rewrite spec/operations.json and spec/types.json from a server's description
   codegen         rewrite everything that is generated from spec/ and bindings-c
   codegen --check fail when something generated is stale, an import breaks the order of the
-                  floors, a run knows a name of the wire, or its machines share a field
+                  floors, a run knows a name of the wire, its machines share a field, or two types of the
+                  core have one name
   help            this text";
 
 fn main() -> ExitCode {

@@ -7,7 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What a thread of a pool does, or what is done once something is over.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that do jobs in the order in which they came. Jobs that never ran are dropped when it closes.
 pub(crate) struct Pool(Arc<PoolShared>);

@@ -13,10 +13,10 @@ use crate::call::retry::RetryPolicy;
 use crate::call::workaround;
 use crate::http::answer::Answer;
 use crate::http::redact;
-use crate::http::transport::{Expect, Request, Stream, Transport, WebSocket, header};
+use crate::http::transport::{Expect, HttpRequest, Stream, Transport, WebSocket, header};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
-use crate::protocol::operation::{self, AnswerKind, Operation, Pace, Scope};
+use crate::protocol::operation::{self, AnswerKind, DirectoryScope, Operation, Pace};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -262,7 +262,7 @@ impl Caller {
     ) -> Result<()> {
         match &routed.directory {
             Some(directory)
-                if operation.scope == Scope::Body
+                if operation.scope == DirectoryScope::Body
                     && dialect::lacks_directory(&self.transport, directory, limit, token) =>
             {
                 Err(dialect::no_directory(operation.name, directory))
@@ -515,8 +515,8 @@ fn request<'a>(
     routed: &'a Routed,
     headers: &'a [(String, String)],
     limits: Limits,
-) -> Request<'a> {
-    Request {
+) -> HttpRequest<'a> {
+    HttpRequest {
         operation,
         method: &routed.method,
         target: &routed.target,

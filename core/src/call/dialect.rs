@@ -3,7 +3,7 @@
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
-use crate::http::transport::{Expect, Request, Transport};
+use crate::http::transport::{Expect, HttpRequest, Transport};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::Operation;
 use serde::Deserialize;
@@ -271,7 +271,7 @@ fn ask<T: serde::de::DeserializeOwned>(
     token: &CancelToken,
 ) -> Result<T> {
     let limits = Limits { connect: limit, total: Some(limit), body: 1 << 20, ..Limits::default() };
-    let request = Request {
+    let request = HttpRequest {
         operation: "identify",
         method: &Method::GET,
         target,

@@ -191,7 +191,7 @@ impl FeedShared {
         let mut pause = FIRST_PAUSE;
         let mut patience = FIRST_PATIENCE;
         let mut seen = Seen::default();
-        let mut rest = Rest::default();
+        let mut rest = Idle::default();
         let mut places = Places::default();
         loop {
             let mut up_since = None;
@@ -224,7 +224,7 @@ impl FeedShared {
     fn read(
         self: &Arc<Self>,
         (seen, places): (&mut Seen, &mut Places),
-        rest: &mut Rest,
+        rest: &mut Idle,
         patience: Duration,
         up_since: &mut Option<Instant>,
     ) -> Result<FeedEnd> {
@@ -351,7 +351,7 @@ impl FeedShared {
 
     /// Whether nobody needed events for a while. Then this thread has to end: the next one who does starts
     /// another.
-    fn rests(&self, rest: &mut Rest) -> bool {
+    fn rests(&self, rest: &mut Idle) -> bool {
         let mut state = self.state();
         if state.listeners.iter().any(|(_, listener)| listener.is_waiting()) {
             rest.since = None;
@@ -378,7 +378,7 @@ enum FeedEnd {
 
 /// Since when nobody needs events.
 #[derive(Default)]
-struct Rest {
+struct Idle {
     since: Option<Instant>,
 }
 

@@ -74,7 +74,7 @@ pub(crate) enum Expect {
 
 /// One request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Request<'a> {
+pub(crate) struct HttpRequest<'a> {
     /// The operation's name, for messages.
     pub operation: &'a str,
     pub method: &'a Method,
@@ -160,7 +160,7 @@ impl Transport {
     }
 
     /// Sends a request and reads the whole answer. Blocks within the limits, or until cancelled.
-    pub(crate) fn send(&self, request: &Request<'_>, token: &CancelToken) -> Result<Answer> {
+    pub(crate) fn send(&self, request: &HttpRequest<'_>, token: &CancelToken) -> Result<Answer> {
         let exchange = Exchange::new(token.clone(), request.limits);
         if request.method != Method::GET {
             exchange.mark_single();
@@ -190,7 +190,7 @@ impl Transport {
     }
 
     /// Sends a request and gives the answer as a stream of events.
-    pub(crate) fn open(&self, request: &Request<'_>, token: &CancelToken) -> Result<Stream> {
+    pub(crate) fn open(&self, request: &HttpRequest<'_>, token: &CancelToken) -> Result<Stream> {
         let exchange = Exchange::new(token.clone(), request.limits);
         let _entered = exchange.enter();
         let (status, headers, body) = self.exchange(request, &exchange)?;
@@ -219,7 +219,7 @@ impl Transport {
 
     fn exchange(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         exchange: &Rc<Exchange>,
     ) -> Result<(u16, HeaderMap, ureq::Body)> {
         if request.target.len() > MAX_TARGET {
@@ -258,7 +258,7 @@ impl Transport {
 
     fn build(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         target: &str,
     ) -> std::result::Result<ureq::http::Request<()>, ureq::Error> {
         let mut built = ureq::http::Request::new(());
@@ -296,7 +296,7 @@ impl Transport {
     /// Where to go next: only reads are repeated, and credentials never leave the server's origin.
     fn redirect(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         from: &str,
         status: StatusCode,
         headers: &HeaderMap,
@@ -317,7 +317,7 @@ impl Transport {
 
     fn read(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         exchange: &Exchange,
         headers: &HeaderMap,
         body: ureq::Body,
@@ -354,7 +354,7 @@ impl Transport {
     /// secret of it.
     fn check(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         status: u16,
         headers: &HeaderMap,
         body: &[u8],
@@ -368,7 +368,7 @@ impl Transport {
     }
 
     /// Knows the secrets of a request.
-    fn redactor_of(&self, request: &Request<'_>) -> Arc<Redactor> {
+    fn redactor_of(&self, request: &HttpRequest<'_>) -> Arc<Redactor> {
         match self.redactor.with(request.headers) {
             Cow::Borrowed(_) => Arc::clone(&self.redactor),
             Cow::Owned(redactor) => Arc::new(redactor),
@@ -448,7 +448,7 @@ fn recorded(headers: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 /// Checks that the answer is a success of the kind that was asked for.
-fn check(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<()> {
+fn check(request: &HttpRequest<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<()> {
     if !(200..300).contains(&status) {
         return Err(failure::from_status(request.operation, status, headers, body));
     }
@@ -469,7 +469,7 @@ fn check(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -
 }
 
 /// Nobody asked for it, unless by a header of the call.
-fn encoded(request: &Request<'_>, status: u16, coding: &HeaderValue) -> Error {
+fn encoded(request: &HttpRequest<'_>, status: u16, coding: &HeaderValue) -> Error {
     let (operation, coding) = (request.operation, String::from_utf8_lossy(coding.as_bytes()));
     let text = format!(
         "{operation}: the answer is compressed ({coding}), which this library does not read; do not ask for it"
@@ -481,7 +481,7 @@ fn encoded(request: &Request<'_>, status: u16, coding: &HeaderValue) -> Error {
 }
 
 /// The server answered 2xx with something else: unknown paths give its web page.
-fn unexpected(request: &Request<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+fn unexpected(request: &HttpRequest<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
     let operation = request.operation;
     let kind = answer::content_type(headers).unwrap_or("no content type");
     let error = if kind.to_ascii_lowercase().starts_with("text/html") {

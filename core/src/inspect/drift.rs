@@ -5,7 +5,7 @@
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::dialect::Dialect;
-use crate::protocol::operation::{self, Argument, Operation, Place, Scope};
+use crate::protocol::operation::{self, Argument, DirectoryScope, Operation, Place};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,21 +120,21 @@ impl Drift {
 struct Theirs {
     method: String,
     path: String,
-    scope: Scope,
+    scope: DirectoryScope,
     /// By name and whether it is in the body; whether it is required.
     arguments: BTreeMap<(String, bool), bool>,
 }
 
 impl Theirs {
     fn read(method: &str, path: &str, facts: &Value, document: &Value) -> Theirs {
-        let mut scope = Scope::None;
+        let mut scope = DirectoryScope::None;
         let mut arguments = BTreeMap::new();
         for parameter in facts["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap_or_default();
             match (parameter["in"].as_str(), name) {
-                (Some("query"), "directory" | "workspace") => scope = Scope::Directory,
+                (Some("query"), "directory" | "workspace") => scope = DirectoryScope::Directory,
                 (Some("query"), name) if name.split('[').next() == Some("location") => {
-                    scope = Scope::Location;
+                    scope = DirectoryScope::Location;
                 }
                 (Some("query" | "path"), name) => {
                     arguments.insert((name.to_owned(), false), parameter["required"] == true);
@@ -163,7 +163,8 @@ impl Theirs {
         if self.path != ours.path {
             differences.push(format!("the path is {}, not {}", self.path, ours.path));
         }
-        let scope = if ours.scope == Scope::Body { Scope::None } else { ours.scope };
+        let scope =
+            if ours.scope == DirectoryScope::Body { DirectoryScope::None } else { ours.scope };
         if self.scope != scope {
             differences.push("it is told its directory in another way".to_owned());
         }

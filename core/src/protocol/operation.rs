@@ -36,7 +36,7 @@ pub struct Operation {
     /// What a successful answer holds.
     pub answer: AnswerKind,
     /// How the operation is told which directory to work in.
-    pub scope: Scope,
+    pub scope: DirectoryScope,
     /// Headers that the server insists on.
     pub headers: &'static [(&'static str, &'static str)],
     /// Whether a second try after a lost answer can do no harm.
@@ -173,7 +173,7 @@ pub enum AnswerKind {
 /// Where an argument of the operation is itself called `directory`, a value given for this call is
 /// that argument, and the scope is what the client is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum DirectoryScope {
     /// Not at all.
     None,
     /// By `?directory=` and `?workspace=`.

@@ -7,12 +7,12 @@ mod snapshots;
 use super::choice::Choice;
 use super::clock::{Millis, millis};
 use super::heard::Heard;
-use super::inbox::{Inbox, Message, RunId};
+use super::inbox::{EngineMessage, Inbox, RunId};
 use super::machine::{Input, Machine, Outcome, Output, RequestKind};
 use super::request::Requests;
 use super::run_events::RunEvents;
 use super::state::{RunState, State};
-use super::unsent::{Pending, Unsent};
+use super::unsent::{Unsent, UnsentPrompt};
 use super::update::Update;
 use super::wire::{DirectorySnapshot, Memory, Request, Response, Step, Wire, is_absent};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -46,7 +46,7 @@ impl Engine {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
         let hurried = Arc::clone(&inbox);
-        let unsent = Unsent::new(move || hurried.push(Message::Leave));
+        let unsent = Unsent::new(move || hurried.push(EngineMessage::Leave));
         let work = Work::new(caller, feed, chores, Arc::clone(&inbox), Arc::clone(&unsent), began);
         let thread = thread::start("opencode-runs", move || work.run(), drop)?;
         Ok(Engine { inbox, unsent, began, thread: Mutex::new(Some(thread)) })
@@ -72,7 +72,7 @@ impl Engine {
         if thread.thread().id() != std::thread::current().id() {
             self.unsent.wait_a_moment();
         }
-        self.inbox.push(Message::Close);
+        self.inbox.push(EngineMessage::Close);
         join(vec![thread]);
         self.unsent.loss()
     }
@@ -93,7 +93,7 @@ struct Work {
     requests: Requests,
     /// When the server last said anything.
     heard: Arc<Heard>,
-    runs: HashMap<RunId, Slot>,
+    runs: HashMap<RunId, RunSlot>,
     /// When runs want to be woken up.
     alarms: BTreeSet<(Millis, RunId)>,
     /// Runs by the sessions that they track.
@@ -109,17 +109,17 @@ struct Work {
     feed: Arc<Feed>,
     is_stream_up: bool,
     /// What was taken from the inbox and not handled yet.
-    messages: VecDeque<Message>,
+    messages: VecDeque<EngineMessage>,
     is_closed: bool,
 }
 
-struct Slot {
+struct RunSlot {
     machine: Box<Machine>,
     state: Arc<RunState>,
     alarm: Option<Millis>,
     tracks: Vec<String>,
     /// Until the prompt is sent.
-    pending: Option<Pending>,
+    pending: Option<UnsentPrompt>,
     queue: Option<String>,
 }
 
@@ -188,7 +188,7 @@ impl Work {
             self.messages = self.inbox.take(timeout);
         }
         while let Some(message) = self.messages.pop_front() {
-            if matches!(message, Message::Close) {
+            if matches!(message, EngineMessage::Close) {
                 self.is_closed = true;
                 self.close();
                 return;
@@ -234,7 +234,7 @@ impl Work {
     fn watch(&mut self) {
         let is_due = |at| Instant::now() >= at;
         if self.requests.watch_at().is_some_and(is_due) && self.requests.watch() {
-            let waits = |(id, slot): (&RunId, &Slot)| slot.machine.is_cut_off().then_some(*id);
+            let waits = |(id, slot): (&RunId, &RunSlot)| slot.machine.is_cut_off().then_some(*id);
             for id in self.runs.iter().filter_map(waits).collect::<Vec<_>>() {
                 self.step(id, Input::Listens);
             }
@@ -259,52 +259,61 @@ impl Work {
         }
     }
 
-    fn handle(&mut self, message: Message) {
+    fn handle(&mut self, message: EngineMessage) {
         match message {
-            Message::Start(id, machine, state, pending) => {
-                let slot =
-                    Slot { machine, state, alarm: None, tracks: Vec::new(), pending, queue: None };
+            EngineMessage::Start(id, machine, state, pending) => {
+                let slot = RunSlot {
+                    machine,
+                    state,
+                    alarm: None,
+                    tracks: Vec::new(),
+                    pending,
+                    queue: None,
+                };
                 self.start(id, slot);
             }
-            Message::Answer(id, RequestKind::Create, Ok(Response::Session(made)))
+            EngineMessage::Answer(id, RequestKind::Create, Ok(Response::Session(made)))
                 if !self.runs.contains_key(&id) =>
             {
                 self.discard(id, made.id);
             }
-            Message::Answer(id, kind, result) => self.step(id, Input::Answer(kind, result)),
-            Message::Event(event) => self.on_event(&event),
-            Message::Stream(is_up) => self.on_stream(is_up),
+            EngineMessage::Answer(id, kind, result) => self.step(id, Input::Answer(kind, result)),
+            EngineMessage::Event(event) => self.on_event(&event),
+            EngineMessage::Stream(is_up) => self.on_stream(is_up),
             // Something may have happened before the server began to tell.
-            Message::Settled => {
+            EngineMessage::Settled => {
                 for id in self.runs.keys().copied().collect::<Vec<_>>() {
                     self.step(id, Input::Settled);
                 }
             }
-            Message::Snapshot(directory, result) => self.on_snapshot(directory, result),
-            Message::Cancel(id) => self.step(id, Input::Cancel),
-            Message::Permission(id, request, reply, message) => {
+            EngineMessage::Snapshot(directory, result) => self.on_snapshot(directory, result),
+            EngineMessage::Cancel(id) => self.step(id, Input::Cancel),
+            EngineMessage::Permission(id, request, reply, message) => {
                 self.step(id, Input::Permission { id: request, reply, message });
             }
-            Message::Question(id, request, answers) => {
+            EngineMessage::Question(id, request, answers) => {
                 self.step(id, Input::Question { id: request, answers });
             }
-            Message::Parent(session, parent) => self.on_parent(session, parent),
-            Message::Detach(id) => self.detach(id),
-            Message::Leave => {
-                let is_unsent = |(id, slot): (&RunId, &Slot)| slot.pending.is_some().then_some(*id);
+            EngineMessage::Parent(session, parent) => self.on_parent(session, parent),
+            EngineMessage::Detach(id) => self.detach(id),
+            EngineMessage::Leave => {
+                let is_unsent =
+                    |(id, slot): (&RunId, &RunSlot)| slot.pending.is_some().then_some(*id);
                 for id in self.runs.iter().filter_map(is_unsent).collect::<Vec<_>>() {
                     self.step(id, Input::Leave);
                 }
             }
-            Message::Close => {}
+            EngineMessage::Close => {}
             #[cfg(test)]
-            Message::Panic(Some(id)) => self.attempt(id, |_| std::panic::panic_any("by the test")),
+            EngineMessage::Panic(Some(id)) => {
+                self.attempt(id, |_| std::panic::panic_any("by the test"))
+            }
             #[cfg(test)]
-            Message::Panic(None) => std::panic::panic_any("by the test"),
+            EngineMessage::Panic(None) => std::panic::panic_any("by the test"),
         }
     }
 
-    fn start(&mut self, id: RunId, slot: Slot) {
+    fn start(&mut self, id: RunId, slot: RunSlot) {
         let wants_events = slot.machine.wants_events();
         self.runs.insert(id, slot);
         if wants_events {
@@ -525,11 +534,11 @@ impl Work {
         for message in std::mem::take(&mut self.messages).into_iter().chain(later) {
             match message {
                 // What was sent in the last moment is sent.
-                Message::Answer(id, RequestKind::Send, result @ Ok(_)) => {
+                EngineMessage::Answer(id, RequestKind::Send, result @ Ok(_)) => {
                     self.step(id, Input::Answer(RequestKind::Send, result));
                 }
                 // What was started and not seen yet ends like the others.
-                Message::Start(_, machine, state, pending) => slots.push(Slot {
+                EngineMessage::Start(_, machine, state, pending) => slots.push(RunSlot {
                     machine,
                     state,
                     alarm: None,
@@ -581,7 +590,7 @@ mod tests {
     fn a_run_that_panics_fails_alone() {
         let client = client();
         let (bad, good) = (started(&client), started(&client));
-        bad.inbox.push(Message::Panic(Some(bad.id)));
+        bad.inbox.push(EngineMessage::Panic(Some(bad.id)));
         let error = failure(&bad);
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(error.message().contains("by the test"), "{error}");
@@ -592,7 +601,7 @@ mod tests {
     fn a_panic_of_the_engine_leaves_nobody_waiting() {
         let client = client();
         let runs = [started(&client), started(&client)];
-        runs[0].inbox.push(Message::Panic(None));
+        runs[0].inbox.push(EngineMessage::Panic(None));
         let later = started(&client);
         for run in &runs {
             assert_eq!(failure(run).kind(), ErrorKind::Internal);

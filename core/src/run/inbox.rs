@@ -2,7 +2,7 @@
 
 use super::machine::{Machine, RequestKind};
 use super::state::RunState;
-use super::unsent::Pending;
+use super::unsent::UnsentPrompt;
 use super::wire::{DirectorySnapshot, Response};
 use crate::base::cancel::CancelToken;
 use crate::base::error::Result;
@@ -18,9 +18,9 @@ const MAX_EVENTS: usize = 8_192;
 pub(crate) type RunId = u64;
 
 /// Something for the engine.
-pub(crate) enum Message {
+pub(crate) enum EngineMessage {
     /// A run, and that its prompt is not sent yet.
-    Start(RunId, Box<Machine>, Arc<RunState>, Option<Pending>),
+    Start(RunId, Box<Machine>, Arc<RunState>, Option<UnsentPrompt>),
     Answer(RunId, RequestKind, Result<Response>),
     Snapshot(Option<String>, Result<DirectorySnapshot>),
     /// The parent of a session, when it has one.
@@ -50,12 +50,12 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct InboxState {
-    messages: VecDeque<Message>,
+    messages: VecDeque<EngineMessage>,
     events: usize,
 }
 
 impl Inbox {
-    pub(crate) fn push(&self, message: Message) {
+    pub(crate) fn push(&self, message: EngineMessage) {
         self.state().messages.push_back(message);
         self.arrived.notify_one();
     }
@@ -71,11 +71,11 @@ impl Inbox {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.events += 1;
-        state.messages.push_back(Message::Event(event));
+        state.messages.push_back(EngineMessage::Event(event));
         self.arrived.notify_one();
     }
 
-    pub(super) fn take(&self, timeout: Option<Duration>) -> VecDeque<Message> {
+    pub(super) fn take(&self, timeout: Option<Duration>) -> VecDeque<EngineMessage> {
         let mut state = self.state();
         if state.messages.is_empty() {
             state = match timeout {

@@ -29,13 +29,13 @@ use super::reply::Reply;
 use super::update::Update;
 use super::wire::{DirectorySnapshot, Fact, Request, Response, Status};
 use crate::base::error::{Error, ErrorKind, Result};
-use ending::{Ending, Outage, Rest};
-use inquiries::{Inquiries, Verdict};
+use ending::{Ending, EndingContext, EndingEffect, EndingInput, Outage, Rest};
+use inquiries::{Inquiries, InquiriesContext, InquiriesEffect, InquiriesInput, Verdict};
 pub(crate) use interface::{Input, Outcome, Output, RequestKind, Setup};
-use looking::Looking;
-use opening::Opening;
+use looking::{Looking, LookingContext, LookingEffect, LookingInput};
+use opening::{Opening, OpeningContext, OpeningEffect, OpeningInput};
 use reach::Reach;
-use sending::Sending;
+use sending::{Sending, SendingContext, SendingEffect, SendingInput};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -126,7 +126,7 @@ impl Machine {
     /// The first step.
     pub(crate) fn start(&mut self, now: Millis) {
         self.now = now;
-        self.opening(opening::Input::Start);
+        self.opening(OpeningInput::Start);
         self.explain();
     }
 
@@ -139,23 +139,23 @@ impl Machine {
         match input {
             Input::Fact { session, fact } => self.on_fact(session, fact),
             Input::Stream(is_up) => self.on_stream(is_up),
-            Input::Settled => self.looking(looking::Input::Settled),
+            Input::Settled => self.looking(LookingInput::Settled),
             Input::Answer(kind, result) => self.on_answer(kind, result),
             Input::Snapshot(snapshot) => self.on_snapshot(snapshot),
             Input::SnapshotFailed(error) => self.on_snapshot_failed(error),
             Input::Child { session, parent } => {
-                self.looking(looking::Input::Descendant { session, parent });
+                self.looking(LookingInput::Descendant { session, parent });
             }
-            Input::Turn => self.opening(opening::Input::Turn),
-            Input::Leave => self.opening(opening::Input::Leave),
+            Input::Turn => self.opening(OpeningInput::Turn),
+            Input::Leave => self.opening(OpeningInput::Leave),
             Input::Cancel => self.end(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
             Input::Permission { id, reply, message } => {
                 let verdict = Verdict::Permission(reply, message);
-                self.inquire(inquiries::Input::Host { id: &id, verdict });
+                self.inquire(InquiriesInput::Host { id: &id, verdict });
             }
             Input::Question { id, answers } => {
                 let verdict = Verdict::Answers(answers);
-                self.inquire(inquiries::Input::Host { id: &id, verdict });
+                self.inquire(InquiriesInput::Host { id: &id, verdict });
             }
             Input::Listens => self.reach.listens(self.now),
             Input::Time => {}
@@ -260,46 +260,46 @@ impl Machine {
     fn on_answer(&mut self, kind: RequestKind, result: Result<Response>) {
         match kind {
             RequestKind::Create | RequestKind::FindCreated | RequestKind::Session => {
-                self.opening(opening::Input::Opened(kind, result));
+                self.opening(OpeningInput::Opened(kind, result));
             }
-            RequestKind::Health => self.opening(opening::Input::Health(result)),
+            RequestKind::Health => self.opening(OpeningInput::Health(result)),
             RequestKind::Discard | RequestKind::AbortChild => {}
             RequestKind::Agents | RequestKind::Models if self.phase == Phase::Running => {
-                self.opening(opening::Input::Names(kind, result));
+                self.opening(OpeningInput::Names(kind, result));
             }
             RequestKind::LastBeforeSend | RequestKind::Agents | RequestKind::Models => {
-                self.opening(opening::Input::Prepared(kind, result));
+                self.opening(OpeningInput::Prepared(kind, result));
             }
-            RequestKind::Send => self.sending(sending::Input::Sent(result)),
-            RequestKind::Verify => self.sending(sending::Input::Found(result)),
+            RequestKind::Send => self.sending(SendingInput::Sent(result)),
+            RequestKind::Verify => self.sending(SendingInput::Found(result)),
             RequestKind::Messages(collection) if self.phase == Phase::Running => {
-                self.looking(looking::Input::Messages { collection, result });
+                self.looking(LookingInput::Messages { collection, result });
             }
             RequestKind::Messages(_) => {}
-            RequestKind::Abort => self.ending(ending::Input::Aborted(result)),
+            RequestKind::Abort => self.ending(EndingInput::Aborted(result)),
             RequestKind::Reply(id) => {
-                self.inquire(inquiries::Input::Replied { id: &id, result });
+                self.inquire(InquiriesInput::Replied { id: &id, result });
             }
             RequestKind::Place => {
-                self.ending(ending::Input::Place(result));
+                self.ending(EndingInput::Place(result));
                 self.look_if_running();
             }
             RequestKind::Child(session) => {
                 if let Ok(Response::Session(found)) = &result {
                     let (cost, tokens) = (found.cost, found.tokens);
-                    self.looking(looking::Input::ChildUsage { session, cost, tokens });
+                    self.looking(LookingInput::ChildUsage { session, cost, tokens });
                 }
-                self.ending(ending::Input::Gathered(result));
+                self.ending(EndingInput::Gathered(result));
             }
-            RequestKind::Diff => self.ending(ending::Input::Gathered(result)),
+            RequestKind::Diff => self.ending(EndingInput::Gathered(result)),
         }
     }
 
     fn on_stream(&mut self, is_up: bool) {
         self.is_stream_up = is_up;
-        self.looking(looking::Input::Stream);
+        self.looking(LookingInput::Stream);
         if is_up && self.phase == Phase::Opening {
-            self.opening(opening::Input::StreamUp);
+            self.opening(OpeningInput::StreamUp);
         }
     }
 
@@ -317,7 +317,7 @@ impl Machine {
             return;
         }
         if self.is_due(self.ending.wake_at()) {
-            self.ending(ending::Input::Time);
+            self.ending(EndingInput::Time);
         }
         if self.phase == Phase::Over {
             return;
@@ -326,20 +326,20 @@ impl Machine {
             return self.over_unreachable();
         }
         if self.is_due(self.opening.wake_at(self.is_stream_up)) {
-            self.opening(opening::Input::Time);
+            self.opening(OpeningInput::Time);
         }
         if self.phase == Phase::Over {
             return;
         }
         if self.is_due(self.inquiries.wake_at()) {
-            self.inquire(inquiries::Input::Time);
+            self.inquire(InquiriesInput::Time);
         }
         if self.is_due(self.retry_at) {
             self.retry_at = None;
             self.retry();
         }
         if self.phase == Phase::Running && self.is_due(self.looking.wake_at()) {
-            self.looking(looking::Input::Time);
+            self.looking(LookingInput::Time);
         }
     }
 
@@ -352,7 +352,7 @@ impl Machine {
         match self.phase {
             Phase::Sending => self.send(),
             Phase::Verifying => self.find_prompt(),
-            Phase::Collecting => self.ending(ending::Input::AskFiles),
+            Phase::Collecting => self.ending(EndingInput::AskFiles),
             Phase::Opening | Phase::Running | Phase::Over => {}
         }
     }
@@ -360,13 +360,13 @@ impl Machine {
     /// Notes that the server could not be reached, and when to try again.
     fn unreachable(&mut self, error: Error) {
         if error.kind() == ErrorKind::Connection {
-            self.looking(looking::Input::Outage);
+            self.looking(LookingInput::Outage);
         }
         let pause = self.reach.failed(error, self.asked, self.now);
         let at = self.now + pause;
         match self.phase {
-            Phase::Running => self.looking(looking::Input::LookAt(at)),
-            Phase::Opening => self.opening(opening::Input::RetryAt(at)),
+            Phase::Running => self.looking(LookingInput::LookAt(at)),
+            Phase::Opening => self.opening(OpeningInput::RetryAt(at)),
             _ => self.retry_at = Some(at),
         }
     }

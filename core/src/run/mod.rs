@@ -28,7 +28,7 @@ use crate::call::Call;
 use crate::http::answer::Answer;
 use crate::protocol::permission::PermissionReply;
 use engine::Engine;
-use inbox::{Inbox, Message, RunId};
+use inbox::{EngineMessage, Inbox, RunId};
 pub(crate) use machine::Setup;
 use machine::{Machine, Outcome};
 use state::RunState;
@@ -78,7 +78,12 @@ impl Run {
         let machine = Machine::new(setup, engine.now());
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
-        engine.inbox().push(Message::Start(id, Box::new(machine), Arc::clone(&state), pending));
+        engine.inbox().push(EngineMessage::Start(
+            id,
+            Box::new(machine),
+            Arc::clone(&state),
+            pending,
+        ));
         let (inbox, signal) = (Arc::clone(engine.inbox()), Arc::clone(signal));
         Ok(Run { id, state, inbox, signal, home: Home::here(), copy: OnceLock::new() })
     }
@@ -189,7 +194,7 @@ impl Run {
     /// for `timeout`; zero only asks for it. A run that is over already stays as it is.
     pub fn cancel(&self, timeout: Duration) -> State {
         if !self.state().is_over() {
-            self.inbox().push(Message::Cancel(self.id));
+            self.inbox().push(EngineMessage::Cancel(self.id));
             self.is_over_within(Some(timeout));
         }
         self.state()
@@ -230,19 +235,19 @@ impl Run {
     /// once; an answer to a request that is not open does nothing.
     pub fn reply_permission(&self, id: &str, reply: PermissionReply, message: Option<&str>) {
         let message = message.map(str::to_owned);
-        self.inbox().push(Message::Permission(self.id, id.to_owned(), reply, message));
+        self.inbox().push(EngineMessage::Permission(self.id, id.to_owned(), reply, message));
     }
 
     /// Answers a question that came as an update: one list of chosen labels or own words per question.
     /// Returns at once.
     pub fn reply_question(&self, id: &str, answers: &[Vec<String>]) {
         let answers = Some(answers.to_vec());
-        self.inbox().push(Message::Question(self.id, id.to_owned(), answers));
+        self.inbox().push(EngineMessage::Question(self.id, id.to_owned(), answers));
     }
 
     /// Dismisses a question. Returns at once.
     pub fn reject_question(&self, id: &str) {
-        self.inbox().push(Message::Question(self.id, id.to_owned(), None));
+        self.inbox().push(EngineMessage::Question(self.id, id.to_owned(), None));
     }
 
     /// Leaves the run to the server and gives what [`Client::resume`](crate::Client::resume) needs. Blocks
@@ -326,7 +331,7 @@ fn leave(state: &RunState, inbox: &Inbox, id: RunId, waited: Duration) -> Result
             let detached =
                 Detached { session_id: session_id.clone(), message_id: inner.message_id.clone() };
             drop(inner);
-            inbox.push(Message::Detach(id));
+            inbox.push(EngineMessage::Detach(id));
             Ok(detached)
         }
         _ => {

@@ -25,11 +25,11 @@ pub(super) struct Try {
 }
 
 /// The tries of one request.
-pub(super) struct Race<T>(Mutex<State<T>>);
+pub(super) struct Race<T>(Mutex<RaceState<T>>);
 
 type Notify<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
-struct State<T> {
+struct RaceState<T> {
     /// Who is told; nobody once it is over.
     notify: Option<Notify<T>>,
     began: Option<Instant>,
@@ -51,7 +51,7 @@ pub(super) trait Watched: Send + Sync {
 
 impl<T> Race<T> {
     pub(super) fn new(notify: impl FnOnce(Result<T>) + Send + 'static) -> Arc<Self> {
-        Arc::new(Race(Mutex::new(State {
+        Arc::new(Race(Mutex::new(RaceState {
             notify: Some(Box::new(notify)),
             began: None,
             running: Vec::new(),
@@ -60,7 +60,7 @@ impl<T> Race<T> {
         })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, RaceState<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,10 +3,12 @@
 use super::choice::Choice;
 use super::clock::millis;
 use super::heard::Heard;
-use super::inbox::{Inbox, Message, RunId};
+use super::inbox::{EngineMessage, Inbox, RunId};
 use super::machine::RequestKind;
 use super::race::{Race, Try, Watched};
-use super::wire::{Call, DirectorySnapshot, Reading, Request, Response, Session, Wire};
+use super::wire::{
+    DirectorySnapshot, Meaning, OperationCall, Request, Response, SessionFacts, Wire,
+};
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
@@ -99,7 +101,7 @@ impl Requests {
         self.submit(
             request.only_reads(),
             move |shared, attempt| shared.get(&request, shared.limits(attempt), attempt),
-            move |result| Message::Answer(id, kind, result),
+            move |result| EngineMessage::Answer(id, kind, result),
         );
     }
 
@@ -109,7 +111,7 @@ impl Requests {
         self.creations.insert(id, Arc::clone(&is_wanted));
         let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
         let race = Race::new(move |result| {
-            inbox.push(Message::Answer(id, RequestKind::Create, result));
+            inbox.push(EngineMessage::Answer(id, RequestKind::Create, result));
         });
         let (token, runner) = (CancelToken::default(), Arc::clone(&race));
         let mine = token.clone();
@@ -137,7 +139,7 @@ impl Requests {
         self.submit(
             true,
             move |shared, attempt| shared.look(asked.as_deref(), with_lists, attempt),
-            move |result| Message::Snapshot(directory, result),
+            move |result| EngineMessage::Snapshot(directory, result),
         );
     }
 
@@ -149,11 +151,11 @@ impl Requests {
             move |shared, attempt| {
                 let request = Request::Session { session: asked.clone() };
                 match shared.get(&request, shared.limits(attempt), attempt)? {
-                    Response::Session(Session { parent, .. }) => Ok(parent),
+                    Response::Session(SessionFacts { parent, .. }) => Ok(parent),
                     _ => Ok(None),
                 }
             },
-            move |result| Message::Parent(session, result),
+            move |result| EngineMessage::Parent(session, result),
         );
     }
 
@@ -161,7 +163,7 @@ impl Requests {
         &mut self,
         may_repeat: bool,
         work: impl Fn(&Shared, &Try) -> Result<T> + Send + Sync + 'static,
-        notify: impl FnOnce(Result<T>) -> Message + Send + 'static,
+        notify: impl FnOnce(Result<T>) -> EngineMessage + Send + 'static,
     ) {
         let inbox = Arc::clone(&self.shared.inbox);
         let race = Race::new(move |result| inbox.push(notify(result)));
@@ -224,8 +226,8 @@ impl Shared {
     ) -> Result<Response> {
         let answer = self.ask(wire.call(request)?, limits, attempt);
         match wire.read(request, answer) {
-            Reading::Done(response) => response,
-            Reading::Then(request) => self.get_from(wire, &request, limits, attempt),
+            Meaning::Done(response) => response,
+            Meaning::Then(request) => self.get_from(wire, &request, limits, attempt),
         }
     }
 
@@ -258,8 +260,8 @@ impl Shared {
         self.get(request, limits, attempt)
     }
 
-    fn ask(&self, call: Call, limits: Limits, attempt: &Try) -> Result<Answer> {
-        let Call { operation, arguments } = &call;
+    fn ask(&self, call: OperationCall, limits: Limits, attempt: &Try) -> Result<Answer> {
+        let OperationCall { operation, arguments } = &call;
         let result = self.caller.ask(operation, arguments, limits, &attempt.token);
         if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
             self.heard.mark();

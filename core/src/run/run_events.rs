@@ -2,7 +2,7 @@
 
 use super::choice::Choice;
 use super::heard::Heard;
-use super::inbox::{Inbox, Message};
+use super::inbox::{EngineMessage, Inbox};
 use crate::base::cancel::CancelToken;
 use crate::base::error::Error;
 use crate::events::feed::Listener;
@@ -71,20 +71,20 @@ impl Listener for RunEvents {
 
     fn connected(&self) {
         self.heard.mark();
-        self.inbox.push(Message::Stream(true));
+        self.inbox.push(EngineMessage::Stream(true));
     }
 
     fn settled(&self) {
-        self.inbox.push(Message::Settled);
+        self.inbox.push(EngineMessage::Settled);
     }
 
     fn lost(&self, _: &Error) {
-        self.inbox.push(Message::Stream(false));
+        self.inbox.push(EngineMessage::Stream(false));
     }
 
     /// From now on looks are the only news.
     fn closed(&self) {
-        self.inbox.push(Message::Stream(false));
+        self.inbox.push(EngineMessage::Stream(false));
     }
 
     fn event(&self, event: &Arc<Event>, token: &CancelToken) {

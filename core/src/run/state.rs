@@ -3,6 +3,7 @@
 use super::machine::Outcome;
 use super::update::{Queue, Update};
 use crate::base::mailbox::{Content, Face, Mailbox, Reading};
+use crate::base::pool::Job;
 use crate::base::signal::Signal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +50,6 @@ impl State {
 
 /// Shared between one run's handle and the engine.
 pub(crate) struct RunState(Mailbox<Inner>);
-
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 pub(crate) struct Inner {

@@ -34,14 +34,14 @@ const BETWEEN: &str = "\n\n";
 /// All text of one run, in the order in which its parts began.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
-    parts: Vec<Part>,
+    parts: Vec<TranscriptPart>,
     index: HashMap<String, usize>,
     /// Deltas of parts that the server has not introduced yet.
     early: HashMap<String, Vec<(String, String)>>,
 }
 
 #[derive(Debug)]
-struct Part {
+struct TranscriptPart {
     id: String,
     message_id: String,
     channel: Channel,
@@ -97,7 +97,7 @@ impl Transcript {
             Some(&at) => at,
             None => {
                 self.index.insert(part_id.to_owned(), self.parts.len());
-                self.parts.push(Part {
+                self.parts.push(TranscriptPart {
                     id: part_id.to_owned(),
                     message_id: message_id.to_owned(),
                     channel,
@@ -149,7 +149,7 @@ impl Transcript {
     pub(crate) fn arrange(&mut self, order: &[&str], out: &mut Vec<Piece>) {
         let before =
             [Channel::Text, Channel::Reasoning].map(|channel| (channel, self.text(channel)));
-        let place = |part: &Part| order.iter().position(|id| *id == part.id);
+        let place = |part: &TranscriptPart| order.iter().position(|id| *id == part.id);
         self.parts.retain(|part| place(part).is_some());
         self.parts.sort_by_key(place);
         self.index = self.parts.iter().enumerate().map(|(at, p)| (p.id.clone(), at)).collect();
@@ -211,8 +211,9 @@ impl Transcript {
 
     fn append(&self, at: usize, is_first: bool, delta: String, out: &mut Vec<Piece>) {
         let part = &self.parts[at];
-        let others =
-            |parts: &[Part]| parts.iter().any(|p| p.channel == part.channel && !p.text.is_empty());
+        let others = |parts: &[TranscriptPart]| {
+            parts.iter().any(|p| p.channel == part.channel && !p.text.is_empty())
+        };
         if others(&self.parts[at + 1..]) {
             // A later part spoke before this one: only the whole text shows both in order.
             self.replace(at, out);

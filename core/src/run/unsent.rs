@@ -20,12 +20,12 @@ pub(crate) struct Unsent {
     home: Home,
     /// Tells the engine that they are waited for.
     hurry: Box<dyn Fn() + Send + Sync>,
-    state: Mutex<State>,
+    state: Mutex<UnsentState>,
     fell: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct UnsentState {
     count: usize,
     /// They were waited for in vain: nobody does that twice.
     is_given_up: bool,
@@ -34,7 +34,7 @@ struct State {
 }
 
 /// One prompt that is not sent yet; it counts until it is dropped.
-pub(crate) struct Pending(Arc<Unsent>);
+pub(crate) struct UnsentPrompt(Arc<Unsent>);
 
 impl Unsent {
     pub(super) fn new(hurry: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
@@ -48,12 +48,12 @@ impl Unsent {
         unsent
     }
 
-    pub(super) fn add(self: &Arc<Self>) -> Pending {
+    pub(super) fn add(self: &Arc<Self>) -> UnsentPrompt {
         let mut state = self.state();
         state.count += 1;
         state.is_given_up = false;
         drop(state);
-        Pending(Arc::clone(self))
+        UnsentPrompt(Arc::clone(self))
     }
 
     /// Blocks until all are sent or over, for a moment at most.
@@ -106,12 +106,12 @@ impl Unsent {
         Some(Error::new(ErrorKind::Timeout, text).with_operation("close"))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, UnsentState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Pending {
+impl Drop for UnsentPrompt {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.count = state.count.saturating_sub(1);

@@ -3,7 +3,7 @@
 use super::failure::failed;
 use super::hostname;
 use super::launch_spec::{LaunchSpec, free_port};
-use super::output::{Look, Output, gist};
+use super::output::{Look, OutputTail, gist};
 use super::reaper::Reaper;
 use super::state::ServerShared;
 use crate::base::error::{Error, ErrorKind, Result, is_out_of_descriptors};
@@ -212,7 +212,7 @@ pub(super) fn client_options(spec: &LaunchSpec, url: String) -> ClientOptions {
     }
 }
 
-fn ended(spec: &LaunchSpec, status: Option<ExitStatus>, output: &Output) -> Error {
+fn ended(spec: &LaunchSpec, status: Option<ExitStatus>, output: &OutputTail) -> Error {
     let text = printed(spec, output);
     let taken = ["ServeError", "EADDRINUSE", "Is port "].iter().any(|sign| text.contains(sign));
     let how = status.map_or_else(|| "unknown exit status".to_owned(), |status| status.to_string());
@@ -224,7 +224,7 @@ fn ended(spec: &LaunchSpec, status: Option<ExitStatus>, output: &Output) -> Erro
     failed(code, with_gist(what, &text)).with_body(text.as_bytes())
 }
 
-fn late(spec: &LaunchSpec, output: &Output) -> Error {
+fn late(spec: &LaunchSpec, output: &OutputTail) -> Error {
     let text = printed(spec, output);
     let limit = shown(spec.options.start_timeout);
     let what = format!("it did not answer within {limit}; raise start_timeout");
@@ -239,7 +239,7 @@ fn with_gist(what: String, output: &str) -> String {
 }
 
 /// What it printed, without its password, whoever made it print that.
-pub(super) fn printed(spec: &LaunchSpec, output: &Output) -> String {
+pub(super) fn printed(spec: &LaunchSpec, output: &OutputTail) -> String {
     let credentials = Credentials::new(spec.options.username.as_str(), spec.password.as_str());
     Redactor::new(Some(&credentials), &[]).text(&output.text()).into_owned()
 }

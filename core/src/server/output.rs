@@ -1,4 +1,4 @@
-//! [`Output`]: what a child process prints, kept bounded.
+//! [`OutputTail`]: what a child process prints, kept bounded.
 
 use crate::base::limits::after;
 use std::io::Read;
@@ -10,7 +10,7 @@ const LIMIT: usize = 64 * 1024;
 
 /// The end of what a process has printed. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Output(Arc<OutputState>);
+pub(super) struct OutputTail(Arc<OutputState>);
 
 #[derive(Default)]
 struct OutputState {
@@ -35,7 +35,7 @@ pub(super) enum Look<T> {
     Late,
 }
 
-impl Output {
+impl OutputTail {
     /// A process was started: what an earlier one printed is forgotten.
     pub(super) fn begin(&self) {
         *self.lock() = Text::default();
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn only_the_end_is_kept() {
-        let output = Output::default();
+        let output = OutputTail::default();
         output.add(b"start");
         for _ in 0..100 {
             output.add(&[b'x'; 1000]);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn looking_ends_with_the_match_the_time_or_the_end() {
-        let output = Output::default();
+        let output = OutputTail::default();
         let now = Instant::now();
         assert_eq!(output.look::<()>(now, |_| None), Look::Late);
         output.drain(&b"one\ntwo\n"[..]);

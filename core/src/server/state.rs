@@ -1,6 +1,6 @@
 //! [`ServerShared`]: what the handle of a server and its thread have in common.
 
-use super::output::Output;
+use super::output::OutputTail;
 use super::reaper::Lease;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::own_servers::OwnServer;
@@ -64,7 +64,7 @@ pub(super) struct ServerShared {
     pub(super) signal: Arc<Signal>,
     /// Whether the signal counts a change that nobody has looked at.
     is_counted: AtomicBool,
-    pub(super) output: Output,
+    pub(super) output: OutputTail,
     /// What its clients know of it.
     pub(super) own: Arc<OwnServer>,
 }

@@ -10,7 +10,7 @@ pub(super) fn file(table: &Table) -> String {
     let mut text =
         format!("// {NOTICE}\n//! The rows of the operations table, sorted by name.\n\n");
     text.push_str(
-        "use super::{AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Pace, Place, Scope};\nuse crate::protocol::dialect::Dialect;\n\n",
+        "use super::{AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Pace, Place, DirectoryScope};\nuse crate::protocol::dialect::Dialect;\n\n",
     );
     text.push_str(
         "/// Segments that are keywords in a language, with what they are called there.\n",
@@ -59,7 +59,7 @@ fn row(operation: &Operation, text: &mut String) {
     let _ = writeln!(text, "        ],");
     let _ = writeln!(
         text,
-        "        body: BodyShape::{:?}, answer: AnswerKind::{:?}, scope: Scope::{:?}, headers: &[{}],",
+        "        body: BodyShape::{:?}, answer: AnswerKind::{:?}, scope: DirectoryScope::{:?}, headers: &[{}],",
         operation.body,
         operation.answer,
         operation.scope,

@@ -1,7 +1,7 @@
 //! [`WebSocket`]: messages in both directions over one connection, under the same limits as requests.
 
 use super::exchange::Exchange;
-use super::{Request, Transport, connector, failure, resolver};
+use super::{HttpRequest, Transport, connector, failure, resolver};
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
@@ -52,7 +52,7 @@ impl Transport {
     /// speaks for the client.
     pub(crate) fn websocket(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         is_authorized: bool,
         token: &CancelToken,
     ) -> Result<WebSocket> {
@@ -138,7 +138,7 @@ impl Transport {
     /// The server did not upgrade the connection.
     fn refused(
         &self,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         exchange: &Rc<Exchange>,
         error: tungstenite::Error,
     ) -> Error {

@@ -1,7 +1,8 @@
 //! From flat arguments to a request: each goes where the table says, after it was checked.
 
 use super::{
-    AnswerKind, Argument, BodyShape, Kind, Method, ModelShape, Operation, Place, Scope, Turn,
+    AnswerKind, Argument, BodyShape, DirectoryScope, Kind, Method, ModelShape, Operation, Place,
+    Turn,
 };
 use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
@@ -103,7 +104,7 @@ impl<'a> Route<'a> {
                 }
                 _ => return Err(self.unknown(&name)),
             };
-            if self.operation.scope == Scope::None && raw.get() != "null" {
+            if self.operation.scope == DirectoryScope::None && raw.get() != "null" {
                 return Err(self.unknown(&name));
             }
             *slot = match parse(raw) {
@@ -285,17 +286,18 @@ impl<'a> Route<'a> {
         }
         let mut query = self.query;
         let scope = match operation.scope {
-            Scope::None | Scope::Body => None,
-            Scope::Directory => Some(("directory", "workspace")),
-            Scope::Location => Some(("location[directory]", "location[workspace]")),
+            DirectoryScope::None | DirectoryScope::Body => None,
+            DirectoryScope::Directory => Some(("directory", "workspace")),
+            DirectoryScope::Location => Some(("location[directory]", "location[workspace]")),
         };
         // Where a call says itself where, nothing else does.
-        let is_given =
-            operation.scope == Scope::Body && self.body.iter().any(|(name, _)| name == "location");
-        let directory = directory
-            .filter(|text| !text.is_empty() && operation.scope != Scope::None && !is_given);
+        let is_given = operation.scope == DirectoryScope::Body
+            && self.body.iter().any(|(name, _)| name == "location");
+        let directory = directory.filter(|text| {
+            !text.is_empty() && operation.scope != DirectoryScope::None && !is_given
+        });
         let mut body = self.body;
-        if operation.scope == Scope::Body
+        if operation.scope == DirectoryScope::Body
             && let Some(directory) = &directory
         {
             let location = serde_json::json!({ "directory": directory }).to_string();
@@ -309,7 +311,7 @@ impl<'a> Route<'a> {
         }
         if let Some((for_directory, for_workspace)) = scope {
             if let Some(directory) = &directory {
-                let is_twice = operation.scope == Scope::Directory && !self.decodes_once;
+                let is_twice = operation.scope == DirectoryScope::Directory && !self.decodes_once;
                 let directory = Cow::Borrowed(directory.as_str());
                 query.add(
                     for_directory,

@@ -39,14 +39,14 @@ pub(super) fn closed_at(machine: &Machine) -> Error {
 }
 
 /// Ends a run on this side.
-pub(super) fn end(slot: &mut Slot, error: Error) {
+pub(super) fn end(slot: &mut RunSlot, error: Error) {
     let reply = Arc::new(caught(|| slot.machine.partial_reply()).unwrap_or_default());
     let outcome = Outcome { reply, error: Some(error.clone()) };
     publish(slot, vec![Update::Failed(error)], Some(outcome));
 }
 
 /// Shows the host what a step brought.
-pub(super) fn publish(slot: &mut Slot, updates: Vec<Update>, outcome: Option<Outcome>) {
+pub(super) fn publish(slot: &mut RunSlot, updates: Vec<Update>, outcome: Option<Outcome>) {
     let machine = &slot.machine;
     let mut jobs = Vec::new();
     slot.state.write(|inner| {

@@ -9,7 +9,7 @@ mod words;
 use super::{Millis, RequestKind};
 use crate::base::error::{Error, Result};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{Failure, Message, Request, Response, Tool, is_absent, is_foreign};
+use crate::run::wire::{Failure, Request, Response, StoredMessage, Tool, is_absent, is_foreign};
 use gathering::Gathering;
 pub(super) use judge::{Outage, Rest};
 use leftovers::Leftovers;
@@ -29,7 +29,7 @@ pub(super) struct Ending {
     /// The end from this side.
     cancel: Option<Cancel>,
     last_error: Option<ServerError>,
-    place: Place,
+    place: DirectoryState,
     /// The server disposed the instance that the prompt ran in.
     is_disposed: bool,
     /// Since when the session rests.
@@ -61,7 +61,7 @@ struct ServerError {
 
 /// Whether the session's directory is there, once something stopped without a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
+enum DirectoryState {
     #[default]
     Unknown,
     Asked,
@@ -70,7 +70,7 @@ enum Place {
 }
 
 /// What it is told.
-pub(super) enum Input<'a> {
+pub(super) enum EndingInput<'a> {
     /// The run is to be ended from this side, while these uses of tools wait for a permission.
     Cancel {
         error: Error,
@@ -113,7 +113,7 @@ pub(super) enum Input<'a> {
 }
 
 /// What the run is at that moment.
-pub(super) struct Around<'a> {
+pub(super) struct EndingContext<'a> {
     pub now: Millis,
     pub session: &'a str,
     pub message_id: &'a str,
@@ -122,13 +122,13 @@ pub(super) struct Around<'a> {
     /// The sessions of its subagents.
     pub children: &'a [String],
     /// Its messages, as they were read last.
-    pub messages: &'a [Message],
+    pub messages: &'a [StoredMessage],
     /// Whether the server has not confirmed yet that what was open at the end is rejected.
     pub is_rejecting: bool,
 }
 
 /// What it wants.
-pub(super) enum Effect {
+pub(super) enum EndingEffect {
     Ask(RequestKind, Request),
     /// The abort was answered: nobody will answer what is open any more.
     RejectOpen,
@@ -154,51 +154,55 @@ pub(super) enum Effect {
 }
 
 impl Ending {
-    pub(super) fn step(&mut self, input: Input<'_>, around: &Around<'_>) -> Vec<Effect> {
+    pub(super) fn step(
+        &mut self,
+        input: EndingInput<'_>,
+        context: &EndingContext<'_>,
+    ) -> Vec<EndingEffect> {
         let mut out = Vec::new();
         match input {
-            Input::Cancel { error, waiting } => {
+            EndingInput::Cancel { error, waiting } => {
                 let leftovers = Leftovers::beside(waiting);
                 self.cancel = Some(Cancel {
                     error,
-                    since: around.now,
+                    since: context.now,
                     aborted: None,
                     is_aborting: false,
                     may_be_aborted: false,
                     leftovers,
                 });
             }
-            Input::Aborted(result) => self.aborted(result, around, &mut out),
-            Input::Failed { failure, is_own } => self.failed(failure, is_own, around.now),
-            Input::RestedWith(failure) => {
+            EndingInput::Aborted(result) => self.aborted(result, context, &mut out),
+            EndingInput::Failed { failure, is_own } => self.failed(failure, is_own, context.now),
+            EndingInput::RestedWith(failure) => {
                 // An event may have told the reason.
-                let (at, is_own) = (around.now, true);
+                let (at, is_own) = (context.now, true);
                 let last = self.last_error.get_or_insert(ServerError { failure, at, is_own });
                 last.is_own = true;
             }
-            Input::Disposed => self.is_disposed = true,
-            Input::Place(result) => {
+            EndingInput::Disposed => self.is_disposed = true,
+            EndingInput::Place(result) => {
                 let is_gone = matches!(result, Ok(Response::Place { is_gone: true }));
-                self.place = if is_gone { Place::Gone } else { Place::There };
+                self.place = if is_gone { DirectoryState::Gone } else { DirectoryState::There };
             }
-            Input::Worked => self.idle_since = None,
-            Input::BusyChildren(children) => {
+            EndingInput::Worked => self.idle_since = None,
+            EndingInput::BusyChildren(children) => {
                 if let Some(cancel) = &mut self.cancel {
                     cancel.leftovers.busy(children);
                 }
             }
-            Input::ChildTool(tool) => {
+            EndingInput::ChildTool(tool) => {
                 if let Some(cancel) = &mut self.cancel {
                     cancel.leftovers.child_tool(tool);
                 }
             }
-            Input::NamesUnchecked => self.has_checked_names = false,
-            Input::Rest(rest) => self.judge(rest, around, &mut out),
-            Input::Busy { for_others } => self.judge_busy(for_others, around, &mut out),
-            Input::Conclude(error) => self.conclude(Some(error), around, &mut out),
-            Input::Gathered(result) => self.gathered(result, around, &mut out),
-            Input::AskFiles => self.ask_files(around, &mut out),
-            Input::Time => self.time(around, &mut out),
+            EndingInput::NamesUnchecked => self.has_checked_names = false,
+            EndingInput::Rest(rest) => self.judge(rest, context, &mut out),
+            EndingInput::Busy { for_others } => self.judge_busy(for_others, context, &mut out),
+            EndingInput::Conclude(error) => self.conclude(Some(error), context, &mut out),
+            EndingInput::Gathered(result) => self.gathered(result, context, &mut out),
+            EndingInput::AskFiles => self.ask_files(context, &mut out),
+            EndingInput::Time => self.time(context, &mut out),
         }
         out
     }
@@ -237,46 +241,51 @@ impl Ending {
         self.gathering.as_ref().and_then(Gathering::files)
     }
 
-    fn time(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
-        if self.wake_at().is_none_or(|at| around.now < at) {
+    fn time(&mut self, context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) {
+        if self.wake_at().is_none_or(|at| context.now < at) {
             return;
         }
         if self.gathering.is_some() {
-            return self.finish(around, out);
+            return self.finish(context, out);
         }
         if let Some(Cancel { error, .. }) = &self.cancel {
             let words = format!("the server did not confirm the end within {SETTLE_LIMIT} ms");
-            out.push(Effect::Unsettled(error.clone().and(&words)));
+            out.push(EndingEffect::Unsettled(error.clone().and(&words)));
         }
     }
 
-    fn abort(&mut self, session: &str, message: &str, out: &mut Vec<Effect>) {
+    fn abort(&mut self, session: &str, message: &str, out: &mut Vec<EndingEffect>) {
         if let Some(cancel) = &mut self.cancel {
             cancel.is_aborting = true;
         }
         let (session, message) = (session.to_owned(), Some(message.to_owned()));
-        out.push(Effect::Ask(RequestKind::Abort, Request::Abort { session, message }));
+        out.push(EndingEffect::Ask(RequestKind::Abort, Request::Abort { session, message }));
     }
 
-    fn aborted(&mut self, result: Result<Response>, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn aborted(
+        &mut self,
+        result: Result<Response>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
         if let (Ok(Response::Withdrawn), Some(cancel)) = (&result, &self.cancel) {
             let error = cancel.error.clone();
-            return self.conclude(Some(error), around, out);
+            return self.conclude(Some(error), context, out);
         }
         if let Some(cancel) = &mut self.cancel {
             cancel.is_aborting = false;
             if result.as_ref().is_err_and(is_foreign) {
                 cancel.may_be_aborted = true;
                 // It is sent again when a look says that the session works, or does not say why it rests.
-                return out.push(Effect::Look);
+                return out.push(EndingEffect::Look);
             }
             if result.as_ref().err().is_none_or(Error::is_sent) {
-                cancel.aborted = Some(around.now);
+                cancel.aborted = Some(context.now);
             }
         }
         match result {
-            Err(error) if is_absent(&error) => out.push(Effect::Over(Some(error))),
-            _ => out.extend([Effect::RejectOpen, Effect::Look]),
+            Err(error) if is_absent(&error) => out.push(EndingEffect::Over(Some(error))),
+            _ => out.extend([EndingEffect::RejectOpen, EndingEffect::Look]),
         }
     }
 
@@ -292,12 +301,12 @@ impl Ending {
     }
 
     /// Whether something of the run may still be at work although its session rests. Aborts what can be.
-    fn has_leftovers(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) -> bool {
+    fn has_leftovers(&mut self, context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) -> bool {
         let Some(cancel) = &mut self.cancel else { return false };
-        let tools = around.messages.iter().flat_map(|m| &m.parts).filter_map(|part| part.tool());
-        let (is_left, aborts) = cancel.leftovers.look(tools, cancel.aborted, around);
+        let tools = context.messages.iter().flat_map(|m| &m.parts).filter_map(|part| part.tool());
+        let (is_left, aborts) = cancel.leftovers.look(tools, cancel.aborted, context);
         out.extend(aborts.into_iter().map(|session| {
-            Effect::Ask(RequestKind::AbortChild, Request::Abort { session, message: None })
+            EndingEffect::Ask(RequestKind::AbortChild, Request::Abort { session, message: None })
         }));
         is_left
     }

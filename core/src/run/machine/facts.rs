@@ -9,7 +9,7 @@ impl Machine {
             (None, Fact::Disposed { directory }) => {
                 if directory.is_none() || directory.as_ref() == self.opening.directory() {
                     if self.is_sent() {
-                        self.ending(ending::Input::Disposed);
+                        self.ending(EndingInput::Disposed);
                     }
                     self.look_if_running();
                 }
@@ -22,10 +22,10 @@ impl Machine {
                 Fact::Asked(_) | Fact::InquiryAnswered { .. } | Fact::Unreadable(_) => {
                     self.on_inquiry_fact(fact);
                 }
-                fact => self.looking(looking::Input::ChildFact { session, fact }),
+                fact => self.looking(LookingInput::ChildFact { session, fact }),
             },
             (Some(session), Fact::SubagentOf { parent }) => {
-                self.looking(looking::Input::Subagent { session, parent: &parent });
+                self.looking(LookingInput::Subagent { session, parent: &parent });
             }
             (Some(_), _) => {}
         }
@@ -34,55 +34,55 @@ impl Machine {
     pub(super) fn on_own_fact(&mut self, fact: Fact) {
         match fact {
             Fact::TurnEnded if self.phase == Phase::Opening => {
-                self.opening(opening::Input::TurnEnded);
+                self.opening(OpeningInput::TurnEnded);
             }
             Fact::TurnEnded => self.look_if_running(),
             // The answer is there; what cannot be gathered any more is left out.
             Fact::SessionDeleted if self.phase == Phase::Collecting => {}
             // As every event it only wakes: whoever looks for the session is told that it is gone.
             Fact::SessionDeleted => match self.phase {
-                Phase::Opening => self.opening(opening::Input::TurnEnded),
-                Phase::Running => self.looking(looking::Input::WantMessages),
+                Phase::Opening => self.opening(OpeningInput::TurnEnded),
+                Phase::Running => self.looking(LookingInput::WantMessages),
                 _ => {}
             },
             Fact::Failed(failure) => {
                 if self.is_sent() || self.phase == Phase::Sending {
                     let is_own = self.looking.is_stored() || !self.looking.answers().is_empty();
-                    self.ending(ending::Input::Failed { failure, is_own });
+                    self.ending(EndingInput::Failed { failure, is_own });
                     self.look_if_running();
                 }
             }
             Fact::Asked(_) | Fact::InquiryAnswered { .. } | Fact::Unreadable(_) => {
                 self.on_inquiry_fact(fact);
             }
-            fact => self.looking(looking::Input::Fact(fact)),
+            fact => self.looking(LookingInput::Fact(fact)),
         }
     }
 
     pub(super) fn on_snapshot(&mut self, snapshot: &DirectorySnapshot) {
         if self.phase == Phase::Opening && self.opening.looks() {
-            self.inquire(inquiries::Input::Before(&snapshot.inquiries));
+            self.inquire(InquiriesInput::Before(&snapshot.inquiries));
         }
-        self.inquire(inquiries::Input::Snapshot(snapshot));
+        self.inquire(InquiriesInput::Snapshot(snapshot));
         match self.phase {
-            Phase::Opening => self.opening(opening::Input::Snapshot(snapshot)),
-            Phase::Running => self.looking(looking::Input::Snapshot(snapshot)),
+            Phase::Opening => self.opening(OpeningInput::Snapshot(snapshot)),
+            Phase::Running => self.looking(LookingInput::Snapshot(snapshot)),
             _ => {}
         }
     }
 
     pub(super) fn on_snapshot_failed(&mut self, error: &Error) {
         if self.phase == Phase::Running || (self.phase == Phase::Opening && self.opening.looks()) {
-            self.looking(looking::Input::SnapshotFailed(error.clone()));
+            self.looking(LookingInput::SnapshotFailed(error.clone()));
         }
     }
 
     /// What an event tells of permissions and questions.
     pub(super) fn on_inquiry_fact(&mut self, fact: Fact) {
         match fact {
-            Fact::Asked(inquiry) => self.inquire(inquiries::Input::Asked(Arc::from(inquiry))),
+            Fact::Asked(inquiry) => self.inquire(InquiriesInput::Asked(Arc::from(inquiry))),
             Fact::InquiryAnswered { id, reply } => {
-                self.inquire(inquiries::Input::Answered { id: &id, reply: &reply });
+                self.inquire(InquiriesInput::Answered { id: &id, reply: &reply });
             }
             Fact::Unreadable(what) => self.note(vec![what]),
             _ => {}

@@ -69,7 +69,7 @@ pub(super) enum Verdict {
 }
 
 /// What it is told.
-pub(super) enum Input<'a> {
+pub(super) enum InquiriesInput<'a> {
     /// These were open before the send.
     Before(&'a [Arc<Inquiry>]),
     Asked(Arc<Inquiry>),
@@ -100,7 +100,7 @@ pub(super) enum Input<'a> {
 }
 
 /// What the run is at that moment.
-pub(super) struct Around<'a> {
+pub(super) struct InquiriesContext<'a> {
     pub now: Millis,
     pub directory: Option<&'a String>,
     pub session: Option<&'a str>,
@@ -118,7 +118,7 @@ pub(super) struct Around<'a> {
 }
 
 /// What it wants.
-pub(super) enum Effect {
+pub(super) enum InquiriesEffect {
     /// The answer to the inquiry with this id.
     Ask(String, Request),
     Tell(Update),
@@ -147,27 +147,33 @@ impl Inquiries {
         }
     }
 
-    pub(super) fn step(&mut self, input: Input<'_>, around: &Around<'_>) -> Vec<Effect> {
+    pub(super) fn step(
+        &mut self,
+        input: InquiriesInput<'_>,
+        context: &InquiriesContext<'_>,
+    ) -> Vec<InquiriesEffect> {
         let mut out = Vec::new();
         match input {
-            Input::Before(listed) => {
-                let listed = listed.iter().filter(|i| around.session == Some(&*i.session_id));
+            InquiriesInput::Before(listed) => {
+                let listed = listed.iter().filter(|i| context.session == Some(&*i.session_id));
                 self.stale.extend(listed.map(|inquiry| inquiry.id.clone()));
             }
-            Input::Asked(inquiry) => self.asked(inquiry, around, &mut out),
-            Input::Answered { id, reply } => self.closed(id, reply, &mut out),
-            Input::Snapshot(snapshot) => self.review(snapshot, around, &mut out),
-            Input::Known => self.adopt_unclaimed(around, &mut out),
-            Input::Host { id, verdict } => {
+            InquiriesInput::Asked(inquiry) => self.asked(inquiry, context, &mut out),
+            InquiriesInput::Answered { id, reply } => self.closed(id, reply, &mut out),
+            InquiriesInput::Snapshot(snapshot) => self.review(snapshot, context, &mut out),
+            InquiriesInput::Known => self.adopt_unclaimed(context, &mut out),
+            InquiriesInput::Host { id, verdict } => {
                 let is_question = matches!(verdict, Verdict::Answers(_));
                 if self.is_for_host(id, is_question) {
-                    self.answer(id, verdict, around, &mut out);
+                    self.answer(id, verdict, context, &mut out);
                 }
             }
-            Input::Replied { id, result } => self.replied(id, result, around.now, &mut out),
-            Input::Time => self.repeat(around, &mut out),
-            Input::Aborted => self.reject_open(around, &mut out),
-            Input::End => self.record_rest(&mut out),
+            InquiriesInput::Replied { id, result } => {
+                self.replied(id, result, context.now, &mut out)
+            }
+            InquiriesInput::Time => self.repeat(context, &mut out),
+            InquiriesInput::Aborted => self.reject_open(context, &mut out),
+            InquiriesInput::End => self.record_rest(&mut out),
         }
         out
     }
@@ -223,22 +229,28 @@ impl Inquiries {
     }
 
     /// Compares what is listed with what is known.
-    fn review(&mut self, snapshot: &DirectorySnapshot, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn review(
+        &mut self,
+        snapshot: &DirectorySnapshot,
+        context: &InquiriesContext<'_>,
+        out: &mut Vec<InquiriesEffect>,
+    ) {
         if snapshot.refused.is_some() {
             // Perhaps they can be read the next time.
-            out.push(Effect::WantLists);
+            out.push(InquiriesEffect::WantLists);
             self.unlisted.clone_from(&snapshot.refused);
         } else if snapshot.has_permissions && snapshot.has_questions {
             self.unlisted = None;
         }
-        if !around.is_running {
+        if !context.is_running {
             return;
         }
         let mut listed = HashSet::new();
         for inquiry in &snapshot.inquiries {
-            if around.is_own(&inquiry.session_id) || around.children.contains(&inquiry.session_id) {
+            if context.is_own(&inquiry.session_id) || context.children.contains(&inquiry.session_id)
+            {
                 listed.insert(inquiry.id.as_str());
-                self.asked(Arc::clone(inquiry), around, out);
+                self.asked(Arc::clone(inquiry), context, out);
             }
         }
         // What is no longer listed was answered by somebody else, or went away with its session.
@@ -263,26 +275,31 @@ impl Inquiries {
         }
     }
 
-    fn asked(&mut self, inquiry: Arc<Inquiry>, around: &Around<'_>, out: &mut Vec<Effect>) {
-        if !around.may_be_sent
+    fn asked(
+        &mut self,
+        inquiry: Arc<Inquiry>,
+        context: &InquiriesContext<'_>,
+        out: &mut Vec<InquiriesEffect>,
+    ) {
+        if !context.may_be_sent
             || self.open.contains_key(&inquiry.id)
             || self.handled.contains(&inquiry.id)
             || self.stale.contains(&inquiry.id)
         {
             return;
         }
-        if !around.belongs_to_run(&inquiry) {
+        if !context.belongs_to_run(&inquiry) {
             if self.unclaimed.iter().any(|known| known.id == inquiry.id) {
                 return;
             }
             self.unclaimed.push(inquiry);
-            if around.is_running {
+            if context.is_running {
                 // Events were missed, or it is somebody else's: the messages will tell.
-                out.push(Effect::WantMessages);
+                out.push(InquiriesEffect::WantMessages);
             }
             return;
         }
-        let verdict = match around.is_cancelled {
+        let verdict = match context.is_cancelled {
             true => None,
             false => self.by_policy(&inquiry, out),
         };
@@ -295,23 +312,23 @@ impl Inquiries {
                 verdict: None,
                 reply: String::new(),
                 by: "policy",
-                seen: around.now,
+                seen: context.now,
                 failures: 0,
                 retry_at: None,
                 may_be_there: false,
             },
         );
         match verdict {
-            Some(verdict) => self.answer(&id, verdict, around, out),
-            None if around.is_cancelled => self.reject_open(around, out),
+            Some(verdict) => self.answer(&id, verdict, context, out),
+            None if context.is_cancelled => self.reject_open(context, out),
             None => self.ask_host(&id, out),
         }
     }
 
     /// Rejects what nobody will answer any more, once the run is aborted: the abort alone leaves it in the server's
     /// list. Before it, a subagent that is rejected would hand the word back to an agent that goes on.
-    fn reject_open(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
-        if !around.is_aborted {
+    fn reject_open(&mut self, context: &InquiriesContext<'_>, out: &mut Vec<InquiriesEffect>) {
+        if !context.is_aborted {
             return;
         }
         let open = self.open.iter_mut().filter(|(_, open)| open.waits_for_host);
@@ -326,12 +343,12 @@ impl Inquiries {
                 true => Verdict::Answers(None),
                 false => Verdict::Permission(PermissionReply::Reject, None),
             };
-            self.answer(&id, verdict, around, out);
+            self.answer(&id, verdict, context, out);
         }
     }
 
     /// What the policy says; `None` when the host is to be asked.
-    fn by_policy(&self, inquiry: &Inquiry, out: &mut Vec<Effect>) -> Option<Verdict> {
+    fn by_policy(&self, inquiry: &Inquiry, out: &mut Vec<InquiriesEffect>) -> Option<Verdict> {
         if inquiry.is_question {
             return match self.question {
                 QuestionPolicy::Ask => None,
@@ -348,7 +365,7 @@ impl Inquiries {
             (Decision::Ask, _) => None,
             (Decision::Reply(reply), rule) => {
                 if reply == PermissionReply::Reject {
-                    out.push(Effect::Warn(refused(inquiry, rule)));
+                    out.push(InquiriesEffect::Warn(refused(inquiry, rule)));
                 }
                 Some(Verdict::Permission(reply, None))
             }
@@ -356,22 +373,22 @@ impl Inquiries {
     }
 
     /// Looks again at what was asked by messages that were not known.
-    fn adopt_unclaimed(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn adopt_unclaimed(&mut self, context: &InquiriesContext<'_>, out: &mut Vec<InquiriesEffect>) {
         if self.unclaimed.is_empty() {
             return;
         }
         let all = std::mem::take(&mut self.unclaimed);
-        let (mine, others) = all.into_iter().partition(|inquiry| around.belongs_to_run(inquiry));
+        let (mine, others) = all.into_iter().partition(|inquiry| context.belongs_to_run(inquiry));
         self.unclaimed = others;
         for inquiry in mine {
-            self.asked(inquiry, around, out);
+            self.asked(inquiry, context, out);
         }
     }
 
-    fn ask_host(&mut self, id: &str, out: &mut Vec<Effect>) {
+    fn ask_host(&mut self, id: &str, out: &mut Vec<InquiriesEffect>) {
         let Some(open) = self.open.get(id) else { return };
         let (id, request) = (id.to_owned(), Arc::from(open.inquiry.raw.clone()));
-        out.push(Effect::Tell(match open.inquiry.is_question {
+        out.push(InquiriesEffect::Tell(match open.inquiry.is_question {
             true => Update::Question { id, request },
             false => Update::Permission { id, request },
         }));
@@ -390,7 +407,13 @@ impl Inquiries {
         }
     }
 
-    fn answer(&mut self, id: &str, verdict: Verdict, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn answer(
+        &mut self,
+        id: &str,
+        verdict: Verdict,
+        context: &InquiriesContext<'_>,
+        out: &mut Vec<InquiriesEffect>,
+    ) {
         let Some(open) = self.open.get_mut(id) else { return };
         open.reply = match &verdict {
             Verdict::Permission(reply, _) => reply.as_str(),
@@ -399,14 +422,19 @@ impl Inquiries {
         }
         .to_owned();
         open.verdict = Some(verdict);
-        self.submit_answer(id, around, out);
+        self.submit_answer(id, context, out);
     }
 
     /// Gives the answer to an inquiry, for the first time or again.
-    fn submit_answer(&mut self, id: &str, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn submit_answer(
+        &mut self,
+        id: &str,
+        context: &InquiriesContext<'_>,
+        out: &mut Vec<InquiriesEffect>,
+    ) {
         let Some(open) = self.open.get(id) else { return };
         let Some(verdict) = open.verdict.clone() else { return };
-        let (id, directory) = (id.to_owned(), around.directory.cloned());
+        let (id, directory) = (id.to_owned(), context.directory.cloned());
         let request = match verdict {
             Verdict::Permission(reply, message) => {
                 let by_policy = reply == PermissionReply::Reject && open.by == "policy";
@@ -424,13 +452,19 @@ impl Inquiries {
                 Request::AnswerQuestion { id: id.clone(), question, answers, directory }
             }
         };
-        out.push(Effect::Ask(id, request));
+        out.push(InquiriesEffect::Ask(id, request));
     }
 
-    fn replied(&mut self, id: &str, result: Result<Response>, now: Millis, out: &mut Vec<Effect>) {
+    fn replied(
+        &mut self,
+        id: &str,
+        result: Result<Response>,
+        now: Millis,
+        out: &mut Vec<InquiriesEffect>,
+    ) {
         let error = match result {
             Ok(_) => {
-                out.push(Effect::Reachable);
+                out.push(InquiriesEffect::Reachable);
                 return self.decided(id, out);
             }
             Err(error) => error,
@@ -443,7 +477,7 @@ impl Inquiries {
             open.seen = now;
             open.retry_at = Some(now + (100 << open.failures.min(4)));
             if is_foreign(&error) {
-                out.extend([Effect::WantLists, Effect::LookWithin(LOOK_AFTER)]);
+                out.extend([InquiriesEffect::WantLists, InquiriesEffect::LookWithin(LOOK_AFTER)]);
             }
         } else if open.by == END {
             self.decided(id, out);
@@ -459,21 +493,21 @@ impl Inquiries {
     }
 
     /// Gives the answers again that did not get through.
-    fn repeat(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn repeat(&mut self, context: &InquiriesContext<'_>, out: &mut Vec<InquiriesEffect>) {
         let due: Vec<String> = (self.open.iter_mut())
-            .filter(|(_, open)| open.retry_at.is_some_and(|at| around.now >= at))
+            .filter(|(_, open)| open.retry_at.is_some_and(|at| context.now >= at))
             .map(|(id, open)| {
                 open.retry_at = None;
                 id.clone()
             })
             .collect();
         for id in due {
-            self.submit_answer(&id, around, out);
+            self.submit_answer(&id, context, out);
         }
     }
 
     /// It is not there any more: decided by an earlier try, or by somebody else. Either way nobody waits for it.
-    fn was_gone(&mut self, id: &str, out: &mut Vec<Effect>) {
+    fn was_gone(&mut self, id: &str, out: &mut Vec<InquiriesEffect>) {
         let Some(open) = self.open.get(id) else { return };
         // With one rejection the server rejects all else that is open in the session.
         let goes_along = open.reply == "reject" && self.has_rejected(&open.inquiry.session_id);
@@ -487,13 +521,13 @@ impl Inquiries {
         self.decided(id, out);
     }
 
-    fn decided(&mut self, id: &str, out: &mut Vec<Effect>) {
+    fn decided(&mut self, id: &str, out: &mut Vec<InquiriesEffect>) {
         if let Some(open) = self.open.remove(id) {
             self.record(id, open, out);
         }
     }
 
-    fn closed(&mut self, id: &str, reply: &str, out: &mut Vec<Effect>) {
+    fn closed(&mut self, id: &str, reply: &str, out: &mut Vec<InquiriesEffect>) {
         self.unclaimed.retain(|inquiry| inquiry.id != id);
         let Some(open) = self.open.get_mut(id) else { return };
         if open.reply == reply {
@@ -509,7 +543,7 @@ impl Inquiries {
     }
 
     /// What was answered last, and the server did not confirm before the run was over.
-    fn record_rest(&mut self, out: &mut Vec<Effect>) {
+    fn record_rest(&mut self, out: &mut Vec<InquiriesEffect>) {
         for (id, open) in std::mem::take(&mut self.open) {
             if !open.waits_for_host && !open.reply.is_empty() {
                 self.record(&id, open, out);
@@ -517,7 +551,7 @@ impl Inquiries {
         }
     }
 
-    fn record(&mut self, id: &str, open: Open, out: &mut Vec<Effect>) {
+    fn record(&mut self, id: &str, open: Open, out: &mut Vec<InquiriesEffect>) {
         self.handled.insert(id.to_owned());
         let inquiry = &open.inquiry;
         self.decisions.push(DecisionRecord {
@@ -531,11 +565,11 @@ impl Inquiries {
             reply: open.reply,
             by: if open.by == END { "policy" } else { open.by },
         });
-        out.push(Effect::LookWithin(LOOK_AFTER));
+        out.push(InquiriesEffect::LookWithin(LOOK_AFTER));
     }
 }
 
-impl Around<'_> {
+impl InquiriesContext<'_> {
     fn is_own(&self, session: &str) -> bool {
         self.session == Some(session)
     }

@@ -12,9 +12,9 @@ use crate::run::prompt::RunLimits;
 use crate::run::transcript::{Channel, Transcript};
 use crate::run::update::Update;
 use crate::run::wire::{
-    DirectorySnapshot, Fact, Failure, Info, Message, Request, Response, Status, Tool,
+    DirectorySnapshot, Fact, Failure, Info, Request, Response, Status, StoredMessage, Tool,
 };
-use look::Check;
+use look::OngoingLook;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) struct Looking {
     /// The newest answer in the session is to a prompt of somebody else that came later.
     works_for_others: bool,
     answers: Vec<Info>,
-    messages: Vec<Message>,
+    messages: Vec<StoredMessage>,
     transcript: Transcript,
     first_token: Option<Millis>,
     /// The sessions of subagents, and what they cost.
@@ -58,7 +58,7 @@ pub(super) struct Looking {
     todos: Option<String>,
     files: Option<Arc<RawValue>>,
     /// The look that is under way.
-    check: Option<Check>,
+    check: Option<OngoingLook>,
     check_again: bool,
     /// The next look reads the messages and the lists of inquiries, whatever the events tell.
     needs_messages: bool,
@@ -69,13 +69,13 @@ pub(super) struct Looking {
     /// The number of the collection, the pages that were read for it, and what they held.
     collection: u32,
     pages: u32,
-    collected: Vec<Message>,
+    collected: Vec<StoredMessage>,
     /// Whether messages are read one by one.
     reads_singly: bool,
 }
 
 /// What it is told.
-pub(super) enum Input<'a> {
+pub(super) enum LookingInput<'a> {
     /// The prompt is sent with this message.
     Sending {
         message: &'a str,
@@ -136,7 +136,7 @@ pub(super) enum Input<'a> {
 }
 
 /// What the run is at that moment.
-pub(super) struct Around<'a> {
+pub(super) struct LookingContext<'a> {
     pub now: Millis,
     pub session: &'a str,
     pub message_id: &'a str,
@@ -154,7 +154,7 @@ pub(super) struct Around<'a> {
 }
 
 /// What it wants.
-pub(super) enum Effect {
+pub(super) enum LookingEffect {
     Ask(RequestKind, Request),
     TakeSnapshot {
         with_lists: bool,
@@ -226,67 +226,71 @@ impl Looking {
         }
     }
 
-    pub(super) fn step(&mut self, input: Input<'_>, around: &Around<'_>) -> Vec<Effect> {
+    pub(super) fn step(
+        &mut self,
+        input: LookingInput<'_>,
+        context: &LookingContext<'_>,
+    ) -> Vec<LookingEffect> {
         let mut out = Vec::new();
         match input {
-            Input::Sending { message } => {
+            LookingInput::Sending { message } => {
                 self.outage = Outage::None;
                 self.own_prompts.insert(message.to_owned());
             }
-            Input::Accepted { is_stored, reads_all } => {
-                self.accepted(is_stored, reads_all, around, &mut out);
+            LookingInput::Accepted { is_stored, reads_all } => {
+                self.accepted(is_stored, reads_all, context, &mut out);
             }
-            Input::Fact(fact) => self.on_fact(fact, around, &mut out),
-            Input::ChildFact { session, fact } => {
-                self.on_child_fact(session, fact, around, &mut out);
+            LookingInput::Fact(fact) => self.on_fact(fact, context, &mut out),
+            LookingInput::ChildFact { session, fact } => {
+                self.on_child_fact(session, fact, context, &mut out);
             }
-            Input::Subagent { session, parent } => {
-                if around.is_sent && (around.session == parent || self.is_child(parent)) {
-                    self.adopt(session, around, &mut out);
+            LookingInput::Subagent { session, parent } => {
+                if context.is_sent && (context.session == parent || self.is_child(parent)) {
+                    self.adopt(session, context, &mut out);
                 }
             }
             // The run's own tools tell of its own: the session may have others, of runs before. On 2.x one that is at
             // work does not say yet which it is.
-            Input::Descendant { session, parent } => {
-                let may_be_own = parent == around.session
+            LookingInput::Descendant { session, parent } => {
+                let may_be_own = parent == context.session
                     && self.busy_tool.as_deref() == Some(NAMELESS_TOOL)
-                    && around.is_running;
+                    && context.is_running;
                 if self.is_child(parent) || may_be_own {
-                    self.add_child(session, around, &mut out);
+                    self.add_child(session, context, &mut out);
                 }
             }
-            Input::Stream => {
+            LookingInput::Stream => {
                 // Whatever came in between is lost: growing parts wait until they are whole.
                 self.transcript.mark_gap();
-                self.note_outage(!around.is_stream_up, around);
-                self.look_if_running(around, &mut out);
+                self.note_outage(!context.is_stream_up, context);
+                self.look_if_running(context, &mut out);
             }
-            Input::Outage => self.note_outage(true, around),
-            Input::Settled => {
+            LookingInput::Outage => self.note_outage(true, context),
+            LookingInput::Settled => {
                 // Between the connection and now events may have been missed: of messages, and of what was asked.
                 (self.needs_messages, self.needs_lists) = (true, true);
-                self.look_if_running(around, &mut out);
+                self.look_if_running(context, &mut out);
             }
-            Input::Snapshot(snapshot) => self.on_snapshot(snapshot, around, &mut out),
-            Input::SnapshotFailed(error) => self.check_failed(error, &mut out),
-            Input::Messages { collection, result } => {
-                self.on_messages(collection, result, around, &mut out);
+            LookingInput::Snapshot(snapshot) => self.on_snapshot(snapshot, context, &mut out),
+            LookingInput::SnapshotFailed(error) => self.check_failed(error, &mut out),
+            LookingInput::Messages { collection, result } => {
+                self.on_messages(collection, result, context, &mut out);
             }
-            Input::Look => self.look(around, &mut out),
-            Input::WantMessages => self.want_messages(around, &mut out),
-            Input::WantLists => self.needs_lists = true,
-            Input::EndLook => self.end_check(around, &mut out),
-            Input::LookWithin(time) => self.look_within(time, around),
-            Input::LookAt(at) => self.next_check = at,
-            Input::Stop => self.check = None,
-            Input::ChildUsage { session, cost, tokens } => {
+            LookingInput::Look => self.look(context, &mut out),
+            LookingInput::WantMessages => self.want_messages(context, &mut out),
+            LookingInput::WantLists => self.needs_lists = true,
+            LookingInput::EndLook => self.end_check(context, &mut out),
+            LookingInput::LookWithin(time) => self.look_within(time, context),
+            LookingInput::LookAt(at) => self.next_check = at,
+            LookingInput::Stop => self.check = None,
+            LookingInput::ChildUsage { session, cost, tokens } => {
                 self.child_usage.insert(session, (cost, tokens));
             }
-            Input::Files(raw) => self.tell_files(raw, &mut out),
-            Input::Time if self.wake_at().is_some_and(|at| around.now >= at) => {
-                self.look_if_running(around, &mut out);
+            LookingInput::Files(raw) => self.tell_files(raw, &mut out),
+            LookingInput::Time if self.wake_at().is_some_and(|at| context.now >= at) => {
+                self.look_if_running(context, &mut out);
             }
-            Input::Time => {}
+            LookingInput::Time => {}
         }
         out
     }
@@ -307,7 +311,7 @@ impl Looking {
     }
 
     /// Its messages, as they were read last.
-    pub(super) fn messages(&self) -> &[Message] {
+    pub(super) fn messages(&self) -> &[StoredMessage] {
         &self.messages
     }
 
@@ -382,8 +386,8 @@ impl Looking {
         &mut self,
         is_stored: bool,
         reads_all: bool,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
         if is_stored {
             self.is_stored = true;
@@ -399,49 +403,49 @@ impl Looking {
             // What it did and asked before is in no event.
             (self.needs_messages, self.needs_lists) = (true, true);
         }
-        self.needs_messages |= around.has_unclaimed;
-        let is_ahead = !self.answers.is_empty() || around.has_unclaimed;
-        if is_ahead || around.is_cancelled || reads_all {
-            self.look(around, out);
+        self.needs_messages |= context.has_unclaimed;
+        let is_ahead = !self.answers.is_empty() || context.has_unclaimed;
+        if is_ahead || context.is_cancelled || reads_all {
+            self.look(context, out);
         } else {
-            self.plan_check(around);
+            self.plan_check(context);
         }
     }
 
     /// The server may have ended since it took the prompt.
-    fn note_outage(&mut self, was_away: bool, around: &Around<'_>) {
-        if was_away && around.is_running {
+    fn note_outage(&mut self, was_away: bool, context: &LookingContext<'_>) {
+        if was_away && context.is_running {
             self.outage = Outage::Seen;
         }
     }
 
-    fn on_fact(&mut self, fact: Fact, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn on_fact(&mut self, fact: Fact, context: &LookingContext<'_>, out: &mut Vec<LookingEffect>) {
         match fact {
-            Fact::Status(Status::Idle | Status::Unreadable) => self.look_if_running(around, out),
-            Fact::Status(status) if around.may_be_sent => {
+            Fact::Status(Status::Idle | Status::Unreadable) => self.look_if_running(context, out),
+            Fact::Status(status) if context.may_be_sent => {
                 // Before the prompt is stored it may be told of the one before.
                 self.was_busy |= self.is_stored;
                 self.set_status(status, out);
             }
-            Fact::PromptStored { id } => self.is_stored |= id == around.message_id,
-            Fact::AnswerChanged(info, raw) => self.on_answer(*info, raw, around, out),
+            Fact::PromptStored { id } => self.is_stored |= id == context.message_id,
+            Fact::AnswerChanged(info, raw) => self.on_answer(*info, raw, context, out),
             Fact::PartChanged(part) if self.is_answer(&part.message_id) => {
-                self.absorb_part(*part, false, true, around, out);
+                self.absorb_part(*part, false, true, context, out);
             }
             Fact::TextDelta { message_id, part_id, order, delta }
                 if self.is_answer(&message_id) =>
             {
                 let mut pieces = Vec::new();
                 self.transcript.delta(&part_id, &order, &delta, &mut pieces);
-                self.show(pieces, around.now, out);
+                self.show(pieces, context.now, out);
             }
             Fact::PartRemoved(part) => {
                 let mut pieces = Vec::new();
                 self.transcript.remove(&part, &mut pieces);
-                self.show(pieces, around.now, out);
+                self.show(pieces, context.now, out);
             }
-            Fact::Todos(raw) if around.is_running => self.tell_todos(raw, out),
-            Fact::FilesChanged(raw) if around.is_running => self.tell_files(&raw, out),
+            Fact::Todos(raw) if context.is_running => self.tell_todos(raw, out),
+            Fact::FilesChanged(raw) if context.is_running => self.tell_files(&raw, out),
             _ => {}
         }
     }

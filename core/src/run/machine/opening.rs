@@ -8,7 +8,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::id;
 use crate::protocol::operation::route::refuse_misread;
 use crate::run::prompt::{Prompt, WhenBusy};
-use crate::run::wire::{DirectorySnapshot, Request, Response, Session, Status, is_foreign};
+use crate::run::wire::{DirectorySnapshot, Request, Response, SessionFacts, Status, is_foreign};
 use creation::Creation;
 use names::NameCheck;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) struct Opening {
     /// Whether the prompt was sent by another process, and is picked up.
     is_resumed: bool,
     began: Millis,
-    stage: Stage,
+    stage: OpeningStage,
     session: Option<String>,
     directory: Option<String>,
     /// The mark of a session that this run makes.
@@ -56,7 +56,7 @@ pub(super) struct Opening {
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum OpeningStage {
     /// Getting a session.
     Session,
     /// Waiting for its turn among the runs of this client.
@@ -67,7 +67,7 @@ enum Stage {
 }
 
 /// What it is told.
-pub(super) enum Input<'a> {
+pub(super) enum OpeningInput<'a> {
     Start,
     /// What the server said to a request for the session.
     Opened(RequestKind, Result<Response>),
@@ -94,13 +94,13 @@ pub(super) enum Input<'a> {
 }
 
 /// What the run is at that moment.
-pub(super) struct Around {
+pub(super) struct OpeningContext {
     pub now: Millis,
     pub is_stream_up: bool,
 }
 
 /// What it wants.
-pub(super) enum Effect {
+pub(super) enum OpeningEffect {
     Ask(RequestKind, Request),
     TakeSnapshot,
     Track(String),
@@ -130,7 +130,7 @@ impl Opening {
         Opening {
             is_resumed,
             began: now,
-            stage: Stage::Session,
+            stage: OpeningStage::Session,
             session: prompt.session.clone(),
             directory,
             mark: id::new("run"),
@@ -150,39 +150,45 @@ impl Opening {
         }
     }
 
-    pub(super) fn step(&mut self, input: Input<'_>, around: &Around) -> Vec<Effect> {
+    pub(super) fn step(
+        &mut self,
+        input: OpeningInput<'_>,
+        context: &OpeningContext,
+    ) -> Vec<OpeningEffect> {
         let mut out = Vec::new();
         match input {
-            Input::Start => {
+            OpeningInput::Start => {
                 if let Some(session) = self.session.clone().filter(|_| !self.is_resumed) {
                     // Before any request: answers come in any order, and calls have one.
-                    out.push(Effect::Queue(session));
+                    out.push(OpeningEffect::Queue(session));
                 }
-                self.open(around, &mut out);
+                self.open(context, &mut out);
             }
-            Input::Opened(kind, result) => self.on_opened(kind, result, around, &mut out),
-            Input::Health(result) => self.creation.on_health(result, around.now, &mut out),
-            Input::HealthAt(at) => self.creation.ask_health_at(at),
-            Input::Turn => self.on_turn(around, &mut out),
-            Input::Leave => {
+            OpeningInput::Opened(kind, result) => self.on_opened(kind, result, context, &mut out),
+            OpeningInput::Health(result) => self.creation.on_health(result, context.now, &mut out),
+            OpeningInput::HealthAt(at) => self.creation.ask_health_at(at),
+            OpeningInput::Turn => self.on_turn(context, &mut out),
+            OpeningInput::Leave => {
                 self.goes_without_stream = true;
                 self.name_check = NameCheck::Known;
-                self.prepared(around, &mut out);
+                self.prepared(context, &mut out);
             }
-            Input::StreamUp => self.prepared(around, &mut out),
-            Input::TurnEnded => {
-                if self.stage == Stage::Look && self.retry_at.is_some() {
-                    self.retry_at = Some(around.now);
+            OpeningInput::StreamUp => self.prepared(context, &mut out),
+            OpeningInput::TurnEnded => {
+                if self.stage == OpeningStage::Look && self.retry_at.is_some() {
+                    self.retry_at = Some(context.now);
                 }
             }
-            Input::Snapshot(snapshot) => self.on_snapshot(snapshot, around, &mut out),
-            Input::Prepared(kind, result) => self.on_prepared(&kind, result, around, &mut out),
-            Input::CheckNames => {
+            OpeningInput::Snapshot(snapshot) => self.on_snapshot(snapshot, context, &mut out),
+            OpeningInput::Prepared(kind, result) => {
+                self.on_prepared(&kind, result, context, &mut out)
+            }
+            OpeningInput::CheckNames => {
                 self.ask_names(&mut out);
             }
-            Input::Names(kind, result) => self.on_names(&kind, result, &mut out),
-            Input::RetryAt(at) => self.retry_at = Some(at),
-            Input::Time => self.on_time(around, &mut out),
+            OpeningInput::Names(kind, result) => self.on_names(&kind, result, &mut out),
+            OpeningInput::RetryAt(at) => self.retry_at = Some(at),
+            OpeningInput::Time => self.on_time(context, &mut out),
         }
         out
     }
@@ -204,37 +210,39 @@ impl Opening {
 
     /// Whether the snapshot before the send is waited for.
     pub(super) fn looks(&self) -> bool {
-        self.stage == Stage::Look
+        self.stage == OpeningStage::Look
     }
 
     /// Whether something that only reads is under way.
     pub(super) fn is_reading(&self) -> bool {
         match self.stage {
-            Stage::Session if self.creation.awaits_health() => true,
-            Stage::Session => self.session.is_some() && self.retry_at.is_none(),
-            Stage::Look => !self.has_looked && self.retry_at.is_none(),
-            Stage::Turn | Stage::Done => false,
+            OpeningStage::Session if self.creation.awaits_health() => true,
+            OpeningStage::Session => self.session.is_some() && self.retry_at.is_none(),
+            OpeningStage::Look => !self.has_looked && self.retry_at.is_none(),
+            OpeningStage::Turn | OpeningStage::Done => false,
         }
     }
 
     /// What is waited for.
     pub(super) fn reason(&self, now: Millis) -> String {
         match self.stage {
-            Stage::Session => self.creation.reason(now),
-            Stage::Turn if !self.is_new_session => {
+            OpeningStage::Session => self.creation.reason(now),
+            OpeningStage::Turn if !self.is_new_session => {
                 "waiting for its turn: another prompt of this client runs in the session".to_owned()
             }
-            Stage::Look if self.is_busy => {
+            OpeningStage::Look if self.is_busy => {
                 "waiting for its turn: the session is busy with somebody else's prompt".to_owned()
             }
             // Nobody else is in a session that was just made.
-            Stage::Turn | Stage::Look | Stage::Done => "preparing to send".to_owned(),
+            OpeningStage::Turn | OpeningStage::Look | OpeningStage::Done => {
+                "preparing to send".to_owned()
+            }
         }
     }
 
     /// When it wants to be told the time.
     pub(super) fn wake_at(&self, is_stream_up: bool) -> Option<Millis> {
-        if self.stage == Stage::Done {
+        if self.stage == OpeningStage::Done {
             return None;
         }
         // The end of time for never: what the compiler makes of a list of options reads what is not there, which
@@ -243,39 +251,40 @@ impl Opening {
         if self.waits_for_stream(is_stream_up) {
             at = at.min(self.began + STREAM_PATIENCE);
         }
-        if self.stage == Stage::Session {
+        if self.stage == OpeningStage::Session {
             at = at.min(self.creation.wake_at().unwrap_or(Millis::MAX));
         }
         (at < Millis::MAX).then_some(at)
     }
 
     fn waits_for_stream(&self, is_stream_up: bool) -> bool {
-        matches!(self.stage, Stage::Session | Stage::Look)
+        matches!(self.stage, OpeningStage::Session | OpeningStage::Look)
             && !self.goes_without_stream
             && !is_stream_up
     }
 
-    fn on_time(&mut self, around: &Around, out: &mut Vec<Effect>) {
-        if self.stage == Stage::Session && self.creation.on_time(around.now, out) {
+    fn on_time(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
+        if self.stage == OpeningStage::Session && self.creation.on_time(context.now, out) {
             return;
         }
-        if self.retry_at.is_some_and(|at| around.now >= at) {
+        if self.retry_at.is_some_and(|at| context.now >= at) {
             self.retry_at = None;
             match self.stage {
-                Stage::Session => self.open(around, out),
-                Stage::Look => self.prepare(around, out),
-                Stage::Turn | Stage::Done => {}
+                OpeningStage::Session => self.open(context, out),
+                OpeningStage::Look => self.prepare(context, out),
+                OpeningStage::Turn | OpeningStage::Done => {}
             }
         }
-        if self.waits_for_stream(around.is_stream_up) && around.now >= self.began + STREAM_PATIENCE
+        if self.waits_for_stream(context.is_stream_up)
+            && context.now >= self.began + STREAM_PATIENCE
         {
             self.goes_without_stream = true;
-            self.prepared(around, out);
+            self.prepared(context, out);
         }
     }
 
     /// Asks for the session: an existing one, or a new one.
-    fn open(&mut self, around: &Around, out: &mut Vec<Effect>) {
+    fn open(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
         let (mark, directory) = (self.mark.clone(), self.directory.clone());
         let (kind, request) = match self.session.clone() {
             Some(session) => (RequestKind::Session, Request::Session { session }),
@@ -283,64 +292,69 @@ impl Opening {
                 (RequestKind::FindCreated, Request::FindCreated { mark, directory })
             }
             None => {
-                self.creation.begin(around.now);
+                self.creation.begin(context.now);
                 let title = self.prompt.title.clone();
                 let prompt = Arc::clone(&self.prompt);
                 (RequestKind::Create, Request::Create { mark, title, directory, prompt })
             }
         };
-        out.push(Effect::Ask(kind, request));
+        out.push(OpeningEffect::Ask(kind, request));
     }
 
     fn on_opened(
         &mut self,
         kind: RequestKind,
         result: Result<Response>,
-        around: &Around,
-        out: &mut Vec<Effect>,
+        context: &OpeningContext,
+        out: &mut Vec<OpeningEffect>,
     ) {
         if kind == RequestKind::Create {
-            self.creation.on_answer(result.as_ref().err(), around.now);
+            self.creation.on_answer(result.as_ref().err(), context.now);
         }
         match (kind, result) {
             (_, Ok(Response::Found(found))) => {
-                out.push(Effect::Reachable);
+                out.push(OpeningEffect::Reachable);
                 match found {
-                    Some(session) => self.opened(session, around, out),
-                    None => match self.creation.find_again_at(around.now) {
+                    Some(session) => self.opened(session, context, out),
+                    None => match self.creation.find_again_at(context.now) {
                         Some(at) => self.retry_at = Some(at),
-                        None => self.open(around, out),
+                        None => self.open(context, out),
                     },
                 }
             }
             (kind, Ok(Response::Session(session))) => {
-                out.push(Effect::Reachable);
+                out.push(OpeningEffect::Reachable);
                 self.is_new_session = kind == RequestKind::Create;
-                self.opened(session, around, out);
+                self.opened(session, context, out);
             }
             (_, Ok(_)) => {}
-            (_, Err(error)) if error.is_transient() => out.push(Effect::Unreachable(error)),
+            (_, Err(error)) if error.is_transient() => out.push(OpeningEffect::Unreachable(error)),
             // The run that is picked up goes on, whatever something before the server says.
             (_, Err(error)) if self.is_resumed && is_foreign(&error) => {
-                out.push(Effect::Unreachable(error));
+                out.push(OpeningEffect::Unreachable(error));
             }
             // The first request of a directory may fail while the server prepares it. Once: what fails again is told.
             (kind, Err(error)) if error.status() == Some(500) && !self.has_opened_again => {
                 self.has_opened_again = true;
                 if kind == RequestKind::Create {
-                    self.creation.find_first(around.now);
+                    self.creation.find_first(context.now);
                 }
-                self.retry_at = Some(around.now + AGAIN_PAUSE);
+                self.retry_at = Some(context.now + AGAIN_PAUSE);
             }
-            (_, Err(error)) => out.push(Effect::Over(error)),
+            (_, Err(error)) => out.push(OpeningEffect::Over(error)),
         }
     }
 
-    fn opened(&mut self, session: Session, around: &Around, out: &mut Vec<Effect>) {
+    fn opened(
+        &mut self,
+        session: SessionFacts,
+        context: &OpeningContext,
+        out: &mut Vec<OpeningEffect>,
+    ) {
         if let (Some(directory), Some(other)) = (&session.directory, &session.misread)
             && !self.is_resumed
         {
-            return out.push(Effect::Over(refuse_misread("run", directory, other)));
+            return out.push(OpeningEffect::Over(refuse_misread("run", directory, other)));
         }
         if session.directory.is_some() {
             self.directory = session.directory;
@@ -348,47 +362,47 @@ impl Opening {
         let is_given = self.session.is_some();
         let Some(id) = session.id.or(self.session.clone()) else { return };
         self.session = Some(id.clone());
-        out.push(Effect::Track(id.clone()));
+        out.push(OpeningEffect::Track(id.clone()));
         if self.is_resumed {
-            self.stage = Stage::Done;
-            out.push(Effect::FindPrompt);
+            self.stage = OpeningStage::Done;
+            out.push(OpeningEffect::FindPrompt);
             return;
         }
-        self.stage = Stage::Turn;
+        self.stage = OpeningStage::Turn;
         if !is_given {
-            out.push(Effect::Queue(id));
+            out.push(OpeningEffect::Queue(id));
         } else if self.has_turn {
-            self.on_turn(around, out);
+            self.on_turn(context, out);
         }
     }
 
-    fn on_turn(&mut self, around: &Around, out: &mut Vec<Effect>) {
+    fn on_turn(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
         self.has_turn = true;
-        if self.stage == Stage::Turn {
-            self.stage = Stage::Look;
-            self.prepare(around, out);
+        if self.stage == OpeningStage::Turn {
+            self.stage = OpeningStage::Look;
+            self.prepare(context, out);
         }
     }
 
     /// Looks at the session: is it idle, what is listed already, what is its newest message?
-    fn prepare(&mut self, around: &Around, out: &mut Vec<Effect>) {
+    fn prepare(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
         if self.is_new_session {
             // Nothing can be in a session that was just made.
             self.has_looked = true;
         } else if !self.has_looked {
-            self.snapshot_asked = Some(around.now);
+            self.snapshot_asked = Some(context.now);
             // With the lists: what is open now is not this run's.
-            return out.push(Effect::TakeSnapshot);
+            return out.push(OpeningEffect::TakeSnapshot);
         }
-        self.prepared(around, out);
+        self.prepared(context, out);
     }
 
     /// What the snapshot before the send says.
     fn on_snapshot(
         &mut self,
         snapshot: &DirectorySnapshot,
-        around: &Around,
-        out: &mut Vec<Effect>,
+        context: &OpeningContext,
+        out: &mut Vec<OpeningEffect>,
     ) {
         let Some(session) = self.session.clone().filter(|_| self.looks()) else { return };
         if self.snapshot_asked.is_none_or(|asked| snapshot.started < asked) {
@@ -396,22 +410,23 @@ impl Opening {
             return;
         }
         (self.snapshot_asked, self.retry_at) = (None, None);
-        out.push(Effect::Reachable);
+        out.push(OpeningEffect::Reachable);
         self.is_busy = snapshot.status.get(&session).is_some_and(|s| *s != Status::Idle);
         match self.prompt.when_busy {
             WhenBusy::Refuse if self.is_busy => {
                 let text =
                     format!("run: session {session} is busy; wait, or leave when_busy at 'queue'");
                 let error = Error::new(ErrorKind::Conflict, text).with_retryable(true);
-                out.push(Effect::Over(error));
+                out.push(OpeningEffect::Over(error));
             }
             WhenBusy::Queue if self.is_busy => {
                 self.busy_pause = (self.busy_pause * 3 / 2).clamp(BUSY_PAUSE, MAX_BUSY_PAUSE);
-                self.retry_at = Some(around.now + self.busy_pause);
+                self.retry_at = Some(context.now + self.busy_pause);
             }
-            _ => {
-                out.push(Effect::Ask(RequestKind::LastBeforeSend, Request::LastMessage { session }))
-            }
+            _ => out.push(OpeningEffect::Ask(
+                RequestKind::LastBeforeSend,
+                Request::LastMessage { session },
+            )),
         }
     }
 
@@ -419,19 +434,21 @@ impl Opening {
         &mut self,
         kind: &RequestKind,
         result: Result<Response>,
-        around: &Around,
-        out: &mut Vec<Effect>,
+        context: &OpeningContext,
+        out: &mut Vec<OpeningEffect>,
     ) {
-        if self.stage != Stage::Look {
+        if self.stage != OpeningStage::Look {
             // The stream came up meanwhile, and the prompt went out without an answer to this.
             return;
         }
         let response = match result {
             Ok(response) => response,
-            Err(error) if error.is_transient() => return out.push(Effect::Unreachable(error)),
-            Err(error) => return out.push(Effect::Over(error)),
+            Err(error) if error.is_transient() => {
+                return out.push(OpeningEffect::Unreachable(error));
+            }
+            Err(error) => return out.push(OpeningEffect::Over(error)),
         };
-        out.push(Effect::Reachable);
+        out.push(OpeningEffect::Reachable);
         match response {
             Response::LastMessage(newest) => {
                 (self.last_before_send, self.has_looked) = (newest, true);
@@ -439,23 +456,23 @@ impl Opening {
             Response::Name(checked) => {
                 self.checked_name(kind);
                 if let Err(error) = checked {
-                    return out.push(Effect::Over(error));
+                    return out.push(OpeningEffect::Over(error));
                 }
             }
             _ => {}
         }
-        self.prepared(around, out);
+        self.prepared(context, out);
     }
 
     /// Sends, once everything that must be known before is known.
-    fn prepared(&mut self, around: &Around, out: &mut Vec<Effect>) {
-        if self.stage != Stage::Look || !self.has_looked || self.retry_at.is_some() {
+    fn prepared(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
+        if self.stage != OpeningStage::Look || !self.has_looked || self.retry_at.is_some() {
             return;
         }
-        if !around.is_stream_up && (!self.goes_without_stream || self.ask_names(out)) {
+        if !context.is_stream_up && (!self.goes_without_stream || self.ask_names(out)) {
             return;
         }
-        self.stage = Stage::Done;
-        out.push(Effect::Send);
+        self.stage = OpeningStage::Done;
+        out.push(OpeningEffect::Send);
     }
 }

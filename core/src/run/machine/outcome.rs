@@ -3,7 +3,7 @@
 use super::*;
 use crate::run::reply::Timings;
 use crate::run::transcript::Channel;
-use crate::run::wire::{Content, Message};
+use crate::run::wire::{PartContent, StoredMessage};
 
 impl Machine {
     /// Ends the run from this side: at once when nothing was sent, else by an abort that is watched.
@@ -12,7 +12,7 @@ impl Machine {
             Phase::Opening => self.over(Some(error)),
             Phase::Sending | Phase::Verifying | Phase::Running if !self.ending.is_cancelled() => {
                 let waiting = self.inquiries.waiting_calls();
-                self.ending(ending::Input::Cancel { error, waiting });
+                self.ending(EndingInput::Cancel { error, waiting });
                 self.look_if_running();
             }
             _ => {}
@@ -45,7 +45,7 @@ impl Machine {
     pub(super) fn over(&mut self, error: Option<Error>) {
         self.phase = Phase::Over;
         self.why.clear();
-        self.inquire(inquiries::Input::End);
+        self.inquire(InquiriesInput::End);
         let is_sent = self.is_sent();
         let error = error.map(|e| {
             let e = if is_sent { e.with_sent(true) } else { e };
@@ -63,10 +63,10 @@ impl Machine {
         let messages = self.looking.messages();
         let newest = messages.iter().rev().find(|m| m.info.is_assistant());
         let (cost, tokens) = self.looking.usage();
-        let text_of = |message: &Message| {
+        let text_of = |message: &StoredMessage| {
             let parts = message.parts.iter().filter(|part| !part.is_inserted);
             let texts = parts.filter_map(|part| match &part.content {
-                Content::Text { text, .. } => text.as_deref().filter(|text| !text.is_empty()),
+                PartContent::Text { text, .. } => text.as_deref().filter(|text| !text.is_empty()),
                 _ => None,
             });
             texts.collect::<Vec<_>>().join("\n\n")

@@ -4,88 +4,88 @@ use super::*;
 
 impl Machine {
     /// Tells the opening something, and does what it wants.
-    pub(super) fn opening(&mut self, input: opening::Input<'_>) {
-        let around = opening::Around { now: self.now, is_stream_up: self.is_stream_up };
-        for effect in self.opening.step(input, &around) {
+    pub(super) fn opening(&mut self, input: OpeningInput<'_>) {
+        let context = OpeningContext { now: self.now, is_stream_up: self.is_stream_up };
+        for effect in self.opening.step(input, &context) {
             match effect {
-                opening::Effect::Ask(kind, request) => self.ask(kind, request),
-                opening::Effect::TakeSnapshot => {
+                OpeningEffect::Ask(kind, request) => self.ask(kind, request),
+                OpeningEffect::TakeSnapshot => {
                     self.asked = self.now;
                     let directory = self.opening.directory().cloned();
                     self.out.push(Output::TakeSnapshot { directory, with_lists: true });
                 }
-                opening::Effect::Track(session) => self.out.push(Output::Track(session)),
-                opening::Effect::Queue(session) => self.out.push(Output::Queue(session)),
-                opening::Effect::FindPrompt => self.find_prompt(),
-                opening::Effect::Send => self.send(),
-                opening::Effect::Reachable => self.reachable(),
-                opening::Effect::Unreachable(error) => self.unreachable(error),
-                opening::Effect::HealthFailed(error) => {
+                OpeningEffect::Track(session) => self.out.push(Output::Track(session)),
+                OpeningEffect::Queue(session) => self.out.push(Output::Queue(session)),
+                OpeningEffect::FindPrompt => self.find_prompt(),
+                OpeningEffect::Send => self.send(),
+                OpeningEffect::Reachable => self.reachable(),
+                OpeningEffect::Unreachable(error) => self.unreachable(error),
+                OpeningEffect::HealthFailed(error) => {
                     let at = self.now + self.reach.failed(error, self.asked, self.now);
-                    self.opening(opening::Input::HealthAt(at));
+                    self.opening(OpeningInput::HealthAt(at));
                 }
-                opening::Effect::WrongName(error) if self.looking.answers().is_empty() => {
-                    self.ending(ending::Input::Conclude(error));
+                OpeningEffect::WrongName(error) if self.looking.answers().is_empty() => {
+                    self.ending(EndingInput::Conclude(error));
                 }
-                opening::Effect::WrongName(_) => self.opening(opening::Input::CheckNames),
-                opening::Effect::NamesUnchecked => self.ending(ending::Input::NamesUnchecked),
-                opening::Effect::Over(error) => self.over(Some(error)),
+                OpeningEffect::WrongName(_) => self.opening(OpeningInput::CheckNames),
+                OpeningEffect::NamesUnchecked => self.ending(EndingInput::NamesUnchecked),
+                OpeningEffect::Over(error) => self.over(Some(error)),
             }
         }
     }
 
     /// Tells the sending something, and does what it wants.
-    pub(super) fn sending(&mut self, input: sending::Input) {
-        let around = sending::Around {
+    pub(super) fn sending(&mut self, input: SendingInput) {
+        let context = SendingContext {
             now: self.now,
             session: self.opening.session().map_or("", String::as_str),
             directory: self.opening.directory(),
             ending: self.ending.error(),
         };
-        match self.sending.step(input, &around) {
-            sending::Effect::Ask(kind, request) => self.ask(kind, request),
-            sending::Effect::Accepted { is_seen } => self.accepted(is_seen),
-            sending::Effect::Find => self.find_prompt(),
-            sending::Effect::SendAgain => {
+        match self.sending.step(input, &context) {
+            SendingEffect::Ask(kind, request) => self.ask(kind, request),
+            SendingEffect::Accepted { is_seen } => self.accepted(is_seen),
+            SendingEffect::Find => self.find_prompt(),
+            SendingEffect::SendAgain => {
                 self.reachable();
                 self.send();
             }
-            sending::Effect::RetryAt(at) => {
+            SendingEffect::RetryAt(at) => {
                 self.reachable();
                 self.retry_at = Some(at);
             }
-            sending::Effect::Unreachable(error) => self.unreachable(error),
-            sending::Effect::Over(error) => self.over(Some(error)),
+            SendingEffect::Unreachable(error) => self.unreachable(error),
+            SendingEffect::Over(error) => self.over(Some(error)),
         }
     }
 
     pub(super) fn send(&mut self) {
         self.phase = Phase::Sending;
-        self.ending(ending::Input::Worked);
-        self.sending(sending::Input::Send);
+        self.ending(EndingInput::Worked);
+        self.sending(SendingInput::Send);
         let message = self.sending.message_id().to_owned();
-        self.looking(looking::Input::Sending { message: &message });
+        self.looking(LookingInput::Sending { message: &message });
     }
 
     /// Asks whether the server has the prompt.
     pub(super) fn find_prompt(&mut self) {
         self.phase = Phase::Verifying;
-        self.sending(sending::Input::Find);
+        self.sending(SendingInput::Find);
     }
 
     /// The server has the prompt.
     pub(super) fn accepted(&mut self, is_stored: bool) {
         self.reachable();
         self.phase = Phase::Running;
-        self.inquire(inquiries::Input::Known);
+        self.inquire(InquiriesInput::Known);
         let reads_all = self.is_resumed;
-        self.looking(looking::Input::Accepted { is_stored, reads_all });
+        self.looking(LookingInput::Accepted { is_stored, reads_all });
     }
 
     /// Tells the looking something, and does what it wants.
-    pub(super) fn looking(&mut self, input: looking::Input<'_>) {
+    pub(super) fn looking(&mut self, input: LookingInput<'_>) {
         let is_running = self.phase == Phase::Running;
-        let around = looking::Around {
+        let context = LookingContext {
             now: self.now,
             session: self.opening.session().map_or("", String::as_str),
             message_id: self.sending.message_id(),
@@ -97,49 +97,49 @@ impl Machine {
             is_cancelled: self.ending.is_cancelled(),
             has_unclaimed: self.inquiries.has_unclaimed(),
         };
-        for effect in self.looking.step(input, &around) {
+        for effect in self.looking.step(input, &context) {
             match effect {
-                looking::Effect::Ask(kind, request) => self.ask(kind, request),
-                looking::Effect::TakeSnapshot { with_lists } => {
+                LookingEffect::Ask(kind, request) => self.ask(kind, request),
+                LookingEffect::TakeSnapshot { with_lists } => {
                     self.asked = self.now;
                     let directory = self.opening.directory().cloned();
                     self.out.push(Output::TakeSnapshot { directory, with_lists });
                 }
-                looking::Effect::Track(session) => self.out.push(Output::Track(session)),
-                looking::Effect::Tell(update) => self.update(update),
-                looking::Effect::Note(odd) => self.note(odd),
-                looking::Effect::Known => self.inquire(inquiries::Input::Known),
-                looking::Effect::Worked => self.ending(ending::Input::Worked),
-                looking::Effect::Limit(limit, text) => self.end_at(limit, &text),
-                looking::Effect::ChildTool(tool) => self.ending(ending::Input::ChildTool(&tool)),
-                looking::Effect::BusyChildren(children) => {
-                    self.ending(ending::Input::BusyChildren(children));
+                LookingEffect::Track(session) => self.out.push(Output::Track(session)),
+                LookingEffect::Tell(update) => self.update(update),
+                LookingEffect::Note(odd) => self.note(odd),
+                LookingEffect::Known => self.inquire(InquiriesInput::Known),
+                LookingEffect::Worked => self.ending(EndingInput::Worked),
+                LookingEffect::Limit(limit, text) => self.end_at(limit, &text),
+                LookingEffect::ChildTool(tool) => self.ending(EndingInput::ChildTool(&tool)),
+                LookingEffect::BusyChildren(children) => {
+                    self.ending(EndingInput::BusyChildren(children));
                 }
-                looking::Effect::Rest => self.judge(),
-                looking::Effect::Busy { for_others } => {
-                    self.ending(ending::Input::Busy { for_others });
+                LookingEffect::Rest => self.judge(),
+                LookingEffect::Busy { for_others } => {
+                    self.ending(EndingInput::Busy { for_others });
                 }
-                looking::Effect::RestedWith(failure) => {
-                    self.ending(ending::Input::RestedWith(failure));
+                LookingEffect::RestedWith(failure) => {
+                    self.ending(EndingInput::RestedWith(failure));
                 }
-                looking::Effect::Heard => self.reach.hear(self.now),
-                looking::Effect::Reachable => self.reachable(),
-                looking::Effect::Unreachable(error) => self.unreachable(error),
-                looking::Effect::Over(error) => self.over(Some(error)),
+                LookingEffect::Heard => self.reach.hear(self.now),
+                LookingEffect::Reachable => self.reachable(),
+                LookingEffect::Unreachable(error) => self.unreachable(error),
+                LookingEffect::Over(error) => self.over(Some(error)),
             }
         }
     }
 
     pub(super) fn look_if_running(&mut self) {
         if self.phase == Phase::Running {
-            self.looking(looking::Input::Look);
+            self.looking(LookingInput::Look);
         }
     }
 
     /// Tells the inquiries something, and does what they want.
-    pub(super) fn inquire(&mut self, input: inquiries::Input<'_>) {
+    pub(super) fn inquire(&mut self, input: InquiriesInput<'_>) {
         let may_have = matches!(self.phase, Phase::Sending | Phase::Verifying | Phase::Running);
-        let around = inquiries::Around {
+        let context = InquiriesContext {
             now: self.now,
             directory: self.opening.directory(),
             session: self.opening.session().map(String::as_str),
@@ -150,26 +150,26 @@ impl Machine {
             is_aborted: self.ending.is_aborted(),
             is_running: self.phase == Phase::Running,
         };
-        for effect in self.inquiries.step(input, &around) {
+        for effect in self.inquiries.step(input, &context) {
             match effect {
-                inquiries::Effect::Ask(id, request) => self.ask(RequestKind::Reply(id), request),
-                inquiries::Effect::Tell(update) => self.update(update),
-                inquiries::Effect::Warn(text) => self.out.push(Output::Warn(text)),
-                inquiries::Effect::WantMessages => self.looking(looking::Input::WantMessages),
-                inquiries::Effect::WantLists => self.looking(looking::Input::WantLists),
-                inquiries::Effect::LookWithin(time) => {
-                    self.looking(looking::Input::LookWithin(time));
+                InquiriesEffect::Ask(id, request) => self.ask(RequestKind::Reply(id), request),
+                InquiriesEffect::Tell(update) => self.update(update),
+                InquiriesEffect::Warn(text) => self.out.push(Output::Warn(text)),
+                InquiriesEffect::WantMessages => self.looking(LookingInput::WantMessages),
+                InquiriesEffect::WantLists => self.looking(LookingInput::WantLists),
+                InquiriesEffect::LookWithin(time) => {
+                    self.looking(LookingInput::LookWithin(time));
                 }
-                inquiries::Effect::Reachable => self.reachable(),
+                InquiriesEffect::Reachable => self.reachable(),
             }
         }
     }
 
     /// Tells the ending something, and does what it wants.
-    pub(super) fn ending(&mut self, input: ending::Input<'_>) {
+    pub(super) fn ending(&mut self, input: EndingInput<'_>) {
         // It sees the rest of the run as it is, and none of itself.
         let mut ending = std::mem::take(&mut self.ending);
-        let effects = ending.step(input, &self.around_ending());
+        let effects = ending.step(input, &self.ending_context());
         self.ending = ending;
         self.do_ending(effects);
     }
@@ -192,13 +192,13 @@ impl Machine {
             answered_foreign: foreign.last().copied(),
             foreign_times: &foreign_times,
         };
-        let effects = ending.step(ending::Input::Rest(&rest), &self.around_ending());
+        let effects = ending.step(EndingInput::Rest(&rest), &self.ending_context());
         self.ending = ending;
         self.do_ending(effects);
     }
 
-    pub(super) fn around_ending(&self) -> ending::Around<'_> {
-        ending::Around {
+    pub(super) fn ending_context(&self) -> EndingContext<'_> {
+        EndingContext {
             now: self.now,
             session: self.opening.session().map_or("", String::as_str),
             message_id: self.sending.message_id(),
@@ -210,28 +210,28 @@ impl Machine {
         }
     }
 
-    pub(super) fn do_ending(&mut self, effects: Vec<ending::Effect>) {
+    pub(super) fn do_ending(&mut self, effects: Vec<EndingEffect>) {
         for effect in effects {
             match effect {
-                ending::Effect::Ask(kind, request) => self.ask(kind, request),
-                ending::Effect::RejectOpen => self.inquire(inquiries::Input::Aborted),
-                ending::Effect::Look => self.looking(looking::Input::Look),
-                ending::Effect::EndLook => self.looking(looking::Input::EndLook),
-                ending::Effect::LookWithin(time) => {
-                    self.looking(looking::Input::LookWithin(time));
+                EndingEffect::Ask(kind, request) => self.ask(kind, request),
+                EndingEffect::RejectOpen => self.inquire(InquiriesInput::Aborted),
+                EndingEffect::Look => self.looking(LookingInput::Look),
+                EndingEffect::EndLook => self.looking(LookingInput::EndLook),
+                EndingEffect::LookWithin(time) => {
+                    self.looking(LookingInput::LookWithin(time));
                 }
-                ending::Effect::CheckNames => self.opening(opening::Input::CheckNames),
-                ending::Effect::FindPrompt => self.find_prompt(),
-                ending::Effect::Gather => {
+                EndingEffect::CheckNames => self.opening(OpeningInput::CheckNames),
+                EndingEffect::FindPrompt => self.find_prompt(),
+                EndingEffect::Gather => {
                     self.phase = Phase::Collecting;
-                    self.looking(looking::Input::Stop);
+                    self.looking(LookingInput::Stop);
                 }
-                ending::Effect::RetryAt(at) => self.retry_at = Some(at),
-                ending::Effect::Files(raw) => self.looking(looking::Input::Files(&raw)),
-                ending::Effect::Unsettled(error) => {
+                EndingEffect::RetryAt(at) => self.retry_at = Some(at),
+                EndingEffect::Files(raw) => self.looking(LookingInput::Files(&raw)),
+                EndingEffect::Unsettled(error) => {
                     self.over(Some(self.sending.with_late_prompt(error)));
                 }
-                ending::Effect::Over(error) => self.over(error),
+                EndingEffect::Over(error) => self.over(error),
             }
         }
     }

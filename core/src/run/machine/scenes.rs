@@ -13,7 +13,7 @@ use super::*;
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 use crate::protocol::permission::{Decision, PermissionPolicy, PermissionReply, QuestionPolicy};
-use crate::run::wire::{Call, Memory, Reading, Wire, read_inquiry};
+use crate::run::wire::{Meaning, Memory, OperationCall, Wire, read_inquiry};
 use scene::Scene;
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, HeaderValue};

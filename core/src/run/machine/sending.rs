@@ -34,7 +34,7 @@ pub(super) struct Sending {
 }
 
 /// What it is told.
-pub(super) enum Input {
+pub(super) enum SendingInput {
     Send,
     /// What the server said to the prompt.
     Sent(Result<Response>),
@@ -44,7 +44,7 @@ pub(super) enum Input {
 }
 
 /// What the run is at that moment.
-pub(super) struct Around<'a> {
+pub(super) struct SendingContext<'a> {
     pub now: Millis,
     pub session: &'a str,
     pub directory: Option<&'a String>,
@@ -53,7 +53,7 @@ pub(super) struct Around<'a> {
 }
 
 /// What it wants.
-pub(super) enum Effect {
+pub(super) enum SendingEffect {
     Ask(RequestKind, Request),
     /// The server has the prompt; whether its message was seen.
     Accepted {
@@ -94,15 +94,19 @@ impl Sending {
         }
     }
 
-    pub(super) fn step(&mut self, input: Input, around: &Around<'_>) -> Effect {
+    pub(super) fn step(
+        &mut self,
+        input: SendingInput,
+        context: &SendingContext<'_>,
+    ) -> SendingEffect {
         match input {
-            Input::Send => self.send(around),
-            Input::Sent(result) => self.on_sent(result, around),
-            Input::Find => {
-                let (session, message) = (around.session.to_owned(), self.message_id.clone());
-                Effect::Ask(RequestKind::Verify, Request::FindPrompt { session, message })
+            SendingInput::Send => self.send(context),
+            SendingInput::Sent(result) => self.on_sent(result, context),
+            SendingInput::Find => {
+                let (session, message) = (context.session.to_owned(), self.message_id.clone());
+                SendingEffect::Ask(RequestKind::Verify, Request::FindPrompt { session, message })
             }
-            Input::Found(result) => self.on_found(result, around),
+            SendingInput::Found(result) => self.on_found(result, context),
         }
     }
 
@@ -139,7 +143,7 @@ impl Sending {
         error.and(words).with_sent(true)
     }
 
-    fn send(&mut self, around: &Around<'_>) -> Effect {
+    fn send(&mut self, context: &SendingContext<'_>) -> SendingEffect {
         self.tries += 1;
         self.looks = 0;
         if self.message_id.is_empty() {
@@ -147,77 +151,81 @@ impl Sending {
             self.message_id = id::new("msg");
         }
         let send = SendPrompt {
-            session: around.session.to_owned(),
-            directory: around.directory.cloned(),
+            session: context.session.to_owned(),
+            directory: context.directory.cloned(),
             message: self.message_id.clone(),
             prompt: Arc::clone(&self.prompt),
             part_ids: Arc::clone(&self.part_ids),
         };
-        Effect::Ask(RequestKind::Send, Request::Send(send))
+        SendingEffect::Ask(RequestKind::Send, Request::Send(send))
     }
 
-    fn on_sent(&mut self, result: Result<Response>, around: &Around<'_>) -> Effect {
+    fn on_sent(&mut self, result: Result<Response>, context: &SendingContext<'_>) -> SendingEffect {
         match result {
-            Ok(_) => self.accepted(around.now, false),
-            Err(error) if !error.is_sent() && error.is_transient() => match around.ending {
-                Some(ending) => Effect::Over(ending.clone()),
-                None => Effect::Unreachable(error),
+            Ok(_) => self.accepted(context.now, false),
+            Err(error) if !error.is_sent() && error.is_transient() => match context.ending {
+                Some(ending) => SendingEffect::Over(ending.clone()),
+                None => SendingEffect::Unreachable(error),
             },
             // The server's refusal ends the run. Silence, a status of 500 or more, and what has no word of the server leave
             // open whether the prompt arrived.
-            Err(error) if !error.leaves_open() && !is_foreign(&error) => Effect::Over(error),
+            Err(error) if !error.leaves_open() && !is_foreign(&error) => SendingEffect::Over(error),
             Err(error) => {
                 self.error = Some(error);
-                Effect::Find
+                SendingEffect::Find
             }
         }
     }
 
-    fn on_found(&mut self, result: Result<Response>, around: &Around<'_>) -> Effect {
+    fn on_found(
+        &mut self,
+        result: Result<Response>,
+        context: &SendingContext<'_>,
+    ) -> SendingEffect {
         let error = match result {
             Ok(Response::Prompt(FoundPrompt::Answer)) if self.is_resumed => {
                 let text = format!(
                     "resume: message {} is no prompt but an answer; give the messageID of the run",
                     self.message_id
                 );
-                return Effect::Over(Error::new(ErrorKind::NotFound, text));
+                return SendingEffect::Over(Error::new(ErrorKind::NotFound, text));
             }
-            Ok(_) => return self.accepted(around.now, true),
+            Ok(_) => return self.accepted(context.now, true),
             Err(error) => error,
         };
         if !is_absent(&error) {
             return match error.is_transient() || is_foreign(&error) {
-                true => Effect::Unreachable(error),
-                false => Effect::Over(error),
+                true => SendingEffect::Unreachable(error),
+                false => SendingEffect::Over(error),
             };
         }
         // Also one that is picked up may have been sent a moment ago.
         self.looks += 1;
         if self.looks < LOOKS {
-            return Effect::RetryAt(around.now + LOOK_PAUSE * Millis::from(self.looks));
+            return SendingEffect::RetryAt(context.now + LOOK_PAUSE * Millis::from(self.looks));
         }
         if self.is_resumed {
-            let session = around.session;
+            let session = context.session;
             let text = format!("resume: session {session} has no message {}", self.message_id);
-            return Effect::Over(Error::new(ErrorKind::NotFound, text));
+            return SendingEffect::Over(Error::new(ErrorKind::NotFound, text));
         }
-        match (around.ending, &self.error) {
-            (Some(ending), _) => Effect::Over(self.with_late_prompt(ending.clone())),
+        match (context.ending, &self.error) {
+            (Some(ending), _) => SendingEffect::Over(self.with_late_prompt(ending.clone())),
             (None, Some(error)) if self.tries >= tries_of(error) => {
-                Effect::Over(match self.tries {
+                SendingEffect::Over(match self.tries {
                     0 | 1 => error.clone(),
                     tries => {
                         error.clone().and(&format!("it was sent {tries} times, and never arrived"))
                     }
                 })
             }
-            _ => Effect::SendAgain,
+            _ => SendingEffect::SendAgain,
         }
     }
 
-    fn accepted(&mut self, now: Millis, is_seen: bool) -> Effect {
+    fn accepted(&mut self, now: Millis, is_seen: bool) -> SendingEffect {
         self.sent = Some(now);
-        Effect::Accepted { is_seen }
+        SendingEffect::Accepted { is_seen }
     }
 }
 

@@ -12,10 +12,10 @@ use super::*;
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
-use crate::run::wire::{Call, Memory, Reading, Wire};
+use crate::run::wire::{Meaning, Memory, OperationCall, Wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use server::{Server, Step, script};
+use server::{ServerStep, SimulatedServer, script};
 use std::collections::VecDeque;
 use ureq::http::{HeaderMap, HeaderValue};
 
@@ -52,7 +52,7 @@ fn setup(events: bool) -> Setup {
 
 /// The engine's part: carries requests and events, and loses them as it is told.
 struct World {
-    server: Server,
+    server: SimulatedServer,
     machine: Machine,
     flights: Vec<Flight>,
     now: Millis,
@@ -72,7 +72,7 @@ impl World {
 
     fn with(setup: Setup) -> Self {
         let mut world = World {
-            server: Server::default(),
+            server: SimulatedServer::default(),
             machine: Machine::new(setup, 0),
             flights: Vec::new(),
             now: 0,
@@ -128,7 +128,7 @@ impl World {
                 Fate::Cut => Flight::Answer(kind, request, Err(broken(true))),
                 Fate::Foreign if is_beside(&kind) => Flight::Answer(kind, request, Err(foreign())),
                 Fate::Arrives | Fate::Foreign => {
-                    let Call { operation, arguments } = WIRE.call(&request).unwrap();
+                    let OperationCall { operation, arguments } = WIRE.call(&request).unwrap();
                     let arguments = serde_json::from_str(&arguments).unwrap();
                     let answer = self.server.answer(operation, &arguments);
                     let answer = answer.map(|answer| self.server.wire.answer(operation, answer));
@@ -147,8 +147,8 @@ impl World {
                     Fate::Lost | Fate::Cut => Err(broken(true)),
                 };
                 match WIRE.read(&request, answer) {
-                    Reading::Done(response) => return self.input(Input::Answer(kind, response)),
-                    Reading::Then(request) => Flight::Request(kind, request),
+                    Meaning::Done(response) => return self.input(Input::Answer(kind, response)),
+                    Meaning::Then(request) => Flight::Request(kind, request),
                 }
             }
             Flight::SnapshotAnswer(answer) => {

@@ -1,6 +1,6 @@
 //! [`Fact`]: what happened to a session, whatever the server calls it.
 
-use super::message::{Failure, Info, Inquiry, Part, Status};
+use super::message::{Failure, Info, Inquiry, Status, StoredPart};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(crate) enum Fact {
     /// An answer began or ended: what is known of it, and the same as the server wrote it.
     AnswerChanged(Box<Info>, Arc<RawValue>),
     /// A part of an answer in its newest form.
-    PartChanged(Box<Part>),
+    PartChanged(Box<StoredPart>),
     /// More of a part that grows.
     TextDelta {
         message_id: String,

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 /// A message with its parts.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct StoredMessage {
     pub info: Info,
-    pub parts: Vec<Part>,
+    pub parts: Vec<StoredPart>,
     /// The whole message as it came, but for parts that no host could take.
     pub raw: Box<RawValue>,
 }
 
-impl Message {
+impl StoredMessage {
     /// Whether the server put this user message in by itself: after a compaction, to go on.
     pub(crate) fn is_inserted(&self) -> bool {
         !self.parts.is_empty() && self.parts.iter().all(|part| part.is_inserted)
@@ -89,10 +89,10 @@ pub(crate) struct Failure {
 
 /// One part of a message.
 #[derive(Debug, Clone)]
-pub(crate) struct Part {
+pub(crate) struct StoredPart {
     pub id: String,
     pub message_id: String,
-    pub content: Content,
+    pub content: PartContent,
     /// The server put it in by itself.
     pub is_inserted: bool,
     pub raw: Box<RawValue>,
@@ -100,7 +100,7 @@ pub(crate) struct Part {
 
 /// What a part is. A text that cannot be read is absent.
 #[derive(Debug, Clone)]
-pub(crate) enum Content {
+pub(crate) enum PartContent {
     Text {
         text: Option<String>,
         is_ended: bool,
@@ -146,10 +146,10 @@ pub(crate) enum ToolFailure {
     Other,
 }
 
-impl Part {
+impl StoredPart {
     pub(crate) fn tool(&self) -> Option<&Tool> {
         match &self.content {
-            Content::Tool(tool) => Some(tool),
+            PartContent::Tool(tool) => Some(tool),
             _ => None,
         }
     }

@@ -11,10 +11,11 @@ mod v2;
 
 pub(crate) use fact::Fact;
 pub(crate) use message::{
-    Content, Failure, Info, Inquiry, Message, Part, Status, Time, Tool, ToolFailure,
+    Failure, Info, Inquiry, PartContent, Status, StoredMessage, StoredPart, Time, Tool, ToolFailure,
 };
 pub(crate) use request::{
-    Call, DirectorySnapshot, FoundPrompt, Page, Reading, Request, Response, SendPrompt, Session,
+    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, OperationCall, Request, Response,
+    SendPrompt, SessionFacts,
 };
 pub(crate) use v1::{raw_info, read_info};
 pub(crate) use v2::{Memory, Step};
@@ -85,7 +86,7 @@ impl Wire {
     }
 
     /// The operation for a request, with its arguments.
-    pub(crate) fn call(self, request: &Request) -> Result<Call> {
+    pub(crate) fn call(self, request: &Request) -> Result<OperationCall> {
         match self {
             Wire::One => v1::call(request),
             Wire::Two => v2::call(request),
@@ -93,7 +94,7 @@ impl Wire {
     }
 
     /// What came of a request.
-    pub(crate) fn read(self, request: &Request, answer: Result<Answer>) -> Reading {
+    pub(crate) fn read(self, request: &Request, answer: Result<Answer>) -> Meaning {
         match self {
             Wire::One => v1::read(request, answer),
             Wire::Two => v2::read(request, answer),
@@ -105,7 +106,7 @@ impl Wire {
         self,
         directory: Option<&str>,
         with_lists: bool,
-        ask: impl FnMut(Call) -> Result<Answer>,
+        ask: impl FnMut(OperationCall) -> Result<Answer>,
         odd: &mut Vec<String>,
     ) -> Result<DirectorySnapshot> {
         match self {

@@ -1,6 +1,6 @@
 //! [`Request`] and [`Response`]: what a run asks a server for, and what the server makes known.
 
-use super::message::{Inquiry, Message, Status};
+use super::message::{Inquiry, Status, StoredMessage};
 use super::v2::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Object;
@@ -112,15 +112,15 @@ pub(crate) enum Response {
     Done,
     /// The prompt was never begun, and never will be.
     Withdrawn,
-    Session(Session),
-    Found(Option<Session>),
+    Session(SessionFacts),
+    Found(Option<SessionFacts>),
     /// The id of the newest message, when there is one that can be read.
     LastMessage(Option<String>),
     /// What is wrong with the name of an agent or a model.
     Name(Result<()>),
     Prompt(FoundPrompt),
     /// The messages, or why they cannot be read.
-    Messages(Result<Page>),
+    Messages(Result<MessagePage>),
     Files(Option<Arc<RawValue>>),
     Place {
         is_gone: bool,
@@ -129,7 +129,7 @@ pub(crate) enum Response {
 
 /// What a session tells of itself.
 #[derive(Debug, Default)]
-pub(crate) struct Session {
+pub(crate) struct SessionFacts {
     pub id: Option<String>,
     pub directory: Option<String>,
     /// The directory that the server works in, where it takes the session's for that one.
@@ -140,7 +140,7 @@ pub(crate) struct Session {
     pub tokens: Tokens,
 }
 
-impl Session {
+impl SessionFacts {
     /// One that was just made, as its answer tells it: without an id there is none.
     pub(super) fn made(self, answer: &Answer) -> Result<Response> {
         match self.id {
@@ -166,9 +166,9 @@ pub(crate) enum FoundPrompt {
 
 /// Some messages of a session, the oldest first.
 #[derive(Debug)]
-pub(crate) enum Page {
+pub(crate) enum MessagePage {
     Read {
-        messages: Vec<Message>,
+        messages: Vec<StoredMessage>,
         /// Where the messages before these begin, when there are some.
         next: Option<String>,
         /// What cannot be read.
@@ -180,14 +180,14 @@ pub(crate) enum Page {
 
 /// An operation of the generated table with its arguments, a JSON object.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct OperationCall {
     pub operation: &'static str,
     pub arguments: String,
 }
 
 /// What an answer means.
 #[derive(Debug)]
-pub(crate) enum Reading {
+pub(crate) enum Meaning {
     Done(Result<Response>),
     /// Another request says it, or does it.
     Then(Request),

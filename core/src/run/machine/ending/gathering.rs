@@ -1,9 +1,9 @@
 //! What the reply still needs once the outcome is known: what subagents cost, and which files were changed.
 
-use super::{Around, Effect, Ending, Millis, RequestKind};
+use super::{Ending, EndingContext, EndingEffect, Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Json;
-use crate::run::wire::{Content, Part, Request, Response};
+use crate::run::wire::{PartContent, Request, Response, StoredPart};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -40,76 +40,76 @@ impl Ending {
     pub(super) fn conclude(
         &mut self,
         error: Option<Error>,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
     ) {
-        out.push(Effect::Gather);
-        for child in around.children {
+        out.push(EndingEffect::Gather);
+        for child in context.children {
             let kind = RequestKind::Child(child.clone());
-            out.push(Effect::Ask(kind, Request::Session { session: child.clone() }));
+            out.push(EndingEffect::Ask(kind, Request::Session { session: child.clone() }));
         }
-        let writes = |part: &Part| match &part.content {
-            Content::Patch => true,
-            Content::Tool(tool) => tool.writes,
+        let writes = |part: &StoredPart| match &part.content {
+            PartContent::Patch => true,
+            PartContent::Tool(tool) => tool.writes,
             _ => false,
         };
-        let has_files = around.messages.iter().any(|m| m.parts.iter().any(writes));
-        let waiting = around.children.len() + usize::from(has_files);
-        let (since, files) = (around.now, None);
+        let has_files = context.messages.iter().any(|m| m.parts.iter().any(writes));
+        let waiting = context.children.len() + usize::from(has_files);
+        let (since, files) = (context.now, None);
         self.gathering = Some(Gathering { error, since, waiting, tries: 0, files });
         if has_files {
-            self.ask_files(around, out);
+            self.ask_files(context, out);
         }
         if waiting == 0 {
-            self.finish(around, out);
+            self.finish(context, out);
         }
     }
 
     /// Asks which files were changed.
-    pub(super) fn ask_files(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+    pub(super) fn ask_files(&mut self, context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) {
         let Some(gathering) = &mut self.gathering else { return };
         gathering.tries += 1;
-        let (session, message) = (around.session.to_owned(), around.message_id.to_owned());
-        out.push(Effect::Ask(RequestKind::Diff, Request::Files { session, message }));
+        let (session, message) = (context.session.to_owned(), context.message_id.to_owned());
+        out.push(EndingEffect::Ask(RequestKind::Diff, Request::Files { session, message }));
     }
 
     pub(super) fn gathered(
         &mut self,
         result: Result<Response>,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
     ) {
         let Some(gathering) = &mut self.gathering else { return };
         // What cannot be had is left out: the answer itself is complete.
         if let Ok(Response::Files(Some(raw))) = result {
             // The server counts the changes after it has answered; a patch says that there are some.
-            let mut parts = around.messages.iter().flat_map(|m| &m.parts);
-            let has_patch = parts.any(|part| matches!(part.content, Content::Patch));
+            let mut parts = context.messages.iter().flat_map(|m| &m.parts);
+            let has_patch = parts.any(|part| matches!(part.content, PartContent::Patch));
             if raw.get() == "[]" && has_patch && gathering.tries < MAX_TRIES {
-                out.push(Effect::RetryAt(around.now + PAUSE));
+                out.push(EndingEffect::RetryAt(context.now + PAUSE));
                 return;
             }
-            out.push(Effect::Files(Arc::clone(&raw)));
+            out.push(EndingEffect::Files(Arc::clone(&raw)));
             gathering.files = Some(raw);
         }
         gathering.waiting = gathering.waiting.saturating_sub(1);
         if gathering.waiting == 0 {
-            self.finish(around, out);
+            self.finish(context, out);
         }
     }
 
     /// The end, with what there is.
-    pub(super) fn finish(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
+    pub(super) fn finish(&mut self, context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) {
         let Some(gathering) = &mut self.gathering else { return };
         let mut error = gathering.error.take();
         if error.is_none()
-            && let Some((_, Some(schema))) = around.prompt.output_format()
+            && let Some((_, Some(schema))) = context.prompt.output_format()
         {
-            let newest = around.messages.iter().rev().find(|m| m.info.is_assistant());
+            let newest = context.messages.iter().rev().find(|m| m.info.is_assistant());
             let structured = newest.and_then(|m| m.info.structured.as_ref());
             error = check_structured(structured, &schema);
         }
-        out.push(Effect::Over(error));
+        out.push(EndingEffect::Over(error));
     }
 }
 

@@ -1,6 +1,9 @@
 //! What it means when the run's session rests.
 
-use super::{ABORT_PAUSE, Around, CAUSE_AGE, Effect, Ending, Millis, Place, RequestKind};
+use super::{
+    ABORT_PAUSE, CAUSE_AGE, DirectoryState, Ending, EndingContext, EndingEffect, Millis,
+    RequestKind,
+};
 use crate::base::error::{Error, ErrorKind};
 use crate::run::wire::{Info, Request, ToolFailure};
 
@@ -58,22 +61,27 @@ pub(in crate::run::machine) struct Rest<'a> {
 
 impl Ending {
     /// The session rests, and its messages are known back to the run's own prompt.
-    pub(super) fn judge(&mut self, rest: &Rest<'_>, around: &Around<'_>, out: &mut Vec<Effect>) {
-        let newest = around.messages.iter().rev().map(|m| &m.info).find(|i| i.is_assistant());
+    pub(super) fn judge(
+        &mut self,
+        rest: &Rest<'_>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
+        let newest = context.messages.iter().rev().map(|m| &m.info).find(|i| i.is_assistant());
         if self.cancel.is_some() {
-            return self.judge_cancelled(newest, around, out);
+            return self.judge_cancelled(newest, context, out);
         }
         match newest {
             Some(info) if info.is_completed() && is_overtaken(info, rest) => {
-                self.conclude(Some(superseded(rest)), around, out);
+                self.conclude(Some(superseded(rest)), context, out);
             }
-            Some(info) if info.is_completed() && is_end(info, rest, around) => {
-                self.judge_end(info, rest, around, out);
+            Some(info) if info.is_completed() && is_end(info, rest, context) => {
+                self.judge_end(info, rest, context, out);
             }
             // It may be at work: only a status that can be read says that it is not.
-            Some(_) if rest.is_status_unreadable => out.push(Effect::EndLook),
-            Some(info) => self.judge_stopped(info, around, out),
-            None => self.judge_unanswered(rest, around, out),
+            Some(_) if rest.is_status_unreadable => out.push(EndingEffect::EndLook),
+            Some(info) => self.judge_stopped(info, context, out),
+            None => self.judge_unanswered(rest, context, out),
         }
     }
 
@@ -86,23 +94,28 @@ impl Ending {
         &mut self,
         info: &Info,
         rest: &Rest<'_>,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
     ) {
-        let error = self.own_error(info, around);
+        let error = self.own_error(info, context);
         if error.as_ref().is_some_and(|e| e.kind() == ErrorKind::Cancelled) && rest.is_stream_up {
             // Why it was aborted is told a moment later.
-            if around.now < self.rests_since(around.now) + STAYS_IDLE {
-                return out.extend([Effect::EndLook, Effect::LookWithin(STAYS_IDLE)]);
+            if context.now < self.rests_since(context.now) + STAYS_IDLE {
+                return out.extend([EndingEffect::EndLook, EndingEffect::LookWithin(STAYS_IDLE)]);
             }
         }
-        self.conclude(error, around, out);
+        self.conclude(error, context, out);
     }
 
-    fn judge_unanswered(&mut self, rest: &Rest<'_>, around: &Around<'_>, out: &mut Vec<Effect>) {
-        let now = around.now;
+    fn judge_unanswered(
+        &mut self,
+        rest: &Rest<'_>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
+        let now = context.now;
         if rest.answered_foreign.is_some() {
-            return self.conclude(Some(superseded(rest)), around, out);
+            return self.conclude(Some(superseded(rest)), context, out);
         }
         // Before the prompt was stored it may be what the prompt before failed with; of a prompt that is stored by
         // now that is likely.
@@ -110,25 +123,25 @@ impl Ending {
         if let Some(last) = &self.last_error
             && (last.is_own || now >= last.at + pause)
         {
-            let error = self.told(&last.failure, around);
-            return self.conclude(Some(error), around, out);
+            let error = self.told(&last.failure, context);
+            return self.conclude(Some(error), context, out);
         }
         let since = self.rests_since(now);
         let has_stopped = rest.was_busy && now >= since + DEAD_AFTER;
         if (has_stopped || now >= rest.sent + SILENT_AFTER)
             && !std::mem::replace(&mut self.has_checked_names, true)
         {
-            out.push(Effect::CheckNames);
+            out.push(EndingEffect::CheckNames);
         }
         // A name that is wrong is a better reason.
         if has_stopped && rest.knows_names {
-            return self.judge_dead(None, around, out);
+            return self.judge_dead(None, context, out);
         }
         let is_forgotten = rest.outage != Outage::None && now >= since + FORGOTTEN_AFTER;
         if is_forgotten && rest.knows_names {
             return match rest.outage {
-                Outage::Survived => self.judge_dead(None, around, out),
-                _ => out.extend([Effect::EndLook, Effect::FindPrompt]),
+                Outage::Survived => self.judge_dead(None, context, out),
+                _ => out.extend([EndingEffect::EndLook, EndingEffect::FindPrompt]),
             };
         }
         if now >= rest.sent.saturating_add(rest.start_timeout) {
@@ -137,82 +150,92 @@ impl Ending {
                 now - rest.sent
             );
             let error = Error::new(ErrorKind::NeverStarted, text).with_retryable(true);
-            return self.conclude(Some(error), around, out);
+            return self.conclude(Some(error), context, out);
         }
-        out.push(Effect::EndLook);
+        out.push(EndingEffect::EndLook);
     }
 
     /// The session is idle, and its newest answer is no end.
-    fn judge_stopped(&mut self, info: &Info, around: &Around<'_>, out: &mut Vec<Effect>) {
-        let since = self.rests_since(around.now);
-        let is_dead = around.now >= since + DEAD_AFTER;
-        if let Some(error) = self.cause(since, is_dead, around) {
-            return self.conclude(Some(error), around, out);
+    fn judge_stopped(
+        &mut self,
+        info: &Info,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
+        let since = self.rests_since(context.now);
+        let is_dead = context.now >= since + DEAD_AFTER;
+        if let Some(error) = self.cause(since, is_dead, context) {
+            return self.conclude(Some(error), context, out);
         }
         if is_dead {
-            return self.judge_dead(Some(info), around, out);
+            return self.judge_dead(Some(info), context, out);
         }
         look_soon(out);
     }
 
     /// The session was busy with the prompt, and is idle for so long that nothing comes any more. `info` is the
     /// newest answer; there is none when the server ended before it had begun one.
-    fn judge_dead(&mut self, info: Option<&Info>, around: &Around<'_>, out: &mut Vec<Effect>) {
-        if !self.is_disposed && self.place == Place::Unknown {
-            self.ask_place(around, out);
+    fn judge_dead(
+        &mut self,
+        info: Option<&Info>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
+        if !self.is_disposed && self.place == DirectoryState::Unknown {
+            self.ask_place(context, out);
         }
-        if self.place == Place::Asked {
+        if self.place == DirectoryState::Asked {
             return look_soon(out);
         }
-        let error = self.stopped(info, around);
-        self.conclude(Some(error), around, out);
+        let error = self.stopped(info, context);
+        self.conclude(Some(error), context, out);
     }
 
     /// Without the event that says so, a directory that is gone looks like a server that was killed.
-    fn ask_place(&mut self, around: &Around<'_>, out: &mut Vec<Effect>) {
-        let Some(directory) = around.directory else {
-            self.place = Place::There;
+    fn ask_place(&mut self, context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) {
+        let Some(directory) = context.directory else {
+            self.place = DirectoryState::There;
             return;
         };
         let request = Request::Place { directory: directory.clone() };
-        self.place = Place::Asked;
-        out.push(Effect::Ask(RequestKind::Place, request));
+        self.place = DirectoryState::Asked;
+        out.push(EndingEffect::Ask(RequestKind::Place, request));
     }
 
     /// What the server said of the end, which it may do after it.
-    fn cause(&self, since: Millis, is_dead: bool, around: &Around<'_>) -> Option<Error> {
+    fn cause(&self, since: Millis, is_dead: bool, context: &EndingContext<'_>) -> Option<Error> {
         let last = self.last_error.as_ref().filter(|last| last.is_own)?;
-        let is_due = is_dead || (!last.failure.is_abort && around.now >= since + CAUSE_PAUSE);
+        let is_due = is_dead || (!last.failure.is_abort && context.now >= since + CAUSE_PAUSE);
         let is_recent = since <= last.at.saturating_add(CAUSE_AGE);
-        (is_due && is_recent).then(|| self.told(&last.failure, around))
+        (is_due && is_recent).then(|| self.told(&last.failure, context))
     }
 
     /// The session is busy while the run is watched without events, or is being ended.
     pub(super) fn judge_busy(
         &mut self,
         for_others: bool,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
     ) {
         if let Some(cancel) = &self.cancel {
             if for_others {
                 // Whoever works in the session now, it is not this run: an abort would hit the wrong one.
                 let error = cancel.error.clone();
-                return self.conclude(Some(error), around, out);
+                return self.conclude(Some(error), context, out);
             }
-            let is_due = cancel.aborted.is_none_or(|at| around.now >= at + ABORT_PAUSE);
+            let is_due = cancel.aborted.is_none_or(|at| context.now >= at + ABORT_PAUSE);
             if is_due && !cancel.is_aborting {
-                self.abort(around.session, around.message_id, out);
+                self.abort(context.session, context.message_id, out);
             }
         }
-        out.push(Effect::EndLook);
+        out.push(EndingEffect::EndLook);
     }
 
     fn judge_cancelled(
         &mut self,
         newest: Option<&Info>,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
     ) {
         let Some(cancel) = &self.cancel else { return };
         let (aborted, is_aborting) = (cancel.aborted, cancel.is_aborting);
@@ -223,41 +246,41 @@ impl Ending {
                 // It may have been over before the abort: then it is simply done.
                 let was_aborted = aborted.is_some() || is_aborting || may_be_aborted;
                 // The server may show a session idle for a moment before its next step learns of the abort.
-                let since = self.rests_since(around.now);
+                let since = self.rests_since(context.now);
                 if was_aborted
-                    && (around.now < since + STAYS_IDLE || self.has_leftovers(around, out))
+                    && (context.now < since + STAYS_IDLE || self.has_leftovers(context, out))
                 {
-                    return out.push(Effect::EndLook);
+                    return out.push(EndingEffect::EndLook);
                 }
                 let is_whole = info.finish.is_some() && info.error.is_none();
                 let error = match was_aborted && !is_whole {
                     true => Some(error),
-                    false => self.own_error(info, around),
+                    false => self.own_error(info, context),
                 };
-                self.conclude(error, around, out);
+                self.conclude(error, context, out);
             }
             (newest, Some(aborted)) => {
                 // An abort between two steps may come too early for the next one: the session has to stay idle.
-                let since = self.rests_since(around.now);
+                let since = self.rests_since(context.now);
                 let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
-                if around.now >= aborted.max(since) + grace && !self.has_leftovers(around, out) {
-                    self.conclude(Some(error), around, out);
+                if context.now >= aborted.max(since) + grace && !self.has_leftovers(context, out) {
+                    self.conclude(Some(error), context, out);
                 } else {
-                    out.push(Effect::EndLook);
+                    out.push(EndingEffect::EndLook);
                 }
             }
             (_, None) => {
                 if !is_aborting {
-                    self.abort(around.session, around.message_id, out);
+                    self.abort(context.session, context.message_id, out);
                 }
-                out.push(Effect::EndLook);
+                out.push(EndingEffect::EndLook);
             }
         }
     }
 }
 
-fn look_soon(out: &mut Vec<Effect>) {
-    out.extend([Effect::EndLook, Effect::LookWithin(LOOK_PAUSE)]);
+fn look_soon(out: &mut Vec<EndingEffect>) {
+    out.extend([EndingEffect::EndLook, EndingEffect::LookWithin(LOOK_PAUSE)]);
 }
 
 /// Whether a prompt of somebody else came before this answer and took the next one.
@@ -275,12 +298,12 @@ fn superseded(rest: &Rest<'_>) -> Error {
 }
 
 /// Whether the server would have done nothing more after this answer.
-fn is_end(info: &Info, rest: &Rest<'_>, around: &Around<'_>) -> bool {
+fn is_end(info: &Info, rest: &Rest<'_>, context: &EndingContext<'_>) -> bool {
     if info.error.is_some() || info.structured.is_some() {
         true
     } else if info.calls_tools() {
         // The next step follows, unless a person refused the tool.
-        was_refused(&info.id, rest, around)
+        was_refused(&info.id, rest, context)
     } else {
         // Without a reason it is what an abort leaves behind while the provider is being retried.
         info.finish.is_some()
@@ -288,8 +311,8 @@ fn is_end(info: &Info, rest: &Rest<'_>, around: &Around<'_>) -> bool {
 }
 
 /// Whether somebody refused what a tool of this answer asked for: that ends the agent's turn.
-fn was_refused(message: &str, rest: &Rest<'_>, around: &Around<'_>) -> bool {
-    let parts = around.messages.iter().filter(|m| m.info.id == message).flat_map(|m| &m.parts);
+fn was_refused(message: &str, rest: &Rest<'_>, context: &EndingContext<'_>) -> bool {
+    let parts = context.messages.iter().filter(|m| m.info.id == message).flat_map(|m| &m.parts);
     parts.filter_map(|part| part.tool()?.failure).any(|failure| match failure {
         ToolFailure::Refused => true,
         ToolFailure::RefusedWithWords => false,

@@ -4,7 +4,7 @@
 //! as `Tool execution aborted` at once, the session is idle, and the command is killed three seconds after the abort;
 //! any other shell ends with the abort and is told as `completed`.
 
-use super::{ABORT_PAUSE, Around, Millis};
+use super::{ABORT_PAUSE, EndingContext, Millis};
 use crate::run::wire::{Tool, ToolFailure};
 
 /// How long after the abort the server kills what ignored it.
@@ -50,9 +50,9 @@ impl Leftovers {
         &mut self,
         mut tools: impl Iterator<Item = &'a Tool>,
         aborted: Option<Millis>,
-        around: &Around<'_>,
+        context: &EndingContext<'_>,
     ) -> (bool, Vec<String>) {
-        let (now, is_rejecting) = (around.now, around.is_rejecting);
+        let (now, is_rejecting) = (context.now, context.is_rejecting);
         let is_deaf = tools.any(|tool| self.is_deaf(tool)) || self.has_deaf_child;
         let waits_for_kill = is_deaf && aborted.is_none_or(|at| now < at + KILL_AFTER);
         let busy = std::mem::take(&mut self.busy);

@@ -1,12 +1,12 @@
 //! Why a run failed: in the server's own words, where it has any.
 
-use super::{Around, Ending, Place};
+use super::{DirectoryState, Ending, EndingContext};
 use crate::base::error::{Error, ErrorKind, is_locked};
 use crate::run::wire::{Failure, Info};
 
 impl Ending {
     /// The error that the server wrote into the message.
-    pub(super) fn own_error(&self, info: &Info, around: &Around<'_>) -> Option<Error> {
+    pub(super) fn own_error(&self, info: &Info, context: &EndingContext<'_>) -> Option<Error> {
         if info.error.is_none() && info.finish.is_none() {
             // What an abort leaves behind while the provider is being retried.
             let text = "run: the server ended the prompt without an answer; send it again";
@@ -14,7 +14,7 @@ impl Ending {
         }
         let Failure { code, words, is_abort, is_retryable, body } = info.error.as_ref()?;
         if *is_abort {
-            return Some(self.aborted_by_others(code, around).with_body(body.get().as_bytes()));
+            return Some(self.aborted_by_others(code, context).with_body(body.get().as_bytes()));
         }
         Some(
             Error::new(ErrorKind::Agent, format!("run: {code}: {words}"))
@@ -26,12 +26,12 @@ impl Ending {
     }
 
     /// An error of the run in the server's words.
-    pub(super) fn told(&self, failure: &Failure, around: &Around<'_>) -> Error {
+    pub(super) fn told(&self, failure: &Failure, context: &EndingContext<'_>) -> Error {
         let Failure { code, words, .. } = failure;
         if failure.is_abort {
-            return self.aborted_by_others(code, around);
+            return self.aborted_by_others(code, context);
         }
-        let gone = around.directory.filter(|directory| {
+        let gone = context.directory.filter(|directory| {
             words.contains(directory.as_str())
                 && ["NotFound", "ENOENT", "no such file"].iter().any(|name| words.contains(name))
         });
@@ -46,9 +46,9 @@ impl Ending {
     }
 
     /// The prompt was aborted, and not by this run.
-    fn aborted_by_others(&self, code: &str, around: &Around<'_>) -> Error {
+    fn aborted_by_others(&self, code: &str, context: &EndingContext<'_>) -> Error {
         let error = if self.is_disposed {
-            Error::new(ErrorKind::Interrupted, disposed(around)).with_retryable(true)
+            Error::new(ErrorKind::Interrupted, disposed(context)).with_retryable(true)
         } else {
             Error::new(ErrorKind::Cancelled, "run: the prompt was aborted on the server")
         };
@@ -56,16 +56,16 @@ impl Ending {
     }
 
     /// The server stopped without a word.
-    pub(super) fn stopped(&self, info: Option<&Info>, around: &Around<'_>) -> Error {
-        if self.place == Place::Gone {
-            let directory = around.directory.map_or("", String::as_str);
+    pub(super) fn stopped(&self, info: Option<&Info>, context: &EndingContext<'_>) -> Error {
+        if self.place == DirectoryState::Gone {
+            let directory = context.directory.map_or("", String::as_str);
             let text = format!(
                 "run: the server stopped working on the prompt before it was answered: it cannot read the session's directory {directory}; it was moved or deleted"
             );
             return Error::new(ErrorKind::NotFound, text).with_sent(true);
         }
         let text = if self.is_disposed {
-            disposed(around)
+            disposed(context)
         } else if info.is_some_and(|info| info.is_completed() && info.finish.is_none()) {
             "run: the server ended the prompt without an answer; send it again".to_owned()
         } else {
@@ -75,8 +75,8 @@ impl Ending {
     }
 }
 
-fn disposed(around: &Around<'_>) -> String {
-    let directory = around.directory.map_or("", String::as_str);
+fn disposed(context: &EndingContext<'_>) -> String {
+    let directory = context.directory.map_or("", String::as_str);
     format!(
         "run: the server ended everything in {directory} before the prompt was answered: its configuration was changed, or somebody disposed the instance; send it again"
     )

@@ -1,9 +1,9 @@
 //! What messages say, whether events brought them or a look.
 
-use super::{Around, Effect, FIRST_PAUSE, Looking};
+use super::{FIRST_PAUSE, Looking, LookingContext, LookingEffect};
 use crate::run::transcript::Channel;
 use crate::run::update::Update;
-use crate::run::wire::{Content, Info, Message, Part, Status, Tool, raw_info};
+use crate::run::wire::{Info, PartContent, Status, StoredMessage, StoredPart, Tool, raw_info};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -13,56 +13,56 @@ impl Looking {
         &mut self,
         info: Info,
         raw: Arc<RawValue>,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
         let parent = info.parent_id.as_deref().unwrap_or_default();
         if !self.own_prompts.contains(parent) {
             // Somebody else's, or the run goes on behind a message that the server put in.
-            if around.is_running
+            if context.is_running
                 && !self.foreign_prompts.contains_key(parent)
                 && self.looked_up.insert(info.parent_id.as_ref().unwrap_or(&info.id).clone())
             {
-                self.want_messages(around, out);
+                self.want_messages(context, out);
             }
             return;
         }
         let is_end = info.is_completed() && !info.calls_tools();
-        out.push(Effect::Tell(Update::Message(raw)));
-        self.upsert(info, around, out);
-        if is_end && around.is_running {
+        out.push(LookingEffect::Tell(Update::Message(raw)));
+        self.upsert(info, context, out);
+        if is_end && context.is_running {
             // The session is idle 20 to 60 ms from now, and its event will say so; this is the safety net.
-            self.look_within(250, around);
+            self.look_within(250, context);
         }
     }
 
     /// Takes a part in. `is_final`: nothing will change it any more. `is_live`: it came with the events.
     pub(super) fn absorb_part(
         &mut self,
-        part: Part,
+        part: StoredPart,
         is_final: bool,
         is_live: bool,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
-        let Part { id, message_id, content, is_inserted, raw } = part;
+        let StoredPart { id, message_id, content, is_inserted, raw } = part;
         let (channel, text, is_ended) = match content {
-            Content::Tool(tool) => {
-                self.absorb_tool(*tool, is_live, around, out);
+            PartContent::Tool(tool) => {
+                self.absorb_tool(*tool, is_live, context, out);
                 return self.tell_tool(id, raw, out);
             }
-            Content::Text { text, is_ended } if !is_inserted => (Channel::Text, text, is_ended),
-            Content::Reasoning { text, is_ended } => (Channel::Reasoning, text, is_ended),
+            PartContent::Text { text, is_ended } if !is_inserted => (Channel::Text, text, is_ended),
+            PartContent::Reasoning { text, is_ended } => (Channel::Reasoning, text, is_ended),
             _ => return,
         };
         // A text that cannot be read says nothing about the one that was told.
         let Some(text) = text else { return };
         let is_ended = is_ended || is_final;
         // While deltas come, what the server has stored of a growing part lags behind them.
-        if is_live || is_ended || !around.is_stream_up {
+        if is_live || is_ended || !context.is_stream_up {
             let mut pieces = Vec::new();
             self.transcript.whole(channel, &message_id, &id, &text, is_ended, &mut pieces);
-            self.show(pieces, around.now, out);
+            self.show(pieces, context.now, out);
         }
     }
 
@@ -70,11 +70,11 @@ impl Looking {
         &mut self,
         tool: Tool,
         is_live: bool,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
         if let Some(child) = &tool.child {
-            self.add_child(child, around, out);
+            self.add_child(child, context, out);
         }
         if tool.is_busy {
             self.busy_tool = Some(tool.name);
@@ -87,13 +87,13 @@ impl Looking {
         }
     }
 
-    fn upsert(&mut self, info: Info, around: &Around<'_>, out: &mut Vec<Effect>) {
+    fn upsert(&mut self, info: Info, context: &LookingContext<'_>, out: &mut Vec<LookingEffect>) {
         match self.answers.iter_mut().find(|known| known.id == info.id) {
             // A message that was completed stays so: an older form may come late.
             Some(known) if known.is_completed() && !info.is_completed() => {}
             Some(known) => {
                 if info.is_completed() && !known.is_completed() {
-                    out.push(Effect::Worked);
+                    out.push(LookingEffect::Worked);
                 }
                 *known = info;
             }
@@ -101,31 +101,31 @@ impl Looking {
                 self.interval = FIRST_PAUSE;
                 let at = self.answers.partition_point(|k| k.time.created <= info.time.created);
                 self.answers.insert(at, info);
-                out.extend([Effect::Worked, Effect::Known]);
+                out.extend([LookingEffect::Worked, LookingEffect::Known]);
             }
         }
-        self.check_limits(around, out);
+        self.check_limits(context, out);
     }
 
-    pub(super) fn set_status(&mut self, status: Status, out: &mut Vec<Effect>) {
+    pub(super) fn set_status(&mut self, status: Status, out: &mut Vec<LookingEffect>) {
         if let Status::Retry { attempt, message, next } = &status
             && self.status.as_ref() != Some(&status)
         {
             let (attempt, reason, next) = (*attempt, message.clone(), *next);
-            out.push(Effect::Tell(Update::Retry { attempt, reason, next }));
+            out.push(LookingEffect::Tell(Update::Retry { attempt, reason, next }));
             if let Some(max) = self.limits.max_retries.filter(|max| attempt > *max) {
                 let text = format!("the provider failed again after {max} retries: {message}");
-                out.push(Effect::Limit("max_retries", text));
+                out.push(LookingEffect::Limit("max_retries", text));
             }
         }
         if status != Status::Idle {
-            out.push(Effect::Worked);
+            out.push(LookingEffect::Worked);
         }
         self.status = Some(status);
     }
 
-    pub(super) fn check_limits(&self, around: &Around<'_>, out: &mut Vec<Effect>) {
-        if around.is_cancelled || !around.is_running {
+    pub(super) fn check_limits(&self, context: &LookingContext<'_>, out: &mut Vec<LookingEffect>) {
+        if context.is_cancelled || !context.is_running {
             return;
         }
         let (cost, tokens) = self.usage();
@@ -139,18 +139,18 @@ impl Looking {
         } else {
             return;
         };
-        out.push(Effect::Limit(limit, text));
+        out.push(LookingEffect::Limit(limit, text));
     }
 
     /// Takes messages in. `is_whole`: they reach back to the run's own prompt, and the session is idle. `is_cut`: the
     /// prompt itself stands before them and cannot be read.
     pub(super) fn absorb(
         &mut self,
-        messages: Vec<Message>,
+        messages: Vec<StoredMessage>,
         is_whole: bool,
         is_cut: bool,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
         let mut is_after = is_cut;
         let mut mine = Vec::new();
@@ -161,14 +161,14 @@ impl Looking {
         // Whether an answer of this run is complete, and the newest there is.
         let mut is_complete = false;
         // Whose answer one is that does not say so.
-        let mut newest_prompt = is_cut.then(|| around.message_id.to_owned());
+        let mut newest_prompt = is_cut.then(|| context.message_id.to_owned());
         self.works_for_others = false;
         for message in messages {
             let info = &message.info;
             if !info.is_assistant() {
                 newest_prompt = Some(info.id.clone());
             }
-            if info.id == around.message_id {
+            if info.id == context.message_id {
                 (self.is_stored, is_after) = (true, true);
                 mine.push(message);
                 continue;
@@ -187,7 +187,7 @@ impl Looking {
                     if !mine.iter().any(|message| message.info.is_assistant())
                         && let Some(failure) = info.error.clone()
                     {
-                        out.push(Effect::RestedWith(failure));
+                        out.push(LookingEffect::RestedWith(failure));
                     }
                     // What comes later is no answer to this run.
                     is_after = false;
@@ -196,7 +196,7 @@ impl Looking {
             }
             if info.parent_id.is_none() && newest_prompt.is_none() && self.is_answer(&info.id) {
                 // The page begins behind the prompt.
-                newest_prompt = Some(around.message_id.to_owned());
+                newest_prompt = Some(context.message_id.to_owned());
             }
             let parent = info.parent_id.as_ref().or(newest_prompt.as_ref());
             let parent = parent.cloned().unwrap_or_default();
@@ -205,7 +205,7 @@ impl Looking {
             is_complete = is_mine && info.is_completed();
             if is_mine {
                 is_after = true;
-                self.absorb_answer(&message, is_whole, around, out);
+                self.absorb_answer(&message, is_whole, context, out);
                 mine.push(message);
             } else if is_whole && self.foreign_prompts.contains_key(&parent) {
                 self.answered_foreign.push(parent);
@@ -217,25 +217,25 @@ impl Looking {
             let mut pieces = Vec::new();
             self.transcript.arrange(&order, &mut pieces);
             self.messages = mine;
-            self.show(pieces, around.now, out);
+            self.show(pieces, context.now, out);
         }
     }
 
     fn absorb_answer(
         &mut self,
-        message: &Message,
+        message: &StoredMessage,
         is_final: bool,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
         let known = self.answers.iter().find(|known| known.id == message.info.id);
         let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
-        self.upsert(message.info.clone(), around, out);
+        self.upsert(message.info.clone(), context, out);
         if let Some(info) = is_news.then(|| raw_info(message)).flatten() {
-            out.push(Effect::Tell(Update::Message(info)));
+            out.push(LookingEffect::Tell(Update::Message(info)));
         }
         for part in message.parts.clone() {
-            self.absorb_part(part, is_final, false, around, out);
+            self.absorb_part(part, is_final, false, context, out);
         }
     }
 }

@@ -1,29 +1,34 @@
 //! The sessions of subagents: found by events, by the tool that started them, or because they ask for something.
 
-use super::{Around, Effect, Looking};
+use super::{Looking, LookingContext, LookingEffect};
 use crate::run::update::Update;
 use crate::run::wire::{DirectorySnapshot, Fact, Status};
 use std::sync::Arc;
 
 impl Looking {
     /// A subagent that was at work before it was heard of may have asked for something.
-    pub(super) fn add_child(&mut self, session: &str, around: &Around<'_>, out: &mut Vec<Effect>) {
-        if self.adopt(session, around, out) {
+    pub(super) fn add_child(
+        &mut self,
+        session: &str,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
+    ) {
+        if self.adopt(session, context, out) {
             self.needs_lists = true;
-            self.look_if_running(around, out);
+            self.look_if_running(context, out);
         }
     }
 
     pub(super) fn adopt(
         &mut self,
         session: &str,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) -> bool {
-        let is_new = around.session != session && !self.is_child(session);
+        let is_new = context.session != session && !self.is_child(session);
         if is_new {
             self.children.push(session.to_owned());
-            out.push(Effect::Track(session.to_owned()));
+            out.push(LookingEffect::Track(session.to_owned()));
         }
         is_new
     }
@@ -32,24 +37,24 @@ impl Looking {
         &mut self,
         session: &str,
         fact: Fact,
-        around: &Around<'_>,
-        out: &mut Vec<Effect>,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
     ) {
         match fact {
             Fact::AnswerChanged(info, _) => {
                 let answers = self.child_answers.entry(session.to_owned()).or_default();
                 answers.insert(info.id.clone(), *info);
-                self.check_limits(around, out);
+                self.check_limits(context, out);
             }
             Fact::PartChanged(part) => {
                 let Some(tool) = part.tool() else { return };
-                if around.is_cancelled {
-                    out.push(Effect::ChildTool(Box::new(tool.clone())));
+                if context.is_cancelled {
+                    out.push(LookingEffect::ChildTool(Box::new(tool.clone())));
                 }
                 if let Some(child) = tool.child.clone() {
-                    self.add_child(&child, around, out);
+                    self.add_child(&child, context, out);
                 }
-                out.push(Effect::Tell(Update::Tool(Arc::from(part.raw))));
+                out.push(LookingEffect::Tell(Update::Tool(Arc::from(part.raw))));
             }
             _ => {}
         }

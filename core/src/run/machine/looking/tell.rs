@@ -1,6 +1,6 @@
 //! What the host is told of texts, tools, lists and files: each thing once.
 
-use super::{Effect, Looking, Millis};
+use super::{Looking, LookingEffect, Millis};
 use crate::base::depth::json_depth;
 use crate::run::transcript::{Channel, Piece};
 use crate::run::update::{TextUpdate, Update};
@@ -10,30 +10,35 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 impl Looking {
-    pub(super) fn tell_tool(&mut self, id: String, raw: Box<RawValue>, out: &mut Vec<Effect>) {
+    pub(super) fn tell_tool(
+        &mut self,
+        id: String,
+        raw: Box<RawValue>,
+        out: &mut Vec<LookingEffect>,
+    ) {
         let form = fingerprint(raw.get());
         if self.tools.insert(id, form) != Some(form) {
-            out.push(Effect::Tell(Update::Tool(Arc::from(raw))));
+            out.push(LookingEffect::Tell(Update::Tool(Arc::from(raw))));
         }
     }
 
-    pub(super) fn tell_todos(&mut self, raw: Arc<RawValue>, out: &mut Vec<Effect>) {
+    pub(super) fn tell_todos(&mut self, raw: Arc<RawValue>, out: &mut Vec<LookingEffect>) {
         let todos = canonical(raw.get());
         if self.todos.as_ref() != Some(&todos) {
             self.todos = Some(todos);
-            out.push(Effect::Tell(Update::Todo(raw)));
+            out.push(LookingEffect::Tell(Update::Todo(raw)));
         }
     }
 
     /// Tells which files were changed, when that is something new.
-    pub(super) fn tell_files(&mut self, raw: &Arc<RawValue>, out: &mut Vec<Effect>) {
+    pub(super) fn tell_files(&mut self, raw: &Arc<RawValue>, out: &mut Vec<LookingEffect>) {
         if raw.get() != "[]" && self.files.as_ref().is_none_or(|told| told.get() != raw.get()) {
             self.files = Some(Arc::clone(raw));
-            out.push(Effect::Tell(Update::Diff(Arc::clone(raw))));
+            out.push(LookingEffect::Tell(Update::Diff(Arc::clone(raw))));
         }
     }
 
-    pub(super) fn show(&mut self, pieces: Vec<Piece>, now: Millis, out: &mut Vec<Effect>) {
+    pub(super) fn show(&mut self, pieces: Vec<Piece>, now: Millis, out: &mut Vec<LookingEffect>) {
         for piece in pieces {
             self.first_token.get_or_insert(now);
             let text = TextUpdate {
@@ -42,7 +47,7 @@ impl Looking {
                 message_id: piece.message_id,
                 part_id: piece.part_id,
             };
-            out.push(Effect::Tell(match piece.channel {
+            out.push(LookingEffect::Tell(match piece.channel {
                 Channel::Text => Update::Text(text),
                 Channel::Reasoning => Update::Reasoning(text),
             }));

@@ -1,6 +1,6 @@
 //! Making a session, which may take minutes: the server fetches catalogues and starts what the project configures.
 
-use super::{Effect, Millis, RequestKind};
+use super::{Millis, OpeningEffect, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::run::clock::millis;
 use crate::run::wire::{Request, Response};
@@ -80,17 +80,17 @@ impl Creation {
         &mut self,
         result: Result<Response>,
         now: Millis,
-        out: &mut Vec<Effect>,
+        out: &mut Vec<OpeningEffect>,
     ) {
         if self.since.is_none() {
             return;
         }
         match result {
-            Err(error) if error.is_transient() => out.push(Effect::HealthFailed(error)),
+            Err(error) if error.is_transient() => out.push(OpeningEffect::HealthFailed(error)),
             // Whatever it says, it is alive.
             _ => {
                 self.look_at = Some(now + LOOK_PAUSE);
-                out.push(Effect::Reachable);
+                out.push(OpeningEffect::Reachable);
             }
         }
     }
@@ -109,19 +109,19 @@ impl Creation {
     }
 
     /// What time does to a session that is being made; whether the run is over by it.
-    pub(super) fn on_time(&mut self, now: Millis, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn on_time(&mut self, now: Millis, out: &mut Vec<OpeningEffect>) -> bool {
         if self.end().is_some_and(|at| now >= at) {
             let text = format!(
                 "run: the server made no session within {} ms; it may be fetching catalogues or starting MCP servers, and its log says more; raise start_timeout_ms, or send it again",
                 self.limit
             );
             let error = Error::new(ErrorKind::NeverStarted, text).with_retryable(true);
-            out.push(Effect::Over(error));
+            out.push(OpeningEffect::Over(error));
             return true;
         }
         if self.look_at.is_some_and(|at| now >= at) {
             self.look_at = None;
-            out.push(Effect::Ask(RequestKind::Health, Request::Health));
+            out.push(OpeningEffect::Ask(RequestKind::Health, Request::Health));
         }
         false
     }

@@ -1,7 +1,7 @@
 //! Whether the server knows the agent and the model. Without events nothing would tell that it does not, so they are
 //! looked up before the send; of a run that was sent and is silent the event that would say so may be lost.
 
-use super::{Effect, Opening, RequestKind};
+use super::{Opening, OpeningEffect, RequestKind};
 use crate::base::error::Result;
 use crate::run::wire::{Request, Response};
 
@@ -15,7 +15,7 @@ pub(super) enum NameCheck {
 
 impl Opening {
     /// Asks for what tells whether agent or model are known; false when there is nothing left to ask.
-    pub(super) fn ask_names(&mut self, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn ask_names(&mut self, out: &mut Vec<OpeningEffect>) -> bool {
         if self.name_check == NameCheck::Agent && self.prompt.agent.is_none() {
             self.name_check = NameCheck::Model;
         }
@@ -32,7 +32,7 @@ impl Opening {
             }
             _ => return false,
         };
-        out.push(Effect::Ask(kind, request));
+        out.push(OpeningEffect::Ask(kind, request));
         true
     }
 
@@ -56,15 +56,15 @@ impl Opening {
         &mut self,
         kind: &RequestKind,
         result: Result<Response>,
-        out: &mut Vec<Effect>,
+        out: &mut Vec<OpeningEffect>,
     ) {
         let Ok(Response::Name(checked)) = result else {
             // What cannot be asked now is asked at the next look.
-            return out.push(Effect::NamesUnchecked);
+            return out.push(OpeningEffect::NamesUnchecked);
         };
         self.checked_name(kind);
         match checked {
-            Err(error) => out.push(Effect::WrongName(error)),
+            Err(error) => out.push(OpeningEffect::WrongName(error)),
             Ok(()) => {
                 self.ask_names(out);
             }

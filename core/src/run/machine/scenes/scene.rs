@@ -101,7 +101,7 @@ impl Scene {
     }
 
     pub(super) fn note(&mut self, kind: RequestKind, request: Request) {
-        let Call { operation, arguments } = WIRE.call(&request).unwrap();
+        let OperationCall { operation, arguments } = WIRE.call(&request).unwrap();
         let arguments = serde_json::from_str(&arguments).unwrap();
         self.asked.push((kind, operation, (arguments, request)));
     }
@@ -127,8 +127,8 @@ impl Scene {
     pub(super) fn answer_with(&mut self, operation: &str, answer: Result<Answer>) -> Value {
         let (kind, (arguments, request)) = self.take_all(operation);
         match WIRE.read(&request, answer) {
-            Reading::Done(response) => self.input(Input::Answer(kind, response)),
-            Reading::Then(request) => self.note(kind, request),
+            Meaning::Done(response) => self.input(Input::Answer(kind, response)),
+            Meaning::Then(request) => self.note(kind, request),
         }
         arguments
     }

@@ -51,14 +51,14 @@ const MEANING: &[&str] = &[
 
 /// What goes over the wire, noted and changed.
 #[derive(Default)]
-pub(super) struct Wire {
+pub(super) struct OddWire {
     seen: Vec<(String, usize, Value)>,
     counts: HashMap<String, usize>,
-    change: Option<Change>,
+    change: Option<Distortion>,
 }
 
 #[derive(Clone)]
-struct Change {
+struct Distortion {
     what: String,
     /// Which of those that are alike; every one when absent.
     at: Option<usize>,
@@ -66,7 +66,7 @@ struct Change {
     odd: &'static str,
 }
 
-impl Wire {
+impl OddWire {
     /// Gives the text of a value that the server sends.
     pub(super) fn pass(&mut self, what: &str, mut value: Value) -> String {
         let count = self.counts.entry(what.to_owned()).or_default();
@@ -89,7 +89,7 @@ impl Wire {
     }
 }
 
-impl Change {
+impl Distortion {
     fn apply(&self, value: &mut Value) -> String {
         if self.odd.is_empty() {
             let (parent, name) = self.pointer.rsplit_once('/').unwrap_or_default();
@@ -142,17 +142,17 @@ pub(super) fn answer(operation: &str, arguments: &Value) -> Option<Value> {
 }
 
 /// A part of the answer with this number, as the server stores it.
-fn part(i: usize, id: &str, kind: &str, more: Value) -> Step {
+fn part(i: usize, id: &str, kind: &str, more: Value) -> ServerStep {
     let mut part = json!({
         "id": id, "messageID": format!("msg_a{i}"), "sessionID": SESSION, "type": kind,
     });
     for (name, value) in more.as_object().into_iter().flatten() {
         part[name] = value.clone();
     }
-    Step::Add(i, part)
+    ServerStep::Add(i, part)
 }
 
-fn tool(id: &str, tool: &str, input: Value, metadata: Value) -> Step {
+fn tool(id: &str, tool: &str, input: Value, metadata: Value) -> ServerStep {
     let state = json!({
         "status": "completed", "input": input, "output": "o", "title": "t",
         "metadata": metadata, "time": { "start": 1, "end": 2 },
@@ -161,7 +161,7 @@ fn tool(id: &str, tool: &str, input: Value, metadata: Value) -> Step {
 }
 
 /// A run with all that runs meet: reasoning, tools, a subagent, a permission, a question, retries and todos.
-fn plan() -> Vec<Step> {
+fn plan() -> Vec<ServerStep> {
     let todos = json!([{ "content": "a", "status": "pending", "priority": "high" }]);
     let child = json!({ "id": "ses_2", "parentID": SESSION, "time": { "created": 1 } });
     let options = json!([{ "label": "A", "description": "d" }]);
@@ -174,23 +174,28 @@ fn plan() -> Vec<Step> {
     let mut steps = Vec::new();
     for step in script() {
         let after = match &step {
-            Step::Busy => vec![
-                Step::Status(retry.clone()),
-                Step::Status(json!({ "type": "busy" })),
-                Step::Tell("session.updated", json!({ "info": { "id": SESSION, "title": "t" } })),
+            ServerStep::Busy => vec![
+                ServerStep::Status(retry.clone()),
+                ServerStep::Status(json!({ "type": "busy" })),
+                ServerStep::Tell(
+                    "session.updated",
+                    json!({ "info": { "id": SESSION, "title": "t" } }),
+                ),
             ],
-            Step::Part(0) => vec![part(0, "prt_s", "step-start", json!({ "snapshot": "a" }))],
-            Step::Part(1) => vec![
+            ServerStep::Part(0) => vec![part(0, "prt_s", "step-start", json!({ "snapshot": "a" }))],
+            ServerStep::Part(1) => vec![
                 part(1, "prt_r", "reasoning", thought.clone()),
                 tool("prt_t", "todowrite", json!({ "todos": todos }), json!({})),
-                Step::Tell("todo.updated", json!({ "todos": todos })),
-                Step::Tell("session.created", json!({ "sessionID": "ses_2", "info": child })),
+                ServerStep::Tell("todo.updated", json!({ "todos": todos })),
+                ServerStep::Tell("session.created", json!({ "sessionID": "ses_2", "info": child })),
                 tool("prt_k", "task", json!({}), json!({ "sessionId": "ses_2" })),
-                Step::Tell("session.idle", json!({ "sessionID": "ses_2" })),
-                Step::Question(question.clone()),
+                ServerStep::Tell("session.idle", json!({ "sessionID": "ses_2" })),
+                ServerStep::Question(question.clone()),
                 part(1, "prt_p", "patch", json!({ "hash": "h", "files": ["a"] })),
             ],
-            Step::Complete(2, _) => vec![Step::Tell("session.diff", json!({ "diff": [] }))],
+            ServerStep::Complete(2, _) => {
+                vec![ServerStep::Tell("session.diff", json!({ "diff": [] }))]
+            }
             _ => Vec::new(),
         };
         steps.push(step);
@@ -199,7 +204,7 @@ fn plan() -> Vec<Step> {
     steps
 }
 
-fn world(events: bool, change: Option<Change>) -> World {
+fn world(events: bool, change: Option<Distortion>) -> World {
     let mut setup = setup(events);
     setup.prompt.agent = Some("build".to_owned());
     setup.prompt.model = Model::from_value(&json!("local/test")).ok();
@@ -213,7 +218,7 @@ fn world(events: bool, change: Option<Change>) -> World {
 }
 
 /// Why a run with this change is wrong.
-fn fault(events: bool, change: &Change) -> Option<String> {
+fn fault(events: bool, change: &Distortion) -> Option<String> {
     // What events say is looked up before it is believed.
     let must_answer = change.what.starts_with("event ") || !change.identifies();
     let played = catch_unwind(AssertUnwindSafe(|| {
@@ -285,7 +290,7 @@ fn whatever_a_field_is_the_run_ends_with_its_answer() {
                     let always = (is_new && turn % 8 == 0).then_some(None);
                     for at in [once, always].into_iter().flatten() {
                         let change =
-                            Change { what: what.clone(), at, pointer: pointer.clone(), odd };
+                            Distortion { what: what.clone(), at, pointer: pointer.clone(), odd };
                         cases += 1;
                         if let Some(why) = fault(events, &change) {
                             let at = at.map_or("always".to_owned(), |at| at.to_string());
@@ -311,7 +316,8 @@ fn whatever_a_field_is_the_rest_is_read() {
         pointers(&value, String::new(), &mut found);
         for pointer in found {
             for odd in ODD {
-                let change = Change { what: what.clone(), at: None, pointer: pointer.clone(), odd };
+                let change =
+                    Distortion { what: what.clone(), at: None, pointer: pointer.clone(), odd };
                 let text = change.apply(&mut value.clone());
                 cases += 1;
                 let case = format!("{what} {pointer} := {odd}");

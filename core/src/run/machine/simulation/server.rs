@@ -4,7 +4,7 @@ use super::*;
 
 /// What the server does for a prompt, one small step at a time.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(super) enum ServerStep {
     Store,
     Busy,
     Begin(usize),
@@ -25,27 +25,27 @@ pub(super) enum Step {
 }
 
 /// Steps and texts of a prompt that the model answers with tools in between.
-pub(super) fn script() -> Vec<Step> {
-    let mut steps = vec![Step::Store, Step::Busy];
+pub(super) fn script() -> Vec<ServerStep> {
+    let mut steps = vec![ServerStep::Store, ServerStep::Busy];
     for (i, texts) in [["I ", "look. "], ["", ""], ["Here ", "it is."]].into_iter().enumerate() {
-        steps.push(Step::Begin(i));
-        steps.push(Step::Part(i));
-        steps.extend(texts.into_iter().filter(|t| !t.is_empty()).map(|t| Step::Delta(i, t)));
-        steps.push(Step::EndPart(i));
+        steps.push(ServerStep::Begin(i));
+        steps.push(ServerStep::Part(i));
+        steps.extend(texts.into_iter().filter(|t| !t.is_empty()).map(|t| ServerStep::Delta(i, t)));
+        steps.push(ServerStep::EndPart(i));
         if i == 0 {
-            steps.push(Step::Ask);
+            steps.push(ServerStep::Ask);
         }
-        steps.push(Step::Complete(i, if i == 2 { "stop" } else { "tool-calls" }));
+        steps.push(ServerStep::Complete(i, if i == 2 { "stop" } else { "tool-calls" }));
     }
-    steps.push(Step::Idle);
+    steps.push(ServerStep::Idle);
     steps
 }
 
 #[derive(Default)]
-pub(super) struct Server {
+pub(super) struct SimulatedServer {
     pub(super) user: Option<(String, Vec<Value>)>,
     pub(super) prompts_run: u32,
-    work: VecDeque<Step>,
+    work: VecDeque<ServerStep>,
     messages: Vec<Value>,
     pub(super) is_busy: bool,
     is_aborted: bool,
@@ -57,11 +57,11 @@ pub(super) struct Server {
     clock: u64,
     pub(super) events: VecDeque<Event>,
     /// The steps of a prompt, where they are others than those of [`script`].
-    pub(super) plan: Option<Vec<Step>>,
-    pub(super) wire: odd::Wire,
+    pub(super) plan: Option<Vec<ServerStep>>,
+    pub(super) wire: odd::OddWire,
 }
 
-impl Server {
+impl SimulatedServer {
     fn text(i: usize) -> &'static str {
         ["I look. ", "", "Here it is."][i]
     }
@@ -90,8 +90,8 @@ impl Server {
     }
 
     pub(super) fn step(&mut self) {
-        if self.is_aborted && !matches!(self.work.front(), None | Some(Step::Idle)) {
-            self.work = VecDeque::from([Step::Idle]);
+        if self.is_aborted && !matches!(self.work.front(), None | Some(ServerStep::Idle)) {
+            self.work = VecDeque::from([ServerStep::Idle]);
             if let Some(open) = self.messages.iter().rposition(|m| m["info"]["role"] == "assistant")
             {
                 let now = self.tick();
@@ -112,7 +112,7 @@ impl Server {
         let Some(step) = self.work.pop_front() else { return };
         let user = self.user.clone();
         match step {
-            Step::Store => {
+            ServerStep::Store => {
                 let (id, parts) = user.unwrap();
                 let now = self.tick();
                 let info = json!({
@@ -121,12 +121,12 @@ impl Server {
                 self.messages.push(json!({ "info": info, "parts": parts }));
                 self.emit("message.updated", json!({ "info": info }));
             }
-            Step::Busy => {
+            ServerStep::Busy => {
                 self.is_busy = true;
                 self.prompts_run += 1;
                 self.emit("session.status", json!({ "status": { "type": "busy" } }));
             }
-            Step::Begin(i) => {
+            ServerStep::Begin(i) => {
                 let now = self.tick();
                 let info = json!({
                     "id": format!("msg_a{i}"), "role": "assistant", "parentID": user.unwrap().0,
@@ -136,7 +136,7 @@ impl Server {
                 self.messages.push(json!({ "info": info, "parts": [] }));
                 self.emit("message.updated", json!({ "info": info }));
             }
-            Step::Part(i) => {
+            ServerStep::Part(i) => {
                 let part = json!({
                     "id": format!("prt_a{i}"), "messageID": format!("msg_a{i}"), "type": "text",
                     "text": "", "time": { "start": 1 },
@@ -144,21 +144,21 @@ impl Server {
                 self.messages[i + 1]["parts"] = json!([part]);
                 self.emit("message.part.updated", json!({ "part": part }));
             }
-            Step::Delta(i, delta) => {
+            ServerStep::Delta(i, delta) => {
                 let properties = json!({
                     "messageID": format!("msg_a{i}"), "partID": format!("prt_a{i}"),
                     "field": "text", "delta": delta,
                 });
                 self.emit("message.part.delta", properties);
             }
-            Step::EndPart(i) => {
+            ServerStep::EndPart(i) => {
                 let part = &mut self.messages[i + 1]["parts"][0];
-                part["text"] = Server::text(i).into();
+                part["text"] = SimulatedServer::text(i).into();
                 part["time"]["end"] = 2.into();
                 let part = self.part(i);
                 self.emit("message.part.updated", json!({ "part": part }));
             }
-            Step::Ask => {
+            ServerStep::Ask => {
                 let permission = json!({
                     "id": "per_1", "sessionID": SESSION, "permission": "bash", "patterns": ["ls"],
                     "tool": { "messageID": "msg_a0", "callID": "c" },
@@ -166,22 +166,22 @@ impl Server {
                 self.permission = Some(permission.clone());
                 self.emit("permission.asked", permission);
             }
-            Step::Question(question) => {
+            ServerStep::Question(question) => {
                 self.question = Some(question.clone());
                 self.emit("question.asked", question);
             }
-            Step::Add(i, part) => {
+            ServerStep::Add(i, part) => {
                 if let Some(parts) = self.messages[i + 1]["parts"].as_array_mut() {
                     parts.push(part.clone());
                 }
                 self.emit("message.part.updated", json!({ "part": part }));
             }
-            Step::Status(status) => {
+            ServerStep::Status(status) => {
                 self.status = Some(status.clone());
                 self.emit("session.status", json!({ "status": status }));
             }
-            Step::Tell(kind, properties) => self.emit(kind, properties),
-            Step::Complete(i, finish) => {
+            ServerStep::Tell(kind, properties) => self.emit(kind, properties),
+            ServerStep::Complete(i, finish) => {
                 let now = self.tick();
                 let info = &mut self.messages[i + 1]["info"];
                 info["finish"] = finish.into();
@@ -189,7 +189,7 @@ impl Server {
                 let info = info.clone();
                 self.emit("message.updated", json!({ "info": info }));
             }
-            Step::Idle => {
+            ServerStep::Idle => {
                 self.is_busy = false;
                 self.is_aborted = false;
                 self.emit("session.idle", json!({}));
@@ -204,7 +204,7 @@ impl Server {
             let busy = || json!({ "type": "busy" });
             status[SESSION] = self.status.clone().unwrap_or_else(busy);
         }
-        let ask = |Call { operation, .. }| {
+        let ask = |OperationCall { operation, .. }| {
             let value = match operation {
                 "session.status" => status.clone(),
                 "permission.list" => json!(self.permission.as_slice()),

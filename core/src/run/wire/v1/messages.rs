@@ -7,7 +7,7 @@ use crate::base::depth::excess;
 use crate::base::json::{Json, Object, list, shallow, words};
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    Content, Failure, Info, Inquiry, Message, Part, Status, Time, Tool, ToolFailure,
+    Failure, Info, Inquiry, PartContent, Status, StoredMessage, StoredPart, Time, Tool, ToolFailure,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 const WRITERS: &[&str] = &["edit", "write", "multiedit", "patch", "apply_patch", "bash", "task"];
 
 /// Reads a message; what is left out of it is told in `odd`. `None` when it is no message at all.
-pub(crate) fn read_message(raw: &RawValue, odd: &mut Vec<String>) -> Option<Message> {
+pub(crate) fn read_message(raw: &RawValue, odd: &mut Vec<String>) -> Option<StoredMessage> {
     let object = Object::read(raw);
     let info = object.as_ref().and_then(|object| object.get("info"));
     let Some((object, info, known)) =
@@ -42,23 +42,23 @@ pub(crate) fn read_message(raw: &RawValue, odd: &mut Vec<String>) -> Option<Mess
         }
     }
     let raw = if is_whole { raw.to_owned() } else { without_the_rest(&whole, &parts)? };
-    Some(Message { info: known, parts, raw })
+    Some(StoredMessage { info: known, parts, raw })
 }
 
 /// Reads a list of messages.
-pub(super) fn read_messages(raws: &[&RawValue], odd: &mut Vec<String>) -> Vec<Message> {
+pub(super) fn read_messages(raws: &[&RawValue], odd: &mut Vec<String>) -> Vec<StoredMessage> {
     raws.iter().filter_map(|raw| read_message(raw, odd)).collect()
 }
 
 /// A message of nothing but what was read.
-fn without_the_rest(info: &RawValue, parts: &[Part]) -> Option<Box<RawValue>> {
+fn without_the_rest(info: &RawValue, parts: &[StoredPart]) -> Option<Box<RawValue>> {
     let parts: Vec<&str> = parts.iter().map(|part| part.raw.get()).collect();
     let (info, parts) = (info.get(), parts.join(","));
     RawValue::from_string(format!(r#"{{"info":{info},"parts":[{parts}]}}"#)).ok()
 }
 
 /// A message as it came, without its parts.
-pub(crate) fn raw_info(message: &Message) -> Option<Arc<RawValue>> {
+pub(crate) fn raw_info(message: &StoredMessage) -> Option<Arc<RawValue>> {
     let fields = Object::read(&message.raw)?;
     fields.get("info").map(|info| Arc::from(info.to_owned()))
 }
@@ -125,7 +125,7 @@ const TOO_DEEP: &str = "which is nested";
 
 /// # Errors
 /// Why it cannot be read, in words that follow its name.
-pub(crate) fn read_part(raw: &RawValue) -> Result<Part, String> {
+pub(crate) fn read_part(raw: &RawValue) -> Result<StoredPart, String> {
     if let Some(depth) = excess(raw.get().as_bytes()) {
         return Err(format!("{TOO_DEEP} {depth} levels deep"));
     }
@@ -134,14 +134,14 @@ pub(crate) fn read_part(raw: &RawValue) -> Result<Part, String> {
     let text = || object.text("text");
     let is_ended = || object.object("time").is_some_and(|time| time.get("end").is_some());
     let content = match (object.text("tool"), kind.as_str()) {
-        (Some(name), kind) => Content::Tool(Box::new(read_tool(name, kind, &object))),
-        (None, "text") => Content::Text { text: text(), is_ended: is_ended() },
-        (None, "reasoning") => Content::Reasoning { text: text(), is_ended: is_ended() },
-        (None, "patch") => Content::Patch,
-        (None, _) => Content::Other,
+        (Some(name), kind) => PartContent::Tool(Box::new(read_tool(name, kind, &object))),
+        (None, "text") => PartContent::Text { text: text(), is_ended: is_ended() },
+        (None, "reasoning") => PartContent::Reasoning { text: text(), is_ended: is_ended() },
+        (None, "patch") => PartContent::Patch,
+        (None, _) => PartContent::Other,
     };
     let inserted = if kind == "compaction" { "auto" } else { "synthetic" };
-    Ok(Part {
+    Ok(StoredPart {
         id: object.text("id").ok_or("which has no id")?,
         message_id: object.text("messageID").unwrap_or_default(),
         content,
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(message.info.tokens, Tokens::default());
         assert!(message.info.is_completed() && message.info.finish.as_deref() == Some("3"));
         assert_eq!(
-            (message.parts.len(), matches!(message.parts[0].content, Content::Other)),
+            (message.parts.len(), matches!(message.parts[0].content, PartContent::Other)),
             (1, true)
         );
         assert_eq!(odd.len(), 2, "{odd:?}");

@@ -3,7 +3,7 @@
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, put, with_field};
 use crate::protocol::permission::PermissionReply;
-use crate::run::wire::{Call, Request, SendPrompt};
+use crate::run::wire::{OperationCall, Request, SendPrompt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ const FIND_AMONG: u32 = 50;
 
 /// A prompt as the server takes it.
 #[derive(Serialize)]
-struct Prompt<'a> {
+struct PromptBody<'a> {
     #[serde(rename = "sessionID")]
     session: &'a str,
     #[serde(rename = "messageID")]
@@ -32,7 +32,7 @@ struct Prompt<'a> {
     format: Option<&'a Json>,
 }
 
-pub(crate) fn call(request: &Request) -> Result<Call> {
+pub(crate) fn call(request: &Request) -> Result<OperationCall> {
     let (operation, arguments) = match request {
         Request::Create { mark, title, directory, .. } => {
             let mut arguments = json!({ "metadata": { "libopencode": mark } });
@@ -95,10 +95,13 @@ pub(crate) fn call(request: &Request) -> Result<Call> {
             return Err(Error::new(ErrorKind::Internal, "run: a step of 2.x on a server of 1.x"));
         }
         Request::Send(prompt) => {
-            return Ok(Call { operation: "session.prompt_async", arguments: send(prompt)? });
+            return Ok(OperationCall {
+                operation: "session.prompt_async",
+                arguments: send(prompt)?,
+            });
         }
     };
-    Ok(Call { operation, arguments: arguments.to_string() })
+    Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
 
 fn send(send: &SendPrompt) -> Result<String> {
@@ -115,7 +118,7 @@ fn send(send: &SendPrompt) -> Result<String> {
     };
     let parts: Vec<Json> = prompt.parts.iter().zip(part_ids.iter()).map(with_id).collect();
     let format = prompt.output_format();
-    let arguments = Prompt {
+    let arguments = PromptBody {
         session,
         message,
         parts: &parts,

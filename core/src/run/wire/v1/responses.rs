@@ -10,13 +10,14 @@ use crate::protocol::operation::route::misread;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    Call, DirectorySnapshot, FoundPrompt, Page, Reading, Request, Response, Session, is_foreign,
+    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, OperationCall, Request, Response,
+    SessionFacts, is_foreign,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
-    Reading::Done(match (request, answer) {
+pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
+    Meaning::Done(match (request, answer) {
         // The server cannot write down a message with a format, and no page that reaches back to the session's beginning
         // and holds one.
         (Request::LastMessage { .. }, Err(error)) if error.status() == Some(400) => {
@@ -27,7 +28,7 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
             Ok(Response::Prompt(FoundPrompt::Prompt))
         }
         (Request::Messages { .. }, Err(error)) if is_unreadable(&error) => {
-            Ok(Response::Messages(Ok(Page::Refused)))
+            Ok(Response::Messages(Ok(MessagePage::Refused)))
         }
         (Request::Place { .. }, answer) => {
             // What the server says where it cannot read a directory. A gateway, or a stand-in, has other words.
@@ -43,7 +44,7 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
         ) if !error.leaves_open() && !is_foreign(&error) => {
             let (id, session) = (id.clone(), session.clone());
             let reply = PermissionReply::Reject;
-            return Reading::Then(Request::RespondPermission { id, session, reply });
+            return Meaning::Then(Request::RespondPermission { id, session, reply });
         }
         (_, Err(error)) => Err(error),
         (request, Ok(answer)) => response(request, &answer),
@@ -62,7 +63,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         Request::FindCreated { mark, .. } => {
             let sessions = items(answer)?;
             let mut sessions = sessions.into_iter().filter_map(Object::read);
-            let found = sessions.find(|listed| Session::has_mark(listed, mark));
+            let found = sessions.find(|listed| SessionFacts::has_mark(listed, mark));
             Response::Found(found.map(|object| session(&object)))
         }
         Request::LastMessage { .. } => {
@@ -87,7 +88,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
             let mut odd = Vec::new();
             let messages = read_messages(&raws, &mut odd);
             let next = answer.header("x-next-cursor").map(str::to_owned);
-            Page::Read { messages, next, odd }
+            MessagePage::Read { messages, next, odd }
         })),
         Request::Files { .. } => {
             let files = answer.json::<Box<RawValue>>().ok();
@@ -108,9 +109,9 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
     })
 }
 
-fn session(object: &Object<'_>) -> Session {
+fn session(object: &Object<'_>) -> SessionFacts {
     let directory = object.text("directory");
-    Session {
+    SessionFacts {
         id: object.text("id").filter(|id| !id.is_empty()),
         misread: directory.as_deref().and_then(misread),
         directory,
@@ -149,14 +150,14 @@ pub(crate) fn check_agent_in(wanted: &str, agents: Vec<&RawValue>, field: &str) 
 pub(crate) fn snapshot(
     directory: Option<&str>,
     with_lists: bool,
-    mut ask: impl FnMut(Call) -> Result<Answer>,
+    mut ask: impl FnMut(OperationCall) -> Result<Answer>,
     odd: &mut Vec<String>,
 ) -> Result<DirectorySnapshot> {
     let arguments = match directory {
         Some(directory) => serde_json::json!({ "directory": directory }).to_string(),
         None => String::new(),
     };
-    let mut call = |operation| ask(Call { operation, arguments: arguments.clone() });
+    let mut call = |operation| ask(OperationCall { operation, arguments: arguments.clone() });
     let answer = call("session.status")?;
     let listed = answer.json_ref::<Object<'_>>()?;
     let status = listed.fields().map(|(id, raw)| (id.to_owned(), read_status(raw))).collect();

@@ -1,7 +1,7 @@
 //! What the events of 2.x mean.
 
 use super::inquiry::{read_form, read_permission};
-use super::memory::{Answer, Memory};
+use super::memory::{AnswerInProgress, Memory};
 use super::messages::{adapt_info, adapt_part};
 use crate::base::json::{Json, Object, put};
 use crate::protocol::event::Event;
@@ -138,7 +138,7 @@ fn note_step(
     fields: &Object<'_>,
     session: &str,
     prompt: Option<String>,
-    answer: &mut Answer,
+    answer: &mut AnswerInProgress,
 ) {
     if answer.info.is_null() {
         answer.info =

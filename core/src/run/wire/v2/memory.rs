@@ -6,23 +6,23 @@ use std::collections::{HashMap, HashSet};
 /// What is known of the sessions that runs hear of. It is lost with the stream: what came in between may be missing.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    sessions: HashMap<String, Known>,
+    sessions: HashMap<String, SessionMemory>,
 }
 
 /// What is known of a session.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct SessionMemory {
     /// The prompt that was delivered last: an answer names none.
     pub(super) prompt: Option<String>,
     /// What waits and is no prompt.
     pub(super) notes: HashSet<String>,
     /// The answer that is being written.
-    pub(super) answer: Answer,
+    pub(super) answer: AnswerInProgress,
 }
 
 /// An answer that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct AnswerInProgress {
     pub(super) id: String,
     /// What is known of it as a whole, in the form of 1.x.
     pub(super) info: Value,
@@ -40,16 +40,16 @@ impl Memory {
         self.sessions.clear();
     }
 
-    pub(super) fn of(&mut self, session: &str) -> &mut Known {
+    pub(super) fn of(&mut self, session: &str) -> &mut SessionMemory {
         self.sessions.entry(session.to_owned()).or_default()
     }
 }
 
-impl Known {
+impl SessionMemory {
     /// The answer with this id. Another one than before is a new one.
-    pub(super) fn answer(&mut self, id: &str) -> &mut Answer {
+    pub(super) fn answer(&mut self, id: &str) -> &mut AnswerInProgress {
         if self.answer.id != id {
-            self.answer = Answer { id: id.to_owned(), ..Answer::default() };
+            self.answer = AnswerInProgress { id: id.to_owned(), ..AnswerInProgress::default() };
         }
         &mut self.answer
     }

@@ -5,7 +5,9 @@
 
 use crate::base::json::{Json, Object};
 use crate::protocol::stored;
-use crate::run::wire::{Content, Failure, Info, Message, Part, Time, Tool, ToolFailure, v1};
+use crate::run::wire::{
+    Failure, Info, PartContent, StoredMessage, StoredPart, Time, Tool, ToolFailure, v1,
+};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -17,8 +19,8 @@ pub(super) fn read_messages(
     raws: &[&RawValue],
     session: &str,
     odd: &mut Vec<String>,
-) -> Vec<Message> {
-    let mut messages: Vec<Message> = Vec::with_capacity(raws.len());
+) -> Vec<StoredMessage> {
+    let mut messages: Vec<StoredMessage> = Vec::with_capacity(raws.len());
     for raw in raws.iter().rev() {
         if let Some(mut message) = read_message(raw, session, odd) {
             if message.info.role == "user" {
@@ -36,7 +38,7 @@ pub(super) fn counts(raw: &RawValue) -> bool {
     matches!(kind.as_deref(), Some("user" | "assistant" | "idle"))
 }
 
-fn read_message(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<Message> {
+fn read_message(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<StoredMessage> {
     if !counts(raw) {
         return None;
     }
@@ -47,7 +49,7 @@ fn read_message(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<
         let time = Time { created: created.unwrap_or_default(), completed: None };
         let error = object.text("outcome").and_then(outcome);
         let info = Info { id, role, time, error, ..Info::default() };
-        return Some(Message { info, parts: Vec::new(), raw: raw.to_owned() });
+        return Some(StoredMessage { info, parts: Vec::new(), raw: raw.to_owned() });
     }
     let Some(made) = stored::message(raw, session) else {
         odd.push("a message without an id".to_owned());
@@ -99,8 +101,8 @@ fn is_abort(error: &Failure) -> bool {
     error.code == ABORTED
 }
 
-pub(super) fn adapt_part(part: &mut Part) {
-    if let Content::Tool(tool) = &mut part.content {
+pub(super) fn adapt_part(part: &mut StoredPart) {
+    if let PartContent::Tool(tool) = &mut part.content {
         adapt_tool(tool, &part.raw);
     }
 }
@@ -127,13 +129,13 @@ fn adapt_tool(tool: &mut Tool, raw: &RawValue) {
     }
 }
 
-fn was_declined(part: &Part) -> bool {
+fn was_declined(part: &StoredPart) -> bool {
     part.tool().is_some_and(|tool| tool.failure == Some(ToolFailure::Refused))
 }
 
 /// A prompt that is delivered between two steps came before the first of them had ended. Its message has the time of
 /// its delivery.
-fn came_before(info: &mut Info, last: Option<&Message>) {
+fn came_before(info: &mut Info, last: Option<&StoredMessage>) {
     let Some(last) = last.map(|message| &message.info) else { return };
     if last.is_assistant()
         && last.is_between_steps()

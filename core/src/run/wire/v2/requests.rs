@@ -5,7 +5,7 @@ use super::step::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Object, put};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{Call, Request, SendPrompt};
+use crate::run::wire::{OperationCall, Request, SendPrompt};
 use serde_json::{Value, json};
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
@@ -13,7 +13,7 @@ const FIND_AMONG: u32 = 50;
 /// Messages are read at least so many at once: marks and notes of the server stand between those that count.
 const PAGE: usize = 20;
 
-pub(crate) fn call(request: &Request) -> Result<Call> {
+pub(crate) fn call(request: &Request) -> Result<OperationCall> {
     let (operation, arguments) = match request {
         Request::Create { mark, title, directory, prompt } => {
             // What cannot be sent needs no session.
@@ -77,10 +77,10 @@ pub(crate) fn call(request: &Request) -> Result<Call> {
         }
         Request::Step(of) => return step(of),
     };
-    Ok(Call { operation, arguments: arguments.to_string() })
+    Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
 
-fn step(step: &Step) -> Result<Call> {
+fn step(step: &Step) -> Result<OperationCall> {
     let (operation, arguments) = match step {
         Step::CheckAgent(send) => ("v2.agent.list", within(json!({}), &send.directory)),
         Step::SwitchAgent(send) => (
@@ -106,7 +106,7 @@ fn step(step: &Step) -> Result<Call> {
         Step::Interrupt { session } => interrupt(session),
         Step::Withdraw { session, message } => withdraw(session, message),
     };
-    Ok(Call { operation, arguments: arguments.to_string() })
+    Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
 
 /// A prompt as 2.x takes it: one text, and files beside it. It waits for what the session does: one that does not

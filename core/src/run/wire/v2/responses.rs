@@ -10,13 +10,13 @@ use crate::http::answer::Answer;
 use crate::protocol::model_name::Model;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    Call, DirectorySnapshot, FoundPrompt, Inquiry, Page, Reading, Request, Response, SendPrompt,
-    Session, Status, is_absent, v1,
+    DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, OperationCall, Request,
+    Response, SendPrompt, SessionFacts, Status, is_absent, v1,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
+pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
     match (request, answer) {
         (Request::Send(send), answer) => read_step(&Step::of_send(send), answer),
         (Request::Step(step), answer) => read_step(step, answer),
@@ -38,15 +38,15 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Reading {
     }
 }
 
-fn done(response: Result<Response>) -> Reading {
-    Reading::Done(response)
+fn done(response: Result<Response>) -> Meaning {
+    Meaning::Done(response)
 }
 
-fn then(step: Step) -> Reading {
-    Reading::Then(Request::Step(step))
+fn then(step: Step) -> Meaning {
+    Meaning::Then(Request::Step(step))
 }
 
-fn read_step(step: &Step, answer: Result<Answer>) -> Reading {
+fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
     let answer = match (step, answer) {
         (Step::FindBegun { .. }, Err(error)) if is_absent(&error) => {
             // Either the session is gone, which the next look tells, or the prompt was never begun.
@@ -96,7 +96,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         Request::Session { .. } => Response::Session(session(&object(answer)?)),
         Request::FindCreated { mark, .. } => {
             let mut sessions = items(answer)?.into_iter().filter_map(Object::read);
-            let found = sessions.find(|listed| Session::has_mark(listed, mark));
+            let found = sessions.find(|listed| SessionFacts::has_mark(listed, mark));
             Response::Found(found.map(|object| session(&object)))
         }
         Request::LastMessage { .. } => {
@@ -117,7 +117,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
             let messages = read_messages(&raws, session, &mut odd);
             let cursor = answer.json_ref::<Object<'_>>().ok();
             let cursor = cursor.and_then(|answer| answer.object("cursor"));
-            Page::Read { messages, next: cursor.and_then(|cursor| cursor.text("next")), odd }
+            MessagePage::Read { messages, next: cursor.and_then(|cursor| cursor.text("next")), odd }
         })),
         Request::Files { .. } => {
             let files = data(answer).ok().filter(|raw| v1::is_handed(raw));
@@ -135,8 +135,8 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
     })
 }
 
-fn session(object: &Object<'_>) -> Session {
-    Session {
+fn session(object: &Object<'_>) -> SessionFacts {
+    SessionFacts {
         id: object.text("id").filter(|id| !id.is_empty()),
         misread: None,
         directory: object.object("location").and_then(|location| location.text("directory")),
@@ -199,10 +199,10 @@ fn is_model(wanted: &Model, models: &[&RawValue]) -> Result<()> {
 pub(crate) fn snapshot(
     directory: Option<&str>,
     with_lists: bool,
-    mut ask: impl FnMut(Call) -> Result<Answer>,
+    mut ask: impl FnMut(OperationCall) -> Result<Answer>,
     odd: &mut Vec<String>,
 ) -> Result<DirectorySnapshot> {
-    let answer = ask(Call { operation: "v2.session.active", arguments: String::new() })?;
+    let answer = ask(OperationCall { operation: "v2.session.active", arguments: String::new() })?;
     // Only those that work are listed.
     let status = object(&answer)?.fields().map(|(id, _)| (id.to_owned(), Status::Busy)).collect();
     let mut snapshot = DirectorySnapshot { status, ..DirectorySnapshot::default() };
@@ -214,7 +214,7 @@ pub(crate) fn snapshot(
         None => String::new(),
     };
     for (operation, is_form) in [("v2.permission.request.list", false), ("v2.form.list", true)] {
-        let answer = ask(Call { operation, arguments: arguments.clone() });
+        let answer = ask(OperationCall { operation, arguments: arguments.clone() });
         snapshot.add(is_form, answer, items, read_inquiry, odd)?;
     }
     Ok(snapshot)
