@@ -435,7 +435,7 @@ OpencodeStatus opencode_call(const OpencodeClient *client,
  * Like opencode_call(), with options of this call.
  *
  * @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
- *                      client's, max_retries, headers.
+ *                      client's, max_retries, headers, traceparent (the span of your own tracing, as W3C writes it).
  */
 OPENCODE_API
 OpencodeStatus opencode_call_with(const OpencodeClient *client,
@@ -451,7 +451,7 @@ OpencodeStatus opencode_call_with(const OpencodeClient *client,
  * @param method        Such as "GET".
  * @param path          Begins with '/', percent-encoded.
  * @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
- *                      workspace, max_retries, headers.
+ *                      workspace, max_retries, headers, traceparent.
  */
 OPENCODE_API
 OpencodeStatus opencode_request(const OpencodeClient *client,
@@ -782,7 +782,8 @@ OPENCODE_API void opencode_call_free(OpencodeCall *call);
  *                     names: files (local files to attach: paths, or objects with a path and the options of
  *                     opencode_attach()), session, title, agent, model ("provider/model"), system, tools, variant, format (a
  *                     JSON schema), directory, message_id, permission, question, when_busy, deadline_ms, max_cost,
- *                     max_tokens, max_steps, max_retries, start_timeout_ms, server_timeout_ms.
+ *                     max_tokens, max_steps, max_retries, start_timeout_ms, server_timeout_ms, traceparent (the span of
+ *                     your own tracing, as W3C writes it: a header of the run's requests).
  * @param run          Receives the run. Free it with opencode_run_free().
  * @param error        NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when the prompt cannot be sent. All else shows in the run.

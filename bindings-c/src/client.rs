@@ -126,7 +126,7 @@ pub unsafe extern "C" fn opencode_call(
 /// Like opencode_call(), with options of this call.
 ///
 /// @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
-///                      client's, max_retries, headers.
+///                      client's, max_retries, headers, traceparent (the span of your own tracing, as W3C writes it).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_call_with(
     client: *const OpencodeClient,
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn opencode_call_with(
 /// @param method        Such as "GET".
 /// @param path          Begins with '/', percent-encoded.
 /// @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
-///                      workspace, max_retries, headers.
+///                      workspace, max_retries, headers, traceparent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_request(
     client: *const OpencodeClient,

@@ -80,7 +80,7 @@ function Client:start(operation, arguments, options) end
 ---@return opencode.Error? err
 function Client:request(method, path, options) end
 
----@class opencode.RequestOptions : { query: any, body: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, raw: any, [string]: nil }
+---@class opencode.RequestOptions : { query: any, body: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, traceparent: any, raw: any, [string]: nil }
 ---@field query? table<string, string|number>
 ---@field body? any
 ---@field timeout_ms? integer the whole request, repetitions included
@@ -88,6 +88,7 @@ function Client:request(method, path, options) end
 ---@field workspace? string
 ---@field max_retries? integer of reads; nothing else is repeated
 ---@field headers? table<string, string>
+---@field traceparent? string the span of your own tracing, as W3C writes it
 ---@field raw? boolean gives a table with status, headers and body in place of the answer
 
 ---Sends a prompt and returns at once.

@@ -25,7 +25,7 @@
 ---@field max_bytes? integer the largest file that is taken (20000000)
 
 ---What belongs to a prompt, and the bounds of its run: when one is hit the run is aborted and fails with `limit`.
----@class opencode.RunOptions : { session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, files: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, on_update: any, on_done: any, [string]: nil }
+---@class opencode.RunOptions : { session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, files: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, traceparent: any, on_update: any, on_done: any, [string]: nil }
 ---@field session? string its id; a new one is made when absent
 ---@field title? string of a new session
 ---@field agent? string
@@ -47,6 +47,7 @@
 ---@field max_retries? integer repetitions after failures of the provider
 ---@field start_timeout_ms? integer how long the server may show no sign of the prompt (30000)
 ---@field server_timeout_ms? integer how long the server may be out of reach (15000; 5000 for a server that never answered this client)
+---@field traceparent? string the span of your own tracing, as W3C writes it: a header of the run's requests
 ---@field on_update? fun(update: opencode.Update, run: opencode.Run) called by `client:dispatch()`
 ---@field on_done? fun(reply?: opencode.Reply, message?: string, err?: opencode.Error) called by `client:dispatch()` at the end
 

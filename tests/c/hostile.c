@@ -216,6 +216,16 @@ static void numbers_beyond_all_bounds(void) {
     passed++;
 }
 
+static void a_span_has_the_form_of_w3c(void) {
+    OpencodeReply *reply = NULL;
+    OpencodeRun *run = NULL;
+    REFUSED(opencode_call_with(client, "global.health", NULL, "{\"traceparent\":\"00-abc-01\"}", &reply), "has not four parts");
+    REFUSED(opencode_run_text(client, "Say pong", "{\"traceparent\":\"00-abc-01\"}", &run, &reply), "has not four parts");
+    CHECK(opencode_call_with(client, "global.health", NULL,
+                             "{\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}", NULL) == OK);
+    passed++;
+}
+
 static void a_text_stays_where_it_is(void) {
     OpencodeReply *reply = NULL;
     const char *first, *again;
@@ -435,6 +445,7 @@ int main(void) {
     RUN(failures_leave_null);
     RUN(out_of_descriptors);
     RUN(numbers_beyond_all_bounds);
+    RUN(a_span_has_the_form_of_w3c);
     RUN(a_text_stays_where_it_is);
     RUN(a_call_outlives_its_client);
     RUN(closing_wakes_everybody);

@@ -56,6 +56,14 @@ check.test("wrong arguments", function()
   check.raises("with a colon", function() client.run("x") end)
 end)
 
+check.test("a span of the script's own tracing has the form of W3C", function()
+  local right = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+  check.raises("has not four parts", function() client:run("x", { traceparent = "00-abc-01" }) end)
+  check.raises("has not four parts", function() client:call("global.health", {}, { traceparent = "00-abc-01" }) end)
+  assert(client:call("global.health", {}, { traceparent = right }))
+  assert(client:ask("Say pong", { traceparent = right }))
+end)
+
 check.test("wrong options and times", function()
   for _, f in ipairs {
     function() client:call("session.list", nil, 5) end,

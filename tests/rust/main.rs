@@ -23,6 +23,7 @@ mod retry;
 mod run;
 mod server;
 mod threads;
+mod tracing;
 mod tui;
 mod two;
 mod usage;

@@ -27,6 +27,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "nbclient==0.11.0",
     "ipykernel==7.4.0",
     "matplotlib==3.11.2",
+    "opentelemetry-sdk==1.45.2",
 ];
 
 /// Runs all tests; with `fast`, what answers in about a minute.

@@ -19,6 +19,7 @@ from ._errors import APITimeoutError
 from ._namespace import arguments_of, function_of
 from ._options import call_options, options, seconds
 from ._run import not_finished
+from ._tracing import carried
 from ._updates import Reply
 from ._waker import Waker, check_no_other_loop
 
@@ -59,7 +60,7 @@ class AsyncClientBase(ClientBase):
     async def _call_with(
         self, operation: str, arguments: abc.Mapping[str, typing.Any] | None, given: dict[str, typing.Any], raw: bool = False
     ) -> typing.Any:
-        native = self._here.start(operation, dict(arguments or {}), options(given) or None)
+        native = self._here.start(operation, dict(arguments or {}), carried(options(given) or None))
         found = await self._settle(native, operation, raw)
         return (found.status, found.headers, found.body) if raw else found
 
@@ -78,7 +79,7 @@ class AsyncClientBase(ClientBase):
         raw: bool,
     ) -> typing.Any:
         query, body = content
-        settings = options(given) or None
+        settings = carried(options(given) or None)
         native = self._here.start_request(method, path, (pairs_of(query), body), settings)
         return await self._settle(native, "request", raw)
 
@@ -90,13 +91,13 @@ class AsyncClientBase(ClientBase):
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> AsyncRun:
         watch_exit()
-        return AsyncRun(self._here.run(prompt_of(prompt, given)), self._drain, self._waker)
+        return self._begin(AsyncRun, prompt_of(prompt, given), False, self._waker)
 
     async def _ask(
         self, prompt: typing.Any, timeout: typing.Any, leave: bool, show: bool, given: dict[str, typing.Any]
     ) -> Reply:
         limit = seconds("timeout", timeout)
-        run = AsyncRun(self._here.run(prompt_of(prompt, given), True), self._drain, self._waker)
+        run = self._begin(AsyncRun, prompt_of(prompt, given), True, self._waker)
         try:
             return await asyncio.wait_for(run.display() if show else run.result(), limit)
         except asyncio.TimeoutError as error:
@@ -111,7 +112,7 @@ class AsyncClientBase(ClientBase):
             raise
 
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> AsyncRun:
-        return AsyncRun(self._here.resume(session, message, options(given)), self._drain, self._waker)
+        return self._pick_up(AsyncRun, session, message, options(given), self._waker)
 
     def _events(self, given: dict[str, typing.Any]) -> AsyncEventStream:
         return AsyncEventStream(self._here.events(options(given)), self._drain, self._waker)
@@ -199,7 +200,7 @@ class AsyncClientBase(ClientBase):
             **given: typing.Any,
         ) -> typing.Any:
             arguments = arguments_of(name, positional, args, given)
-            settings = call_options(timeout, max_retries, extra_headers)
+            settings = carried(call_options(timeout, max_retries, extra_headers))
             return await self._settle(self._here.start(name, arguments, settings), name)
 
         return function_of(self, operation, name, positional, doc)

@@ -111,4 +111,7 @@ class AsyncRun(RunBase):
         Cancelling the task leaves the run as it is.
         """
         call: Call[typing.Any] = Call(self._native.start_detach(), "run", False, self._drain)
-        return Detached(**await settled(AsyncCall(call, self._waker)))
+        detached = Detached(**await settled(AsyncCall(call, self._waker)))
+        if self._span is not None:
+            self._span.end(left=True)
+        return detached

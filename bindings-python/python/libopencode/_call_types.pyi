@@ -33,6 +33,7 @@ class Starter:
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: Literal[True],
     ) -> Call[RawResponse]: ...
     @overload
@@ -46,6 +47,7 @@ class Starter:
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: bool = False,
     ) -> Call[Any]: ...
 
@@ -69,6 +71,7 @@ class AsyncStarter:
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: Literal[True],
     ) -> AsyncCall[RawResponse]: ...
     @overload
@@ -82,5 +85,6 @@ class AsyncStarter:
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: bool = False,
     ) -> AsyncCall[Any]: ...

@@ -17,6 +17,7 @@ from ._namespace import TREE, Namespace, arguments_of, function_of
 from ._options import call_options, options, seconds
 from ._pages import Pages
 from ._run import Run, left_behind
+from ._tracing import carried, run_span
 from ._updates import Reply
 
 TYPE_CHECKING = False
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from . import _discover as discover
     from . import _tui as tui
     from ._pty import Pty
+    from ._run import RunBase
     from ._usage import Usage
+
+    _Run = typing.TypeVar("_Run", bound=RunBase)
 else:
     from ._later import Later, abc, typing
 
@@ -74,7 +78,7 @@ class ClientBase:
             raise InvalidArgumentError("start: give a function of this client, such as client.session.get")
         settings = {key: given.pop(key, None) for key in ("timeout", "max_retries", "extra_headers")}
         arguments = arguments_of(name, positional, args, given)
-        return self._here.start(name, arguments, call_options(**settings)), name, False
+        return self._here.start(name, arguments, carried(call_options(**settings))), name, False
 
     def _start_named(
         self,
@@ -86,10 +90,40 @@ class ClientBase:
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: bool = False,
     ) -> tuple[_native.Call, str, bool]:
-        settings = call_options(timeout, max_retries, extra_headers, directory, workspace)
-        return self._here.start(operation, dict(arguments or {}), settings), operation, raw
+        settings = call_options(timeout, max_retries, extra_headers, directory, workspace, traceparent)
+        return self._here.start(operation, dict(arguments or {}), carried(settings)), operation, raw
+
+    def _begin(self, make: type[_Run], prompt: dict[str, typing.Any], is_alone: bool, *more: typing.Any) -> _Run:
+        """A run on its way; where a span is active it is one, too."""
+        return self._traced(make, prompt, lambda: self._here.run(prompt, is_alone), more)
+
+    def _pick_up(
+        self, make: type[_Run], session: str, message: str, given: dict[str, typing.Any], *more: typing.Any
+    ) -> _Run:
+        return self._traced(make, given, lambda: self._here.resume(session, message, given), more)
+
+    def _traced(
+        self,
+        make: typing.Any,
+        given: dict[str, typing.Any],
+        start: abc.Callable[[], _native.Run],
+        more: tuple[typing.Any, ...],
+    ) -> typing.Any:
+        span = run_span(self, given)
+        if span is None:
+            return make(start(), self._drain, *more)
+        try:
+            native = start()
+        except BaseException as error:
+            span.refuse(error)
+            raise
+        span.begin(native)
+        run = make(native, self._drain, *more)
+        run._span = span
+        return run
 
     # Handles cannot be pickled, settings can: another process gets a client of its own.
     def __getstate__(self) -> dict[str, typing.Any]:
@@ -147,7 +181,7 @@ class BlockingClient(ClientBase):
         raw: bool = False,
     ) -> typing.Any:
         try:
-            return self._here.call(operation, arguments, settings, raw)
+            return self._here.call(operation, arguments, carried(settings), raw)
         finally:
             self._flush()
 
@@ -175,7 +209,7 @@ class BlockingClient(ClientBase):
         raw: bool,
     ) -> typing.Any:
         query, body = content
-        settings = options(given) or None
+        settings = carried(options(given) or None)
         try:
             found = self._here.request(method, path, (pairs_of(query), body), settings, raw)
         finally:
@@ -188,11 +222,11 @@ class BlockingClient(ClientBase):
 
     def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> Run:
         watch_exit()
-        return Run(self._here.run(prompt_of(prompt, given)), self._drain)
+        return self._begin(Run, prompt_of(prompt, given), False)
 
     def _ask(self, prompt: typing.Any, timeout: typing.Any, show: bool, given: dict[str, typing.Any]) -> Reply:
         limit = seconds("timeout", timeout)
-        run = Run(self._here.run(prompt_of(prompt, given), True), self._drain)
+        run = self._begin(Run, prompt_of(prompt, given), True)
         try:
             return run.display(limit) if show else run.result(limit)
         except KeyboardInterrupt as error:
@@ -200,7 +234,7 @@ class BlockingClient(ClientBase):
             raise
 
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run:
-        return Run(self._here.resume(session, message, options(given)), self._drain)
+        return self._pick_up(Run, session, message, options(given))
 
     def _events(self, given: dict[str, typing.Any]) -> EventStream:
         return EventStream(self._here.events(options(given)), self._drain)

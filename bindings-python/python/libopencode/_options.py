@@ -64,6 +64,7 @@ def call_options(
     extra_headers: abc.Mapping[str, str] | None = None,
     directory: str | None = None,
     workspace: str | None = None,
+    traceparent: str | None = None,
 ) -> dict[str, typing.Any] | None:
     """The options of one call, or None when there are none."""
     given = {
@@ -72,5 +73,6 @@ def call_options(
         "headers": dict(extra_headers) if extra_headers else None,
         "directory": directory,
         "workspace": workspace,
+        "traceparent": traceparent,
     }
     return options(given) or None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import _log as log
     from . import _native
     from . import _shapes as shapes
+    from . import _tracing as tracing
 else:
     from ._later import Later, abc, shapes, typing
 
@@ -28,11 +29,13 @@ _LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
 class RunBase:
     """What runs of blocking and asyncio clients share. None of it blocks."""
 
-    __slots__ = ("_drain", "_native")
+    __slots__ = ("_drain", "_native", "_span")
 
     def __init__(self, native: _native.Run, drain: log.Drain | None = None) -> None:
         self._native = native
         self._drain = drain
+        #: Where the program has a tracing of its own.
+        self._span: tracing.RunSpan | None = None
 
     def _flush(self) -> None:
         if self._drain is not None:
@@ -42,6 +45,8 @@ class RunBase:
         update = update_of(data)
         if update.type == "failed":
             self._leave(update.error)
+        if self._span is not None and update.type in ("done", "failed"):
+            self._span.end()
         return update
 
     def _leave(self, error: errors.OpencodeError) -> None:
@@ -51,6 +56,8 @@ class RunBase:
 
     def _outcome(self) -> Reply:
         """The reply of a run that is over; raises why it failed."""
+        if self._span is not None:
+            self._span.end()
         error = self.error
         if error is not None:
             raise error
@@ -73,12 +80,16 @@ class RunBase:
     def reply(self) -> Reply | None:
         """The reply once the run is over; of a failed one, as far as it came."""
         data = self._native.reply()
+        if self._span is not None:
+            self._span.end()
         return None if data is None else Reply(data)
 
     @property
     def error(self) -> errors.OpencodeError | None:
         """Why the run failed, once it did."""
         error = self._native.error()
+        if self._span is not None:
+            self._span.end()
         if error is not None:
             self._leave(error)
         return error
@@ -163,6 +174,8 @@ class Run(RunBase):
         """Blocks until the run is over, at most `timeout` seconds; whether it is. Ctrl-C ends the waiting."""
         is_over = self._native.wait(timeout)
         self._flush()
+        if self._span is not None:
+            self._span.end()
         return is_over
 
     def result(self, timeout: float | None = None) -> Reply:
@@ -200,7 +213,10 @@ class Run(RunBase):
 
         Blocks at most `timeout` seconds; 0 only asks for it. A run that is over stays as it is.
         """
-        return self._native.cancel(timeout)  # type: ignore[return-value]
+        state = self._native.cancel(timeout)
+        if self._span is not None:
+            self._span.end()
+        return state  # type: ignore[return-value]
 
     def detach(self, timeout: float | None = None) -> Detached:
         """Leaves the run to the server, once its prompt is sent. Another process can resume it.
@@ -209,6 +225,8 @@ class Run(RunBase):
         APITimeoutError when it is not sent in time: it goes on then.
         """
         found = self._native.detach(timeout)
+        if found is not None and self._span is not None:
+            self._span.end(left=True)
         if found is None:
             from ._errors import APITimeoutError
 

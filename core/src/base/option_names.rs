@@ -4,7 +4,7 @@
 pub(crate) const ATTACH: &[&str] = &["max_bytes", "lines", "name", "mime"];
 
 pub(crate) const CALL: &[&str] =
-    &["timeout_ms", "directory", "workspace", "max_retries", "headers"];
+    &["timeout_ms", "directory", "workspace", "max_retries", "headers", "traceparent"];
 
 pub(crate) const CLIENT: &[&str] = &[
     "base_url",
@@ -54,6 +54,7 @@ pub(crate) const PROMPT: &[&str] = &[
     "max_retries",
     "start_timeout_ms",
     "server_timeout_ms",
+    "traceparent",
 ];
 
 pub(crate) const PTY: &[&str] = &[

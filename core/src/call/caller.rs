@@ -12,8 +12,8 @@ use crate::call::options::{CallOptions, ClientOptions};
 use crate::call::retry::RetryPolicy;
 use crate::call::workaround;
 use crate::http::answer::Answer;
-use crate::http::redact;
 use crate::http::transport::{Expect, HttpRequest, Stream, Transport, WebSocket, header};
+use crate::http::{redact, traceparent};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
 use crate::protocol::operation::{self, AnswerKind, DirectoryScope, Operation, Pace};
@@ -280,6 +280,18 @@ impl Caller {
         limits: Limits,
         token: &CancelToken,
     ) -> Result<Answer> {
+        self.ask_traced(name, arguments, None, limits, token)
+    }
+
+    /// Like [`ask`](Self::ask), for a span of the host's tracing.
+    pub(crate) fn ask_traced(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        traceparent: Option<&str>,
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
         let operation = find(name)?;
         let routed = route(operation, arguments, self.project())?;
         self.admit(operation, limits.total, token)?;
@@ -287,7 +299,9 @@ impl Caller {
         let max = if operation.may_repeat { self.options.max_retries } else { 0 };
         // One that ran out of time has taken all the time there is.
         let policy = RetryPolicy { max, after_timeout: false };
-        self.repeat(operation.name, &routed, &CallOptions::default(), policy, limits, token)
+        let traceparent = traceparent.map(str::to_owned);
+        let options = CallOptions { traceparent, ..CallOptions::default() };
+        self.repeat(operation.name, &routed, &options, policy, limits, token)
     }
 
     /// Opens an event stream.
@@ -431,12 +445,22 @@ impl Caller {
         for pair in &options.headers {
             header(pair)?;
         }
+        let traced;
+        let headers = match &options.traceparent {
+            Some(text) => {
+                traceparent::check(name, text)?;
+                let own = [(traceparent::NAME.to_owned(), text.clone())];
+                traced = options.headers.iter().cloned().chain(own).collect::<Vec<_>>();
+                &traced
+            }
+            None => &options.headers,
+        };
         let total = limits.total;
         let mut left = total;
         let mut tries = 0;
         loop {
             let limits = Limits { total: left, ..limits };
-            let error = match self.send(name, routed, &options.headers, limits, token) {
+            let error = match self.send(name, routed, headers, limits, token) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };

@@ -9,6 +9,7 @@ use crate::base::option_names;
 use crate::call::retry::RetryPolicy;
 use crate::http::base_url::BaseUrl;
 use crate::http::credentials::Credentials;
+use crate::http::traceparent;
 use crate::http::transport::header;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::operation::Pace;
@@ -235,6 +236,9 @@ pub struct CallOptions {
     pub max_retries: Option<u32>,
     /// Headers added to the request.
     pub headers: Vec<(String, String)>,
+    /// The span of the host's own tracing that the request belongs to, in the form of W3C: sent as the header
+    /// `traceparent`.
+    pub traceparent: Option<String>,
     /// Asked while the call blocks; for hosts with signals of their own.
     pub interrupt: Option<Interrupt>,
 }
@@ -245,7 +249,7 @@ impl CallOptions {
         CallOptions { interrupt: Some(token.interrupt()), ..CallOptions::default() }
     }
 
-    /// Reads the JSON object of a binding: `timeout_ms`, `directory`, `workspace`, `max_retries`, `headers`.
+    /// Reads the JSON object of a binding: `timeout_ms`, `directory`, `workspace`, `max_retries`, `headers`, `traceparent`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field.
@@ -257,6 +261,7 @@ impl CallOptions {
             workspace: fields.text("workspace")?,
             max_retries: fields.count("max_retries")?,
             headers: headers(&mut fields)?,
+            traceparent: traced(&mut fields)?,
             interrupt: None,
         })
     }
@@ -274,6 +279,15 @@ impl fmt::Debug for CallOptions {
             .field("headers", &headers)
             .finish_non_exhaustive()
     }
+}
+
+/// The span of a host, checked.
+fn traced(fields: &mut Fields) -> Result<Option<String>> {
+    let text = fields.text(traceparent::NAME)?;
+    if let Some(text) = &text {
+        traceparent::check(fields.what(), text)?;
+    }
+    Ok(text)
 }
 
 /// The headers of a host, each checked.

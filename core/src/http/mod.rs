@@ -6,4 +6,5 @@ pub(crate) mod credentials;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod sse;
+pub(crate) mod traceparent;
 pub(crate) mod transport;

@@ -378,7 +378,10 @@ impl Work {
                         outputs.extend(slot.machine.take_outputs());
                     }
                 }
-                Output::Ask(kind, request) => self.requests.ask(id, kind, request),
+                Output::Ask(kind, request) => {
+                    let trace = slot.machine.traceparent();
+                    self.requests.ask(id, kind, request, trace);
+                }
                 Output::TakeSnapshot { directory, with_lists } => {
                     let poller = self.pollers.entry(directory.clone()).or_default();
                     poller.waiting.insert(id);
@@ -461,7 +464,7 @@ impl Work {
     /// A session that came after its run had ended: nobody knows of it.
     fn discard(&mut self, id: RunId, session: Option<String>) {
         if let Some(session) = session {
-            self.requests.ask(id, RequestKind::Discard, Request::Discard { session });
+            self.requests.ask(id, RequestKind::Discard, Request::Discard { session }, None);
         }
     }
 
@@ -473,7 +476,8 @@ impl Work {
         {
             let (session, message) = (session.to_owned(), machine.message_id().to_owned());
             let step = Step::Withdraw { session, message };
-            self.requests.ask(id, RequestKind::Discard, Request::Step(step));
+            let trace = machine.traceparent();
+            self.requests.ask(id, RequestKind::Discard, Request::Step(step), trace);
         }
     }
 

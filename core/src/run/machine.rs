@@ -123,6 +123,11 @@ impl Machine {
         }
     }
 
+    /// The span of the host that its requests belong to.
+    pub(crate) fn traceparent(&self) -> Option<Arc<str>> {
+        self.prompt.traceparent.as_deref().map(Arc::from)
+    }
+
     /// The first step.
     pub(crate) fn start(&mut self, now: Millis) {
         self.now = now;

@@ -71,6 +71,7 @@ pub struct Detached {
 impl Run {
     pub(crate) fn start(engine: &Engine, signal: &Arc<Signal>, setup: Setup) -> Result<Run> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        setup.prompt.check_options()?;
         if setup.resume.is_none() {
             setup.prompt.check()?;
         }

@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{self, Json, Object};
 use crate::base::option_names;
+use crate::http::traceparent;
 use crate::protocol::model_name::Model;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
 use crate::run::attach::attach_value;
@@ -46,6 +47,9 @@ pub struct Prompt {
     pub limits: RunLimits,
     /// What to do when somebody else's prompt runs in the session.
     pub when_busy: WhenBusy,
+    /// The span of the host's own tracing that the run belongs to, in the form of W3C: its requests carry it as the
+    /// header `traceparent`.
+    pub traceparent: Option<String>,
 }
 
 /// Bounds of a run. When one is hit the run is aborted and fails with `limit`.
@@ -185,6 +189,7 @@ impl Prompt {
                     )));
                 }
             },
+            traceparent: fields.text(traceparent::NAME)?,
             limits: RunLimits {
                 deadline: fields.time("deadline_ms")?,
                 max_cost: fields.number("max_cost")?,
@@ -195,6 +200,11 @@ impl Prompt {
                 server_timeout: fields.time("server_timeout_ms")?,
             },
         })
+    }
+
+    /// Checks what a run that is picked up takes too.
+    pub(crate) fn check_options(&self) -> Result<()> {
+        self.traceparent.as_ref().map_or(Ok(()), |text| traceparent::check("run", text))
     }
 
     /// Checks what can be checked without a server.

@@ -94,19 +94,27 @@ impl Requests {
     }
 
     /// Does a request for a run.
-    pub(super) fn ask(&mut self, id: RunId, kind: RequestKind, request: Request) {
+    pub(super) fn ask(
+        &mut self,
+        id: RunId,
+        kind: RequestKind,
+        request: Request,
+        trace: Option<Arc<str>>,
+    ) {
         if kind == RequestKind::Create {
-            return self.create(id, request);
+            return self.create(id, request, trace);
         }
         self.submit(
             request.only_reads(),
-            move |shared, attempt| shared.get(&request, shared.limits(attempt), attempt),
+            move |shared, attempt| {
+                shared.get(&request, shared.limits(attempt), attempt, trace.as_deref())
+            },
             move |result| EngineMessage::Answer(id, kind, result),
         );
     }
 
     /// Makes a session. The server decides how long that takes; the run has limits of its own.
-    fn create(&mut self, id: RunId, request: Request) {
+    fn create(&mut self, id: RunId, request: Request, trace: Option<Arc<str>>) {
         let is_wanted = Arc::new(AtomicBool::new(true));
         self.creations.insert(id, Arc::clone(&is_wanted));
         let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
@@ -117,7 +125,7 @@ impl Requests {
         let mine = token.clone();
         let work = move || {
             runner.run(&mine, |attempt| match is_wanted.load(Ordering::Relaxed) {
-                true => shared.create(&request, attempt),
+                true => shared.create(&request, attempt, trace.as_deref()),
                 false => Err(Error::new(ErrorKind::Closed, "nobody wants the session any more")),
             });
         };
@@ -150,7 +158,7 @@ impl Requests {
             true,
             move |shared, attempt| {
                 let request = Request::Session { session: asked.clone() };
-                match shared.get(&request, shared.limits(attempt), attempt)? {
+                match shared.get(&request, shared.limits(attempt), attempt, None)? {
                     Response::Session(SessionFacts { parent, .. }) => Ok(parent),
                     _ => Ok(None),
                 }
@@ -213,8 +221,14 @@ impl Requests {
 }
 
 impl Shared {
-    fn get(&self, request: &Request, limits: Limits, attempt: &Try) -> Result<Response> {
-        self.with_wire(|wire| self.get_from(wire, request, limits, attempt))
+    fn get(
+        &self,
+        request: &Request,
+        limits: Limits,
+        attempt: &Try,
+        trace: Option<&str>,
+    ) -> Result<Response> {
+        self.with_wire(|wire| self.get_from(wire, request, limits, attempt, trace))
     }
 
     fn get_from(
@@ -223,11 +237,12 @@ impl Shared {
         request: &Request,
         limits: Limits,
         attempt: &Try,
+        trace: Option<&str>,
     ) -> Result<Response> {
-        let answer = self.ask(wire.call(request)?, limits, attempt);
+        let answer = self.ask(wire.call(request)?, limits, attempt, trace);
         match wire.read(request, answer) {
             Meaning::Done(response) => response,
-            Meaning::Then(request) => self.get_from(wire, &request, limits, attempt),
+            Meaning::Then(request) => self.get_from(wire, &request, limits, attempt, trace),
         }
     }
 
@@ -255,14 +270,20 @@ impl Shared {
         }
     }
 
-    fn create(&self, request: &Request, attempt: &Try) -> Result<Response> {
+    fn create(&self, request: &Request, attempt: &Try, trace: Option<&str>) -> Result<Response> {
         let limits = Limits { first_byte: None, ..self.limits(attempt) };
-        self.get(request, limits, attempt)
+        self.get(request, limits, attempt, trace)
     }
 
-    fn ask(&self, call: OperationCall, limits: Limits, attempt: &Try) -> Result<Answer> {
+    fn ask(
+        &self,
+        call: OperationCall,
+        limits: Limits,
+        attempt: &Try,
+        trace: Option<&str>,
+    ) -> Result<Answer> {
         let OperationCall { operation, arguments } = &call;
-        let result = self.caller.ask(operation, arguments, limits, &attempt.token);
+        let result = self.caller.ask_traced(operation, arguments, trace, limits, &attempt.token);
         if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
             self.heard.mark();
         }
@@ -306,7 +327,7 @@ impl Shared {
     ) -> Result<DirectorySnapshot> {
         let started = millis(self.began.elapsed());
         let odd = RefCell::new(Vec::new());
-        let ask = |call| self.ask(call, self.limits(attempt), attempt);
+        let ask = |call| self.ask(call, self.limits(attempt), attempt, None);
         let snapshot =
             self.with_wire(|wire| wire.snapshot(directory, with_lists, ask, &mut odd.borrow_mut()));
         for what in odd.into_inner() {

@@ -190,6 +190,7 @@ const CALL: &[(&str, &str)] = &[
     ("workspace", "string"),
     ("max_retries", "integer of reads; nothing else is repeated"),
     ("headers", "table<string, string>"),
+    ("traceparent", "string the span of your own tracing, as W3C writes it"),
     ("raw", "boolean gives a table with status, headers and body in place of the answer"),
 ];
 
