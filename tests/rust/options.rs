@@ -37,6 +37,9 @@ fn samples(kind: &str, values: &Value) -> (Value, Value) {
         "count" | "time" => (json!(5), json!("5")),
         "integer" => (json!(5), json!("5")),
         "number" => (json!(0.5), json!("0.5")),
+        "traceparent" => {
+            (json!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), json!(7))
+        }
         "texts" => (json!(["x"]), json!(7)),
         "object" | "headers" | "variables" | "format" => (json!({ "A": "b" }), json!(7)),
         "tools" => (json!({ "bash": false }), json!(7)),

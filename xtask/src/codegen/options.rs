@@ -19,6 +19,7 @@ const KINDS: &[&str] = &[
     "object",
     "headers",
     "variables",
+    "traceparent",
     "model",
     "dialect",
     "tools",
