@@ -166,6 +166,61 @@ mod tests {
         assert!(told.recv().is_err(), "told once");
     }
 
+    /// Lets time pass for a race that has begun.
+    fn began_before(race: &Race<u32>, time: Duration) {
+        let mut state = race.state();
+        assert!(state.began.is_some());
+        state.began = Instant::now().checked_sub(time);
+    }
+
+    #[test]
+    fn what_hangs_is_tried_a_second_and_a_third_time_over_new_connections() {
+        let (sender, told) = mpsc::channel();
+        let race = Race::new(move |result: Result<u32>| sender.send(result).unwrap());
+        let [first, second, third] = std::array::from_fn(|_| CancelToken::default());
+        let minute = Duration::from_secs(60);
+        assert!(!race.wants_try(), "it has not begun");
+        race.run(&first, |attempt| {
+            assert!(!attempt.is_fresh && !race.wants_try());
+            began_before(&race, AGAIN_AFTER[0]);
+            assert!(race.wants_try());
+            assert!(!race.wants_try(), "one is asked for already");
+            began_before(&race, minute);
+            assert!(!race.wants_try(), "it has not begun yet");
+            race.run(&second, |attempt| {
+                assert!(attempt.is_fresh && attempt.began.elapsed() >= minute, "one limit for all");
+                began_before(&race, AGAIN_AFTER[0]);
+                assert!(!race.wants_try(), "the third comes later");
+                began_before(&race, AGAIN_AFTER[1]);
+                assert!(race.wants_try());
+                race.run(&third, |attempt| {
+                    assert!(attempt.is_fresh);
+                    began_before(&race, minute);
+                    assert!(!race.wants_try(), "there is no fourth");
+                    failure()
+                });
+                assert!(!race.is_over(), "two may still answer");
+                Ok(2)
+            });
+            assert!(first.is_cancelled() && race.is_over());
+            Ok(1)
+        });
+        assert_eq!(told.recv().unwrap().unwrap(), 2);
+        assert!(told.recv().is_err(), "told once");
+        assert!(!race.wants_try(), "it is over");
+    }
+
+    #[test]
+    fn a_try_that_comes_too_late_does_nothing() {
+        let race = Race::new(|_: Result<u32>| ());
+        race.run(&CancelToken::default(), |_| {
+            began_before(&race, AGAIN_AFTER[0]);
+            assert!(race.wants_try());
+            Ok(1)
+        });
+        race.run(&CancelToken::default(), |_| panic!("nobody waits for it"));
+    }
+
     #[test]
     fn a_failure_is_told_when_nobody_else_can_answer() {
         let (sender, told) = mpsc::channel();

@@ -4,6 +4,7 @@
 mod gathering;
 mod judge;
 mod leftovers;
+mod rest_clock;
 mod words;
 
 use super::{Millis, RequestKind};
@@ -13,6 +14,7 @@ use crate::run::wire::{Failure, Request, Response, StoredMessage, Tool, is_absen
 use gathering::Gathering;
 pub(super) use judge::{Outage, Rest};
 use leftovers::Leftovers;
+use rest_clock::RestClock;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -32,8 +34,8 @@ pub(super) struct Ending {
     place: DirectoryState,
     /// The server disposed the instance that the prompt ran in.
     is_disposed: bool,
-    /// Since when the session rests.
-    idle_since: Option<Millis>,
+    /// How long the session rests.
+    rest_clock: RestClock,
     /// Whether a silent run was looked into.
     has_checked_names: bool,
     gathering: Option<Gathering>,
@@ -57,6 +59,21 @@ struct ServerError {
     at: Millis,
     /// The server had this run's prompt by then. If not, it may be that of the prompt before.
     is_own: bool,
+    /// The run was at work after it.
+    was_followed: bool,
+}
+
+impl ServerError {
+    fn new(failure: Failure, at: Millis, is_own: bool) -> Self {
+        ServerError { failure, at, is_own, was_followed: false }
+    }
+
+    /// Whether it may have ended what rests since this time. Of a server that is slow it may have come long before,
+    /// with nothing in between.
+    fn may_end(&self, since: Millis, outage: Outage) -> bool {
+        let is_recent = since <= self.at.saturating_add(CAUSE_AGE);
+        is_recent || (!self.was_followed && outage == Outage::None)
+    }
 }
 
 /// Whether the session's directory is there, once something stopped without a reason.
@@ -115,6 +132,8 @@ pub(super) enum EndingInput<'a> {
 /// What the run is at that moment.
 pub(super) struct EndingContext<'a> {
     pub now: Millis,
+    /// When the look began that is judged.
+    pub looked: Millis,
     pub session: &'a str,
     pub message_id: &'a str,
     pub prompt: &'a Prompt,
@@ -176,16 +195,20 @@ impl Ending {
             EndingInput::Failed { failure, is_own } => self.failed(failure, is_own, context.now),
             EndingInput::RestedWith(failure) => {
                 // An event may have told the reason.
-                let (at, is_own) = (context.now, true);
-                let last = self.last_error.get_or_insert(ServerError { failure, at, is_own });
-                last.is_own = true;
+                let told = ServerError::new(failure, context.now, true);
+                self.last_error.get_or_insert(told).is_own = true;
             }
             EndingInput::Disposed => self.is_disposed = true,
             EndingInput::Place(result) => {
                 let is_gone = matches!(result, Ok(Response::Place { is_gone: true }));
                 self.place = if is_gone { DirectoryState::Gone } else { DirectoryState::There };
             }
-            EndingInput::Worked => self.idle_since = None,
+            EndingInput::Worked => {
+                self.rest_clock.begin_anew();
+                if let Some(last) = &mut self.last_error {
+                    last.was_followed = true;
+                }
+            }
             EndingInput::BusyChildren(children) => {
                 if let Some(cancel) = &mut self.cancel {
                     cancel.leftovers.busy(children);
@@ -197,7 +220,10 @@ impl Ending {
                 }
             }
             EndingInput::NamesUnchecked => self.has_checked_names = false,
-            EndingInput::Rest(rest) => self.judge(rest, context, &mut out),
+            EndingInput::Rest(rest) => {
+                self.rest_clock.look(context.now);
+                self.judge(rest, context, &mut out);
+            }
             EndingInput::Busy { for_others } => self.judge_busy(for_others, context, &mut out),
             EndingInput::Conclude(error) => self.conclude(Some(error), context, &mut out),
             EndingInput::Gathered(result) => self.gathered(result, context, &mut out),
@@ -281,6 +307,7 @@ impl Ending {
             }
             if result.as_ref().err().is_none_or(Error::is_sent) {
                 cancel.aborted = Some(context.now);
+                self.rest_clock.begin_anew();
             }
         }
         match result {
@@ -293,10 +320,12 @@ impl Ending {
     fn failed(&mut self, failure: Failure, is_own: bool, now: Millis) {
         // The first one is the cause, and the one without a stack trace.
         let is_news = |known: &ServerError| {
-            (is_own && !known.is_own) || now > known.at.saturating_add(CAUSE_AGE)
+            let is_old = now > known.at.saturating_add(CAUSE_AGE) && known.was_followed;
+            (is_own && !known.is_own) || is_old
         };
         if self.last_error.as_ref().is_none_or(is_news) {
-            self.last_error = Some(ServerError { failure, at: now, is_own });
+            self.last_error = Some(ServerError::new(failure, now, is_own));
+            self.rest_clock.begin_anew();
         }
     }
 

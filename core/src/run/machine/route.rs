@@ -200,6 +200,7 @@ impl Machine {
     pub(super) fn ending_context(&self) -> EndingContext<'_> {
         EndingContext {
             now: self.now,
+            looked: self.looking.looks_since().unwrap_or(self.now),
             session: self.opening.session().map_or("", String::as_str),
             message_id: self.sending.message_id(),
             prompt: &self.prompt,

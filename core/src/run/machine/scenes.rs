@@ -6,6 +6,7 @@ mod foreign;
 mod reaching;
 mod scene;
 mod sending;
+mod slowness;
 mod stops;
 
 use super::ending::SETTLE_LIMIT;

@@ -1,11 +1,12 @@
 //! What it means when the run's session rests.
 
 use super::{
-    ABORT_PAUSE, CAUSE_AGE, DirectoryState, Ending, EndingContext, EndingEffect, Millis,
-    RequestKind,
+    ABORT_PAUSE, DirectoryState, Ending, EndingContext, EndingEffect, Millis, RequestKind,
 };
 use crate::base::error::{Error, ErrorKind};
 use crate::run::wire::{Info, Request, ToolFailure};
+
+// How long a session rests is counted by [`RestClock`](super::rest_clock), of which each look is a step: no clock alone ends a run.
 
 /// A session that is idle without an answer stays so for this long until its end is believed.
 const DEAD_AFTER: Millis = 2_000;
@@ -16,14 +17,14 @@ const FORGOTTEN_AFTER: Millis = 3_000;
 /// After an abort, a run without any answer is over when nothing began for this long.
 const ABORT_GRACE: Millis = 1_500;
 /// How long a session stays idle after an abort until that is believed.
-const STAYS_IDLE: Millis = 250;
+const STAYS_IDLE: Millis = 300;
 /// An error that came before the prompt was seen to be stored is this prompt's when nothing began for this long.
 const STALE_PAUSE: Millis = 1_000;
 const STORED_STALE_PAUSE: Millis = 5_000;
 /// The message itself may still be written, with the same error and more: its own is taken first.
 const CAUSE_PAUSE: Millis = 500;
 /// The pause between looks at a session that seems to have stopped.
-const LOOK_PAUSE: Millis = 300;
+const LOOK_PAUSE: Millis = 200;
 
 /// Whether the server was away since it took the prompt. One that was killed a moment after that has forgotten the
 /// prompt, or keeps it and does not begin it by itself.
@@ -80,13 +81,9 @@ impl Ending {
             }
             // It may be at work: only a status that can be read says that it is not.
             Some(_) if rest.is_status_unreadable => out.push(EndingEffect::EndLook),
-            Some(info) => self.judge_stopped(info, context, out),
+            Some(info) => self.judge_stopped(info, rest, context, out),
             None => self.judge_unanswered(rest, context, out),
         }
-    }
-
-    fn rests_since(&mut self, now: Millis) -> Millis {
-        *self.idle_since.get_or_insert(now)
     }
 
     /// The newest answer is the last one.
@@ -100,8 +97,8 @@ impl Ending {
         let error = self.own_error(info, context);
         if error.as_ref().is_some_and(|e| e.kind() == ErrorKind::Cancelled) && rest.is_stream_up {
             // Why it was aborted is told a moment later.
-            if context.now < self.rests_since(context.now) + STAYS_IDLE {
-                return out.extend([EndingEffect::EndLook, EndingEffect::LookWithin(STAYS_IDLE)]);
+            if self.rest_clock.rested() < STAYS_IDLE {
+                return look_soon(out);
             }
         }
         self.conclude(error, context, out);
@@ -121,13 +118,13 @@ impl Ending {
         // now that is likely.
         let pause = if rest.is_stored { STORED_STALE_PAUSE } else { STALE_PAUSE };
         if let Some(last) = &self.last_error
-            && (last.is_own || now >= last.at + pause)
+            && (last.is_own || self.rest_clock.rested() >= pause)
         {
             let error = self.told(&last.failure, context);
             return self.conclude(Some(error), context, out);
         }
-        let since = self.rests_since(now);
-        let has_stopped = rest.was_busy && now >= since + DEAD_AFTER;
+        let rested = self.rest_clock.rested();
+        let has_stopped = rest.was_busy && rested >= DEAD_AFTER;
         if (has_stopped || now >= rest.sent + SILENT_AFTER)
             && !std::mem::replace(&mut self.has_checked_names, true)
         {
@@ -137,7 +134,7 @@ impl Ending {
         if has_stopped && rest.knows_names {
             return self.judge_dead(None, context, out);
         }
-        let is_forgotten = rest.outage != Outage::None && now >= since + FORGOTTEN_AFTER;
+        let is_forgotten = rest.outage != Outage::None && rested >= FORGOTTEN_AFTER;
         if is_forgotten && rest.knows_names {
             return match rest.outage {
                 Outage::Survived => self.judge_dead(None, context, out),
@@ -152,6 +149,10 @@ impl Ending {
             let error = Error::new(ErrorKind::NeverStarted, text).with_retryable(true);
             return self.conclude(Some(error), context, out);
         }
+        // What waits for looks to be counted gets them.
+        if rest.was_busy || rest.outage != Outage::None || self.last_error.is_some() {
+            return look_soon(out);
+        }
         out.push(EndingEffect::EndLook);
     }
 
@@ -159,12 +160,12 @@ impl Ending {
     fn judge_stopped(
         &mut self,
         info: &Info,
+        rest: &Rest<'_>,
         context: &EndingContext<'_>,
         out: &mut Vec<EndingEffect>,
     ) {
-        let since = self.rests_since(context.now);
-        let is_dead = context.now >= since + DEAD_AFTER;
-        if let Some(error) = self.cause(since, is_dead, context) {
+        let is_dead = self.rest_clock.rested() >= DEAD_AFTER;
+        if let Some(error) = self.cause(is_dead, rest, context) {
             return self.conclude(Some(error), context, out);
         }
         if is_dead {
@@ -203,11 +204,11 @@ impl Ending {
     }
 
     /// What the server said of the end, which it may do after it.
-    fn cause(&self, since: Millis, is_dead: bool, context: &EndingContext<'_>) -> Option<Error> {
+    fn cause(&self, is_dead: bool, rest: &Rest<'_>, context: &EndingContext<'_>) -> Option<Error> {
         let last = self.last_error.as_ref().filter(|last| last.is_own)?;
-        let is_due = is_dead || (!last.failure.is_abort && context.now >= since + CAUSE_PAUSE);
-        let is_recent = since <= last.at.saturating_add(CAUSE_AGE);
-        (is_due && is_recent).then(|| self.told(&last.failure, context))
+        let is_due = is_dead || (!last.failure.is_abort && self.rest_clock.rested() >= CAUSE_PAUSE);
+        let may_be_it = last.may_end(self.rest_clock.since(context.now), rest.outage);
+        (is_due && may_be_it).then(|| self.told(&last.failure, context))
     }
 
     /// The session is busy while the run is watched without events, or is being ended.
@@ -246,10 +247,8 @@ impl Ending {
                 // It may have been over before the abort: then it is simply done.
                 let was_aborted = aborted.is_some() || is_aborting || may_be_aborted;
                 // The server may show a session idle for a moment before its next step learns of the abort.
-                let since = self.rests_since(context.now);
-                if was_aborted
-                    && (context.now < since + STAYS_IDLE || self.has_leftovers(context, out))
-                {
+                let rested = self.rest_clock.rested();
+                if was_aborted && (rested < STAYS_IDLE || self.has_leftovers(context, out)) {
                     return out.push(EndingEffect::EndLook);
                 }
                 let is_whole = info.finish.is_some() && info.error.is_none();
@@ -259,11 +258,10 @@ impl Ending {
                 };
                 self.conclude(error, context, out);
             }
-            (newest, Some(aborted)) => {
+            (newest, Some(_)) => {
                 // An abort between two steps may come too early for the next one: the session has to stay idle.
-                let since = self.rests_since(context.now);
                 let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
-                if context.now >= aborted.max(since) + grace && !self.has_leftovers(context, out) {
+                if self.rest_clock.rested() >= grace && !self.has_leftovers(context, out) {
                     self.conclude(Some(error), context, out);
                 } else {
                     out.push(EndingEffect::EndLook);

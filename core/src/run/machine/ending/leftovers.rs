@@ -54,7 +54,8 @@ impl Leftovers {
     ) -> (bool, Vec<String>) {
         let (now, is_rejecting) = (context.now, context.is_rejecting);
         let is_deaf = tools.any(|tool| self.is_deaf(tool)) || self.has_deaf_child;
-        let waits_for_kill = is_deaf && aborted.is_none_or(|at| now < at + KILL_AFTER);
+        // Whoever answers a look that began after that has killed what there was to kill before.
+        let waits_for_kill = is_deaf && aborted.is_none_or(|at| context.looked < at + KILL_AFTER);
         let busy = std::mem::take(&mut self.busy);
         self.waits_for = match (busy.is_empty(), waits_for_kill, is_rejecting) {
             (false, ..) => "; not settled: a subagent is still at work",
