@@ -374,6 +374,25 @@ OpencodeStatus opencode_client_new(const char *options_json,
                                    OpencodeReply **error);
 
 /**
+ * Makes a client with other settings that shares everything with another one: connections, threads, the event stream,
+ * the descriptor and the log. Touches no network and costs nothing. Its settings go with all that is done through it, runs
+ * too. opencode_client_close() of the first client ends all; of this one it refuses what is begun through it from then on
+ * and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any order: the
+ * connections last as long as one of them.
+ *
+ * @param options_json  An object: directory, workspace, headers (over those of the first), timeout_ms,
+ *                      connect_timeout_ms, max_retries, max_body_bytes, events, permission, question.
+ * @param derived       Receives the client. Free it with opencode_client_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
+ * @return INVALID_ARGUMENT for what belongs to the connection, such as base_url; CLOSED after a close.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_client_with(const OpencodeClient *client,
+                                    const char *options_json,
+                                    OpencodeClient **derived,
+                                    OpencodeReply **error);
+
+/**
  * Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
  * network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
  * Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
@@ -935,6 +954,20 @@ OpencodeStatus opencode_run_next(const OpencodeRun *run,
                                  int64_t timeout_ms,
                                  OpencodeRunState *state,
                                  OpencodeReply **update);
+
+/**
+ * Like opencode_run_next(), and every update is a TEXT whose text is to be appended: what the run says and nothing else. The
+ * texts add up to what was said. What the model takes back, because its answer was cut and made anew, cannot be taken out of
+ * a stream: the new form follows as a paragraph. Updates of other kinds are passed over.
+ *
+ * @return After the last text the status of the run, and of a run that failed the failure in update; INVALID_ARGUMENT when
+ *         permission or question is "ask", as what is asked would show nowhere; else OK, also when there is none.
+ */
+OPENCODE_API
+OpencodeStatus opencode_run_next_text(const OpencodeRun *run,
+                                      int64_t timeout_ms,
+                                      OpencodeRunState *state,
+                                      OpencodeReply **update);
 
 /**
  * What an update says.

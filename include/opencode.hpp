@@ -328,6 +328,13 @@ class Run {
         opencode_run_poll(get(), timeout_ms, &update);
         return update ? std::optional<Update>(Update(update)) : std::nullopt;
     }
+    /// The next piece of the text alone, or none within this time; fails as the run did, after its text.
+    Result<std::optional<Reply>> next_text(std::int64_t timeout_ms = 0) const {
+        return detail::next([&](OpencodeReply **update) {
+            OpencodeRunState state;
+            return opencode_run_next_text(get(), timeout_ms, &state, update);
+        });
+    }
     OpencodeRunState state() const noexcept { return opencode_run_state(get()); }
     /// The reply; fails with TIMEOUT when the run is not over, and it goes on.
     Result<Reply> wait(std::int64_t timeout_ms = forever) const {
@@ -492,6 +499,13 @@ class Client {
         });
     }
     OpencodeClient *get() const noexcept { return client_.get(); }
+
+    /// A client with other settings that shares everything; a close of this one ends both.
+    Result<Client> with(const Options &options) const {
+        return detail::handle<Client, OpencodeClient>([&](OpencodeClient **client, OpencodeReply **error) {
+            return opencode_client_with(get(), options.c_str(), client, error);
+        });
+    }
 
     Result<Reply> call(std::string_view operation, const Options &arguments = {}, const Options &options = {}) const {
         return detail::reply([&](OpencodeReply **reply) {

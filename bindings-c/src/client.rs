@@ -44,6 +44,36 @@ pub unsafe extern "C" fn opencode_client_new(
     }
 }
 
+/// Makes a client with other settings that shares everything with another one: connections, threads, the event stream,
+/// the descriptor and the log. Touches no network and costs nothing. Its settings go with all that is done through it, runs
+/// too. opencode_client_close() of the first client ends all; of this one it refuses what is begun through it from then on
+/// and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any order: the
+/// connections last as long as one of them.
+///
+/// @param options_json  An object: directory, workspace, headers (over those of the first), timeout_ms,
+///                      connect_timeout_ms, max_retries, max_body_bytes, events, permission, question.
+/// @param derived       Receives the client. Free it with opencode_client_free().
+/// @param error         NULL, or receives the reply of a failure, and NULL on success.
+/// @return INVALID_ARGUMENT for what belongs to the connection, such as base_url; CLOSED after a close.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_client_with(
+    client: *const OpencodeClient,
+    options_json: *const c_char,
+    derived: *mut *mut OpencodeClient,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard_out(derived, error, || {
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let made = borrow(client, "client")?.client.with_json(options)?;
+            hand_out(derived, "derived", OpencodeClient { client: made })?;
+            Ok(None)
+        })
+    }
+}
+
 /// Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
 /// network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
 /// Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later

@@ -7,7 +7,7 @@ use crate::reply::{OpencodeReply, view};
 use crate::run::{OpencodeRun, OpencodeRunState};
 use crate::status::OpencodeStatus;
 use crate::update_type::OpencodeUpdateType;
-use opencode_core::State;
+use opencode_core::{State, TextUpdate, Update};
 use std::ffi::c_char;
 
 /// Like opencode_run_poll(), with the state of that moment: it is DONE or FAILED when the last update was taken, and
@@ -47,6 +47,44 @@ pub unsafe extern "C" fn opencode_run_next(
             };
             *state = now.into();
             Ok(found.as_ref().map(OpencodeReply::update))
+        })
+    }
+}
+
+/// Like opencode_run_next(), and every update is a TEXT whose text is to be appended: what the run says and nothing else. The
+/// texts add up to what was said. What the model takes back, because its answer was cut and made anew, cannot be taken out of
+/// a stream: the new form follows as a paragraph. Updates of other kinds are passed over.
+///
+/// @return After the last text the status of the run, and of a run that failed the failure in update; INVALID_ARGUMENT when
+///         permission or question is "ask", as what is asked would show nowhere; else OK, also when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_run_next_text(
+    run: *const OpencodeRun,
+    timeout_ms: i64,
+    state: *mut OpencodeRunState,
+    update: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        let mut state = state.as_mut();
+        if let Some(state) = state.as_deref_mut() {
+            *state = OpencodeRunState::Failed;
+        }
+        guard(update, || {
+            let run = &borrow(run, "run")?.run;
+            if update.is_null() {
+                return Err(null("update"));
+            }
+            let Some(state) = state else { return Err(null("state")) };
+            let found = run.next_text(timeout(timeout_ms))?;
+            let now = run.state();
+            // A run that ended meanwhile has more to give.
+            *state = if now.is_over() && !run.is_drained() { State::Pending } else { now }.into();
+            let update = found.map(|delta| {
+                let (replaces, message_id, part_id) = (false, String::new(), String::new());
+                Update::Text(TextUpdate { delta, replaces, message_id, part_id })
+            });
+            Ok(update.as_ref().map(OpencodeReply::update))
         })
     }
 }

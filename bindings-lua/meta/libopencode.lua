@@ -53,6 +53,28 @@ function opencode.array(list) end
 ---@field base_url string
 local Client = {}
 
+---What a client that is made from another one may have in another way. Without a field it is as the other.
+---@class opencode.WithOptions : { directory: any, workspace: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, events: any, permission: any, question: any, wait: any, [string]: nil }
+---@field directory? string of the project
+---@field workspace? string
+---@field headers? table<string, string> over those of the other client
+---@field timeout_ms? integer of an operation
+---@field connect_timeout_ms? integer
+---@field max_retries? integer of reads
+---@field max_body_bytes? integer the longest answer that is taken
+---@field events? boolean false: runs look often in place of listening
+---@field permission? opencode.PermissionPolicy who answers when tools of its runs ask
+---@field question? opencode.QuestionPolicy who answers the questions of its runs
+---@field wait? fun(ms: number) how functions that block wait
+
+---A client with other settings that shares everything: connections, threads, events, descriptor, log. Either one's `ready`
+---and `dispatch` serve both. Closing the first ends both; closing this one leaves the first. Never blocks.
+---@param options opencode.WithOptions
+---@return opencode.Client? client
+---@return string? message
+---@return opencode.Error? err
+function Client:with(options) end
+
 ---Does an operation by its name. Blocks.
 ---@param operation string such as "session.get"
 ---@param arguments? table those of the operation, by name

@@ -174,6 +174,11 @@ function Run:poll() end
 ---@return fun(): opencode.Update?
 function Run:updates() end
 
+---An iterator over what the run says and nothing else, piece by piece; blocks between them. After the last one it raises
+---why the run failed. `for text in run:text_stream() do io.write(text) end`
+---@return fun(): string?
+function Run:text_stream() end
+
 ---Blocks until the run is over.
 ---@param timeout_ms? integer
 ---@return opencode.Reply? reply

@@ -15,6 +15,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("did_you_mean", meant),
     Function::new("operations", operations),
     Function::shaped("client_new", new, |_, _| &shapes::CLIENT),
+    Function::shaped("client_with", with, |_, _| &shapes::CLIENT),
     Function::new("client_close", close),
     Function::new("client_fd", fd),
     Function::new("client_log", log),
@@ -53,6 +54,15 @@ fn new(given: &Arguments, results: &mut Results) -> Done {
     match given.json(0) {
         Ok(json) => results.made(ClientOptions::from_json(&json).and_then(Client::new)),
         Err(why) => results.misuse(format!("client: {why}")),
+    }
+    Ok(())
+}
+
+fn with(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    match given.json(1) {
+        Ok(json) => results.made(client.with_json(&json)),
+        Err(why) => results.misuse(format!("with: {why}")),
     }
     Ok(())
 }

@@ -138,6 +138,23 @@ function Run:updates()
   end
 end
 
+-- An iterator over what the run says, and nothing else; blocks between the pieces. A loop cannot be told of a failure, so
+-- that is raised, after the last piece.
+function Run:text_stream()
+  handle(self, Run, "text_stream", 2)
+  finish(2, raw.run_text_check(self.raw))
+  local updates = self:updates()
+  return function()
+    while true do
+      local update = updates()
+      if update == nil then break end
+      if update.type == "failed" then error(update.message, 2) end
+      local piece = update.type == "text" and raw.run_text_piece(self.raw, update.delta, update.replaces)
+      if piece then return piece end
+    end
+  end
+end
+
 function Run:wait(timeout_ms)
   handle(self, Run, "wait", 2)
   expect_time(timeout_ms, "run:wait", 2)
@@ -418,10 +435,14 @@ end
 
 local weak_keys = { __mode = "k" }
 
-local function client_of(made)
+-- One that was made from another shares what goes on in the background with it, as it does the descriptor.
+local function client_of(made, other)
   local url = raw.client_url(made)
   local root = bind(made, tree)
-  local fields = { raw = made, base_url = url, handles = setmetatable({}, weak_keys), callbacks = {} }
+  local fields = { raw = made, base_url = url }
+  fields.first = other and other.first or made
+  fields.handles = other and other.handles or setmetatable({}, weak_keys)
+  fields.callbacks = other and other.callbacks or {}
   return setmetatable(fields, {
     __name = "opencode.client",
     __index = function(client, name)
@@ -445,8 +466,8 @@ local function client_of(made)
   })
 end
 
--- Makes a client by `make(options)`; how it waits is not the core's to know.
-local function make_client(make, options, what, level)
+-- Makes a client by `make(options)`, from another one or not; how it waits is not the core's to know.
+local function make_client(make, options, what, level, other)
   expect_options(options, what, level + 1)
   local rest, wait = options, options and rawget(options, "wait")
   if wait ~= nil then
@@ -457,8 +478,16 @@ local function make_client(make, options, what, level)
   end
   local made, message, err = finish(level + 1, make(rest))
   if not made then return nil, message, err end
-  waits[made] = wait
-  return client_of(made)
+  waits[made] = wait or other and waits[other.raw]
+  return client_of(made, other)
+end
+
+-- A client with other settings that shares everything with this one.
+function Client:with(options)
+  check_self(self, "with", 2)
+  local make = function(rest) return raw.client_with(self.raw, rest) end
+  local client, message, err = make_client(make, options, "client:with", 2, self)
+  return client, message, err
 end
 
 function opencode.client(options)

@@ -3,7 +3,9 @@
 use crate::bridge::{Arguments, Done, Found, Function, Method, Quick, handle};
 use crate::results::{Results, line};
 use crate::shapes;
-use opencode_core::{Client, Error, PermissionReply, Prompt, Result, Run, State, Update};
+use opencode_core::{
+    Client, Error, PermissionReply, Prompt, Result, Run, State, TextUpdate, Update,
+};
 
 handle!(Run, "run");
 
@@ -17,6 +19,8 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("run_cancel", cancel),
     Function::quick("run_state", state, look_state),
     Function::new("run_text", text),
+    Function::new("run_text_check", text_check),
+    Function::new("run_text_piece", text_piece),
     Function::new("run_why", why),
     Function::new("run_session", session),
     Function::new("run_message", message),
@@ -122,6 +126,23 @@ fn failed(results: &mut Results, error: &Error) {
     if results.json(error.to_json()).is_err() {
         results.object(0);
     }
+}
+
+/// Whether a stream of the text loses nothing that somebody has to answer.
+fn text_check(given: &Arguments, results: &mut Results) -> Done {
+    results.done(given.handle::<Run>(0)?.check_text_stream());
+    Ok(())
+}
+
+/// What a text update (delta, replaces) adds to the text; nothing when that is nothing.
+fn text_piece(given: &Arguments, results: &mut Results) -> Done {
+    let (delta, replaces) = (given.text(1)?.to_owned(), given.flag(2));
+    let (message_id, part_id) = (String::new(), String::new());
+    let text = TextUpdate { delta, replaces, message_id, part_id };
+    if let Some(piece) = given.handle::<Run>(0)?.text_piece(&text) {
+        results.text(piece);
+    }
+    Ok(())
 }
 
 fn wait(given: &Arguments, results: &mut Results) -> Done {

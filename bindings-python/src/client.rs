@@ -45,6 +45,12 @@ impl Client {
         client.map(Client::of).map_err(|e| exception(py, &e))
     }
 
+    /// A client with other settings that shares everything.
+    fn with_options(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let json = to_json(py, "with_options", options)?;
+        self.client.with_json(&json).map(Client::of).map_err(|e| exception(py, &e))
+    }
+
     #[getter]
     fn base_url(&self) -> &str {
         self.client.base_url()

@@ -5,7 +5,7 @@ use crate::convert::native;
 use crate::convert::timeout;
 use crate::error::exception;
 use crate::wait::{take, wait};
-use opencode_core::{ErrorKind, PermissionReply, Update};
+use opencode_core::{ErrorKind, PermissionReply, TextUpdate, Update};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::time::Duration;
@@ -50,6 +50,17 @@ impl Run {
             (update.is_some() || self.run.is_drained()).then_some(update)
         })?;
         update.flatten().map(|update| convert(py, &update)).transpose()
+    }
+
+    /// Whether a stream of the text loses nothing that somebody has to answer.
+    fn check_text_stream(&self, py: Python<'_>) -> PyResult<()> {
+        self.run.check_text_stream().map_err(|e| exception(py, &e))
+    }
+
+    /// What a text update adds to the text; None when that is nothing.
+    fn text_piece(&self, delta: String, replaces: bool) -> Option<String> {
+        let (message_id, part_id) = (String::new(), String::new());
+        self.run.text_piece(&TextUpdate { delta, replaces, message_id, part_id })
     }
 
     /// Whether `poll` has an update; the descriptor is quiet afterwards until there is more.

@@ -26,7 +26,6 @@ use crate::protocol::dialect::ServerInfo;
 use crate::protocol::model::{Message, Session};
 use crate::protocol::operation::Pace;
 use crate::protocol::operation::route::twice;
-use crate::protocol::permission::QuestionPolicy;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Prompt, Reply, Run, Setup, keep_loss};
@@ -49,7 +48,15 @@ const CHORE_THREADS: usize = 2;
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
+/// The settings of one client, and what it shares with those that were made from it.
 struct ClientInner {
+    caller: Arc<Caller>,
+    origin: Arc<Origin>,
+    is_derived: bool,
+}
+
+/// Connections, threads and the event stream.
+struct Origin {
     caller: Arc<Caller>,
     signal: Arc<Signal>,
     logs: Arc<LogQueue>,
@@ -118,7 +125,44 @@ impl Client {
         logs.want(options.log_level);
         let caller = Arc::new(Caller::new(options)?);
         let here = PerProcess::new(Here::new(&caller));
-        Ok(Client(Arc::new(ClientInner { caller, signal: Arc::default(), logs, here })))
+        let origin = Origin { caller: Arc::clone(&caller), signal: Arc::default(), logs, here };
+        Ok(Client(Arc::new(ClientInner { caller, origin: Arc::new(origin), is_derived: false })))
+    }
+
+    /// A client with other settings that shares all that this one has: connections, threads, the event stream, the
+    /// descriptor and the log. Costs nothing; touches no network. `options` are those of this client with other values:
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), opencode_core::Error> {
+    /// let client = opencode_core::Client::from_env()?;
+    /// let mut options = client.options().clone();
+    /// options.directory = Some("/home/me/project".to_owned());
+    /// let project = client.with(options)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Its settings go with all that is done through it, runs too. What all share, the event stream and looks at a
+    /// directory for runs, keeps the settings of the first client. [`close`](Self::close) of the first client ends all.
+    /// Of the new one it refuses what is begun through it from then on and ends its calls; what was made with it, such as
+    /// a run, goes on with the others. The first client stays open as long as one of them is there.
+    ///
+    /// # Errors
+    /// `invalid_argument` for what belongs to the connection: `base_url`, `username`, `password`, `dialect`,
+    /// `stall_timeout`, `log_level`, `ca_file`, `record`, and a header that is taken away. `closed` after a close.
+    pub fn with(&self, options: ClientOptions) -> Result<Self> {
+        self.check_open("with")?;
+        let caller = Arc::new(self.0.caller.with(options)?);
+        let origin = Arc::clone(&self.0.origin);
+        Ok(Client(Arc::new(ClientInner { caller, origin, is_derived: true })))
+    }
+
+    /// Like [`with`](Self::with), with the changes as the JSON object of a binding.
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    pub fn with_json(&self, json: &str) -> Result<Self> {
+        self.with(self.options().changed(json)?)
     }
 
     /// A client for the server that the environment names; see [`ClientOptions::from_env`].
@@ -279,11 +323,7 @@ impl Client {
     /// As [`run`](Self::run), and `invalid_argument` when a policy of the prompt or of the client is `ask`.
     pub fn run_alone(&self, prompt: impl Into<Prompt>) -> Result<Run> {
         let setup = self.setup(prompt.into(), None);
-        let name = match (setup.permission.asks(), setup.question == QuestionPolicy::Ask) {
-            (true, _) => "permission",
-            (false, true) => "question",
-            (false, false) => return self.start_run(setup),
-        };
+        let Some(name) = setup.asks() else { return self.start_run(setup) };
         let text = format!(
             "ask: {name} is 'ask', and nobody could answer: ask gives no run to answer with; use run, or another policy"
         );
@@ -326,7 +366,7 @@ impl Client {
     /// As [`pty`](Self::pty).
     pub fn pty_with(&self, options: PtyOptions, call: &CallOptions) -> Result<Pty> {
         let terminals = self.terminals();
-        terminals.create(&self.0.caller, &self.0.signal, options, call)
+        terminals.create(&self.0.caller.kept(), &self.0.origin.signal, options, call)
     }
 
     /// Connects to a terminal that exists, from `options.cursor` on, and returns at once. What is wrong shows
@@ -335,7 +375,8 @@ impl Client {
     /// # Errors
     /// `invalid_argument` for what is no id or only for a new terminal, `closed`, `internal`.
     pub fn pty_connect(&self, id: &str, options: PtyOptions) -> Result<Pty> {
-        self.terminals().connect(&self.0.caller, &self.0.signal, id, options)
+        self.check_open("pty_connect")?;
+        self.terminals().connect(&self.0.caller.kept(), &self.0.origin.signal, id, options)
     }
 
     /// Adds up what a session used, and with `options.tree` its subagents too. Blocks; reads fifty messages at a
@@ -428,13 +469,13 @@ impl Client {
     /// The oldest message about what happened that nobody took yet, when [`ClientOptions::log_level`] asks for them.
     /// A thousand are kept. Never blocks.
     pub fn next_log(&self) -> Option<LogRecord> {
-        self.0.logs.pop()
+        self.0.origin.logs.pop()
     }
 
     /// Asks for messages of another level from now on, as [`ClientOptions::log_level`] does in the beginning: for hosts
     /// whose own logging may change. `None` asks for no more.
     pub fn set_log_level(&self, level: Option<Level>) {
-        self.0.logs.want(level);
+        self.0.origin.logs.want(level);
     }
 
     /// A descriptor that is readable while any run, call, event stream or terminal of this client has something new;
@@ -444,19 +485,20 @@ impl Client {
     /// # Errors
     /// `exhausted` when the system gives no descriptor.
     pub fn fd(&self) -> Result<i64> {
-        self.0.signal.descriptor()
+        self.0.origin.signal.descriptor()
     }
 
     /// The marks ([`Run::mark`] and its like) of the runs, calls, streams and terminals that have had something new since
     /// the last time, so that a host with many of them looks at these alone when the descriptor is readable. They are
     /// noted from the first time on, which gives none: look at all of them then.
     pub fn take_new(&self) -> Vec<u64> {
-        self.0.signal.take_new()
+        self.0.origin.signal.take_new()
     }
 
     /// Ends all runs and calls of this side, joins all threads and closes all connections, within a second
     /// whatever the network does. The server goes on with prompts that were sent. Prompts that are not sent yet get
-    /// a second before that; the error, of kind `timeout`, names those that were lost all the same. The last handle
+    /// a second before that; the error, of kind `timeout`, names those that were lost all the same. One that was made by
+    /// [`with`](Self::with) ends alone. The last handle
     /// that is dropped closes too, on a thread of its own, which the end of the process waits for; what was lost stands in
     /// the log only.
     pub fn close(&self) -> Option<Error> {
@@ -466,7 +508,8 @@ impl Client {
     /// Drops this handle. When it was the last one, that closes the client, and gives what [`close`](Self::close)
     /// gives.
     pub fn release(self) -> Option<Error> {
-        Arc::into_inner(self.0).and_then(|inner| inner.close())
+        let origin = Arc::into_inner(self.0)?.origin;
+        Arc::into_inner(origin).and_then(|origin| origin.close())
     }
 
     /// Whether anything can be done with it, for bindings that hand out what asks the server later.
@@ -500,9 +543,9 @@ impl Client {
         let (feed, chores) = (Arc::clone(&background.feed), Arc::clone(&background.chores));
         let engine = match &mut background.engine {
             Some(engine) => engine,
-            none => none.insert(Engine::start(Arc::clone(&self.0.caller), feed, chores)?),
+            none => none.insert(Engine::start(Arc::clone(&self.0.origin.caller), feed, chores)?),
         };
-        Run::start(engine, &self.0.signal, setup)
+        Run::start(engine, &self.0.origin.signal, setup, Arc::clone(&self.0.caller))
     }
 
     fn terminals(&self) -> Arc<Terminals> {
@@ -528,11 +571,11 @@ impl Client {
     }
 
     fn signal(&self) -> &Arc<Signal> {
-        &self.0.signal
+        &self.0.origin.signal
     }
 
     fn background(&self) -> MutexGuard<'_, Background> {
-        self.0.background()
+        self.0.origin.background()
     }
 }
 
@@ -542,11 +585,11 @@ impl Calls for ClientInner {
     }
 
     fn signal(&self) -> &Arc<Signal> {
-        &self.signal
+        &self.origin.signal
     }
 
     fn pool(&self, pace: Pace) -> Arc<Pool> {
-        let background = self.background();
+        let background = self.origin.background();
         Arc::clone(match pace {
             Pace::Slow => &background.slow_calls,
             Pace::Quick | Pace::Stream => &background.calls,
@@ -555,6 +598,16 @@ impl Calls for ClientInner {
 }
 
 impl ClientInner {
+    fn close(&self) -> Option<Error> {
+        if self.is_derived {
+            self.caller.leave();
+            return None;
+        }
+        self.origin.close()
+    }
+}
+
+impl Origin {
     fn background(&self) -> MutexGuard<'_, Background> {
         self.here.get(|| Here::new(&self.caller)).background()
     }
@@ -574,7 +627,7 @@ impl ClientInner {
 }
 
 /// Nobody waits in a drop: it may be that of a garbage collector, in the middle of a frame.
-impl Drop for ClientInner {
+impl Drop for Origin {
     fn drop(&mut self) {
         self.caller.refuse();
         let parts = self.here.made().map(|here| here.background().take());

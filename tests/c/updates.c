@@ -64,6 +64,46 @@ static int chat(const char *prompt, const char *options, int timeout_ms, char *s
     return state == OPENCODE_RUN_STATE_DONE ? 0 : 1;
 }
 
+/* The text alone, of a client with other settings. */
+static void the_text_alone_is_read(void) {
+    OpencodeClient *other = NULL, *failing = NULL;
+    OpencodeReply *reply = NULL, *update = NULL;
+    OpencodeRun *run = NULL;
+    OpencodeRunState state = OPENCODE_RUN_STATE_PENDING;
+    char said[100] = "";
+    int pieces = 0;
+    CHECK(opencode_client_with(client, "{\"directory\":\"/tmp\",\"headers\":{\"x-a\":\"b\"}}", &other, NULL) == OK);
+    CHECK(opencode_run_text(other, "say @@[{\"text\":\"one two three\"}]", NULL, &run, NULL) == OK);
+    while (!is_over(state)) {
+        CHECK(opencode_run_next_text(run, -1, &state, &update) == OK);
+        if (update)
+            pieces++, strcat(said, opencode_update_text(update));
+        opencode_reply_free(update);
+    }
+    CHECK(strcmp(said, "one two three") == 0 && pieces > 0 && state == OPENCODE_RUN_STATE_DONE);
+    CHECK(opencode_run_wait(run, -1, &reply) == OK && has(opencode_reply_json(reply), "\"/tmp\""));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    CHECK(opencode_run_text(other, "fail @@[{\"status\":401,\"body\":\"no\"}]", NULL, &run, NULL) == OK);
+    state = OPENCODE_RUN_STATE_PENDING;
+    CHECK(opencode_run_next_text(run, -1, &state, &update) != OK && update && state == OPENCODE_RUN_STATE_FAILED);
+    opencode_reply_free(update);
+    opencode_run_free(run);
+    CHECK(opencode_client_with(client, "{\"password\":\"hunter2\"}", &failing, &reply) ==
+          OPENCODE_STATUS_INVALID_ARGUMENT);
+    CHECK(has(opencode_reply_message(reply), "belongs to the connection") &&
+          !has(opencode_reply_message(reply), "hunter2"));
+    opencode_reply_free(reply);
+    opencode_client_free(failing);
+    opencode_client_free(other);
+    CHECK(opencode_client_with(client, NULL, &other, NULL) == OK && opencode_client_close(other, NULL) == OK);
+    CHECK(opencode_call(other, "session.list", NULL, &reply) == OPENCODE_STATUS_CLOSED);
+    opencode_reply_free(reply);
+    opencode_client_free(other);
+    CHECK(opencode_call(client, "session.list", NULL, &reply) == OK);
+    opencode_reply_free(reply);
+}
+
 static void a_chat_loop_needs_no_pointers(void) {
     char said[1000];
     OpencodeReply *last = NULL;
@@ -196,6 +236,7 @@ int main(void) {
     if (opencode_client_new(NULL, &client, NULL))
         return 1;
     RUN(a_chat_loop_needs_no_pointers);
+    RUN(the_text_alone_is_read);
     RUN(when_the_time_is_up);
     RUN(failures_have_words);
     RUN(versions_and_names);

@@ -49,6 +49,48 @@ check.test("updates can be iterated", function()
   check.equal(seen.text and seen.message and seen.done, true)
 end)
 
+check.test("the text alone is iterated, and what fails is raised in the end", function()
+  local pieces = {}
+  local run = assert(client:run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":50}]')))
+  for text in run:text_stream() do pieces[#pieces + 1] = text end
+  check.equal(table.concat(pieces), "1 2 3 4 5 6")
+  check.equal(#pieces > 1, true, "text came in pieces")
+  local failing = assert(client:run(scripted("fail", '[{"status":401,"body":"no"}]')))
+  local is_ok, message = pcall(function()
+    for _ in failing:text_stream() do end
+  end)
+  check.equal(is_ok, false)
+  local why = failing:error()
+  check.contains(message, why)
+  local asking = assert(client:with { permission = "ask" }:run("Say pong"))
+  is_ok, message = pcall(asking.text_stream, asking)
+  check.equal(is_ok, false)
+  check.contains(message, "permission is 'ask'")
+  assert(asking:wait())
+end)
+
+check.test("a client with other settings shares everything", function()
+  local project = assert(client:with { directory = "/tmp", timeout_ms = 30000, headers = { ["x-a"] = "b" } })
+  check.equal(client:fd(), project:fd())
+  local reply = assert(project:ask(scripted("where", '[{"text":"here"}]')))
+  check.equal(client.session.get(reply.sessionID).directory, "/tmp")
+  local run = assert(project:run("Say pong"))
+  assert(run:wait())
+  local is_found = false
+  for _, handle in ipairs(client:ready()) do is_found = is_found or handle == run end
+  check.equal(is_found, true, "either one tells who is ready")
+  assert(project:close())
+  check.raises("the client is closed", function() project.session.list() end)
+  check.equal(client.global_.health().healthy, true)
+  for name, value in pairs { base_url = "http://h:1", password = "x", dialect = 1, record = "/x" } do
+    check.raises(name .. " belongs to the connection", function() client:with { [name] = value } end)
+  end
+  local first = assert(opencode.client())
+  local second = assert(first:with { max_retries = 0 })
+  first:close()
+  check.raises("the client is closed", function() second.session.list() end)
+end)
+
 check.test("a rejected permission is reported and the agent goes on", function()
   local steps = '[{"tools":[{"name":"bash","arguments":{"command":"touch no","description":"d"}}]},{"text":"I could not"}]'
   local reply = assert(client:ask(scripted("try", steps)))

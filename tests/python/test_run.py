@@ -47,6 +47,35 @@ def test_polling_never_waits_and_sees_every_piece(client):
     assert client.session.get(run.sessionID)["title"] == "tick"
 
 
+def test_the_text_alone_is_iterated_and_what_fails_is_raised_in_the_end(client):
+    run = client.run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":50}]'))
+    pieces = list(run.text_stream())
+    assert "".join(pieces) == "1 2 3 4 5 6" == run.result().transcript and len(pieces) > 1
+    failing = client.run(scripted("fail", '[{"text":"","status":401,"body":"no"}]'))
+    with pytest.raises(libopencode.OpencodeError) as told:
+        list(failing.text_stream())
+    assert told.value.kind == failing.error.kind
+    asking = client.run("Say pong", permission="ask")
+    with pytest.raises(libopencode.InvalidArgumentError, match="permission is 'ask'"):
+        asking.text_stream()
+    asking.result()
+
+
+def test_the_text_alone_is_iterated_by_asyncio():
+    async def main():
+        async with libopencode.AsyncClient() as client:
+            run = client.run(scripted("count", '[{"text":"1 2 3 4 5 6","delay_ms":50}]'))
+            pieces = [text async for text in run.text_stream()]
+            assert "".join(pieces) == "1 2 3 4 5 6" and len(pieces) > 1
+            with pytest.raises(libopencode.OpencodeError):
+                async for _ in client.run(scripted("fail", '[{"text":"","status":401,"body":"no"}]')).text_stream():
+                    pass
+            with pytest.raises(libopencode.InvalidArgumentError):
+                client.run("Say pong", question="ask").text_stream()
+
+    asyncio.run(main())
+
+
 def test_updates_can_be_iterated(client):
     updates = list(client.run("Say pong"))
     assert {"text", "message", "done"} <= {update.type for update in updates}

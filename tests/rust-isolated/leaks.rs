@@ -35,3 +35,28 @@ fn a_thousand_clients_leave_nothing_behind() {
     let grown = memory().saturating_sub(used);
     assert!(grown < 8 << 20, "{grown} bytes more after a thousand clients");
 }
+
+#[test]
+fn clients_made_from_another_cost_no_thread_and_no_descriptor() {
+    let _isolated = isolated();
+    let fake = Fake::start(flood()).unwrap();
+    let client = Client::new(options(&shared().server, &fake.url())).unwrap();
+    let open = descriptors();
+    let others: Vec<Client> = (0..1_000)
+        .map(|i| client.with_json(&format!(r#"{{"directory":"/d{i}"}}"#)).unwrap())
+        .collect();
+    assert_eq!((threads(), descriptors()), (Vec::new(), open), "a client costs nothing");
+    for other in others.iter().take(2).chain([&client]) {
+        other.start("tui.control.next", ()).unwrap().cancel();
+        other.run("flood").unwrap().next_update(None).unwrap();
+    }
+    let count = |name: &str| threads().iter().filter(|thread| *thread == name).count();
+    // A thread has the name of the one that started it, until it has its own.
+    eventually("one engine and one event stream", || {
+        (count("opencode-runs") == 1 && count("opencode-events") == 1).then_some(())
+    });
+    assert!(threads().len() <= 26, "those of one client: {:?}", threads());
+    drop(others);
+    client.close();
+    assert_eq!(threads(), Vec::<String>::new());
+}

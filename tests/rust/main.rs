@@ -28,3 +28,4 @@ mod tui;
 mod two;
 mod usage;
 mod wire;
+mod with;

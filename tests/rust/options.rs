@@ -12,6 +12,7 @@ type Reader = fn(&str) -> Result<(), opencode_core::Error>;
 fn reader(noun: &str) -> Reader {
     match noun {
         "client" => |json| ClientOptions::from_json(json).map(drop),
+        "with" => |json| ClientOptions::default().changed(json).map(drop),
         "call" => |json| CallOptions::from_json(json).map(drop),
         "prompt" => |json| Prompt::options_from_json(json).map(drop),
         "attach" => |json| AttachOptions::from_json(json).map(drop),

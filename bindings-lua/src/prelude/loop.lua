@@ -73,11 +73,12 @@ local watched = {}
 function Client:fd()
   check_self(self, "fd", 2)
   local fd, message, err = finish(2, raw.client_fd(self.raw))
-  if fd then watched[self.raw] = true end
+  if fd then watched[self.first] = true end
   return fd, message, err
 end
 
--- Prompts that are not sent yet get a second; nil, message, err when some were lost all the same.
+-- Prompts that are not sent yet get a second; nil, message, err when some were lost all the same. One that was made from
+-- another ends alone.
 function Client:close()
   check_self(self, "close", 2)
   local is_ok, message, err = finish(2, raw.client_close(self.raw))

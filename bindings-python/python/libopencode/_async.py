@@ -115,6 +115,57 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             }
         )
 
+    def with_options(
+        self,
+        *,
+        directory: str | None = None,
+        workspace: str | None = None,
+        headers: abc.Mapping[str, str] | None = None,
+        timeout: float | datetime.timedelta | None = None,
+        connect_timeout: float | datetime.timedelta | None = None,
+        max_retries: int | None = None,
+        max_body_bytes: int | None = None,
+        events: bool | None = None,
+        permission: shapes.PermissionPolicy | None = None,
+        question: typing.Literal["reject", "first", "ask"] | None = None,
+    ) -> AsyncClient:
+        """A client with other settings that shares everything with this one: connections, threads, events, descriptor, log.
+
+        Costs nothing, and touches no network. What belongs to the connection, such as `base_url` or `password`, cannot
+        change and is no option here. Closing this client ends both. Closing the new one refuses what is begun through it from then on, and ends its
+        calls; what was made with it, such as a run, goes on.
+
+        Args:
+            directory: The directory of the project that calls and runs work in. Default: the first client's.
+            workspace: The workspace that calls work in. Default: the first client's.
+            headers: Headers added to every request, over those of the first client.
+            timeout: How long the server may be silent: until an answer begins, and between two pieces of it. In seconds. Default: the first client's.
+            connect_timeout: How long connecting may take, name lookup and TLS included. In seconds. Default: the first client's.
+            max_retries: How often a read is repeated when it failed in a way that passes. Default: the first client's.
+            max_body_bytes: The longest answer that is taken. Default: the first client's.
+            events: Whether runs listen to the server's events; without, they look often, and text comes by the part. Default: the first client's.
+            permission: Who answers the permission requests of runs: a word, or rules of which the last that fits decides. Default: the first client's.
+            question: Who answers the questions of runs. Default: the first client's.
+
+        Raises:
+            InvalidArgumentError: An option is wrong.
+        """
+        made: AsyncClient = self._with(
+            {
+                "directory": directory,
+                "workspace": workspace,
+                "headers": headers,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "max_body_bytes": max_body_bytes,
+                "events": events,
+                "permission": permission,
+                "question": question,
+            }
+        )
+        return made
+
     async def call(
         self,
         operation: str,
@@ -255,7 +306,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         system: str | None = None,
         tools: abc.Mapping[str, bool] | None = None,
         variant: str | None = None,
-        format: shapes.Format | None = None,
+        format: shapes.Format[shapes.Parsed] | None = None,
         directory: str | None = None,
         message_id: str | None = None,
         permission: shapes.PermissionPolicy | None = None,
@@ -269,7 +320,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> AsyncRun:
+    ) -> AsyncRun[shapes.Parsed]:
         """Sends a prompt and returns at once; the agent works in the background.
 
         The run goes its way when the object is dropped. In `async with client.run(...) as run:` it is
@@ -285,7 +336,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             system: Added to the system prompt.
             tools: Which tools the model may use: name to true or false. The session keeps it.
             variant: The variant of the model, such as `high`.
-            format: A JSON schema that the answer must fit; the value is `reply.structured`.
+            format: A JSON schema that the answer must fit; the value is `reply.structured`. Python takes a class of Pydantic, a dataclass or a TypedDict too, and gives `reply.parsed`.
             directory: The directory of the project. Default: the client's.
             message_id: The id of the user message; never use one twice. Default: chosen.
             permission: Who answers permission requests: a word, or rules of which the last that fits decides. Default: the client's.
@@ -343,7 +394,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         system: str | None = None,
         tools: abc.Mapping[str, bool] | None = None,
         variant: str | None = None,
-        format: shapes.Format | None = None,
+        format: shapes.Format[shapes.Parsed] | None = None,
         directory: str | None = None,
         message_id: str | None = None,
         permission: shapes.PermissionPolicy | None = None,
@@ -357,7 +408,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> Reply:
+    ) -> Reply[shapes.Parsed]:
         """Sends a prompt and gives its reply. Cancelling the task cancels the run.
 
         The policy "ask" is refused, as there is nothing to answer with.
@@ -376,7 +427,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             system: Added to the system prompt.
             tools: Which tools the model may use: name to true or false. The session keeps it.
             variant: The variant of the model, such as `high`.
-            format: A JSON schema that the answer must fit; the value is `reply.structured`.
+            format: A JSON schema that the answer must fit; the value is `reply.structured`. Python takes a class of Pydantic, a dataclass or a TypedDict too, and gives `reply.parsed`.
             directory: The directory of the project. Default: the client's.
             message_id: The id of the user message; never use one twice. Default: chosen.
             permission: Who answers permission requests: a word, or rules of which the last that fits decides. Default: the client's.
@@ -430,7 +481,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         session: str,
         message: str,
         *,
-        format: shapes.Format | None = None,
+        format: shapes.Format[shapes.Parsed] | None = None,
         directory: str | None = None,
         permission: shapes.PermissionPolicy | None = None,
         question: typing.Literal["reject", "first", "ask"] | None = None,
@@ -442,13 +493,13 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> AsyncRun:
+    ) -> AsyncRun[shapes.Parsed]:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
         Args:
             session: The session of the run.
             message: The user message of the run.
-            format: A JSON schema that the answer must fit; the value is `reply.structured`.
+            format: A JSON schema that the answer must fit; the value is `reply.structured`. Python takes a class of Pydantic, a dataclass or a TypedDict too, and gives `reply.parsed`.
             directory: The directory of the project. Default: the client's.
             permission: Who answers permission requests: a word, or rules of which the last that fits decides. Default: the client's.
             question: Who answers questions. Default: the client's.

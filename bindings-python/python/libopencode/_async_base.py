@@ -13,7 +13,7 @@ from ._async_events import AsyncEventStream
 from ._async_pages import AsyncPages
 from ._async_run import AsyncRun
 from ._call import Call, RawResponse
-from ._client_base import ClientBase, pairs_of, prompt_of, tell, tell_losses, watch_exit
+from ._client_base import ClientBase, pairs_of, prompt_of, take_format, tell, tell_losses, watch_exit
 from ._drift import Drift
 from ._errors import APITimeoutError
 from ._namespace import arguments_of, function_of
@@ -89,15 +89,17 @@ class AsyncClientBase(ClientBase):
         answer: RawResponse = await self._settle(native, "doc.get", True)
         return Drift(answer.body)
 
-    def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> AsyncRun:
+    def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> AsyncRun[typing.Any]:
         watch_exit()
-        return self._begin(AsyncRun, prompt_of(prompt, given), False, self._waker)
+        read = take_format(given)
+        return self._begin(AsyncRun, prompt_of(prompt, given), False, self._waker, read)
 
     async def _ask(
         self, prompt: typing.Any, timeout: typing.Any, leave: bool, show: bool, given: dict[str, typing.Any]
-    ) -> Reply:
+    ) -> Reply[typing.Any]:
         limit = seconds("timeout", timeout)
-        run = self._begin(AsyncRun, prompt_of(prompt, given), True, self._waker)
+        read = take_format(given)
+        run = self._begin(AsyncRun, prompt_of(prompt, given), True, self._waker, read)
         try:
             return await asyncio.wait_for(run.display() if show else run.result(), limit)
         except asyncio.TimeoutError as error:
@@ -111,8 +113,9 @@ class AsyncClientBase(ClientBase):
                 run._native.cancel(0)
             raise
 
-    def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> AsyncRun:
-        return self._pick_up(AsyncRun, session, message, options(given), self._waker)
+    def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> AsyncRun[typing.Any]:
+        read = take_format(given)
+        return self._pick_up(AsyncRun, session, message, options(given), self._waker, read)
 
     def _events(self, given: dict[str, typing.Any]) -> AsyncEventStream:
         return AsyncEventStream(self._here.events(options(given)), self._drain, self._waker)

@@ -8,6 +8,7 @@ from . import _native
 from ._async_call import AsyncCall, settled
 from ._call import Call
 from ._detached import Detached
+from ._generic import Parsed
 from ._log import Drain
 from ._options import seconds
 from ._run import RunBase
@@ -24,7 +25,7 @@ else:
     from ._later import abc, shapes, typing
 
 
-class AsyncRun(RunBase):
+class AsyncRun(RunBase[Parsed]):
     """One prompt on its way to its reply. Made by `AsyncClient.run`; awaiting it gives its reply.
 
     The prompt goes its way when the object is dropped, and when a task that waits for it is cancelled. In
@@ -32,8 +33,14 @@ class AsyncRun(RunBase):
     the agent when the browser leaves.
     """
 
-    def __init__(self, native: _native.Run, drain: Drain | None, waker: Waker) -> None:
-        super().__init__(native, drain)
+    def __init__(
+        self,
+        native: _native.Run,
+        drain: Drain | None,
+        waker: Waker,
+        read: abc.Callable[[typing.Any], Parsed] | None = None,
+    ) -> None:
+        super().__init__(native, drain, read)
         self._waker = waker
         self._mark = native.mark()
         self._updates: list[Update] = []
@@ -61,13 +68,23 @@ class AsyncRun(RunBase):
             if update.type in ("done", "failed"):
                 return
 
-    async def result(self) -> Reply:
+    def text_stream(self) -> abc.AsyncIterator[str]:
+        """What the run says, and nothing else, as it comes, as `Run.text_stream`: `async for text in run.text_stream()`."""
+        self._native.check_text_stream()
+        return self._texts()
+
+    async def _texts(self) -> abc.AsyncIterator[str]:
+        async for update in self:
+            if piece := self._piece(update):
+                yield piece
+
+    async def result(self) -> Reply[Parsed]:
         """The reply; raises why the run failed."""
         await self._waker.until(self._mark, self._is_over)
         self._flush()
         return self._outcome()
 
-    async def display(self) -> Reply:
+    async def display(self) -> Reply[Parsed]:
         """Shows text, tools, tokens and cost while the run goes on, as `Run.display`, and gives its reply."""
         from ._show import Screen
 
@@ -76,7 +93,7 @@ class AsyncRun(RunBase):
             screen.take(update)
         return await self.result()
 
-    def __await__(self) -> typing.Any:
+    def __await__(self) -> abc.Generator[typing.Any, None, Reply[Parsed]]:
         return self.result().__await__()
 
     async def cancel(self, timeout: float = 10.0) -> shapes.State:
@@ -89,7 +106,7 @@ class AsyncRun(RunBase):
             pass
         return self.state
 
-    async def __aenter__(self) -> AsyncRun:
+    async def __aenter__(self) -> AsyncRun[Parsed]:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -43,13 +43,9 @@ class ClientBase:
     """What blocking and asyncio clients share: options, namespaces, closing."""
 
     def _setup(self, given: dict[str, typing.Any]) -> None:
-        headers, permission = given["headers"], given["permission"]
-        given["headers"] = dict(headers) if headers else None
-        if permission is not None and not isinstance(permission, str):
-            given["permission"] = list(permission)
         for name in ("ca_file", "record"):
             given[name] = None if given[name] is None else str(given[name])
-        self._open(options(given))
+        self._open(options(_plain(given)))
 
     def _open(self, settings: dict[str, typing.Any]) -> None:
         self._settings = settings
@@ -57,6 +53,16 @@ class ClientBase:
         tell_losses()
         # What the program's logging wants at the moment, unless it is said here.
         self._drain = Drain(self._native, follows="log" not in settings)
+
+    def _with(self, given: dict[str, typing.Any]) -> typing.Any:
+        changes = options(_plain(given))
+        made = object.__new__(type(self))
+        # All but the namespaces, whose functions belong to this client.
+        made.__dict__.update((name, value) for name, value in self.__dict__.items() if name not in TREE)
+        made._native = self._native.with_options(changes)
+        headers = {**self._settings.get("headers", {}), **changes.get("headers", {})}
+        made._settings = {**self._settings, **changes, **({"headers": headers} if headers else {})}
+        return made
 
     @property
     def _here(self) -> _native.Client:
@@ -220,21 +226,26 @@ class BlockingClient(ClientBase):
         """Compares what the server says it can do with the operations that this package knows."""
         return Drift(self._call("doc.get", {}, call_options(timeout), True)[2])
 
-    def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> Run:
+    def _run(self, prompt: typing.Any, given: dict[str, typing.Any]) -> Run[typing.Any]:
         watch_exit()
-        return self._begin(Run, prompt_of(prompt, given), False)
+        read = take_format(given)
+        return self._begin(Run, prompt_of(prompt, given), False, read)
 
-    def _ask(self, prompt: typing.Any, timeout: typing.Any, show: bool, given: dict[str, typing.Any]) -> Reply:
+    def _ask(
+        self, prompt: typing.Any, timeout: typing.Any, show: bool, given: dict[str, typing.Any]
+    ) -> Reply[typing.Any]:
         limit = seconds("timeout", timeout)
-        run = self._begin(Run, prompt_of(prompt, given), True)
+        read = take_format(given)
+        run = self._begin(Run, prompt_of(prompt, given), True, read)
         try:
             return run.display(limit) if show else run.result(limit)
         except KeyboardInterrupt as error:
             error.run = left_behind(run)  # type: ignore[attr-defined]
             raise
 
-    def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run:
-        return self._pick_up(Run, session, message, options(given))
+    def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run[typing.Any]:
+        read = take_format(given)
+        return self._pick_up(Run, session, message, options(given), read)
 
     def _events(self, given: dict[str, typing.Any]) -> EventStream:
         return EventStream(self._here.events(options(given)), self._drain)
@@ -318,6 +329,15 @@ class BlockingClient(ClientBase):
         return function_of(self, operation, name, positional, doc)
 
 
+def _plain(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Options of a client, with mappings as dicts and rules as lists."""
+    headers, permission = given["headers"], given["permission"]
+    given["headers"] = dict(headers) if headers else None
+    if permission is not None and not isinstance(permission, str):
+        given["permission"] = list(permission)
+    return given
+
+
 def tell(lost: str | None) -> None:
     """Warns of prompts that were lost, at the line outside of this package that closed."""
     if lost is not None:
@@ -398,8 +418,14 @@ def prompt_of(prompt: typing.Any, given: dict[str, typing.Any]) -> dict[str, typ
             raise InvalidArgumentError(f"the prompt must be a text or a list of texts and parts, not {kind}")
         prompt = list(prompt)
     made["prompt"] = prompt
-    # A class of Pydantic knows its schema.
-    schema_of = getattr(made.get("format"), "model_json_schema", None)
-    if schema_of is not None:
-        made["format"] = schema_of()
     return made
+
+
+def take_format(given: dict[str, typing.Any]) -> abc.Callable[[typing.Any], typing.Any] | None:
+    """Puts the schema of a type in its place; what makes an object of the answer."""
+    if given["format"] is None or isinstance(given["format"], dict):
+        return None
+    from ._formats import format_of
+
+    given["format"], read = format_of(given["format"])
+    return read

@@ -6,10 +6,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Generic, TypeVar
 
+    from ._shapes import Parsed
+
     Item = TypeVar("Item")
     Answer = TypeVar("Answer")
 else:
-    Item = Answer = object
+    Item = Answer = Parsed = object
 
     class Generic:
         """Takes the place of typing.Generic."""
@@ -20,4 +22,4 @@ else:
             return cls
 
 
-__all__ = ["Answer", "Generic", "Item"]
+__all__ = ["Answer", "Generic", "Item", "Parsed"]

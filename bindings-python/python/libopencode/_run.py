@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._detached import Detached
+from ._generic import Generic, Parsed
 from ._updates import Reply, Update, update_of
 
 TYPE_CHECKING = False
@@ -26,14 +27,20 @@ else:
 _LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
 
 
-class RunBase:
+class RunBase(Generic[Parsed]):
     """What runs of blocking and asyncio clients share. None of it blocks."""
 
-    __slots__ = ("_drain", "_native", "_span")
+    __slots__ = ("_drain", "_native", "_read", "_span")
 
-    def __init__(self, native: _native.Run, drain: log.Drain | None = None) -> None:
+    def __init__(
+        self,
+        native: _native.Run,
+        drain: log.Drain | None = None,
+        read: abc.Callable[[typing.Any], Parsed] | None = None,
+    ) -> None:
         self._native = native
         self._drain = drain
+        self._read = read
         #: Where the program has a tracing of its own.
         self._span: tracing.RunSpan | None = None
 
@@ -42,7 +49,7 @@ class RunBase:
             self._drain()
 
     def _update(self, data: dict[str, typing.Any]) -> Update:
-        update = update_of(data)
+        update = update_of(data, self._read)
         if update.type == "failed":
             self._leave(update.error)
         if self._span is not None and update.type in ("done", "failed"):
@@ -54,7 +61,13 @@ class RunBase:
         if error.sent and error.kind in _LEFT:
             error.run = left_behind(self)
 
-    def _outcome(self) -> Reply:
+    def _piece(self, update: Update) -> str | None:
+        """What an update adds to the text; raises why the run failed."""
+        if update.type == "failed":
+            raise update.error
+        return self._native.text_piece(update.delta, update.replaces) if update.type == "text" else None
+
+    def _outcome(self) -> Reply[Parsed]:
         """The reply of a run that is over; raises why it failed."""
         if self._span is not None:
             self._span.end()
@@ -77,12 +90,12 @@ class RunBase:
         return self._native.state  # type: ignore[return-value]
 
     @property
-    def reply(self) -> Reply | None:
+    def reply(self) -> Reply[Parsed] | None:
         """The reply once the run is over; of a failed one, as far as it came."""
         data = self._native.reply()
         if self._span is not None:
             self._span.end()
-        return None if data is None else Reply(data)
+        return None if data is None else Reply(data, self._read)
 
     @property
     def error(self) -> errors.OpencodeError | None:
@@ -131,13 +144,13 @@ class RunBase:
         return f"<libopencode.{type(self).__name__} {self.messageID or '(not sent)'} {self.state}>"
 
 
-def left_behind(run: RunBase) -> Detached | None:
+def left_behind(run: RunBase[typing.Any]) -> Detached | None:
     """What goes on on the server; None when nothing of the run is there yet."""
     session, message = run.sessionID, run.messageID
     return None if session is None or message is None else Detached(session, message)
 
 
-def not_finished(run: RunBase, timeout: float | None) -> errors.OpencodeError:
+def not_finished(run: RunBase[typing.Any], timeout: float | None) -> errors.OpencodeError:
     """The error of who waited in vain."""
     from ._errors import APITimeoutError
 
@@ -150,7 +163,7 @@ def not_finished(run: RunBase, timeout: float | None) -> errors.OpencodeError:
     return error
 
 
-class Run(RunBase):
+class Run(RunBase[Parsed]):
     """One prompt on its way to its reply. Made by `Client.run`.
 
     Iterating gives every update and blocks between them; `poll` never blocks. The prompt goes its way when
@@ -170,6 +183,16 @@ class Run(RunBase):
             if update.type in ("done", "failed"):
                 return
 
+    def text_stream(self) -> abc.Iterator[str]:
+        """What the run says, and nothing else, as it comes: `for text in run.text_stream(): print(text, end="")`.
+
+        Blocks between the pieces, which add up to what was said. After the last one it raises why the run failed. What the
+        model takes back, because its answer was cut and made anew, follows in its new form as a paragraph. Takes the
+        updates. Raises InvalidArgumentError when a policy is "ask", as nothing would show what is asked.
+        """
+        self._native.check_text_stream()
+        return (piece for update in self if (piece := self._piece(update)))
+
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the run is over, at most `timeout` seconds; whether it is. Ctrl-C ends the waiting."""
         is_over = self._native.wait(timeout)
@@ -178,7 +201,7 @@ class Run(RunBase):
             self._span.end()
         return is_over
 
-    def result(self, timeout: float | None = None) -> Reply:
+    def result(self, timeout: float | None = None) -> Reply[Parsed]:
         """The reply, waiting at most `timeout` seconds for it.
 
         Raises why the run failed, and APITimeoutError when it is not over in time: it goes on then.
@@ -187,7 +210,7 @@ class Run(RunBase):
             raise not_finished(self, timeout)
         return self._outcome()
 
-    def display(self, timeout: float | None = None) -> Reply:
+    def display(self, timeout: float | None = None) -> Reply[Parsed]:
         """Shows text, tools, tokens and cost while the run goes on, and gives its reply, as `result` does.
 
         In a notebook that is one output that changes; elsewhere text on standard output. Takes the updates.
@@ -238,7 +261,7 @@ class Run(RunBase):
             raise error
         return Detached(*found)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Run[Parsed]:
         return self
 
     def __exit__(self, *_: object) -> None:

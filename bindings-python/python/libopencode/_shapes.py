@@ -6,6 +6,17 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, TypedDict, Union
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # Without a type in `format` an answer may be anything.
+    from typing_extensions import TypeVar
+
+    Parsed = TypeVar("Parsed", default=Any)
+else:
+    from typing import TypeVar
+
+    Parsed = TypeVar("Parsed")
+
 PermissionWord = Literal["reject", "once", "always", "ask"]
 
 
@@ -58,8 +69,8 @@ OneFile = Union[str, PathLike[str], File]
 Files = Union[OneFile, Sequence[OneFile]]
 """Local files: paths, or objects with a `path`. One alone needs no list."""
 
-Format = Union[Mapping[str, Any], type]
-"""A JSON schema, or a class of Pydantic, which has one."""
+Format = Union[Mapping[str, Any], type[Parsed]]
+"""A JSON schema, or a class of Pydantic, a dataclass or a TypedDict: `reply.parsed` is one of it."""
 
 State = Literal["pending", "waiting", "done", "failed"]
 ServerState = Literal["starting", "ready", "failed", "closed"]

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from ._generic import Generic, Parsed
 from ._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
+    from collections import abc
 
     from . import _errors as errors
     from . import types
     from ._reply_types import Decision, Timings, Tokens
 else:
-    from ._later import typing
+    from ._later import abc, typing
 
 
-class Reply(Record):
+class Reply(Record, Generic[Parsed]):
     """The outcome of a run. Of a failed one, as far as it came."""
 
-    __slots__ = ()
+    __slots__ = ("_parsed", "_read")
+
+    if not TYPE_CHECKING:
+        # That of a dict gives another object than the class.
+        def __class_getitem__(cls, _):
+            return cls
+
+    def __init__(self, data: typing.Any, read: abc.Callable[[typing.Any], Parsed] | None = None) -> None:
+        super().__init__(data)
+        self._read = read
+        self._parsed: Parsed | None = None
 
     if TYPE_CHECKING:
         sessionID: str
@@ -39,6 +51,16 @@ class Reply(Record):
         files: list[types.SnapshotFileDiff]
         children: list[str]
         time: Timings
+
+    @property
+    def parsed(self) -> Parsed:
+        """The answer as an object of the type that `format` was; None where that was a schema or nothing.
+
+        Raises APIResponseValidationError where the type takes it for none of its own.
+        """
+        if self._read is not None and self._parsed is None and self["structured"] is not None:
+            self._parsed = self._read(self["structured"])
+        return self._parsed  # type: ignore[return-value]
 
     def __str__(self) -> str:
         return str(self["text"])
@@ -180,7 +202,7 @@ class DoneUpdate(_Update):
 
     if TYPE_CHECKING:
         type: typing.Literal["done"]
-        reply: Reply
+        reply: Reply[typing.Any]
 
 
 class FailedUpdate(_Update):
@@ -229,8 +251,8 @@ _CLASSES: dict[str, type[Update]] = {
 }
 
 
-def update_of(data: dict[str, typing.Any]) -> Update:
-    """An update as its object."""
+def update_of(data: dict[str, typing.Any], read: abc.Callable[[typing.Any], typing.Any] | None = None) -> Update:
+    """An update as its object; `read` makes `parsed` of a reply."""
     if data["type"] == "done":
-        data["reply"] = Reply(data["reply"])
+        data["reply"] = Reply(data["reply"], read)
     return _CLASSES[data["type"]](data)

@@ -88,3 +88,16 @@ pub(crate) const SERVER: &[&str] = &[
 pub(crate) const SESSIONS: &[&str] = &["page", "scope", "directory", "search", "roots", "archived"];
 
 pub(crate) const USAGE: &[&str] = &["tree", "messages", "directory"];
+
+pub(crate) const WITH: &[&str] = &[
+    "directory",
+    "workspace",
+    "headers",
+    "timeout_ms",
+    "connect_timeout_ms",
+    "max_retries",
+    "max_body_bytes",
+    "events",
+    "permission",
+    "question",
+];

@@ -18,16 +18,27 @@ use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
 use crate::protocol::operation::{self, AnswerKind, DirectoryScope, Operation, Pace};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::http::Method;
 use ureq::http::uri::PathAndQuery;
 
-/// The way in which operations reach one server.
+/// The way in which operations reach one server, with the settings of one client.
 pub(crate) struct Caller {
-    transport: Transport,
+    line: Arc<ServerLine>,
     options: ClientOptions,
+    /// Those that the connection does not send by itself: of a client that shares the one of another.
+    headers: Vec<(String, String)>,
+    /// Tells its own from what others began on the same line.
+    number: u64,
+    /// Nothing begins here any more, while others go on.
+    is_left: AtomicBool,
+}
+
+/// What clients share that were made from each other.
+struct ServerLine {
+    transport: Transport,
     /// Nothing begins any more; prompts that are not sent yet have a moment left.
     is_closing: AtomicBool,
     begun: PerProcess<Mutex<Begun>>,
@@ -36,13 +47,15 @@ pub(crate) struct Caller {
     is_closed: AtomicBool,
     /// What the server turned out to be, once somebody had to ask.
     found: PerProcess<Mutex<Option<ServerInfo>>>,
+    /// Numbers of callers.
+    next: AtomicU64,
 }
 
-/// What the host waits for.
+/// What the host waits for, each with the number of its caller.
 #[derive(Default)]
 struct Begun {
     next: u64,
-    tokens: HashMap<u64, CancelToken>,
+    tokens: HashMap<u64, (u64, CancelToken)>,
 }
 
 /// Something that the host waits for, until this is dropped.
@@ -68,12 +81,46 @@ impl Caller {
         let begun = PerProcess::new(Mutex::default());
         let found = PerProcess::new(Mutex::default());
         let own_server = OwnServer::at(transport.base().as_str());
-        Ok(Caller { transport, options, is_closing, is_closed, begun, own_server, found })
+        let next = AtomicU64::new(1);
+        let line = ServerLine { transport, is_closing, is_closed, begun, own_server, found, next };
+        Ok(Caller::on(Arc::new(line), options, Vec::new(), 0))
+    }
+
+    fn on(
+        line: Arc<ServerLine>,
+        options: ClientOptions,
+        headers: Vec<(String, String)>,
+        number: u64,
+    ) -> Self {
+        Caller { line, options, headers, number, is_left: AtomicBool::new(false) }
+    }
+
+    /// The same way to the server with other settings.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a setting that belongs to the connection.
+    pub(crate) fn with(&self, options: ClientOptions) -> Result<Self> {
+        let headers = self.options.changed_to(&options)?;
+        let mut all = self.headers.clone();
+        all.retain(|(name, _)| !headers.iter().any(|(new, _)| new.eq_ignore_ascii_case(name)));
+        all.extend(headers);
+        let number = self.line.next.fetch_add(1, Ordering::Relaxed);
+        Ok(Caller::on(Arc::clone(&self.line), options, all, number))
+    }
+
+    /// The same settings, for what outlives the client that it was made with.
+    pub(crate) fn kept(self: &Arc<Self>) -> Arc<Self> {
+        if self.number == 0 {
+            return Arc::clone(self);
+        }
+        let (line, options) = (Arc::clone(&self.line), self.options.clone());
+        let number = self.line.next.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Caller::on(line, options, self.headers.clone(), number))
     }
 
     /// Why runs that the server had not answered are over, where this program has started it and it has ended.
     pub(crate) fn server_end(&self) -> Option<&Error> {
-        self.own_server.as_ref()?.error()
+        self.line.own_server.as_ref()?.error()
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -81,13 +128,13 @@ impl Caller {
     }
 
     pub(crate) fn transport(&self) -> &Transport {
-        &self.transport
+        &self.line.transport
     }
 
     /// Asks the server what it is.
     pub(crate) fn identify(&self, limit: Duration, token: &CancelToken) -> Result<ServerInfo> {
         let _begun = self.begin("server", token)?;
-        let result = dialect::identify(&self.transport, limit, token);
+        let result = dialect::identify(&self.line.transport, limit, token);
         if let Ok(info) = &result {
             self.note(Some(info.clone()));
         }
@@ -97,7 +144,7 @@ impl Caller {
     /// What the server speaks, as far as that is known without asking.
     pub(crate) fn dialect(&self) -> Option<Dialect> {
         let found = || {
-            let found = self.found.get(Mutex::default);
+            let found = self.line.found.get(Mutex::default);
             found.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|info| info.dialect)
         };
         self.options.dialect.or_else(found)
@@ -129,7 +176,7 @@ impl Caller {
     }
 
     fn note(&self, info: Option<ServerInfo>) {
-        *self.found.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner) = info;
+        *self.line.found.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner) = info;
     }
 
     /// Refuses an operation that the server is known not to have, before it is sent. Whether that is known costs
@@ -148,6 +195,7 @@ impl Caller {
             };
         }
         let is_other = self
+            .line
             .found
             .get(Mutex::default)
             .lock()
@@ -158,7 +206,7 @@ impl Caller {
             return Ok(());
         }
         let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
-        match dialect::identify(&self.transport, limit, token) {
+        match dialect::identify(&self.line.transport, limit, token) {
             Ok(info) if info.dialect != needed => Err(dialect::refuse(operation, &info)),
             Ok(info) => {
                 self.note(Some(info));
@@ -183,7 +231,7 @@ impl Caller {
         let operation = operation::find(error.operation());
         if let Some(directory) = &routed.directory
             && error.status() == Some(500)
-            && dialect::lacks_directory(&self.transport, directory, limit, token)
+            && dialect::lacks_directory(&self.line.transport, directory, limit, token)
         {
             return dialect::no_directory(error.operation(), directory)
                 .with_status(error.status().unwrap_or_default())
@@ -192,7 +240,7 @@ impl Caller {
         }
         let target = &routed.target;
         let Explained { found, error } =
-            explain(error, operation, target, &self.transport, limit, token);
+            explain(error, operation, target, &self.line.transport, limit, token);
         if found.is_some() {
             self.note(found);
         }
@@ -263,7 +311,7 @@ impl Caller {
         match &routed.directory {
             Some(directory)
                 if operation.scope == DirectoryScope::Body
-                    && dialect::lacks_directory(&self.transport, directory, limit, token) =>
+                    && dialect::lacks_directory(&self.line.transport, directory, limit, token) =>
             {
                 Err(dialect::no_directory(operation.name, directory))
             }
@@ -316,8 +364,9 @@ impl Caller {
         let routed = route(operation, arguments, self.project())?;
         self.check_open(operation.name)?;
         self.admit(operation, limits.total, token)?;
-        self.transport
-            .open(&request(operation.name, &routed, &[], limits), token)
+        self.line
+            .transport
+            .open(&request(operation.name, &routed, &self.headers, limits), token)
             .map_err(|error| self.explain(error, &routed, limits.total, token))
     }
 
@@ -334,8 +383,9 @@ impl Caller {
         let routed = route(operation, arguments, self.project())?;
         let _begun = self.begin(operation.name, token)?;
         self.admit(operation, limits.total, token)?;
-        let request = request(operation.name, &routed, &[], limits);
-        self.transport
+        let request = request(operation.name, &routed, &self.headers, limits);
+        self.line
+            .transport
             .websocket(&request, is_authorized, token)
             .map_err(|error| self.explain(error, &routed, limits.total, token))
     }
@@ -360,10 +410,22 @@ impl Caller {
 
     /// Refuses whatever the host begins from now on, and ends what it waits for.
     pub(crate) fn refuse(&self) {
-        self.is_closing.store(true, Ordering::Release);
+        self.line.is_closing.store(true, Ordering::Release);
+        self.end_begun(|_| true);
+    }
+
+    /// The same for what begins here, and nothing else.
+    pub(crate) fn leave(&self) {
+        self.is_left.store(true, Ordering::Release);
+        self.end_begun(|number| number == self.number);
+    }
+
+    fn end_begun(&self, is_meant: impl Fn(u64) -> bool) {
         let tokens: Vec<CancelToken> = {
             // What a copy of the process inherited goes on in the other one, over the same sockets.
-            self.begun().tokens.values().cloned().collect()
+            let begun = self.begun();
+            let meant = begun.tokens.values().filter(|(number, _)| is_meant(*number));
+            meant.map(|(_, token)| token.clone()).collect()
         };
         tokens.iter().for_each(CancelToken::cancel);
     }
@@ -375,29 +437,29 @@ impl Caller {
         self.check_begin(name)?;
         let key = begun.next;
         begun.next += 1;
-        begun.tokens.insert(key, token.clone());
+        begun.tokens.insert(key, (self.number, token.clone()));
         Ok(Waiting { caller: self, key })
     }
 
     fn begun(&self) -> MutexGuard<'_, Begun> {
-        self.begun.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.begun.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses all further work and ends what is under way.
     pub(crate) fn close(&self) {
         self.refuse();
-        self.is_closed.store(true, Ordering::Release);
-        self.transport.close();
+        self.line.is_closed.store(true, Ordering::Release);
+        self.line.transport.close();
     }
 
     /// Whether it was closed, as the host sees it.
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closing.load(Ordering::Acquire)
+        self.line.is_closing.load(Ordering::Acquire) || self.is_left.load(Ordering::Acquire)
     }
 
     /// Whether nothing goes out any more.
     fn is_shut(&self) -> bool {
-        self.is_closed.load(Ordering::Acquire)
+        self.line.is_closed.load(Ordering::Acquire)
     }
 
     /// The project of one call.
@@ -489,15 +551,15 @@ impl Caller {
     ) -> Result<Answer> {
         self.check_open(name)?;
         let all;
-        let headers = if routed.headers.is_empty() {
+        let headers = if routed.headers.is_empty() && self.headers.is_empty() {
             headers
         } else {
             let own = routed.headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-            all = own.chain(headers.iter().cloned()).collect::<Vec<_>>();
+            all = own.chain(self.headers.iter().chain(headers).cloned()).collect::<Vec<_>>();
             &all
         };
         let began = Instant::now();
-        let result = self.transport.send(&request(name, routed, headers, limits), token);
+        let result = self.line.transport.send(&request(name, routed, headers, limits), token);
         self.options.log.write(Level::Debug, || {
             let how = match &result {
                 Ok(answer) => format!("{}, {} bytes", answer.status(), answer.bytes().len()),

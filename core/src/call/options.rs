@@ -131,36 +131,13 @@ impl ClientOptions {
         }
         options.username = fields.text("username")?.or(options.username);
         options.password = fields.text("password")?.or(options.password);
-        options.directory = fields.text("directory")?;
-        options.workspace = fields.text("workspace")?;
         if let Some(choice) = fields.value("dialect")? {
             options.dialect = Dialect::choice(&choice)?;
-        }
-        options.headers = headers(&mut fields)?;
-        if let Some(time) = fields.time("connect_timeout_ms")? {
-            options.connect_timeout = time;
-        }
-        if let Some(time) = fields.time("timeout_ms")? {
-            options.timeout = time;
-        }
-        if let Some(max) = fields.count("max_retries")? {
-            options.max_retries = max;
-        }
-        if let Some(max) = fields.number("max_body_bytes")? {
-            options.max_body_bytes = max as u64;
         }
         if let Some(time) = fields.time("stall_timeout_ms")? {
             options.stall_timeout = time;
         }
-        if let Some(events) = fields.flag("events")? {
-            options.events = events;
-        }
-        if let Some(policy) = fields.value("permission")? {
-            options.permission = PermissionPolicy::from_value(&policy)?;
-        }
-        if let Some(policy) = fields.value("question")? {
-            options.question = QuestionPolicy::from_value(&policy)?;
-        }
+        options.take(&mut fields)?;
         options.ca_file = fields.text("ca_file")?.map(PathBuf::from);
         options.record = fields.text("record")?.map(PathBuf::from).or(options.record);
         if let Some(text) = fields.text("log")? {
@@ -172,6 +149,88 @@ impl ClientOptions {
             options.log_level = Some(level);
         }
         Ok(options)
+    }
+
+    /// Reads the JSON object of a binding over these options: what [`Client::with`](crate::Client::with) can change.
+    /// `headers` are over those that are there, by name.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field, also one that belongs to the connection.
+    pub fn changed(&self, json: &str) -> Result<Self> {
+        let mut fields = Fields::new("with", json, option_names::CLIENT)?;
+        let fixed = option_names::CLIENT.iter().filter(|name| !option_names::WITH.contains(name));
+        for name in fixed {
+            if fields.json(name).is_some() {
+                return Err(fixed_error(name));
+            }
+        }
+        let mut options = self.clone();
+        options.take(&mut fields)?;
+        Ok(options)
+    }
+
+    /// What a client and those that are made from it may have in different ways.
+    fn take(&mut self, fields: &mut Fields) -> Result<()> {
+        if let Some(directory) = fields.text("directory")? {
+            self.directory = Some(directory);
+        }
+        if let Some(workspace) = fields.text("workspace")? {
+            self.workspace = Some(workspace);
+        }
+        for (name, value) in headers(fields)? {
+            self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+            self.headers.push((name, value));
+        }
+        if let Some(time) = fields.time("connect_timeout_ms")? {
+            self.connect_timeout = time;
+        }
+        if let Some(time) = fields.time("timeout_ms")? {
+            self.timeout = time;
+        }
+        if let Some(max) = fields.count("max_retries")? {
+            self.max_retries = max;
+        }
+        if let Some(max) = fields.number("max_body_bytes")? {
+            self.max_body_bytes = max as u64;
+        }
+        if let Some(events) = fields.flag("events")? {
+            self.events = events;
+        }
+        if let Some(policy) = fields.value("permission")? {
+            self.permission = PermissionPolicy::from_value(&policy)?;
+        }
+        if let Some(policy) = fields.value("question")? {
+            self.question = QuestionPolicy::from_value(&policy)?;
+        }
+        Ok(())
+    }
+
+    /// The headers that others than these are sent with over the same connection.
+    ///
+    /// # Errors
+    /// `invalid_argument` for what belongs to the connection.
+    pub(crate) fn changed_to(&self, other: &Self) -> Result<Vec<(String, String)>> {
+        let fixed = [
+            ("base_url", self.base_url == other.base_url),
+            ("username", self.username == other.username),
+            ("password", self.password == other.password),
+            ("dialect", self.dialect == other.dialect),
+            ("stall_timeout", self.stall_timeout == other.stall_timeout),
+            ("log_level", self.log_level == other.log_level),
+            ("ca_file", self.ca_file == other.ca_file),
+            ("record", self.record == other.record),
+        ];
+        if let Some((name, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
+            return Err(fixed_error(name));
+        }
+        let has = |name: &str| other.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        if let Some((name, _)) = self.headers.iter().find(|(name, _)| !has(name)) {
+            return Err(Error::invalid(format!(
+                "with: the header '{name}' cannot be taken away; give it another value, or make another client"
+            )));
+        }
+        let new = other.headers.iter().filter(|pair| !self.headers.contains(pair));
+        new.map(|pair| header(pair).map(|_| pair.clone())).collect()
     }
 
     /// Address and credentials, checked.
@@ -288,6 +347,13 @@ fn traced(fields: &mut Fields) -> Result<Option<String>> {
         traceparent::check(fields.what(), text)?;
     }
     Ok(text)
+}
+
+/// Refuses what clients share that were made from each other.
+fn fixed_error(name: &str) -> Error {
+    Error::invalid(format!(
+        "with: {name} belongs to the connection, which both clients share; make another client for it"
+    ))
 }
 
 /// The headers of a host, each checked.

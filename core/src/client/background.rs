@@ -68,7 +68,7 @@ impl Client {
     /// # Errors
     /// As [`start_usage`](Self::start_usage).
     pub fn start_pty(&self, options: PtyOptions) -> Result<PtyOpening> {
-        let (terminals, caller) = (self.terminals(), self.unowned());
+        let (terminals, caller) = (self.terminals(), self.0.caller.kept());
         let signal = Arc::clone(self.signal());
         PtyOpening::start(
             |work| self.start_work("pty", Pace::Quick, work),

@@ -7,7 +7,7 @@ mod snapshots;
 use super::choice::Choice;
 use super::clock::{Millis, millis};
 use super::heard::Heard;
-use super::inbox::{EngineMessage, Inbox, RunId};
+use super::inbox::{EngineMessage, Inbox, NewRun, RunId};
 use super::machine::{Input, Machine, Outcome, Output, RequestKind};
 use super::request::Requests;
 use super::run_events::RunEvents;
@@ -121,6 +121,15 @@ struct RunSlot {
     /// Until the prompt is sent.
     pending: Option<UnsentPrompt>,
     queue: Option<String>,
+    /// Whose settings its requests have.
+    caller: Arc<Caller>,
+}
+
+impl RunSlot {
+    fn new(start: NewRun) -> Self {
+        let NewRun { machine, state, pending, caller } = start;
+        RunSlot { machine, state, alarm: None, tracks: Vec::new(), pending, queue: None, caller }
+    }
 }
 
 impl Work {
@@ -261,17 +270,7 @@ impl Work {
 
     fn handle(&mut self, message: EngineMessage) {
         match message {
-            EngineMessage::Start(id, machine, state, pending) => {
-                let slot = RunSlot {
-                    machine,
-                    state,
-                    alarm: None,
-                    tracks: Vec::new(),
-                    pending,
-                    queue: None,
-                };
-                self.start(id, slot);
-            }
+            EngineMessage::Start(id, start) => self.start(id, RunSlot::new(start)),
             EngineMessage::Answer(id, RequestKind::Create, Ok(Response::Session(made)))
                 if !self.runs.contains_key(&id) =>
             {
@@ -380,7 +379,7 @@ impl Work {
                 }
                 Output::Ask(kind, request) => {
                     let trace = slot.machine.traceparent();
-                    self.requests.ask(id, kind, request, trace);
+                    self.requests.ask(id, kind, request, &slot.caller, trace);
                 }
                 Output::TakeSnapshot { directory, with_lists } => {
                     let poller = self.pollers.entry(directory.clone()).or_default();
@@ -464,20 +463,21 @@ impl Work {
     /// A session that came after its run had ended: nobody knows of it.
     fn discard(&mut self, id: RunId, session: Option<String>) {
         if let Some(session) = session {
-            self.requests.ask(id, RequestKind::Discard, Request::Discard { session }, None);
+            let (caller, request) = (&self.caller, Request::Discard { session });
+            self.requests.ask(id, RequestKind::Discard, request, caller, None);
         }
     }
 
     /// A prompt of a run that failed may still wait on a server of 2.x, and would be done with the next one.
     fn withdraw(&mut self, id: RunId) {
-        let Some(machine) = self.runs.get(&id).map(|slot| &slot.machine) else { return };
+        let Some(RunSlot { machine, caller, .. }) = self.runs.get(&id) else { return };
         if let (Wire::Two, true, Some(session)) =
             (self.choice.wire(), machine.may_be_sent(), machine.session())
         {
             let (session, message) = (session.to_owned(), machine.message_id().to_owned());
             let step = Step::Withdraw { session, message };
             let trace = machine.traceparent();
-            self.requests.ask(id, RequestKind::Discard, Request::Step(step), trace);
+            self.requests.ask(id, RequestKind::Discard, Request::Step(step), caller, trace);
         }
     }
 
@@ -542,14 +542,7 @@ impl Work {
                     self.step(id, Input::Answer(RequestKind::Send, result));
                 }
                 // What was started and not seen yet ends like the others.
-                EngineMessage::Start(_, machine, state, pending) => slots.push(RunSlot {
-                    machine,
-                    state,
-                    alarm: None,
-                    tracks: Vec::new(),
-                    pending,
-                    queue: None,
-                }),
+                EngineMessage::Start(_, start) => slots.push(RunSlot::new(start)),
                 _ => {}
             }
         }

@@ -6,6 +6,7 @@ use super::unsent::UnsentPrompt;
 use super::wire::{DirectorySnapshot, Response};
 use crate::base::cancel::CancelToken;
 use crate::base::error::Result;
+use crate::call::caller::Caller;
 use crate::protocol::event::Event;
 use crate::protocol::permission::PermissionReply;
 use std::collections::VecDeque;
@@ -19,8 +20,7 @@ pub(crate) type RunId = u64;
 
 /// Something for the engine.
 pub(crate) enum EngineMessage {
-    /// A run, and that its prompt is not sent yet.
-    Start(RunId, Box<Machine>, Arc<RunState>, Option<UnsentPrompt>),
+    Start(RunId, NewRun),
     Answer(RunId, RequestKind, Result<Response>),
     Snapshot(Option<String>, Result<DirectorySnapshot>),
     /// The parent of a session, when it has one.
@@ -38,6 +38,16 @@ pub(crate) enum EngineMessage {
     /// In the step of a run, or outside of any.
     #[cfg(test)]
     Panic(Option<RunId>),
+}
+
+/// A run that begins.
+pub(crate) struct NewRun {
+    pub(crate) machine: Box<Machine>,
+    pub(crate) state: Arc<RunState>,
+    /// That its prompt is not sent yet.
+    pub(crate) pending: Option<UnsentPrompt>,
+    /// Whose settings its requests have.
+    pub(crate) caller: Arc<Caller>,
 }
 
 /// The engine's letter box.

@@ -16,6 +16,7 @@ mod reply;
 mod request;
 mod run_events;
 mod state;
+mod text_stream;
 mod transcript;
 mod unsent;
 mod update;
@@ -25,21 +26,23 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
 use crate::base::signal::Signal;
 use crate::call::Call;
+use crate::call::caller::Caller;
 use crate::http::answer::Answer;
 use crate::protocol::permission::PermissionReply;
 use engine::Engine;
-use inbox::{EngineMessage, Inbox, RunId};
+use inbox::{EngineMessage, Inbox, NewRun, RunId};
 pub(crate) use machine::Setup;
 use machine::{Machine, Outcome};
 use state::RunState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 pub use prompt::{Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
+pub use text_stream::TextStream;
 pub(crate) use unsent::keep_loss;
 pub use unsent::{take_losses, wait_until_sent};
 pub use update::{TextUpdate, Update};
@@ -54,6 +57,10 @@ pub struct Run {
     state: Arc<RunState>,
     inbox: Arc<Inbox>,
     signal: Arc<Signal>,
+    /// The policy that leaves something to the host.
+    asks: Option<&'static str>,
+    /// The text that was given as a stream.
+    given: Mutex<String>,
     home: Home,
     /// What a copy of the process sees in their place: nobody there works on the run, and the locks may be held for ever.
     copy: OnceLock<(Arc<RunState>, Arc<Inbox>)>,
@@ -69,24 +76,28 @@ pub struct Detached {
 }
 
 impl Run {
-    pub(crate) fn start(engine: &Engine, signal: &Arc<Signal>, setup: Setup) -> Result<Run> {
+    pub(crate) fn start(
+        engine: &Engine,
+        signal: &Arc<Signal>,
+        setup: Setup,
+        caller: Arc<Caller>,
+    ) -> Result<Run> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         setup.prompt.check_options()?;
         if setup.resume.is_none() {
             setup.prompt.check()?;
         }
+        let asks = setup.asks();
         let pending = setup.resume.is_none().then(|| engine.unsent().add());
         let machine = Machine::new(setup, engine.now());
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));
-        engine.inbox().push(EngineMessage::Start(
-            id,
-            Box::new(machine),
-            Arc::clone(&state),
-            pending,
-        ));
+        let (machine, told) = (Box::new(machine), Arc::clone(&state));
+        let new = NewRun { machine, state: told, pending, caller };
+        engine.inbox().push(EngineMessage::Start(id, new));
         let (inbox, signal) = (Arc::clone(engine.inbox()), Arc::clone(signal));
-        Ok(Run { id, state, inbox, signal, home: Home::here(), copy: OnceLock::new() })
+        let (home, given, copy) = (Home::here(), Mutex::default(), OnceLock::new());
+        Ok(Run { id, state, inbox, signal, asks, given, home, copy })
     }
 
     fn seen(&self) -> &Arc<RunState> {

@@ -99,22 +99,31 @@ impl Requests {
         id: RunId,
         kind: RequestKind,
         request: Request,
+        caller: &Arc<Caller>,
         trace: Option<Arc<str>>,
     ) {
+        let caller = Arc::clone(caller);
         if kind == RequestKind::Create {
-            return self.create(id, request, trace);
+            return self.create(id, request, caller, trace);
         }
         self.submit(
             request.only_reads(),
             move |shared, attempt| {
-                shared.get(&request, shared.limits(attempt), attempt, trace.as_deref())
+                let limits = limits(&caller, attempt);
+                shared.get(&caller, &request, limits, attempt, trace.as_deref())
             },
             move |result| EngineMessage::Answer(id, kind, result),
         );
     }
 
     /// Makes a session. The server decides how long that takes; the run has limits of its own.
-    fn create(&mut self, id: RunId, request: Request, trace: Option<Arc<str>>) {
+    fn create(
+        &mut self,
+        id: RunId,
+        request: Request,
+        caller: Arc<Caller>,
+        trace: Option<Arc<str>>,
+    ) {
         let is_wanted = Arc::new(AtomicBool::new(true));
         self.creations.insert(id, Arc::clone(&is_wanted));
         let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
@@ -125,7 +134,7 @@ impl Requests {
         let mine = token.clone();
         let work = move || {
             runner.run(&mine, |attempt| match is_wanted.load(Ordering::Relaxed) {
-                true => shared.create(&request, attempt, trace.as_deref()),
+                true => shared.create(&caller, &request, attempt, trace.as_deref()),
                 false => Err(Error::new(ErrorKind::Closed, "nobody wants the session any more")),
             });
         };
@@ -158,7 +167,8 @@ impl Requests {
             true,
             move |shared, attempt| {
                 let request = Request::Session { session: asked.clone() };
-                match shared.get(&request, shared.limits(attempt), attempt, None)? {
+                let caller = &shared.caller;
+                match shared.get(caller, &request, limits(caller, attempt), attempt, None)? {
                     Response::Session(SessionFacts { parent, .. }) => Ok(parent),
                     _ => Ok(None),
                 }
@@ -223,26 +233,28 @@ impl Requests {
 impl Shared {
     fn get(
         &self,
+        caller: &Caller,
         request: &Request,
         limits: Limits,
         attempt: &Try,
         trace: Option<&str>,
     ) -> Result<Response> {
-        self.with_wire(|wire| self.get_from(wire, request, limits, attempt, trace))
+        self.with_wire(|wire| self.get_from(caller, wire, request, limits, attempt, trace))
     }
 
     fn get_from(
         &self,
+        caller: &Caller,
         wire: Wire,
         request: &Request,
         limits: Limits,
         attempt: &Try,
         trace: Option<&str>,
     ) -> Result<Response> {
-        let answer = self.ask(wire.call(request)?, limits, attempt, trace);
+        let answer = self.ask(caller, wire.call(request)?, limits, attempt, trace);
         match wire.read(request, answer) {
             Meaning::Done(response) => response,
-            Meaning::Then(request) => self.get_from(wire, &request, limits, attempt, trace),
+            Meaning::Then(request) => self.get_from(caller, wire, &request, limits, attempt, trace),
         }
     }
 
@@ -270,20 +282,27 @@ impl Shared {
         }
     }
 
-    fn create(&self, request: &Request, attempt: &Try, trace: Option<&str>) -> Result<Response> {
-        let limits = Limits { first_byte: None, ..self.limits(attempt) };
-        self.get(request, limits, attempt, trace)
+    fn create(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        attempt: &Try,
+        trace: Option<&str>,
+    ) -> Result<Response> {
+        let limits = Limits { first_byte: None, ..limits(caller, attempt) };
+        self.get(caller, request, limits, attempt, trace)
     }
 
     fn ask(
         &self,
+        caller: &Caller,
         call: OperationCall,
         limits: Limits,
         attempt: &Try,
         trace: Option<&str>,
     ) -> Result<Answer> {
         let OperationCall { operation, arguments } = &call;
-        let result = self.caller.ask_traced(operation, arguments, trace, limits, &attempt.token);
+        let result = caller.ask_traced(operation, arguments, trace, limits, &attempt.token);
         if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
             self.heard.mark();
         }
@@ -306,18 +325,6 @@ impl Shared {
         silence.as_ref().filter(|(since, _)| *since > asked).map(|(_, error)| error.clone())
     }
 
-    /// All tries end together.
-    fn limits(&self, attempt: &Try) -> Limits {
-        let options = self.caller.options().limits(Pace::Quick);
-        let left = match attempt.is_fresh {
-            true => REQUEST_LIMIT.saturating_sub(attempt.began.elapsed()),
-            false => REQUEST_LIMIT,
-        };
-        let cap = |limit: Option<Duration>| Some(limit.unwrap_or(left).min(left));
-        let (first_byte, idle) = (cap(options.first_byte), cap(options.idle));
-        Limits { first_byte, idle, is_fresh: attempt.is_fresh, ..options }
-    }
-
     /// Reads what a directory looks like.
     fn look(
         &self,
@@ -327,7 +334,7 @@ impl Shared {
     ) -> Result<DirectorySnapshot> {
         let started = millis(self.began.elapsed());
         let odd = RefCell::new(Vec::new());
-        let ask = |call| self.ask(call, self.limits(attempt), attempt, None);
+        let ask = |call| self.ask(&self.caller, call, limits(&self.caller, attempt), attempt, None);
         let snapshot =
             self.with_wire(|wire| wire.snapshot(directory, with_lists, ask, &mut odd.borrow_mut()));
         for what in odd.into_inner() {
@@ -336,6 +343,18 @@ impl Shared {
         }
         Ok(DirectorySnapshot { started, ..snapshot? })
     }
+}
+
+/// All tries end together.
+fn limits(caller: &Caller, attempt: &Try) -> Limits {
+    let options = caller.options().limits(Pace::Quick);
+    let left = match attempt.is_fresh {
+        true => REQUEST_LIMIT.saturating_sub(attempt.began.elapsed()),
+        false => REQUEST_LIMIT,
+    };
+    let cap = |limit: Option<Duration>| Some(limit.unwrap_or(left).min(left));
+    let (first_byte, idle) = (cap(options.first_byte), cap(options.idle));
+    Limits { first_byte, idle, is_fresh: attempt.is_fresh, ..options }
 }
 
 /// Whether somebody before the server says that it does not answer.

@@ -8,6 +8,7 @@ use super::options::{Choice, Options};
 /// The nouns in the order of the page, each with what takes its options.
 const NOUNS: &[(&str, &str)] = &[
     ("client", "`Client`, `AsyncClient`; `opencode.client`; `opencode_client_new`"),
+    ("with", "`with_options`; `client:with`; `opencode_client_with`"),
     ("call", "operations, `call`, `request`, `start`"),
     ("prompt", "`run`, `ask`; without what says who asks what, `resume`"),
     ("events", "`events`"),

@@ -92,7 +92,7 @@ fn annotation(choice: &Choice) -> String {
         "dialect" => "typing.Literal[\"auto\", 1, 2]",
         "model" => "shapes.Model",
         "files" => "shapes.Files",
-        "format" => "shapes.Format",
+        "format" => "shapes.Format[shapes.Parsed]",
         "permission" => "shapes.PermissionPolicy",
         "lines" => "str | int",
         _ => "str",

@@ -23,6 +23,17 @@ pub(crate) struct Setup {
     pub resume: Option<String>,
 }
 
+impl Setup {
+    /// The policy that leaves something to the host.
+    pub(crate) fn asks(&self) -> Option<&'static str> {
+        match (self.permission.asks(), self.question == QuestionPolicy::Ask) {
+            (true, _) => Some("permission"),
+            (false, true) => Some("question"),
+            (false, false) => None,
+        }
+    }
+}
+
 /// Something that the machine is told.
 #[derive(Debug)]
 pub(crate) enum Input<'a> {
