@@ -36,7 +36,6 @@ mod attach;
 mod discover;
 mod pages;
 mod pointer;
-mod scan;
 
 mod usage;
 

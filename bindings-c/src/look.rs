@@ -1,9 +1,9 @@
 //! Looks into a reply: values by JSON pointer, items and names by their numbers. No tree is made of the body.
 
-use crate::pointer::{kind, name_of};
+use crate::pointer::kind;
 use crate::reply::{OpencodeReply, view};
-use crate::scan::value_end;
 use crate::text::required;
+use opencode_core::scan::{name_of, value_end};
 use std::ffi::{CString, c_char};
 
 impl OpencodeReply {

@@ -1,9 +1,8 @@
 //! Values of a body by JSON pointer, without a tree. Short objects and lists are walked through at every look; of long
 //! ones it is remembered what lies where, with a few bytes for some kilobytes of body.
 
-use crate::scan::{Entries, Entry, after_spaces, entry};
 use opencode_core::pointer::{index, steps};
-use std::borrow::Cow;
+use opencode_core::scan::{Entries, Entry, after_spaces, entry, is_named, name_of};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -176,26 +175,6 @@ fn last_named(entries: Entries<'_>, name: &str, end: usize) -> Option<usize> {
     found
 }
 
-/// The name of a field, without its quotes and escapes.
-pub(crate) fn name_of<'a>(body: &'a [u8], entry: Entry) -> Cow<'a, [u8]> {
-    let quoted = body.get(entry.at..entry.name_end).unwrap_or_default();
-    let raw = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    match raw.contains(&b'\\') {
-        false => Cow::Borrowed(raw),
-        true => {
-            let name: String = serde_json::from_slice(quoted).unwrap_or_default();
-            Cow::Owned(name.into_bytes())
-        }
-    }
-}
-
-fn is_named(body: &[u8], entry: Entry, name: &str) -> bool {
-    let raw = body.get(entry.at + 1..(entry.name_end).saturating_sub(1));
-    // Most names are what they look like.
-    raw == Some(name.as_bytes()) && !name.contains('\\')
-        || *name_of(body, entry) == *name.as_bytes()
-}
-
 /// Whether it is an object or a list that begins there; `None` when it is neither.
 fn is_object(body: &[u8], at: usize) -> Option<bool> {
     match body.get(at)? {
@@ -220,7 +199,7 @@ pub(crate) fn kind(json: &[u8]) -> &'static std::ffi::CStr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::value_end;
+    use opencode_core::scan::value_end;
 
     fn at<'a>(places: &mut Places, body: &'a str, pointer: &str) -> Option<&'a str> {
         let start = places.find(body.as_bytes(), pointer)?;

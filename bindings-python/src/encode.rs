@@ -163,21 +163,7 @@ impl Encoder {
 
     fn string(&mut self, text: &Bound<'_, PyString>) -> Result<(), String> {
         let text = text.to_cow().map_err(|_| self.wrong("text with a lone surrogate"))?;
-        self.out.push('"');
-        for c in text.chars() {
-            match c {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                c if c < ' ' => {
-                    let _ = write!(self.out, "\\u{:04x}", c as u32);
-                }
-                c => self.out.push(c),
-            }
-        }
-        self.out.push('"');
+        opencode_core::push_text(&mut self.out, &text);
         Ok(())
     }
 

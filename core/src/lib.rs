@@ -21,12 +21,16 @@ pub use base::depth::{MAX_DEPTH, MAX_HANDED_DEPTH, check_depth, json_depth};
 pub use base::error::{Error, ErrorKind, Result};
 pub use base::json::Json;
 #[doc(hidden)]
+pub use base::json::push_text;
+#[doc(hidden)]
 pub use base::leaving::settle;
 #[doc(hidden)]
 pub use base::limits::milliseconds;
 pub use base::log::{Level, Log, LogRecord};
 #[doc(hidden)]
 pub use base::pointer;
+#[doc(hidden)]
+pub use base::scan;
 #[doc(hidden)]
 pub use base::suggest::did_you_mean;
 pub use call::Call;

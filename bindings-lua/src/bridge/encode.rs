@@ -3,6 +3,7 @@
 use crate::decode::MAX_DEPTH;
 use crate::shape::Shape;
 use mlua::ffi;
+use opencode_core::push_text;
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt::Write as _;
 
@@ -129,7 +130,7 @@ impl Encoder {
                 return Err(Refusal(KEYS, 1));
             }
             let key = text(state, -2).map_err(|_| Refusal("a key that is not UTF-8", 1))?;
-            write_text(&mut self.out, key);
+            push_text(&mut self.out, key);
             Ok(key)
         }
     }
@@ -161,7 +162,7 @@ impl Encoder {
                 },
                 ffi::LUA_TSTRING => {
                     let text = text(state, -1).map_err(|_| Refusal("text that is not UTF-8", 0))?;
-                    write_text(&mut self.out, text);
+                    push_text(&mut self.out, text);
                 }
                 other => return Err(Refusal(type_name(state, other), 0)),
             }
@@ -374,22 +375,4 @@ pub(super) fn number(number: f64) -> Option<String> {
         return Some((number as i64).to_string());
     }
     Some(format!("{number:?}"))
-}
-
-fn write_text(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }

@@ -5,6 +5,7 @@
 //! of deep values it reads level by level.
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::scan::string_end;
 
 /// Levels of lists and objects that an answer, an event or an argument may have.
 pub const MAX_DEPTH: usize = 1_000;
@@ -17,9 +18,11 @@ pub const MAX_HANDED_DEPTH: usize = MAX_DEPTH + 24;
 pub fn json_depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut at) = (0_usize, 0_usize, 0);
     while let Some(byte) = json.get(at) {
-        at += 1;
         match byte {
-            b'"' => at = end_of_text(json, at),
+            b'"' => {
+                at = string_end(json, at);
+                continue;
+            }
             b'[' | b'{' => {
                 depth += 1;
                 deepest = deepest.max(depth);
@@ -27,6 +30,7 @@ pub fn json_depth(json: &[u8]) -> usize {
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
+        at += 1;
     }
     deepest
 }
@@ -59,28 +63,6 @@ pub(crate) fn excess(json: &[u8]) -> Option<usize> {
 
 fn words(what: &str, depth: usize) -> String {
     format!("{what}: the JSON is nested {depth} levels deep; the limit is {MAX_DEPTH}")
-}
-
-/// The place behind the quotation mark that ends the text which begins at `at`.
-fn end_of_text(json: &[u8], mut at: usize) -> usize {
-    // A block at a time, without a branch for each byte: texts are megabytes.
-    const BLOCK: usize = 32;
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
-    while at < json.len() {
-        let rest = &json[at..];
-        let any = |block: &[u8]| block.iter().fold(false, |any, byte| any | is_special(byte));
-        if rest.len() >= BLOCK && !any(&rest[..BLOCK]) {
-            at += BLOCK;
-            continue;
-        }
-        match rest.iter().position(is_special) {
-            None => return json.len(),
-            Some(found) if rest[found] == b'"' => return at + found + 1,
-            // What is escaped ends nothing.
-            Some(found) => at += found + 2,
-        }
-    }
-    json.len()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use crate::base::depth::{MAX_DEPTH, excess, json_depth};
 use crate::base::pointer::{index, steps};
+use crate::base::scan::{Entries, is_named, value_end};
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// A JSON value as it was written: the order of keys, every digit of a number and any depth are kept. Cheap to
@@ -242,13 +244,33 @@ pub(crate) fn is_null(raw: &RawValue) -> bool {
 
 /// What lies at a JSON pointer.
 pub(crate) fn find<'a>(raw: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
-    steps(pointer)?.try_fold(raw, |raw, step| match raw.get().as_bytes().first() {
-        Some(b'[') => list(raw)?.get(index(&step)?).copied(),
-        _ => {
-            let object = Object::read(raw)?;
-            object.0.iter().rev().find(|(name, _)| *name == step).map(|(_, raw)| *raw)
+    let body = raw.get().as_bytes();
+    let found = steps(pointer)?.try_fold(0, |at, step| {
+        let mut entries = Entries::of(body, at);
+        let entry = match body.get(at)? {
+            b'[' => entries.nth(index(&step)?),
+            // Of two with one name it is the last, as in every tree.
+            _ => entries.filter(|entry| is_named(body, *entry, &step)).last(),
+        };
+        entry.map(|entry| entry.value)
+    })?;
+    serde_json::from_str(raw.get().get(found..value_end(body, found))?).ok()
+}
+
+/// Writes a text as JSON, with its quotes and escapes.
+pub fn push_text(out: &mut String, text: &str) {
+    struct Out<'a>(&'a mut String);
+    impl Write for Out<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push_str(std::str::from_utf8(bytes).map_err(io::Error::other)?);
+            Ok(bytes.len())
         }
-    })
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    // A text is cut only where an escape stands: each piece is UTF-8, and a String takes it.
+    let _ = serde_json::to_writer(Out(out), text);
 }
 
 /// Sets a field of an object. What is no object has no fields, and stays as it is: writing by index would panic.
@@ -306,6 +328,14 @@ mod tests {
         for pointer in ["a", "/b", "/a~1b/~0/2", "/a~1b/~0/00", "/a~1b/~0/-", "/deep/x", "//x"] {
             assert_eq!(at(pointer), None, "{pointer}");
         }
+    }
+
+    #[test]
+    fn texts_are_written_with_their_escapes() {
+        let mut out = String::from("[");
+        push_text(&mut out, "a\"\\\n\r\t\u{8}\u{c}\u{1}/\u{7f}ä\u{2028}😀");
+        assert_eq!(out, "[\"a\\\"\\\\\\n\\r\\t\\b\\f\\u0001/\u{7f}ä\u{2028}😀\"");
+        assert_eq!(serde_json::from_str::<String>(&out[1..]).unwrap().chars().count(), 14);
     }
 
     #[test]

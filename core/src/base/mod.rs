@@ -17,6 +17,7 @@ pub(crate) mod per_process;
 pub mod pointer;
 pub(crate) mod pool;
 pub(crate) mod random;
+pub mod scan;
 pub(crate) mod signal;
 pub(crate) mod suggest;
 pub(crate) mod sync;

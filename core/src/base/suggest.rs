@@ -1,5 +1,7 @@
 //! The nearest correct spelling of a wrong one.
 
+use strsim::osa_distance;
+
 /// No name is nearly as long, and a very long word would take very long to compare.
 const LONGEST: usize = 200;
 
@@ -16,10 +18,10 @@ pub(crate) fn among<'a>(
     }
     let wrong = letters(wrong);
     // A third of the word may be wrong; a short one needs at least one letter right.
-    let limit = (wrong.len() / 3).max(1);
+    let limit = (wrong.chars().count() / 3).max(1);
     let mut best = None;
     for (spelling, answer) in candidates {
-        let distance = distance(&wrong, &letters(spelling));
+        let distance = osa_distance(&wrong, &letters(spelling));
         if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, answer));
         }
@@ -33,31 +35,8 @@ pub fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -
         .map_or_else(String::new, |near| format!("; did you mean '{near}'?"))
 }
 
-fn letters(word: &str) -> Vec<char> {
+fn letters(word: &str) -> String {
     word.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// How many letters to add, drop, change or swap (with a neighbour) to get from one to the other.
-fn distance(from: &[char], to: &[char]) -> usize {
-    let mut before_last = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    for (row, left) in from.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, right) in to.iter().enumerate() {
-            let changed = last[column] + usize::from(left != right);
-            let mut cost = changed.min(last[column + 1] + 1).min(current[column] + 1);
-            let swapped =
-                row > 0 && column > 0 && from[row - 1] == *right && to[column - 1] == *left;
-            if swapped {
-                let before: &Vec<usize> = &before_last;
-                cost = cost.min(before[column - 1] + 1);
-            }
-            current.push(cost);
-        }
-        before_last = last;
-        last = current;
-    }
-    last[to.len()]
 }
 
 #[cfg(test)]
@@ -65,7 +44,7 @@ mod tests {
     use super::*;
 
     fn between(from: &str, to: &str) -> usize {
-        distance(&letters(from), &letters(to))
+        osa_distance(&letters(from), &letters(to))
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::base::json::Json;
 use crate::base::log::{Level, Log};
 use crate::http::answer::Answer;
 use crate::protocol::model_name::{Model, check_model};
+use crate::protocol::page::ListPage;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -71,10 +72,10 @@ fn messages(arguments: &str, error: Error, operate: &Operate<'_>, log: &Log) -> 
             }
             Err(error) => return Err(error),
         };
-        let page: Vec<Box<RawValue>> = answer.json()?;
-        count += page.len() as u64;
-        pages.push(page);
-        let cursor = answer.header("x-next-cursor").map(str::to_owned);
+        let mut page = ListPage::read(&answer)?;
+        count += page.items.len() as u64;
+        let cursor = page.next_after(given.get("before").and_then(Value::as_str));
+        pages.push(page.items.into_iter().map(ToOwned::to_owned).collect());
         last = Some(answer);
         match cursor {
             Some(cursor) => given.insert("before".to_owned(), json!(cursor)),

@@ -7,8 +7,8 @@ use crate::base::json::{Object, put};
 use crate::base::option_names;
 use crate::call::caller::Caller;
 use crate::call::options::CallOptions;
-use crate::history::pages::messages::Listed;
 use crate::http::answer::Answer;
+use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use crate::protocol::tokens::Tokens;
 use crate::run::{Info, read_info};
@@ -180,29 +180,14 @@ fn of_one(
     session: &str,
     options: &UsageOptions,
 ) -> Result<Vec<String>> {
-    let mut before: Option<String> = None;
-    loop {
-        let mut arguments = json!({ "sessionID": session, "limit": PAGE });
-        if let Some(before) = &before {
-            put(&mut arguments, "before", json!(before));
-        }
-        let answer = ask("session.messages", arguments)?;
-        for row in answer.json_ref::<Vec<&RawValue>>()? {
-            count(usage, session, row, options);
-        }
-        match answer.header("x-next-cursor") {
-            Some(cursor) if before.as_deref() != Some(cursor) => {
-                before = Some(cursor.to_owned());
-            }
-            _ => break,
-        }
-    }
+    let messages = json!({ "sessionID": session, "limit": PAGE });
+    pages(ask, "session.messages", messages, "before", |row| count(usage, session, row, options))?;
     if !options.tree {
         return Ok(Vec::new());
     }
     let children = ask("session.children", json!({ "sessionID": session }))?;
-    let ids = children.json_ref::<Vec<&RawValue>>()?;
-    Ok(ids.into_iter().filter_map(|child| Object::read(child)?.text("id")).collect())
+    let children = ListPage::read(&children)?.items;
+    Ok(children.into_iter().filter_map(|child| Object::read(child)?.text("id")).collect())
 }
 
 /// The same of a server of 2.x.
@@ -213,7 +198,7 @@ fn of_two(
     options: &UsageOptions,
 ) -> Result<Vec<String>> {
     let messages = json!({ "sessionID": session, "limit": PAGE });
-    pages(ask, "v2.session.messages", messages, |row| {
+    pages(ask, "v2.session.messages", messages, "cursor", |row| {
         if let Some(message) = stored::message(row, session) {
             count(usage, session, &message, options);
         }
@@ -222,30 +207,31 @@ fn of_two(
     if options.tree {
         // Wherever a child works: the directory of the client is no filter.
         let children = json!({ "parentID": session, "limit": PAGE, "directory": null });
-        pages(ask, "v2.session.list", children, |row| {
+        pages(ask, "v2.session.list", children, "cursor", |row| {
             ids.extend(Object::read(row).and_then(|child| child.text("id")));
         })?;
     }
     Ok(ids)
 }
 
-/// Reads a list of 2.x to its end.
+/// Reads a list to its end; `position` is the argument that says where to go on.
 fn pages(
     ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
     operation: &str,
-    arguments: serde_json::Value,
+    mut arguments: serde_json::Value,
+    position: &str,
     mut take: impl FnMut(&RawValue),
 ) -> Result<()> {
     let mut cursor: Option<String> = None;
     loop {
-        let mut arguments = arguments.clone();
-        put(&mut arguments, "cursor", json!(cursor));
-        let list: Listed = ask(operation, arguments)?.json()?;
-        list.data.iter().for_each(|row| take(row));
-        if list.cursor.next.is_none() || list.cursor.next == cursor {
+        let answer = ask(operation, arguments.clone())?;
+        let mut page = ListPage::read(&answer)?;
+        page.items.iter().for_each(|row| take(row));
+        cursor = page.next_after(cursor.as_deref());
+        if cursor.is_none() {
             return Ok(());
         }
-        cursor = list.cursor.next;
+        put(&mut arguments, position, json!(cursor));
     }
 }
 

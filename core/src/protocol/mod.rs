@@ -6,6 +6,7 @@ pub(crate) mod id;
 pub mod model;
 pub(crate) mod model_name;
 pub mod operation;
+pub(crate) mod page;
 pub(crate) mod permission;
 pub(crate) mod schema;
 pub(crate) mod stored;

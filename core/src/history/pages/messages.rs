@@ -8,7 +8,7 @@ use crate::base::log::Level;
 use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
-use crate::http::answer::Answer;
+use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use serde::Deserialize;
 use serde_json::json;
@@ -50,21 +50,6 @@ pub(super) fn page(fields: &mut Fields) -> Result<usize> {
 
 /// The longest page that 2.x gives.
 const LONGEST_TWO: usize = 200;
-
-/// A list of 2.x.
-#[derive(Deserialize)]
-pub(in crate::history) struct Listed {
-    pub(in crate::history) data: Vec<Box<RawValue>>,
-    #[serde(default)]
-    pub(in crate::history) cursor: Cursor,
-}
-
-/// Where a list goes on.
-#[derive(Deserialize, Default)]
-pub(in crate::history) struct Cursor {
-    #[serde(default)]
-    pub(in crate::history) next: Option<String>,
-}
 
 pub(super) struct MessagePages {
     session_id: String,
@@ -124,17 +109,17 @@ impl MessagePages {
             "cursor": self.cursor,
         });
         let answer = calls.call_plain("v2.session.messages", &arguments.to_string(), options)?;
-        let list: Listed = answer.json()?;
-        if matches!(self.reverted, Reverted::Unknown) && !list.data.is_empty() {
+        let mut page = ListPage::read(&answer)?;
+        if matches!(self.reverted, Reverted::Unknown) && !page.items.is_empty() {
             self.reverted = reverted_two(calls, &self.session_id, options)?;
         }
-        let mut items = Vec::with_capacity(list.data.len());
-        for raw in list.data {
-            let made = stored::message(&raw, &self.session_id);
+        let mut items = Vec::with_capacity(page.items.len());
+        for raw in &page.items {
+            let made = stored::message(raw, &self.session_id);
             let is_reverted = match &self.reverted {
                 Reverted::Until(last) => {
                     let is_last =
-                        Object::read(&raw).and_then(|o| o.text("id")).as_ref() == Some(last);
+                        Object::read(raw).and_then(|o| o.text("id")).as_ref() == Some(last);
                     if is_last {
                         self.reverted = Reverted::Nothing;
                     }
@@ -147,10 +132,8 @@ impl MessagePages {
                 false => made,
             }));
         }
-        let cursor = list.cursor.next;
-        let is_last = cursor.is_none() || cursor == self.cursor;
-        self.cursor = cursor;
-        Ok(Page { items, is_last })
+        self.cursor = page.next_after(self.cursor.as_deref());
+        Ok(Page { items, is_last: self.cursor.is_none() })
     }
 
     fn fetch_one(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
@@ -160,10 +143,12 @@ impl MessagePages {
             json!({ "sessionID": self.session_id, "limit": limit, "before": self.cursor });
         match calls.call_plain("session.messages", &arguments.to_string(), options) {
             Ok(answer) => {
-                let items = answer.json::<Vec<Box<RawValue>>>()?;
+                let page = ListPage::read(&answer)?;
                 // Before the list moves on: whoever cancels this gets the same page again.
-                self.ask_reverted(&items, calls, options)?;
-                Ok(self.page(&answer, items))
+                if matches!(self.reverted, Reverted::Unknown) && !page.items.is_empty() {
+                    self.reverted = reverted(calls, &self.session_id, options)?;
+                }
+                Ok(self.page(page))
             }
             Err(error) if is_unwritable(&error) && !self.is_single => {
                 self.is_single = true;
@@ -183,26 +168,11 @@ impl MessagePages {
         }
     }
 
-    fn page(&mut self, answer: &Answer, mut items: Vec<Box<RawValue>>) -> Page {
-        items.reverse();
+    fn page(&mut self, mut page: ListPage<'_>) -> Page {
+        let mut items: Vec<_> = page.items.iter().rev().map(|raw| (*raw).to_owned()).collect();
         self.mark(&mut items);
-        let cursor = answer.header("x-next-cursor").map(str::to_owned);
-        // A cursor that stays where it is would go on for ever.
-        let is_last = cursor.is_none() || cursor == self.cursor;
-        self.cursor = cursor;
-        Page { items, is_last }
-    }
-
-    fn ask_reverted(
-        &mut self,
-        items: &[Box<RawValue>],
-        calls: &dyn Calls,
-        options: &CallOptions,
-    ) -> Result<()> {
-        if matches!(self.reverted, Reverted::Unknown) && !items.is_empty() {
-            self.reverted = reverted(calls, &self.session_id, options)?;
-        }
-        Ok(())
+        self.cursor = page.next_after(self.cursor.as_deref());
+        Page { items, is_last: self.cursor.is_none() }
     }
 
     /// Marks what was taken back with `"reverted": true`.

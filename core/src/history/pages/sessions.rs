@@ -1,7 +1,7 @@
 //! The sessions of a directory, or of the whole server, the one that changed last first.
 
 use super::Page;
-use super::messages::{Listed, page};
+use super::messages::page;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::Object;
@@ -10,6 +10,7 @@ use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::events::stream::Scope;
+use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -118,18 +119,16 @@ impl SessionPages {
             "parentID": self.options.roots.then_some("null"),
         });
         let answer = calls.call("v2.session.list", &arguments.to_string(), options)?;
-        let list: Listed = answer.json()?;
+        let mut page = ListPage::read(&answer)?;
         let is_archived = |raw: &RawValue| {
             let time = Object::read(raw).and_then(|session| session.object("time"));
             time.is_some_and(|time| time.number("archived").is_some())
         };
-        let items = list.data.iter();
+        let items = page.items.iter();
         let items = items.filter(|raw| self.options.archived || !is_archived(raw));
         let items = items.map(|raw| stored::session(raw)).collect();
-        let cursor = list.cursor.next;
-        let is_last = cursor.is_none() || cursor == self.cursor;
-        self.cursor = cursor;
-        Ok(Page { items, is_last })
+        self.cursor = page.next_after(self.cursor.as_deref());
+        Ok(Page { items, is_last: self.cursor.is_none() })
     }
 
     fn fetch_one(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
@@ -145,13 +144,13 @@ impl SessionPages {
             "archived": self.options.archived.then_some(true),
         });
         let answer = calls.call("experimental.session.list", &arguments.to_string(), options)?;
-        let raws = answer.json::<Vec<Box<RawValue>>>()?;
+        let raws = ListPage::read(&answer)?.items;
         let is_last = raws.len() < self.limit;
         let mut items = Vec::with_capacity(raws.len());
         let before = self.boundary.take();
         let (mut time, mut ids) = before.clone().unwrap_or((u64::MAX, HashSet::new()));
         for raw in raws {
-            let Some((id, updated)) = head(&raw) else {
+            let Some((id, updated)) = head(raw) else {
                 calls.options().log.write(Level::Warn, || {
                     "experimental.session.list: left out, as it cannot be read: a session without an id or a time"
                         .to_owned()
@@ -168,7 +167,7 @@ impl SessionPages {
                 (time, ids) = (updated, HashSet::new());
             }
             ids.insert(id);
-            items.push(raw);
+            items.push(raw.to_owned());
         }
         self.boundary = Some((time, ids));
         let size = self.options.page.max(1);

@@ -7,6 +7,7 @@ use crate::base::json::{Json, Object, list};
 use crate::http::answer::Answer;
 use crate::protocol::model_name::check_model;
 use crate::protocol::operation::route::misread;
+use crate::protocol::page::ListPage;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
@@ -84,11 +85,10 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 _ => FoundPrompt::Prompt,
             })
         }
-        Request::Messages { .. } => Response::Messages(items(answer).map(|raws| {
+        Request::Messages { .. } => Response::Messages(ListPage::read(answer).map(|mut page| {
             let mut odd = Vec::new();
-            let messages = read_messages(&raws, &mut odd);
-            let next = answer.header("x-next-cursor").map(str::to_owned);
-            MessagePage::Read { messages, next, odd }
+            let messages = read_messages(&page.items, &mut odd);
+            MessagePage::Read { messages, next: page.next_after(None), odd }
         })),
         Request::Files { .. } => {
             let files = answer.json::<Box<RawValue>>().ok();
@@ -172,5 +172,5 @@ pub(crate) fn snapshot(
 
 /// The list that an answer is.
 fn items(answer: &Answer) -> Result<Vec<&RawValue>> {
-    answer.json_ref()
+    Ok(ListPage::read(answer)?.items)
 }

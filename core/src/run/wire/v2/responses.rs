@@ -4,10 +4,11 @@ use super::inquiry::{read_form, read_permission};
 use super::messages::{counts, read_messages};
 use super::step::Step;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::json::{Object, list};
+use crate::base::json::Object;
 use crate::call::dialect::NO_DIRECTORY;
 use crate::http::answer::Answer;
 use crate::protocol::model_name::Model;
+use crate::protocol::page::ListPage;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
     DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, OperationCall, Request,
@@ -82,7 +83,7 @@ fn data(answer: &Answer) -> Result<&RawValue> {
 
 /// The list in the `data` of an answer.
 fn items(answer: &Answer) -> Result<Vec<&RawValue>> {
-    list(data(answer)?).ok_or_else(|| answer.decode_error("has no list", &"it is something else"))
+    Ok(ListPage::read(answer)?.items)
 }
 
 fn object(answer: &Answer) -> Result<Object<'_>> {
@@ -112,13 +113,13 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 _ => FoundPrompt::Prompt,
             })
         }
-        Request::Messages { session, .. } => Response::Messages(items(answer).map(|raws| {
-            let mut odd = Vec::new();
-            let messages = read_messages(&raws, session, &mut odd);
-            let cursor = answer.json_ref::<Object<'_>>().ok();
-            let cursor = cursor.and_then(|answer| answer.object("cursor"));
-            MessagePage::Read { messages, next: cursor.and_then(|cursor| cursor.text("next")), odd }
-        })),
+        Request::Messages { session, .. } => {
+            Response::Messages(ListPage::read(answer).map(|mut page| {
+                let mut odd = Vec::new();
+                let messages = read_messages(&page.items, session, &mut odd);
+                MessagePage::Read { messages, next: page.next_after(None), odd }
+            }))
+        }
         Request::Files { .. } => {
             let files = data(answer).ok().filter(|raw| v1::is_handed(raw));
             Response::Files(files.map(|raw| Arc::from(raw.to_owned())))

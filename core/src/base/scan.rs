@@ -1,15 +1,17 @@
 //! A walk over the bytes of a JSON text that was checked before: no tree, no recursion, no allocation. On a text that
 //! is no JSON it ends too, with nothing of use.
 
+use std::borrow::Cow;
+
 /// Where the next byte lies that is no space.
-pub(crate) fn after_spaces(body: &[u8], at: usize) -> usize {
+pub fn after_spaces(body: &[u8], at: usize) -> usize {
     let rest = body.get(at..).unwrap_or_default();
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
     at + rest.iter().take_while(|byte| is_space(byte)).count()
 }
 
 /// Where the value ends that begins at `at`.
-pub(crate) fn value_end(body: &[u8], at: usize) -> usize {
+pub fn value_end(body: &[u8], at: usize) -> usize {
     match body.get(at) {
         Some(b'"') => string_end(body, at),
         Some(b'{' | b'[') => container_end(body, at),
@@ -45,7 +47,8 @@ fn container_end(body: &[u8], mut at: usize) -> usize {
 /// Bytes of a string that are looked at one by one: most are shorter, and a search takes a moment to begin.
 const SHORT: usize = 16;
 
-fn string_end(body: &[u8], at: usize) -> usize {
+/// Where the string ends that begins at `at` with its quotation mark.
+pub fn string_end(body: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     let long = at + SHORT;
     while let Some(byte) = body.get(at) {
@@ -62,19 +65,40 @@ fn string_end(body: &[u8], at: usize) -> usize {
     body.len()
 }
 
+/// The name of a field, without its quotes and escapes.
+pub fn name_of(body: &[u8], entry: Entry) -> Cow<'_, [u8]> {
+    let quoted = body.get(entry.at..entry.name_end).unwrap_or_default();
+    let raw = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    match memchr::memchr(b'\\', raw) {
+        None => Cow::Borrowed(raw),
+        Some(_) => {
+            let name: String = serde_json::from_slice(quoted).unwrap_or_default();
+            Cow::Owned(name.into_bytes())
+        }
+    }
+}
+
+/// Whether a field has this name.
+pub fn is_named(body: &[u8], entry: Entry, name: &str) -> bool {
+    let raw = body.get(entry.at + 1..(entry.name_end).saturating_sub(1));
+    // Most names are what they look like.
+    raw == Some(name.as_bytes()) && !name.contains('\\')
+        || *name_of(body, entry) == *name.as_bytes()
+}
+
 /// A field of an object or an item of a list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// Where it begins: at the name of a field, or at the item.
-    pub(crate) at: usize,
+    pub at: usize,
     /// Where the name of a field ends, with its quotes; `at` for an item.
-    pub(crate) name_end: usize,
+    pub name_end: usize,
     /// Where the value begins.
-    pub(crate) value: usize,
+    pub value: usize,
 }
 
 /// The entry that begins at `at`.
-pub(crate) fn entry(body: &[u8], at: usize, is_object: bool) -> Entry {
+pub fn entry(body: &[u8], at: usize, is_object: bool) -> Entry {
     if !is_object {
         return Entry { at, name_end: at, value: at };
     }
@@ -85,20 +109,22 @@ pub(crate) fn entry(body: &[u8], at: usize, is_object: bool) -> Entry {
 }
 
 /// The entries of an object or list, one after the other.
-pub(crate) struct Entries<'a> {
-    pub(crate) body: &'a [u8],
+#[derive(Debug)]
+pub struct Entries<'a> {
+    /// The whole text.
+    pub body: &'a [u8],
     is_object: bool,
     /// Where the next entry begins.
     at: Option<usize>,
     /// The entry that was given last: it is passed over when the next one is asked for.
     last: Option<Entry>,
     /// Where the last entry that was passed over ends.
-    pub(crate) end: usize,
+    pub end: usize,
 }
 
 impl<'a> Entries<'a> {
     /// All entries of the object or list that begins at `at`; none of another value.
-    pub(crate) fn of(body: &'a [u8], at: usize) -> Self {
+    pub fn of(body: &'a [u8], at: usize) -> Self {
         let first = after_spaces(body, at + 1);
         let is_container = matches!(body.get(at), Some(b'{' | b'['));
         let is_entry = |byte: &&u8| is_container && !matches!(byte, b'}' | b']');
@@ -107,7 +133,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The entries from the one that begins at `entry`, of the object or list that begins at `at`.
-    pub(crate) fn from(body: &'a [u8], at: usize, entry: usize) -> Self {
+    pub fn from(body: &'a [u8], at: usize, entry: usize) -> Self {
         let is_object = body.get(at) == Some(&b'{');
         Entries { body, is_object, at: Some(entry), last: None, end: entry }
     }
