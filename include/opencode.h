@@ -357,13 +357,40 @@ OPENCODE_API const char *opencode_status_name(int32_t status);
  * Makes a client. Touches no network and starts no thread.
  *
  * @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
- *                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
- *                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
- *                      stall_timeout_ms, dialect (what the server speaks: "auto", 1 or 2), events, permission,
- *                      question, log ("error", "warn", "info" or "debug":
- *                      messages that opencode_client_next_log() gives), ca_file (certificates in PEM form, in place
- *                      of those of the system), record (a file for the traffic, without secrets; see
- *                      opencode_replay_start()).
+ *                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names:
+ *                      - base_url (text): The address of the server; may hold `user:password@` (default:
+ *                        OPENCODE_BASE_URL, else http://127.0.0.1:4096).
+ *                      - username (text): The user name of the server (default: OPENCODE_SERVER_USERNAME, else
+ *                        opencode).
+ *                      - password (text): The password of the server (default: OPENCODE_SERVER_PASSWORD).
+ *                      - directory (text): The directory of the project that calls and runs work in (default: the
+ *                        server's own).
+ *                      - workspace (text): The workspace that calls work in.
+ *                      - dialect ("auto", 1 or 2): The generation of the server: found out by itself, or 1 or 2
+ *                        (default: auto).
+ *                      - headers (object of texts): Headers added to every request.
+ *                      - timeout_ms (milliseconds): How long the server may be silent: until an answer begins, and
+ *                        between two pieces of it (default: 60000).
+ *                      - connect_timeout_ms (milliseconds): How long connecting may take, name lookup and TLS
+ *                        included (default: 5000).
+ *                      - max_retries (whole number): How often a read is repeated when it failed in a way that passes
+ *                        (default: 2).
+ *                      - max_body_bytes (whole number): The longest answer that is taken (default: 512 MiB).
+ *                      - stall_timeout_ms (milliseconds): How long the event stream may be silent before its
+ *                        connection is made anew (default: 30000).
+ *                      - events (true or false): Whether runs listen to the server's events; without, they look
+ *                        often, and text comes by the part (default: true).
+ *                      - permission (word or list of rules): Who answers the permission requests of runs: a word, or
+ *                        rules of which the last that fits decides (default: reject).
+ *                      - question ("reject" or "first" or "ask"): Who answers the questions of runs (default:
+ *                        reject).
+ *                      - log ("error" or "warn" or "info" or "debug"): Messages of this level, and of those that
+ *                        matter more, are kept for the program.
+ *                      - ca_file (path): A file of certificates in PEM form that the server's own one must come from
+ *                        (default: the certificates of the system).
+ *                      - record (path): A file into which the traffic is written, without secrets (default:
+ *                        OPENCODE_RECORD).
+ *                      opencode_client_next_log() gives what `log` keeps, and opencode_replay_start() plays `record`.
  * @param client        Receives the client. Free it with opencode_client_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when an option cannot be used.
@@ -453,8 +480,14 @@ OpencodeStatus opencode_call(const OpencodeClient *client,
 /**
  * Like opencode_call(), with options of this call.
  *
- * @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
- *                      client's, max_retries, headers, traceparent (the span of your own tracing, as W3C writes it).
+ * @param options_json  An object, or NULL:
+ *                      - timeout_ms (milliseconds): The limit of the whole call, repetitions included (default:
+ *                        none).
+ *                      - directory (text): The directory that the call works in (default: the client's).
+ *                      - workspace (text): The workspace that the call works in (default: the client's).
+ *                      - max_retries (whole number): How often it is repeated when it failed in a way that passes;
+ *                        only reads ever are (default: the client's).
+ *                      - headers (object of texts): Headers added to the request.
  */
 OPENCODE_API
 OpencodeStatus opencode_call_with(const OpencodeClient *client,
@@ -469,8 +502,14 @@ OpencodeStatus opencode_call_with(const OpencodeClient *client,
  *
  * @param method        Such as "GET".
  * @param path          Begins with '/', percent-encoded.
- * @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
- *                      workspace, max_retries, headers, traceparent.
+ * @param options_json  An object, or NULL: query (an object of texts), body (any JSON), and
+ *                      - timeout_ms (milliseconds): The limit of the whole call, repetitions included (default:
+ *                        none).
+ *                      - directory (text): The directory that the call works in (default: the client's).
+ *                      - workspace (text): The workspace that the call works in (default: the client's).
+ *                      - max_retries (whole number): How often it is repeated when it failed in a way that passes;
+ *                        only reads ever are (default: the client's).
+ *                      - headers (object of texts): Headers added to the request.
  */
 OPENCODE_API
 OpencodeStatus opencode_request(const OpencodeClient *client,
@@ -797,12 +836,40 @@ OPENCODE_API void opencode_call_free(OpencodeCall *call);
 /**
  * Sends a prompt and returns at once; nothing on this thread waits for the network.
  *
- * @param prompt_json  An object: {"prompt":"Say pong"}. The prompt is a text, or a list of texts and parts. More
- *                     names: files (local files to attach: paths, or objects with a path and the options of
- *                     opencode_attach()), session, title, agent, model ("provider/model"), system, tools, variant, format (a
- *                     JSON schema), directory, message_id, permission, question, when_busy, deadline_ms, max_cost,
- *                     max_tokens, max_steps, max_retries, start_timeout_ms, server_timeout_ms, traceparent (the span of
- *                     your own tracing, as W3C writes it: a header of the run's requests).
+ * @param prompt_json  An object: {"prompt":"Say pong"}. Its names:
+ *                     - prompt (text or list): A text, or a list of texts and parts.
+ *                     - files (path, object, or list of them): Local files to attach: paths, or objects with a `path`
+ *                       and how to attach it.
+ *                     - session (text): The session to use (default: a new one).
+ *                     - title (text): The title of a new session.
+ *                     - agent (text): The agent's name (default: the server's).
+ *                     - model (text or object): The model: `provider/model`, or an object with `providerID` and
+ *                       `modelID` (default: the agent's).
+ *                     - system (text): Added to the system prompt.
+ *                     - tools (object of flags): Which tools the model may use: name to true or false. The session
+ *                       keeps it.
+ *                     - variant (text): The variant of the model, such as `high`.
+ *                     - format (object): A JSON schema that the answer must fit; the value is `reply.structured`.
+ *                     - directory (text): The directory of the project (default: the client's).
+ *                     - message_id (text): The id of the user message; never use one twice (default: chosen).
+ *                     - permission (word or list of rules): Who answers permission requests: a word, or rules of
+ *                       which the last that fits decides (default: the client's).
+ *                     - question ("reject" or "first" or "ask"): Who answers questions (default: the client's).
+ *                     - when_busy ("queue" or "refuse" or "send"): What to do when somebody else's prompt runs in the
+ *                       session: wait, fail with `conflict`, or send all the same (default: queue).
+ *                     - deadline_ms (milliseconds): The limit from the start to the end, waiting for a turn included
+ *                       (default: none).
+ *                     - max_cost (number): The most that the run may cost, in the provider's currency, subagents
+ *                       included (default: none).
+ *                     - max_tokens (whole number): The most tokens of all kinds (default: none).
+ *                     - max_steps (whole number): The most messages of the model; each tool loop is one (default:
+ *                       none).
+ *                     - max_retries (whole number): The most repetitions after failures of the provider (default:
+ *                       none).
+ *                     - start_timeout_ms (milliseconds): How long after sending the prompt the server may show no
+ *                       sign of it (default: 30000).
+ *                     - server_timeout_ms (milliseconds): How long the server may be out of reach during the run; 5 s
+ *                       where it never answered this client (default: 15000).
  * @param run          Receives the run. Free it with opencode_run_free().
  * @param error        NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when the prompt cannot be sent. All else shows in the run.
@@ -1002,9 +1069,19 @@ OPENCODE_API const char *opencode_update_id(const OpencodeReply *update);
  * Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is
  * made in the background. A program that ends before that leaves its exit code, and no output.
  *
- * @param options_json  An object, or NULL for a shell: command, args (a list), cwd, env (an object), title, cols and
- *                      rows, directory, ticket (true: connects with a ticket in place of the password),
- *                      server_timeout_ms (how long the server may be out of reach; 15000).
+ * @param options_json  An object, or NULL for a shell:
+ *                      - command (text): The program (default: the server's shell).
+ *                      - args (list of texts): Its arguments.
+ *                      - cwd (text): Its working directory (default: the project's).
+ *                      - env (object of texts): Variables added to the server's environment.
+ *                      - title (text): The name that lists show.
+ *                      - cols (whole number): The width; give `rows` with it (default: 80).
+ *                      - rows (whole number): The height; give `cols` with it (default: 24).
+ *                      - directory (text): The directory that the terminal belongs to (default: the client's).
+ *                      - ticket (true or false): Connects with a ticket, for proxies that drop the `Authorization`
+ *                        header of a websocket (default: false).
+ *                      - server_timeout_ms (milliseconds): How long the server may be out of reach before the
+ *                        terminal fails (default: 15000).
  * @param pty           Receives the terminal. Free it with opencode_pty_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT, CLOSED, or the status of the request: SERVER for a program that does not exist.
@@ -1047,9 +1124,16 @@ OpencodeStatus opencode_call_pty(const OpencodeCall *call,
  * opencode_pty_open() are listed by opencode_v2_pty_list(), all others by opencode_pty_list().
  *
  * @param pty_id        Its id.
- * @param options_json  An object, or NULL: cursor (where the output begins, in UTF-16 units; negative for what comes
- *                      from now on; without it all that the server keeps), cols and rows, directory, ticket,
- *                      server_timeout_ms.
+ * @param options_json  An object, or NULL:
+ *                      - cols (whole number): The width; give `rows` with it (default: 80).
+ *                      - rows (whole number): The height; give `cols` with it (default: 24).
+ *                      - cursor (whole number): Where the output of an existing terminal begins, in UTF-16 units;
+ *                        negative for what comes from now on (default: the oldest that the server keeps).
+ *                      - directory (text): The directory that the terminal belongs to (default: the client's).
+ *                      - ticket (true or false): Connects with a ticket, for proxies that drop the `Authorization`
+ *                        header of a websocket (default: false).
+ *                      - server_timeout_ms (milliseconds): How long the server may be out of reach before the
+ *                        terminal fails (default: 15000).
  * @param pty           Receives the terminal. Free it with opencode_pty_free().
  */
 OPENCODE_API OPENCODE_WARN_UNUSED
@@ -1144,10 +1228,22 @@ OPENCODE_API void opencode_pty_free(OpencodePty *pty);
 /**
  * Starts a server and blocks until it answers, at most for start_timeout_ms (30 s); opencode_server_launch() does not.
  *
- * @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
- *                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
- *                      (an object laid over the user's), environment (an object of texts; null takes a variable
- *                      away), arguments (a list), log_level, start_timeout_ms.
+ * @param options_json  An object, or NULL:
+ *                      - binary (path): The program (default: OPENCODE_BIN, else opencode on the PATH).
+ *                      - directory (path): Where it works (default: the current one).
+ *                      - port (whole number): The port it listens at; a free one is tried again when somebody else
+ *                        takes it first (default: a free one).
+ *                      - hostname (text): The address it listens at; with any other one, others can reach it
+ *                        (default: 127.0.0.1).
+ *                      - username (text): The user name that clients give (default: opencode).
+ *                      - password (text): The password that clients give (default: 24 random bytes).
+ *                      - config (object): Fields of `opencode.json`, laid over those of the user and the project.
+ *                      - environment (object of texts): Variables over those of this process; null takes one away
+ *                        (Python: None, Lua: `opencode.null`).
+ *                      - arguments (list of texts): More arguments behind `opencode serve`.
+ *                      - log_level ("DEBUG" or "INFO" or "WARN" or "ERROR"): The level of the server's log, which
+ *                        then is part of its output; one of 2.x logs to its own file only.
+ *                      - start_timeout_ms (milliseconds): How long it may take until it answers (default: 30000).
  * @param server        Receives the server. Free it with opencode_server_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
  *                      exited, timeout, port, hostname or platform, its "body" the end of what the server printed.
@@ -1281,8 +1377,11 @@ void opencode_server_free(OpencodeServer *server);
  * Opens a stream of events and returns at once. The connection is made in the background, and made again whenever it
  * breaks; all streams and runs of a client share it.
  *
- * @param options_json  NULL, or an object: scope ("directory" or "global"), directory (the client's when absent, and
- *                      the server's own when that is absent), max_events (kept for a slow reader, 4096).
+ * @param options_json  NULL, or an object:
+ *                      - scope ("directory" or "global"): The events of one directory, or of all (default:
+ *                        directory).
+ *                      - directory (text): Whose events (default: the client's, else the server's own).
+ *                      - max_events (whole number): How many are kept for a slow reader (default: 4096).
  * @param events        Receives the stream. Free it with opencode_events_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT or CLOSED. All else shows in the stream.
@@ -1327,8 +1426,12 @@ OPENCODE_API void opencode_events_free(OpencodeEvents *events);
  * another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
  *
  * @param path          The file.
- * @param options_json  An object, or NULL: lines ("10-25" of a text), name (what the model sees), mime, max_bytes
- *                      (20000000).
+ * @param options_json  An object, or NULL:
+ *                      - max_bytes (whole number): The largest file that is taken (default: 20,000,000).
+ *                      - lines (text or number): Some lines of a text, such as `10-25`, or one of them (default:
+ *                        all).
+ *                      - name (text): The name that the model sees (default: the file's own).
+ *                      - mime (text): The MIME type (default: what the content tells).
  * @param reply         Receives the part, {"type":"file","mime":...,"filename":...,"url":"data:..."}, or the failure.
  * @return NOT_FOUND, FORBIDDEN when it cannot be read, INVALID_ARGUMENT for a directory, a file that is too large, and
  *         lines that it has not.
@@ -1392,7 +1495,8 @@ OpencodeStatus opencode_doctor(const OpencodeClient *client,
  * The messages of a session, newest first: an object with info and parts each. No request is sent.
  *
  * @param session_id    The session.
- * @param options_json  NULL, or an object: page (messages per request, 50).
+ * @param options_json  NULL, or an object:
+ *                      - page (whole number): Messages per request (default: 50).
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1406,9 +1510,14 @@ OpencodeStatus opencode_messages_open(const OpencodeClient *client,
 /**
  * The sessions of a directory or of the whole server, the one that changed last first. No request is sent.
  *
- * @param options_json  NULL, or an object: page (sessions per request, 50), scope ("directory" or "global"), directory
- *                      (the client's when absent, and the server's own when that is absent), search (a part of the
- *                      title), roots (true leaves subagents out), archived (false leaves out what was put away).
+ * @param options_json  NULL, or an object:
+ *                      - page (whole number): Sessions per request (default: 50).
+ *                      - scope ("directory" or "global"): The sessions of one directory, or of the whole server
+ *                        (default: directory).
+ *                      - directory (text): Whose sessions (default: the client's, else the server's own).
+ *                      - search (text): A part of the title.
+ *                      - roots (true or false): Whether those of subagents are left out (default: false).
+ *                      - archived (true or false): Whether those that were put away are listed too (default: true).
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1457,8 +1566,11 @@ OPENCODE_API void opencode_pages_free(OpencodePages *pages);
  * Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the session.
  *
  * @param session_id    The session.
- * @param options_json  An object, or NULL: tree (whether subagents count; true), messages (whether every message is
- *                      listed; false), directory.
+ * @param options_json  An object, or NULL:
+ *                      - tree (true or false): Whether the sessions of subagents count (default: true).
+ *                      - messages (true or false): Whether every message is listed; otherwise memory does not grow
+ *                        with the session (default: false).
+ *                      - directory (text): The directory of the project (default: the client's).
  * @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","messages"}; each
  *                      list holds {"name","cost","tokens","count"}.
  */

@@ -11,8 +11,8 @@ use std::ffi::c_char;
 /// another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
 ///
 /// @param path          The file.
-/// @param options_json  An object, or NULL: lines ("10-25" of a text), name (what the model sees), mime, max_bytes
-///                      (20000000).
+/// @param options_json  An object, or NULL:
+///                      {options attach}
 /// @param reply         Receives the part, {"type":"file","mime":...,"filename":...,"url":"data:..."}, or the failure.
 /// @return NOT_FOUND, FORBIDDEN when it cannot be read, INVALID_ARGUMENT for a directory, a file that is too large, and
 ///         lines that it has not.

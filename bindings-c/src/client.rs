@@ -16,13 +16,9 @@ pub struct OpencodeClient {
 /// Makes a client. Touches no network and starts no thread.
 ///
 /// @param options_json  An object, or NULL for what the environment says (OPENCODE_BASE_URL,
-///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names: base_url, username, password,
-///                      directory, workspace, headers, connect_timeout_ms, timeout_ms, max_retries, max_body_bytes,
-///                      stall_timeout_ms, dialect (what the server speaks: "auto", 1 or 2), events, permission,
-///                      question, log ("error", "warn", "info" or "debug":
-///                      messages that opencode_client_next_log() gives), ca_file (certificates in PEM form, in place
-///                      of those of the system), record (a file for the traffic, without secrets; see
-///                      opencode_replay_start()).
+///                      OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD). Names:
+///                      {options client}
+///                      opencode_client_next_log() gives what `log` keeps, and opencode_replay_start() plays `record`.
 /// @param client        Receives the client. Free it with opencode_client_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when an option cannot be used.
@@ -155,8 +151,8 @@ pub unsafe extern "C" fn opencode_call(
 
 /// Like opencode_call(), with options of this call.
 ///
-/// @param options_json  An object, or NULL: timeout_ms for the whole call, directory and workspace in place of the
-///                      client's, max_retries, headers, traceparent (the span of your own tracing, as W3C writes it).
+/// @param options_json  An object, or NULL:
+///                      {options call}
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_call_with(
     client: *const OpencodeClient,
@@ -183,8 +179,8 @@ pub unsafe extern "C" fn opencode_call_with(
 ///
 /// @param method        Such as "GET".
 /// @param path          Begins with '/', percent-encoded.
-/// @param options_json  An object, or NULL: query (an object of texts), body (any JSON), timeout_ms, directory,
-///                      workspace, max_retries, headers, traceparent.
+/// @param options_json  An object, or NULL: query (an object of texts), body (any JSON), and
+///                      {options call}
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_request(
     client: *const OpencodeClient,

@@ -19,8 +19,8 @@ pub struct OpencodeEvents {
 /// Opens a stream of events and returns at once. The connection is made in the background, and made again whenever it
 /// breaks; all streams and runs of a client share it.
 ///
-/// @param options_json  NULL, or an object: scope ("directory" or "global"), directory (the client's when absent, and
-///                      the server's own when that is absent), max_events (kept for a slow reader, 4096).
+/// @param options_json  NULL, or an object:
+///                      {options events}
 /// @param events        Receives the stream. Free it with opencode_events_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT or CLOSED. All else shows in the stream.

@@ -18,7 +18,8 @@ pub struct OpencodePages {
 /// The messages of a session, newest first: an object with info and parts each. No request is sent.
 ///
 /// @param session_id    The session.
-/// @param options_json  NULL, or an object: page (messages per request, 50).
+/// @param options_json  NULL, or an object:
+///                      {options messages}
 /// @param pages         Receives the list. Free it with opencode_pages_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 #[must_use]
@@ -46,9 +47,8 @@ pub unsafe extern "C" fn opencode_messages_open(
 
 /// The sessions of a directory or of the whole server, the one that changed last first. No request is sent.
 ///
-/// @param options_json  NULL, or an object: page (sessions per request, 50), scope ("directory" or "global"), directory
-///                      (the client's when absent, and the server's own when that is absent), search (a part of the
-///                      title), roots (true leaves subagents out), archived (false leaves out what was put away).
+/// @param options_json  NULL, or an object:
+///                      {options sessions}
 /// @param pages         Receives the list. Free it with opencode_pages_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 #[must_use]

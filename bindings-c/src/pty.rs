@@ -22,9 +22,8 @@ pub struct OpencodePty {
 /// Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is
 /// made in the background. A program that ends before that leaves its exit code, and no output.
 ///
-/// @param options_json  An object, or NULL for a shell: command, args (a list), cwd, env (an object), title, cols and
-///                      rows, directory, ticket (true: connects with a ticket in place of the password),
-///                      server_timeout_ms (how long the server may be out of reach; 15000).
+/// @param options_json  An object, or NULL for a shell:
+///                      {options pty without cursor}
 /// @param pty           Receives the terminal. Free it with opencode_pty_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT, CLOSED, or the status of the request: SERVER for a program that does not exist.
@@ -112,9 +111,8 @@ pub unsafe extern "C" fn opencode_call_pty(
 /// opencode_pty_open() are listed by opencode_v2_pty_list(), all others by opencode_pty_list().
 ///
 /// @param pty_id        Its id.
-/// @param options_json  An object, or NULL: cursor (where the output begins, in UTF-16 units; negative for what comes
-///                      from now on; without it all that the server keeps), cols and rows, directory, ticket,
-///                      server_timeout_ms.
+/// @param options_json  An object, or NULL:
+///                      {options pty without command args cwd env title}
 /// @param pty           Receives the terminal. Free it with opencode_pty_free().
 #[must_use]
 #[unsafe(no_mangle)]

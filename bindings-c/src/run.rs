@@ -45,12 +45,8 @@ impl From<State> for OpencodeRunState {
 
 /// Sends a prompt and returns at once; nothing on this thread waits for the network.
 ///
-/// @param prompt_json  An object: {"prompt":"Say pong"}. The prompt is a text, or a list of texts and parts. More
-///                     names: files (local files to attach: paths, or objects with a path and the options of
-///                     opencode_attach()), session, title, agent, model ("provider/model"), system, tools, variant, format (a
-///                     JSON schema), directory, message_id, permission, question, when_busy, deadline_ms, max_cost,
-///                     max_tokens, max_steps, max_retries, start_timeout_ms, server_timeout_ms, traceparent (the span of
-///                     your own tracing, as W3C writes it: a header of the run's requests).
+/// @param prompt_json  An object: {"prompt":"Say pong"}. Its names:
+///                     {options prompt}
 /// @param run          Receives the run. Free it with opencode_run_free().
 /// @param error        NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT when the prompt cannot be sent. All else shows in the run.

@@ -33,10 +33,8 @@ pub enum OpencodeServerState {
 
 /// Starts a server and blocks until it answers, at most for start_timeout_ms (30 s); opencode_server_launch() does not.
 ///
-/// @param options_json  An object, or NULL: binary (else OPENCODE_BIN, else opencode on the PATH), directory, port
-///                      (else a free one), hostname ("127.0.0.1"), username, password (else a random one), config
-///                      (an object laid over the user's), environment (an object of texts; null takes a variable
-///                      away), arguments (a list), log_level, start_timeout_ms.
+/// @param options_json  An object, or NULL:
+///                      {options server}
 /// @param server        Receives the server. Free it with opencode_server_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success. Its body's "code" is missing,
 ///                      exited, timeout, port, hostname or platform, its "body" the end of what the server printed.

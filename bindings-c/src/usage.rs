@@ -11,8 +11,8 @@ use std::ffi::c_char;
 /// Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the session.
 ///
 /// @param session_id    The session.
-/// @param options_json  An object, or NULL: tree (whether subagents count; true), messages (whether every message is
-///                      listed; false), directory.
+/// @param options_json  An object, or NULL:
+///                      {options usage}
 /// @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","messages"}; each
 ///                      list holds {"name","cost","tokens","count"}.
 #[unsafe(no_mangle)]

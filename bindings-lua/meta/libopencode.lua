@@ -5,27 +5,29 @@
 ---@field null lightuserdata sends null; what comes as null is nil
 local opencode = {}
 
+-- Fields from spec/options.toml: client with wait
+
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
----@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, connect_timeout_ms: any, timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, ca_file: any, record: any, log: any, wait: any, [string]: nil }
----@field base_url? string such as "http://127.0.0.1:4096", which is the default
----@field username? string the server's ("opencode")
----@field password? string the server's
----@field directory? string of the project; the server's own when absent
----@field workspace? string
----@field dialect? "auto"|1|2 what the server speaks; found out when absent
----@field headers? table<string, string> added to every request
----@field connect_timeout_ms? integer (5000)
----@field timeout_ms? integer of an operation; those that run a model have no limit (60000)
----@field max_retries? integer of reads; nothing else is repeated (2)
----@field max_body_bytes? integer the longest answer that is taken
----@field stall_timeout_ms? integer how long the server's events may be silent (30000)
----@field events? boolean false: runs look often in place of listening
----@field permission? opencode.PermissionPolicy who answers when tools of its runs ask ("reject")
----@field question? opencode.QuestionPolicy who answers the questions of its runs ("reject")
----@field ca_file? string certificates in PEM form, in place of those of the system
----@field record? string a file for the traffic, without secrets, to be played back
----@field log? "error"|"warn"|"info"|"debug" messages that `client:log()` gives
+---@class opencode.ClientOptions : { wait: any, base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, log: any, ca_file: any, record: any, [string]: nil }
+---@field base_url? string The address of the server; may hold `user:password@` (default: OPENCODE_BASE_URL, else http://127.0.0.1:4096)
+---@field username? string The user name of the server (default: OPENCODE_SERVER_USERNAME, else opencode)
+---@field password? string The password of the server (default: OPENCODE_SERVER_PASSWORD)
+---@field directory? string The directory of the project that calls and runs work in (default: the server's own)
+---@field workspace? string The workspace that calls work in
+---@field dialect? "auto"|1|2 The generation of the server: found out by itself, or 1 or 2 (default: auto)
+---@field headers? table<string, string> Headers added to every request
+---@field timeout_ms? integer How long the server may be silent: until an answer begins, and between two pieces of it (default: 60000)
+---@field connect_timeout_ms? integer How long connecting may take, name lookup and TLS included (default: 5000)
+---@field max_retries? integer How often a read is repeated when it failed in a way that passes (default: 2)
+---@field max_body_bytes? integer The longest answer that is taken (default: 512 MiB)
+---@field stall_timeout_ms? integer How long the event stream may be silent before its connection is made anew (default: 30000)
+---@field events? boolean Whether runs listen to the server's events; without, they look often, and text comes by the part (default: true)
+---@field permission? opencode.PermissionPolicy Who answers the permission requests of runs: a word, or rules of which the last that fits decides (default: reject)
+---@field question? "reject"|"first"|"ask" Who answers the questions of runs (default: reject)
+---@field log? "error"|"warn"|"info"|"debug" Messages of this level, and of those that matter more, are kept for the program
+---@field ca_file? string A file of certificates in PEM form that the server's own one must come from (default: the certificates of the system)
+---@field record? string A file into which the traffic is written, without secrets (default: OPENCODE_RECORD)
 ---@field wait? fun(ms: number) how functions that block wait: called again and again until they have their result; may yield
 
 ---Makes a client. Touches no network and never blocks.
@@ -102,15 +104,16 @@ function Client:start(operation, arguments, options) end
 ---@return opencode.Error? err
 function Client:request(method, path, options) end
 
----@class opencode.RequestOptions : { query: any, body: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, traceparent: any, raw: any, [string]: nil }
+-- Fields from spec/options.toml: call with query body raw
+
+---@class opencode.RequestOptions : { query: any, body: any, raw: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, [string]: nil }
+---@field timeout_ms? integer The limit of the whole call, repetitions included (default: none)
+---@field directory? string The directory that the call works in (default: the client's)
+---@field workspace? string The workspace that the call works in (default: the client's)
+---@field max_retries? integer How often it is repeated when it failed in a way that passes; only reads ever are (default: the client's)
+---@field headers? table<string, string> Headers added to the request
 ---@field query? table<string, string|number>
 ---@field body? any
----@field timeout_ms? integer the whole request, repetitions included
----@field directory? string
----@field workspace? string
----@field max_retries? integer of reads; nothing else is repeated
----@field headers? table<string, string>
----@field traceparent? string the span of your own tracing, as W3C writes it
 ---@field raw? boolean gives a table with status, headers and body in place of the answer
 
 ---Sends a prompt and returns at once.

@@ -36,13 +36,12 @@
 ---@field sent boolean whether the request may have reached the server
 
 ---The last table of every call: what it does differently from its client.
----@class opencode.CallOptions : { timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, traceparent: any, raw: any, [string]: nil }
----@field timeout_ms? integer the whole call, repetitions included
----@field directory? string
----@field workspace? string
----@field max_retries? integer of reads; nothing else is repeated
----@field headers? table<string, string>
----@field traceparent? string the span of your own tracing, as W3C writes it
+---@class opencode.CallOptions : { timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, raw: any, [string]: nil }
+---@field timeout_ms? integer The limit of the whole call, repetitions included (default: none)
+---@field directory? string The directory that the call works in (default: the client's)
+---@field workspace? string The workspace that the call works in (default: the client's)
+---@field max_retries? integer How often it is repeated when it failed in a way that passes; only reads ever are (default: the client's)
+---@field headers? table<string, string> Headers added to the request
 ---@field raw? boolean gives a table with status, headers and body in place of the answer
 
 ---The arguments of calls that only look at a directory.

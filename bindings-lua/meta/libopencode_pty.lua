@@ -1,27 +1,31 @@
 ---@meta libopencode_pty
 
+-- Fields from spec/options.toml: pty
+
 ---Which program runs in a terminal, and how it is reached.
----@class opencode.PtyOptions : { command: any, args: any, cwd: any, env: any, title: any, cursor: any, cols: any, rows: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
----@field command? string the server's shell when absent
----@field args? string[] shells get `-l` as their last argument
----@field cwd? string its working directory; the project's when absent
----@field env? table<string, string> added to the server's environment
----@field title? string the name that lists show
----@field cursor? integer where the output begins, in UTF-16 units; negative for what comes from now on
----@field cols? integer (80)
----@field rows? integer (24)
----@field directory? string that the terminal belongs to; the client's when absent
----@field ticket? boolean connects with a ticket in place of the password
----@field server_timeout_ms? integer how long the server may be out of reach (15000)
+---@class opencode.PtyOptions : { command: any, args: any, cwd: any, env: any, title: any, cols: any, rows: any, cursor: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
+---@field command? string The program (default: the server's shell)
+---@field args? string[] Its arguments
+---@field cwd? string Its working directory (default: the project's)
+---@field env? table<string, string> Variables added to the server's environment
+---@field title? string The name that lists show
+---@field cols? integer The width; give `rows` with it (default: 80)
+---@field rows? integer The height; give `cols` with it (default: 24)
+---@field cursor? integer Where the output of an existing terminal begins, in UTF-16 units; negative for what comes from now on (default: the oldest that the server keeps)
+---@field directory? string The directory that the terminal belongs to (default: the client's)
+---@field ticket? boolean Connects with a ticket, for proxies that drop the `Authorization` header of a websocket (default: false)
+---@field server_timeout_ms? integer How long the server may be out of reach before the terminal fails (default: 15000)
+
+-- Fields from spec/options.toml: pty without command args cwd env title
 
 ---How a terminal that exists is reached.
----@class opencode.PtyConnectOptions : { cursor: any, cols: any, rows: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
----@field cursor? integer where the output begins, in UTF-16 units; negative for what comes from now on
----@field cols? integer
----@field rows? integer
----@field directory? string
----@field ticket? boolean connects with a ticket in place of the password
----@field server_timeout_ms? integer how long the server may be out of reach (15000)
+---@class opencode.PtyConnectOptions : { cols: any, rows: any, cursor: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
+---@field cols? integer The width; give `rows` with it (default: 80)
+---@field rows? integer The height; give `cols` with it (default: 24)
+---@field cursor? integer Where the output of an existing terminal begins, in UTF-16 units; negative for what comes from now on (default: the oldest that the server keeps)
+---@field directory? string The directory that the terminal belongs to (default: the client's)
+---@field ticket? boolean Connects with a ticket, for proxies that drop the `Authorization` header of a websocket (default: false)
+---@field server_timeout_ms? integer How long the server may be out of reach before the terminal fails (default: 15000)
 
 ---A program in a terminal on the server's machine. A lost connection is made again by itself, from the character
 ---at which it broke. Belongs to the thread of the Lua state; a thread of the library gathers the output.

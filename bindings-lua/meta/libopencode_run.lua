@@ -16,38 +16,41 @@
 ---A text, or a list of texts and parts.
 ---@alias opencode.Prompt string|(string|opencode.PartInput)[]
 
+-- Fields from spec/options.toml: attach with path
+
 ---A local file that is attached, and how.
----@class opencode.File : { path: any, lines: any, name: any, mime: any, max_bytes: any, [string]: nil }
+---@class opencode.File : { path: any, max_bytes: any, lines: any, name: any, mime: any, [string]: nil }
+---@field max_bytes? integer The largest file that is taken (default: 20,000,000)
+---@field lines? string|integer Some lines of a text, such as `10-25`, or one of them (default: all)
+---@field name? string The name that the model sees (default: the file's own)
+---@field mime? string The MIME type (default: what the content tells)
 ---@field path string
----@field lines? string|integer only these lines of a text: "10-25", or 10
----@field name? string what the model sees as its name
----@field mime? string when the content does not tell
----@field max_bytes? integer the largest file that is taken (20000000)
+
+-- Fields from spec/options.toml: prompt without prompt with on_update on_done
 
 ---What belongs to a prompt, and the bounds of its run: when one is hit the run is aborted and fails with `limit`.
----@class opencode.RunOptions : { session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, files: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, traceparent: any, on_update: any, on_done: any, [string]: nil }
----@field session? string its id; a new one is made when absent
----@field title? string of a new session
----@field agent? string
----@field model? string|{ providerID: string, modelID: string } "provider/model"
----@field system? string added to the system prompt
----@field tools? table<string, boolean> which of them the model may use
----@field variant? string of the model, such as "high"
----@field format? table a JSON schema that `reply.structured` fits
----@field files? string|opencode.File|(string|opencode.File)[] local files that are attached
----@field directory? string the client's when absent
----@field message_id? string of the message that the prompt becomes; chosen when absent
----@field permission? opencode.PermissionPolicy the client's when absent
----@field question? opencode.QuestionPolicy the client's when absent
----@field when_busy? "queue"|"refuse"|"send" what to do when somebody else's prompt runs in the session ("queue")
----@field deadline_ms? integer from the start to the end, waiting for a turn included
----@field max_cost? number subagents included, as the provider prices it
----@field max_tokens? integer of all kinds, subagents included
----@field max_steps? integer messages of the model
----@field max_retries? integer repetitions after failures of the provider
----@field start_timeout_ms? integer how long the server may show no sign of the prompt (30000)
----@field server_timeout_ms? integer how long the server may be out of reach (15000; 5000 for a server that never answered this client)
----@field traceparent? string the span of your own tracing, as W3C writes it: a header of the run's requests
+---@class opencode.RunOptions : { on_update: any, on_done: any, files: any, session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, [string]: nil }
+---@field files? string|opencode.File|(string|opencode.File)[] Local files to attach: paths, or objects with a `path` and how to attach it
+---@field session? string The session to use (default: a new one)
+---@field title? string The title of a new session
+---@field agent? string The agent's name (default: the server's)
+---@field model? string|{ providerID: string, modelID: string } The model: `provider/model`, or an object with `providerID` and `modelID` (default: the agent's)
+---@field system? string Added to the system prompt
+---@field tools? table<string, boolean> Which tools the model may use: name to true or false. The session keeps it
+---@field variant? string The variant of the model, such as `high`
+---@field format? table A JSON schema that the answer must fit; the value is `reply.structured`
+---@field directory? string The directory of the project (default: the client's)
+---@field message_id? string The id of the user message; never use one twice (default: chosen)
+---@field permission? opencode.PermissionPolicy Who answers permission requests: a word, or rules of which the last that fits decides (default: the client's)
+---@field question? "reject"|"first"|"ask" Who answers questions (default: the client's)
+---@field when_busy? "queue"|"refuse"|"send" What to do when somebody else's prompt runs in the session: wait, fail with `conflict`, or send all the same (default: queue)
+---@field deadline_ms? integer The limit from the start to the end, waiting for a turn included (default: none)
+---@field max_cost? number The most that the run may cost, in the provider's currency, subagents included (default: none)
+---@field max_tokens? integer The most tokens of all kinds (default: none)
+---@field max_steps? integer The most messages of the model; each tool loop is one (default: none)
+---@field max_retries? integer The most repetitions after failures of the provider (default: none)
+---@field start_timeout_ms? integer How long after sending the prompt the server may show no sign of it (default: 30000)
+---@field server_timeout_ms? integer How long the server may be out of reach during the run; 5 s where it never answered this client (default: 15000)
 ---@field on_update? fun(update: opencode.Update, run: opencode.Run) called by `client:dispatch()`
 ---@field on_done? fun(reply?: opencode.Reply, message?: string, err?: opencode.Error) called by `client:dispatch()` at the end
 

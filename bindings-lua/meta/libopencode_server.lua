@@ -1,19 +1,21 @@
 ---@meta libopencode_server
 
+-- Fields from spec/options.toml: server
+
 ---How a server is started. By default: the `opencode` of the PATH in the current directory, on a free port of
 ---127.0.0.1, with a random password, and with the configuration that the user has.
 ---@class opencode.ServerOptions : { binary: any, directory: any, port: any, hostname: any, username: any, password: any, config: any, environment: any, arguments: any, log_level: any, start_timeout_ms: any, [string]: nil }
----@field binary? string the program; else what OPENCODE_BIN names
----@field directory? string the directory it works in
----@field port? integer
----@field hostname? string another one than 127.0.0.1 lets others reach it
----@field username? string
----@field password? string
----@field config? table laid over the user's; the fields of its configuration file
----@field environment? table<string, string|lightuserdata> over the environment of this process; null takes one away
----@field arguments? string[] added behind `opencode serve`
----@field log_level? "DEBUG"|"INFO"|"WARN"|"ERROR" its log is then part of the output
----@field start_timeout_ms? integer how long it may take until it answers (30000)
+---@field binary? string The program (default: OPENCODE_BIN, else opencode on the PATH)
+---@field directory? string Where it works (default: the current one)
+---@field port? integer The port it listens at; a free one is tried again when somebody else takes it first (default: a free one)
+---@field hostname? string The address it listens at; with any other one, others can reach it (default: 127.0.0.1)
+---@field username? string The user name that clients give (default: opencode)
+---@field password? string The password that clients give (default: 24 random bytes)
+---@field config? table Fields of `opencode.json`, laid over those of the user and the project
+---@field environment? table<string, string|lightuserdata> Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`)
+---@field arguments? string[] More arguments behind `opencode serve`
+---@field log_level? "DEBUG"|"INFO"|"WARN"|"ERROR" The level of the server's log, which then is part of its output; one of 2.x logs to its own file only
+---@field start_timeout_ms? integer How long it may take until it answers (default: 30000)
 
 ---A server that this program started. It ends with `close`, with the collection of the handle, and with the program,
 ---also when that is killed.

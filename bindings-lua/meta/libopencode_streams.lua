@@ -1,10 +1,12 @@
 ---@meta libopencode_streams
 
+-- Fields from spec/options.toml: events
+
 ---Which events a stream gives.
 ---@class opencode.EventOptions : { scope: any, directory: any, max_events: any, [string]: nil }
----@field scope? "directory"|"global" one directory (the default), or all
----@field directory? string the client's when absent, and the server's own when that is absent
----@field max_events? integer kept for a slow reader (4096)
+---@field scope? "directory"|"global" The events of one directory, or of all (default: directory)
+---@field directory? string Whose events (default: the client's, else the server's own)
+---@field max_events? integer How many are kept for a slow reader (default: 4096)
 
 ---One event. Types of the stream itself: `stream.connected` (from here on nothing is missed), `stream.gap` (the
 ---connection is lost and tried again: `reason`, `kind`), `stream.lagged` (`count` events were dropped because nobody
@@ -69,16 +71,20 @@ function Sessions:next() end
 ---@return boolean
 function Sessions:is_complete() end
 
+-- Fields from spec/options.toml: messages
+
 ---@class opencode.MessageOptions : { page: any, [string]: nil }
----@field page? integer messages per request (50)
+---@field page? integer Messages per request (default: 50)
+
+-- Fields from spec/options.toml: sessions
 
 ---@class opencode.SessionOptions : { page: any, scope: any, directory: any, search: any, roots: any, archived: any, [string]: nil }
----@field page? integer sessions per request (50)
----@field scope? "directory"|"global"
----@field directory? string
----@field search? string a part of the title
----@field roots? boolean true leaves subagents out
----@field archived? boolean false leaves out what was put away
+---@field page? integer Sessions per request (default: 50)
+---@field scope? "directory"|"global" The sessions of one directory, or of the whole server (default: directory)
+---@field directory? string Whose sessions (default: the client's, else the server's own)
+---@field search? string A part of the title
+---@field roots? boolean Whether those of subagents are left out (default: false)
+---@field archived? boolean Whether those that were put away are listed too (default: true)
 
 ---@class opencode.LogRecord
 ---@field time integer milliseconds since 1970

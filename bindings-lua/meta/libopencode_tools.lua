@@ -1,11 +1,13 @@
 ---@meta libopencode_tools
 
+-- Fields from spec/options.toml: attach
+
 ---How a file is attached.
----@class opencode.AttachOptions : { lines: any, name: any, mime: any, max_bytes: any, [string]: nil }
----@field lines? string|integer only these lines of a text: "10-25", or 10
----@field name? string what the model sees as its name
----@field mime? string when the content does not tell
----@field max_bytes? integer the largest file that is taken (20000000)
+---@class opencode.AttachOptions : { max_bytes: any, lines: any, name: any, mime: any, [string]: nil }
+---@field max_bytes? integer The largest file that is taken (default: 20,000,000)
+---@field lines? string|integer Some lines of a text, such as `10-25`, or one of them (default: all)
+---@field name? string The name that the model sees (default: the file's own)
+---@field mime? string The MIME type (default: what the content tells)
 
 ---What a session cost, and who spent it.
 ---@class opencode.Usage
@@ -24,10 +26,12 @@
 ---@field tokens { input: integer, output: integer, reasoning: integer, cache: { read: integer, write: integer } }
 ---@field count integer
 
+-- Fields from spec/options.toml: usage
+
 ---@class opencode.UsageOptions : { tree: any, messages: any, directory: any, [string]: nil }
----@field tree? boolean whether subagents count (true)
----@field messages? boolean whether every message is listed (false)
----@field directory? string
+---@field tree? boolean Whether the sessions of subagents count (default: true)
+---@field messages? boolean Whether every message is listed; otherwise memory does not grow with the session (default: false)
+---@field directory? string The directory of the project (default: the client's)
 
 ---The requests of a terminal interface that is controlled by programs.
 ---@class opencode.TuiControl

@@ -41,6 +41,8 @@ pub use events::stream::{EventOptions, EventStream, Scope, StreamEvent};
 pub use history::pages::{MessageOptions, NextItem, PageFetcher, Pages, SessionOptions};
 pub use history::usage::{Share, Usage, UsageOptions};
 pub use http::answer::Answer;
+#[doc(hidden)]
+pub use inspect::discover::discover_timeout;
 pub use inspect::discover::{Found, Source, discover, start_discover};
 pub use inspect::doctor::{Check, CheckStatus, Diagnosis};
 pub use inspect::drift::{Change, Drift, Endpoint};

@@ -11,6 +11,7 @@ mod lua_operations;
 mod lua_shapes;
 mod lua_types;
 mod model;
+mod option_regions;
 mod options;
 mod options_page;
 mod overrides;
@@ -82,15 +83,16 @@ fn files() -> Result<Vec<(PathBuf, String)>, String> {
         (format!("{python}/types.py"), python_types::module(&table)),
         (
             "bindings-lua/meta/libopencode_operations.lua".to_owned(),
-            lua_operations::file(&table, &errors),
+            lua_operations::file(&table, &errors, &options)?,
         ),
         ("bindings-lua/src/shapes/operations.rs".to_owned(), lua_shapes::file(&table)),
         ("bindings-lua/meta/libopencode_types.lua".to_owned(), lua_types::file(&table.types)),
-        ("include/opencode.h".to_owned(), c_main_header::file(&spec::root())?),
+        ("include/opencode.h".to_owned(), c_main_header::file(&spec::root(), &options)?),
         ("include/opencode_operations.h".to_owned(), c_header::file(&table)),
         ("docs/errors.md".to_owned(), error_page::file(&errors)),
         ("docs/options.md".to_owned(), options_page::file(&options)?),
     ];
+    files.extend(option_regions::files(&spec::root(), &options)?);
     let faces = python_faces::files(&options)?.into_iter();
     files.extend(faces.map(|(name, text)| (format!("{python}/{name}"), text)));
     Ok(files.into_iter().map(|(path, text)| (spec::root().join(path), text)).collect())

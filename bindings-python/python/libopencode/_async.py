@@ -176,7 +176,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
-        traceparent: str | None = None,
     ) -> typing.Any:
         """Does an operation by its name, such as "session.update", and gives its answer.
 
@@ -191,7 +190,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
-            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return await self._call_with(
             operation,
@@ -202,7 +200,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
-                "traceparent": traceparent,
             },
         )
 
@@ -216,7 +213,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
-        traceparent: str | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes.
 
@@ -228,7 +224,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
-            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return RawResponse(
             *await self._call_with(
@@ -240,7 +235,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                     "workspace": workspace,
                     "max_retries": max_retries,
                     "headers": extra_headers,
-                    "traceparent": traceparent,
                 },
                 True,
             )
@@ -258,7 +252,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
-        traceparent: str | None = None,
         raw: bool = False,
     ) -> typing.Any:
         """Sends a request that this version does not know as an operation. Cancelling the task ends it.
@@ -273,7 +266,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
-            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
             raw: Whether the answer is wanted as it came, as a RawResponse.
 
         Returns:
@@ -289,7 +281,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
-                "traceparent": traceparent,
             },
             raw,
         )
@@ -319,8 +310,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
-        traceparent: str | None = None,
-    ) -> AsyncRun[shapes.Parsed]:
+    ) -> AsyncRun:
         """Sends a prompt and returns at once; the agent works in the background.
 
         The run goes its way when the object is dropped. In `async with client.run(...) as run:` it is
@@ -348,8 +338,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_steps: The most messages of the model; each tool loop is one. Default: none.
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
-            server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
-            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
+            server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
         """
         return self._run(
             prompt,
@@ -375,7 +364,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
-                "traceparent": traceparent,
             },
         )
 
@@ -407,8 +395,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
-        traceparent: str | None = None,
-    ) -> Reply[shapes.Parsed]:
+    ) -> Reply:
         """Sends a prompt and gives its reply. Cancelling the task cancels the run.
 
         The policy "ask" is refused, as there is nothing to answer with.
@@ -439,8 +426,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_steps: The most messages of the model; each tool loop is one. Default: none.
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
-            server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
-            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
+            server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
 
         Raises:
             OpencodeError: Why the run failed.
@@ -472,7 +458,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
-                "traceparent": traceparent,
             },
         )
 
@@ -492,8 +477,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
-        traceparent: str | None = None,
-    ) -> AsyncRun[shapes.Parsed]:
+    ) -> AsyncRun:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
         Args:
@@ -509,8 +493,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_steps: The most messages of the model; each tool loop is one. Default: none.
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
-            server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
-            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
+            server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
         """
         return self._resume(
             session,
@@ -527,7 +510,6 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
-                "traceparent": traceparent,
             },
         )
 

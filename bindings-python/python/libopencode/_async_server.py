@@ -46,14 +46,14 @@ class AsyncServer(AsyncServerBase):
         Args:
             binary: The program. Default: OPENCODE_BIN, else opencode on the PATH.
             directory: Where it works. Default: the current one.
-            port: The port it listens at. Default: a free one.
+            port: The port it listens at; a free one is tried again when somebody else takes it first. Default: a free one.
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
-            password: The password that clients give. Default: a random one.
+            password: The password that clients give. Default: 24 random bytes.
             config: Fields of `opencode.json`, laid over those of the user and the project.
-            environment: Variables over those of this process; null takes one away.
+            environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
-            log_level: The level of the server's log, which then is part of its output.
+            log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
             start_timeout: How long it may take until it answers. In seconds. Default: 30 s.
         """
         self._setup(
@@ -93,14 +93,14 @@ class AsyncServer(AsyncServerBase):
         Args:
             binary: The program. Default: OPENCODE_BIN, else opencode on the PATH.
             directory: Where it works. Default: the current one.
-            port: The port it listens at. Default: a free one.
+            port: The port it listens at; a free one is tried again when somebody else takes it first. Default: a free one.
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
-            password: The password that clients give. Default: a random one.
+            password: The password that clients give. Default: 24 random bytes.
             config: Fields of `opencode.json`, laid over those of the user and the project.
-            environment: Variables over those of this process; null takes one away.
+            environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
-            log_level: The level of the server's log, which then is part of its output.
+            log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
             start_timeout: How long it may take until it answers. In seconds. Default: 30 s.
 
         Raises:
@@ -146,14 +146,14 @@ class AsyncServer(AsyncServerBase):
         Args:
             binary: The program. Default: OPENCODE_BIN, else opencode on the PATH.
             directory: Where it works. Default: the current one.
-            port: The port it listens at. Default: a free one.
+            port: The port it listens at; a free one is tried again when somebody else takes it first. Default: a free one.
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
-            password: The password that clients give. Default: a random one.
+            password: The password that clients give. Default: 24 random bytes.
             config: Fields of `opencode.json`, laid over those of the user and the project.
-            environment: Variables over those of this process; null takes one away.
+            environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
-            log_level: The level of the server's log, which then is part of its output.
+            log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
             start_timeout: How long it may take until it answers. In seconds. Default: 30 s.
         """
         return cls._made(

@@ -175,7 +175,6 @@ class Client(BlockingClient, Starter, Operations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
-        traceparent: str | None = None,
     ) -> typing.Any:
         """Does an operation by its name, such as "session.update", and gives its answer.
 
@@ -190,7 +189,6 @@ class Client(BlockingClient, Starter, Operations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
-            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return self._call_with(
             operation,
@@ -201,7 +199,6 @@ class Client(BlockingClient, Starter, Operations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
-                "traceparent": traceparent,
             },
         )
 
@@ -215,7 +212,6 @@ class Client(BlockingClient, Starter, Operations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
-        traceparent: str | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes.
 
@@ -227,7 +223,6 @@ class Client(BlockingClient, Starter, Operations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
-            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return RawResponse(
             *self._call_with(
@@ -239,7 +234,6 @@ class Client(BlockingClient, Starter, Operations):
                     "workspace": workspace,
                     "max_retries": max_retries,
                     "headers": extra_headers,
-                    "traceparent": traceparent,
                 },
                 True,
             )
@@ -257,7 +251,6 @@ class Client(BlockingClient, Starter, Operations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
-        traceparent: str | None = None,
         raw: bool = False,
     ) -> typing.Any:
         """Sends a request that this version does not know as an operation.
@@ -272,7 +265,6 @@ class Client(BlockingClient, Starter, Operations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
-            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
             raw: Whether the answer is wanted as it came, as a RawResponse.
 
         Returns:
@@ -288,7 +280,6 @@ class Client(BlockingClient, Starter, Operations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
-                "traceparent": traceparent,
             },
             raw,
         )
@@ -318,8 +309,7 @@ class Client(BlockingClient, Starter, Operations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
-        traceparent: str | None = None,
-    ) -> Run[shapes.Parsed]:
+    ) -> Run:
         """Sends a prompt and returns at once; the agent works in the background.
 
         The run goes its way when the object is dropped. In `with client.run(...) as run:` it is cancelled at the end,
@@ -347,8 +337,7 @@ class Client(BlockingClient, Starter, Operations):
             max_steps: The most messages of the model; each tool loop is one. Default: none.
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
-            server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
-            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
+            server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
         """
         return self._run(
             prompt,
@@ -374,7 +363,6 @@ class Client(BlockingClient, Starter, Operations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
-                "traceparent": traceparent,
             },
         )
 
@@ -405,8 +393,7 @@ class Client(BlockingClient, Starter, Operations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
-        traceparent: str | None = None,
-    ) -> Reply[shapes.Parsed]:
+    ) -> Reply:
         """Sends a prompt and blocks until its reply is there.
 
         The policy "ask" is refused, as there is nothing to answer with.
@@ -436,8 +423,7 @@ class Client(BlockingClient, Starter, Operations):
             max_steps: The most messages of the model; each tool loop is one. Default: none.
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
-            server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
-            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
+            server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
 
         Raises:
             OpencodeError: Why the run failed.
@@ -468,7 +454,6 @@ class Client(BlockingClient, Starter, Operations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
-                "traceparent": traceparent,
             },
         )
 
@@ -488,8 +473,7 @@ class Client(BlockingClient, Starter, Operations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
-        traceparent: str | None = None,
-    ) -> Run[shapes.Parsed]:
+    ) -> Run:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
         Args:
@@ -505,8 +489,7 @@ class Client(BlockingClient, Starter, Operations):
             max_steps: The most messages of the model; each tool loop is one. Default: none.
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
-            server_timeout: How long the server may be out of reach during the run. In seconds. Default: 15 s.
-            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
+            server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
         """
         return self._resume(
             session,
@@ -523,7 +506,6 @@ class Client(BlockingClient, Starter, Operations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
-                "traceparent": traceparent,
             },
         )
 

@@ -27,6 +27,8 @@ pub(crate) const CLIENT: &[&str] = &[
     "record",
 ];
 
+pub(crate) const DISCOVER: &[&str] = &["timeout_ms"];
+
 pub(crate) const EVENTS: &[&str] = &["scope", "directory", "max_events"];
 
 pub(crate) const MESSAGES: &[&str] = &["page"];

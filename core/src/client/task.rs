@@ -17,10 +17,6 @@ use crate::protocol::operation::Pace;
 use crate::run::attach::{AttachOptions, attach};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long servers are looked for when nothing else is said.
-const DISCOVER: Duration = Duration::from_secs(2);
 
 /// One of them. Names of operations have a dot, and these have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +85,7 @@ impl Task {
                 let path = needed(&mut fields, "path")?;
                 attach(path, &AttachOptions::take(&mut fields)?)?.to_string()
             }
-            Task::Discover => {
-                let mut fields = fields(name, json, &["timeout_ms"], &[])?;
-                let time = fields.time("timeout_ms")?.unwrap_or(DISCOVER);
-                discover::list(time, token)
-            }
+            Task::Discover => discover::list(discover::discover_timeout(json)?, token),
             Task::Doctor => {
                 fields(name, json, &[], &[])?;
                 doctor::examine(caller, token).to_json()

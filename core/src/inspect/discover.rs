@@ -6,7 +6,9 @@ mod mdns;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{ErrorKind, Result};
+use crate::base::fields::Fields;
 use crate::base::limits::after;
+use crate::base::option_names;
 use crate::base::thread::start_scoped;
 use crate::call::Call;
 use crate::call::dialect::identify;
@@ -110,6 +112,16 @@ pub fn start_discover(timeout: Duration) -> Result<Call> {
     Call::alone("opencode-discover", &Arc::default(), NAME, move |token| {
         Ok(Answer::made(NAME, list(timeout, token)))
     })
+}
+
+/// How long to look, in the JSON object of a binding: `timeout_ms`; two seconds when it says nothing.
+///
+/// # Errors
+/// `invalid_argument` that names the wrong field and its nearest correct spelling.
+pub fn discover_timeout(json: &str) -> Result<Duration> {
+    const DEFAULT: Duration = Duration::from_secs(2);
+    let mut fields = Fields::new("discover", json, option_names::DISCOVER)?;
+    Ok(fields.time("timeout_ms")?.unwrap_or(DEFAULT))
 }
 
 /// What [`discover`] finds, as a JSON list.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-pub(super) fn file(root: &Path) -> Result<String, String> {
+use super::option_regions;
+use super::options::Options;
+
+pub(super) fn file(root: &Path, options: &Options) -> Result<String, String> {
     let folder = root.join("bindings-c");
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))?;
     let bindings = cbindgen::Builder::new()
@@ -13,7 +16,7 @@ pub(super) fn file(root: &Path) -> Result<String, String> {
     let mut text = Vec::new();
     bindings.write(&mut text);
     let text = String::from_utf8(text).map_err(|e| e.to_string())?;
-    versioned(&text, env!("CARGO_PKG_VERSION"))
+    option_regions::c(&versioned(&text, env!("CARGO_PKG_VERSION"))?, options)
 }
 
 /// What cbindgen leaves to us: the version, and what C89 does not know.

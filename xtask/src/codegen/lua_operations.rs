@@ -6,14 +6,16 @@ use super::NOTICE;
 use super::error_kind::Errors;
 use super::lua_types::{annotation, closed, field};
 use super::model::{Answer, Argument, ModelShape, Operation, Scope, Table};
+use super::option_regions::{lua_type, said};
+use super::options::{Choice, Options};
 use super::tree::Space;
 use super::types::{Field, Type};
 use crate::spec::name;
 
-pub(super) fn file(table: &Table, errors: &Errors) -> String {
+pub(super) fn file(table: &Table, errors: &Errors, options: &Options) -> Result<String, String> {
     let mut text = format!("-- {NOTICE}\n---@meta libopencode_operations\n");
     error(errors, &mut text);
-    options_of_all(&mut text);
+    options_of_all(options.of("call")?, &mut text);
     for operation in &table.operations {
         if has_arguments(operation) {
             arguments(operation, Ids::ByPosition, &mut text);
@@ -25,7 +27,7 @@ pub(super) fn file(table: &Table, errors: &Errors) -> String {
     for space in Space::root(&table.operations).all() {
         namespace(space, &mut text);
     }
-    text
+    Ok(text)
 }
 
 fn error(errors: &Errors, text: &mut String) {
@@ -37,16 +39,22 @@ fn error(errors: &Errors, text: &mut String) {
 }
 
 /// The tables that belong to no operation of their own.
-fn options_of_all(text: &mut String) {
-    for (class, doc, fields) in [
+fn options_of_all(choices: &[Choice], text: &mut String) {
+    let call = choices
+        .iter()
+        .map(|choice| (choice.core_name(), format!("{} {}", lua_type(choice), said(choice))));
+    let call = call.chain([("raw".to_owned(), RAW.to_owned())]).collect();
+    let scoped = SCOPED.map(|(name, rest)| (name.to_owned(), rest.to_owned())).into();
+    let classes: [(_, _, Vec<(String, String)>); 2] = [
         (
             "CallOptions",
             "The last table of every call: what it does differently from its client.",
-            CALL,
+            call,
         ),
-        ("Scoped", "The arguments of calls that only look at a directory.", SCOPED),
-    ] {
-        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        ("Scoped", "The arguments of calls that only look at a directory.", scoped),
+    ];
+    for (class, doc, fields) in classes {
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         let _ = writeln!(text, "\n---{doc}\n---@class opencode.{class} : {}", closed(&names));
         for (name, rest) in fields {
             let _ = writeln!(text, "---@field {name}? {rest}");
@@ -184,17 +192,9 @@ const ERROR: &str = "
 ---@field sent boolean whether the request may have reached the server
 ";
 
-const CALL: &[(&str, &str)] = &[
-    ("timeout_ms", "integer the whole call, repetitions included"),
-    ("directory", "string"),
-    ("workspace", "string"),
-    ("max_retries", "integer of reads; nothing else is repeated"),
-    ("headers", "table<string, string>"),
-    ("traceparent", "string the span of your own tracing, as W3C writes it"),
-    ("raw", "boolean gives a table with status, headers and body in place of the answer"),
-];
+const RAW: &str = "boolean gives a table with status, headers and body in place of the answer";
 
-const SCOPED: &[(&str, &str)] = &[
+const SCOPED: [(&str, &str); 2] = [
     ("directory", "string instead of the client's"),
     ("workspace", "string instead of the client's"),
 ];

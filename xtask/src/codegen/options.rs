@@ -54,7 +54,7 @@ impl Options {
         Self::parse(&text).map_err(|e| format!("spec/options.toml: {e}"))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let document: Value = toml::from_str(text).map_err(|e| e.to_string())?;
         let nouns = document.as_object().into_iter().flatten().map(|(noun, entries)| {
             let entries = entries.as_array().ok_or_else(|| format!("{noun} is no list"))?;

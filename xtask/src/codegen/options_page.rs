@@ -16,6 +16,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("sessions", "`sessions`"),
     ("pty", "`pty`, `pty_connect`"),
     ("usage", "`usage`"),
+    ("discover", "`discover`, `discover_async`"),
     ("attach", "`attach`, `attach_bytes`"),
     ("server", "`Server.start`, `opencode.server`, `opencode_server_start`"),
 ];
