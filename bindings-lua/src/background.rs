@@ -1,8 +1,7 @@
 //! What blocks elsewhere, as calls in the background: for hosts that wait in their own way.
 
-use crate::bridge::{Arguments, Done, Found, Function, Quick};
+use crate::bridge::{Arguments, Done, Found, Function, Quick, Results};
 use crate::client::{prepare, query};
-use crate::results::Results;
 use opencode_core::{Call, Client, EventStream, Pty, Result, Run, UsageOptions};
 use std::sync::LazyLock;
 use std::time::Instant;

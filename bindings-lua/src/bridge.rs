@@ -13,11 +13,13 @@ mod object;
 mod parcel;
 mod push;
 mod quick;
+mod results;
 
 pub(crate) use arguments::{Arguments, Misuse};
 pub(crate) use door::{Done, Function, open};
-pub(crate) use object::{Class, Found, Handle, Made};
+pub(crate) use object::{Class, Found, Handle};
 pub(crate) use quick::{Method, Quick};
+pub(crate) use results::{Results, line};
 
 /// Makes a type of the core a handle of Lua.
 macro_rules! handle {

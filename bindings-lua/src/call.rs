@@ -1,8 +1,7 @@
 //! Calls in the background.
 
-use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Quick, Results, handle};
 use crate::client::{answer, prepare, shape_of_call};
-use crate::results::Results;
 use opencode_core::{Call, Client};
 
 handle!(Call, "call");

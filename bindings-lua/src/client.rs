@@ -1,7 +1,6 @@
 //! Clients and blocking calls.
 
-use crate::bridge::{Arguments, Done, Function, Misuse, handle};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Function, Misuse, Results, handle};
 use crate::shape::Shape;
 use crate::shapes;
 use opencode_core::operation;

@@ -1,6 +1,6 @@
 //! JSON to tokens: one loop, whatever the depth, so that a thread with a small stack reads what any other does.
 
-use crate::tape::{Piece, Token};
+use crate::token::{Piece, Token};
 
 /// How deep documents may be nested, in both directions.
 pub(crate) const MAX_DEPTH: usize = 1000;

@@ -1,7 +1,6 @@
 //! Which servers there are, and what is wrong with one.
 
-use crate::bridge::{Arguments, Done, Function, Misuse};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Function, Misuse, Results};
 use opencode_core::Client;
 
 pub(crate) static FUNCTIONS: &[Function] = &[

@@ -1,7 +1,6 @@
 //! Drift: how a running server differs from the operations that this library knows.
 
-use crate::bridge::{Arguments, Done, Function};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Function, Results};
 use opencode_core::Client;
 
 pub(crate) static FUNCTIONS: &[Function] = &[Function::new("drift", drift)];

@@ -1,7 +1,6 @@
 //! Event streams.
 
-use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Found, Function, Quick, Results, handle};
 use opencode_core::{Client, EventOptions, EventStream};
 use std::time::Duration;
 

@@ -14,7 +14,6 @@ mod drift;
 mod events;
 mod pages;
 mod pty;
-mod results;
 mod run;
 mod server;
 mod shape;
@@ -22,9 +21,11 @@ mod shapes;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tools;
 
 use bridge::Function;
+use run::Poll as RunPoll;
 use std::ffi::CStr;
 
 /// All functions of the module, by the file that they are in.

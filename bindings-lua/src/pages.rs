@@ -1,7 +1,6 @@
 //! Long lists, page by page.
 
-use crate::bridge::{Arguments, Done, Function, Misuse, handle};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Function, Misuse, Results, handle};
 use opencode_core::{CallOptions, Client, MessageOptions, Pages, SessionOptions};
 use std::cell::RefCell;
 

@@ -1,7 +1,6 @@
 //! Terminals.
 
-use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Found, Function, Quick, Results, handle};
 use crate::shapes;
 use opencode_core::{CallOptions, Client, Pty, PtyOpening, PtyOptions};
 

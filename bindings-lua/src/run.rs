@@ -1,7 +1,6 @@
 //! Runs.
 
-use crate::bridge::{Arguments, Done, Found, Function, Method, Quick, handle};
-use crate::results::{Results, line};
+use crate::bridge::{Arguments, Done, Found, Function, Method, Quick, Results, handle, line};
 use crate::shapes;
 use opencode_core::{
     Client, Error, PermissionReply, Prompt, Result, Run, State, TextUpdate, Update,

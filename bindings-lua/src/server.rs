@@ -1,7 +1,6 @@
 //! Servers that the host starts itself.
 
-use crate::bridge::{Arguments, Done, Found, Function, Quick, handle};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Found, Function, Quick, Results, handle};
 use crate::shapes;
 use opencode_core::{ClientOptions, Server, ServerOptions};
 

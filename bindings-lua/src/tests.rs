@@ -2,8 +2,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
-use crate::bridge::{Arguments, Done, Function, Misuse};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Function, Misuse, Results};
 use crate::shapes;
 use mlua::{FromLua, Lua, Table, Value};
 

@@ -1,7 +1,6 @@
 //! Attachments, usage, the terminal interface, and replays.
 
-use crate::bridge::{Arguments, Done, Function, Misuse, handle};
-use crate::results::Results;
+use crate::bridge::{Arguments, Done, Function, Misuse, Results, handle};
 use opencode_core::{
     AttachOptions, CallOptions, Client, Replay, Result, TuiControl, UsageOptions,
     attach as attach_file, attach_bytes,

@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, String> {
     if check {
         crate::floors::check(&spec::root())?;
         crate::wire::check(&spec::root())?;
+        crate::borders::check(&spec::root())?;
         crate::type_names::check(&spec::root())?;
     }
     Ok(report)

@@ -3,6 +3,7 @@
 
 mod abi;
 mod artefact;
+mod borders;
 mod codegen;
 mod conformance;
 mod demo;
@@ -46,8 +47,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   spec            rewrite spec/operations.json and spec/types.json from a server's description
   codegen         rewrite everything that is generated from spec/ and bindings-c
   codegen --check fail when something generated is stale, an import breaks the order of the
-                  floors, a run knows a name of the wire, its machines share a field, or two types of the
-                  core have one name
+                  floors, a run knows a name of the wire, its machines share a field, two types of the
+                  core have one name, or something stands on the wrong side of a border
   help            this text";
 
 fn main() -> ExitCode {

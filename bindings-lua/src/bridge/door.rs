@@ -4,8 +4,8 @@ use super::arguments::{Argument, Arguments, MAX, Misuse};
 use super::parcel::{self, Parcel};
 use super::push::{push, push_text};
 use super::quick::{self, Look};
+use super::results::Results;
 use super::{encode, object};
-use crate::results::Results;
 use crate::shape::Shape;
 use mlua::ffi;
 use std::ffi::{CStr, c_int};
@@ -193,7 +193,7 @@ pub(crate) unsafe extern "C-unwind" fn open(state: *mut ffi::lua_State) -> c_int
             }
         }
         ffi::lua_settop(state, marked);
-        quick::push_maker::<crate::run::Poll>(state, marked);
+        quick::push_maker::<crate::RunPoll>(state, marked);
         ffi::lua_setfield(state, raw, c"poll_of_runs".as_ptr());
         ffi::lua_setfield(state, raw, c"array_metatable".as_ptr());
         let (name, text) = crate::WAITING;

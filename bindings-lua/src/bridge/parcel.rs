@@ -3,7 +3,7 @@
 use super::arguments::Arguments;
 use super::encode::Encoder;
 use super::push::Frame;
-use crate::results::Results;
+use super::results::Results;
 use mlua::ffi;
 use std::ffi::c_int;
 use std::ptr;

@@ -2,8 +2,9 @@
 
 use super::object::{self, Made};
 use super::parcel::Parcel;
-use crate::results::Results;
-use crate::tape::{Tape, Token};
+use super::results::Results;
+use crate::tape::Tape;
+use crate::token::Token;
 use mlua::ffi;
 use std::ffi::c_int;
 use std::ptr;

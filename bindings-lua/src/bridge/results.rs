@@ -3,9 +3,10 @@
 //! Only misuse of the module by itself is raised: what a script can do wrong is a value, and the prelude knows the line of
 //! the script.
 
-use crate::bridge::{Handle, Made};
+use super::object::{Handle, Made};
 use crate::decode::{MAX_DEPTH, Wrong};
-use crate::tape::{Tape, Token};
+use crate::tape::Tape;
+use crate::token::Token;
 use opencode_core::{Answer, Error, ErrorKind, Result};
 
 /// The values that a function gives, in their order.
