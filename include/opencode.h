@@ -488,6 +488,8 @@ OpencodeStatus opencode_call(const OpencodeClient *client,
  *                      - max_retries (whole number): How often it is repeated when it failed in a way that passes;
  *                        only reads ever are (default: the client's).
  *                      - headers (object of texts): Headers added to the request.
+ *                      - traceparent (text): The span of your own tracing that it belongs to, as W3C Trace Context
+ *                        writes it: sent as the header of that name.
  */
 OPENCODE_API
 OpencodeStatus opencode_call_with(const OpencodeClient *client,
@@ -510,6 +512,8 @@ OpencodeStatus opencode_call_with(const OpencodeClient *client,
  *                      - max_retries (whole number): How often it is repeated when it failed in a way that passes;
  *                        only reads ever are (default: the client's).
  *                      - headers (object of texts): Headers added to the request.
+ *                      - traceparent (text): The span of your own tracing that it belongs to, as W3C Trace Context
+ *                        writes it: sent as the header of that name.
  */
 OPENCODE_API
 OpencodeStatus opencode_request(const OpencodeClient *client,
@@ -870,6 +874,8 @@ OPENCODE_API void opencode_call_free(OpencodeCall *call);
  *                       sign of it (default: 30000).
  *                     - server_timeout_ms (milliseconds): How long the server may be out of reach during the run; 5 s
  *                       where it never answered this client (default: 15000).
+ *                     - traceparent (text): The span of your own tracing that the run belongs to, as W3C Trace
+ *                       Context writes it: a header of its requests.
  * @param run          Receives the run. Free it with opencode_run_free().
  * @param error        NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT when the prompt cannot be sent. All else shows in the run.

@@ -106,12 +106,13 @@ function Client:request(method, path, options) end
 
 -- Fields from spec/options.toml: call with query body raw
 
----@class opencode.RequestOptions : { query: any, body: any, raw: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, [string]: nil }
+---@class opencode.RequestOptions : { query: any, body: any, raw: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, traceparent: any, [string]: nil }
 ---@field timeout_ms? integer The limit of the whole call, repetitions included (default: none)
 ---@field directory? string The directory that the call works in (default: the client's)
 ---@field workspace? string The workspace that the call works in (default: the client's)
 ---@field max_retries? integer How often it is repeated when it failed in a way that passes; only reads ever are (default: the client's)
 ---@field headers? table<string, string> Headers added to the request
+---@field traceparent? string The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name
 ---@field query? table<string, string|number>
 ---@field body? any
 ---@field raw? boolean gives a table with status, headers and body in place of the answer

@@ -29,7 +29,7 @@
 -- Fields from spec/options.toml: prompt without prompt with on_update on_done
 
 ---What belongs to a prompt, and the bounds of its run: when one is hit the run is aborted and fails with `limit`.
----@class opencode.RunOptions : { on_update: any, on_done: any, files: any, session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, [string]: nil }
+---@class opencode.RunOptions : { on_update: any, on_done: any, files: any, session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, traceparent: any, [string]: nil }
 ---@field files? string|opencode.File|(string|opencode.File)[] Local files to attach: paths, or objects with a `path` and how to attach it
 ---@field session? string The session to use (default: a new one)
 ---@field title? string The title of a new session
@@ -51,6 +51,7 @@
 ---@field max_retries? integer The most repetitions after failures of the provider (default: none)
 ---@field start_timeout_ms? integer How long after sending the prompt the server may show no sign of it (default: 30000)
 ---@field server_timeout_ms? integer How long the server may be out of reach during the run; 5 s where it never answered this client (default: 15000)
+---@field traceparent? string The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests
 ---@field on_update? fun(update: opencode.Update, run: opencode.Run) called by `client:dispatch()`
 ---@field on_done? fun(reply?: opencode.Reply, message?: string, err?: opencode.Error) called by `client:dispatch()` at the end
 

@@ -176,6 +176,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
     ) -> typing.Any:
         """Does an operation by its name, such as "session.update", and gives its answer.
 
@@ -190,6 +191,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return await self._call_with(
             operation,
@@ -200,6 +202,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
+                "traceparent": traceparent,
             },
         )
 
@@ -213,6 +216,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes.
 
@@ -224,6 +228,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return RawResponse(
             *await self._call_with(
@@ -235,6 +240,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                     "workspace": workspace,
                     "max_retries": max_retries,
                     "headers": extra_headers,
+                    "traceparent": traceparent,
                 },
                 True,
             )
@@ -252,6 +258,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: bool = False,
     ) -> typing.Any:
         """Sends a request that this version does not know as an operation. Cancelling the task ends it.
@@ -266,6 +273,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
             raw: Whether the answer is wanted as it came, as a RawResponse.
 
         Returns:
@@ -281,6 +289,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
+                "traceparent": traceparent,
             },
             raw,
         )
@@ -310,6 +319,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> AsyncRun:
         """Sends a prompt and returns at once; the agent works in the background.
 
@@ -339,6 +349,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._run(
             prompt,
@@ -364,6 +375,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
@@ -395,6 +407,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> Reply:
         """Sends a prompt and gives its reply. Cancelling the task cancels the run.
 
@@ -427,6 +440,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
 
         Raises:
             OpencodeError: Why the run failed.
@@ -458,6 +472,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
@@ -477,6 +492,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> AsyncRun:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
@@ -494,6 +510,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._resume(
             session,
@@ -510,6 +527,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 

@@ -175,6 +175,7 @@ class Client(BlockingClient, Starter, Operations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
     ) -> typing.Any:
         """Does an operation by its name, such as "session.update", and gives its answer.
 
@@ -189,6 +190,7 @@ class Client(BlockingClient, Starter, Operations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return self._call_with(
             operation,
@@ -199,6 +201,7 @@ class Client(BlockingClient, Starter, Operations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
+                "traceparent": traceparent,
             },
         )
 
@@ -212,6 +215,7 @@ class Client(BlockingClient, Starter, Operations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
     ) -> RawResponse:
         """Like `call`, and gives the answer as it came: status, headers and bytes.
 
@@ -223,6 +227,7 @@ class Client(BlockingClient, Starter, Operations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
         """
         return RawResponse(
             *self._call_with(
@@ -234,6 +239,7 @@ class Client(BlockingClient, Starter, Operations):
                     "workspace": workspace,
                     "max_retries": max_retries,
                     "headers": extra_headers,
+                    "traceparent": traceparent,
                 },
                 True,
             )
@@ -251,6 +257,7 @@ class Client(BlockingClient, Starter, Operations):
         workspace: str | None = None,
         max_retries: int | None = None,
         extra_headers: abc.Mapping[str, str] | None = None,
+        traceparent: str | None = None,
         raw: bool = False,
     ) -> typing.Any:
         """Sends a request that this version does not know as an operation.
@@ -265,6 +272,7 @@ class Client(BlockingClient, Starter, Operations):
             workspace: The workspace that the call works in. Default: the client's.
             max_retries: How often it is repeated when it failed in a way that passes; only reads ever are. Default: the client's.
             extra_headers: Headers added to the request.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: sent as the header of that name.
             raw: Whether the answer is wanted as it came, as a RawResponse.
 
         Returns:
@@ -280,6 +288,7 @@ class Client(BlockingClient, Starter, Operations):
                 "workspace": workspace,
                 "max_retries": max_retries,
                 "headers": extra_headers,
+                "traceparent": traceparent,
             },
             raw,
         )
@@ -309,6 +318,7 @@ class Client(BlockingClient, Starter, Operations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> Run:
         """Sends a prompt and returns at once; the agent works in the background.
 
@@ -338,6 +348,7 @@ class Client(BlockingClient, Starter, Operations):
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._run(
             prompt,
@@ -363,6 +374,7 @@ class Client(BlockingClient, Starter, Operations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
@@ -393,6 +405,7 @@ class Client(BlockingClient, Starter, Operations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> Reply:
         """Sends a prompt and blocks until its reply is there.
 
@@ -424,6 +437,7 @@ class Client(BlockingClient, Starter, Operations):
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
 
         Raises:
             OpencodeError: Why the run failed.
@@ -454,6 +468,7 @@ class Client(BlockingClient, Starter, Operations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
@@ -473,6 +488,7 @@ class Client(BlockingClient, Starter, Operations):
         max_provider_retries: int | None = None,
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> Run:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
@@ -490,6 +506,7 @@ class Client(BlockingClient, Starter, Operations):
             max_provider_retries: The most repetitions after failures of the provider. Default: none.
             start_timeout: How long after sending the prompt the server may show no sign of it. In seconds. Default: 30 s.
             server_timeout: How long the server may be out of reach during the run; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the run belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._resume(
             session,
@@ -506,6 +523,7 @@ class Client(BlockingClient, Starter, Operations):
                 "max_retries": max_provider_retries,
                 "start_timeout": start_timeout,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
