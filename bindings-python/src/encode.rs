@@ -163,7 +163,7 @@ impl Encoder {
 
     fn string(&mut self, text: &Bound<'_, PyString>) -> Result<(), String> {
         let text = text.to_cow().map_err(|_| self.wrong("text with a lone surrogate"))?;
-        opencode_core::push_text(&mut self.out, &text);
+        opencode_core::write_text(&mut self.out, &text);
         Ok(())
     }
 

@@ -21,7 +21,7 @@ pub use base::depth::{MAX_DEPTH, MAX_HANDED_DEPTH, check_depth, json_depth};
 pub use base::error::{Error, ErrorKind, Result};
 pub use base::json::Json;
 #[doc(hidden)]
-pub use base::json::push_text;
+pub use base::json::write_text;
 #[doc(hidden)]
 pub use base::leaving::settle;
 #[doc(hidden)]

@@ -76,7 +76,7 @@ impl Rule {
         let is_below = |top: &&str| {
             module.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if self.but.iter().any(|top| is_below(top)) {
+        if self.but.iter().any(is_below) {
             return None;
         }
         let code = code(text);

@@ -71,7 +71,7 @@ unsafe extern "C-unwind" fn door(state: *mut ffi::lua_State) -> c_int {
         let number = ffi::lua_tonumber(state, ffi::lua_upvalueindex(1)) as usize;
         let Some(function) = function(number) else { return 0 };
         let given = ffi::lua_gettop(state);
-        if let Some(quick) = quick::look(state, 1, function) {
+        if let Some(quick) = quick::look(state, 1, function.look) {
             return quick::push(state, &quick);
         }
         ffi::luaL_checkstack(state, 16, c"a call of opencode".as_ptr());
@@ -87,7 +87,8 @@ unsafe extern "C-unwind" fn door(state: *mut ffi::lua_State) -> c_int {
             parcel::finish(state, given + 1, parcel);
             ffi::lua_error(state);
         }
-        let count = push(state, parcel, marked);
+        let Parcel { results, frames, .. } = &mut *parcel;
+        let count = push(state, results, frames, marked);
         parcel::finish(state, given + 1, parcel);
         count
     }

@@ -3,7 +3,7 @@
 use crate::decode::MAX_DEPTH;
 use crate::shape::Shape;
 use mlua::ffi;
-use opencode_core::push_text;
+use opencode_core::write_text;
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt::Write as _;
 
@@ -130,7 +130,7 @@ impl Encoder {
                 return Err(Refusal(KEYS, 1));
             }
             let key = text(state, -2).map_err(|_| Refusal("a key that is not UTF-8", 1))?;
-            push_text(&mut self.out, key);
+            write_text(&mut self.out, key);
             Ok(key)
         }
     }
@@ -162,7 +162,7 @@ impl Encoder {
                 },
                 ffi::LUA_TSTRING => {
                     let text = text(state, -1).map_err(|_| Refusal("text that is not UTF-8", 0))?;
-                    push_text(&mut self.out, text);
+                    write_text(&mut self.out, text);
                 }
                 other => return Err(Refusal(type_name(state, other), 0)),
             }

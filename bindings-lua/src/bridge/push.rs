@@ -1,7 +1,6 @@
 //! Results to values of Lua: one loop, whatever the depth.
 
 use super::object::{self, Made};
-use super::parcel::Parcel;
 use super::results::Results;
 use crate::tape::Tape;
 use crate::token::Token;
@@ -20,11 +19,14 @@ pub(super) struct Frame {
 /// Pushes all results of a call and says how many they are.
 ///
 /// # Safety
-/// Runs where errors of Lua may jump: the parcel lies on the stack of the call, and owns all that is read here. The
+/// Runs where errors of Lua may jump: results and frames lie in the parcel of the call, and nobody else uses it. The
 /// metatable of lists lies at `marked`.
-pub(super) unsafe fn push(state: *mut ffi::lua_State, parcel: *mut Parcel, marked: c_int) -> c_int {
-    // SAFETY: nobody else uses the parcel of this call.
-    let Parcel { results, frames, .. } = unsafe { &mut *parcel };
+pub(super) unsafe fn push(
+    state: *mut ffi::lua_State,
+    results: &mut Results,
+    frames: &mut Vec<Frame>,
+    marked: c_int,
+) -> c_int {
     let Results { tape, handles } = results;
     let deepest = tape.deepest();
     frames.reserve(deepest);

@@ -1,6 +1,5 @@
 //! What a tick calls again and again, and what seldom has anything to do: then it costs no parcel, no table and no memory.
 
-use super::door::Function;
 use super::object::{self, Found, Handle};
 use super::push::push_text;
 use mlua::ffi;
@@ -28,9 +27,9 @@ pub(crate) type Look = fn(&Found, Option<f64>) -> Option<Quick>;
 pub(super) unsafe fn look(
     state: *mut ffi::lua_State,
     index: c_int,
-    function: &Function,
+    look: Option<Look>,
 ) -> Option<Quick> {
-    let look = function.look?;
+    let look = look?;
     // SAFETY: nothing here raises an error. The handle lies on the stack, and Lua does not run while it is looked at.
     unsafe {
         let found = object::find(state, index)?;

@@ -258,7 +258,7 @@ pub(crate) fn find<'a>(raw: &'a RawValue, pointer: &str) -> Option<&'a RawValue>
 }
 
 /// Writes a text as JSON, with its quotes and escapes.
-pub fn push_text(out: &mut String, text: &str) {
+pub fn write_text(out: &mut String, text: &str) {
     struct Out<'a>(&'a mut String);
     impl Write for Out<'_> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn texts_are_written_with_their_escapes() {
         let mut out = String::from("[");
-        push_text(&mut out, "a\"\\\n\r\t\u{8}\u{c}\u{1}/\u{7f}ä\u{2028}😀");
+        write_text(&mut out, "a\"\\\n\r\t\u{8}\u{c}\u{1}/\u{7f}ä\u{2028}😀");
         assert_eq!(out, "[\"a\\\"\\\\\\n\\r\\t\\b\\f\\u0001/\u{7f}ä\u{2028}😀\"");
         assert_eq!(serde_json::from_str::<String>(&out[1..]).unwrap().chars().count(), 14);
     }
