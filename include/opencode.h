@@ -407,8 +407,25 @@ OpencodeStatus opencode_client_new(const char *options_json,
  * and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any order: the
  * connections last as long as one of them.
  *
- * @param options_json  An object: directory, workspace, headers (over those of the first), timeout_ms,
- *                      connect_timeout_ms, max_retries, max_body_bytes, events, permission, question.
+ * @param options_json  An object:
+ *                      - directory (text): The directory of the project that calls and runs work in (default: the
+ *                        first client's).
+ *                      - workspace (text): The workspace that calls work in (default: the first client's).
+ *                      - headers (object of texts): Headers added to every request, over those of the first client.
+ *                      - timeout_ms (milliseconds): How long the server may be silent: until an answer begins, and
+ *                        between two pieces of it (default: the first client's).
+ *                      - connect_timeout_ms (milliseconds): How long connecting may take, name lookup and TLS
+ *                        included (default: the first client's).
+ *                      - max_retries (whole number): How often a read is repeated when it failed in a way that passes
+ *                        (default: the first client's).
+ *                      - max_body_bytes (whole number): The longest answer that is taken (default: the first
+ *                        client's).
+ *                      - events (true or false): Whether runs listen to the server's events; without, they look
+ *                        often, and text comes by the part (default: the first client's).
+ *                      - permission (word or list of rules): Who answers the permission requests of runs: a word, or
+ *                        rules of which the last that fits decides (default: the first client's).
+ *                      - question ("reject" or "first" or "ask"): Who answers the questions of runs (default: the
+ *                        first client's).
  * @param derived       Receives the client. Free it with opencode_client_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT for what belongs to the connection, such as base_url; CLOSED after a close.
@@ -854,6 +871,7 @@ OPENCODE_API void opencode_call_free(OpencodeCall *call);
  *                       keeps it.
  *                     - variant (text): The variant of the model, such as `high`.
  *                     - format (object): A JSON schema that the answer must fit; the value is `reply.structured`.
+ *                       Python takes a class of Pydantic, a dataclass or a TypedDict too, and gives `reply.parsed`.
  *                     - directory (text): The directory of the project (default: the client's).
  *                     - message_id (text): The id of the user message; never use one twice (default: chosen).
  *                     - permission (word or list of rules): Who answers permission requests: a word, or rules of

@@ -46,8 +46,8 @@ pub unsafe extern "C" fn opencode_client_new(
 /// and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any order: the
 /// connections last as long as one of them.
 ///
-/// @param options_json  An object: directory, workspace, headers (over those of the first), timeout_ms,
-///                      connect_timeout_ms, max_retries, max_body_bytes, events, permission, question.
+/// @param options_json  An object:
+///                      {options with}
 /// @param derived       Receives the client. Free it with opencode_client_free().
 /// @param error         NULL, or receives the reply of a failure, and NULL on success.
 /// @return INVALID_ARGUMENT for what belongs to the connection, such as base_url; CLOSED after a close.

@@ -55,18 +55,20 @@ function opencode.array(list) end
 ---@field base_url string
 local Client = {}
 
+-- Fields from spec/options.toml: with with wait
+
 ---What a client that is made from another one may have in another way. Without a field it is as the other.
----@class opencode.WithOptions : { directory: any, workspace: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, events: any, permission: any, question: any, wait: any, [string]: nil }
----@field directory? string of the project
----@field workspace? string
----@field headers? table<string, string> over those of the other client
----@field timeout_ms? integer of an operation
----@field connect_timeout_ms? integer
----@field max_retries? integer of reads
----@field max_body_bytes? integer the longest answer that is taken
----@field events? boolean false: runs look often in place of listening
----@field permission? opencode.PermissionPolicy who answers when tools of its runs ask
----@field question? opencode.QuestionPolicy who answers the questions of its runs
+---@class opencode.WithOptions : { wait: any, directory: any, workspace: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, events: any, permission: any, question: any, [string]: nil }
+---@field directory? string The directory of the project that calls and runs work in (default: the first client's)
+---@field workspace? string The workspace that calls work in (default: the first client's)
+---@field headers? table<string, string> Headers added to every request, over those of the first client
+---@field timeout_ms? integer How long the server may be silent: until an answer begins, and between two pieces of it (default: the first client's)
+---@field connect_timeout_ms? integer How long connecting may take, name lookup and TLS included (default: the first client's)
+---@field max_retries? integer How often a read is repeated when it failed in a way that passes (default: the first client's)
+---@field max_body_bytes? integer The longest answer that is taken (default: the first client's)
+---@field events? boolean Whether runs listen to the server's events; without, they look often, and text comes by the part (default: the first client's)
+---@field permission? opencode.PermissionPolicy Who answers the permission requests of runs: a word, or rules of which the last that fits decides (default: the first client's)
+---@field question? "reject"|"first"|"ask" Who answers the questions of runs (default: the first client's)
 ---@field wait? fun(ms: number) how functions that block wait
 
 ---A client with other settings that shares everything: connections, threads, events, descriptor, log. Either one's `ready`

@@ -38,7 +38,7 @@
 ---@field system? string Added to the system prompt
 ---@field tools? table<string, boolean> Which tools the model may use: name to true or false. The session keeps it
 ---@field variant? string The variant of the model, such as `high`
----@field format? table A JSON schema that the answer must fit; the value is `reply.structured`
+---@field format? table A JSON schema that the answer must fit; the value is `reply.structured`. Python takes a class of Pydantic, a dataclass or a TypedDict too, and gives `reply.parsed`
 ---@field directory? string The directory of the project (default: the client's)
 ---@field message_id? string The id of the user message; never use one twice (default: chosen)
 ---@field permission? opencode.PermissionPolicy Who answers permission requests: a word, or rules of which the last that fits decides (default: the client's)

@@ -320,7 +320,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> AsyncRun:
+    ) -> AsyncRun[shapes.Parsed]:
         """Sends a prompt and returns at once; the agent works in the background.
 
         The run goes its way when the object is dropped. In `async with client.run(...) as run:` it is
@@ -408,7 +408,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> Reply:
+    ) -> Reply[shapes.Parsed]:
         """Sends a prompt and gives its reply. Cancelling the task cancels the run.
 
         The policy "ask" is refused, as there is nothing to answer with.
@@ -493,7 +493,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> AsyncRun:
+    ) -> AsyncRun[shapes.Parsed]:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
         Args:

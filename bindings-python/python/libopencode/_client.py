@@ -319,7 +319,7 @@ class Client(BlockingClient, Starter, Operations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> Run:
+    ) -> Run[shapes.Parsed]:
         """Sends a prompt and returns at once; the agent works in the background.
 
         The run goes its way when the object is dropped. In `with client.run(...) as run:` it is cancelled at the end,
@@ -406,7 +406,7 @@ class Client(BlockingClient, Starter, Operations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> Reply:
+    ) -> Reply[shapes.Parsed]:
         """Sends a prompt and blocks until its reply is there.
 
         The policy "ask" is refused, as there is nothing to answer with.
@@ -489,7 +489,7 @@ class Client(BlockingClient, Starter, Operations):
         start_timeout: float | datetime.timedelta | None = None,
         server_timeout: float | datetime.timedelta | None = None,
         traceparent: str | None = None,
-    ) -> Run:
+    ) -> Run[shapes.Parsed]:
         """Picks up a run that was started elsewhere: what its `detach` gave, or `run` of an error. Returns at once.
 
         Args:
