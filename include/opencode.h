@@ -1406,6 +1406,8 @@ void opencode_server_free(OpencodeServer *server);
  *                        directory).
  *                      - directory (text): Whose events (default: the client's, else the server's own).
  *                      - max_events (whole number): How many are kept for a slow reader (default: 4096).
+ *                      - types (list of texts): The types that are given; one that ends with `*` stands for all that
+ *                        begin so. Others are not even read (default: all).
  * @param events        Receives the stream. Free it with opencode_events_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT or CLOSED. All else shows in the stream.

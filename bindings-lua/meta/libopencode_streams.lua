@@ -3,10 +3,11 @@
 -- Fields from spec/options.toml: events
 
 ---Which events a stream gives.
----@class opencode.EventOptions : { scope: any, directory: any, max_events: any, [string]: nil }
+---@class opencode.EventOptions : { scope: any, directory: any, max_events: any, types: any, [string]: nil }
 ---@field scope? "directory"|"global" The events of one directory, or of all (default: directory)
 ---@field directory? string Whose events (default: the client's, else the server's own)
 ---@field max_events? integer How many are kept for a slow reader (default: 4096)
+---@field types? string[] The types that are given; one that ends with `*` stands for all that begin so. Others are not even read (default: all)
 
 ---One event. Types of the stream itself: `stream.connected` (from here on nothing is missed), `stream.gap` (the
 ---connection is lost and tried again: `reason`, `kind`), `stream.lagged` (`count` events were dropped because nobody

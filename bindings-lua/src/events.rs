@@ -1,13 +1,14 @@
 //! Event streams.
 
 use crate::bridge::{Arguments, Done, Found, Function, Quick, Results, handle};
+use crate::shapes;
 use opencode_core::{Client, EventOptions, EventStream};
 use std::time::Duration;
 
 handle!(EventStream, "stream");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
-    Function::new("events_open", open),
+    Function::shaped("events_open", open, |_, _| &shapes::EVENTS),
     Function::quick("events_next", next, look_next),
     Function::new("events_is_over", is_over),
     Function::new("events_close", close),

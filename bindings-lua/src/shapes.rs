@@ -18,6 +18,9 @@ pub(crate) static RUN: Shape = Shape::Object(
     &Shape::Any,
 );
 
+/// Options of an event stream.
+pub(crate) static EVENTS: Shape = Shape::Object(&[("types", &LIST)], &Shape::Any);
+
 /// Options of a terminal.
 pub(crate) static PTY: Shape = Shape::Object(&[("args", &LIST)], &Shape::Any);
 

@@ -248,6 +248,7 @@ fn every_option_that_is_a_list_is_known() {
     for (text, class, shape) in [
         (include_str!("../meta/libopencode.lua"), "ClientOptions", &shapes::CLIENT),
         (include_str!("../meta/libopencode_run.lua"), "RunOptions", &shapes::RUN),
+        (include_str!("../meta/libopencode_streams.lua"), "EventOptions", &shapes::EVENTS),
         (include_str!("../meta/libopencode_pty.lua"), "PtyOptions", &shapes::PTY),
         (include_str!("../meta/libopencode_pty.lua"), "PtyConnectOptions", &shapes::PTY),
         (include_str!("../meta/libopencode_server.lua"), "ServerOptions", &shapes::SERVER),

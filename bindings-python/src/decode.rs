@@ -1,24 +1,26 @@
 //! JSON to Python objects in one pass: without a tree in between, and without recursion, so that neither a small stack
 //! nor a deeply nested value ends the program.
 
+mod keys;
+mod pause;
 mod text;
 
+pub(crate) use keys::Keys;
 use opencode_core::MAX_HANDED_DEPTH;
+use pause::Pause;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use text::{Number, Text, number, text};
-
-/// Slots of the cache of keys: the same few names come thousands of times.
-const SLOTS: usize = 1024;
-const LONGEST_CACHED: usize = 64;
 
 /// One JSON document as Python objects.
 ///
 /// # Errors
 /// The reason in one line when it is no JSON, or nested too deeply.
 pub(crate) fn decode<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, PyAny>, String> {
+    let json = std::str::from_utf8(json).map_err(|e| e.to_string())?;
+    let _pause = Pause::begin_for(py, json.len());
     let mut reader = Reader { json, at: 0 };
-    let mut keys = Keys { py, slots: Vec::new() };
+    let mut keys = Keys::new(py);
     let mut open: Vec<Open<'py>> = Vec::new();
     loop {
         let mut value = match reader.begin()? {
@@ -27,7 +29,7 @@ pub(crate) fn decode<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, PyA
                 continue;
             }
             Begun::Dict => {
-                let key = keys.read(&mut reader)?;
+                let key = reader.key(&mut keys)?;
                 nest(&mut open, Open::Dict(PyDict::new(py), key))?;
                 continue;
             }
@@ -58,7 +60,7 @@ pub(crate) fn decode<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, PyA
                     dict.set_item(&*key, &value).map_err(|e| e.to_string())?;
                     let is_closed = reader.closes(b'}')?;
                     if !is_closed {
-                        *key = keys.read(&mut reader)?;
+                        *key = reader.key(&mut keys)?;
                     }
                     is_closed
                 }
@@ -103,7 +105,7 @@ enum Begun<'a> {
 }
 
 struct Reader<'a> {
-    json: &'a [u8],
+    json: &'a str,
     at: usize,
 }
 
@@ -120,8 +122,7 @@ impl<'a> Reader<'a> {
             }
             Some(b'"') => self.text().map(Begun::Text),
             Some(b'-' | b'0'..=b'9') => {
-                let (found, length) =
-                    number(&self.json[self.at..]).ok_or_else(|| self.wrong("a number"))?;
+                let (found, length) = number(self.rest()).ok_or_else(|| self.wrong("a number"))?;
                 self.at += length;
                 Ok(Begun::Number(found))
             }
@@ -131,7 +132,7 @@ impl<'a> Reader<'a> {
                     (b"false", Begun::Bool(false)),
                     (b"null", Begun::Null),
                 ] {
-                    if self.json[self.at..].starts_with(word) {
+                    if self.rest().starts_with(word) {
                         self.at += word.len();
                         return Ok(made);
                     }
@@ -142,9 +143,25 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Result<Text<'a>, String> {
-        let (found, length) = text(&self.json[self.at..]).ok_or_else(|| self.wrong("a text"))?;
+        let (found, length) = text(self.json, self.at).ok_or_else(|| self.wrong("a text"))?;
         self.at += length;
         Ok(found)
+    }
+
+    /// A key with the colon behind it.
+    fn key<'py>(&mut self, keys: &mut Keys<'py>) -> Result<Bound<'py, PyString>, String> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a key"));
+        }
+        let key = self.text()?;
+        if !self.takes(b':') {
+            return Err(self.wrong("':'"));
+        }
+        Ok(keys.object(key.as_str()))
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.json.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     /// Whether a list or dict ends here; otherwise a comma says that it goes on.
@@ -173,7 +190,7 @@ impl<'a> Reader<'a> {
 
     /// The next byte that is no space.
     fn peek(&mut self) -> Option<u8> {
-        while let Some(byte) = self.json.get(self.at) {
+        while let Some(byte) = self.json.as_bytes().get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(*byte);
             }
@@ -185,50 +202,4 @@ impl<'a> Reader<'a> {
     fn wrong(&self, wanted: &str) -> String {
         format!("no JSON at byte {}: expected {wanted}", self.at)
     }
-}
-
-/// The keys that were seen, and the objects made of them.
-struct Keys<'py> {
-    py: Python<'py>,
-    slots: Vec<Option<(Box<str>, Bound<'py, PyString>)>>,
-}
-
-impl<'py> Keys<'py> {
-    /// A key with the colon behind it.
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyString>, String> {
-        if reader.peek() != Some(b'"') {
-            return Err(reader.wrong("a key"));
-        }
-        let key = reader.text()?;
-        if !reader.takes(b':') {
-            return Err(reader.wrong("':'"));
-        }
-        Ok(self.object(key.as_str()))
-    }
-
-    fn object(&mut self, text: &str) -> Bound<'py, PyString> {
-        if text.len() > LONGEST_CACHED {
-            return PyString::new(self.py, text);
-        }
-        if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, || None);
-        }
-        let slot = &mut self.slots[hash(text.as_bytes()) % SLOTS];
-        if let Some((known, object)) = slot
-            && &**known == text
-        {
-            return object.clone();
-        }
-        let object = PyString::new(self.py, text);
-        *slot = Some((text.into(), object.clone()));
-        object
-    }
-}
-
-fn hash(bytes: &[u8]) -> usize {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ bytes.len() as u64;
-    for &byte in bytes {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    (hash ^ (hash >> 29)) as usize
 }

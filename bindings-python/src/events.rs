@@ -1,49 +1,111 @@
 //! Event streams.
 
-use crate::convert::native;
-use crate::convert::timeout;
+use crate::convert::{native, timeout};
+use crate::decode::Keys;
 use crate::error::exception;
 use crate::wait::take;
-use opencode_core::StreamEvent;
+use opencode_core::{Event, StreamEvent};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What happens on the server.
 #[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct EventStream {
     stream: opencode_core::EventStream,
+    /// Taken, and not given: behind one that could not be made into an object.
+    left: Mutex<VecDeque<StreamEvent>>,
+    /// Threads that wait. Many events go to one reader only where no other waits for them.
+    waiting: AtomicUsize,
     _client: opencode_core::Client,
 }
 
 impl EventStream {
     pub(crate) fn new(stream: opencode_core::EventStream, client: &opencode_core::Client) -> Self {
-        EventStream { stream, _client: client.clone() }
+        let (left, waiting) = (Mutex::default(), AtomicUsize::new(0));
+        EventStream { stream, left, waiting, _client: client.clone() }
+    }
+
+    fn left(&self) -> MutexGuard<'_, VecDeque<StreamEvent>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is there, at most `most`; an error when there is nothing before it.
+    fn poll(&self, most: usize) -> opencode_core::Result<VecDeque<StreamEvent>> {
+        let left = std::mem::take(&mut *self.left());
+        if !left.is_empty() && !self.stream.is_spent() {
+            return Ok(left);
+        }
+        self.stream.poll_many(most).map(VecDeque::from)
+    }
+
+    fn objects<'py>(
+        &self,
+        made: &Bound<'py, PyAny>,
+        mut events: VecDeque<StreamEvent>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(made.py());
+        while let Some(event) = events.pop_front() {
+            match convert(made, &event) {
+                Ok(object) => list.append(object)?,
+                // Those before it come first.
+                Err(_) if !list.is_empty() => {
+                    events.push_front(event);
+                    break;
+                }
+                Err(error) => {
+                    *self.left() = events;
+                    return Err(error);
+                }
+            }
+        }
+        if !events.is_empty() {
+            *self.left() = events;
+        }
+        Ok(list)
     }
 }
 
 #[pymethods]
 impl EventStream {
-    /// The next event when one is there; never blocks.
-    fn poll<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = self.stream.poll().map_err(|e| exception(py, &e))?;
-        found.map(|event| convert(py, &event)).transpose()
-    }
-
-    /// The next event when one comes in time; None otherwise.
-    fn next<'py>(
+    /// The events that are there as objects of the class `made`, at most `most`; never blocks.
+    fn poll_many<'py>(
         &self,
         py: Python<'py>,
+        made: &Bound<'py, PyAny>,
+        most: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let most = if self.waiting.load(Ordering::Relaxed) > 0 { 1 } else { most };
+        let found = self.poll(most).map_err(|e| exception(py, &e))?;
+        self.objects(made, found)
+    }
+
+    /// The same, waiting for the first one; an empty list when none came in time.
+    fn take_many<'py>(
+        &self,
+        py: Python<'py>,
+        made: &Bound<'py, PyAny>,
         seconds: Option<f64>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        most: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
         let limit = timeout(py, seconds)?;
-        let ready = |slice| self.stream.wait_ready(Some(slice));
-        let found = take(py, limit, ready, || self.stream.poll().transpose())?;
+        let _waits = Waits::begin(&self.waiting);
+        let ready = |slice| self.is_ready() || self.stream.wait_ready(Some(slice));
+        let found = take(py, limit, ready, || {
+            let most = if self.waiting.load(Ordering::Relaxed) > 1 { 1 } else { most };
+            // Another reader may have been faster.
+            self.poll(most).map(|found| (!found.is_empty()).then_some(found)).transpose()
+        })?;
         let found = found.transpose().map_err(|e| exception(py, &e))?;
-        found.map(|event| convert(py, &event)).transpose()
+        self.objects(made, found.unwrap_or_default())
     }
 
     /// Whether `poll` has something; the descriptor is quiet afterwards until something more comes.
     fn is_ready(&self) -> bool {
-        self.stream.is_ready()
+        !self.left().is_empty() | self.stream.is_ready()
     }
 
     /// What `Client.take_new` calls it.
@@ -56,11 +118,51 @@ impl EventStream {
         self.stream.is_over()
     }
 
+    /// Whether what was taken before is not to be given any more either: the stream or its client was closed.
+    #[getter]
+    fn is_spent(&self) -> bool {
+        self.stream.is_spent()
+    }
+
     fn close(&self) {
         self.stream.close();
     }
 }
 
-fn convert<'py>(py: Python<'py>, event: &StreamEvent) -> PyResult<Bound<'py, PyAny>> {
-    native(py, &event.to_json())
+/// A thread that waits, until this is dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn convert<'py>(made: &Bound<'py, PyAny>, event: &StreamEvent) -> PyResult<Bound<'py, PyAny>> {
+    match event {
+        StreamEvent::Server(event) => object(made, event),
+        other => made.call1((native(made.py(), &other.to_json())?,)),
+    }
+}
+
+/// An event without a text in between: its fields are known.
+fn object<'py>(made: &Bound<'py, PyAny>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
+    let py = made.py();
+    let object = made.call0()?;
+    let fields = object.cast::<PyDict>()?;
+    fields.set_item(intern!(py, "id"), &event.id)?;
+    let kind = Keys::new(py).object(&event.kind);
+    fields.set_item(intern!(py, "type"), kind)?;
+    if let Some(directory) = &event.directory {
+        fields.set_item(intern!(py, "directory"), directory)?;
+    }
+    fields.set_item(intern!(py, "properties"), native(py, event.properties.get())?)?;
+    Ok(object)
 }

@@ -43,6 +43,17 @@ check.test("a stream of everything is iterated, and the loop ends on close", fun
   check.fails("closed", "closed", stream:next(0))
 end)
 
+check.test("types are chosen", function()
+  local stream = assert(client:events { types = { "session.u*" } })
+  connected(stream)
+  local made = assert(client.session.create { title = "chosen" })
+  assert(client.session.update(made.id, { title = "changed" }))
+  check.equal(take(stream).type, "session.updated")
+  stream:close()
+  -- An empty table is a list here: nothing but the stream's own.
+  connected(assert(client:events { types = {} }))
+end)
+
 check.test("another directory is silent", function()
   local stream = assert(client:events { directory = "/tmp" })
   connected(stream)

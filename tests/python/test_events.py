@@ -31,6 +31,18 @@ def test_a_stream_tells_what_happens(client):
     assert list(stream) == []
 
 
+def test_types_are_chosen(client):
+    with client.events(types=["session.created", "message.*"]) as stream:
+        connected(stream)
+        made = client.session.create(title="chosen")
+        client.session.update(made["id"], title="changed")
+        client.ask("Say pong", session=made["id"])
+        assert stream.next(60).type == "session.created"
+        assert stream.next(60).type.startswith("message.")
+    with pytest.raises(ValueError, match="types must be a list of texts"):
+        client.events(types="session.created")
+
+
 def test_another_directory_is_silent(client):
     stream, everything = client.events(directory="/tmp"), client.events(scope="global")
     connected(stream)

@@ -537,6 +537,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         scope: typing.Literal["directory", "global"] | None = None,
         directory: str | None = None,
         max_events: int | None = None,
+        types: list[str] | tuple[str, ...] | None = None,
     ) -> AsyncEventStream:
         """What happens on the server, event by event. Returns at once.
 
@@ -546,12 +547,14 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             scope: The events of one directory, or of all. Default: directory.
             directory: Whose events. Default: the client's, else the server's own.
             max_events: How many are kept for a slow reader. Default: 4096.
+            types: The types that are given; one that ends with `*` stands for all that begin so. Others are not even read. Default: all.
         """
         return self._events(
             {
                 "scope": scope,
                 "directory": directory,
                 "max_events": max_events,
+                "types": types,
             }
         )
 

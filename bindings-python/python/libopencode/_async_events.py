@@ -27,17 +27,28 @@ class AsyncEventStream(EventStreamBase):
         super().__init__(native, drain)
         self._waker = waker
         self._mark = native.mark()
+        self._waiting = 0
         waker.add(self._mark, self)
 
     def _take(self) -> bool:
         return self._native.is_ready()
+
+    def _most(self) -> int:
+        # Who waits beside this one would not see what the stream keeps.
+        return super()._most() if self._waiting < 2 else 1
 
     async def next(self, timeout: float | None = None) -> Event | None:
         """The next event, waiting at most `timeout` seconds; None when none came in time.
 
         Raises what `EventStream.next` raises.
         """
-        return await self._waker.taken(self._mark, self.poll, None, self._take, seconds("timeout", timeout))
+        if (event := self._held()) is not None:
+            return event
+        self._waiting += 1
+        try:
+            return await self._waker.taken(self._mark, self.poll, None, self._take, seconds("timeout", timeout))
+        finally:
+            self._waiting -= 1
 
     async def __aiter__(self) -> abc.AsyncIterator[Event]:
         while True:
@@ -45,8 +56,9 @@ class AsyncEventStream(EventStreamBase):
                 event = await self.next()
             except ClosedError:
                 return
-            if event is not None:
+            while event is not None:
                 yield event
+                event = self._held()
 
     def close(self) -> None:
         """Ends the stream; who waits for an event is woken."""

@@ -533,6 +533,7 @@ class Client(BlockingClient, Starter, Operations):
         scope: typing.Literal["directory", "global"] | None = None,
         directory: str | None = None,
         max_events: int | None = None,
+        types: list[str] | tuple[str, ...] | None = None,
     ) -> EventStream:
         """What happens on the server, event by event. Returns at once.
 
@@ -542,12 +543,14 @@ class Client(BlockingClient, Starter, Operations):
             scope: The events of one directory, or of all. Default: directory.
             directory: Whose events. Default: the client's, else the server's own.
             max_events: How many are kept for a slow reader. Default: 4096.
+            types: The types that are given; one that ends with `*` stands for all that begin so. Others are not even read. Default: all.
         """
         return self._events(
             {
                 "scope": scope,
                 "directory": directory,
                 "max_events": max_events,
+                "types": types,
             }
         )
 

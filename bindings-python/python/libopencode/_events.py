@@ -27,10 +27,24 @@ class Event(Record):
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
-        id: str
-        type: str
-        properties: dict[str, typing.Any]
+    # Known fields are found at once, where those of other records are looked for first.
+    @property
+    def id(self) -> str:
+        """The server's id of the event; empty for the few that have none."""
+        found: str = self["id"]
+        return found
+
+    @property
+    def type(self) -> str:
+        """Such as `message.part.updated`."""
+        found: str = self["type"]
+        return found
+
+    @property
+    def properties(self) -> dict[str, typing.Any]:
+        """What it tells, as the server has it."""
+        found: dict[str, typing.Any] = self["properties"]
+        return found
 
     @property
     def directory(self) -> str | None:
@@ -41,24 +55,56 @@ class Event(Record):
         return f"<libopencode.Event {self.type} {str(self.properties)[:100]}>"
 
 
+#: Events of one native call. What is not given yet waits in the stream, and is the next reader's.
+_BATCH = 256
+
+
 class EventStreamBase:
     """What streams of blocking and asyncio clients share. None of it blocks."""
 
-    __slots__ = ("_drain", "_native")
+    __slots__ = ("_drain", "_native", "_taken")
 
     def __init__(self, native: _native.EventStream, drain: Drain | None = None) -> None:
         self._native = native
         self._drain = drain
+        # The next one is the last.
+        self._taken: list[Event] = []
 
     def _flush(self) -> None:
         if self._drain is not None:
             self._drain()
 
+    def _held(self) -> Event | None:
+        """The next of the events that were taken."""
+        if not self._taken:
+            return None
+        if self._native.is_spent:
+            # Closed: nobody gets any more.
+            self._taken.clear()
+        try:
+            return self._taken.pop()
+        except IndexError:
+            # Another thread was faster.
+            return None
+
+    def _keep(self, found: list[Event]) -> Event | None:
+        if not found:
+            return None
+        found.reverse()
+        first = found.pop()
+        # Behind what another thread has put there meanwhile.
+        self._taken[:0] = found
+        return first
+
+    def _most(self) -> int:
+        return _BATCH
+
     def poll(self) -> Event | None:
         """The next event when one is there. Never blocks. Raises what `next` raises."""
+        if (event := self._held()) is not None:
+            return event
         self._flush()
-        data = self._native.poll()
-        return None if data is None else Event(data)
+        return self._keep(self._native.poll_many(Event, self._most()))
 
     @property
     def is_over(self) -> bool:
@@ -84,11 +130,12 @@ class EventStream(EventStreamBase):
         Raises ClosedError after `close`, and AuthenticationError, PermissionDeniedError or
         UnsupportedError when the server will never give its events.
         """
+        if (event := self._held()) is not None:
+            return event
         try:
-            data = self._native.next(timeout)
+            return self._keep(self._native.take_many(Event, timeout, _BATCH))
         finally:
             self._flush()
-        return None if data is None else Event(data)
 
     def __iter__(self) -> abc.Iterator[Event]:
         while True:
@@ -96,8 +143,9 @@ class EventStream(EventStreamBase):
                 event = self.next()
             except ClosedError:
                 return
-            if event is not None:
+            while event is not None:
                 yield event
+                event = self._held()
 
     def close(self) -> None:
         """Ends the stream; who waits for an event is woken. Never blocks."""

@@ -23,13 +23,14 @@ pub(super) enum Number<'a> {
     Float(f64),
 }
 
-/// The text that begins with the quotation mark at the front, and how many bytes it takes.
-pub(super) fn text(json: &[u8]) -> Option<(Text<'_>, usize)> {
-    let mut at = 1;
+/// The text that begins with the quotation mark at `begin`, and how many bytes it takes.
+pub(super) fn text(json: &str, begin: usize) -> Option<(Text<'_>, usize)> {
+    let bytes = json.as_bytes();
+    let mut at = begin + 1;
     let mut has_escapes = false;
     loop {
-        at += plain(json.get(at..)?);
-        match json.get(at)? {
+        at += plain(bytes.get(at..)?);
+        match bytes.get(at)? {
             b'"' => break,
             // What is escaped is looked at when it is resolved.
             b'\\' => {
@@ -40,11 +41,11 @@ pub(super) fn text(json: &[u8]) -> Option<(Text<'_>, usize)> {
         }
     }
     let found = if has_escapes {
-        Text::Made(serde_json::from_slice(json.get(..=at)?).ok()?)
+        Text::Made(serde_json::from_str(json.get(begin..=at)?).ok()?)
     } else {
-        Text::Plain(std::str::from_utf8(json.get(1..at)?).ok()?)
+        Text::Plain(json.get(begin + 1..at)?)
     };
-    Some((found, at + 1))
+    Some((found, at + 1 - begin))
 }
 
 /// How many bytes there are before a quotation mark, a backslash or a control character.

@@ -29,7 +29,7 @@ pub(crate) const CLIENT: &[&str] = &[
 
 pub(crate) const DISCOVER: &[&str] = &["timeout_ms"];
 
-pub(crate) const EVENTS: &[&str] = &["scope", "directory", "max_events"];
+pub(crate) const EVENTS: &[&str] = &["scope", "directory", "max_events", "types"];
 
 pub(crate) const MESSAGES: &[&str] = &["page"];
 

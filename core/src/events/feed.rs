@@ -54,6 +54,8 @@ pub(crate) trait Listener: Send + Sync {
     fn lost(&self, error: &Error);
     /// The client was closed.
     fn closed(&self);
+    /// Whether it needs events of this type; of each, when none is named.
+    fn wants(&self, kind: Option<&str>) -> bool;
     /// An event. It may hold the feed up for a while, but not beyond the token.
     fn event(&self, event: &Arc<Event>, token: &CancelToken);
 }
@@ -248,6 +250,11 @@ impl FeedShared {
                     continue;
                 }
             };
+            if !is_two && self.is_unwanted(data) {
+                // A sign of life all the same.
+                self.state().beat();
+                continue;
+            }
             // What cannot be read is left out: the connection is as good as before, and the next event is another.
             let event = Event::read(data).unwrap_or_else(|why| {
                 let told =
@@ -276,6 +283,19 @@ impl FeedShared {
             }
         }
         Ok(FeedEnd::Server)
+    }
+
+    /// Whether nobody needs this event, which then is not read.
+    fn is_unwanted(&self, data: &[u8]) -> bool {
+        let listeners = Arc::clone(&self.state().listeners);
+        let is_wanted =
+            |kind: Option<&str>| listeners.iter().any(|(_, listener)| listener.wants(kind));
+        if is_wanted(None) {
+            return false;
+        }
+        // Those of the connection itself are for the feed.
+        Event::kind_of(data)
+            .is_some_and(|kind| !kind.starts_with("server.") && !is_wanted(Some(&kind)))
     }
 
     fn tell(&self, event: &Arc<Event>) {
@@ -396,11 +416,10 @@ struct Seen {
 
 impl Seen {
     fn is_new(&mut self, id: &str) -> bool {
-        if self.ids.contains(id) {
+        let id: Arc<str> = id.into();
+        if !self.ids.insert(Arc::clone(&id)) {
             return false;
         }
-        let id: Arc<str> = id.into();
-        self.ids.insert(Arc::clone(&id));
         self.order.push_back(id);
         if self.order.len() > REMEMBERED
             && let Some(old) = self.order.pop_front()

@@ -2,6 +2,7 @@
 
 mod queue;
 mod resolver;
+mod types;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::fields::Fields;
@@ -16,6 +17,7 @@ use serde_json::json;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use types::Types;
 
 /// Whose events a stream gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -51,19 +53,23 @@ pub struct EventOptions {
     pub scope: Scope,
     /// The directory of [`Scope::Directory`]; the client's when absent, and the server's own when that is absent.
     pub directory: Option<String>,
-    /// Events that are kept for a slow reader. Beyond that, and beyond 32 MiB, the oldest are dropped and
-    /// [`StreamEvent::Lagged`] says how many.
+    /// Events that are kept for a slow reader. Beyond that, and beyond 32 MiB, the older half is dropped and
+    /// [`StreamEvent::Lagged`] says once how many.
     pub max_events: usize,
+    /// The types of events that are given, such as `session.idle`; all when absent. One that ends with `*` stands for all that
+    /// begin so. Those of the stream itself always come. Events of other types are not even read, unless a run or another
+    /// stream of the client needs them.
+    pub types: Option<Vec<String>>,
 }
 
 impl Default for EventOptions {
     fn default() -> Self {
-        EventOptions { scope: Scope::default(), directory: None, max_events: 4_096 }
+        EventOptions { scope: Scope::default(), directory: None, max_events: 4_096, types: None }
     }
 }
 
 impl EventOptions {
-    /// Reads the JSON object of a binding: `scope`, `directory`, `max_events`.
+    /// Reads the JSON object of a binding: `scope`, `directory`, `max_events`, `types`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field.
@@ -76,6 +82,10 @@ impl EventOptions {
         options.directory = fields.text("directory")?;
         if let Some(max) = fields.count("max_events")? {
             options.max_events = max.max(1) as usize;
+        }
+        if let Some(types) = fields.value("types")? {
+            options.types = serde_json::from_value(types)
+                .map_err(|_| Error::invalid("events: types must be a list of texts"))?;
         }
         if options.scope == Scope::Global && options.directory.is_some() {
             return Err(Error::invalid("events: scope global takes no directory"));
@@ -154,6 +164,7 @@ impl EventStream {
         let queue = Arc::new(EventQueue::new(
             directory.is_some(),
             options.max_events,
+            Types::new(options.types),
             Arc::clone(client.signal()),
         ));
         if let Some(directory) = directory {
@@ -173,6 +184,17 @@ impl EventStream {
             return Err(elsewhere("events"));
         }
         self.queue.poll()
+    }
+
+    /// The events that are there, at most `most`. Never blocks, and without an event makes no system call.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), when nothing is left before the error.
+    pub fn poll_many(&self, most: usize) -> Result<Vec<StreamEvent>> {
+        if !self.home.is_here() {
+            return Err(elsewhere("events"));
+        }
+        self.queue.poll_many(most)
     }
 
     /// The next event, waiting for it at most for `timeout`, or as long as it takes; `None` when none came.
@@ -232,6 +254,12 @@ impl EventStream {
         !self.home.is_here() || self.queue.is_over()
     }
 
+    /// Whether nothing will ever be taken any more but an error that was told already, or that the host itself brought about
+    /// by closing.
+    pub fn is_spent(&self) -> bool {
+        !self.home.is_here() || self.queue.is_spent()
+    }
+
     /// Ends the stream; whoever waits for an event is woken. Never blocks.
     pub fn close(&self) {
         // After a fork the locks may be held by threads that stayed with the parent.
@@ -260,13 +288,16 @@ mod tests {
 
     #[test]
     fn options_are_read_and_mistakes_are_named() {
-        let options = EventOptions::from_json(r#"{"scope":"global","max_events":7}"#).unwrap();
+        let json = r#"{"scope":"global","max_events":7,"types":["a","b.*"]}"#;
+        let options = EventOptions::from_json(json).unwrap();
         assert_eq!((options.scope, options.max_events), (Scope::Global, 7));
+        assert_eq!(options.types.unwrap(), ["a", "b.*"]);
         assert_eq!(EventOptions::from_json("").unwrap().scope, Scope::Directory);
         for (json, part) in [
             (r#"{"scope":"everything"}"#, "directory, global"),
             (r#"{"scop":"global"}"#, "did you mean 'scope'"),
             (r#"{"scope":"global","directory":"/x"}"#, "takes no directory"),
+            (r#"{"types":"session.idle"}"#, "types must be a list of texts"),
         ] {
             let error = EventOptions::from_json(json).unwrap_err();
             assert!(error.message().contains(part), "{error}");

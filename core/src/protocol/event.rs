@@ -2,7 +2,11 @@
 
 use crate::base::depth::excess;
 use crate::base::json::Object;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 /// One event of the server. Types that this version does not know come through like all others.
@@ -31,28 +35,42 @@ impl Event {
         if let Some(depth) = excess(data) {
             return Err(format!("it is nested {depth} levels deep"));
         }
-        let envelope = Object::parse(data).map_err(|e| e.to_string())?;
-        let payload = envelope.object("payload");
-        let location = envelope.object("location");
-        let (body, directory) = match (&payload, &location) {
-            (Some(payload), _) => (payload, None),
-            (None, location) => (&envelope, location.as_ref().and_then(|l| l.text("directory"))),
+        let envelope = match EventEnvelope::plain(data) {
+            Some(envelope) => envelope,
+            None => EventEnvelope::odd(data).map_err(|e| e.to_string())?,
         };
-        let kind = body.text("type").ok_or("it has no type")?;
+        let outer = envelope.directory;
+        let (body, directory) = match envelope.payload {
+            Some(payload) => (payload, None),
+            None => {
+                let location = envelope.location.and_then(Object::read);
+                (envelope.body, location.and_then(|location| location.text("directory")))
+            }
+        };
+        let kind = body.kind.ok_or("it has no type")?.into_owned();
         if kind == "sync" {
             return Ok(None);
         }
-        let properties = body.get("properties").or_else(|| body.get("data"));
-        let properties = properties.map_or(EMPTY, RawValue::get).to_owned();
-        let properties = RawValue::from_string(properties).map_err(|e| e.to_string())?;
-        let session_id = Object::read(&properties).and_then(|known| session_of(&kind, &known));
+        let properties = body.properties.or(body.data).map_or_else(empty, RawValue::to_owned);
+        let session_id = leading_session(properties.get())
+            .map(str::to_owned)
+            .or_else(|| Object::read(&properties).and_then(|known| session_of(&kind, &known)));
         Ok(Some(Event {
-            id: body.text("id").unwrap_or_default(),
+            id: body.id.unwrap_or_default().into_owned(),
             kind,
-            directory: directory.or_else(|| envelope.text("directory")),
+            directory: directory.or_else(|| outer.map(Cow::into_owned)),
             session_id,
             properties: Arc::from(properties),
         }))
+    }
+
+    /// The type of an event, where it stands in front of what the event tells: nothing behind it is read.
+    pub(crate) fn kind_of(data: &[u8]) -> Option<String> {
+        let mut found = None;
+        let mut reader = serde_json::Deserializer::from_slice(data);
+        // It ends with an error where the rest is left unread.
+        let _ = KindSeed(&mut found).deserialize(&mut reader);
+        found
     }
 
     /// The event as one JSON object: what the bindings hand to their hosts.
@@ -70,7 +88,129 @@ impl Event {
     }
 }
 
-const EMPTY: &str = "{}";
+/// Reads an envelope up to its type.
+struct KindSeed<'a>(&'a mut Option<String>);
+
+impl<'de> DeserializeSeed<'de> for KindSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KindSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(name) = fields.next_key::<&str>()? {
+            match name {
+                "type" => {
+                    *self.0 = Some(fields.next_value()?);
+                    return Ok(());
+                }
+                "payload" => return fields.next_value_seed(KindSeed(self.0)),
+                // They may be long, and have a type of their own.
+                "properties" | "data" => return Ok(()),
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is around an event, whatever server sent it.
+struct EventEnvelope<'a> {
+    directory: Option<Cow<'a, str>>,
+    location: Option<&'a RawValue>,
+    payload: Option<EventBody<'a>>,
+    /// Where there is no payload.
+    body: EventBody<'a>,
+}
+
+/// Both as one object.
+#[derive(Deserialize)]
+struct PlainEvent<'a> {
+    #[serde(borrow)]
+    directory: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    location: Option<&'a RawValue>,
+    #[serde(borrow)]
+    payload: Option<EventBody<'a>>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// The event itself.
+#[derive(Deserialize)]
+struct EventBody<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+impl<'a> EventEnvelope<'a> {
+    /// One in which everything has the shape that servers give it: one pass over the text.
+    fn plain(data: &'a [u8]) -> Option<Self> {
+        let plain: PlainEvent<'a> = serde_json::from_str(std::str::from_utf8(data).ok()?).ok()?;
+        let PlainEvent { directory, location, payload, id, kind, properties, data } = plain;
+        Some(EventEnvelope {
+            directory,
+            location,
+            payload,
+            body: EventBody { id, kind, properties, data },
+        })
+    }
+
+    /// Any other: what has another shape counts as absent.
+    fn odd(data: &'a [u8]) -> serde_json::Result<Self> {
+        let envelope = Object::parse(data)?;
+        let text = |name| envelope.text(name).map(Cow::Owned);
+        Ok(EventEnvelope {
+            directory: text("directory"),
+            location: envelope.get("location"),
+            payload: envelope.object("payload").map(|payload| EventBody::odd(&payload)),
+            body: EventBody::odd(&envelope),
+        })
+    }
+}
+
+impl<'a> EventBody<'a> {
+    fn odd(object: &Object<'a>) -> Self {
+        let text = |name| object.text(name).map(Cow::Owned);
+        EventBody {
+            id: text("id"),
+            kind: text("type"),
+            properties: object.get("properties"),
+            data: object.get("data"),
+        }
+    }
+}
+
+fn empty() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).unwrap_or_default()
+}
+
+/// The session, where it is the first thing that is told, as servers write it: nothing behind it is read.
+fn leading_session(properties: &str) -> Option<&str> {
+    let (session, _) = properties.strip_prefix(r#"{"sessionID":""#)?.split_once('"')?;
+    (!session.contains('\\')).then_some(session)
+}
 
 /// The session that an event is about. Servers up to 1.3.2 name it only where the message or the part stands.
 fn session_of(kind: &str, properties: &Object<'_>) -> Option<String> {
@@ -108,10 +248,38 @@ mod tests {
     }
 
     #[test]
+    fn the_type_is_found_and_what_is_behind_it_is_not_read() {
+        for data in [
+            r#"{"id":"evt_1","type":"a.b","properties":{"type":"x"}}"#,
+            r#"{"directory":"/p","project":"x","payload":{"id":"evt_1","type":"a.b","#,
+            r#"{"id":"evt_1","durable":{"type":"x"},"type":"a.b",no json"#,
+        ] {
+            assert_eq!(Event::kind_of(data.as_bytes()).as_deref(), Some("a.b"), "{data}");
+        }
+        // Where it is not clear, the event is read.
+        for data in [
+            r#"{"properties":{"type":"x"},"type":"a.b"}"#,
+            r#"{"payload":{"data":{"type":"x"},"type":"a.b"}}"#,
+            r#"{"type":7}"#,
+            r#"{"payload":7,"type":"a.b"}"#,
+            "[]",
+            "",
+        ] {
+            assert_eq!(Event::kind_of(data.as_bytes()), None, "{data}");
+        }
+    }
+
+    #[test]
     fn older_servers_name_the_session_inside() {
         for old in ["info", "part"] {
             let data = format!(r#"{{"type":"x","properties":{{"{old}":{{"sessionID":"s"}}}}}}"#);
             assert_eq!(read(&data).unwrap().session_id.as_deref(), Some("s"));
+        }
+        for properties in
+            [r#"{"sessionID":"s"}"#, r#"{ "sessionID" : "s" }"#, r#"{"a":1,"sessionID":"\u0073"}"#]
+        {
+            let data = format!(r#"{{"type":"x","properties":{properties}}}"#);
+            assert_eq!(read(&data).unwrap().session_id.as_deref(), Some("s"), "{properties}");
         }
         let old = read(r#"{"type":"session.created","properties":{"info":{"id":"s"}}}"#);
         assert_eq!(old.unwrap().session_id.as_deref(), Some("s"));

@@ -87,6 +87,11 @@ impl Listener for RunEvents {
         self.inbox.push(EngineMessage::Stream(false));
     }
 
+    /// Which session an event is about shows when it is read.
+    fn wants(&self, _: Option<&str>) -> bool {
+        self.is_waiting()
+    }
+
     fn event(&self, event: &Arc<Event>, token: &CancelToken) {
         self.heard.mark();
         let is_wanted = match &event.session_id {

@@ -1,6 +1,7 @@
 //! [`EventQueue`]: the events of one stream that nobody took yet. Bounded: the oldest make room.
 
 use super::StreamEvent;
+use super::types::Types;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::mailbox::{Content, Face, Mailbox};
@@ -15,7 +16,10 @@ use std::time::Duration;
 const MAX_BYTES: usize = 32 << 20;
 
 /// Between the feed and one reader.
-pub(crate) struct EventQueue(Mailbox<EventQueueInner>);
+pub(crate) struct EventQueue {
+    mailbox: Mailbox<EventQueueInner>,
+    types: Types,
+}
 
 struct EventQueueInner {
     events: VecDeque<StreamEvent>,
@@ -55,9 +59,16 @@ impl EventQueueInner {
     fn push(&mut self, event: StreamEvent) {
         self.bytes += size(&event);
         self.events.push_back(event);
-        while self.events.len() > self.max_events
-            || (self.bytes > MAX_BYTES && self.events.len() > 1)
-        {
+        if self.events.len() > self.max_events || self.bytes > MAX_BYTES {
+            self.drop_batch();
+        }
+    }
+
+    /// Makes room for as much again. A reader that is too slow is told once of many, and not at every event that it was
+    /// too slow for.
+    fn drop_batch(&mut self) {
+        let most = self.max_events.div_ceil(2);
+        while self.events.len() > most || (self.bytes > MAX_BYTES / 2 && self.events.len() > 1) {
             if let Some(old) = self.events.pop_front() {
                 self.bytes -= size(&old);
                 self.dropped += 1;
@@ -89,6 +100,21 @@ impl EventQueueInner {
         }
     }
 
+    /// At most so many, what is there; an error stands alone.
+    fn take_many(&mut self, most: usize) -> Result<Vec<StreamEvent>> {
+        let there = self.events.len() + usize::from(self.dropped > 0);
+        let mut taken = Vec::with_capacity(there.min(most));
+        while taken.len() < most
+            && let Some(event) = self.pop()
+        {
+            taken.push(event);
+        }
+        if taken.is_empty() && most > 0 {
+            taken.extend(self.take()?);
+        }
+        Ok(taken)
+    }
+
     /// Tells the reader that nothing is missed from here on; whether there was something to tell.
     fn settle(&mut self) -> bool {
         let is_connected = self.is_up && !matches!(self.filter, Filter::Unresolved);
@@ -112,7 +138,12 @@ impl EventQueueInner {
 }
 
 impl EventQueue {
-    pub(crate) fn new(needs_directory: bool, max_events: usize, signal: Arc<Signal>) -> Self {
+    pub(crate) fn new(
+        needs_directory: bool,
+        max_events: usize,
+        types: Types,
+        signal: Arc<Signal>,
+    ) -> Self {
         let filter = if needs_directory { Filter::Unresolved } else { Filter::All };
         let inner = EventQueueInner {
             events: VecDeque::new(),
@@ -126,25 +157,30 @@ impl EventQueue {
             over: None,
             is_over_told: false,
         };
-        EventQueue(Mailbox::new(inner, Some(signal)))
+        EventQueue { mailbox: Mailbox::new(inner, Some(signal)), types }
     }
 
     /// The reader's side: without news one load; with news it never waits for the feed, and rather leaves it for the
     /// next time.
     pub(super) fn poll(&self) -> Result<Option<StreamEvent>> {
-        self.0.try_take(EventQueueInner::take).unwrap_or(Ok(None))
+        self.mailbox.try_take(EventQueueInner::take).unwrap_or(Ok(None))
+    }
+
+    /// The same for as many as are there, under one lock.
+    pub(super) fn poll_many(&self, most: usize) -> Result<Vec<StreamEvent>> {
+        self.mailbox.try_take(|inner| inner.take_many(most)).unwrap_or(Ok(Vec::new()))
     }
 
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<StreamEvent>> {
-        self.0.wait(timeout, |inner| inner.take().transpose()).transpose()
+        self.mailbox.wait(timeout, |inner| inner.take().transpose()).transpose()
     }
 
     pub(super) fn wait_ready(&self, timeout: Option<Duration>) -> bool {
-        self.0.wait_ready(timeout)
+        self.mailbox.wait_ready(timeout)
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.0.face().is_over
+        self.mailbox.face().is_over
     }
 
     /// The server's name of the directory is known.
@@ -182,22 +218,28 @@ impl EventQueue {
 
     /// Whether there is nothing to take, and more may come.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.idle().is_some() && !self.is_over()
+        self.mailbox.idle().is_some() && !self.is_over()
+    }
+
+    /// Whether there is nothing to take, and nothing will come.
+    pub(super) fn is_spent(&self) -> bool {
+        let face = self.mailbox.face();
+        face.is_over && !face.has_news
     }
 
     /// Whether there is something to take; the signal forgets it until something more comes.
     pub(super) fn is_ready(&self) -> bool {
-        self.0.is_ready() || self.is_over()
+        self.mailbox.is_ready() || self.is_over()
     }
 
     /// What the client's signal calls it.
     pub(super) fn mark(&self) -> u64 {
-        self.0.mark()
+        self.mailbox.mark()
     }
 
     /// The feed's side. `change` says whether it brought something to take.
     fn change(&self, change: impl FnOnce(&mut EventQueueInner) -> bool) {
-        self.0.write(|inner| change(inner) | inner.settle());
+        self.mailbox.write(|inner| change(inner) | inner.settle());
     }
 }
 
@@ -223,7 +265,7 @@ impl Listener for EventQueue {
 
     fn lost(&self, error: &Error) {
         let was_up = {
-            let inner = self.0.read();
+            let inner = self.mailbox.read();
             inner.is_up || inner.is_connected
         };
         let is_final = match error.kind() {
@@ -251,8 +293,15 @@ impl Listener for EventQueue {
         self.end(crate::call::caller::closed("events"));
     }
 
+    fn wants(&self, kind: Option<&str>) -> bool {
+        self.is_waiting() && kind.map_or(self.types.is_all(), |kind| self.types.has(kind))
+    }
+
     fn event(&self, event: &Arc<Event>, _: &CancelToken) {
-        self.0.write(|inner| {
+        if !self.types.has(&event.kind) {
+            return;
+        }
+        self.mailbox.write(|inner| {
             let is_wanted = inner.is_wanted(event);
             if is_wanted {
                 inner.push(StreamEvent::Server(Arc::clone(event)));
@@ -275,7 +324,7 @@ mod tests {
     use super::*;
 
     fn queue(needs_directory: bool, max: usize) -> EventQueue {
-        EventQueue::new(needs_directory, max, Arc::default())
+        EventQueue::new(needs_directory, max, Types::default(), Arc::default())
     }
 
     fn tell(queue: &EventQueue, id: &str, directory: &str, filler: usize) {
@@ -309,13 +358,58 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_stays_slow_is_told_in_batches() {
+        let queue = queue(false, 100);
+        let (mut lags, mut got, mut dropped) = (0, 0, 0);
+        // Two events come for each that is taken.
+        for i in 0..1_000 {
+            tell(&queue, &i.to_string(), "/p", 0);
+            if i % 2 == 0 {
+                match queue.poll().unwrap() {
+                    Some(StreamEvent::Lagged(count)) => {
+                        (lags, dropped) = (lags + 1, dropped + count)
+                    }
+                    Some(_) => got += 1,
+                    None => {}
+                }
+            }
+        }
+        while let Some(event) = queue.poll().unwrap() {
+            match event {
+                StreamEvent::Lagged(count) => (lags, dropped) = (lags + 1, dropped + count),
+                _ => got += 1,
+            }
+        }
+        assert_eq!(got + dropped, 1_000, "each is given or counted");
+        assert!((5..=11).contains(&lags), "{lags} times for {dropped} events");
+    }
+
+    #[test]
+    fn many_are_taken_at_once_and_an_error_comes_alone() {
+        let queue = queue(false, 3);
+        for i in 0..5 {
+            tell(&queue, &i.to_string(), "/p", 0);
+        }
+        queue.lost(&Error::new(ErrorKind::Unauthorized, "401"));
+        let names = |events: Vec<StreamEvent>| {
+            events.iter().map(|event| event.kind().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(queue.poll_many(0).unwrap().is_empty());
+        assert_eq!(names(queue.poll_many(2).unwrap()), ["stream.lagged", "x.y"]);
+        assert!(!queue.is_spent());
+        assert_eq!(names(queue.poll_many(9).unwrap()), ["x.y", "x.y"]);
+        assert_eq!(queue.poll_many(9).unwrap_err().kind(), ErrorKind::Unauthorized);
+        assert!(queue.is_spent());
+    }
+
+    #[test]
     fn many_bytes_are_too_much_too() {
         let queue = queue(false, 1_000);
         for i in 0..40 {
             tell(&queue, &i.to_string(), "/p", 1 << 20);
         }
-        assert_eq!(kinds(&queue)[..2], ["lagged 9", "9"]);
-        assert_eq!(queue.0.read().bytes, 0);
+        assert_eq!(kinds(&queue)[..2], ["lagged 17", "17"], "half of what is kept");
+        assert_eq!(queue.mailbox.read().bytes, 0);
         tell(&queue, "huge", "/p", 40 << 20);
         assert_eq!(kinds(&queue), ["huge"], "one is kept whatever its size");
     }
@@ -330,6 +424,20 @@ mod tests {
         tell(&queue, "mine", "/p", 0);
         tell(&queue, "other", "/q", 0);
         assert_eq!(kinds(&queue), ["stream.connected", "mine"]);
+    }
+
+    #[test]
+    fn types_that_were_not_asked_for_do_not_come() {
+        let types = Types::new(Some(vec!["x.*".to_owned()]));
+        let queue = EventQueue::new(false, 10, types, Arc::default());
+        assert!(!queue.wants(None) && queue.wants(Some("x.y")) && !queue.wants(Some("y.x")));
+        tell(&queue, "mine", "/p", 0);
+        let other = Event::read(br#"{"id":"other","type":"y.x"}"#).unwrap().unwrap();
+        queue.event(&Arc::new(other), &CancelToken::default());
+        queue.settled();
+        assert_eq!(kinds(&queue), ["mine", "stream.connected"]);
+        queue.close();
+        assert!(!queue.wants(Some("x.y")));
     }
 
     #[test]

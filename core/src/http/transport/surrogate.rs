@@ -2,21 +2,32 @@
 //!
 //! That is no text in any host language, and most readers refuse the whole document for it.
 
+use memchr::memmem::Finder;
+
 /// Replaces every half character that stands alone by U+FFFD, in place. The length stays the same.
+///
+/// Nothing but the escape `\\u` is looked for: documents are megabytes, full of other escapes.
 pub(super) fn replace_lone(json: &mut [u8]) {
+    let finder = Finder::new(b"\\u");
     let mut at = 0;
-    while let Some(found) = json.get(at..).and_then(find_backslash) {
-        at += found;
-        at += match unit(json, at) {
-            Some(0xD800..=0xDBFF) if matches!(unit(json, at + 6), Some(0xDC00..=0xDFFF)) => 12,
-            Some(0xD800..=0xDFFF) => {
-                json[at + 2..at + 6].copy_from_slice(b"fffd");
-                6
-            }
-            Some(_) => 6,
-            // Some other escape, whose second byte may be a backslash too.
-            None => 2,
-        };
+    while let Some(found) = json.get(at..).and_then(|rest| finder.find(rest)) {
+        let begin = at + found;
+        let before = json.get(..begin).unwrap_or_default();
+        let slashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+        at = begin
+            + match unit(json, begin) {
+                // Behind an odd number of backslashes this one is the second half of another escape.
+                _ if slashes % 2 == 1 => 2,
+                Some(0xD800..=0xDBFF) if matches!(unit(json, begin + 6), Some(0xDC00..=0xDFFF)) => {
+                    12
+                }
+                Some(0xD800..=0xDFFF) => {
+                    json[begin + 2..begin + 6].copy_from_slice(b"fffd");
+                    6
+                }
+                Some(_) => 6,
+                None => 2,
+            };
     }
 }
 
@@ -24,15 +35,6 @@ pub(super) fn replace_lone(json: &mut [u8]) {
 fn unit(json: &[u8], at: usize) -> Option<u32> {
     let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
-}
-
-fn find_backslash(bytes: &[u8]) -> Option<usize> {
-    // A block at a time, without a branch for each byte: documents are megabytes.
-    const BLOCK: usize = 64;
-    let is_there = |block: &[u8]| block.iter().fold(false, |any, byte| any | (*byte == b'\\'));
-    let blocks = bytes.chunks(BLOCK).position(is_there)?;
-    let rest = bytes[blocks * BLOCK..].iter().position(|byte| *byte == b'\\')?;
-    Some(blocks * BLOCK + rest)
 }
 
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! The keys of JSON objects as Python has them: the same few names come thousands of times.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use std::sync::{Mutex, MutexGuard};
+
+const SLOTS: usize = 1024;
+const LONGEST_CACHED: usize = 64;
+
+/// A key, and the object made of it.
+type Slot = Option<(Box<str>, Py<PyString>)>;
+
+/// One cache for the whole program: an event has a dozen keys, and would never see one twice.
+static CACHE: Mutex<Vec<Slot>> = Mutex::new(Vec::new());
+
+/// The keys that were seen, and the objects made of them.
+pub(crate) struct Keys<'py> {
+    py: Python<'py>,
+    /// None while somebody else uses the cache, which takes a Python without a lock, or a finalizer that reads JSON.
+    slots: Option<MutexGuard<'static, Vec<Slot>>>,
+}
+
+impl<'py> Keys<'py> {
+    pub(crate) fn new(py: Python<'py>) -> Self {
+        let mut slots = CACHE.try_lock().ok();
+        if let Some(slots) = &mut slots
+            && slots.is_empty()
+        {
+            slots.resize_with(SLOTS, || None);
+        }
+        Keys { py, slots }
+    }
+
+    pub(crate) fn object(&mut self, text: &str) -> Bound<'py, PyString> {
+        let slots = self.slots.as_mut().filter(|_| text.len() <= LONGEST_CACHED);
+        let Some(slot) = slots.and_then(|slots| slots.get_mut(hash(text.as_bytes()) % SLOTS))
+        else {
+            return PyString::new(self.py, text);
+        };
+        if let Some((known, object)) = slot
+            && &**known == text
+        {
+            return object.bind(self.py).clone();
+        }
+        // What a program looks up by is interned too, so that both are one object.
+        let object = PyString::intern(self.py, text);
+        *slot = Some((text.into(), object.clone().unbind()));
+        object
+    }
+}
+
+fn hash(bytes: &[u8]) -> usize {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ bytes.len() as u64;
+    for &byte in bytes {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    (hash ^ (hash >> 29)) as usize
+}
