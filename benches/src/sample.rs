@@ -3,41 +3,37 @@
 use std::time::{Duration, Instant};
 
 /// Times of one thing.
-pub(crate) struct Sample {
-    name: &'static str,
-    times: Vec<Duration>,
-}
+pub(crate) struct Sample(Vec<Duration>);
 
 impl Sample {
-    /// Does the work so many times.
-    pub(crate) fn of(name: &'static str, rounds: usize, mut work: impl FnMut()) -> Sample {
-        let times = (0..rounds).map(|_| {
+    /// Does the work so many times, after a tenth of it that is not counted.
+    ///
+    /// # Errors
+    /// The first of the work.
+    pub(crate) fn of<E>(
+        count: usize,
+        mut work: impl FnMut() -> Result<(), E>,
+    ) -> Result<Sample, E> {
+        for _ in 0..count / 10 + 1 {
+            work()?;
+        }
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
             let began = Instant::now();
-            work();
-            began.elapsed()
-        });
-        Sample::new(name, times.collect())
+            work()?;
+            times.push(began.elapsed());
+        }
+        Ok(Sample::new(times))
     }
 
-    pub(crate) fn new(name: &'static str, mut times: Vec<Duration>) -> Sample {
+    pub(crate) fn new(mut times: Vec<Duration>) -> Sample {
         times.sort_unstable();
-        Sample { name, times }
+        Sample(times)
     }
 
-    /// One line of the table.
-    pub(crate) fn line(&self) -> String {
-        let at = |share: usize| {
-            let index = (self.times.len() * share / 1000).min(self.times.len().saturating_sub(1));
-            self.times.get(index).copied().unwrap_or_default()
-        };
-        let text = |time: Duration| format!("{:.1} us", time.as_nanos() as f64 / 1_000.0);
-        format!(
-            "{:42} {:>9} {:>14} {:>14} {:>14}",
-            self.name,
-            self.times.len(),
-            text(at(500)),
-            text(at(990)),
-            text(self.times.last().copied().unwrap_or_default())
-        )
+    /// What so many of a thousand do not exceed, in microseconds.
+    pub(crate) fn us(&self, of_thousand: usize) -> f64 {
+        let index = (self.0.len() * of_thousand / 1_000).min(self.0.len().saturating_sub(1));
+        self.0.get(index).copied().unwrap_or_default().as_secs_f64() * 1e6
     }
 }

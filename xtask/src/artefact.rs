@@ -40,6 +40,35 @@ impl Profile {
     }
 }
 
+/// What a product can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// TLS, and servers of the local network.
+    Whole,
+    /// Without them: half as large, for games and editors whose server is on the same machine.
+    HttpOnly,
+}
+
+impl Reach {
+    /// The features of a package of ours, after those that it needs anyway.
+    fn features(self, package: &str, needed: &[&str]) -> String {
+        let reach: &[&str] = match self {
+            Reach::Whole => &["tls", "mdns"],
+            Reach::HttpOnly => &[],
+        };
+        let names = needed.iter().chain(reach).map(|name| format!("{package}/{name}"));
+        names.collect::<Vec<_>>().join(",")
+    }
+
+    /// Where what reaches so far comes together.
+    pub(crate) fn dist(self) -> PathBuf {
+        match self {
+            Reach::Whole => dist(),
+            Reach::HttpOnly => dist().join("http-only"),
+        }
+    }
+}
+
 /// A version of Lua: the feature that builds for it and the programs that load it.
 pub(crate) struct Lua {
     pub(crate) feature: &'static str,
@@ -73,21 +102,31 @@ pub(crate) fn dist() -> PathBuf {
 /// # Errors
 /// When they cannot be built.
 pub(crate) fn native(lua: &Lua, profile: Profile) -> Result<PathBuf> {
-    let features =
-        ["module", "tls", "mdns", lua.feature].map(|name| format!("opencode-lua/{name}"));
+    native_reaching(lua, profile, Reach::Whole)
+}
+
+/// The same for what reaches so far.
+///
+/// # Errors
+/// When they cannot be built.
+pub(crate) fn native_reaching(lua: &Lua, profile: Profile, reach: Reach) -> Result<PathBuf> {
+    let features = [
+        reach.features("opencode-lua", &["module", lua.feature]),
+        reach.features("opencode-c", &[]),
+    ];
     let mut cargo = cargo("build", profile);
     cargo
         .args(["-p", "opencode-lua", "-p", "opencode-c", "--no-default-features"])
-        .args(["--features", &format!("{},opencode-c/tls,opencode-c/mdns", features.join(","))]);
+        .args(["--features", features.join(",").trim_end_matches(',')]);
     let what = format!("build the C library and the Lua module ({})", lua.feature);
     progress::run(&what, &mut cargo)?;
     let built = workspace().join("target").join(profile.folder());
     for name in ["libopencode.so", "libopencode.a"] {
-        place(&built.join(name), &dist().join("c").join(name))?;
+        place(&built.join(name), &reach.dist().join("c").join(name))?;
     }
-    crate::install::link("libopencode.so", &dist().join("c").join(crate::install::SONAME))?;
-    c_package()?;
-    lua_package(lua, &built.join("libopencode_lua.so"))
+    crate::install::link("libopencode.so", &reach.dist().join("c").join(crate::install::SONAME))?;
+    c_package(reach)?;
+    lua_package(lua, &built.join("libopencode_lua.so"), reach)
 }
 
 /// The oldest glibc that a portable module is loaded by: that of CentOS 7 and manylinux2014.
@@ -100,10 +139,10 @@ const ZIG: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
 ///
 /// # Errors
 /// When it cannot be built, or would need a later glibc.
-pub(crate) fn portable(lua: &Lua) -> Result<PathBuf> {
+pub(crate) fn portable(lua: &Lua, reach: Reach) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let python = venv("zig", &ZIG)?;
-    let features = ["module", "tls", "mdns", lua.feature].join(",");
+    let features = reach.features("opencode-lua", &["module", lua.feature]);
     let mut cargo = Command::new(python.with_file_name("cargo-zigbuild"));
     cargo.current_dir(workspace()).env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
     cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
@@ -120,7 +159,7 @@ pub(crate) fn portable(lua: &Lua) -> Result<PathBuf> {
         let text = format!("{}: needs glibc {needed:?}, and {GLIBC} was wanted", built.display());
         return Err(Error::new(text));
     }
-    lua_package(lua, &built)
+    lua_package(lua, &built, reach)
 }
 
 /// The latest version of glibc that a library names.
@@ -140,8 +179,8 @@ fn version(text: &str) -> Vec<u32> {
 }
 
 /// Puts a module where it is shipped, with its annotations and the license, and gives that folder.
-fn lua_package(lua: &Lua, library: &Path) -> Result<PathBuf> {
-    let folder = dist().join("lua").join(lua.feature);
+fn lua_package(lua: &Lua, library: &Path, reach: Reach) -> Result<PathBuf> {
+    let folder = reach.dist().join("lua").join(lua.feature);
     place(library, &folder.join("libopencode.so"))?;
     place(&workspace().join("LICENSE"), &folder.join("LICENSE"))?;
     let meta = workspace().join("bindings-lua/meta");
@@ -171,8 +210,8 @@ pub(crate) fn examples(names: &[&str], profile: Profile) -> Result<PathBuf> {
 
 /// Puts beside the C library what a program needs to be compiled with it: the headers, and a file for pkg-config. The
 /// folder may be moved.
-fn c_package() -> Result<()> {
-    let folder = dist().join("c");
+fn c_package(reach: Reach) -> Result<()> {
+    let folder = reach.dist().join("c");
     for name in ["opencode.h", "opencode_operations.h", "opencode.hpp"] {
         place(&workspace().join("include").join(name), &folder.join("include").join(name))?;
     }
@@ -186,14 +225,49 @@ fn c_package() -> Result<()> {
     fs::write(&path, description).map_err(|e| Error::wrap(path.display(), e))
 }
 
+/// Builds the program of benches/, and gives its place.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn benches() -> Result<PathBuf> {
+    let mut cargo = cargo("build", Profile::Release);
+    progress::run("build the benches", cargo.args(["-p", "opencode-benches"]))?;
+    Ok(workspace().join("target/release/opencode-benches"))
+}
+
 /// Builds the wheel, installs it into a fresh virtual environment with `packages`, and gives that
 /// environment's Python.
 ///
 /// # Errors
 /// When it cannot be built or installed.
 pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
+    python_with_wheel("wheel", profile, packages)
+}
+
+/// The same in a virtual environment of this name.
+///
+/// # Errors
+/// When it cannot be built or installed.
+pub(crate) fn python_with_wheel(
+    name: &str,
+    profile: Profile,
+    packages: &[&str],
+) -> Result<PathBuf> {
+    let wheel = wheel(profile, Reach::Whole)?;
+    let python = venv(name, packages)?;
+    let mut pip = pip(&python);
+    pip.args(["--force-reinstall", "--no-deps"]).arg(&wheel);
+    progress::run("install the wheel", &mut pip)?;
+    Ok(python)
+}
+
+/// Builds the wheel alone, for this system, and gives its place.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn wheel(profile: Profile, reach: Reach) -> Result<PathBuf> {
     let tools = venv("tools", &[MATURIN])?;
-    let wheels = dist().join("python");
+    let wheels = reach.dist().join("python");
     let _ = fs::remove_dir_all(&wheels);
     let mut maturin = polite(maturin()?);
     maturin
@@ -203,18 +277,21 @@ pub(crate) fn python(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
         .arg(&tools)
         .arg("--out")
         .arg(&wheels)
-        .args(profile.flags());
+        .args(profile.flags())
+        .args(wheel_flags(reach));
     progress::run("build the Python wheel", &mut maturin)?;
-    let wheel = fs::read_dir(&wheels)
+    fs::read_dir(&wheels)
         .map_err(|e| Error::wrap(wheels.display(), e))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.extension().is_some_and(|e| e == "whl"))
-        .ok_or_else(|| Error::new("maturin made no wheel"))?;
-    let python = venv("wheel", packages)?;
-    let mut pip = pip(&python);
-    pip.args(["--force-reinstall", "--no-deps"]).arg(&wheel);
-    progress::run("install the wheel", &mut pip)?;
-    Ok(python)
+        .ok_or_else(|| Error::new("maturin made no wheel"))
+}
+
+fn wheel_flags(reach: Reach) -> &'static [&'static str] {
+    match reach {
+        Reach::Whole => &[],
+        Reach::HttpOnly => &["--no-default-features"],
+    }
 }
 
 /// The program that builds wheels.
@@ -230,9 +307,9 @@ pub(crate) fn maturin() -> Result<PathBuf> {
 ///
 /// # Errors
 /// When one cannot be built; maturin looks that the wheel needs no later glibc.
-pub(crate) fn portable_wheel() -> Result<PathBuf> {
+pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
     let python = venv("wheels", &[MATURIN, ZIG[1]])?;
-    let wheels = dist().join("python");
+    let wheels = reach.dist().join("python");
     let _ = fs::remove_dir_all(&wheels);
     let maturin = |task: &str| {
         let mut maturin = Command::new(python.with_file_name("maturin"));
@@ -246,7 +323,7 @@ pub(crate) fn portable_wheel() -> Result<PathBuf> {
         maturin
     };
     let mut wheel = maturin("build");
-    wheel.args(["--release", "--interpreter"]).arg(&python);
+    wheel.args(["--release", "--interpreter"]).arg(&python).args(wheel_flags(reach));
     if cfg!(target_os = "linux") {
         let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
         let tag = format!("manylinux_{}", GLIBC.replace('.', "_"));

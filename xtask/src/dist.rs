@@ -2,19 +2,20 @@
 
 use opencode_tests::Result;
 
-use crate::artefact::{self, GLIBC, LUAS, Profile};
+use crate::artefact::{self, GLIBC, LUAS, Profile, Reach};
 use crate::tools;
 
-/// Builds the modules for all versions of Lua, the wheel and the C library, and says where they lie.
+/// Builds the modules for all versions of Lua, the wheel and the C library, and says where they lie; without TLS and mDNS
+/// where only http is to be reached.
 ///
 /// # Errors
 /// When something cannot be installed or built.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(reach: Reach) -> Result<()> {
     tools::ensure(tools::Need::Demo)?;
-    artefact::native(&LUAS[0], Profile::Release)?;
-    modules()?;
-    artefact::python(Profile::Release, &[])?;
-    println!("\nIn {}:", artefact::dist().display());
+    artefact::native_reaching(&LUAS[0], Profile::Release, reach)?;
+    modules(reach)?;
+    artefact::wheel(Profile::Release, reach)?;
+    println!("\nIn {}:", reach.dist().display());
     list();
     println!("  python/*.whl           pip install it");
     println!("  c/                     libopencode.so, libopencode.a, include/, opencode.pc");
@@ -25,9 +26,9 @@ pub(crate) fn run() -> Result<()> {
 ///
 /// # Errors
 /// When something cannot be installed or built.
-pub(crate) fn lua() -> Result<()> {
-    modules()?;
-    println!("\nIn {}, for glibc {GLIBC} and later:", artefact::dist().display());
+pub(crate) fn lua(reach: Reach) -> Result<()> {
+    modules(reach)?;
+    println!("\nIn {}, for glibc {GLIBC} and later:", reach.dist().display());
     list();
     Ok(())
 }
@@ -36,13 +37,13 @@ pub(crate) fn lua() -> Result<()> {
 ///
 /// # Errors
 /// When something cannot be installed or built.
-pub(crate) fn python() -> Result<()> {
-    println!("\nIn {}.", artefact::portable_wheel()?.display());
+pub(crate) fn python(reach: Reach) -> Result<()> {
+    println!("\nIn {}.", artefact::portable_wheel(reach)?.display());
     Ok(())
 }
 
-fn modules() -> Result<()> {
-    LUAS.iter().try_for_each(|lua| artefact::portable(lua).map(drop))
+fn modules(reach: Reach) -> Result<()> {
+    LUAS.iter().try_for_each(|lua| artefact::portable(lua, reach).map(drop))
 }
 
 fn list() {

@@ -3,6 +3,7 @@
 
 mod abi;
 mod artefact;
+mod bench;
 mod borders;
 mod codegen;
 mod conformance;
@@ -16,6 +17,7 @@ mod progress;
 mod readme;
 mod server;
 mod servers;
+mod sizes;
 mod spec;
 mod test;
 mod tools;
@@ -24,6 +26,7 @@ mod wire;
 
 use std::process::ExitCode;
 
+use artefact::Reach;
 use opencode_tests::{Error, Result};
 
 const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
@@ -32,9 +35,13 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   dist            what is shipped: the Lua modules, the wheel, the C library; into target/dist
   dist lua        only the Lua modules
   dist python     only the wheel, on Linux for glibc 2.17 and later, and the archive of its sources
-  dist c --prefix DIR [--http-only]
-                  the C library below DIR, for pkg-config, CMake and meson; without TLS and mDNS
+  dist c --prefix DIR
+                  the C library below DIR, for pkg-config, CMake and meson
+  dist [...] --http-only
+                  any of these without TLS and mDNS: half as large; into target/dist/http-only
   test            everything that a change must pass
+  bench [--only ROW] [--rounds N]
+                  what it costs, beside what else there is; writes benches/RESULTS.md and its plots
   test --fast     what answers in about a minute
   hosts HOST...   run the examples for hosts of Lua that are installed: love haproxy luanti mpv tshark nginx
   ffi             run the programs of docs/ffi.md, all languages
@@ -71,15 +78,19 @@ fn run(arguments: &[String]) -> Result<()> {
     match (task, flags.as_slice()) {
         ("demo", ["--", ..]) => demo::run(&rest[1..]),
         ("demo", _) => demo::run(rest),
-        ("dist", []) => dist::run(),
-        ("dist", ["lua"]) => dist::lua(),
-        ("dist", ["python"]) => dist::python(),
+        ("dist", []) => dist::run(Reach::Whole),
+        ("dist", ["--http-only"]) => dist::run(Reach::HttpOnly),
+        ("dist", ["lua"]) => dist::lua(Reach::Whole),
+        ("dist", ["lua", "--http-only"]) => dist::lua(Reach::HttpOnly),
+        ("dist", ["python"]) => dist::python(Reach::Whole),
+        ("dist", ["python", "--http-only"]) => dist::python(Reach::HttpOnly),
         ("dist", ["c", "--prefix", prefix]) => install::run(&install::prefix(prefix)?, false),
         ("dist", ["c", "--prefix", prefix, "--http-only"]) => {
             install::run(&install::prefix(prefix)?, true)
         }
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
+        ("bench", flags) => bench::run(flags),
         ("hosts", hosts) if !hosts.is_empty() => test::hosts(hosts),
         ("ffi", []) => ffi::run(),
         ("conformance", []) => conformance::run(""),

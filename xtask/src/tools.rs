@@ -87,13 +87,31 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
     packages.dedup();
     let Some(mut command) = apt(&path) else { return Err(advice(&missing, NO_RIGHTS)) };
     let what = format!("install {}", packages.join(" "));
-    let script = "apt-get install -y --no-install-recommends \"$@\" || \
-                  { apt-get update && apt-get install -y --no-install-recommends \"$@\"; }";
-    command.args(["sh", "-c", script, "apt"]).args(&packages);
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    progress::run(&what, &mut command).map_err(|error| advice(&missing, &error.to_string()))?;
+    progress::run(&what, with_apt(&mut command, &packages))
+        .map_err(|error| advice(&missing, &error.to_string()))?;
     let missing = self::missing(need, &path);
     if missing.is_empty() { Ok(()) } else { Err(advice(&missing, "apt-get did not help")) }
+}
+
+/// Installs packages of Debian that are good to have, and not needed.
+///
+/// # Errors
+/// When they cannot be installed.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut command = apt(&path).ok_or_else(|| Error::new(NO_RIGHTS))?;
+    progress::run(&format!("install {}", packages.join(" ")), with_apt(&mut command, packages))
+        .map(drop)
+}
+
+/// Has apt-get install packages, with a fresh list of them where the one that is there is too old.
+fn with_apt<'a>(command: &'a mut Command, packages: &[&str]) -> &'a mut Command {
+    let script = "apt-get install -y --no-install-recommends \"$@\" || \
+                  { apt-get update && apt-get install -y --no-install-recommends \"$@\"; }";
+    command
+        .args(["sh", "-c", script, "apt"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
 /// Whether a program can be called by its name.
