@@ -1,4 +1,80 @@
 //! A blocking client for OpenCode servers that never freezes its host.
+//!
+//! A [`Client`] is one handle to one server; [`Server`] starts one as part of the program. [`Client::call`] does an
+//! operation and waits for its answer, [`Client::start`] does it in the background. [`Client::run`] sends a prompt and gives
+//! a [`Run`] to poll, [`Client::ask`] waits for its [`Reply`]. No async runtime is needed, and none is in the way.
+//!
+//! ```no_run
+//! use opencode_core::{Client, ClientOptions, Prompt, State, Update};
+//! use std::time::Duration;
+//!
+//! let client = Client::new(ClientOptions {
+//!     base_url: "http://127.0.0.1:4096".to_owned(),
+//!     timeout: Duration::from_secs(20),
+//!     ..ClientOptions::default()
+//! })?;
+//! let run = client.run(Prompt { agent: Some("plan".to_owned()), ..Prompt::new("Say pong") })?;
+//! loop {
+//!     let (state, updates) = run.poll(); // Never waits.
+//!     for update in updates {
+//!         match update {
+//!             Update::Text(text) => print!("{}", text.delta),
+//!             Update::Failed(error) => return Err(error),
+//!             _ => {}
+//!         }
+//!     }
+//!     if matches!(state, State::Done | State::Failed) {
+//!         break;
+//!     }
+//!     std::thread::sleep(Duration::from_millis(16)); // The rest of a game's or editor's tick.
+//! }
+//! # Ok::<(), opencode_core::Error>(())
+//! ```
+//!
+//! # Options
+//!
+//! Options are plain structs: name what differs, and take the rest from `default()`. New fields may come with a minor
+//! version. What a host reads from JSON goes through `from_json`, which names a wrong field and the nearest right one:
+//!
+//! ```
+//! use opencode_core::{ErrorKind, UsageOptions};
+//!
+//! let options = UsageOptions { messages: true, ..UsageOptions::default() };
+//! assert!(options.tree);
+//! let error = UsageOptions::from_json(r#"{"mesages":true}"#).unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+//! assert!(error.message().ends_with("did you mean 'messages'?"));
+//! ```
+//!
+//! # Errors
+//!
+//! Every [`Error`] has a [kind](ErrorKind) to decide by, and one line for people:
+//!
+//! ```
+//! use opencode_core::{Client, ClientOptions, ErrorKind};
+//!
+//! // Nobody listens at port 9; making a client touches no network.
+//! let options = ClientOptions { max_retries: 0, base_url: "http://127.0.0.1:9".to_owned(), ..ClientOptions::default() };
+//! let client = Client::new(options)?;
+//! let error = client.call("session.list", ()).unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Connection);
+//! assert!(error.is_retryable() && error.message().starts_with("session.list: "));
+//! # Ok::<(), opencode_core::Error>(())
+//! ```
+//!
+//! # Threads
+//!
+//! [`Client`], [`Run`], [`Call`], [`EventStream`], [`Pages`], [`PageFetcher`], [`Pty`], [`Server`], [`Replay`], [`Log`] and
+//! [`Error`] are `Send` and `Sync`. What a tick calls (`poll`, `next_update`, a timeout of zero) never waits. Dropping a
+//! handle waits for nothing either: what has to be ended is ended by a thread of the library. [`Client::close`] and
+//! [`Server::close`] wait.
+//!
+//! # Inside
+//!
+//! The crate has floors, folders of `src`, and a lower one imports no higher one: `base` (errors, limits, threads, values),
+//! `http` (one exchange), `protocol` (what servers say), `call` (one operation done), `events`, `pty`, `inspect`, `run` (a
+//! prompt on its way to its reply), `history` (long lists and sums), `client`, and `server` on top. ARCHITECTURE.md of the
+//! repository names every module.
 
 #![deny(unsafe_code)]
 #![warn(clippy::arithmetic_side_effects)]
@@ -62,3 +138,29 @@ pub use run::{
 };
 pub use server::replay::Replay;
 pub use server::{Server, ServerOptions, ServerState};
+
+/// Handles go from thread to thread, and are used from several.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Client>();
+    shared::<Run>();
+    shared::<Call>();
+    shared::<EventStream>();
+    shared::<Pages<model::Message>>();
+    shared::<PageFetcher>();
+    shared::<Pty>();
+    shared::<PtyOpening>();
+    shared::<Server>();
+    shared::<Replay>();
+    shared::<TuiControl>();
+    shared::<Interrupt>();
+    shared::<Log>();
+    shared::<Error>();
+    shared::<Answer>();
+    shared::<Reply>();
+    shared::<Update>();
+    shared::<Event>();
+    shared::<Json>();
+    shared::<Prompt>();
+    shared::<ClientOptions>();
+};

@@ -283,8 +283,7 @@ fn limits(client: &Client) -> Seen {
 }
 
 fn events(client: &Client) -> Seen {
-    let mut options = EventOptions::default();
-    options.scope = Scope::Global;
+    let options = EventOptions { scope: Scope::Global, ..EventOptions::default() };
     let stream = client.events(options)?;
     let end = Instant::now() + LIMIT;
     let mut id = None;
@@ -330,8 +329,7 @@ fn talk(client: &Client) -> std::result::Result<String, Box<dyn std::error::Erro
 
 fn messages(client: &Client) -> Seen {
     let id = talk(client)?;
-    let mut options = MessageOptions::default();
-    options.page = 2;
+    let options = MessageOptions { page: 2 };
     let messages: Vec<Message> = client.messages(&id, options).collect::<Result<_, _>>()?;
     let text = messages.first().map(Message::text);
     check(
@@ -342,8 +340,7 @@ fn messages(client: &Client) -> Seen {
 
 fn sessions(client: &Client) -> Seen {
     let wanted = [session(client)?, session(client)?, session(client)?];
-    let mut options = SessionOptions::default();
-    options.page = 2;
+    let options = SessionOptions { page: 2, ..SessionOptions::default() };
     let found: Vec<_> = client.sessions(options).collect::<Result<_, _>>()?;
     let has = |id: &String| found.iter().any(|session| session.id == *id);
     check(wanted.iter().all(has), format!("{} sessions, not these", found.len()))
@@ -356,9 +353,11 @@ fn usage(client: &Client) -> Seen {
 }
 
 fn terminals(client: &Client) -> Seen {
-    let mut options = PtyOptions::default();
-    options.command = Some("bash".to_owned());
-    options.args = ["--norc", "-c", "read x; echo \"got $x\""].map(str::to_owned).into();
+    let options = PtyOptions {
+        command: Some("bash".to_owned()),
+        args: ["--norc", "-c", "read x; echo \"got $x\""].map(str::to_owned).into(),
+        ..PtyOptions::default()
+    };
     let pty = client.pty(options)?;
     pty.write("it\n")?;
     let end = Instant::now() + LIMIT;
@@ -400,8 +399,7 @@ fn replay(_: &Client) -> Seen {
     let id = session(&client)?;
     client.close();
     let replay = Replay::start(&file)?;
-    let mut options = ClientOptions::default();
-    options.base_url = replay.url();
+    let options = ClientOptions { base_url: replay.url(), ..ClientOptions::default() };
     let player = Client::new(options)?;
     check(player.server()? == first && session(&player)? == id, "it says something else")
 }

@@ -1,6 +1,7 @@
 //! Tests that count what their process has: threads, descriptors, memory. They run one after the other, with
 //! nothing beside them.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::field_reassign_with_default, reason = "a test says in order what it sets")]
 
 #[path = "../rust/client.rs"]
 mod client;

@@ -1,5 +1,6 @@
 //! All integration tests: one program, so that it links once and shares one server.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::field_reassign_with_default, reason = "a test says in order what it sets")]
 
 mod attach;
 mod calls;

@@ -334,12 +334,82 @@ pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
     Ok(wheels)
 }
 
+/// What the demo runs with.
+pub(crate) struct Demo {
+    /// The folder of the C library, and of the Lua module as `libopencode_lua.so`.
+    pub(crate) libraries: PathBuf,
+    /// The folder for `package.cpath`.
+    pub(crate) lua: PathBuf,
+    /// The folder for `PYTHONPATH`.
+    pub(crate) python: PathBuf,
+    /// The example in Rust.
+    pub(crate) rust: PathBuf,
+}
+
+/// Builds what the demo needs, with one call of cargo: apart, each language would compile the core and most crates below
+/// it anew, as each wants other features of them. Nothing of it is what is shipped: it is without optimisation and, where
+/// no https is spoken, without TLS.
+///
+/// # Errors
+/// When something cannot be built.
+pub(crate) fn demo(has_tls: bool) -> Result<Demo> {
+    let mut features = vec!["opencode-lua/module", "opencode-lua/lua54", "opencode-python/abi3"];
+    if has_tls {
+        features.extend([
+            "opencode-lua/tls",
+            "opencode-python/tls",
+            "opencode-c/tls",
+            "opencode-examples/tls",
+        ]);
+    }
+    let mut cargo = cargo("build", Profile::Dev);
+    // As maturin has it: the interpreter brings its own symbols.
+    cargo.env("PYO3_BUILD_EXTENSION_MODULE", "1").args([
+        "--profile",
+        "demo",
+        "--lib",
+        "--bin",
+        "ask",
+    ]);
+    for package in ["opencode-lua", "opencode-c", "opencode-python", "opencode-examples"] {
+        cargo.args(["-p", package]);
+    }
+    cargo.args(["--no-default-features", "--features", &features.join(",")]);
+    progress::run(
+        "build the C library, the Lua module, the Python package and the Rust example",
+        &mut cargo,
+    )?;
+    let built = workspace().join("target/demo");
+    let folder = crate::test::scratch("demo")?;
+    let (lua, python) = (folder.join("lua"), folder.join("python"));
+    place(&built.join("libopencode_lua.so"), &lua.join("libopencode.so"))?;
+    place(&built.join("lib_native.so"), &python.join("libopencode/_native.abi3.so"))?;
+    let package = workspace().join("bindings-python/python/libopencode");
+    for file in fs::read_dir(&package).map_err(|e| Error::wrap(package.display(), e))? {
+        let path = file?.path();
+        if path.extension().is_some_and(|ending| ending == "py") {
+            place(&path, &python.join("libopencode").join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    let libraries = folder.join("c");
+    place(&built.join("libopencode.so"), &libraries.join("libopencode.so"))?;
+    crate::install::link("libopencode.so", &libraries.join(crate::install::SONAME))?;
+    Ok(Demo { libraries, lua, python, rust: built.join("ask") })
+}
+
 /// Compiles a program in C or C++ against the shipped header and library.
 ///
 /// # Errors
 /// When it does not compile, warnings included.
 pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
-    let library = dist().join("c");
+    compile_with(&dist().join("c"), source, flags)
+}
+
+/// The same against the library in a folder.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_with(library: &Path, source: &Path, flags: &[&str]) -> Result<PathBuf> {
     let program = program(source);
     crate::test::scratch(&source.extension().unwrap_or_default().to_string_lossy())?;
     let is_cpp = source.extension().is_some_and(|ending| ending == "cpp");
@@ -352,7 +422,7 @@ pub(crate) fn compile(source: &Path, flags: &[&str]) -> Result<PathBuf> {
         .arg("-o")
         .arg(&program)
         .arg("-L")
-        .arg(&library)
+        .arg(library)
         .arg("-lopencode")
         // Stronger than LD_LIBRARY_PATH, in which cargo puts the folder of its own debug build.
         .args(["-Wl,--disable-new-dtags", &format!("-Wl,-rpath,{}", library.display())]);

@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use opencode_fake_provider::Model;
-use opencode_tests::binary::workspace;
+use opencode_tests::binary::{Generation, workspace};
 use opencode_tests::{Error, Result, Server, http};
 
-use crate::artefact::{self, LUAS, Profile};
+use crate::artefact::{self, LUAS};
 use crate::{progress, server, tools};
 
 /// Runs the demo with a prompt.
@@ -27,11 +27,12 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         progress::step(&format!("look for {}", shown(url)), |_| look(url))?;
     }
     tools::ensure(tools::Need::Demo)?;
-    let programs = build()?;
+    // A build for https takes a minute more.
+    let programs = build(given.as_ref().is_some_and(|url| url.starts_with("https")))?;
     let (_running, variables, place) = match given {
         Some(url) => (None, Vec::new(), format!("the server at {}", shown(&url))),
         None => {
-            server::ensure()?;
+            server::ensure_one(Generation::One)?;
             let (model, server) =
                 progress::step("start the server and the scripted model", |_| {
                     let model =
@@ -89,17 +90,15 @@ fn look(url: &str) -> Result<()> {
     })
 }
 
-fn build() -> Result<Vec<(&'static str, Command)>> {
+fn build(has_tls: bool) -> Result<Vec<(&'static str, Command)>> {
     let examples = workspace().join("examples");
-    // A demo is built once and run once: building quickly counts.
-    let profile = Profile::Dev;
-    let module = artefact::native(&LUAS[0], profile)?;
+    let built = artefact::demo(has_tls)?;
     let mut lua = Command::new(LUAS[0].hosts[0]);
-    lua.env("LUA_CPATH", module.join("?.so")).arg(examples.join("lua/ask.lua"));
-    let mut python = Command::new(artefact::python(profile, &[])?);
-    python.arg(examples.join("python/ask.py"));
-    let c = Command::new(artefact::compile(&examples.join("c/ask.c"), &["-std=c99"])?);
-    let rust = Command::new(artefact::examples(&["ask"], profile)?.join("ask"));
+    lua.env("LUA_CPATH", built.lua.join("?.so")).arg(examples.join("lua/ask.lua"));
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", built.python).arg(examples.join("python/ask.py"));
+    let c = artefact::compile_with(&built.libraries, &examples.join("c/ask.c"), &["-std=c99"])?;
+    let (c, rust) = (Command::new(c), Command::new(built.rust));
     Ok(vec![("Lua", lua), ("Python", python), ("C", c), ("Rust", rust)])
 }
 

@@ -19,7 +19,11 @@ pub(crate) fn ensure() -> Result<[PathBuf; 2]> {
     Ok([ensure_one(Generation::One)?, ensure_one(Generation::Two)?])
 }
 
-fn ensure_one(generation: Generation) -> Result<PathBuf> {
+/// The same for one generation.
+///
+/// # Errors
+/// As [`ensure`].
+pub(crate) fn ensure_one(generation: Generation) -> Result<PathBuf> {
     let variable = generation.variable();
     if let Some(given) = env::var_os(variable).filter(|value| !value.is_empty()) {
         let path = generation.binary()?;

@@ -40,6 +40,14 @@ pub(crate) fn folder() -> PathBuf {
     root().join("spec")
 }
 
+/// Reads a file of `spec/`.
+pub(crate) fn toml(text: &str) -> Result<Value, String> {
+    #[cfg(feature = "generate")]
+    return toml::from_str(text).map_err(|e| e.to_string());
+    #[cfg(not(feature = "generate"))]
+    Err(format!("{} bytes of TOML: this xtask was built for the demo alone", text.len()))
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -23,7 +23,6 @@ const DEFAULT_URL: &str = "http://127.0.0.1:4096";
 
 /// How a client is set up. [`from_env`](Self::from_env) is the usual beginning.
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct ClientOptions {
     /// Such as `http://127.0.0.1:4096`; may hold `user:password@`.
     pub base_url: String,
@@ -283,7 +282,6 @@ impl fmt::Debug for ClientOptions {
 
 /// What one call does differently from its client.
 #[derive(Clone, Default)]
-#[non_exhaustive]
 pub struct CallOptions {
     /// The whole call, repetitions included.
     pub timeout: Option<Duration>,

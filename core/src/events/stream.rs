@@ -47,7 +47,6 @@ impl Scope {
 
 /// What an event stream gives, and how much it keeps.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct EventOptions {
     /// Whose events.
     pub scope: Scope,
@@ -139,6 +138,7 @@ impl StreamEvent {
 /// What happens on the server. Made by [`Client::events`](crate::Client::events); dropping it closes it.
 ///
 /// It may be used from any thread; each event goes to one reader. It keeps its client alive.
+#[must_use = "the stream ends when this is dropped"]
 pub struct EventStream {
     feed: Arc<Feed>,
     queue: Arc<EventQueue>,

@@ -25,6 +25,7 @@ pub use sessions::SessionOptions;
 ///
 /// Newest first: who looks for the latest stops early, and no page is fetched that nobody asked for. It keeps its
 /// client alive. An error of a request ends it.
+#[must_use = "nothing is fetched before a page or an item is asked for"]
 pub struct Pages<T> {
     pager: Pager,
     ready: VecDeque<Box<RawValue>>,

@@ -23,7 +23,6 @@ const PAGE: u32 = 50;
 
 /// What is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct UsageOptions {
     /// Whether the sessions of subagents count, and those of their subagents.
     pub tree: bool,

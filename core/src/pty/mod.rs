@@ -33,6 +33,7 @@ const WRITERS: usize = 4;
 /// when the host does. A lost connection is made again by itself, from the character at which it broke.
 /// Input that was on its way at that moment may be lost; it is never typed twice. A handle may be used from
 /// any thread. Dropping it closes the connection; the program goes on until it ends or is killed.
+#[must_use = "the terminal is left when this is dropped"]
 pub struct Pty {
     shared: Arc<TerminalShared>,
     /// What a copy of the process sees in its place.

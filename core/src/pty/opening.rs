@@ -16,6 +16,7 @@ const KILL: Duration = Duration::from_secs(5);
 /// A terminal that is made in the background. Once the [call](Self::call) is over, it can be [taken](Self::take).
 ///
 /// A program that starts although the call was cancelled is ended: nobody would know of it.
+#[must_use = "the terminal comes out of this"]
 pub struct PtyOpening {
     call: Call,
     made: Arc<Mutex<Option<Pty>>>,

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 /// Which program runs in a terminal, and how it is reached. All fields may stay as they are.
 #[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct PtyOptions {
     /// The program; the server's shell when absent. Shells get `-l` as their last argument.
     pub command: Option<String>,

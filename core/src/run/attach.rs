@@ -13,7 +13,6 @@ use std::path::Path;
 
 /// How a file is attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct AttachOptions {
     /// The largest file that is taken, in bytes.
     pub max_bytes: u64,

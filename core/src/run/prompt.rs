@@ -15,7 +15,6 @@ use std::time::Duration;
 
 /// A prompt and everything that belongs to it. Made from a string, or from the JSON object of a binding.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Prompt {
     /// Message parts as the server takes them; text becomes `{"type": "text", "text": ...}`.
     pub parts: Vec<Json>,
@@ -54,7 +53,6 @@ pub struct Prompt {
 
 /// Bounds of a run. When one is hit the run is aborted and fails with `limit`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[non_exhaustive]
 pub struct RunLimits {
     /// From the start to the end, waiting for a turn included.
     pub deadline: Option<Duration>,

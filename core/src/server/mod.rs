@@ -41,6 +41,7 @@ const END: Duration = Duration::from_secs(15);
 /// exits, and when this process is killed. May be used from any thread.
 ///
 /// Tested on Linux; written for macOS and Windows, and not run there.
+#[must_use = "the server ends when this is dropped"]
 pub struct Server {
     shared: Arc<ServerShared>,
     spec: Arc<LaunchSpec>,

@@ -11,7 +11,6 @@ use std::time::Duration;
 /// How a server is started. The default is the `opencode` of the PATH in the current directory, on a free port
 /// of 127.0.0.1, with a random password, and with the configuration that the user has.
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct ServerOptions {
     /// The program; without it, what `OPENCODE_BIN` names, else `opencode` on the PATH.
     pub binary: Option<PathBuf>,

@@ -28,6 +28,7 @@ const MAX_CONNECTIONS: usize = 128;
 ///
 /// Requests are matched by method and path, each path in the order of the recording, whatever the ids and the
 /// query. Ids that the client chose are replaced by those of the new run.
+#[must_use = "the replay ends when this is dropped"]
 pub struct Replay {
     address: SocketAddr,
     /// Empty once it was closed.

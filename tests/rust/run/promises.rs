@@ -59,15 +59,39 @@ fn named(map: &str) -> HashSet<(String, String)> {
     pairs.map(|(module, test)| (module.to_owned(), test.to_owned())).collect()
 }
 
+fn is_there(module: &str, test: &str) -> bool {
+    let beginning = beginning(module, test);
+    places(module).iter().any(|place| read(place).contains(&beginning))
+}
+
 #[test]
 fn every_test_that_is_named_is_there() {
     for (module, test) in named(&map()) {
         if (module.as_str(), test.as_str()) == ("module", "test") {
             continue;
         }
-        let beginning = beginning(&module, &test);
-        let is_there = places(&module).iter().any(|place| read(place).contains(&beginning));
-        assert!(is_there, "{module}::{test} is in promises.md, and nowhere else");
+        assert!(is_there(&module, &test), "{module}::{test} is in promises.md, and nowhere else");
+    }
+}
+
+#[test]
+fn every_invariant_names_tests_that_are_there() {
+    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md"));
+    let section = page.split("## Invariants").nth(1).unwrap_or_default();
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let is_number =
+        |line: &&str| line.split_once(". ").is_some_and(|(n, _)| n.parse::<u8>().is_ok());
+    let count = section.lines().filter(is_number).count();
+    assert!(count > 9, "the invariants are not where they were: {count}");
+    for number in 1..=count {
+        let from = section.find(&format!("\n{number}. ")).expect("they are numbered");
+        let rest = section.get(from + 1..).unwrap_or_default();
+        let end = rest.find(&format!("\n{}. ", number + 1)).unwrap_or(rest.len());
+        let tests = named(rest.get(..end).unwrap_or_default());
+        assert!(!tests.is_empty(), "invariant {number} of ARCHITECTURE.md names no test");
+        for (module, test) in tests {
+            assert!(is_there(&module, &test), "invariant {number} names {module}::{test}");
+        }
     }
 }
 

@@ -10,9 +10,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
+/// The profile of the demo, in which everything of it is built, the tasks too: what both need is compiled once.
+const DEMO: &str = "demo";
+
 fn main() -> ExitCode {
-    let error = match build() {
-        Ok(true) => become_xtask(),
+    let is_demo = env::args().nth(1).is_some_and(|task| task == DEMO);
+    let error = match build(is_demo) {
+        Ok(true) => become_xtask(is_demo),
         // Cargo has said why.
         Ok(false) => return ExitCode::FAILURE,
         Err(error) => error,
@@ -21,11 +25,14 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Builds the tasks; whether that went well.
-fn build() -> io::Result<bool> {
+/// Builds the tasks; whether that went well. The demo generates nothing.
+fn build(is_demo: bool) -> io::Result<bool> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--package", "xtask", "--manifest-path"]).arg(manifest);
+    if is_demo {
+        cargo.args(["--profile", DEMO, "--no-default-features"]);
+    }
     let mut child = cargo.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let lines = child.stderr.take().map(BufReader::new);
     for line in lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
@@ -42,9 +49,12 @@ fn is_news(line: &str) -> bool {
 }
 
 /// Runs the task in the place of this program; comes back only when that fails.
-fn become_xtask() -> io::Error {
+fn become_xtask(is_demo: bool) -> io::Error {
     match env::current_exe() {
-        Ok(me) => Command::new(me.with_file_name("xtask")).args(env::args_os().skip(1)).exec(),
+        Ok(me) => {
+            let program = if is_demo { format!("../{DEMO}/xtask") } else { "xtask".to_owned() };
+            Command::new(me.with_file_name(program)).args(env::args_os().skip(1)).exec()
+        }
         Err(error) => error,
     }
 }

@@ -6,17 +6,26 @@ use super::option_regions;
 use super::options::Options;
 
 pub(super) fn file(root: &Path, options: &Options) -> Result<String, String> {
-    let folder = root.join("bindings-c");
+    let text = generated(&root.join("bindings-c"))?;
+    option_regions::c(&versioned(&text, env!("CARGO_PKG_VERSION"))?, options)
+}
+
+#[cfg(feature = "generate")]
+fn generated(folder: &Path) -> Result<String, String> {
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))?;
     let bindings = cbindgen::Builder::new()
-        .with_crate(&folder)
+        .with_crate(folder)
         .with_config(config)
         .generate()
         .map_err(|e| format!("cbindgen: {e}"))?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    let text = String::from_utf8(text).map_err(|e| e.to_string())?;
-    option_regions::c(&versioned(&text, env!("CARGO_PKG_VERSION"))?, options)
+    String::from_utf8(text).map_err(|e| e.to_string())
+}
+
+#[cfg(not(feature = "generate"))]
+fn generated(folder: &Path) -> Result<String, String> {
+    Err(format!("{}: this xtask was built for the demo alone", folder.display()))
 }
 
 /// What cbindgen leaves to us: the version, and what C89 does not know.

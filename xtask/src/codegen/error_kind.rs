@@ -35,7 +35,7 @@ impl Errors {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let document: Value = toml::from_str(text).map_err(|e| e.to_string())?;
+        let document: Value = crate::spec::toml(text)?;
         let entries = |table: &str| document[table].as_array().cloned().unwrap_or_default();
         let groups = entries("group").iter().map(Group::read).collect::<Result<Vec<_>, _>>()?;
         let kinds = entries("kind").iter().map(Kind::read).collect::<Result<Vec<_>, _>>()?;

@@ -55,7 +55,7 @@ impl Options {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let document: Value = toml::from_str(text).map_err(|e| e.to_string())?;
+        let document: Value = crate::spec::toml(text)?;
         let nouns = document.as_object().into_iter().flatten().map(|(noun, entries)| {
             let entries = entries.as_array().ok_or_else(|| format!("{noun} is no list"))?;
             let choices = entries.iter().map(Choice::read).collect::<Result<Vec<_>, _>>();

@@ -16,7 +16,7 @@ pub(super) struct Overrides {
 impl Overrides {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let document: Value =
-            toml::from_str(text).map_err(|e| format!("spec/overrides.toml: {e}"))?;
+            crate::spec::toml(text).map_err(|e| format!("spec/overrides.toml: {e}"))?;
         let known = ["seed", "add", "operation", "argument", "type", "documentation", "instead"];
         allow(&document, &known, "overrides.toml")?;
         Ok(Self { document })

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 ///
 /// A page that came stays until it is [taken](Self::take). So cancelling a fetch, at whatever moment, neither loses a
 /// page nor doubles one.
+#[must_use = "nothing is fetched before a page or an item is asked for"]
 pub struct PageFetcher {
     calls: Arc<dyn Calls>,
     shared: Arc<FetcherShared>,

@@ -16,7 +16,6 @@ use serde_json::value::RawValue;
 
 /// How the messages of a session are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct MessageOptions {
     /// Messages per request.
     pub page: usize,

@@ -18,7 +18,6 @@ use std::collections::HashSet;
 
 /// Which sessions are fetched, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SessionOptions {
     /// Sessions per request.
     pub page: usize,

@@ -10,10 +10,11 @@ fn main() -> Result<ExitCode> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let command = if words.is_empty() { "echo $((6 * 7))".to_owned() } else { words.join(" ") };
     let client = Client::from_env()?;
-    let mut options = PtyOptions::default();
-    options.command = Some("sh".to_owned());
-    options.size = Some((100, 30));
-    let pty = client.pty(options)?;
+    let pty = client.pty(PtyOptions {
+        command: Some("sh".to_owned()),
+        size: Some((100, 30)),
+        ..PtyOptions::default()
+    })?;
     pty.write(&format!("{command}; exit\n"))?;
     while let Some(text) = pty.read(None)? {
         print!("{text}");
