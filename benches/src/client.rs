@@ -9,8 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub(crate) fn client(url: &str) -> opencode_core::Result<Client> {
-    let mut options = ClientOptions::default();
-    options.base_url = url.to_owned();
+    let options = ClientOptions { base_url: url.to_owned(), ..ClientOptions::default() };
     Client::new(options)
 }
 
@@ -66,8 +65,7 @@ fn history(client: &Client, megabytes: usize, is_read: bool) -> Outcome {
 }
 
 fn events(client: &Client, count: u64) -> Outcome {
-    let mut options = EventOptions::default();
-    options.scope = Scope::Global;
+    let options = EventOptions { scope: Scope::Global, ..EventOptions::default() };
     let began = Instant::now();
     let stream = client.events(options)?;
     let (mut got, mut lost) = (0, 0);

@@ -18,10 +18,12 @@ pub(crate) fn row(history: usize) -> Outcome {
         Server::builder(&model.url()).persistent().config(json!({ "snapshot": false })).start()?;
     let proxy = Proxy::start(&server.url())?;
     let session = session(&server, history)?;
-    let mut options = ClientOptions::default();
-    options.base_url = server.url();
-    options.username = Some(server.username().to_owned());
-    options.password = server.password().map(str::to_owned);
+    let mut options = ClientOptions {
+        base_url: server.url(),
+        username: Some(server.username().to_owned()),
+        password: server.password().map(str::to_owned),
+        ..ClientOptions::default()
+    };
     let client = Client::new(options.clone())?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     // The first of each finds nothing warm.

@@ -19,10 +19,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(crate) fn row(count: usize) -> Outcome {
     let model = Model::start(0)?;
     let server = Server::builder(&model.url()).config(json!({ "snapshot": false })).start()?;
-    let mut options = ClientOptions::default();
-    options.base_url = server.url();
-    options.username = Some(server.username().to_owned());
-    options.password = server.password().map(str::to_owned);
+    let options = ClientOptions {
+        base_url: server.url(),
+        username: Some(server.username().to_owned()),
+        password: server.password().map(str::to_owned),
+        ..ClientOptions::default()
+    };
     let client = Client::new(options)?;
     client.ask("warm up")?;
     let steps = json!([{ "text": "a b", "stall": { "after": 1, "ms": 600_000 } }]);
