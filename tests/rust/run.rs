@@ -7,6 +7,7 @@ mod chaos;
 mod creating;
 mod ends;
 mod leaving;
+mod list;
 mod losses;
 mod outages;
 mod polls;
@@ -15,45 +16,24 @@ mod queue;
 mod stops;
 mod text;
 mod updates;
+mod words;
 mod world;
 
 use crate::client::*;
-use opencode_core::{Client, Prompt, Run, State, Update};
-use opencode_tests::{Asked, End, LIMIT, Plan, Proxy, Server, shared};
+use list::{everywhere, for_both, on_both, steadily, with_events_and_without, without_events};
+use opencode_core::{Client, ClientOptions, Prompt, Run, State, Update};
+use opencode_tests::{Asked, End, LIMIT, Plan, Proxy, Server, eventually};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A client of the shared server, with and without its event stream.
+/// A client of the shared server of 1.x, with and without its event stream.
 pub(super) fn client(events: bool) -> Client {
-    let server = &shared().server;
-    let mut options = options(server, &server.url());
+    let world = world::World::shared(opencode_tests::Generation::One);
+    let mut options = world.options();
     options.events = events;
-    Client::new(options).unwrap()
-}
-
-/// The same with the event stream, without it, and with one that comes late, drops, stalls and repeats.
-fn everywhere(test: impl Fn(Client)) {
-    test(client(true));
-    test(client(false));
-    test(rough());
-}
-
-/// Whether nothing is wrong with the client's event stream.
-fn is_steady(client: &Client) -> bool {
-    client.options().events && client.options().base_url == shared().server.url()
-}
-
-/// A client whose every event stream is spoilt in another way; all else reaches the shared server.
-fn rough() -> Client {
-    static PROXY: OnceLock<Proxy> = OnceLock::new();
-    let proxy = PROXY.get_or_init(|| {
-        let proxy = Proxy::start(&shared().server.url()).unwrap();
-        spoil_streams(&proxy);
-        proxy
-    });
-    let options = options(&shared().server, &proxy.url());
     Client::new(options).unwrap()
 }
 
@@ -62,8 +42,18 @@ fn spoil_streams(proxy: &Proxy) {
     proxy.hook(move |asked| spoil(asked, &count));
 }
 
+/// Whether it asks for the events of either generation.
+fn is_stream(asked: &Asked) -> bool {
+    asked.is("GET /global/event*") || asked.is("GET /api/event*")
+}
+
+/// Whether it brings a prompt.
+fn is_send(asked: &Asked) -> bool {
+    asked.is("POST */prompt_async*") || asked.is("POST /api/session/*/prompt")
+}
+
 fn spoil(asked: &Asked, count: &AtomicU64) -> Plan {
-    if !asked.is("GET /global/event*") {
+    if !is_stream(asked) {
         return Plan::pass();
     }
     let n = count.fetch_add(1, Ordering::Relaxed);
@@ -84,10 +74,6 @@ fn spoil(asked: &Asked, count: &AtomicU64) -> Plan {
 /// A call of a tool, as a step of the model.
 fn tool(name: &str, arguments: Value) -> Value {
     json!({ "tools": [{ "name": name, "arguments": arguments }] })
-}
-
-fn bash(command: &str) -> Value {
-    tool("bash", json!({ "command": command, "description": "d" }))
 }
 
 fn error(run: &Run) -> opencode_core::Error {

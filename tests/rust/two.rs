@@ -1,7 +1,5 @@
 //! What a client does on a server of 2.x as on one of 1.x: events, lists, sums, terminals, recordings.
 
-mod runs;
-
 use opencode_core::model::{Message, MessageInfo, Part};
 use opencode_core::{
     CallOptions, CheckStatus, Client, ClientOptions, ErrorKind, Event, EventOptions, EventStream,

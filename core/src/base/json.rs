@@ -223,6 +223,27 @@ pub(crate) fn with_field(raw: &RawValue, name: &str, value: &str) -> Box<RawValu
     RawValue::from_string(text).unwrap_or_else(|_| raw.to_owned())
 }
 
+/// Levels that a tree has at most: its reader and whoever walks through it follow each with the stack.
+const TREE_DEPTH: usize = 100;
+
+/// A value as a tree. Of what no tree can hold, numbers that are too large and what is nested too deep, there is null in
+/// its place, and the rest stays.
+pub(crate) fn tree(raw: &RawValue) -> Value {
+    level(raw, TREE_DEPTH)
+}
+
+fn level(raw: &RawValue, left: usize) -> Value {
+    if let Ok(value) = serde_json::from_str(raw.get()) {
+        return value;
+    }
+    let Some(left) = left.checked_sub(1) else { return Value::Null };
+    if let Some(items) = list(raw) {
+        return items.into_iter().map(|item| level(item, left)).collect();
+    }
+    let Some(fields) = Object::read(raw) else { return Value::Null };
+    Value::Object(fields.fields().map(|(name, raw)| (name.to_owned(), level(raw, left))).collect())
+}
+
 /// The items of a list, unread; `None` when it is no list.
 pub(crate) fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
@@ -336,6 +357,21 @@ mod tests {
         write_text(&mut out, "a\"\\\n\r\t\u{8}\u{c}\u{1}/\u{7f}ä\u{2028}😀");
         assert_eq!(out, "[\"a\\\"\\\\\\n\\r\\t\\b\\f\\u0001/\u{7f}ä\u{2028}😀\"");
         assert_eq!(serde_json::from_str::<String>(&out[1..]).unwrap().chars().count(), 14);
+    }
+
+    #[test]
+    fn a_tree_has_all_that_a_tree_can_hold() {
+        let deep = format!("{}7{}", "[".repeat(1_500), "]".repeat(1_500));
+        let found =
+            tree(&raw(&format!(r#"{{"a":[1e400,2],"deep":{{"x":{deep},"y":3}},"b":"c"}}"#)));
+        assert_eq!(
+            (&found["a"], &found["b"], &found["deep"]["y"]),
+            (&json!([null, 2]), &json!("c"), &json!(3))
+        );
+        // Nobody's stack is too small for it.
+        let levels = serde_json::to_string(&found["deep"]["x"]).unwrap();
+        assert!(levels.len() < 300, "{}", levels.len());
+        assert_eq!(tree(&raw("1e400")), Value::Null);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a server of 2.x stores, in the form that one of 1.x gives: for whoever reads lists of either.
 
-use crate::base::json::{put, with_field};
+use crate::base::json::{put, tree, with_field};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// A message with its parts; `None` for what is no message, such as the mark that a session became idle, and for
 /// what cannot be read.
 pub(crate) fn message(raw: &RawValue, session: &str) -> Option<Box<RawValue>> {
-    let mut stored: Value = serde_json::from_str(raw.get()).ok()?;
+    let mut stored = tree(raw);
     let id = stored["id"].as_str()?.to_owned();
     let kind = stored["type"].as_str()?.to_owned();
     let mut info = json!({ "id": id, "sessionID": session, "time": stored["time"] });

@@ -1,20 +1,35 @@
 //! Permissions and questions: of the run, of its subagents, by policy and by the host.
 
-use super::world::World;
+use super::list::{generations, name_of};
+use super::world::{Place, Way, World};
 use super::*;
 use opencode_core::{ErrorKind, PermissionPolicy, PermissionReply, QuestionPolicy, Reply, State};
+use opencode_tests::Generation;
 
-/// A server where bash has to be asked for; one for all of these tests: a start costs seconds.
-fn world() -> &'static World {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| {
+/// A server where commands have to be asked for; one for all of these tests: a start costs seconds.
+fn world(generation: Generation) -> &'static World {
+    static ONE: OnceLock<World> = OnceLock::new();
+    static TWO: OnceLock<World> = OnceLock::new();
+    let cell = if generation == Generation::Two { &TWO } else { &ONE };
+    cell.get_or_init(|| {
         let config = json!({ "permission": { "bash": "ask" } });
-        World::start(|server| server.config(config))
+        World::start(generation, |server| server.config(config))
     })
 }
 
-fn everywhere(test: impl Fn(Client)) {
-    world().everywhere(test);
+fn everywhere<F: Fn(&Place<'_>)>(test: F) {
+    let ways = [Way::Steady, Way::Deaf, Way::Rough];
+    generations(&name_of::<F>()).for_each(|generation| world(generation).ways(&ways, &test));
+}
+
+fn with_events_and_without<F: Fn(&Place<'_>)>(test: F) {
+    let ways = [Way::Deaf, Way::Steady];
+    generations(&name_of::<F>()).for_each(|generation| world(generation).ways(&ways, &test));
+}
+
+fn steadily<F: Fn(&Place<'_>)>(test: F) {
+    generations(&name_of::<F>())
+        .for_each(|generation| world(generation).ways(&[Way::Steady], &test));
 }
 
 fn policy(value: Value) -> Option<PermissionPolicy> {
@@ -24,8 +39,9 @@ fn policy(value: Value) -> Option<PermissionPolicy> {
 #[test]
 fn a_permission_is_rejected_by_default() {
     everywhere(|client| {
-        let run =
-            client.run(scripted("try", json!([bash("echo 1"), { "text": "without" }]))).unwrap();
+        let run = client
+            .run(scripted("try", json!([client.bash("echo 1"), { "text": "without" }])))
+            .unwrap();
         let reply = reply(&run);
         assert_eq!(reply.text, "without", "the agent goes on");
         let decision = &reply.decisions[0];
@@ -40,32 +56,33 @@ fn a_permission_is_rejected_by_default() {
 #[test]
 fn a_permission_may_be_given_by_a_policy() {
     everywhere(|client| {
-        let mut prompt = scripted("do", json!([bash("echo 2"), { "text": "did" }]));
+        let mut prompt = scripted("do", json!([client.bash("echo 2"), { "text": "did" }]));
         prompt.permission = policy(json!("once"));
         let reply = reply(&client.run(prompt).unwrap());
         assert_eq!(reply.text, "did");
         assert!(
             reply.messages.iter().any(|m| m.get().contains("\"output\":\"2\\n")),
-            "the tool ran"
+            "the tool ran: {:?}",
+            reply.messages
         );
     });
 }
 
 #[test]
 fn a_policy_of_the_client_holds_where_the_run_has_none() {
-    for events in [true, false] {
-        let mut options = options(&world().server, &world().server.url());
-        options.events = events;
+    with_events_and_without(|client| {
+        let mut options = client.options().clone();
         options.permission = policy(json!("once")).unwrap();
+        let steps = json!([client.bash("echo 15"), { "text": "end" }]);
         let client = Client::new(options).unwrap();
-        let prompt = || scripted("client's", json!([bash("echo 15"), { "text": "end" }]));
+        let prompt = || scripted("client's", steps.clone());
         let mut own = prompt();
         own.permission = policy(json!("reject"));
         for (prompt, word) in [(prompt(), "once"), (own, "reject")] {
             let reply = reply(&client.run(prompt).unwrap());
             assert_eq!(reply.decisions[0].reply, word);
         }
-    }
+    });
 }
 
 #[test]
@@ -75,7 +92,7 @@ fn the_last_rule_that_fits_decides() {
             { "permission": "bash", "reply": "once" },
             { "permission": "bash", "pattern": "rm *", "reply": "reject" },
         ]);
-        let steps = json!([bash("rm nothing"), bash("echo 3"), { "text": "end" }]);
+        let steps = json!([client.bash("rm nothing"), client.bash("echo 3"), { "text": "end" }]);
         let mut prompt = scripted("rules", steps);
         prompt.permission = policy(rules);
         let reply = reply(&client.run(prompt).unwrap());
@@ -88,35 +105,41 @@ fn the_last_rule_that_fits_decides() {
 #[test]
 fn rules_mean_what_the_server_means() {
     let commands = ["rm", "rm -f nothing", "rm okay", "rmdir nothing", "echo 3"];
-    let rules = |caught: &str, passed: &str, word: &str| {
-        let rule = |pattern: &str, reply: &str| json!({ "permission": "bash", "pattern": pattern, word: reply });
+    let ours = |caught: &str, passed: &str| {
+        let rule = |pattern: &str, reply: &str| json!({ "permission": "bash", "pattern": pattern, "reply": reply });
         json!([rule("*", passed), rule("rm *", caught), rule("rm ok*", passed)])
     };
-    let client = world().client(true);
-    let mut caught = Vec::new();
-    for server_decides in [true, false] {
-        let steps = commands.map(bash).into_iter().chain([json!({ "text": "end" })]);
-        let mut prompt = scripted("the server's rules", steps.collect());
-        prompt.permission = policy(if server_decides {
-            let given = json!({ "permission": rules("ask", "allow", "action") });
-            let session: Value = client.call("session.create", given).unwrap().json().unwrap();
-            prompt.session = session["id"].as_str().map(str::to_owned);
-            json!("reject")
-        } else {
-            rules("reject", "once", "reply")
-        });
-        let reply = reply(&client.run(prompt).unwrap());
-        let rejected = reply.decisions.iter().filter(|decision| decision.reply == "reject");
-        caught.push(rejected.flat_map(|decision| decision.patterns.clone()).collect::<Vec<_>>());
-    }
-    assert_eq!(caught[0], ["rm", "rm -f nothing"]);
-    assert_eq!(caught[0], caught[1]);
+    steadily(|client| {
+        let theirs = |pattern: &str, effect: &str| match client.world().is_two() {
+            true => json!({ "action": "shell", "resource": pattern, "effect": effect }),
+            false => json!({ "permission": "bash", "pattern": pattern, "action": effect }),
+        };
+        let rules = json!([theirs("*", "allow"), theirs("rm *", "ask"), theirs("rm ok*", "allow")]);
+        let mut caught = Vec::new();
+        for server_decides in [true, false] {
+            let steps = commands.map(|command| client.bash(command)).into_iter();
+            let steps = steps.chain([json!({ "text": "end" })]);
+            let mut prompt = scripted("the server's rules", steps.collect());
+            prompt.permission = policy(if server_decides {
+                let given = json!({ client.word("permission", "permissions"): rules });
+                prompt.session = Some(client.world().make_session(given));
+                json!("reject")
+            } else {
+                ours("reject", "once")
+            });
+            let reply = reply(&client.run(prompt).unwrap());
+            let rejected = reply.decisions.iter().filter(|decision| decision.reply == "reject");
+            caught.push(rejected.flat_map(|d| d.patterns.clone()).collect::<Vec<_>>());
+        }
+        assert_eq!(caught[0], ["rm", "rm -f nothing"]);
+        assert_eq!(caught[0], caught[1]);
+    });
 }
 
 #[test]
 fn a_permission_may_be_asked_of_the_host() {
     everywhere(|client| {
-        let mut prompt = scripted("ask", json!([bash("echo 4"), { "text": "asked" }]));
+        let mut prompt = scripted("ask", json!([client.bash("echo 4"), { "text": "asked" }]));
         prompt.permission = policy(json!("ask"));
         let run = client.run(prompt).unwrap();
         let Update::Permission { id, request } =
@@ -133,14 +156,16 @@ fn a_permission_may_be_asked_of_the_host() {
         let reply = reply(&run);
         assert_eq!(reply.text, "asked");
         assert_eq!((reply.decisions[0].by, reply.decisions[0].reply.as_str()), ("host", "reject"));
-        assert!(reply.messages.iter().any(|m| m.get().contains("use another tool")));
+        // 2.x takes the words, and keeps them from the model.
+        let is_told = reply.messages.iter().any(|m| m.get().contains("use another tool"));
+        assert_eq!(is_told, !client.world().is_two());
     });
 }
 
 #[test]
 fn a_permission_may_be_answered_by_somebody_else() {
     everywhere(|client| {
-        let mut prompt = scripted("other", json!([bash("echo 5"), { "text": "thanks" }]));
+        let mut prompt = scripted("other", json!([client.bash("echo 5"), { "text": "thanks" }]));
         prompt.permission = policy(json!("ask"));
         let run = client.run(prompt).unwrap();
         let Update::Permission { id, .. } =
@@ -148,9 +173,11 @@ fn a_permission_may_be_answered_by_somebody_else() {
         else {
             unreachable!()
         };
-        let answer =
-            json!({ "sessionID": run.session_id(), "permissionID": id, "response": "once" });
-        client.call("permission.respond", answer).unwrap();
+        let answer = client.word(
+            json!({ "sessionID": run.session_id(), "permissionID": id, "response": "once" }),
+            json!({ "sessionID": run.session_id(), "requestID": id, "decision": "once" }),
+        );
+        client.world().ask("permission.respond", "v2.session.permission.reply", answer);
         let reply = reply(&run);
         assert_eq!((reply.text.as_str(), reply.decisions[0].by), ("thanks", "other"));
     });
@@ -159,12 +186,8 @@ fn a_permission_may_be_answered_by_somebody_else() {
 #[test]
 fn a_permission_of_a_subagent_is_the_runs() {
     everywhere(|client| {
-        let child =
-            opencode_tests::prompt("child", json!([bash("echo 6"), { "text": "child done" }]));
-        let task = tool(
-            "task",
-            json!({ "description": "d", "prompt": child, "subagent_type": "general" }),
-        );
+        let steps = json!([client.bash("echo 6"), { "text": "child done" }]);
+        let task = client.world().subagent(&opencode_tests::prompt("child", steps));
         let mut prompt = scripted("parent", json!([task, { "text": "parent done" }]));
         prompt.permission = policy(json!("once"));
         let run = client.run(prompt).unwrap();
@@ -175,12 +198,9 @@ fn a_permission_of_a_subagent_is_the_runs() {
         assert_eq!(reply.decisions[0].session_id, reply.children[0]);
         // Two messages each, and what the subagent used is counted.
         assert_eq!(reply.tokens.input, 40);
-        let session: Value = client
-            .call("session.get", json!({ "sessionID": reply.session_id }))
-            .unwrap()
-            .json()
-            .unwrap();
-        assert!(reply.cost > session["cost"].as_f64().unwrap());
+        let own = client.world().answers(&reply.session_id, &reply.message_id);
+        let own = own.iter().map(|answer| client.word(&answer["info"], answer)["cost"].as_f64());
+        assert!(reply.cost > own.map(Option::unwrap).sum());
     });
 }
 
@@ -189,10 +209,12 @@ fn questions_are_dismissed_answered_or_asked() {
     everywhere(|client| {
         let question = tool(
             "question",
-            json!({ "questions": [{
-                "question": "Which?", "header": "Pick",
-                "options": [{ "label": "A", "description": "a" }, { "label": "B", "description": "b" }],
-            }]}),
+            json!({ "questions": [
+                { "question": "Which?", "header": "Pick", "options": [
+                    { "label": "A", "description": "a" }, { "label": "B", "description": "b" }] },
+                { "question": "Which ones?", "header": "Many", "multiple": true, "options": [
+                    { "label": "x", "description": "x" }, { "label": "y", "description": "y" }] },
+            ]}),
         );
         let prompt = |policy| {
             let mut prompt = scripted("question", json!([question, { "text": "chosen" }]));
@@ -205,17 +227,26 @@ fn questions_are_dismissed_answered_or_asked() {
         assert_eq!(rejected.finish.as_deref(), Some("tool-calls"));
         let first = reply(&client.run(prompt(QuestionPolicy::First)).unwrap());
         assert_eq!(first.text, "chosen");
-        assert!(first.messages.iter().any(|m| m.get().contains("\\\"Which?\\\"=\\\"A\\\"")));
+        assert!(
+            first.messages.iter().any(|m| m.get().contains("\\\"Which?\\\"=\\\"A\\\"")),
+            "{:?}",
+            first.messages
+        );
         let run = client.run(prompt(QuestionPolicy::Ask)).unwrap();
-        let Update::Question { id, .. } =
+        let Update::Question { id, request } =
             until(&run, |update| matches!(update, Update::Question { .. }))
         else {
             unreachable!()
         };
+        let request: Value = serde_json::from_str(request.get()).unwrap();
+        assert_eq!(request["questions"][1]["question"], "Which ones?", "{request}");
         assert_eq!(run.state(), State::Waiting);
-        run.reply_question(&id, &[vec!["my own".to_owned()]]);
+        let many = ["x", "y"].map(str::to_owned).into();
+        run.reply_question(&id, &[vec!["my own".to_owned()], many]);
         let own = reply(&run);
-        assert!(own.messages.iter().any(|m| m.get().contains("my own")));
+        let told =
+            own.messages.iter().any(|m| m.get().contains("my own") && m.get().contains("x, y"));
+        assert!(told, "{:?}", own.messages);
         assert_eq!(own.decisions[0].reply, "answer");
     });
 }
@@ -225,9 +256,8 @@ fn what_was_open_at_a_cancel_is_in_no_list_of_the_server() {
     let ask = json!({ "questions": [{
         "question": "Which?", "header": "Pick", "options": [{ "label": "A", "description": "a" }],
     }]});
-    for events in [true, false] {
-        let client = world().client(events);
-        for tool in [bash("echo 15"), tool("question", ask.clone())] {
+    with_events_and_without(|client| {
+        for tool in [client.bash("echo 15"), tool("question", ask.clone())] {
             let mut prompt = scripted("cancelled", json!([tool, { "text": "never" }]));
             (prompt.permission, prompt.question) =
                 (policy(json!("ask")), Some(QuestionPolicy::Ask));
@@ -237,26 +267,28 @@ fn what_was_open_at_a_cancel_is_in_no_list_of_the_server() {
             let error = error(&run);
             assert_eq!(error.message(), "the run was cancelled", "it settled");
             let session = run.session_id().unwrap();
-            for list in ["permission.list", "question.list"] {
-                let listed = client.call(list, ()).unwrap();
-                let listed = String::from_utf8(listed.into_bytes()).unwrap();
-                assert!(!listed.contains(&session), "{events} {list}: {listed}");
+            for (one, two) in [
+                ("permission.list", "v2.permission.request.list"),
+                ("question.list", "v2.form.list"),
+            ] {
+                let listed = client.world().ask(one, two, json!({})).to_string();
+                assert!(!listed.contains(&session), "{one}: {listed}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn what_an_abort_leaves_open_is_not_the_next_runs() {
     everywhere(|client| {
         // The server keeps listing the request of an aborted run: the next run must not take it for its own.
-        let mut prompt = scripted("leave", json!([bash("echo 7"), { "text": "x" }]));
+        let mut prompt = scripted("leave", json!([client.bash("echo 7"), { "text": "x" }]));
         prompt.permission = policy(json!("ask"));
         let run = client.run(prompt).unwrap();
         until(&run, |update| matches!(update, Update::Permission { .. }));
-        client.call("session.abort", json!({ "sessionID": run.session_id() })).unwrap();
+        client.world().abort(&run.session_id().unwrap());
         error(&run);
-        let mut next = scripted("next", json!([bash("echo 8"), { "text": "fine" }]));
+        let mut next = scripted("next", json!([client.bash("echo 8"), { "text": "fine" }]));
         next.session = run.session_id();
         let reply = reply(&client.run(next).unwrap());
         assert_eq!(reply.text, "fine");
@@ -267,18 +299,18 @@ fn what_an_abort_leaves_open_is_not_the_next_runs() {
 
 #[test]
 fn always_lasts() {
-    let commands = std::cell::RefCell::new(["uname", "date", "hostname"].into_iter());
+    let commands = std::cell::RefCell::new(["uname", "date", "hostname"].into_iter().cycle());
     everywhere(|client| {
         // The server remembers what is allowed for ever: each way asks for something else.
         let command = commands.borrow_mut().next().unwrap();
-        let steps = json!([bash(command), bash(command), { "text": "end" }]);
+        let steps = json!([client.bash(command), client.bash(command), { "text": "end" }]);
         let mut prompt = scripted("always", steps);
         prompt.permission = policy(json!("always"));
         let first = reply(&client.run(prompt).unwrap());
         let replies: Vec<_> = first.decisions.iter().map(|d| (d.reply.as_str(), d.by)).collect();
         assert_eq!(replies, [("always", "policy")], "the second is covered by the first");
         // In every session of the directory, and with every policy.
-        let steps = json!([bash(command), { "text": "end" }]);
+        let steps = json!([client.bash(command), { "text": "end" }]);
         let next = reply(&client.run(scripted("after always", steps)).unwrap());
         assert_eq!(next.decisions, []);
         assert_eq!(next.text, "end");
@@ -288,7 +320,7 @@ fn always_lasts() {
 #[test]
 fn a_permission_that_nobody_answers_is_shown_until_the_deadline() {
     everywhere(|client| {
-        let mut prompt = scripted("nobody", json!([bash("echo 9"), { "text": "never" }]));
+        let mut prompt = scripted("nobody", json!([client.bash("echo 9"), { "text": "never" }]));
         prompt.permission = policy(json!("ask"));
         prompt.limits.deadline = Some(Duration::from_secs(5));
         let run = client.run(prompt).unwrap();
@@ -302,15 +334,14 @@ fn a_permission_that_nobody_answers_is_shown_until_the_deadline() {
         assert_eq!(run.state(), State::Waiting);
         let error = error(&run);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("deadline_ms")));
-        let status: Value = client.call("session.status", ()).unwrap().json().unwrap();
-        assert!(status[&run.session_id().unwrap()].is_null(), "{status}");
+        assert!(!client.world().is_working(&run.session_id().unwrap()));
     });
 }
 
 #[test]
 fn all_permissions_of_one_step_are_decided() {
     everywhere(|client| {
-        let call = |command| bash(command)["tools"][0].clone();
+        let call = |command| client.bash(command)["tools"][0].clone();
         let both = json!({ "tools": [call("echo 10"), call("echo 11")] });
         let prompt = || scripted("both", json!([both, { "text": "end" }]));
         let words = |reply: &Reply| -> Vec<String> {
@@ -330,19 +361,15 @@ fn all_permissions_of_one_step_are_decided() {
             let decided = words(&reply);
             assert!((1..=2).contains(&decided.len()), "{decided:?}");
             assert!(decided.iter().all(|reply| reply == word), "{decided:?}");
-            let arguments = json!({ "sessionID": reply.session_id });
-            let messages: Value =
-                client.call("session.messages", arguments).unwrap().json().unwrap();
-            let parts = messages
-                .as_array()
-                .unwrap()
-                .iter()
-                .flat_map(|message| message["parts"].as_array().unwrap());
+            let messages = client.world().messages(&reply.session_id);
+            let parts =
+                messages.iter().filter_map(|m| m[client.word("parts", "content")].as_array());
             let states: Vec<&Value> = parts
+                .flatten()
                 .filter(|part| part["type"] == "tool")
                 .map(|part| &part["state"]["status"])
                 .collect();
-            assert_eq!(states, ["error", "error"], "{messages}");
+            assert_eq!(states, ["error", "error"], "{messages:?}");
         }
         // Two that were seen are two decisions.
         let mut prompt = prompt();
@@ -364,7 +391,7 @@ fn all_permissions_of_one_step_are_decided() {
 #[test]
 fn a_file_outside_of_the_project_is_asked_for() {
     everywhere(|client| {
-        let read = tool("read", json!({ "filePath": "/etc/hostname" }));
+        let read = client.world().read("/etc/hostname");
         let reply = reply(&client.run(scripted("read", json!([read, { "text": "no" }]))).unwrap());
         assert_eq!(reply.decisions[0].permission, "external_directory");
         assert_eq!(reply.text, "no");
@@ -374,7 +401,7 @@ fn a_file_outside_of_the_project_is_asked_for() {
 #[test]
 fn a_run_that_waits_for_a_permission_is_picked_up() {
     everywhere(|client| {
-        let mut prompt = scripted("far", json!([bash("echo 12"), { "text": "went on" }]));
+        let mut prompt = scripted("far", json!([client.bash("echo 12"), { "text": "went on" }]));
         prompt.permission = policy(json!("ask"));
         let run = client.run(prompt).unwrap();
         until(&run, |update| matches!(update, Update::Permission { .. }));
@@ -390,21 +417,24 @@ fn a_run_that_waits_for_a_permission_is_picked_up() {
 
 #[test]
 fn answers_get_through_a_network_that_loses_them() {
-    let proxy = Proxy::start(&world().server.url()).unwrap();
-    let count = AtomicU64::new(0);
-    proxy.hook(move |asked| {
-        let is_answer = asked.is("POST */permission*") || asked.is("POST */question*");
+    let lose = |asked: &Asked, count: &AtomicU64| {
+        let answers = ["POST */permission*", "POST */question*", "POST */form*"];
+        let is_answer = answers.iter().any(|pattern| asked.is(pattern));
         match count.fetch_add(u64::from(is_answer), Ordering::Relaxed) % 4 {
             0 if is_answer => Plan::pass().cut_answer(0, End::Reset),
             1 if is_answer => Plan::refuse(End::Close),
             2 if is_answer => Plan::instead("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
             _ => Plan::pass(),
         }
-    });
-    for events in [true, false] {
-        let client = world().behind(&proxy.url(), events);
+    };
+    with_events_and_without(|place| {
+        let proxy = Proxy::start(&place.world().server().url()).unwrap();
+        let count = AtomicU64::new(0);
+        proxy.hook(move |asked| lose(asked, &count));
+        let way = if place.has_events() { Way::Steady } else { Way::Deaf };
+        let client = place.world().behind(&proxy.url(), way);
         for n in 0..3 {
-            let mut prompt = scripted("lost", json!([bash("echo 14"), { "text": "heard" }]));
+            let mut prompt = scripted("lost", json!([client.bash("echo 14"), { "text": "heard" }]));
             prompt.permission = policy(json!("ask"));
             let run = client.run(prompt).unwrap();
             let Update::Permission { id, .. } =
@@ -414,12 +444,12 @@ fn answers_get_through_a_network_that_loses_them() {
             };
             run.reply_permission(&id, PermissionReply::Once, None);
             let asked = run.updates().filter(|u| matches!(u, Update::Permission { .. })).count();
-            assert_eq!(asked, 0, "the host is asked once, {events} {n}");
+            assert_eq!(asked, 0, "the host is asked once, {way:?} {n}");
             let reply = reply(&run);
             assert_eq!(reply.text, "heard");
             let decisions: Vec<_> =
                 reply.decisions.iter().map(|d| (d.reply.as_str(), d.by)).collect();
-            assert_eq!(decisions, [("once", "host")], "{events} {n}");
+            assert_eq!(decisions, [("once", "host")], "{way:?} {n}");
         }
-    }
+    });
 }

@@ -1,9 +1,9 @@
 //! Cancels of runs whose tools and subagents are at work.
 
+use super::world::World;
 use super::*;
 use opencode_core::{ErrorKind, PermissionPolicy};
-use opencode_tests::{Directory, eventually, is_alive};
-use std::path::Path;
+use opencode_tests::{Directory, is_alive};
 
 /// The pid that a command wrote into a file.
 fn pid_in(file: &Path) -> u32 {
@@ -12,8 +12,8 @@ fn pid_in(file: &Path) -> u32 {
 }
 
 /// A command that notes its pid and takes five minutes.
-fn command(file: &Path, before: &str) -> Value {
-    bash(&format!("{before} echo $$ > {}; while :; do sleep 0.2; done", file.display()))
+fn command(world: &World, file: &Path, before: &str) -> Value {
+    world.bash(&format!("{before} echo $$ > {}; while :; do sleep 0.2; done", file.display()))
 }
 
 fn start(client: &Client, words: &str, steps: Value) -> Run {
@@ -24,42 +24,38 @@ fn start(client: &Client, words: &str, steps: Value) -> Run {
 
 #[test]
 fn subagents_and_their_tools_end_with_the_run() {
-    let folder = Directory::new("tree").unwrap();
-    for events in [true, false] {
-        let files = [0, 1].map(|n| folder.path().join(format!("{events}-{n}")));
+    with_events_and_without(|client| {
+        let folder = Directory::new("tree").unwrap();
+        let files = [0, 1].map(|n| folder.path().join(n.to_string()));
+        let world = client.world();
         let tasks: Vec<Value> = files
             .iter()
             .map(|file| {
-                let child =
-                    opencode_tests::prompt("child", json!([command(file, ""), { "text": "x" }]));
-                json!({ "name": "task", "arguments": {
-                    "description": "d", "prompt": child, "subagent_type": "general",
-                } })
+                let steps = json!([command(world, file, ""), { "text": "x" }]);
+                let task = world.subagent(&opencode_tests::prompt("child", steps));
+                task["tools"][0].clone()
             })
             .collect();
         let steps = json!([{ "tools": tasks }, { "text": "never" }]);
-        let client = client(events);
-        let run = start(&client, "tree", steps);
+        let run = start(client, "tree", steps);
         let pids = files.map(|file| pid_in(&file));
         run.cancel(LIMIT);
         let alive: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
         assert!(alive.is_empty(), "{alive:?} of {pids:?}");
         assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
         for child in &run.reply().unwrap().children {
-            let status: Value = client.call("session.status", ()).unwrap().json().unwrap();
-            assert!(status.get(child).is_none(), "{status}");
+            assert!(!world.is_working(child), "{child}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_command_that_ignores_signals_holds_no_cancel_and_is_told() {
-    let folder = Directory::new("deaf").unwrap();
-    for events in [true, false] {
-        let file = folder.path().join(events.to_string());
-        let deaf = command(&file, "trap '' TERM INT HUP;");
-        let client = client(events);
-        let run = start(&client, "deaf", json!([deaf, { "text": "never" }]));
+    with_events_and_without(|client| {
+        let folder = Directory::new("deaf").unwrap();
+        let file = folder.path().join("pid");
+        let deaf = command(client.world(), &file, "trap '' TERM INT HUP;");
+        let run = start(client, "deaf", json!([deaf, { "text": "never" }]));
         let pid = pid_in(&file);
         assert_eq!(run.cancel(Duration::from_secs(1)), State::Pending, "{:?}", run.error());
         // The abort needs a moment on a busy machine.
@@ -68,5 +64,25 @@ fn a_command_that_ignores_signals_holds_no_cancel_and_is_told() {
         assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
         // A busy server kills it a moment later.
         eventually("it is killed", || (!is_alive(pid)).then_some(()));
-    }
+    });
+}
+
+#[test]
+fn a_cancel_of_what_waits_takes_it_back_and_hits_nobody_else() {
+    with_events_and_without(|client| {
+        let world = client.world();
+        let other = world.client();
+        let steps = json!([{ "text": "a b c d e f g h i j", "delay_ms": 200 }]);
+        let first = other.run(scripted("other", steps)).unwrap();
+        until(&first, |update| matches!(update, Update::Message(_)));
+        let session = first.session_id().unwrap();
+        let mut behind = scripted("behind", json!([{ "text": "never" }]));
+        behind.session = Some(session.clone());
+        behind.when_busy = opencode_core::WhenBusy::Send;
+        let run = client.run(behind).unwrap();
+        eventually("its place", || (world.waiting(&session) > 0).then_some(()));
+        assert_eq!(run.cancel(LIMIT), State::Failed, "{:?}", run.error());
+        assert_eq!(world.waiting(&session), 0);
+        assert_eq!(reply(&first).text, "a b c d e f g h i j", "the other one goes on");
+    });
 }

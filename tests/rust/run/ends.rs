@@ -1,5 +1,6 @@
 //! How runs end: every way that the server was seen to end one.
 
+use super::words::assert_idle;
 use super::*;
 use opencode_core::{ErrorKind, Json, State, WhenBusy};
 use std::time::Instant;
@@ -31,6 +32,55 @@ fn an_unknown_agent() {
     });
 }
 
+/// As it is when the lists of a directory are not there yet: the session has an agent that nobody knows.
+#[test]
+fn an_agent_of_a_session_that_nobody_knows() {
+    everywhere(|client| {
+        let session = client.world().make_session(json!({ "agent": "nobody" }));
+        let mut prompt = Prompt::new("x");
+        prompt.session = Some(session.clone());
+        prompt.limits.start_timeout = Some(Duration::from_secs(4));
+        let found = error(&client.run(prompt).unwrap());
+        assert!(found.message().contains("nobody") || !client.is_steady(), "{found}");
+        let is_empty = || (client.world().waiting(&session) == 0).then_some(());
+        eventually("the prompt is taken back", is_empty);
+    });
+}
+
+#[test]
+fn a_model_of_a_session_that_is_gone() {
+    everywhere(|client| {
+        let model = json!({ "providerID": "local", "id": "nope" });
+        let mut prompt = Prompt::new("x");
+        prompt.session = Some(client.world().make_session(json!({ "model": model })));
+        let found = error(&client.run(prompt).unwrap());
+        assert_eq!(found.kind(), ErrorKind::Agent, "{found}");
+        if client.is_steady() {
+            assert!(found.message().contains("local/nope"), "{found}");
+            assert_eq!(found.code(), Some("provider.no-route"));
+        } else if !client.has_events() {
+            // The reason is in an event alone.
+            assert_eq!(found.code(), Some("failed"));
+            assert!(found.message().contains("v2.model.list"), "{found}");
+        }
+    });
+}
+
+#[test]
+fn an_agent_and_a_model_that_are_known_are_used() {
+    everywhere(|client| {
+        let mut prompt = scripted("chosen", json!([{ "text": "mine" }]));
+        prompt.agent = Some("plan".to_owned());
+        prompt.model = Some(opencode_core::Model {
+            provider_id: "local".to_owned(),
+            model_id: "other".to_owned(),
+        });
+        let reply = reply(&client.run(prompt).unwrap());
+        let found = (reply.agent.as_deref(), reply.model_id.as_deref());
+        assert_eq!(found, (Some("plan"), Some("other")));
+    });
+}
+
 #[test]
 fn an_unknown_session() {
     everywhere(|client| {
@@ -47,7 +97,8 @@ fn a_provider_that_refuses() {
         let steps = json!([{ "status": 401, "body": { "error": { "message": "no key" } } }]);
         let run = client.run(scripted("401", steps)).unwrap();
         let error = error(&run);
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Agent, Some("APIError")));
+        let code = client.word("APIError", "provider.auth");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Agent, Some(code)));
         assert!(error.message().contains("no key"), "{error}");
         assert_eq!(run.reply().unwrap().messages.len(), 2, "a failed run has what there is");
     });
@@ -64,7 +115,7 @@ fn a_provider_that_fails_and_recovers() {
         let retried = run.updates().filter(|u| matches!(u, Update::Retry { .. })).count();
         assert_eq!(reply(&run).text, "ok");
         // Without all events a retry between two looks may go unseen.
-        assert!(retried > 0 || !is_steady(&client));
+        assert!(retried > 0 || !client.is_steady());
     });
 }
 
@@ -76,7 +127,9 @@ fn a_provider_that_stumbles() {
             json!({ "reset": true }),
             json!({ "text": "x", "error": "overloaded" }),
         ];
-        let runs: Vec<Run> = (stumbles.into_iter())
+        // After some text 2.x goes on, as after a cut.
+        let asked_again = &stumbles[..client.word(3, 2)];
+        let runs: Vec<Run> = (asked_again.iter().cloned())
             .map(|mut step| {
                 step["times"] = 1.into();
                 step["then"] = json!({ "text": "ok" });
@@ -113,7 +166,8 @@ fn a_content_filter() {
     everywhere(|client| {
         let steps = json!([{ "text": "x", "finish": "content_filter" }]);
         let error = error(&client.run(scripted("filter", steps)).unwrap());
-        assert_eq!(error.code(), Some("ContentFilterError"));
+        let code = client.word("ContentFilterError", "provider.content-filter");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Agent, Some(code)), "{error}");
     });
 }
 
@@ -127,7 +181,7 @@ fn a_loop_without_an_end() {
         let error = error(&run);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_steps")));
         assert!(error.message().contains("max_steps") && error.message().contains("3"), "{error}");
-        assert_idle(&client, &run);
+        assert_idle(client, &run);
     });
 }
 
@@ -140,14 +194,14 @@ fn a_deadline() {
         let error = error(&run);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("deadline_ms")));
         assert!(error.message().contains("1500"), "{error}");
-        assert_idle(&client, &run);
+        assert_idle(client, &run);
     });
 }
 
 #[test]
 fn limits_of_cost_and_tokens() {
     everywhere(|client| {
-        let mut first = bash("true");
+        let mut first = client.bash("true");
         // Below what the model can hold: the server would give it a summary in place of the next step.
         first["usage"] = json!({ "input": 100_000, "output": 10 });
         let steps = json!([first, { "text": "never", "first_delay_ms": 6000 }]);
@@ -167,8 +221,8 @@ fn limits_of_cost_and_tokens() {
         let error = self::error(&long);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_tokens")));
         assert!(error.message().contains("100010") && error.message().contains("1000"), "{error}");
-        assert_idle(&client, &dear);
-        assert_idle(&client, &long);
+        assert_idle(client, &dear);
+        assert_idle(client, &long);
     });
 }
 
@@ -182,7 +236,7 @@ fn a_limit_of_retries() {
         let error = error(&run);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, Some("max_retries")));
         assert!(error.message().contains("after 1 retries"), "{error}");
-        assert_idle(&client, &run);
+        assert_idle(client, &run);
     });
 }
 
@@ -194,7 +248,7 @@ fn a_cancel_in_mid_stream() {
         until(&run, |update| matches!(update, Update::Message(_)));
         assert_eq!(run.cancel(LIMIT), State::Failed);
         assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
-        assert_idle(&client, &run);
+        assert_idle(client, &run);
         assert_eq!(run.cancel(LIMIT), State::Failed, "a second cancel changes nothing");
     });
 }
@@ -210,7 +264,7 @@ fn a_cancel_at_any_time() {
             assert_eq!(error(&run).kind(), ErrorKind::Cancelled, "after {delay} ms");
             if run.session_id().is_some() {
                 std::thread::sleep(Duration::from_millis(700));
-                assert_idle(&client, &run);
+                assert_idle(client, &run);
             }
         }
     });
@@ -228,7 +282,7 @@ fn a_cancel_after_the_end() {
 #[test]
 fn a_cancel_leaves_the_next_prompt_alone() {
     everywhere(|client| {
-        let other = super::client(true);
+        let other = client.world().client();
         for delay in [0, 20, 60, 120] {
             let run = client.run(scripted("first", json!([{ "text": "short" }]))).unwrap();
             until(&run, |update| matches!(update, Update::Message(_)));
@@ -250,7 +304,7 @@ fn a_directory_that_was_never_used() {
         // The first prompt of a directory starts an instance: the session is busy half a second after the send.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("cold-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = shared().server.directory().join(name);
+        let directory = client.world().server().directory().join(name);
         std::fs::create_dir(&directory).unwrap();
         let mut prompt = scripted("cold", json!([{ "text": "warm" }]));
         prompt.directory = Some(directory.display().to_string());
@@ -264,9 +318,10 @@ fn an_abort_by_somebody_else() {
         let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
         let run = client.run(scripted("abort", steps)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
-        client.call("session.abort", json!({ "sessionID": run.session_id() })).unwrap();
+        client.world().abort(&run.session_id().unwrap());
         let error = error(&run);
-        assert_eq!(error.code(), Some("MessageAbortedError"));
+        let code = client.word("MessageAbortedError", "aborted");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Cancelled, Some(code)), "{error}");
         assert!(error.message().contains("aborted on the server"), "{error}");
     });
 }
@@ -277,7 +332,7 @@ fn a_session_that_is_deleted() {
         let steps = json!([{ "text": "a b c d e f g h", "delay_ms": 500 }]);
         let run = client.run(scripted("delete", steps)).unwrap();
         until(&run, |update| matches!(update, Update::Message(_)));
-        client.call("session.delete", json!({ "sessionID": run.session_id() })).unwrap();
+        client.world().delete(&run.session_id().unwrap());
         assert_eq!(error(&run).kind(), ErrorKind::NotFound);
     });
 }
@@ -333,7 +388,7 @@ fn a_context_that_overflows() {
 #[test]
 fn a_busy_session_may_be_refused() {
     everywhere(|client| {
-        let other = super::client(true);
+        let other = client.world().client();
         let steps = json!([{ "text": "a b c", "delay_ms": 500 }]);
         let slow = other.run(scripted("slow", steps)).unwrap();
         until(&slow, |update| matches!(update, Update::Message(_)));
@@ -347,20 +402,15 @@ fn a_busy_session_may_be_refused() {
 
 #[test]
 fn a_wait_that_is_too_short() {
-    let client = client(true);
-    let run = client.run(scripted("slow", json!([{ "text": "a b", "delay_ms": 500 }]))).unwrap();
-    let began = Instant::now();
-    let error = run.wait(Some(Duration::from_millis(50))).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(began.elapsed() < Duration::from_secs(5));
-    assert!(!run.why().is_empty());
-    assert_eq!(reply(&run).text, "a b");
-    assert_eq!(run.why(), "");
-}
-
-/// Nothing is left working in the session of a run.
-fn assert_idle(client: &Client, run: &Run) {
-    let status: Value = client.call("session.status", ()).unwrap().json().unwrap();
-    let session = run.session_id().unwrap();
-    assert!(status[&session].is_null(), "{session} still works: {status}");
+    steadily(|client| {
+        let steps = json!([{ "text": "a b", "delay_ms": 500 }]);
+        let run = client.run(scripted("slow", steps)).unwrap();
+        let began = Instant::now();
+        let error = run.wait(Some(Duration::from_millis(50))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(!run.why().is_empty());
+        assert_eq!(reply(&run).text, "a b");
+        assert_eq!(run.why(), "");
+    });
 }

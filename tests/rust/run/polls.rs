@@ -1,7 +1,6 @@
 //! Polls: a host that stops at the last state has seen everything.
 
 use super::*;
-use opencode_core::ClientOptions;
 use opencode_tests::{Fake, SWIFT_ANSWER, swift};
 use std::time::Instant;
 
@@ -46,12 +45,14 @@ fn a_loop_of_polls_shows_what_the_reply_holds() {
 
 #[test]
 fn a_loop_of_polls_ends_with_why_it_failed() {
-    let client = client(false);
-    let run = client.run(scripted("poll", json!([{ "text": "x", "hang_ms": 60_000 }]))).unwrap();
-    run.cancel(Duration::ZERO);
-    let (state, updates) = looped(&run, all);
-    assert_eq!(state, State::Failed);
-    assert!(matches!(updates.last(), Some(Update::Failed(_))), "{updates:?}");
+    without_events(|client| {
+        let steps = json!([{ "text": "x", "hang_ms": 60_000 }]);
+        let run = client.run(scripted("poll", steps)).unwrap();
+        run.cancel(Duration::ZERO);
+        let (state, updates) = looped(&run, all);
+        assert_eq!(state, State::Failed);
+        assert!(matches!(updates.last(), Some(Update::Failed(_))), "{updates:?}");
+    });
 }
 
 /// Runs at a time: each takes a while, and most of that is waiting.

@@ -1,5 +1,6 @@
 //! Several prompts for one session, several clients for one session, one run for several processes.
 
+use super::world::Way;
 use super::*;
 use opencode_core::{ErrorKind, Level, Log, WhenBusy};
 use std::collections::HashSet;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 #[test]
 fn prompts_of_one_client_wait_for_their_turn() {
-    for client in [client(true), client(false), rough()] {
+    everywhere(|client| {
         let first =
             client.run(scripted("A", json!([{ "text": "answer A", "delay_ms": 50 }]))).unwrap();
         until(&first, |update| matches!(update, Update::Message(_)));
@@ -22,63 +23,59 @@ fn prompts_of_one_client_wait_for_their_turn() {
         assert_eq!(reply(&third).text, "answer C");
         assert_eq!(reply(&second).text, "answer B");
         assert_eq!(reply(&first).text, "answer A");
-    }
+    });
 }
 
 #[test]
 fn why_says_no_more_than_is_true() {
-    let server = &shared().server;
-    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-    let sink = Arc::clone(&lines);
-    let mut options = options(server, &server.url());
-    options.log = Log::new(Level::Debug, move |_, text| sink.lock().unwrap().push(text.to_owned()));
-    let client = Client::new(options).unwrap();
-    reply(&client.run("Say pong").unwrap());
-    let said = lines.lock().unwrap().join("\n");
-    assert!(said.contains("sending the prompt"), "{said}");
-    assert!(!said.contains("waiting for its turn"), "it was alone: {said}");
-    let slow = scripted("slow", json!([{ "text": "a b c d e f", "delay_ms": 2_000 }]));
-    let run = client.run(slow).unwrap();
-    until(&run, |update| matches!(update, Update::Text(_)));
-    client.close();
-    assert_eq!(run.wait(None).unwrap_err().kind(), ErrorKind::Closed);
-    assert_eq!(run.why(), "", "it is over");
+    on_both(|world| {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = Arc::clone(&lines);
+        let mut options = world.options();
+        options.log =
+            Log::new(Level::Debug, move |_, text| sink.lock().unwrap().push(text.to_owned()));
+        let client = Client::new(options).unwrap();
+        reply(&client.run("Say pong").unwrap());
+        let said = lines.lock().unwrap().join("\n");
+        assert!(said.contains("sending the prompt"), "{said}");
+        assert!(!said.contains("waiting for its turn"), "it was alone: {said}");
+        let slow = scripted("slow", json!([{ "text": "a b c d e f", "delay_ms": 2_000 }]));
+        let run = client.run(slow).unwrap();
+        until(&run, |update| matches!(update, Update::Text(_)));
+        client.close();
+        assert_eq!(run.wait(None).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(run.why(), "", "it is over");
+    });
 }
 
 #[test]
 fn prompts_of_one_client_reach_the_agent_in_the_order_of_the_calls() {
-    let server = &shared().server;
-    let proxy = Proxy::start(&server.url()).unwrap();
-    let client = Client::new(options(server, &proxy.url())).unwrap();
-    let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
-    // The session of the first prompt is looked up last.
-    proxy.once("GET */session/ses_*", Plan::pass().delay(Duration::from_millis(700)));
-    let start = |n: usize| {
-        let mut prompt = scripted(&format!("number {n}"), json!([{ "text": "x" }]));
-        prompt.session = Some(session.clone());
-        client.run(prompt).unwrap()
-    };
-    let runs = (0..4).map(start).collect::<Vec<_>>();
-    assert_eq!(runs[3].message_id(), None, "it waits for its turn");
-    runs.iter().for_each(|run| drop(reply(run)));
-    let messages = client.call("session.messages", json!({ "sessionID": session })).unwrap();
-    let messages: Vec<Value> = messages.json().unwrap();
-    let users = messages.iter().filter(|m| m["info"]["role"] == "user").skip(1);
-    let ids: Vec<_> = users.map(|m| m["info"]["id"].as_str().map(str::to_owned)).collect();
-    assert_eq!(ids, runs.iter().map(Run::message_id).collect::<Vec<_>>());
-    let answer = |run: &Run| {
-        let user = run.message_id();
-        let mut answers =
-            messages.iter().filter(|m| m["info"]["parentID"].as_str() == user.as_deref());
-        answers.next().and_then(|m| m["info"]["id"].as_str().map(str::to_owned))
-    };
-    for pair in runs.windows(2) {
-        let before = answer(&pair[0]);
-        assert!(
-            before.is_some() && before < pair[1].message_id(),
-            "servers up to 1.18.17 sort by id"
-        );
-    }
+    on_both(|world| {
+        let proxy = Proxy::start(&world.server().url()).unwrap();
+        let client = world.behind(&proxy.url(), Way::Steady);
+        let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
+        // The session of the first prompt is looked up last.
+        proxy.once("GET */session/ses_*", Plan::pass().delay(Duration::from_millis(700)));
+        let start = |n: usize| {
+            let mut prompt = scripted(&format!("number {n}"), json!([{ "text": "x" }]));
+            prompt.session = Some(session.clone());
+            client.run(prompt).unwrap()
+        };
+        let runs = (0..4).map(start).collect::<Vec<_>>();
+        assert_eq!(runs[3].message_id(), None, "it waits for its turn");
+        runs.iter().for_each(|run| drop(reply(run)));
+        let sent = runs.iter().map(message_id).collect::<Vec<_>>();
+        let stored = world.prompts(&session).into_iter().skip(1).map(|(id, _)| id);
+        assert_eq!(stored.collect::<Vec<_>>(), sent);
+        let answer = |run: &Run| {
+            let answers = world.answers(&session, &message_id(run));
+            let answer = client.word(&answers[0]["info"], &answers[0]);
+            answer["id"].as_str().unwrap().to_owned()
+        };
+        for pair in runs.windows(2) {
+            assert!(answer(&pair[0]) < message_id(&pair[1]), "servers up to 1.18.17 sort by id");
+        }
+    });
 }
 
 #[test]
@@ -130,24 +127,39 @@ fn a_prompt_that_fails_does_not_fail_the_next() {
 #[test]
 fn a_prompt_in_a_tool_loop_takes_the_answer() {
     everywhere(|client| {
-        let first = client.run(scripted("A", json!([bash("sleep 2"), { "text": "A" }]))).unwrap();
+        let steps = json!([client.bash("sleep 2"), { "text": "A" }]);
+        let first = client.run(scripted("A", steps)).unwrap();
         until(&first, |update| matches!(update, Update::Tool(_)));
-        let other = super::client(true);
-        let mut prompt = scripted("B", json!([{ "text": "answer B" }]));
-        prompt.session = first.session_id();
-        prompt.when_busy = WhenBusy::Send;
-        let second = other.run(prompt).unwrap();
-        assert_eq!(reply(&second).text, "answer B");
+        let session = first.session_id().unwrap();
+        let second = format!("{}second", message_id(&first));
+        let text = opencode_tests::prompt("B", json!([{ "text": "answer B" }]));
+        client.world().send(&session, &second, &text);
         let error = error(&first);
         assert_eq!(error.kind(), ErrorKind::Superseded);
-        assert!(error.message().contains(&message_id(&second)), "{error}");
+        assert!(error.message().contains(&second), "{error}");
+        let resumed = client.resume(&session, &second, Prompt::default()).unwrap();
+        assert_eq!(reply(&resumed).text, "answer B");
+    });
+}
+
+#[test]
+fn a_prompt_of_somebody_else_takes_no_answer_away() {
+    everywhere(|client| {
+        let steps = json!([{ "text": "a b c d e f", "delay_ms": 150 }]);
+        let run = client.run(scripted("mine", steps)).unwrap();
+        until(&run, |update| matches!(update, Update::Message(_)));
+        let theirs = format!("{}theirs", message_id(&run));
+        let text = opencode_tests::prompt("theirs", json!([{ "text": "not yours" }]));
+        client.world().send(&run.session_id().unwrap(), &theirs, &text);
+        assert_eq!(shown(run.updates()), "a b c d e f");
+        assert_eq!(reply(&run).text, "a b c d e f");
     });
 }
 
 #[test]
 fn somebody_elses_prompt_is_waited_for() {
-    for client in [client(true), client(false), rough()] {
-        let other = super::client(true);
+    everywhere(|client| {
+        let other = client.world().client();
         let foreign =
             other.run(scripted("A", json!([{ "text": "a b c", "delay_ms": 300 }]))).unwrap();
         until(&foreign, |update| matches!(update, Update::Message(_)));
@@ -156,17 +168,17 @@ fn somebody_elses_prompt_is_waited_for() {
         let mine = client.run(prompt).unwrap();
         assert_eq!(reply(&mine).text, "answer B");
         assert_eq!(reply(&foreign).text, "a b c");
-    }
+    });
 }
 
 #[test]
 fn a_prompt_that_the_server_merges_into_anothers_is_superseded() {
-    for client in [client(true), client(false), rough()] {
+    everywhere(|client| {
         let slow = json!([{ "text": "a b c d", "delay_ms": 400 }]);
         let first = client.run(scripted("A", slow)).unwrap();
         until(&first, |update| matches!(update, Update::Message(_)));
         // Two more that do not wait: the server answers only the last of those that queue up.
-        let other = super::client(true);
+        let other = client.world().client();
         let mut prompt = scripted("B", json!([{ "text": "answer B" }]));
         prompt.session = first.session_id();
         prompt.when_busy = WhenBusy::Send;
@@ -176,27 +188,23 @@ fn a_prompt_that_the_server_merges_into_anothers_is_superseded() {
             |u| matches!(u, Update::Status { why } if why.contains("working") || why.contains("sent")),
         );
         let words = opencode_tests::prompt("C", json!([{ "text": "answer C" }]));
-        let third = json!({
-            "sessionID": first.session_id(), "messageID": format!("{}third", message_id(&first)),
-            "parts": [{ "type": "text", "text": words }],
-        });
-        let third_id = third["messageID"].as_str().unwrap_or_default().to_owned();
-        client.call("session.prompt_async", third).unwrap();
+        let third = format!("{}third", message_id(&first));
+        client.world().send(&first.session_id().unwrap(), &third, &words);
         assert_eq!(reply(&first).text, "a b c d");
         let error = error(&second);
         assert_eq!(error.kind(), ErrorKind::Superseded);
-        assert!(error.message().contains(&third_id), "{error}");
-    }
+        assert!(error.message().contains(&third), "{error}");
+    });
 }
 
 #[test]
 fn a_run_is_picked_up_by_another_client() {
-    for client in [client(true), client(false), rough()] {
+    everywhere(|client| {
         let run = client
             .run(scripted("far", json!([{ "text": "one two three", "delay_ms": 300 }])))
             .unwrap();
         let ids = run.detach(LIMIT).unwrap();
-        let other = super::client(true);
+        let other = client.world().client();
         let resumed = other.resume(&ids.session_id, &ids.message_id, Prompt::default()).unwrap();
         assert_eq!(shown(resumed.updates()), "one two three");
         assert_eq!(reply(&resumed).text, "one two three");
@@ -209,60 +217,71 @@ fn a_run_is_picked_up_by_another_client() {
         assert_eq!(error(&unknown).kind(), ErrorKind::NotFound);
         let unknown = other.resume("ses_none", "msg_none", Prompt::default()).unwrap();
         assert_eq!(error(&unknown).kind(), ErrorKind::NotFound);
-    }
+    });
 }
 
 #[test]
 fn a_long_run_is_read_back_to_its_prompt() {
-    everywhere(a_long_run);
-}
-
-fn a_long_run(client: Client) {
-    let mut steps = vec![tool("todowrite", json!({ "todos": [] })); 6];
-    steps.push(json!({ "text": "at last" }));
-    let first = client.run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();
-    let session = reply(&first).session_id.clone();
-    let mut prompt = scripted("many", Value::Array(steps));
-    prompt.session = Some(session);
-    let reply = reply(&client.run(prompt).unwrap());
-    assert_eq!(reply.text, "at last");
-    assert_eq!(
-        reply.messages.len(),
-        8,
-        "its own prompt and seven answers, nothing of the one before"
-    );
+    everywhere(|client| {
+        let mut steps = vec![client.world().glance(); 6];
+        steps.push(json!({ "text": "at last" }));
+        let first = client.run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();
+        let session = reply(&first).session_id.clone();
+        let mut prompt = scripted("many", Value::Array(steps));
+        prompt.session = Some(session);
+        let reply = reply(&client.run(prompt).unwrap());
+        assert_eq!(reply.text, "at last");
+        let all = reply.messages.len();
+        assert_eq!(all, 8, "its own prompt and seven answers, nothing of the one before");
+    });
 }
 
 #[test]
 fn many_runs_at_once_get_their_own_answers() {
-    let client = client(true);
-    let runs: Vec<Run> = (0..30)
-        .map(|i| client.run(scripted("n", json!([{ "text": format!("answer {i}") }]))).unwrap())
-        .collect();
-    let sessions: HashSet<_> = runs.iter().map(|run| reply(run).session_id.clone()).collect();
-    assert_eq!(sessions.len(), 30);
-    for (i, run) in runs.iter().enumerate() {
-        assert_eq!(reply(run).text, format!("answer {i}"));
-    }
+    steadily(|client| {
+        let start = |i| {
+            let steps = json!([{ "text": format!("answer {i}") }]);
+            client.run(scripted("n", steps)).unwrap()
+        };
+        let runs: Vec<Run> = (0..30).map(start).collect();
+        let sessions: HashSet<_> = runs.iter().map(|run| reply(run).session_id.clone()).collect();
+        assert_eq!(sessions.len(), 30);
+        for (i, run) in runs.iter().enumerate() {
+            assert_eq!(reply(run).text, format!("answer {i}"));
+        }
+    });
 }
 
 #[test]
 fn the_same_message_of_two_clients_at_once_is_one_prompt() {
-    let clients = [client(true), client(true), client(false)];
-    let first = clients[0].run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();
-    let session = reply(&first).session_id.clone();
-    let message = format!("{}twice", message_id(&first));
-    let runs = clients.each_ref().map(|client| {
-        let mut prompt = scripted("same", json!([{ "text": "once only" }]));
-        prompt.session = Some(session.clone());
-        prompt.message_id = Some(message.clone());
-        prompt.when_busy = WhenBusy::Send;
-        client.run(prompt).unwrap()
+    on_both(|world| {
+        let clients = [Way::Steady, Way::Steady, Way::Deaf].map(|way| world.place(way));
+        let first = clients[0].run(scripted("before", json!([{ "text": "earlier" }]))).unwrap();
+        let session = reply(&first).session_id.clone();
+        let message = format!("{}twice", message_id(&first));
+        let runs = clients.each_ref().map(|client| {
+            let mut prompt = scripted("same", json!([{ "text": "once only" }]));
+            prompt.session = Some(session.clone());
+            prompt.message_id = Some(message.clone());
+            prompt.when_busy = WhenBusy::Send;
+            client.run(prompt).unwrap()
+        });
+        for run in &runs {
+            assert_eq!(reply(run).text, "once only");
+        }
+        let stored = world.prompts(&session);
+        let same = stored.iter().filter(|(id, _)| *id == message).collect::<Vec<_>>();
+        assert_eq!(same, [&(message.clone(), 1)], "{stored:?}");
     });
-    for run in &runs {
-        assert_eq!(reply(run).text, "once only");
-    }
-    let arguments = json!({ "sessionID": session, "messageID": message });
-    let stored = clients[0].call("session.message", arguments).unwrap().json::<Value>().unwrap();
-    assert_eq!(stored["parts"].as_array().unwrap().len(), 1, "{stored}");
+}
+
+#[test]
+fn an_id_that_another_session_has_is_refused() {
+    steadily(|client| {
+        let first = reply(&client.run("Say pong").unwrap());
+        let mut prompt = Prompt::new("x");
+        prompt.message_id = Some(first.message_id.clone());
+        let found = error(&client.run(prompt).unwrap());
+        assert_eq!((found.kind(), found.status()), (ErrorKind::Conflict, Some(409)), "{found}");
+    });
 }

@@ -1,39 +1,149 @@
-//! A server of one's own, met in the same three ways as the shared one.
+//! Where a scenario is played: a server of either generation, and the ways to meet it.
 
 use super::*;
-use opencode_tests::{Model, ServerBuilder};
+use opencode_tests::{Generation, Model, ServerBuilder, Shared, shared, shared_two};
+use std::ops::Deref;
 
-/// A server with a configuration of its own, and a proxy that spoils its event stream.
+/// A server with its model: the one that all tests share, or one with a configuration of its own.
 pub(super) struct World {
-    pub(super) server: Server,
+    machine: Machine,
+    /// Spoils the event streams of those who come this way.
     proxy: Proxy,
-    _model: Model,
+}
+
+enum Machine {
+    Shared(&'static Shared),
+    Own(Box<Shared>),
+}
+
+/// How a client hears of what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By an event stream.
+    Steady,
+    /// By looking.
+    Deaf,
+    /// By an event stream that comes late, drops, stalls and repeats.
+    Rough,
 }
 
 impl World {
-    pub(super) fn start(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> World {
-        let model = Model::start(0).unwrap();
-        let server = configure(Server::builder(&model.url())).start().unwrap();
-        let proxy = Proxy::start(&server.url()).unwrap();
-        spoil_streams(&proxy);
-        World { server, proxy, _model: model }
+    /// The shared server of this generation.
+    pub(super) fn shared(generation: Generation) -> &'static World {
+        static ONE: OnceLock<World> = OnceLock::new();
+        static TWO: OnceLock<World> = OnceLock::new();
+        let (cell, machine) = match generation {
+            Generation::One => (&ONE, shared as fn() -> &'static Shared),
+            Generation::Two => (&TWO, shared_two as fn() -> &'static Shared),
+        };
+        cell.get_or_init(|| World::new(Machine::Shared(machine())))
     }
 
-    pub(super) fn client(&self, events: bool) -> Client {
-        self.behind(&self.server.url(), events)
+    pub(super) fn start(
+        generation: Generation,
+        configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    ) -> World {
+        let model = Model::start(0).unwrap();
+        let builder = Server::builder(&model.url()).generation(generation);
+        let server = configure(builder).start().unwrap();
+        World::new(Machine::Own(Box::new(Shared { server, model })))
+    }
+
+    fn new(machine: Machine) -> World {
+        let proxy = Proxy::start(&machine.server.url()).unwrap();
+        spoil_streams(&proxy);
+        World { machine, proxy }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.machine.server
+    }
+
+    pub(super) fn model(&self) -> &Model {
+        &self.machine.model
+    }
+
+    pub(super) fn is_two(&self) -> bool {
+        self.server().generation() == Generation::Two
+    }
+
+    /// What it is called on 1.x, and what on 2.x.
+    pub(super) fn word<T>(&self, one: T, two: T) -> T {
+        if self.is_two() { two } else { one }
+    }
+
+    pub(super) fn options(&self) -> ClientOptions {
+        options(self.server(), &self.server().url())
+    }
+
+    /// A client with its event stream.
+    pub(super) fn client(&self) -> Client {
+        Client::new(self.options()).unwrap()
+    }
+
+    pub(super) fn place(&self, way: Way) -> Place<'_> {
+        let url = if way == Way::Rough { self.proxy.url() } else { self.server().url() };
+        self.behind(&url, way)
     }
 
     /// A client that meets the server at another address.
-    pub(super) fn behind(&self, url: &str, events: bool) -> Client {
-        let mut options = options(&self.server, url);
-        options.events = events;
-        Client::new(options).unwrap()
+    pub(super) fn behind(&self, url: &str, way: Way) -> Place<'_> {
+        let mut options = options(self.server(), url);
+        options.events = way != Way::Deaf;
+        Place { client: Client::new(options).unwrap(), world: self, way }
     }
 
-    /// As [`everywhere`](super::everywhere).
-    pub(super) fn everywhere(&self, test: impl Fn(Client)) {
-        test(self.client(true));
-        test(self.client(false));
-        test(self.behind(&self.proxy.url(), true));
+    /// In all these ways; on 2.x in one of them, unless the list says that it differs there.
+    pub(super) fn ways<F: Fn(&Place<'_>)>(&self, ways: &[Way], test: &F) {
+        let all = !self.is_two() || list::differs(&list::name_of::<F>());
+        // The last of them sees the most: what a stream tells, and what a look does.
+        let ways = if all { ways } else { &ways[ways.len().saturating_sub(1)..] };
+        ways.iter().for_each(|way| test(&self.place(*way)));
+    }
+
+    /// As [`everywhere`](super::everywhere), on this server.
+    pub(super) fn everywhere<F: Fn(&Place<'_>)>(&self, test: F) {
+        self.ways(&[Way::Steady, Way::Deaf, Way::Rough], &test);
+    }
+}
+
+impl Deref for Machine {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        match self {
+            Machine::Shared(shared) => shared,
+            Machine::Own(own) => own,
+        }
+    }
+}
+
+/// A client, and the server that it talks to.
+pub(super) struct Place<'a> {
+    client: Client,
+    world: &'a World,
+    way: Way,
+}
+
+impl Place<'_> {
+    /// Whether nothing is wrong with its event stream.
+    pub(super) fn is_steady(&self) -> bool {
+        self.way == Way::Steady
+    }
+
+    pub(super) fn has_events(&self) -> bool {
+        self.way != Way::Deaf
+    }
+
+    pub(super) fn world(&self) -> &World {
+        self.world
+    }
+}
+
+impl Deref for Place<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::base::depth::{MAX_DEPTH, json_depth};
 use crate::base::json::list;
 use crate::protocol::model_name::Model;
+use crate::run::wire::Wire as Generation;
 use crate::run::wire::{read_inquiry, read_message, read_status};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +35,9 @@ const MEANING: &[&str] = &[
     "id",
     "info",
     "parts",
+    // Both of 2.x.
+    "data",
+    "content",
     "role",
     "parentID",
     "sessionID",
@@ -141,6 +145,22 @@ pub(super) fn answer(operation: &str, arguments: &Value) -> Option<Value> {
     })
 }
 
+/// The same of 2.x.
+pub(super) fn answer_of_two(operation: &str, arguments: &Value) -> Option<Value> {
+    Some(match operation {
+        "v2.session.get" => json!({
+            "id": arguments["sessionID"], "location": { "directory": "/p" }, "parentID": SESSION,
+            "title": "t", "cost": 0.25, "time": { "created": 1, "updated": 2 },
+            "tokens": { "input": 1, "output": 1, "reasoning": 0, "cache": { "read": 0, "write": 0 } },
+        }),
+        "v2.location.get" => json!({}),
+        "v2.session.diff" => json!([{ "file": "a", "patch": "p", "additions": 1, "deletions": 0 }]),
+        "v2.agent.list" => json!([{ "id": "build", "mode": "primary" }, { "id": "plan" }]),
+        "v2.model.list" => json!([{ "id": "test", "providerID": "local" }]),
+        _ => return None,
+    })
+}
+
 /// A part of the answer with this number, as the server stores it.
 fn part(i: usize, id: &str, kind: &str, more: Value) -> ServerStep {
     let mut part = json!({
@@ -204,13 +224,72 @@ fn plan() -> Vec<ServerStep> {
     steps
 }
 
-fn world(events: bool, change: Option<Distortion>) -> World {
+/// The same as 2.x writes it.
+fn plan_of_two() -> Vec<ServerStep> {
+    let created = json!({ "sessionID": "ses_2", "parentID": SESSION });
+    let field = json!({
+        "key": "q0", "type": "string", "title": "h", "description": "Which?",
+        "options": [{ "value": "A", "label": "A" }], "custom": true,
+    });
+    let form = json!({
+        "id": "frm_1", "sessionID": SESSION, "title": "t", "fields": [field],
+        "metadata": { "kind": "question", "tool": { "messageID": "msg_a1", "id": "c" } },
+    });
+    let error = json!({ "type": "provider.rate-limit", "message": "slow down" });
+    let retry = json!({ "attempt": 2, "at": 5, "error": error });
+    let of = |mut data: Value| {
+        data["assistantMessageID"] = "msg_a1".into();
+        data
+    };
+    let tool = |id: &str, name: &str, metadata: Value| {
+        let state = json!({
+            "status": "completed", "input": {}, "content": [{ "type": "text", "text": "o" }],
+            "metadata": metadata,
+        });
+        json!({ "type": "tool", "id": id, "name": name, "state": state, "time": { "created": 1 } })
+    };
+    let child = json!({ "sessionID": "ses_2" });
+    let mut steps = Vec::new();
+    for step in two::order(script()) {
+        let after = match &step {
+            ServerStep::Part(0) => vec![ServerStep::Status(retry.clone())],
+            ServerStep::Part(1) => vec![
+                ServerStep::Tell("session.reasoning.started", of(json!({ "ordinal": 0 }))),
+                ServerStep::Tell(
+                    "session.reasoning.ended",
+                    of(json!({ "ordinal": 0, "text": "hm" })),
+                ),
+                ServerStep::Add(1, json!({ "type": "reasoning", "text": "hm" })),
+                ServerStep::Tell(
+                    "session.tool.input.started",
+                    of(json!({ "id": "k", "name": "subagent" })),
+                ),
+                ServerStep::Tell("session.tool.called", of(json!({ "id": "k", "input": {} }))),
+                ServerStep::Tell("session.created", created.clone()),
+                ServerStep::Tell(
+                    "session.tool.success",
+                    of(json!({ "id": "k", "metadata": child })),
+                ),
+                ServerStep::Add(1, tool("k", "subagent", child.clone())),
+                ServerStep::Add(1, tool("t", "read", json!({}))),
+                ServerStep::Tell("session.execution.succeeded", json!({ "sessionID": "ses_2" })),
+                ServerStep::Question(form.clone()),
+            ],
+            _ => Vec::new(),
+        };
+        steps.push(step);
+        steps.extend(after);
+    }
+    steps
+}
+
+fn world(wire: Generation, events: bool, change: Option<Distortion>) -> World {
     let mut setup = setup(events);
     setup.prompt.agent = Some("build".to_owned());
     setup.prompt.model = Model::from_value(&json!("local/test")).ok();
-    let mut world = World::with(setup);
-    world.server.plan = Some(plan());
-    world.server.wire.change = change;
+    let mut world = World::with(wire, setup);
+    world.server.plan = Some(if wire == Generation::Two { plan_of_two() } else { plan() });
+    world.server.odd.change = change;
     if events {
         world.cut_or_connect();
     }
@@ -218,11 +297,11 @@ fn world(events: bool, change: Option<Distortion>) -> World {
 }
 
 /// Why a run with this change is wrong.
-fn fault(events: bool, change: &Distortion) -> Option<String> {
+fn fault(wire: Generation, events: bool, change: &Distortion) -> Option<String> {
     // What events say is looked up before it is believed.
     let must_answer = change.what.starts_with("event ") || !change.identifies();
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = world(events, Some(change.clone()));
+        let mut world = world(wire, events, Some(change.clone()));
         world.goes_on(if must_answer { 2_000 } else { 200 });
         world
     }));
@@ -271,13 +350,14 @@ fn pointers(value: &Value, at: String, all: &mut Vec<String>) {
 #[test]
 fn whatever_a_field_is_the_run_ends_with_its_answer() {
     let (mut faults, mut cases, mut seen) = (Vec::new(), 0, 0);
-    for events in [true, false] {
-        let mut quiet = world(events, None);
+    let ways = [Generation::One, Generation::Two].map(|wire| [(wire, true), (wire, false)]);
+    for (wire, events) in ways.into_iter().flatten() {
+        let mut quiet = world(wire, events, None);
         quiet.settle();
         let outcome = quiet.outcome.unwrap();
         assert!(outcome.error.is_none() && outcome.reply.text == "Here it is.");
         let mut known = BTreeSet::new();
-        for (what, at, value) in quiet.server.wire.seen {
+        for (what, at, value) in quiet.server.odd.seen {
             let mut found = Vec::new();
             pointers(&value, String::new(), &mut found);
             for pointer in found {
@@ -292,9 +372,11 @@ fn whatever_a_field_is_the_run_ends_with_its_answer() {
                         let change =
                             Distortion { what: what.clone(), at, pointer: pointer.clone(), odd };
                         cases += 1;
-                        if let Some(why) = fault(events, &change) {
+                        if let Some(why) = fault(wire, events, &change) {
                             let at = at.map_or("always".to_owned(), |at| at.to_string());
-                            faults.push(format!("{what} {at} {pointer} := {odd}: {why}"));
+                            faults.push(format!(
+                                "{wire:?} {events} {what} {at} {pointer} := {odd}: {why}"
+                            ));
                         }
                     }
                 }
@@ -308,10 +390,10 @@ fn whatever_a_field_is_the_run_ends_with_its_answer() {
 /// The readers alone, with every value in every place: what is odd harms nothing beside it.
 #[test]
 fn whatever_a_field_is_the_rest_is_read() {
-    let mut quiet = world(true, None);
+    let mut quiet = world(Generation::One, true, None);
     quiet.settle();
     let mut cases = 0;
-    for (what, _, value) in quiet.server.wire.seen {
+    for (what, _, value) in quiet.server.odd.seen {
         let mut found = Vec::new();
         pointers(&value, String::new(), &mut found);
         for pointer in found {

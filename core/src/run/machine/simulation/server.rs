@@ -41,45 +41,66 @@ pub(super) fn script() -> Vec<ServerStep> {
     steps
 }
 
-#[derive(Default)]
 pub(super) struct SimulatedServer {
+    pub(super) wire: Wire,
     pub(super) user: Option<(String, Vec<Value>)>,
     pub(super) prompts_run: u32,
-    work: VecDeque<ServerStep>,
-    messages: Vec<Value>,
+    pub(super) work: VecDeque<ServerStep>,
+    pub(super) messages: Vec<Value>,
     pub(super) is_busy: bool,
-    is_aborted: bool,
+    pub(super) is_aborted: bool,
     /// What the list says beside "busy".
     status: Option<Value>,
-    permission: Option<Value>,
-    question: Option<Value>,
+    pub(super) permission: Option<Value>,
+    pub(super) question: Option<Value>,
     pub(super) answers: u32,
     clock: u64,
     pub(super) events: VecDeque<Event>,
     /// The steps of a prompt, where they are others than those of [`script`].
     pub(super) plan: Option<Vec<ServerStep>>,
-    pub(super) wire: odd::OddWire,
+    pub(super) odd: odd::OddWire,
 }
 
 impl SimulatedServer {
-    fn text(i: usize) -> &'static str {
+    pub(super) fn new(wire: Wire) -> Self {
+        SimulatedServer {
+            wire,
+            user: None,
+            prompts_run: 0,
+            work: VecDeque::new(),
+            messages: Vec::new(),
+            is_busy: false,
+            is_aborted: false,
+            status: None,
+            permission: None,
+            question: None,
+            answers: 0,
+            clock: 0,
+            events: VecDeque::new(),
+            plan: None,
+            odd: odd::OddWire::default(),
+        }
+    }
+
+    pub(super) fn text(i: usize) -> &'static str {
         ["I look. ", "", "Here it is."][i]
     }
 
-    fn tick(&mut self) -> f64 {
+    pub(super) fn tick(&mut self) -> f64 {
         self.clock += 1;
         self.clock as f64
     }
 
-    fn emit(&mut self, kind: &str, mut properties: Value) {
+    pub(super) fn emit(&mut self, kind: &str, mut properties: Value) {
         self.clock += 1;
-        if properties.get("sessionID").is_none() {
+        if properties.get("sessionID").is_none() && properties.get("form").is_none() {
             properties["sessionID"] = SESSION.into();
         }
+        let content = if self.wire == Wire::Two { "data" } else { "properties" };
         let data = json!({
-            "id": format!("evt_{:012x}000", self.clock), "type": kind, "properties": properties,
+            "id": format!("evt_{:012x}000", self.clock), "type": kind, content: properties,
         });
-        let data = self.wire.pass(&format!("event {kind}"), data);
+        let data = self.odd.pass(&format!("event {kind}"), data);
         // As the feed does it: what cannot be read is left out.
         self.events.extend(Event::read(data.as_bytes()).ok().flatten());
     }
@@ -90,6 +111,9 @@ impl SimulatedServer {
     }
 
     pub(super) fn step(&mut self) {
+        if self.wire == Wire::Two {
+            return self.step_of_two();
+        }
         if self.is_aborted && !matches!(self.work.front(), None | Some(ServerStep::Idle)) {
             self.work = VecDeque::from([ServerStep::Idle]);
             if let Some(open) = self.messages.iter().rposition(|m| m["info"]["role"] == "assistant")
@@ -199,6 +223,9 @@ impl SimulatedServer {
 
     /// What the server says of the session and of those that nobody asked for, as the engine reads it.
     pub(super) fn look(&mut self, started: Millis) -> Result<DirectorySnapshot> {
+        if self.wire == Wire::Two {
+            return self.look_of_two(started);
+        }
         let mut status = json!({ "ses_other": { "type": "busy" } });
         if self.is_busy {
             let busy = || json!({ "type": "busy" });
@@ -210,14 +237,17 @@ impl SimulatedServer {
                 "permission.list" => json!(self.permission.as_slice()),
                 _ => json!(self.question.as_slice()),
             };
-            Ok(self.wire.answer(operation, made(operation, &value, None)))
+            Ok(self.odd.answer(operation, made(operation, &value, None)))
         };
-        let snapshot = WIRE.snapshot(None, true, ask, &mut Vec::new())?;
+        let snapshot = Wire::One.snapshot(None, true, ask, &mut Vec::new())?;
         Ok(DirectorySnapshot { started, ..snapshot })
     }
 
     /// Does a request and gives what the client would get.
     pub(super) fn answer(&mut self, operation: &str, arguments: &Value) -> Result<Answer> {
+        if self.wire == Wire::Two {
+            return self.answer_of_two(operation, arguments);
+        }
         let ok = |value: Value| Ok(made(operation, &value, None));
         match operation {
             "session.create" => ok(json!({ "id": SESSION, "directory": "/p" })),
@@ -308,7 +338,7 @@ pub(super) fn made(operation: &str, value: &Value, cursor: Option<String>) -> An
 }
 
 /// What the server itself says of what is not there.
-fn absent(what: &str) -> Error {
+pub(super) fn absent(what: &str) -> Error {
     let error = Error::new(ErrorKind::NotFound, what).with_status(404).with_sent(true);
     error.with_code(Some("NotFoundError".to_owned()))
 }

@@ -1,6 +1,6 @@
 //! Permissions and forms of 2.x as the permissions and questions of 1.x.
 
-use crate::base::json::{Object, shallow};
+use crate::base::json::{Object, tree};
 use crate::run::wire::{Inquiry, v1};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// # Errors
 /// Why it cannot be read, and so cannot be answered.
 pub(super) fn read_permission(raw: &RawValue) -> Result<Inquiry, String> {
-    let asked = value(raw)?;
+    let asked = tree(raw);
     // The rules of hosts know the tool by its first name.
     let permission = match &asked["action"] {
         Value::String(action) if action == "shell" => json!("bash"),
@@ -36,7 +36,7 @@ pub(super) fn read_permission(raw: &RawValue) -> Result<Inquiry, String> {
 /// # Errors
 /// Why it cannot be read, and so cannot be answered.
 pub(super) fn read_form(raw: &RawValue) -> Result<Inquiry, String> {
-    let form = value(raw)?;
+    let form = tree(raw);
     let question = |field: &Value| {
         json!({
             "key": field["key"], "header": field["title"], "question": field["description"],
@@ -66,10 +66,6 @@ pub(super) fn answer(question: &Inquiry, answers: &[Vec<String>]) -> Value {
         given.insert(key, if is_list { json!(answers) } else { json!(first) });
     }
     Value::Object(given)
-}
-
-fn value(raw: &RawValue) -> Result<Value, String> {
-    serde_json::from_str(shallow(raw).get()).map_err(|e| e.to_string())
 }
 
 fn read(made: &Value, is_question: bool) -> Result<Inquiry, String> {

@@ -99,6 +99,7 @@ fn step(step: &Step) -> Result<OperationCall> {
             ("v2.session.switch_model", json!({ "sessionID": send.session, "model": model }))
         }
         Step::Prompt(send) => ("v2.session.prompt", prompt(send)?),
+        Step::FindPlace { directory, .. } => ("v2.location.get", json!({ "directory": directory })),
         Step::FindWaiting { session, .. } => {
             ("v2.session.inbox.list", json!({ "sessionID": session }))
         }

@@ -53,6 +53,16 @@ fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
             // Either the session is gone, which the next look tells, or the prompt was never begun.
             return done(Ok(Response::Withdrawn));
         }
+        (Step::FindPlace { directory, error }, answer) => {
+            let is_gone = answer.is_err_and(|e| e.code() == Some(NO_DIRECTORY));
+            return done(Err(if is_gone { gone(directory) } else { error.clone() }));
+        }
+        (Step::Prompt(send), Err(error)) if says_nothing(&error) => {
+            return match send.directory.clone() {
+                Some(directory) => then(Step::FindPlace { directory, error }),
+                None => done(Err(error)),
+            };
+        }
         (_, Err(error)) => return done(Err(error)),
         (_, Ok(answer)) => answer,
     };
@@ -69,10 +79,24 @@ fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
         Step::SwitchModel(send) => then(Step::Prompt(send.clone())),
         Step::FindWaiting { session, message } => done(waiting(session, message, &answer)),
         Step::FindBegun { session, .. } => then(Step::Interrupt { session: session.clone() }),
-        Step::Prompt(_) | Step::Interrupt { .. } | Step::Withdraw { .. } => {
-            done(Ok(Response::Done))
-        }
+        Step::Prompt(_)
+        | Step::FindPlace { .. }
+        | Step::Interrupt { .. }
+        | Step::Withdraw { .. } => done(Ok(Response::Done)),
     }
+}
+
+/// Whether the server failed, and has no word for it.
+fn says_nothing(error: &Error) -> bool {
+    error.status() == Some(500) && error.body().is_none_or(str::is_empty)
+}
+
+/// The error of a session whose directory is gone.
+fn gone(directory: &str) -> Error {
+    let text = format!(
+        "run: the server cannot read the session's directory {directory}; it was moved or deleted"
+    );
+    Error::new(ErrorKind::NotFound, text).with_code(Some(NO_DIRECTORY.to_owned())).with_sent(true)
 }
 
 /// What is in the `data` of an answer.

@@ -1,5 +1,6 @@
 //! [`Step`]: what one request of a run takes on a server of 2.x, one call after the other.
 
+use crate::base::error::Error;
 use crate::run::wire::SendPrompt;
 
 /// One call of several.
@@ -12,6 +13,11 @@ pub(crate) enum Step {
     CheckModel(SendPrompt),
     SwitchModel(SendPrompt),
     Prompt(SendPrompt),
+    /// Whether the directory is there: the server says no more of one that is gone than that something went wrong.
+    FindPlace {
+        directory: String,
+        error: Error,
+    },
     /// Whether a prompt that is no message yet waits to become one.
     FindWaiting {
         session: String,
