@@ -46,7 +46,7 @@ fn a_send_that_is_cut_at_every_byte_while_the_stream_is_cut_happens_once() {
         let mut cuts: VecDeque<(usize, Plan)> = (0..rounds)
             .flat_map(|round| {
                 let end = move |at| if (at + round) % 2 == 0 { End::Reset } else { End::Close };
-                let is_played = move |at: &u64| (at + round + phase) % stride == 0;
+                let is_played = move |at: &u64| (at + round + phase).is_multiple_of(stride);
                 let in_request = (0..=request).filter(is_played);
                 let in_request = in_request.map(move |at| Plan::pass().cut_request(at, end(at)));
                 let in_answer = (0..=answer).filter(is_played);
