@@ -94,7 +94,7 @@ enum {
      */
     OPENCODE_STATUS_CANCELLED = 12,
     /**
-     * A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform.
+     * A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform; or, with the code mcp, an MCP server of the agent is not connected.
      */
     OPENCODE_STATUS_START = 13,
     /**
@@ -563,6 +563,19 @@ OpencodeStatus opencode_ask(const OpencodeClient *client,
 OPENCODE_API
 OpencodeStatus opencode_drift(const OpencodeClient *client,
                               OpencodeReply **reply);
+
+/**
+ * Blocks until a directory has its agents, and the models and MCP servers that are named; opencode_call_start() with
+ * "wait_until_ready" does not. In its first seconds a server has empty lists.
+ *
+ * @param options_json  An object, or NULL: {options ready}.
+ * @param reply         Receives {"agents","models","mcp"}: what is there.
+ * @return START when an MCP server has failed, and TIMEOUT when something is missing; the message says what.
+ */
+OPENCODE_API
+OpencodeStatus opencode_client_wait_until_ready(const OpencodeClient *client,
+                                                const char *options_json,
+                                                OpencodeReply **reply);
 
 /**
  * The status that the call returned.

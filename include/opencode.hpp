@@ -507,6 +507,12 @@ class Client {
         });
     }
 
+    /// Blocks until agents, models and MCP servers are there.
+    Result<Reply> wait_until_ready(const Options &options = {}) const {
+        return detail::reply([&](OpencodeReply **reply) {
+            return opencode_client_wait_until_ready(get(), options.c_str(), reply);
+        });
+    }
     Result<Reply> call(std::string_view operation, const Options &arguments = {}, const Options &options = {}) const {
         return detail::reply([&](OpencodeReply **reply) {
             return opencode_call_with(get(), std::string(operation).c_str(), arguments.c_str(), options.c_str(), reply);

@@ -13,6 +13,7 @@ mod client;
 
 mod drift;
 
+mod ready;
 mod reply;
 
 mod look;
@@ -57,6 +58,7 @@ pub use json::*;
 pub use look::*;
 pub use pages::*;
 pub use pty::*;
+pub use ready::*;
 pub use replay::*;
 pub use reply::*;
 pub use run::*;

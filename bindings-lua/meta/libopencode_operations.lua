@@ -7,7 +7,7 @@
 ---| "connection" # the server was not reached, or the connection broke
 ---| "timeout" # a time limit passed; the message names the stage it passed in
 ---| "cancelled" # the caller cancelled
----| "start" # a server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform
+---| "start" # a server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform; or, with the code mcp, an MCP server of the agent is not connected
 ---| "exhausted" # the system of this program gives no more descriptors or threads; close what is not needed, or raise the limit
 ---| "bad_request" # 400, 422 and all other statuses of 4xx without a kind of their own
 ---| "unauthorized" # 401: user name or password is missing or wrong

@@ -104,6 +104,29 @@ local Client = {}
 ---@return opencode.Error? err
 function Client:usage(session, options) end
 
+-- Fields from spec/options.toml: ready
+
+---What must be there before the first prompt.
+---@class opencode.ReadyOptions : { agents: any, models: any, mcp: any, directory: any, timeout_ms: any, [string]: nil }
+---@field agents? string[] Agents that must be there, by name (default: any)
+---@field models? string[] Models that must be there, as `provider/model`
+---@field mcp? string[] MCP servers that must be connected, by name; one that has failed is told at once
+---@field directory? string The directory of the project (default: the client's)
+---@field timeout_ms? integer How long it is waited (default: 30000)
+
+---@class opencode.Ready
+---@field agents string[]
+---@field models string[] when models were asked for
+---@field mcp table<string, string> how each MCP server is, when some were asked for
+
+---Blocks until the directory has its agents, and the models and MCP servers that are named. In its first seconds a server has
+---empty lists. `client:start("wait_until_ready", options)` does not block.
+---@param options? opencode.ReadyOptions
+---@return opencode.Ready? ready
+---@return string? message
+---@return opencode.Error? err
+function Client:wait_until_ready(options) end
+
 ---Types a prompt into every attached terminal interface and submits it. True says that the server accepted it, not that
 ---anybody is attached. Blocks for some requests.
 ---@param text string

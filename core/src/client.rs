@@ -1,6 +1,7 @@
 //! [`Client`]: a handle to one server.
 
 mod background;
+mod preparing;
 mod task;
 
 use crate::base::cancel::CancelToken;

@@ -122,6 +122,7 @@ pub use inspect::discover::discover_timeout;
 pub use inspect::discover::{Found, Source, discover, start_discover};
 pub use inspect::doctor::{Check, CheckStatus, Diagnosis};
 pub use inspect::drift::{Change, Drift, Endpoint};
+pub use inspect::ready::{Ready, ReadyOptions};
 pub use protocol::dialect::{Dialect, ServerInfo};
 pub use protocol::event::Event;
 pub use protocol::model_name::Model;

@@ -104,6 +104,16 @@ static void the_text_alone_is_read(void) {
     opencode_reply_free(reply);
 }
 
+static void a_directory_is_waited_for(void) {
+    OpencodeReply *reply = NULL;
+    CHECK(opencode_client_wait_until_ready(client, "{\"agents\":[\"build\"]}", &reply) == OK);
+    CHECK(has(opencode_reply_json(reply), "\"build\""));
+    opencode_reply_free(reply);
+    CHECK(opencode_client_wait_until_ready(client, "{\"agents\":[\"nobody\"],\"timeout_ms\":100}", &reply) == TIMEOUT);
+    CHECK(has(opencode_reply_message(reply), "no agent 'nobody'"));
+    opencode_reply_free(reply);
+}
+
 static void a_chat_loop_needs_no_pointers(void) {
     char said[1000];
     OpencodeReply *last = NULL;
@@ -237,6 +247,7 @@ int main(void) {
         return 1;
     RUN(a_chat_loop_needs_no_pointers);
     RUN(the_text_alone_is_read);
+    RUN(a_directory_is_waited_for);
     RUN(when_the_time_is_up);
     RUN(failures_have_words);
     RUN(versions_and_names);

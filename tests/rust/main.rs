@@ -19,6 +19,7 @@ mod network;
 mod options;
 mod pages;
 mod pty;
+mod ready;
 mod replay;
 mod retry;
 mod run;

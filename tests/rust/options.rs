@@ -20,6 +20,7 @@ fn reader(noun: &str) -> Reader {
         "messages" => |json| MessageOptions::from_json(json).map(drop),
         "sessions" => |json| SessionOptions::from_json(json).map(drop),
         "discover" => |json| opencode_core::discover_timeout(json).map(drop),
+        "ready" => |json| opencode_core::ReadyOptions::from_json(json).map(drop),
         "usage" => |json| UsageOptions::from_json(json).map(drop),
         "pty" => |json| PtyOptions::from_json(json).map(drop),
         "server" => |json| ServerOptions::from_json(json).map(drop),

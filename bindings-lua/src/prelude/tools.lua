@@ -28,6 +28,14 @@ function Client:usage(session, options)
   return usage, message, err
 end
 
+-- Blocks until agents, models and MCP servers are there; client:start("wait_until_ready", options) does not.
+function Client:wait_until_ready(options)
+  check_self(self, "wait_until_ready", 2)
+  expect_options(options, "client:wait_until_ready", 2)
+  local ready, message, err = finish(2, raw.call(self.raw, "wait_until_ready", options))
+  return ready, message, err
+end
+
 -- True says that the server accepted the prompt, not that anybody is attached.
 function Client:tui_prompt(text)
   check_self(self, "tui_prompt", 2)

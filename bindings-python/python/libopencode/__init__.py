@@ -84,7 +84,7 @@ if TYPE_CHECKING:
         ToolUpdate,
         Update,
     )
-    from ._usage import Share, Usage
+    from ._usage import Ready, Share, Usage
 else:
     from ._later import typing
 
@@ -135,6 +135,7 @@ _LATER = {
     "Pty": "._pty",
     "QuestionUpdate": "._updates",
     "RawResponse": "._call",
+    "Ready": "._usage",
     "ReasoningUpdate": "._updates",
     "Replay": "._replay",
     "Reply": "._updates",
@@ -211,6 +212,7 @@ __all__ = [
     "Pty",
     "QuestionUpdate",
     "RawResponse",
+    "Ready",
     "ReasoningUpdate",
     "Replay",
     "Reply",

@@ -652,6 +652,40 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             },
         )
 
+    async def wait_until_ready(
+        self,
+        *,
+        agents: list[str] | tuple[str, ...] | None = None,
+        models: list[str] | tuple[str, ...] | None = None,
+        mcp: list[str] | tuple[str, ...] | None = None,
+        directory: str | None = None,
+        timeout: float | datetime.timedelta | None = None,
+    ) -> usage_module.Ready:
+        """Waits until the directory has its agents, and the models and MCP servers that are named; says what there is.
+
+        In its first seconds a server has empty lists, and a prompt that names something of them would fail.
+
+        Args:
+            agents: Agents that must be there, by name. Default: any.
+            models: Models that must be there, as `provider/model`.
+            mcp: MCP servers that must be connected, by name; one that has failed is told at once.
+            directory: The directory of the project. Default: the client's.
+            timeout: How long it is waited. In seconds. Default: 30 s.
+
+        Raises:
+            ServerStartError: An MCP server has failed, is disabled or needs somebody to log in; told at once.
+            APITimeoutError: Something is missing; the message says what.
+        """
+        return await self._ready(
+            {
+                "agents": agents,
+                "models": models,
+                "mcp": mcp,
+                "directory": directory,
+                "timeout": timeout,
+            }
+        )
+
     async def usage(
         self,
         session: str,

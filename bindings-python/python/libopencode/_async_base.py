@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from . import _async_tui as tui
     from . import _discover as discover
     from ._async_pty import AsyncPty
-    from ._usage import Usage
+    from ._usage import Ready, Usage
 else:
     from ._later import Later, abc, typing
 
@@ -147,6 +147,12 @@ class AsyncClientBase(ClientBase):
         from ._async_pty import AsyncPty
 
         return AsyncPty(self._here.pty_connect(id, options(given)), self._drain, self._waker)
+
+    async def _ready(self, given: dict[str, typing.Any]) -> Ready:
+        from ._usage import Ready
+
+        native = self._here.start("wait_until_ready", options(given), None)
+        return Ready(await self._settle(native, "wait_until_ready"))
 
     async def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
         from ._usage import usage_of

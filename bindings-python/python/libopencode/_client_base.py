@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from . import _tui as tui
     from ._pty import Pty
     from ._run import RunBase
-    from ._usage import Usage
+    from ._usage import Ready, Usage
 
     _Run = typing.TypeVar("_Run", bound=RunBase)
 else:
@@ -280,6 +280,11 @@ class BlockingClient(ClientBase):
         from ._discover import Diagnosis
 
         return Diagnosis(self._here.doctor())
+
+    def _ready(self, given: dict[str, typing.Any]) -> Ready:
+        from ._usage import Ready
+
+        return Ready(self._call("wait_until_ready", options(given), None))
 
     def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
         from ._usage import usage_of

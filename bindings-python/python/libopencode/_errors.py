@@ -109,7 +109,7 @@ class CancelledError(OpencodeError):
 
 
 class ServerStartError(OpencodeError):
-    """A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform."""
+    """A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform; or, with the code mcp, an MCP server of the agent is not connected."""
 
     kind: str = "start"
 

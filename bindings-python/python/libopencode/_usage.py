@@ -13,6 +13,20 @@ else:
     from ._later import typing
 
 
+class Ready(Record):
+    """What a directory has: agents, and models and MCP servers where some were asked for."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        agents: list[str]
+        models: list[str]
+        mcp: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"<libopencode.Ready {len(self.agents)} agents, {len(self.models)} models, mcp {self.mcp}>"
+
+
 class Share(Record):
     """What one model, agent, session or message spent."""
 

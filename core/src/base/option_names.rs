@@ -73,6 +73,8 @@ pub(crate) const PTY: &[&str] = &[
     "server_timeout_ms",
 ];
 
+pub(crate) const READY: &[&str] = &["agents", "models", "mcp", "directory", "timeout_ms"];
+
 pub(crate) const SERVER: &[&str] = &[
     "binary",
     "directory",

@@ -13,6 +13,7 @@ use crate::http::answer::Answer;
 use crate::inspect::discover;
 use crate::inspect::doctor;
 use crate::inspect::drift::Drift;
+use crate::inspect::ready::{self, ReadyOptions};
 use crate::protocol::operation::Pace;
 use crate::run::attach::{AttachOptions, attach};
 use serde_json::Value;
@@ -29,9 +30,10 @@ pub(super) enum Task {
     Server,
     TuiPrompt,
     Usage,
+    WaitUntilReady,
 }
 
-const ALL: [Task; 8] = [
+const ALL: [Task; 9] = [
     Task::Attach,
     Task::Discover,
     Task::Doctor,
@@ -40,6 +42,7 @@ const ALL: [Task; 8] = [
     Task::Server,
     Task::TuiPrompt,
     Task::Usage,
+    Task::WaitUntilReady,
 ];
 
 impl Task {
@@ -57,13 +60,14 @@ impl Task {
             Task::Server => "server",
             Task::TuiPrompt => "tui_prompt",
             Task::Usage => "usage",
+            Task::WaitUntilReady => "wait_until_ready",
         }
     }
 
     /// A file may lie on a disk that is away, and a network is listened to for as long as the host says.
     pub(super) fn pace(self) -> Pace {
         match self {
-            Task::Attach | Task::Discover => Pace::Slow,
+            Task::Attach | Task::Discover | Task::WaitUntilReady => Pace::Slow,
             _ => Pace::Quick,
         }
     }
@@ -112,6 +116,9 @@ impl Task {
                 let session = needed(&mut fields, "sessionID")?;
                 let counted = UsageOptions::take(&mut fields)?;
                 usage::usage(caller, &session, &counted, options)?.to_json()
+            }
+            Task::WaitUntilReady => {
+                ready::wait(caller, &ReadyOptions::from_json(json)?, options, token)?.to_json()
             }
         };
         // What a close cut short says nothing about the server.

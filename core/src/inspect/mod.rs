@@ -3,3 +3,4 @@
 pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod ready;

@@ -17,6 +17,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("pty", "`pty`, `pty_connect`"),
     ("usage", "`usage`"),
     ("discover", "`discover`, `discover_async`"),
+    ("ready", "`wait_until_ready`; `opencode_client_wait_until_ready`"),
     ("attach", "`attach`, `attach_bytes`"),
     ("server", "`Server.start`, `opencode.server`, `opencode_server_start`"),
 ];

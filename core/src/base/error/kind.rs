@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Timeout = 11,
     /// The caller cancelled.
     Cancelled = 12,
-    /// A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform.
+    /// A server could not be started; `code` says why: missing, exited, timeout, port, hostname or platform; or, with the code mcp, an MCP server of the agent is not connected.
     Start = 13,
     /// The system of this program gives no more descriptors or threads; close what is not needed, or raise the limit.
     Exhausted = 14,
