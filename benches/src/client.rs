@@ -121,7 +121,7 @@ pub(crate) fn close(url: &str, count: usize) -> Outcome {
         times.push(began.elapsed());
     }
     let sample = Sample::new(times);
-    say(&json!({ "us": sample.us(500), "p99_us": sample.us(990) }));
+    say(&json!({ "client": "core", "us": sample.us(500), "p99_us": sample.us(990) }));
     Ok(())
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn row(url: &str, count: usize) -> Outcome {
     }
     let tick = began.elapsed().as_secs_f64() * 1e6 / f64::from(ticks);
     say(&json!({
+        "client": "core",
         "send_ms": sent.as_secs_f64() * 1e3,
         "cpu_ms": begun * 1e3,
         "idle_percent": idle * 100.0,

@@ -2,7 +2,7 @@
 
 use crate::client::*;
 use crate::isolated;
-use crate::process::threads;
+use crate::process::{connections, threads};
 use opencode_core::{Client, Run, State};
 use opencode_tests::{Model, Server};
 use serde_json::json;
@@ -24,9 +24,11 @@ fn a_thousand_runs_share_a_few_threads_and_all_finish() {
             client.run(prompt).unwrap()
         })
         .collect();
-    let mut seen = Vec::new();
+    let port = server.url().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap();
+    let (mut seen, mut open) = (Vec::new(), 0);
     // The last one to finish is not the last one to have begun.
     while runs.iter().any(|run| run.state() == State::Pending) {
+        open = open.max(connections(port));
         let now = threads();
         if now.len() > seen.len() {
             seen = now;
@@ -38,6 +40,8 @@ fn a_thousand_runs_share_a_few_threads_and_all_finish() {
     }
     // One that decides, one that listens, four that ask, and two that look again after the stream was lost.
     assert!(seen.len() <= 8, "one run needs {few:?}, a thousand {seen:?}");
+    // Their descriptors are those of the connections, and no run has one of its own: as many as there are threads that ask.
+    assert!((1..=12).contains(&open), "{open} connections for a thousand runs");
 }
 
 /// A server that takes no snapshot of its project at every step: thousands of prompts take half the time.

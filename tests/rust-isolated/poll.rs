@@ -38,6 +38,9 @@ fn poller() -> PathBuf {
     me.ancestors().nth(2).unwrap().join("examples/poller")
 }
 
+/// Allocations of a poll for each text that it takes.
+const MOST: u64 = 3;
+
 #[test]
 fn an_idle_poll_makes_no_system_call_and_no_allocation() {
     let _isolated = isolated();
@@ -54,6 +57,10 @@ fn a_poll_in_a_flood_never_waits() {
     let fake = Fake::start(flood()).unwrap();
     let (said, calls) = polled(20_000_000, &fake.url(), "flood");
     assert!(said["text_bytes"].as_u64().unwrap() > 5_000, "a flood: {said}");
+    // What is handed over was made by the engine: the poll makes the list that it gives, and what grows with it.
+    let (allocations, updates) =
+        (said["allocations"].as_u64().unwrap(), said["updates"].as_u64().unwrap());
+    assert!(updates > 0 && allocations <= MOST * updates, "{said}");
     // Taking text costs memory. The poller's allocator has no locks, so every futex would be one of ours.
     let memory = ["brk(", "mmap(", "munmap(", "mremap(", "madvise(", "mprotect("];
     let others: Vec<_> =

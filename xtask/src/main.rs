@@ -11,6 +11,7 @@ mod demo;
 mod dist;
 mod ffi;
 mod floors;
+mod guards;
 mod install;
 mod language_server;
 mod progress;
@@ -42,6 +43,8 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   test            everything that a change must pass
   bench [--only ROW] [--rounds N]
                   what it costs, beside what else there is; writes benches/RESULTS.md and its plots
+  guards [--update]
+                  instructions, system calls and sizes of what is shipped, against those that are stored
   test --fast     what answers in about a minute
   hosts HOST...   run the examples for hosts of Lua that are installed: love haproxy luanti mpv tshark nginx
   ffi             run the programs of docs/ffi.md, all languages
@@ -91,6 +94,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
         ("bench", flags) => bench::run(flags),
+        ("guards", []) => guards::run(false),
+        ("guards", ["--update"]) => guards::run(true),
         ("hosts", hosts) if !hosts.is_empty() => test::hosts(hosts),
         ("ffi", []) => ffi::run(),
         ("conformance", []) => conformance::run(""),

@@ -265,6 +265,7 @@ impl Suite {
             jobs.push(lua_rock());
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
             jobs.extend(lua_costs(modules));
+            jobs.extend(guards(modules, python));
         }
         for name in if fast {
             &["main"][..]
@@ -577,6 +578,16 @@ fn kept_program<'a>() -> Option<progress::Job<'a>> {
     program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
     let what = "a program that was compiled against 0.1.0".to_owned();
     (env::consts::ARCH == "x86_64").then(|| job(what, program))
+}
+
+/// What the products cost, against the stored counts.
+fn guards<'a>(
+    modules: &'a [(&'static str, PathBuf)],
+    python: &'a Path,
+) -> Option<progress::Job<'a>> {
+    let (_, module) = modules.iter().find(|(host, _)| *host == LUAS[0].hosts[0])?;
+    let count = |note: &progress::Note| crate::guards::test(module, python, note);
+    Some(("what instructions, system calls and sizes may not exceed".to_owned(), Box::new(count)))
 }
 
 /// The C++ face with exceptions, and without.

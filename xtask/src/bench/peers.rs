@@ -68,7 +68,7 @@ impl Clients {
 
 /// Whose numbers are ours.
 pub(crate) fn is_ours(name: &str) -> bool {
-    matches!(name, "core" | "C" | "Python" | "Lua" | "crowd" | "close")
+    matches!(name, "core" | "C" | "Python" | "Lua")
 }
 
 /// Builds what is shipped, and installs the peers.

@@ -348,4 +348,28 @@ mod tests {
         assert!(text.contains("| Python / urllib3 + orjson ≥ 1.30 | 1.30 | reached |"), "{text}");
         assert!(text.contains("| **Python** | 390,000 | 390,000 to 390,000 | 7.69 |"), "{text}");
     }
+
+    #[test]
+    fn the_page_has_every_row_with_its_plot() {
+        let mut results = results();
+        for row in ROWS {
+            for (index, count) in row.counts.iter().enumerate() {
+                let number = 10.0 * (index + 1) as f64;
+                let numbers = BTreeMap::from([(row.metric.key.to_owned(), number)]);
+                results.add(row, *count, "core", numbers);
+            }
+        }
+        let folder = crate::test::scratch("bench-page").unwrap();
+        results.write(&folder).unwrap();
+        let page = fs::read_to_string(folder.join("RESULTS.md")).unwrap();
+        for row in ROWS {
+            assert!(page.contains(&format!("](plots/{}.svg)", row.name)), "{}", row.name);
+            let plot = fs::read_to_string(folder.join(format!("plots/{}.svg", row.name))).unwrap();
+            assert!(
+                plot.contains("core") && !plot.contains("NaN") && !plot.contains("inf"),
+                "{plot}"
+            );
+        }
+        assert!(page.contains("### Sizes") && page.contains("a machine"), "{page}");
+    }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Row {
     /// Who is too slow for the whole count.
     pub(crate) few: &'static [(&'static str, u64)],
     pub(crate) clients: &'static [&'static str],
+    /// Who is asked in the first round alone: a minute for one of them says enough.
+    pub(crate) once: &'static [&'static str],
     /// Whom nobody can beat.
     pub(crate) limit: Option<&'static str>,
     pub(crate) goals: &'static [Goal],
@@ -120,6 +122,7 @@ const BASE: Row = Row {
     counts: &[1],
     few: &[],
     clients: &[],
+    once: &[],
     limit: None,
     goals: &[],
     rounds: usize::MAX,
@@ -188,6 +191,7 @@ pub(crate) const ROWS: &[Row] = &[
         server: Source::NginxApart,
         counts: &[100],
         clients: HISTORY,
+        once: &["opencode-ai"],
         limit: Some("raw socket"),
         goals: &[
             Goal::AtMost("C", "raw socket", 1.3),
@@ -363,7 +367,7 @@ pub(crate) const ROWS: &[Row] = &[
         server: Source::Fake("busy"),
         counts: &[1, 10, 100, 1_000],
         clients: &["crowd"],
-        goals: &[Goal::Value("crowd", "kb_each", 20.0)],
+        goals: &[Goal::Value("core", "kb_each", 20.0)],
         rounds: 2,
         ..BASE
     },
