@@ -4,7 +4,7 @@ use crate::handle::{free, shield};
 use crate::pointer::Places;
 use crate::status::OpencodeStatus;
 use crate::update_type::OpencodeUpdateType;
-use opencode_core::{Answer, Error, Update};
+use opencode_core::{Answer, Error, Reply, Update};
 use serde_json::value::RawValue;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -35,32 +35,61 @@ pub struct OpencodeReply {
 /// What a server answered, as replies give it. All replies of one call, and their items, share it.
 pub(crate) struct Content {
     http_status: u16,
-    /// Ends with a NUL that is not counted.
-    body: Vec<u8>,
+    /// Ends with a NUL that is not counted; written when somebody looks at it.
+    body: OnceLock<Vec<u8>>,
+    /// The reply of a run that is not written yet: it holds all messages, and a tick that sees it come may not need them.
+    unwritten: Option<Arc<Reply>>,
     headers: Vec<(CString, CString)>,
     /// Whether the body is JSON, once that is known.
     is_json: OnceLock<bool>,
 }
 
 impl Content {
-    fn new(http_status: u16, mut body: Vec<u8>) -> Self {
-        // A NUL more must not copy a long body: most have no room for it.
-        body.reserve_exact(1);
-        body.push(0);
-        Content { http_status, body, headers: Vec::new(), is_json: OnceLock::new() }
+    fn new(http_status: u16, body: Vec<u8>) -> Self {
+        Content {
+            http_status,
+            body: OnceLock::from(ended(body)),
+            unwritten: None,
+            headers: Vec::new(),
+            is_json: OnceLock::new(),
+        }
     }
 
     fn json(http_status: u16, json: String) -> Self {
         Content { is_json: OnceLock::from(true), ..Self::new(http_status, json.into_bytes()) }
     }
 
+    /// The last update of a run that has its reply.
+    fn done(reply: &Arc<Reply>) -> Self {
+        Content {
+            body: OnceLock::new(),
+            unwritten: Some(Arc::clone(reply)),
+            ..Content::json(0, String::new())
+        }
+    }
+
+    fn body_and_nul(&self) -> &[u8] {
+        self.body.get_or_init(|| {
+            let done = self.unwritten.as_ref().map(|reply| Update::Done(Arc::clone(reply)));
+            ended(done.map(|done| done.to_json()).unwrap_or_default().into_bytes())
+        })
+    }
+
     fn body(&self) -> &[u8] {
-        self.body.split_last().map_or(&[], |(_, body)| body)
+        self.body_and_nul().split_last().map_or(&[], |(_, body)| body)
     }
 
     fn is_json(&self) -> bool {
         *self.is_json.get_or_init(|| serde_json::from_slice::<&RawValue>(self.body()).is_ok())
     }
+}
+
+/// A body with the NUL that C wants behind it.
+fn ended(mut body: Vec<u8>) -> Vec<u8> {
+    // A NUL more must not copy a long body: most have no room for it.
+    body.reserve_exact(1);
+    body.push(0);
+    body
 }
 
 /// JSON that this library has written.
@@ -106,7 +135,11 @@ impl OpencodeReply {
 
     pub(crate) fn update(update: &Update) -> Self {
         let kind = OpencodeUpdateType::of(update);
-        OpencodeReply { update: kind, ..Self::json(update.to_json()) }
+        let content = match update {
+            Update::Done(reply) => Content::done(reply),
+            _ => Content::from(update.to_json()),
+        };
+        OpencodeReply { update: kind, ..Self::content(Arc::new(content)) }
     }
 
     pub(crate) fn answer(answer: Answer) -> Self {
@@ -146,7 +179,7 @@ impl OpencodeReply {
     /// The body with a NUL behind it.
     fn body_and_nul(&self) -> &[u8] {
         match &self.part {
-            None => &self.content.body,
+            None => self.content.body_and_nul(),
             Some(_) => self.copy.get_or_init(|| [self.body(), b"\0"].concat()),
         }
     }
@@ -242,4 +275,21 @@ pub unsafe extern "C" fn opencode_reply_header(
 pub unsafe extern "C" fn opencode_reply_free(reply: *mut OpencodeReply) {
     // SAFETY: the header demands a live reply or NULL.
     unsafe { free(reply) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reply_of_a_run_is_written_when_it_is_looked_at() {
+        let done = Arc::new(Reply::default());
+        let reply = OpencodeReply::update(&Update::Done(Arc::clone(&done)));
+        assert_eq!(reply.update, OpencodeUpdateType::Done);
+        assert!(reply.content.body.get().is_none(), "a tick that sees the end writes nothing");
+        let wanted = Update::Done(done).to_json();
+        assert_eq!(reply.checked_body(), Some(wanted.as_bytes()));
+        assert_eq!(reply.body_and_nul().last(), Some(&0));
+        assert!(OpencodeReply::json("{}".to_owned()).content.body.get().is_some());
+    }
 }

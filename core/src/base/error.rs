@@ -2,6 +2,7 @@
 
 mod kind;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -177,18 +178,25 @@ impl Error {
 
     /// The error as one JSON object: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
-        serde_json::json!({
-            "kind": self.kind().name(),
-            "number": self.kind().number(),
-            "message": self.message(),
-            "operation": self.operation(),
-            "status": self.status(),
-            "code": self.code(),
-            "body": self.body(),
-            "retryable": self.is_retryable(),
-            "sent": self.is_sent(),
-        })
-        .to_string()
+        // Texts and numbers only: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The fields that hosts are given.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Error", 9)?;
+        fields.serialize_field("kind", self.kind().name())?;
+        fields.serialize_field("number", &self.kind().number())?;
+        fields.serialize_field("message", self.message())?;
+        fields.serialize_field("operation", self.operation())?;
+        fields.serialize_field("status", &self.status())?;
+        fields.serialize_field("code", &self.code())?;
+        fields.serialize_field("body", &self.body())?;
+        fields.serialize_field("retryable", &self.is_retryable())?;
+        fields.serialize_field("sent", &self.is_sent())?;
+        fields.end()
     }
 }
 

@@ -62,7 +62,7 @@ struct Slot<T> {
     sleepers: usize,
 }
 
-/// The content, to be read. Nobody works while he holds it.
+/// The content, to be read. The mailbox is locked while this lives, so no work is done with it.
 pub(crate) struct Reading<'a, T>(MutexGuard<'a, Slot<T>>);
 
 impl<T> Deref for Reading<'_, T> {

@@ -20,8 +20,8 @@ impl Default for RetryPolicy {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The longest `Retry-After` that is waited for. Beyond it the request fails at once: whoever called decides better
-/// than a blocked thread.
+/// The longest `Retry-After` that is waited for. With a longer one the request fails at once: the program can do something
+/// else meanwhile, and a thread that waits cannot.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl RetryPolicy {

@@ -4,6 +4,7 @@ use crate::base::depth::excess;
 use crate::base::json::Object;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -75,16 +76,22 @@ impl Event {
 
     /// The event as one JSON object: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
-        let text = |text: &str| serde_json::Value::from(text).to_string();
-        let mut json = format!(r#"{{"id":{},"type":{}"#, text(&self.id), text(&self.kind));
+        // Texts, and what was JSON: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// `id`, `type`, `directory` where there is one, and `properties` as the server wrote them.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("id", &self.id)?;
+        fields.serialize_entry("type", &self.kind)?;
         if let Some(directory) = &self.directory {
-            json.push_str(r#","directory":"#);
-            json.push_str(&text(directory));
+            fields.serialize_entry("directory", directory)?;
         }
-        json.push_str(r#","properties":"#);
-        json.push_str(self.properties.get());
-        json.push('}');
-        json
+        fields.serialize_entry("properties", &*self.properties)?;
+        fields.end()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What servers say and are asked: operations, events, models, permissions. No I/O.
 
 pub(crate) mod dialect;
+pub(crate) mod directory;
 pub(crate) mod event;
 pub(crate) mod id;
 pub mod model;

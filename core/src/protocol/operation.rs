@@ -11,6 +11,7 @@
 //! assert_eq!(operation::nearest("session.updat"), Some("session.update"));
 //! ```
 
+mod flat_arguments;
 pub(crate) mod route;
 // One line per argument is easier to compare than what rustfmt makes of it.
 #[rustfmt::skip]

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes of output kept for a reader who takes his time; then the connection is not read any more.
+/// Bytes of output kept for a slow reader; beyond that the connection is not read any more.
 pub(super) const MAX_OUTPUT: usize = 1 << 20;
 /// Bytes of input that may wait to be sent.
 const MAX_INPUT: usize = 1 << 20;

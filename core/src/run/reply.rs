@@ -2,7 +2,7 @@
 
 use crate::base::json::Json;
 use crate::protocol::tokens::Tokens;
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -49,12 +49,13 @@ pub struct Reply {
 }
 
 /// One permission or question that was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct DecisionRecord {
     /// The id of the request.
     pub id: String,
     /// The session that asked: the run's own or a subagent's.
+    #[serde(rename = "sessionID")]
     pub session_id: String,
     /// What was asked for, such as `bash`, or `question`.
     pub permission: String,
@@ -67,7 +68,7 @@ pub struct DecisionRecord {
 }
 
 /// Milliseconds, measured by this process.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Timings {
     /// From the start to the server's acceptance of the prompt.
@@ -81,56 +82,53 @@ pub struct Timings {
 impl Reply {
     /// The reply as one JSON object: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
-        let list = |raws: &[Arc<RawValue>]| {
-            let items: Vec<&str> = raws.iter().map(|raw| raw.get()).collect();
-            format!("[{}]", items.join(","))
-        };
-        let decisions: Vec<Value> = self
-            .decisions
-            .iter()
-            .map(|d| {
-                serde_json::json!({
-                    "id": d.id, "sessionID": d.session_id, "permission": d.permission,
-                    "patterns": d.patterns, "reply": d.reply, "by": d.by,
-                })
-            })
-            .collect();
-        let head = serde_json::json!({
-            "sessionID": self.session_id,
-            "messageID": self.message_id,
-            "text": self.text,
-            "transcript": self.transcript,
-            "reasoning": self.reasoning,
-            "finish": self.finish,
-            "cost": self.cost,
-            "tokens": self.tokens,
-            "agent": self.agent,
-            "providerID": self.provider_id,
-            "modelID": self.model_id,
-            "decisions": decisions,
-            "children": self.children,
-            "time": {
-                "queued_ms": self.time.queued_ms,
-                "first_token_ms": self.time.first_token_ms,
-                "total_ms": self.time.total_ms,
-            },
-        })
-        .to_string();
-        let open = head.strip_suffix('}').unwrap_or(&head);
-        let files = self.files.as_ref().map_or("[]", |raw| raw.get());
-        // Not by way of a tree: the order of keys and the digits of large numbers are the model's.
-        let structured = self.structured.as_ref().map_or("null", Json::get);
-        format!(
-            r#"{open},"structured":{structured},"files":{files},"messages":{},"parts":{}}}"#,
-            list(&self.messages),
-            list(&self.parts)
-        )
+        // What is in it was JSON, or is texts and numbers: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The fields that hosts are given. What the server and the model wrote stays as they wrote it.
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Reply", 18)?;
+        fields.serialize_field("sessionID", &self.session_id)?;
+        fields.serialize_field("messageID", &self.message_id)?;
+        fields.serialize_field("text", &self.text)?;
+        fields.serialize_field("transcript", &self.transcript)?;
+        fields.serialize_field("reasoning", &self.reasoning)?;
+        fields.serialize_field("finish", &self.finish)?;
+        fields.serialize_field("cost", &self.cost)?;
+        fields.serialize_field("tokens", &self.tokens)?;
+        fields.serialize_field("agent", &self.agent)?;
+        fields.serialize_field("providerID", &self.provider_id)?;
+        fields.serialize_field("modelID", &self.model_id)?;
+        fields.serialize_field("decisions", &self.decisions)?;
+        fields.serialize_field("children", &self.children)?;
+        fields.serialize_field("time", &self.time)?;
+        fields.serialize_field("structured", &self.structured)?;
+        match &self.files {
+            Some(files) => fields.serialize_field("files", &**files)?,
+            None => fields.serialize_field("files", &[(); 0])?,
+        }
+        fields.serialize_field("messages", &Raws(&self.messages))?;
+        fields.serialize_field("parts", &Raws(&self.parts))?;
+        fields.end()
+    }
+}
+
+/// A list of what stays as it was written.
+struct Raws<'a>(&'a [Arc<RawValue>]);
+
+impl Serialize for Raws<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|raw| &**raw))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn json_is_one_object_with_the_servers_messages_in_it() {

@@ -2,6 +2,7 @@
 
 use super::reply::Reply;
 use crate::base::error::Error;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -90,33 +91,41 @@ impl Update {
 
     /// The update as one JSON object with a `type`: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
-        let kind = self.kind();
-        let wrap = |name: &str, raw: &str| format!(r#"{{"type":"{kind}","{name}":{raw}}}"#);
+        // What is in it was JSON, or is texts and numbers: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// An object with a `type`, as hosts are given it. What the server wrote stays as it wrote it.
+impl Serialize for Update {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("type", self.kind())?;
         match self {
-            Update::Text(text) | Update::Reasoning(text) => serde_json::json!({
-                "type": kind,
-                "delta": text.delta,
-                "replaces": text.replaces,
-                "messageID": text.message_id,
-                "partID": text.part_id,
-            })
-            .to_string(),
-            Update::Tool(part) => wrap("part", part.get()),
-            Update::Message(info) => wrap("info", info.get()),
-            Update::Permission { id, request } | Update::Question { id, request } => {
-                let id = serde_json::Value::from(id.as_str());
-                format!(r#"{{"type":"{kind}","id":{id},"request":{}}}"#, request.get())
+            Update::Text(text) | Update::Reasoning(text) => {
+                fields.serialize_entry("delta", &text.delta)?;
+                fields.serialize_entry("replaces", &text.replaces)?;
+                fields.serialize_entry("messageID", &text.message_id)?;
+                fields.serialize_entry("partID", &text.part_id)?;
             }
-            Update::Retry { attempt, reason, next } => serde_json::json!({
-                "type": kind, "attempt": attempt, "reason": reason, "next": next,
-            })
-            .to_string(),
-            Update::Status { why } => serde_json::json!({ "type": kind, "why": why }).to_string(),
-            Update::Todo(todos) => wrap("todos", todos.get()),
-            Update::Diff(diff) => wrap("diff", diff.get()),
-            Update::Done(reply) => wrap("reply", &reply.to_json()),
-            Update::Failed(error) => wrap("error", &error.to_json()),
+            Update::Tool(part) => fields.serialize_entry("part", &**part)?,
+            Update::Message(info) => fields.serialize_entry("info", &**info)?,
+            Update::Permission { id, request } | Update::Question { id, request } => {
+                fields.serialize_entry("id", id)?;
+                fields.serialize_entry("request", &**request)?;
+            }
+            Update::Retry { attempt, reason, next } => {
+                fields.serialize_entry("attempt", attempt)?;
+                fields.serialize_entry("reason", reason)?;
+                fields.serialize_entry("next", next)?;
+            }
+            Update::Status { why } => fields.serialize_entry("why", why)?,
+            Update::Todo(todos) => fields.serialize_entry("todos", &**todos)?,
+            Update::Diff(diff) => fields.serialize_entry("diff", &**diff)?,
+            Update::Done(reply) => fields.serialize_entry("reply", &**reply)?,
+            Update::Failed(error) => fields.serialize_entry("error", error)?,
         }
+        fields.end()
     }
 }
 
@@ -284,6 +293,37 @@ mod tests {
         assert_eq!((queue.updates.len(), queue.places.len()), (20_000, 20_000));
         while queue.pop().is_some() {}
         assert!(queue.places.is_empty());
+    }
+
+    #[test]
+    fn every_update_is_written_with_its_type_and_its_fields() {
+        let id = || "x".to_owned();
+        let updates = [
+            (
+                text("p", "a\"b", false),
+                r#"{"type":"text","delta":"a\"b","replaces":false,"messageID":"m","partID":"p"}"#,
+            ),
+            (
+                Update::Permission { id: id(), request: raw("{}") },
+                r#"{"type":"permission","id":"x","request":{}}"#,
+            ),
+            (
+                Update::Retry { attempt: 1, reason: id(), next: 2.5 },
+                r#"{"type":"retry","attempt":1,"reason":"x","next":2.5}"#,
+            ),
+            (Update::Status { why: id() }, r#"{"type":"status","why":"x"}"#),
+            (Update::Todo(raw("[1.0]")), r#"{"type":"todo","todos":[1.0]}"#),
+        ];
+        for (update, json) in updates {
+            assert_eq!(update.to_json(), json);
+        }
+        let reply = Reply { text: id(), messages: vec![raw(r#"{"n":1.00}"#)], ..Reply::default() };
+        let done = Update::Done(Arc::new(reply.clone())).to_json();
+        assert_eq!(done, format!(r#"{{"type":"done","reply":{}}}"#, reply.to_json()));
+        assert!(done.contains(r#""messages":[{"n":1.00}]"#), "{done}");
+        let error = Error::invalid("wrong");
+        let failed = Update::Failed(error.clone()).to_json();
+        assert_eq!(failed, format!(r#"{{"type":"failed","error":{}}}"#, error.to_json()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From flat arguments to a request: each goes where the table says, after it was checked.
 
+use super::flat_arguments::FlatArguments;
 use super::{
     AnswerKind, Argument, BodyShape, DirectoryScope, Kind, Method, ModelShape, Operation, Place,
     Turn,
@@ -8,9 +9,8 @@ use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
 use crate::http::base_url::percent_encode;
 use crate::http::transport::Expect;
+use crate::protocol::directory::{misread, refuse_misread, twice};
 use crate::protocol::model_name::Model;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -380,34 +380,6 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The fields of an object in order, values unparsed.
-struct FlatArguments<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for FlatArguments<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = FlatArguments<'de>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
-                let mut fields: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
-                while let Some((name, raw)) = map.next_entry::<String, &RawValue>()? {
-                    // As in JSON everywhere: of two equal names the last one counts.
-                    fields.retain(|(known, _)| *known != name);
-                    fields.push((Cow::Owned(name), raw));
-                }
-                Ok(FlatArguments(fields))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
 /// `?a=1&b=2`, or nothing.
 #[derive(Default)]
 struct Query(String);
@@ -419,38 +391,6 @@ impl Query {
         self.0.push('=');
         percent_encode(&mut self.0, value);
     }
-}
-
-/// A directory as `?directory=` wants it: a server of 1.x decodes that value twice.
-pub(crate) fn twice(directory: &str) -> String {
-    directory.replace('%', "%25")
-}
-
-/// What a server of 1.x makes of the directory of a session: it decodes the stored text once more, unless that fails.
-/// `None` where it stays what it is.
-pub(crate) fn misread(directory: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(directory.len());
-    let mut rest = directory.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        decoded.push(match (first, after) {
-            (b'%', [high, low, after @ ..]) => {
-                rest = after;
-                let digit = |byte: &u8| char::from(*byte).to_digit(16);
-                u8::try_from(digit(high)? << 4 | digit(low)?).ok()?
-            }
-            (b'%', _) => return None,
-            (byte, _) => *byte,
-        });
-    }
-    String::from_utf8(decoded).ok().filter(|decoded| decoded != directory)
-}
-
-/// Why nobody may work in a directory that the server would take for another one.
-pub(crate) fn refuse_misread(operation: &str, directory: &str, other: &str) -> Error {
-    Error::invalid(format!(
-        "{operation}: the server would work in '{other}' in place of the directory '{directory}', whose name it decodes; rename that directory"
-    ))
 }
 
 /// A path segment, slashes included; `None` for what a server would take for another path.
@@ -507,22 +447,6 @@ mod tests {
         let error = routed(name, arguments).unwrap_err();
         assert_eq!(error.operation(), name);
         error.message().to_owned()
-    }
-
-    #[test]
-    fn a_directory_that_the_server_would_take_for_another_is_told() {
-        let cases = [
-            ("/p/r%20s", Some("/p/r s")),
-            ("/p%25q", Some("/p%q")),
-            ("/%C3%a4", Some("/ä")),
-            ("/100%", None),
-            ("/p%q %20", None),
-            ("/%ff", None),
-            ("/p q ä", None),
-        ];
-        for (directory, other) in cases {
-            assert_eq!(misread(directory).as_deref(), other, "{directory}");
-        }
     }
 
     const DIRECTORY: &str = "?directory=%2Fp%20%C3%A4";

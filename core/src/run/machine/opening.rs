@@ -5,8 +5,8 @@ mod names;
 
 use super::{Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::protocol::directory::refuse_misread;
 use crate::protocol::id;
-use crate::protocol::operation::route::refuse_misread;
 use crate::run::prompt::{Prompt, WhenBusy};
 use crate::run::wire::{DirectorySnapshot, Request, Response, SessionFacts, Status, is_foreign};
 use creation::Creation;
