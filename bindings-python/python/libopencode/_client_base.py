@@ -104,12 +104,14 @@ class ClientBase:
 
     def _begin(self, make: type[_Run], prompt: dict[str, typing.Any], is_alone: bool, *more: typing.Any) -> _Run:
         """A run on its way; where a span is active it is one, too."""
-        return self._traced(make, prompt, lambda: self._here.run(prompt, is_alone), more)
+        run: _Run = self._traced(make, prompt, lambda: self._here.run(prompt, is_alone), more)
+        return run
 
     def _pick_up(
         self, make: type[_Run], session: str, message: str, given: dict[str, typing.Any], *more: typing.Any
     ) -> _Run:
-        return self._traced(make, given, lambda: self._here.resume(session, message, given), more)
+        run: _Run = self._traced(make, given, lambda: self._here.resume(session, message, given), more)
+        return run
 
     def _traced(
         self,

@@ -24,6 +24,15 @@ def ask(client: Client, prompt: str) -> Outcome:
     return Outcome(reply.text, reply.cost, reply.tokens["total"])
 
 
+def parsed(client: Client, prompt: str) -> float:
+    project = client.with_options(directory="/x", timeout=5)
+    return project.ask(prompt, format=Outcome).parsed.cost + project.run(prompt, format=Outcome).result(5).parsed.total
+
+
+def only_text(client: Client, prompt: str) -> str:
+    return "".join(client.run(prompt).text_stream())
+
+
 def stream(client: Client, prompt: str) -> Iterator[str]:
     for update in client.run(prompt, session=None):
         if update.type == "text":

@@ -22,6 +22,8 @@ def wrong(client: Client) -> None:
     client.pty("bash", colls=3)  # wrong
     client.usage("x", tre=True)  # wrong
     client.sesion  # wrong
+    client.with_options(base_url="http://h")  # wrong
+    client.ask("x", format=3)  # wrong
 
 
 def wrong_update(update: Update) -> None:
