@@ -240,6 +240,11 @@ enum {
      */
     OPENCODE_UPDATE_TYPE_FAILED = 12,
     /**
+     * A tool of this program is called: opencode_update_id(), "/name", "/arguments", and "/sessionID" where it is known.
+     * The agent waits for opencode_tool_reply(). It may be a call of another run of the client.
+     */
+    OPENCODE_UPDATE_TYPE_TOOL_CALL = 13,
+    /**
      * What a newer library says and this header does not know: "/type".
      */
     OPENCODE_UPDATE_TYPE_OTHER = 99
@@ -1096,11 +1101,54 @@ const char *opencode_update_text(const OpencodeReply *update);
 OPENCODE_API int32_t opencode_update_replaces(const OpencodeReply *update);
 
 /**
- * The id of a permission or question, with which it is answered.
+ * The id of a permission, a question or a call of a tool, with which it is answered.
  *
  * @return Never NULL; "" for all other updates. Belongs to the update.
  */
 OPENCODE_API const char *opencode_update_id(const OpencodeReply *update);
+
+/**
+ * Offers a function of this program to the agent, or replaces the one of this name. Nothing is sent: the server is told
+ * before the next prompt. It must be on this machine. Calls come as updates of type TOOL_CALL, of whichever run of the
+ * client is polled first, or from opencode_tool_next(), and wait for opencode_tool_reply().
+ *
+ * @param tool_json  An object: {"name":"spawn","description":"Makes a creature","parameters":{...}}. parameters is a
+ *                   JSON schema of type object; arguments that do not fit it never come here. timeout_ms is how long a
+ *                   call may wait for its answer: 60000 unless given, a day at most.
+ * @param error      NULL, or receives the reply of a failure, and NULL on success.
+ * @return INVALID_ARGUMENT for a name, a schema or a time that cannot be used.
+ */
+OPENCODE_API
+OpencodeStatus opencode_tool_add(const OpencodeClient *client,
+                                 const char *tool_json,
+                                 OpencodeReply **error);
+
+/**
+ * Answers a call. Never blocks; any thread.
+ *
+ * @param id           That of the call: opencode_update_id().
+ * @param answer_json  An object: {"text":"..."}, {"value":any JSON}, {"images":[{"mime":"image/png","data":"base64"}]}, any
+ *                     of them together, or {"error":"..."}, which the agent reads as the failure of the tool.
+ * @param error        NULL, or receives the reply of a failure, and NULL on success.
+ * @return NOT_FOUND when nobody waits for the answer: it was given, the time of the tool is up, or its run was cancelled.
+ */
+OPENCODE_API
+OpencodeStatus opencode_tool_reply(const OpencodeClient *client,
+                                   const char *id,
+                                   const char *answer_json,
+                                   OpencodeReply **error);
+
+/**
+ * Takes the oldest call that nobody took, for loops that poll no run.
+ *
+ * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
+ * @param call        Receives an update of type TOOL_CALL, or NULL when there is none.
+ * @return OK also when there is none.
+ */
+OPENCODE_API
+OpencodeStatus opencode_tool_next(const OpencodeClient *client,
+                                  int64_t timeout_ms,
+                                  OpencodeReply **call);
 
 /**
  * Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is

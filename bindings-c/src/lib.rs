@@ -27,6 +27,8 @@ mod run;
 mod update;
 mod update_type;
 
+mod tool;
+
 mod pty;
 
 mod server;
@@ -64,6 +66,7 @@ pub use reply::*;
 pub use run::*;
 pub use server::*;
 pub use status::*;
+pub use tool::*;
 pub use tui::*;
 pub use update::*;
 pub use update_type::*;

@@ -124,7 +124,7 @@ pub unsafe extern "C" fn opencode_update_replaces(update: *const OpencodeReply) 
     }
 }
 
-/// The id of a permission or question, with which it is answered.
+/// The id of a permission, a question or a call of a tool, with which it is answered.
 ///
 /// @return Never NULL; "" for all other updates. Belongs to the update.
 #[unsafe(no_mangle)]
@@ -132,9 +132,9 @@ pub unsafe extern "C" fn opencode_update_id(update: *const OpencodeReply) -> *co
     // SAFETY: the header demands a live reply or NULL.
     unsafe {
         let id = match opencode_update_type(update) {
-            OpencodeUpdateType::Permission | OpencodeUpdateType::Question => {
-                opencode_reply_text(update, c"/id".as_ptr())
-            }
+            OpencodeUpdateType::Permission
+            | OpencodeUpdateType::Question
+            | OpencodeUpdateType::ToolCall => opencode_reply_text(update, c"/id".as_ptr()),
             _ => std::ptr::null(),
         };
         if id.is_null() { c"".as_ptr() } else { id }

@@ -33,6 +33,9 @@ pub enum OpencodeUpdateType {
     Done = 11,
     /// The last update of a run that failed; "/error" is why.
     Failed = 12,
+    /// A tool of this program is called: opencode_update_id(), "/name", "/arguments", and "/sessionID" where it is known.
+    /// The agent waits for opencode_tool_reply(). It may be a call of another run of the client.
+    ToolCall = 13,
     /// What a newer library says and this header does not know: "/type".
     Other = 99,
 }
@@ -52,6 +55,7 @@ impl OpencodeUpdateType {
             Update::Diff(_) => Self::Diff,
             Update::Done(_) => Self::Done,
             Update::Failed(_) => Self::Failed,
+            Update::ToolCall(_) => Self::ToolCall,
             // A kind that this header does not know yet.
             _ => Self::Other,
         }

@@ -12,6 +12,7 @@ mod decode;
 mod discover;
 mod drift;
 mod events;
+mod host_tools;
 mod pages;
 mod pty;
 mod run;
@@ -41,6 +42,7 @@ static GROUPS: &[&[Function]] = &[
     pages::FUNCTIONS,
     discover::FUNCTIONS,
     tools::FUNCTIONS,
+    host_tools::FUNCTIONS,
     #[cfg(test)]
     tests::FUNCTIONS,
 ];
@@ -59,6 +61,7 @@ const CHAPTERS: &[(&CStr, &str)] = &[
     (c"=opencode.discover", include_str!("prelude/discover.lua")),
     (c"=opencode.tools", include_str!("prelude/tools.lua")),
     (c"=opencode.loop", include_str!("prelude/loop.lua")),
+    (c"=opencode.host_tools", include_str!("prelude/host_tools.lua")),
 ];
 
 /// What `require "libopencode"` calls.

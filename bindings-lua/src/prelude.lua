@@ -120,6 +120,11 @@ Run.__index = Run
 -- state, updates: never blocks. Without news the list is one that all polls share.
 function Run:poll()
   local state, updates = raw.run_poll(handle(self, Run, "poll", 3))
+  local tools = self.client.toolbox.tools
+  if tools then
+    tools:resume()
+    tools:take(updates)
+  end
   return state, updates
 end
 
@@ -128,11 +133,13 @@ Run.poll = raw.poll_of_runs(Run.poll)
 -- An iterator over all updates; blocks between them.
 function Run:updates()
   handle(self, Run, "updates", 2)
+  local tools = self.client.toolbox.tools
   local is_over = false
   return function()
     if is_over then return nil end
     -- Of all that a loop names only this is left to keep the client alive.
-    local update = raw.run_wait_update(self.raw)
+    local update
+    if tools then update = tools:next_update(self.raw) else update = raw.run_wait_update(self.raw) end
     is_over = update == nil or update.type == "done" or update.type == "failed"
     return update
   end
@@ -155,10 +162,18 @@ function Run:text_stream()
   end
 end
 
+-- Waits for a run, and serves the tools of the script meanwhile.
+local function wait_for(run, client, limit)
+  local tools = client.toolbox.tools
+  if not tools then return raw.run_wait(run, limit) end
+  if tools:wait(run, limit) then return raw.run_late(run, limit) end
+  return raw.run_wait(run, 0)
+end
+
 function Run:wait(timeout_ms)
   handle(self, Run, "wait", 2)
   expect_time(timeout_ms, "run:wait", 2)
-  local reply, message, err = finish(2, raw.run_wait(self.raw, timeout_ms))
+  local reply, message, err = finish(2, wait_for(self.raw, self.client, timeout_ms))
   return reply, message, err
 end
 
@@ -422,7 +437,7 @@ function Client:ask(prompt, options)
   -- Nobody gets the handle: what would be asked of the script is refused.
   local run, message, err = finish(2, raw.run_start(self.raw, all, true))
   if not run then return nil, message, err end
-  local reply, why, details = finish(2, raw.run_wait(run))
+  local reply, why, details = finish(2, wait_for(run, self, nil))
   return reply, why, details
 end
 
@@ -443,6 +458,8 @@ local function client_of(made, other)
   fields.first = other and other.first or made
   fields.handles = other and other.handles or setmetatable({}, weak_keys)
   fields.callbacks = other and other.callbacks or {}
+  -- Holds what serves the tools of the script, once there are some.
+  fields.toolbox = other and other.toolbox or {}
   return setmetatable(fields, {
     __name = "opencode.client",
     __index = function(client, name)
@@ -499,7 +516,7 @@ end
 local shared = {
   finish = finish, expect = expect, expect_text = expect_text, expect_time = expect_time,
   expect_options = expect_options, handle = handle, check_self = check_self, Client = Client, Error = Error,
-  callable = callable, make_client = make_client, hold = hold, Run = Run, Call = Call, modules = modules,
+  waits = waits, callable = callable, make_client = make_client, hold = hold, Run = Run, Call = Call, modules = modules,
 }
 for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
 

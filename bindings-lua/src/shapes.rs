@@ -21,6 +21,9 @@ pub(crate) static RUN: Shape = Shape::Object(
 /// Options of an event stream.
 pub(crate) static EVENTS: Shape = Shape::Object(&[("types", &LIST)], &Shape::Any);
 
+/// A tool of the host.
+pub(crate) static TOOL: Shape = Shape::Object(&[("parameters", &FORMAT)], &Shape::Any);
+
 /// Options of a terminal.
 pub(crate) static PTY: Shape = Shape::Object(&[("args", &LIST)], &Shape::Any);
 

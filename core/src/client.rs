@@ -3,6 +3,7 @@
 mod background;
 mod preparing;
 mod task;
+mod tools;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::base::log::{Level, LogQueue, LogRecord};
 use crate::base::per_process::PerProcess;
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
+use crate::base::thread;
 use crate::call::Call;
 use crate::call::caller::{Caller, closed, raw_route};
 use crate::call::calls::Calls;
@@ -30,6 +32,7 @@ use crate::protocol::operation::Pace;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Prompt, Reply, Run, Setup, keep_loss};
+use crate::tools::Tools;
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +43,8 @@ const CALL_THREADS: usize = 8;
 /// Threads for those that wait for a model, a program or a person. They are others: what these wait for, such as the
 /// answer to a permission request, may be a call too.
 const SLOW_CALL_THREADS: usize = 8;
+/// How long a server may take at a close to forget the tools of the host.
+const PARTING: std::time::Duration = std::time::Duration::from_millis(400);
 /// Threads for short requests that event streams need. One may wait for a server that is away.
 const CHORE_THREADS: usize = 2;
 
@@ -67,12 +72,15 @@ struct Origin {
 /// What lives in this process: after a fork the child has none of its threads.
 struct Here {
     background: Mutex<Background>,
+    tools: Arc<Tools>,
     closing: Mutex<()>,
 }
 
 impl Here {
-    fn new(caller: &Arc<Caller>) -> Self {
-        Here { background: Mutex::new(Background::new(caller)), closing: Mutex::default() }
+    fn new(caller: &Arc<Caller>, signal: &Arc<Signal>) -> Self {
+        let tools = Arc::new(Tools::new(Arc::clone(caller), Arc::clone(signal)));
+        let background = Mutex::new(Background::new(caller));
+        Here { background, tools, closing: Mutex::default() }
     }
 
     fn background(&self) -> MutexGuard<'_, Background> {
@@ -125,8 +133,9 @@ impl Client {
         options.log = options.log.and(logs.log());
         logs.want(options.log_level);
         let caller = Arc::new(Caller::new(options)?);
-        let here = PerProcess::new(Here::new(&caller));
-        let origin = Origin { caller: Arc::clone(&caller), signal: Arc::default(), logs, here };
+        let signal = Arc::<Signal>::default();
+        let here = PerProcess::new(Here::new(&caller, &signal));
+        let origin = Origin { caller: Arc::clone(&caller), signal, logs, here };
         Ok(Client(Arc::new(ClientInner { caller, origin: Arc::new(origin), is_derived: false })))
     }
 
@@ -529,6 +538,7 @@ impl Client {
             question: prompt.question.unwrap_or(options.question),
             directory: prompt.directory.clone().or_else(|| options.directory.clone()),
             events: options.events,
+            has_tools: self.0.origin.here().tools.has_tools(),
             is_known: self.0.caller.transport().has_answered(),
             prompt,
             resume,
@@ -542,9 +552,14 @@ impl Client {
             return Err(closed("run"));
         }
         let (feed, chores) = (Arc::clone(&background.feed), Arc::clone(&background.chores));
+        let tools = Arc::clone(&self.0.origin.here().tools);
+        tools.check_server()?;
         let engine = match &mut background.engine {
             Some(engine) => engine,
-            none => none.insert(Engine::start(Arc::clone(&self.0.origin.caller), feed, chores)?),
+            none => {
+                let caller = Arc::clone(&self.0.origin.caller);
+                none.insert(Engine::start(caller, feed, chores, tools)?)
+            }
         };
         Run::start(engine, &self.0.origin.signal, setup, Arc::clone(&self.0.caller))
     }
@@ -609,8 +624,12 @@ impl ClientInner {
 }
 
 impl Origin {
+    fn here(&self) -> &Here {
+        self.here.get(|| Here::new(&self.caller, &self.signal))
+    }
+
     fn background(&self) -> MutexGuard<'_, Background> {
-        self.here.get(|| Here::new(&self.caller)).background()
+        self.here().background()
     }
 
     fn close(&self) -> Option<Error> {
@@ -620,7 +639,7 @@ impl Origin {
             // Whoever closes at the same time waits for the same end.
             let _closing = here.closing.lock().unwrap_or_else(PoisonError::into_inner);
             let parts = here.background().take();
-            parts.close()
+            parts.close(&here.tools)
         });
         self.caller.close();
         lost
@@ -631,13 +650,14 @@ impl Origin {
 impl Drop for Origin {
     fn drop(&mut self) {
         self.caller.refuse();
-        let parts = self.here.made().map(|here| here.background().take());
-        let Some(parts) = parts.filter(|parts| !parts.is_idle()) else {
+        let parts =
+            self.here.made().map(|here| (here.background().take(), Arc::clone(&here.tools)));
+        let Some((parts, tools)) = parts.filter(|(parts, _)| !parts.is_idle()) else {
             return self.caller.close();
         };
         let caller = Arc::clone(&self.caller);
         leaving::hand_over(move || {
-            if let Some(loss) = parts.close() {
+            if let Some(loss) = parts.close(&tools) {
                 keep_loss(loss);
             }
             caller.close();
@@ -663,7 +683,23 @@ impl Parts {
     }
 
     /// Ends all and joins its threads. The error names prompts that were not sent.
-    fn close(self) -> Option<Error> {
+    fn close(self, tools: &Tools) -> Option<Error> {
+        if tools.is_idle() {
+            tools.close(PARTING);
+            return self.end();
+        }
+        // Beside the rest: the server is asked to forget the tools, and may be slow.
+        std::thread::scope(|scope| {
+            let closing = thread::start_scoped(scope, "opencode-close", || tools.close(PARTING));
+            let lost = self.end();
+            if closing.is_err() {
+                tools.close(PARTING);
+            }
+            lost
+        })
+    }
+
+    fn end(self) -> Option<Error> {
         let Parts { engine, terminals, pools, feed } = self;
         // All are told before the first is waited for.
         feed.end();

@@ -91,6 +91,7 @@ mod protocol;
 mod pty;
 mod run;
 mod server;
+mod tools;
 
 pub use base::cancel::Interrupt;
 pub use base::depth::{MAX_DEPTH, MAX_HANDED_DEPTH, check_depth, json_depth};
@@ -139,6 +140,7 @@ pub use run::{
 };
 pub use server::replay::Replay;
 pub use server::{Server, ServerOptions, ServerState};
+pub use tools::{HostToolCall, Tool, ToolAnswer, ToolHandler};
 
 /// Handles go from thread to thread, and are used from several.
 const _: () = {

@@ -242,6 +242,56 @@ static void nothing_is_quoted_by_hand(void) {
     passed++;
 }
 
+/* The functions of a program are tools: calls are updates, and answers come when they come. */
+static void a_tool_is_called_by_updates_and_answered_by_its_id(void) {
+    static const char tool[] =
+        "{\"name\":\"twice\",\"description\":\"Doubles\",\"parameters\":{\"type\":\"object\","
+        "\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"]}}";
+    static const char prompt[] =
+        "use it @@[{\"tools\":[{\"name\":\"host_twice\",\"arguments\":{\"n\":21}},"
+        "{\"name\":\"host_twice\",\"arguments\":{\"n\":4}}]},{\"text\":\"end\"}]";
+    char folder[] = "/tmp/opencode-tools-XXXXXX", options[80], id[40] = "", answer[60];
+    OpencodeClient *tools = NULL;
+    OpencodeRun *run = NULL;
+    OpencodeReply *update = NULL;
+    OpencodeRunState state = OPENCODE_RUN_STATE_PENDING;
+    int calls = 0, failures = 0;
+
+    CHECK(mkdtemp(folder));
+    sprintf(options, "{\"directory\":\"%s\"}", folder);
+    CHECK(opencode_client_new(options, &tools, NULL) == OK);
+    CHECK(failed_with(opencode_tool_add(tools, "{\"name\":\"a b\"}", &update), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &update, "letters, digits"));
+    CHECK(opencode_tool_add(tools, tool, NULL) == OK);
+    CHECK(opencode_tool_next(tools, 0, &update) == OK && !update);
+    CHECK(opencode_run_text(tools, prompt, NULL, &run, NULL) == OK);
+    while (!is_over(state)) {
+        CHECK(opencode_run_next(run, -1, &state, &update) == OK);
+        if (opencode_update_type(update) == OPENCODE_UPDATE_TYPE_TOOL_CALL) {
+            CHECK(strcmp(opencode_reply_text(update, "/name"), "twice") == 0 && strlen(opencode_update_id(update)) < sizeof id);
+            strcpy(id, opencode_update_id(update));
+            sprintf(answer, "{\"text\":\"it is %d\"}", 2 * (int)opencode_reply_number(update, "/arguments/n", 0));
+            if (opencode_reply_number(update, "/arguments/n", 0) == 4)
+                strcpy(answer, "{\"error\":\"four is too much\"}");
+            CHECK(opencode_tool_reply(tools, id, answer, NULL) == OK);
+            calls++;
+        } else if (opencode_update_type(update) == OPENCODE_UPDATE_TYPE_DONE) {
+            const char *json = opencode_reply_json(update);
+            CHECK(has(json, "it is 42") && has(json, "four is too much"));
+        } else if (opencode_update_type(update) == OPENCODE_UPDATE_TYPE_FAILED) {
+            failures++;
+        }
+        opencode_reply_free(update);
+    }
+    CHECK(calls == 2 && failures == 0);
+    CHECK(failed_with(opencode_tool_reply(tools, id, "{}", &update), OPENCODE_STATUS_NOT_FOUND, &update, "nobody waits"));
+    CHECK(failed_with(opencode_tool_reply(tools, id, "{\"txt\":1}", &update), OPENCODE_STATUS_INVALID_ARGUMENT, &update,
+                      "did you mean 'text'"));
+    opencode_run_free(run);
+    opencode_client_free(tools);
+    passed++;
+}
+
 int main(void) {
     if (opencode_client_new(NULL, &client, NULL))
         return 1;
@@ -252,6 +302,7 @@ int main(void) {
     RUN(failures_have_words);
     RUN(versions_and_names);
     RUN(nothing_is_quoted_by_hand);
+    RUN(a_tool_is_called_by_updates_and_answered_by_its_id);
     opencode_client_free(client);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;

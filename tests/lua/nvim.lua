@@ -89,3 +89,26 @@ check.test("a watcher outlives the last mention of its client", function()
   poll:stop()
   poll:close()
 end)
+
+check.test("the descriptor wakes the editor for a call of a tool, which the agent makes in a buffer", function()
+  local folder = vim.fn.tempname()
+  vim.fn.mkdir(folder, "p")
+  local tools = assert(opencode.client { directory = folder })
+  tools:tool { name = "write", description = "Writes a line", handler = function(arguments, call)
+    vim.api.nvim_buf_set_lines(0, 0, -1, false, { arguments.line })
+    -- Answered by a later turn of the editor's own loop.
+    vim.schedule(function() call:reply(vim.api.nvim_buf_get_lines(0, 0, 1, false)[1]) end)
+  end }
+  local run = assert(tools:run 'write @@[{"tools":[{"name":"host_write","arguments":{"line":"by the agent"}}]},{"text":"end"}]')
+  local poll, wakes, state = loop.new_poll(tools:fd()), 0, nil
+  poll:start("r", vim.schedule_wrap(function()
+    wakes = wakes + 1
+    for _, handle in ipairs(tools:ready()) do state = handle:poll() end
+  end))
+  check.equal(vim.wait(60000, function() return state == "done" or state == "failed" end, 1), true)
+  poll:stop()
+  poll:close()
+  check.equal(wakes < 400, true, "woken by what happens: " .. wakes)
+  check.contains(vim.inspect(assert(run:wait(0)).messages), 'output = "by the agent"')
+  tools:close()
+end)

@@ -25,6 +25,7 @@ mod retry;
 mod run;
 mod server;
 mod threads;
+mod tools;
 mod tracing;
 mod tui;
 mod two;

@@ -89,7 +89,7 @@ pub(crate) const LUAS: &[Lua] = &[
 
 /// The programs of examples/, the same in every language.
 pub(crate) const EXAMPLES: &[&str] =
-    &["ai", "ask", "attach", "events", "permissions", "poll_in_tick", "pty"];
+    &["ai", "ask", "attach", "events", "permissions", "poll_in_tick", "pty", "tools"];
 
 /// Where everything that is built comes together.
 pub(crate) fn dist() -> PathBuf {

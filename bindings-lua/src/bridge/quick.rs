@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[derive(Clone, Copy)]
 pub(crate) enum Quick {
     Boolean(bool),
+    Nil,
     Word(&'static str),
     /// `true, nil`.
     TrueNil,
@@ -48,6 +49,7 @@ pub(super) unsafe fn push(state: *mut ffi::lua_State, quick: &Quick) -> c_int {
     // SAFETY: as the caller promises.
     unsafe {
         match quick {
+            Quick::Nil => ffi::lua_pushnil(state),
             Quick::Boolean(value) => ffi::lua_pushboolean(state, c_int::from(*value)),
             Quick::Word(word) => {
                 push_text(state, word.as_bytes());

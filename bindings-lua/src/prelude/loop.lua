@@ -54,6 +54,9 @@ local looks = {
 -- until there is more. Never blocks.
 function Client:ready()
   check_self(self, "ready", 2)
+  -- Calls of tools are no handle's: they would keep the descriptor readable.
+  local tools = self.toolbox.tools
+  if tools then tools:serve() end
   local found, handles = {}, self.handles
   for handle in pairs(handles) do
     if looks[getmetatable(handle)][1](handle.raw) then found[#found + 1] = handle end
@@ -99,7 +102,9 @@ function opencode.await(handle)
     error("opencode.await: this is no coroutine, so nobody can go on meanwhile; write " ..
       (class == Run and "run" or "call") .. ":wait()", 2)
   end
+  local tools = handle.client and handle.client.toolbox.tools
   while true do
+    if tools then tools:serve() end
     if class ~= Run then
       if looks[class][2](handle.raw) then break end
     else

@@ -91,6 +91,8 @@ pub(crate) const SERVER: &[&str] = &[
 
 pub(crate) const SESSIONS: &[&str] = &["page", "scope", "directory", "search", "roots", "archived"];
 
+pub(crate) const TOOL: &[&str] = &["name", "description", "parameters", "timeout_ms"];
+
 pub(crate) const USAGE: &[&str] = &["tree", "messages", "directory"];
 
 pub(crate) const WITH: &[&str] = &[

@@ -14,7 +14,7 @@ use super::run_events::RunEvents;
 use super::state::{RunState, State};
 use super::unsent::{Unsent, UnsentPrompt};
 use super::update::Update;
-use super::wire::{DirectorySnapshot, Memory, Request, Response, Step, Wire, is_absent};
+use super::wire::{DirectorySnapshot, Fact, Memory, Request, Response, Step, Wire, is_absent};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::log::{Level, Log};
 use crate::base::pool::{Pool, join};
@@ -22,6 +22,7 @@ use crate::base::thread::{self, caught};
 use crate::call::caller::{Caller, closed};
 use crate::events::feed::{Feed, Listener};
 use crate::protocol::event::Event;
+use crate::tools::Tools;
 use publish::{closed_at, end, log, name, publish};
 use snapshots::SnapshotPoller;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Engine {
     inbox: Arc<Inbox>,
     unsent: Arc<Unsent>,
+    tools: Arc<Tools>,
     began: Instant,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -42,18 +44,30 @@ impl Engine {
     ///
     /// # Errors
     /// `exhausted` when the system gives no thread.
-    pub(crate) fn start(caller: Arc<Caller>, feed: Arc<Feed>, chores: Arc<Pool>) -> Result<Self> {
+    pub(crate) fn start(
+        caller: Arc<Caller>,
+        feed: Arc<Feed>,
+        chores: Arc<Pool>,
+        tools: Arc<Tools>,
+    ) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let began = Instant::now();
         let hurried = Arc::clone(&inbox);
         let unsent = Unsent::new(move || hurried.push(EngineMessage::Leave));
-        let work = Work::new(caller, feed, chores, Arc::clone(&inbox), Arc::clone(&unsent), began);
+        let (told, pending, offered) =
+            (Arc::clone(&inbox), Arc::clone(&unsent), Arc::clone(&tools));
+        let work = Work::new(caller, feed, chores, offered, told, pending, began);
         let thread = thread::start("opencode-runs", move || work.run(), drop)?;
-        Ok(Engine { inbox, unsent, began, thread: Mutex::new(Some(thread)) })
+        Ok(Engine { inbox, unsent, tools, began, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// The tools of the client.
+    pub(crate) fn tools(&self) -> &Arc<Tools> {
+        &self.tools
     }
 
     pub(crate) fn unsent(&self) -> &Arc<Unsent> {
@@ -107,6 +121,7 @@ struct Work {
     choice: Arc<Choice>,
     memory: Memory,
     feed: Arc<Feed>,
+    tools: Arc<Tools>,
     is_stream_up: bool,
     /// What was taken from the inbox and not handled yet.
     messages: VecDeque<EngineMessage>,
@@ -137,6 +152,7 @@ impl Work {
         caller: Arc<Caller>,
         feed: Arc<Feed>,
         chores: Arc<Pool>,
+        tools: Arc<Tools>,
         inbox: Arc<Inbox>,
         unsent: Arc<Unsent>,
         began: Instant,
@@ -170,6 +186,7 @@ impl Work {
             choice,
             memory: Memory::default(),
             feed,
+            tools,
             is_stream_up: false,
             messages: VecDeque::new(),
             is_closed: false,
@@ -315,6 +332,7 @@ impl Work {
     fn start(&mut self, id: RunId, slot: RunSlot) {
         let wants_events = slot.machine.wants_events();
         self.runs.insert(id, slot);
+        self.tools.set_hearing(self.is_stream_up);
         if wants_events {
             self.run_events.set_waiting(true);
             // Without the thread the runs go on without events.
@@ -381,6 +399,9 @@ impl Work {
                     let trace = slot.machine.traceparent();
                     self.requests.ask(id, kind, request, &slot.caller, trace);
                 }
+                Output::PlaceTools { directory } => {
+                    self.requests.place_tools(id, Arc::clone(&self.tools), directory);
+                }
                 Output::TakeSnapshot { directory, with_lists } => {
                     let poller = self.pollers.entry(directory.clone()).or_default();
                     poller.waiting.insert(id);
@@ -437,6 +458,11 @@ impl Work {
         };
         for id in ids {
             let Some(fact) = wire.fact(event, &mut self.memory) else { break };
+            if let (Some(session), Fact::PartChanged(part)) = (&event.session_id, &fact)
+                && part.tool().is_some()
+            {
+                self.tools.see(session, &part.raw);
+            }
             self.step(id, Input::Fact { session: event.session_id.as_deref(), fact });
         }
         if let Some(session) = &event.session_id
@@ -451,6 +477,7 @@ impl Work {
             return;
         }
         self.is_stream_up = is_up;
+        self.tools.set_hearing(is_up && !self.runs.is_empty());
         self.memory.clear();
         for poller in self.pollers.values_mut() {
             poller.lists_read = None;
@@ -494,6 +521,7 @@ impl Work {
     fn remove(&mut self, id: RunId) {
         let Some(slot) = self.runs.remove(&id) else { return };
         self.requests.forget(id);
+        self.tools.set_hearing(self.is_stream_up && !self.runs.is_empty());
         if let Some(at) = slot.alarm {
             self.alarms.remove(&(at, id));
         }

@@ -96,7 +96,8 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine that stands at its beginning; [`start`](Self::start) sets it off.
     pub(crate) fn new(setup: Setup, now: Millis) -> Self {
-        let Setup { prompt, permission, question, directory, events, is_known, resume } = setup;
+        let Setup { prompt, permission, question, directory, events, has_tools, is_known, resume } =
+            setup;
         let (prompt, is_resumed) = (Arc::new(prompt), resume.is_some());
         // Without one that is given it is chosen when the prompt is sent.
         let message = resume.or(prompt.message_id.clone());
@@ -114,7 +115,14 @@ impl Machine {
             asked: now,
             odd: HashSet::new(),
             why: String::new(),
-            opening: Opening::new(Arc::clone(&prompt), is_resumed, events, directory, now),
+            opening: Opening::new(
+                Arc::clone(&prompt),
+                is_resumed,
+                events,
+                has_tools,
+                directory,
+                now,
+            ),
             looking: Looking::new(prompt.limits, message.as_ref(), now),
             sending: Sending::new(Arc::clone(&prompt), is_resumed, message, now),
             inquiries: Inquiries::new(permission, question),
@@ -272,7 +280,10 @@ impl Machine {
             RequestKind::Agents | RequestKind::Models if self.phase == Phase::Running => {
                 self.opening(OpeningInput::Names(kind, result));
             }
-            RequestKind::LastBeforeSend | RequestKind::Agents | RequestKind::Models => {
+            RequestKind::LastBeforeSend
+            | RequestKind::Agents
+            | RequestKind::Models
+            | RequestKind::Tools => {
                 self.opening(OpeningInput::Prepared(kind, result));
             }
             RequestKind::Send => self.sending(SendingInput::Sent(result)),

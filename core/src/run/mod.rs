@@ -24,11 +24,13 @@ mod wire;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
+use crate::base::limits::after;
 use crate::base::signal::Signal;
 use crate::call::Call;
 use crate::call::caller::Caller;
 use crate::http::answer::Answer;
 use crate::protocol::permission::PermissionReply;
+use crate::tools::{CallListener, HostToolCall, ToolAnswer, Tools};
 use engine::Engine;
 use inbox::{EngineMessage, Inbox, NewRun, RunId};
 pub(crate) use machine::Setup;
@@ -36,8 +38,8 @@ use machine::{Machine, Outcome};
 use state::RunState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 pub use prompt::{Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
@@ -61,6 +63,7 @@ pub struct Run {
     asks: Option<&'static str>,
     /// The text that was given as a stream.
     given: Mutex<String>,
+    tools: Arc<Tools>,
     home: Home,
     /// What a copy of the process sees in their place: nobody there works on the run, and the locks may be held for ever.
     copy: OnceLock<(Arc<RunState>, Arc<Inbox>)>,
@@ -96,8 +99,10 @@ impl Run {
         let new = NewRun { machine, state: told, pending, caller };
         engine.inbox().push(EngineMessage::Start(id, new));
         let (inbox, signal) = (Arc::clone(engine.inbox()), Arc::clone(signal));
+        let tools = Arc::clone(engine.tools());
+        tools.listen(Arc::downgrade(&state) as Weak<dyn CallListener>);
         let (home, given, copy) = (Home::here(), Mutex::default(), OnceLock::new());
-        Ok(Run { id, state, inbox, signal, asks, given, home, copy })
+        Ok(Run { id, state, inbox, signal, asks, given, tools, home, copy })
     }
 
     fn seen(&self) -> &Arc<RunState> {
@@ -123,9 +128,31 @@ impl Run {
 
     /// The state, and everything that happened since the last poll: both as they were at one moment, so that `done`
     /// and `failed` come with the last update and never before it. Never blocks; with nothing new it makes no system
-    /// call and no allocation.
+    /// call and no allocation. Handlers of tools run here.
     pub fn poll(&self) -> (State, Vec<Update>) {
-        self.seen().poll()
+        let seen = self.seen();
+        if let Some(state) = seen.idle() {
+            return (state, Vec::new());
+        }
+        let (state, mut updates) = seen.poll();
+        if self.has_calls() {
+            self.tools.serve();
+            updates
+                .splice(0..0, std::iter::from_fn(|| self.tools.take_call()).map(Update::ToolCall));
+        }
+        (state, updates)
+    }
+
+    /// A call that nobody is shown fails at once.
+    fn refuse_call(&self, call: &HostToolCall) {
+        let words = "the program reads nothing but text now; its tools need a handler";
+        // It may be over already.
+        let _ = self.tools.reply(call.id(), ToolAnswer::failure(words));
+    }
+
+    /// Whether calls of the host's tools wait. One load, two where the client has tools.
+    fn has_calls(&self) -> bool {
+        self.tools.has_tools() && self.home.is_here() && self.tools.has_calls()
     }
 
     /// The state when there is nothing new, and `None` when a poll would give an update: for hosts to which an empty list
@@ -137,6 +164,12 @@ impl Run {
     /// The state, and the oldest update that was not taken yet. `done` and `failed` come with the last one. Never
     /// blocks.
     pub fn poll_one(&self) -> (State, Option<Update>) {
+        if self.seen().idle().is_none() && self.has_calls() {
+            self.tools.serve();
+            if let Some(call) = self.tools.take_call().filter(|_| !self.state().is_over()) {
+                return (self.state(), Some(Update::ToolCall(call)));
+            }
+        }
         self.seen().poll_one()
     }
 
@@ -170,12 +203,29 @@ impl Run {
     /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
     /// a timeout it waits as long as it takes.
     pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {
-        self.seen()
-            .wait(timeout, |inner| match inner.pop() {
-                Some(update) => Some(Some(update)),
-                None => inner.outcome.is_some().then_some(None),
-            })
-            .flatten()
+        let until = timeout.map(after);
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let found = self.seen().wait(left, |inner| {
+                if inner.wants_service(false) {
+                    return Some(Err(()));
+                }
+                match inner.pop() {
+                    Some(update) => Some(Ok(Some(update))),
+                    None => inner.outcome.is_some().then_some(Ok(None)),
+                }
+            });
+            match found {
+                None => return None,
+                Some(Ok(update)) => return update,
+                Some(Err(())) => {
+                    self.tools.serve();
+                    if let Some(call) = self.tools.take_call() {
+                        return Some(Update::ToolCall(call));
+                    }
+                }
+            }
+        }
     }
 
     /// Every update in turn; blocks between them, and ends after the last one.
@@ -183,7 +233,7 @@ impl Run {
         std::iter::from_fn(|| self.next_update(None))
     }
 
-    /// Blocks until the run is over, at most for `timeout`; `None` waits as long as it takes.
+    /// Blocks until the run is over, at most for `timeout`; `None` waits as long as it takes. Handlers of tools run here.
     ///
     /// # Errors
     /// The error of a run that failed; `timeout` when the time is up, and the run goes on.
@@ -326,9 +376,32 @@ impl Run {
         }
     }
 
+    /// Blocks until the run is over or calls of tools wait, at most for `timeout`: for bindings, which have handlers of
+    /// their own.
+    #[doc(hidden)]
+    pub fn wait_for_calls(&self, timeout: Option<Duration>) {
+        let is_called = |inner: &state::Inner| inner.wants_service(false);
+        self.seen()
+            .wait(timeout, |inner| (inner.outcome.is_some() || is_called(inner)).then_some(()));
+    }
+
     /// Blocks until the run is over, at most for `timeout`; whether it is.
     pub fn is_over_within(&self, timeout: Option<Duration>) -> bool {
-        self.seen().wait(timeout, |inner| inner.outcome.is_some().then_some(())).is_some()
+        let until = timeout.map(after);
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let found = self.seen().wait(left, |inner| match inner.outcome {
+                Some(_) => Some(true),
+                None => inner.wants_service(true).then_some(false),
+            });
+            match found {
+                None => return false,
+                Some(true) => return true,
+                Some(false) => {
+                    self.tools.serve();
+                }
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::call::caller::Caller;
 use crate::call::dialect;
 use crate::http::answer::Answer;
 use crate::protocol::operation::Pace;
+use crate::tools::Tools;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -148,6 +149,19 @@ impl Requests {
         if let Some(is_wanted) = self.creations.remove(&id) {
             is_wanted.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Lets the server know the host's tools, in a directory.
+    pub(super) fn place_tools(&mut self, id: RunId, tools: Arc<Tools>, directory: Option<String>) {
+        self.submit(
+            false,
+            move |shared, attempt| {
+                let limits = limits(&shared.caller, attempt);
+                tools.place(directory.as_deref(), limits, &attempt.token)?;
+                Ok(Response::Done)
+            },
+            move |result| EngineMessage::Answer(id, RequestKind::Tools, result),
+        );
     }
 
     /// Looks at a directory.

@@ -5,6 +5,7 @@ use super::update::{Queue, Update};
 use crate::base::mailbox::{Content, Face, Mailbox, Reading};
 use crate::base::pool::Job;
 use crate::base::signal::Signal;
+use crate::tools::{CallListener, CallsWaiting};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     state: State,
     /// Nobody holds the handle any more: updates would be kept for nobody.
     is_abandoned: bool,
+    /// Which calls of the host's tools wait for whoever polls.
+    calls: CallsWaiting,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) text: String,
     pub(crate) why: String,
@@ -68,6 +71,12 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// Whether whoever waits is to look after calls of tools; `handled`: those that have a handler.
+    pub(crate) fn wants_service(&self, handled: bool) -> bool {
+        let is_wanted = if handled { self.calls.handled } else { self.calls.any };
+        is_wanted && !self.state.is_over()
+    }
+
     /// Takes the oldest update.
     pub(crate) fn pop(&mut self) -> Option<Update> {
         self.queue.pop()
@@ -79,8 +88,19 @@ impl Content for Inner {
         Face {
             state: self.state as u8,
             is_over: self.state.is_over(),
-            has_news: !self.queue.is_empty(),
+            has_news: !self.queue.is_empty()
+                || (self.calls.any || self.calls.kept) && !self.state.is_over(),
         }
+    }
+}
+
+impl CallListener for RunState {
+    fn tell_calls(&self, calls: CallsWaiting) {
+        self.0.write(|inner| {
+            let is_meant = !inner.is_abandoned && !inner.state.is_over();
+            inner.calls = if is_meant { calls } else { CallsWaiting::default() };
+            inner.calls.any
+        });
     }
 }
 
@@ -164,6 +184,7 @@ impl RunState {
     pub(crate) fn abandon(&self) {
         let left = self.0.edit(|inner| {
             inner.is_abandoned = true;
+            inner.calls = CallsWaiting::default();
             inner.queue.take()
         });
         drop(left);

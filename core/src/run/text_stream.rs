@@ -55,6 +55,8 @@ impl Run {
                         return Ok(piece);
                     }
                 }
+                // Whoever reads nothing but text answers no call.
+                Some(Update::ToolCall(call)) => self.refuse_call(&call),
                 Some(_) => {}
                 None if self.is_drained() => return self.outcome().map(|_| None),
                 None => return Ok(None),

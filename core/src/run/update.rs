@@ -2,6 +2,7 @@
 
 use super::reply::Reply;
 use crate::base::error::Error;
+use crate::tools::HostToolCall;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
@@ -33,6 +34,9 @@ pub enum Update {
         /// The request as the server has it.
         request: Arc<RawValue>,
     },
+    /// A tool of this program is called that has no handler: the agent waits for
+    /// [`Client::reply_tool`](crate::Client::reply_tool). It may be a call of another run of the client, or of none.
+    ToolCall(Arc<HostToolCall>),
     /// The provider failed and the server tries again.
     Retry {
         /// 1 for the first repetition.
@@ -80,6 +84,7 @@ impl Update {
             Update::Message(_) => "message",
             Update::Permission { .. } => "permission",
             Update::Question { .. } => "question",
+            Update::ToolCall(_) => "tool_call",
             Update::Retry { .. } => "retry",
             Update::Status { .. } => "status",
             Update::Todo(_) => "todo",
@@ -113,6 +118,14 @@ impl Serialize for Update {
             Update::Permission { id, request } | Update::Question { id, request } => {
                 fields.serialize_entry("id", id)?;
                 fields.serialize_entry("request", &**request)?;
+            }
+            Update::ToolCall(call) => {
+                fields.serialize_entry("id", call.id())?;
+                fields.serialize_entry("name", call.name())?;
+                fields.serialize_entry("sessionID", &call.session_id())?;
+                fields.serialize_entry("messageID", &call.message_id())?;
+                fields.serialize_entry("callID", &call.call_id())?;
+                fields.serialize_entry("arguments", &**call.arguments().raw())?;
             }
             Update::Retry { attempt, reason, next } => {
                 fields.serialize_entry("attempt", attempt)?;

@@ -19,6 +19,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("discover", "`discover`, `discover_async`"),
     ("ready", "`wait_until_ready`; `opencode_client_wait_until_ready`"),
     ("attach", "`attach`, `attach_bytes`"),
+    ("tool", "`client:tool`, `opencode_tool_add`"),
     ("server", "`Server.start`, `opencode.server`, `opencode_server_start`"),
 ];
 

@@ -42,7 +42,15 @@ fn cases() -> Vec<Case> {
     let tool = prompt("use a tool", tool);
     let refused = json!([{ "status": 400, "body": { "error": { "message": "no such luck" } } }]);
     let refused = prompt("fail", refused);
+    let shop = json!([
+        { "tools": [{ "name": "host_list_items", "arguments": {} }] },
+        { "tools": [{ "name": "host_add_item", "arguments": { "item": "milk", "count": 2 } }] },
+        { "text": "bought" },
+    ]);
+    let shop = prompt("shop", shop);
     vec![
+        case("tools", &[&shop], 0, &["added 2 x milk\nbought\n"]),
+        case("tools", &[], 2, &["! usage: "]),
         case("ask", &[&answer], 0, &["a fine answer\n[cost "]),
         case(
             "poll_in_tick",
@@ -167,7 +175,22 @@ fn run(language: &str, python: &Path, note: &progress::Note) -> Result<()> {
     let stage = Stage::start()?;
     let programs = Programs { stage: &stage, python };
     std::fs::write(stage.server.directory().join("notes.txt"), "Buy milk.\n")?;
+    if language == "Lua" {
+        let walk = json!([
+            { "tools": [{ "name": "host_build", "arguments": { "x": 3, "y": 1, "what": "#" } }] },
+            { "tools": [{ "name": "host_walk", "arguments": { "x": 4, "y": 3 } }] },
+            { "text": "at home" },
+        ]);
+        let mut game = programs.command(language, "game_tools")?;
+        let drawn =
+            &["@.#.............\n", "..#.............\n................\n...@", "at home\n"];
+        check(game.arg(prompt("build", walk)), 0, drawn)?;
+    }
     for case in cases() {
+        // Python has no tools yet.
+        if (language, case.example) == ("Python", "tools") {
+            continue;
+        }
         note.set(&format!("{language}: {} {}", case.example, case.arguments.join(" ")));
         let mut program = programs.command(language, case.example)?;
         check(program.args(&case.arguments), case.code, case.printed)?;

@@ -10,7 +10,7 @@ mod words;
 use super::{Millis, RequestKind};
 use crate::base::error::{Error, Result};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{Failure, Request, Response, StoredMessage, Tool, is_absent, is_foreign};
+use crate::run::wire::{Failure, Request, Response, StoredMessage, ToolUse, is_absent, is_foreign};
 use gathering::Gathering;
 pub(super) use judge::{Outage, Rest};
 use leftovers::Leftovers;
@@ -111,7 +111,7 @@ pub(super) enum EndingInput<'a> {
     /// These subagents work, as a look says.
     BusyChildren(Vec<String>),
     /// A tool of a subagent in its newest form.
-    ChildTool(&'a Tool),
+    ChildTool(&'a ToolUse),
     /// Agent and model could not be looked up.
     NamesUnchecked,
     /// The session rests, and its messages are known back to the run's own prompt.

@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     pub directory: Option<String>,
     /// Whether an event stream is to be used at all.
     pub events: bool,
+    /// Whether the host has tools, which the server must know before the prompt is sent.
+    pub has_tools: bool,
     /// Whether the server ever answered this client.
     pub is_known: bool,
     /// The user message to pick up, in the prompt's session, instead of sending.
@@ -74,6 +76,8 @@ pub(crate) enum Output {
     Ask(RequestKind, Request),
     /// A fresh look at a directory; `with_lists`: at its permissions and questions too, however fresh the last look.
     TakeSnapshot { directory: Option<String>, with_lists: bool },
+    /// The server is to know the host's tools in this directory; [`RequestKind::Tools`] says how that went.
+    PlaceTools { directory: Option<String> },
     /// Events of this session from now on.
     Track(String),
     /// A turn in this session.
@@ -99,6 +103,8 @@ pub(crate) enum RequestKind {
     LastBeforeSend,
     Agents,
     Models,
+    /// Whether the server knows the host's tools.
+    Tools,
     Send,
     Verify,
     /// Messages, of the collection with this number.

@@ -12,7 +12,7 @@ use crate::run::prompt::RunLimits;
 use crate::run::transcript::{Channel, Transcript};
 use crate::run::update::Update;
 use crate::run::wire::{
-    DirectorySnapshot, Fact, Failure, Info, Request, Response, Status, StoredMessage, Tool,
+    DirectorySnapshot, Fact, Failure, Info, Request, Response, Status, StoredMessage, ToolUse,
 };
 use look::OngoingLook;
 use serde_json::value::RawValue;
@@ -170,7 +170,7 @@ pub(super) enum LookingEffect {
     /// A limit of the run was passed: its name, and in words.
     Limit(&'static str, String),
     /// A tool of a subagent, while the run is being ended.
-    ChildTool(Box<Tool>),
+    ChildTool(Box<ToolUse>),
     /// The subagents that work, while the run is being ended.
     BusyChildren(Vec<String>),
     /// The session rests, and its messages are known back to the run's own prompt.

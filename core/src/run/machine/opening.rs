@@ -50,6 +50,8 @@ pub(super) struct Opening {
     /// Whether that is known.
     has_looked: bool,
     name_check: NameCheck,
+    /// Whether the server must be told of the host's tools.
+    needs_tools: bool,
     /// The next time a request that failed is repeated.
     retry_at: Option<Millis>,
 }
@@ -63,6 +65,8 @@ enum OpeningStage {
     Turn,
     /// Looking at the session.
     Look,
+    /// Letting the server know the host's tools.
+    Tools,
     Done,
 }
 
@@ -103,6 +107,7 @@ pub(super) struct OpeningContext {
 pub(super) enum OpeningEffect {
     Ask(RequestKind, Request),
     TakeSnapshot,
+    PlaceTools,
     Track(String),
     Queue(String),
     /// The prompt was sent by another process: is it there?
@@ -124,6 +129,7 @@ impl Opening {
         prompt: Arc<Prompt>,
         is_resumed: bool,
         events: bool,
+        needs_tools: bool,
         directory: Option<String>,
         now: Millis,
     ) -> Self {
@@ -145,6 +151,7 @@ impl Opening {
             last_before_send: None,
             has_looked: false,
             name_check: NameCheck::Agent,
+            needs_tools,
             retry_at: None,
             prompt,
         }
@@ -219,7 +226,7 @@ impl Opening {
             OpeningStage::Session if self.creation.awaits_health() => true,
             OpeningStage::Session => self.session.is_some() && self.retry_at.is_none(),
             OpeningStage::Look => !self.has_looked && self.retry_at.is_none(),
-            OpeningStage::Turn | OpeningStage::Done => false,
+            OpeningStage::Turn | OpeningStage::Tools | OpeningStage::Done => false,
         }
     }
 
@@ -232,6 +239,9 @@ impl Opening {
             }
             OpeningStage::Look if self.is_busy => {
                 "waiting for its turn: the session is busy with somebody else's prompt".to_owned()
+            }
+            OpeningStage::Tools => {
+                "waiting for the server to learn the tools of this program".to_owned()
             }
             // Nobody else is in a session that was just made.
             OpeningStage::Turn | OpeningStage::Look | OpeningStage::Done => {
@@ -272,6 +282,7 @@ impl Opening {
             match self.stage {
                 OpeningStage::Session => self.open(context, out),
                 OpeningStage::Look => self.prepare(context, out),
+                OpeningStage::Tools => out.push(OpeningEffect::PlaceTools),
                 OpeningStage::Turn | OpeningStage::Done => {}
             }
         }
@@ -365,6 +376,9 @@ impl Opening {
         out.push(OpeningEffect::Track(id.clone()));
         if self.is_resumed {
             self.stage = OpeningStage::Done;
+            if self.needs_tools {
+                out.push(OpeningEffect::PlaceTools);
+            }
             out.push(OpeningEffect::FindPrompt);
             return;
         }
@@ -437,7 +451,9 @@ impl Opening {
         context: &OpeningContext,
         out: &mut Vec<OpeningEffect>,
     ) {
-        if self.stage != OpeningStage::Look {
+        let stage =
+            if *kind == RequestKind::Tools { OpeningStage::Tools } else { OpeningStage::Look };
+        if self.stage != stage {
             // The stream came up meanwhile, and the prompt went out without an answer to this.
             return;
         }
@@ -450,6 +466,10 @@ impl Opening {
         };
         out.push(OpeningEffect::Reachable);
         match response {
+            Response::Done if *kind == RequestKind::Tools => {
+                self.stage = OpeningStage::Done;
+                return out.push(OpeningEffect::Send);
+            }
             Response::LastMessage(newest) => {
                 (self.last_before_send, self.has_looked) = (newest, true);
             }
@@ -471,6 +491,10 @@ impl Opening {
         }
         if !context.is_stream_up && (!self.goes_without_stream || self.ask_names(out)) {
             return;
+        }
+        if self.needs_tools {
+            self.stage = OpeningStage::Tools;
+            return out.push(OpeningEffect::PlaceTools);
         }
         self.stage = OpeningStage::Done;
         out.push(OpeningEffect::Send);

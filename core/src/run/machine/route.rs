@@ -14,6 +14,11 @@ impl Machine {
                     let directory = self.opening.directory().cloned();
                     self.out.push(Output::TakeSnapshot { directory, with_lists: true });
                 }
+                OpeningEffect::PlaceTools => {
+                    self.asked = self.now;
+                    let directory = self.opening.directory().cloned();
+                    self.out.push(Output::PlaceTools { directory });
+                }
                 OpeningEffect::Track(session) => self.out.push(Output::Track(session)),
                 OpeningEffect::Queue(session) => self.out.push(Output::Queue(session)),
                 OpeningEffect::FindPrompt => self.find_prompt(),

@@ -29,6 +29,7 @@ fn setup() -> Setup {
         question: QuestionPolicy::default(),
         directory: Some("/p".to_owned()),
         events: true,
+        has_tools: false,
         is_known: true,
         resume: None,
     }

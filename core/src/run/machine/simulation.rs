@@ -45,6 +45,7 @@ fn setup(events: bool) -> Setup {
         question: QuestionPolicy::default(),
         directory: None,
         events,
+        has_tools: false,
         is_known: true,
         resume: None,
     }
@@ -116,7 +117,10 @@ impl World {
                     self.shown.push_str(&text.delta);
                 }
                 Output::Over(outcome) => self.outcome = Some(outcome),
-                Output::Update(_) | Output::Track(_) | Output::Warn(_) => {}
+                Output::Update(_)
+                | Output::Track(_)
+                | Output::PlaceTools { .. }
+                | Output::Warn(_) => {}
             }
         }
     }

@@ -109,7 +109,7 @@ pub(crate) enum PartContent {
         text: Option<String>,
         is_ended: bool,
     },
-    Tool(Box<Tool>),
+    Tool(Box<ToolUse>),
     /// Files were changed.
     Patch,
     Other,
@@ -117,7 +117,7 @@ pub(crate) enum PartContent {
 
 /// The use of a tool.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tool {
+pub(crate) struct ToolUse {
     pub name: String,
     /// Whether it is still at work.
     pub is_busy: bool,
@@ -147,7 +147,7 @@ pub(crate) enum ToolFailure {
 }
 
 impl StoredPart {
-    pub(crate) fn tool(&self) -> Option<&Tool> {
+    pub(crate) fn tool(&self) -> Option<&ToolUse> {
         match &self.content {
             PartContent::Tool(tool) => Some(tool),
             _ => None,

@@ -11,7 +11,8 @@ mod v2;
 
 pub(crate) use fact::Fact;
 pub(crate) use message::{
-    Failure, Info, Inquiry, PartContent, Status, StoredMessage, StoredPart, Time, Tool, ToolFailure,
+    Failure, Info, Inquiry, PartContent, Status, StoredMessage, StoredPart, Time, ToolFailure,
+    ToolUse,
 };
 pub(crate) use request::{
     DirectorySnapshot, FoundPrompt, Meaning, MessagePage, OperationCall, Request, Response,

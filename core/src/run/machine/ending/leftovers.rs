@@ -5,7 +5,7 @@
 //! any other shell ends with the abort and is told as `completed`.
 
 use super::{ABORT_PAUSE, EndingContext, Millis};
-use crate::run::wire::{Tool, ToolFailure};
+use crate::run::wire::{ToolFailure, ToolUse};
 
 /// How long after the abort the server kills what ignored it.
 const KILL_AFTER: Millis = 3_200;
@@ -40,7 +40,7 @@ impl Leftovers {
     }
 
     /// Notes a subagent's tool that did not end with the abort.
-    pub(super) fn child_tool(&mut self, tool: &Tool) {
+    pub(super) fn child_tool(&mut self, tool: &ToolUse) {
         self.has_deaf_child |= self.is_deaf(tool);
     }
 
@@ -48,7 +48,7 @@ impl Leftovers {
     /// session was.
     pub(super) fn look<'a>(
         &mut self,
-        mut tools: impl Iterator<Item = &'a Tool>,
+        mut tools: impl Iterator<Item = &'a ToolUse>,
         aborted: Option<Millis>,
         context: &EndingContext<'_>,
     ) -> (bool, Vec<String>) {
@@ -76,7 +76,7 @@ impl Leftovers {
     }
 
     /// Whether a shell's command took no notice of an abort.
-    fn is_deaf(&self, tool: &Tool) -> bool {
+    fn is_deaf(&self, tool: &ToolUse) -> bool {
         let has_begun = || tool.call.as_ref().is_none_or(|call| !self.never_began.contains(call));
         tool.is_shell && tool.failure == Some(ToolFailure::Aborted) && has_begun()
     }

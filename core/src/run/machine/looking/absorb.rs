@@ -3,7 +3,7 @@
 use super::{FIRST_PAUSE, Looking, LookingContext, LookingEffect};
 use crate::run::transcript::Channel;
 use crate::run::update::Update;
-use crate::run::wire::{Info, PartContent, Status, StoredMessage, StoredPart, Tool, raw_info};
+use crate::run::wire::{Info, PartContent, Status, StoredMessage, StoredPart, ToolUse, raw_info};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl Looking {
 
     fn absorb_tool(
         &mut self,
-        tool: Tool,
+        tool: ToolUse,
         is_live: bool,
         context: &LookingContext<'_>,
         out: &mut Vec<LookingEffect>,

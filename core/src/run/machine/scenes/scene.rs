@@ -15,6 +15,8 @@ pub(super) struct Scene {
     pub(super) updates: Vec<Update>,
     pub(super) outcome: Option<Outcome>,
     pub(super) events: u64,
+    /// The directories in which the server is to learn the host's tools.
+    pub(super) placed: Vec<Option<String>>,
 }
 
 impl Scene {
@@ -34,6 +36,7 @@ impl Scene {
             updates: Vec::new(),
             outcome: None,
             events: 0,
+            placed: Vec::new(),
         };
         scene.machine.start(0);
         scene.collect();
@@ -95,6 +98,7 @@ impl Scene {
                 }
                 Output::Update(update) => self.updates.push(update),
                 Output::Over(outcome) => self.outcome = Some(outcome),
+                Output::PlaceTools { directory } => self.placed.push(directory),
                 Output::Track(_) | Output::Warn(_) => {}
             }
         }

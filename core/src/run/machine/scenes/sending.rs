@@ -83,3 +83,31 @@ fn a_message_that_is_given_has_the_same_parts_whoever_sends_it() {
     assert_eq!(sent(Some("msg_mine")), sent(Some("msg_mine")));
     assert_ne!(sent(None), sent(None));
 }
+
+#[test]
+fn the_server_knows_the_tools_before_the_prompt_is_sent() {
+    let with_tools = || Setup { has_tools: true, ..setup() };
+    let mut scene = Scene::sending(with_tools());
+    assert_eq!(scene.placed, [Some("/p".to_owned())]);
+    assert!(!scene.wants("session.prompt_async"));
+    assert!(scene.machine.why().contains("to learn the tools"), "{}", scene.machine.why());
+    scene.input(Input::Answer(RequestKind::Tools, Err(broken())));
+    while scene.placed.len() < 2 {
+        assert!(scene.now < 60_000 && scene.outcome.is_none());
+        scene.wait(500);
+    }
+    scene.input(Input::Answer(RequestKind::Tools, Ok(Response::Done)));
+    scene.ok("session.prompt_async", Value::Null);
+    assert!(scene.machine.is_sent());
+
+    let mut scene = Scene::sending(with_tools());
+    let taken = Error::new(ErrorKind::Conflict, "run: the name is taken");
+    scene.input(Input::Answer(RequestKind::Tools, Err(taken)));
+    assert_eq!(scene.error().map(Error::kind), Some(ErrorKind::Conflict));
+    assert!(!scene.wants("session.prompt_async"), "nothing is sent");
+
+    let mut scene = Scene::resumed(with_tools());
+    assert_eq!(scene.placed.len(), 1, "the agent may be at work already");
+    scene.input(Input::Answer(RequestKind::Tools, Ok(Response::Done)));
+    assert!(scene.wants("session.message"));
+}

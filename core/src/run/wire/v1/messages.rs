@@ -7,7 +7,8 @@ use crate::base::depth::excess;
 use crate::base::json::{Json, Object, list, shallow, words};
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    Failure, Info, Inquiry, PartContent, Status, StoredMessage, StoredPart, Time, Tool, ToolFailure,
+    Failure, Info, Inquiry, PartContent, Status, StoredMessage, StoredPart, Time, ToolFailure,
+    ToolUse,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ pub(crate) fn read_part(raw: &RawValue) -> Result<StoredPart, String> {
     })
 }
 
-fn read_tool(name: String, kind: &str, part: &Object<'_>) -> Tool {
+fn read_tool(name: String, kind: &str, part: &Object<'_>) -> ToolUse {
     let state = part.object("state").unwrap_or_default();
     let status = state.text("status");
     let is_busy = matches!(status.as_deref(), Some("pending" | "running"));
@@ -161,7 +162,7 @@ fn read_tool(name: String, kind: &str, part: &Object<'_>) -> Tool {
         Some(Arc::from(todos.to_owned()))
     };
     let failure = || tool_failure(&state.words("error").unwrap_or_default());
-    Tool {
+    ToolUse {
         is_busy,
         call: part.text("callID"),
         writes: kind == "patch" || WRITERS.contains(&name.as_str()),

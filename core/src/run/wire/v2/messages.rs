@@ -6,7 +6,7 @@
 use crate::base::json::{Json, Object};
 use crate::protocol::stored;
 use crate::run::wire::{
-    Failure, Info, PartContent, StoredMessage, StoredPart, Time, Tool, ToolFailure, v1,
+    Failure, Info, PartContent, StoredMessage, StoredPart, Time, ToolFailure, ToolUse, v1,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -107,7 +107,7 @@ pub(super) fn adapt_part(part: &mut StoredPart) {
     }
 }
 
-fn adapt_tool(tool: &mut Tool, raw: &RawValue) {
+fn adapt_tool(tool: &mut ToolUse, raw: &RawValue) {
     let state = Object::read(raw).and_then(|part| part.object("state")).unwrap_or_default();
     match tool.name.as_str() {
         "shell" => (tool.is_shell, tool.writes) = (true, true),

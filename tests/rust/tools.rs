@@ -1,0 +1,316 @@
+//! Tools of the host on the real server: the scripted model calls them.
+
+use crate::client::*;
+use opencode_core::{
+    Client, ErrorKind, HostToolCall, PermissionPolicy, Prompt, Run, State, Tool, ToolAnswer, Update,
+};
+use opencode_tests::{Directory, LIMIT, Server, eventually, shared, shared_two};
+use serde_json::{Value, json};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A client of the shared server in a directory of its own: the tools of each directory are apart.
+fn client() -> (Client, Directory) {
+    client_of(&shared().server)
+}
+
+fn client_of(server: &Server) -> (Client, Directory) {
+    let directory = Directory::new("tools").unwrap();
+    let mut options = options(server, &server.url());
+    options.directory = Some(directory.path().display().to_string());
+    (Client::new(options).unwrap(), directory)
+}
+
+fn calls(list: &[(&str, Value)]) -> Value {
+    let tools = list
+        .iter()
+        .map(|(name, arguments)| json!({ "name": format!("host_{name}"), "arguments": arguments }));
+    json!({ "tools": tools.collect::<Vec<_>>() })
+}
+
+/// A prompt in which the model makes these calls at once, and then says `end`.
+fn once(list: &[(&str, Value)]) -> Prompt {
+    scripted("use the tools", json!([calls(list), { "text": "end" }]))
+}
+
+/// What the tools gave, in the order of the calls: outputs, and errors behind a `!`.
+fn outputs(run: &Run) -> Vec<String> {
+    let reply = reply(run);
+    let messages =
+        reply.messages.iter().map(|raw| serde_json::from_str::<Value>(raw.get()).unwrap());
+    let parts = messages.flat_map(|m| m["parts"].as_array().cloned().unwrap_or_default());
+    let tools = parts.filter(|part| part["type"] == "tool");
+    tools
+        .map(|part| match part["state"]["error"].as_str() {
+            Some(error) => format!("!{error}"),
+            None => part["state"]["output"].as_str().unwrap_or_default().to_owned(),
+        })
+        .collect()
+}
+
+fn numbers() -> Value {
+    json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] })
+}
+
+fn number(call: &HostToolCall) -> i64 {
+    call.arguments().at("/n").unwrap().read().unwrap()
+}
+
+#[test]
+fn handlers_answer_on_the_thread_that_waits_in_order_and_know_their_session() {
+    let (client, _directory) = client();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&seen);
+    let add = Tool::new("add", "Adds one").parameters(numbers()).handler(move |call| {
+        let place = (call.session_id().map(str::to_owned), call.call_id().is_some());
+        note.lock().unwrap().push((number(call), std::thread::current().id(), place));
+        Ok(ToolAnswer::json(&json!({ "sum": number(call) + 1 })))
+    });
+    client.tool(add).unwrap();
+    let steps = json!([
+        calls(&[("add", json!({ "n": 1 }))]),
+        calls(&[("add", json!({ "n": 2 })), ("add", json!({ "n": 3 }))]),
+        { "text": "end" },
+    ]);
+    let run = client.run(scripted("add", steps)).unwrap();
+    assert_eq!(outputs(&run), [r#"{"sum":2}"#, r#"{"sum":3}"#, r#"{"sum":4}"#]);
+    let seen = seen.lock().unwrap();
+    let me = std::thread::current().id();
+    let place = (run.session_id(), true);
+    let wanted = [1, 2, 3].map(|n| (n, me, place.clone()));
+    assert_eq!(*seen, wanted);
+}
+
+#[test]
+fn calls_without_a_handler_are_updates_and_are_answered_in_any_order() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("wait", "Waits").parameters(numbers())).unwrap();
+    let list = [1, 2, 3].map(|n| ("wait", json!({ "n": n })));
+    let run = client.run(once(&list)).unwrap();
+    let mut open = Vec::new();
+    let fd_wakes = client.fd().unwrap();
+    assert!(fd_wakes >= 0);
+    while open.len() < 3 {
+        match run.next_update(Some(LIMIT)).expect("three calls come") {
+            Update::ToolCall(call) => open.push(call),
+            Update::Failed(error) => panic!("{error}"),
+            _ => {}
+        }
+    }
+    let shown: Value =
+        serde_json::from_str(&Update::ToolCall(Arc::clone(&open[0])).to_json()).unwrap();
+    assert_eq!((&shown["type"], &shown["name"]), (&json!("tool_call"), &json!("wait")));
+    assert_eq!(shown["sessionID"], json!(run.session_id()));
+    for call in open.iter().rev() {
+        client.reply_tool(call.id(), format!("n is {}", number(call))).unwrap();
+    }
+    assert_eq!(outputs(&run), ["n is 1", "n is 2", "n is 3"]);
+    assert_eq!(client.reply_tool(open[0].id(), "again").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn what_a_tool_answers_reaches_the_model_as_it_is() {
+    let (client, _directory) = client();
+    let long = "x".repeat(1_000_000);
+    let text = long.clone();
+    client.tool(Tool::new("long", "Long").handler(move |_| Ok(text.clone().into()))).unwrap();
+    let raises = |_: &HostToolCall| Err("the world has no such place: 42".to_owned());
+    client.tool(Tool::new("raise", "Raises").handler(raises)).unwrap();
+    let panics = |_: &HostToolCall| panic!("a bug of the host");
+    client.tool(Tool::new("panic", "Panics").handler(panics)).unwrap();
+    let never = |_: &HostToolCall| panic!("wrong arguments reached the handler");
+    client.tool(Tool::new("strict", "Strict").parameters(numbers()).handler(never)).unwrap();
+    let late = Tool::new("late", "Nobody answers").timeout(Duration::from_millis(200));
+    client.tool(late).unwrap();
+    let none = || json!({});
+    let run = client
+        .run(once(&[
+            ("long", none()),
+            ("raise", none()),
+            ("panic", none()),
+            ("strict", json!({ "n": "one" })),
+            ("late", none()),
+        ]))
+        .unwrap();
+    let outputs = outputs(&run);
+    // The server cuts what the model is shown, and keeps the whole of it in a file.
+    assert!(outputs[0].contains("1000000 bytes truncated"), "{}", outputs[0]);
+    assert_eq!(outputs[1], "!the world has no such place: 42");
+    assert!(outputs[2].contains("a bug of the host"), "{}", outputs[2]);
+    assert!(outputs[3].starts_with("!wrong arguments: value.n"), "{}", outputs[3]);
+    assert!(outputs[4].starts_with("!nobody answered the call within 200 ms"), "{}", outputs[4]);
+}
+
+#[test]
+fn a_handler_may_use_its_client_and_prompts_of_a_handler_may_call_tools() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("inner", "Inner").handler(|_| Ok("deep".into()))).unwrap();
+    let mine = client.clone();
+    let outer = Tool::new("outer", "Asks in another session").handler(move |_| {
+        let run = mine.run(once(&[("inner", json!({}))])).map_err(|error| error.to_string())?;
+        Ok(outputs(&run).concat().into())
+    });
+    client.tool(outer).unwrap();
+    let run = client.run(once(&[("outer", json!({}))])).unwrap();
+    assert_eq!(outputs(&run), ["deep"]);
+}
+
+#[test]
+fn polls_of_the_client_alone_serve_tools() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("a", "A").handler(|_| Ok("1".into()))).unwrap();
+    client.tool(Tool::new("b", "B")).unwrap();
+    let run = client.run(once(&[("a", json!({})), ("b", json!({}))])).unwrap();
+    let mut count = 0;
+    eventually("both calls", || {
+        count += client.poll_tools();
+        if let Some(call) = client.next_tool_call(Duration::ZERO) {
+            client.reply_tool(call.id(), "2").unwrap();
+            count += 1;
+        }
+        (count == 2).then_some(())
+    });
+    assert_eq!(outputs(&run), ["1", "2"]);
+}
+
+#[test]
+fn a_run_that_is_cancelled_tells_its_calls() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("slow", "Slow")).unwrap();
+    let run = client.run(once(&[("slow", json!({}))])).unwrap();
+    let call = eventually("the call", || client.next_tool_call(Duration::ZERO));
+    assert!(!call.is_over());
+    assert_eq!(run.cancel(LIMIT), State::Failed);
+    eventually("the call is over", || call.is_over().then_some(()));
+    let error = client.reply_tool(call.id(), "late").unwrap_err();
+    assert!(error.message().contains("its run was cancelled"), "{error}");
+}
+
+#[test]
+fn tools_are_there_again_when_the_server_forgot_them_and_new_ones_are_learned() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("a", "A").handler(|_| Ok("1".into()))).unwrap();
+    let a = || once(&[("a", json!({}))]);
+    assert_eq!(outputs(&client.run(a()).unwrap()), ["1"]);
+    client.call("instance.dispose", json!({})).unwrap();
+    assert_eq!(outputs(&client.run(a()).unwrap()), ["1"]);
+    client.tool(Tool::new("b", "B").handler(|_| Ok("2".into()))).unwrap();
+    let both = once(&[("a", json!({})), ("b", json!({}))]);
+    assert_eq!(outputs(&client.run(both).unwrap()), ["1", "2"]);
+}
+
+#[test]
+fn a_name_that_another_program_has_is_told_and_is_free_after_its_close() {
+    let (first, directory) = client();
+    let server = &shared().server;
+    let mut options = options(server, &server.url());
+    options.directory = Some(directory.path().display().to_string());
+    let second = Client::new(options).unwrap();
+    for client in [&first, &second] {
+        client.tool(Tool::new("a", "A").handler(|_| Ok("1".into()))).unwrap();
+    }
+    let a = || once(&[("a", json!({}))]);
+    assert_eq!(outputs(&first.run(a()).unwrap()), ["1"]);
+    let error = second.run(a()).unwrap().wait(Some(LIMIT)).unwrap_err();
+    assert_eq!((error.kind(), error.is_sent()), (ErrorKind::Conflict, false), "{error}");
+    assert!(error.message().contains("another MCP server 'host'"), "{error}");
+    first.close();
+    assert_eq!(outputs(&second.run(a()).unwrap()), ["1"]);
+}
+
+#[test]
+fn a_server_on_another_machine_is_refused_before_anything_is_sent() {
+    let mut options = opencode_core::ClientOptions::default();
+    // An address of documentation: nobody has it.
+    options.base_url = "http://192.0.2.1:4096".to_owned();
+    let client = Client::new(options).unwrap();
+    client.tool(Tool::new("a", "A")).unwrap();
+    let error = client.run("hi").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("is on another machine"), "{error}");
+}
+
+#[test]
+fn a_close_with_open_calls_takes_no_longer_and_the_agent_reads_why() {
+    let (client, directory) = client();
+    client.tool(Tool::new("slow", "Slow")).unwrap();
+    let run = client.run(once(&[("slow", json!({}))])).unwrap();
+    let call = eventually("the call", || client.next_tool_call(Duration::ZERO));
+    let (sender, receiver) = mpsc::channel();
+    let waits = client.clone();
+    let waiter = std::thread::spawn(move || {
+        sender.send(()).unwrap();
+        waits.next_tool_call(LIMIT)
+    });
+    receiver.recv().unwrap();
+    let began = Instant::now();
+    assert!(client.close().is_none());
+    assert!(began.elapsed() < LIMIT / 4, "{:?}", began.elapsed());
+    assert!(call.is_over() && waiter.join().unwrap().is_none());
+    let server = &shared().server;
+    let mut options = options(server, &server.url());
+    options.directory = Some(directory.path().display().to_string());
+    let other = Client::new(options).unwrap();
+    let (session, message) = (run.session_id().unwrap(), run.message_id().unwrap());
+    let again = other.resume(&session, &message, Prompt::default()).unwrap();
+    assert_eq!(outputs(&again), ["!the program whose tool this is has closed its client"]);
+    let error = client.tool(Tool::new("late", "Late")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn permissions_name_tools_and_show_in_the_decisions() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("a", "A").handler(|_| Ok("1".into()))).unwrap();
+    client.tool(Tool::new("b", "B").handler(|_| Ok("2".into()))).unwrap();
+    let rules = json!([{ "permission": "host_*", "pattern": "*", "action": "ask" }]);
+    let made = client.call("session.create", json!({ "permission": rules })).unwrap();
+    let made: Value = made.json().unwrap();
+    // One after the other: a rejection takes with it what else is asked for.
+    let steps = json!([calls(&[("a", json!({}))]), calls(&[("b", json!({}))]), { "text": "end" }]);
+    let mut prompt = scripted("ask", steps);
+    prompt.session = made["id"].as_str().map(str::to_owned);
+    let policy = json!([
+        { "permission": "host_*", "reply": "once" },
+        { "permission": "host_b", "reply": "reject" },
+    ]);
+    prompt.permission = Some(PermissionPolicy::from_value(&policy).unwrap());
+    let run = client.run(prompt).unwrap();
+    let outputs = outputs(&run);
+    assert_eq!(outputs[0], "1");
+    assert!(outputs[1].starts_with('!'), "{outputs:?}");
+    let decided: Vec<_> = reply(&run)
+        .decisions
+        .iter()
+        .map(|decision| (decision.permission.clone(), decision.reply.clone()))
+        .collect();
+    let wanted = [("host_a", "once"), ("host_b", "reject")];
+    for pair in wanted {
+        let pair = (pair.0.to_owned(), pair.1.to_owned());
+        assert!(decided.contains(&pair), "{decided:?}");
+    }
+}
+
+#[test]
+fn a_server_of_2_x_calls_tools_as_well() {
+    let (client, _directory) = client_of(&shared_two().server);
+    let add = |call: &HostToolCall| match number(call) {
+        9 => Err("nine is too much".to_owned()),
+        n => Ok(ToolAnswer::json(&json!({ "n": n + 1 }))),
+    };
+    client.tool(Tool::new("add", "Adds one").parameters(numbers()).handler(add)).unwrap();
+    client.tool(Tool::new("slow", "Slow")).unwrap();
+    let list = [1, 2, 9].map(|n| ("add", json!({ "n": n })));
+    let run = client.run(once(&list)).unwrap();
+    let given = outputs(&run);
+    assert_eq!(given[..2], [r#"{"n":2}"#, r#"{"n":3}"#]);
+    assert!(given[2].starts_with('!') && given[2].contains("nine is too much"), "{given:?}");
+    let run = client.run(once(&[("slow", json!({}))])).unwrap();
+    let call = eventually("the call", || client.next_tool_call(Duration::ZERO));
+    assert_eq!(run.cancel(LIMIT), State::Failed);
+    eventually("the call is over", || call.is_over().then_some(()));
+    client.tool(Tool::new("later", "Later").handler(|_| Ok("learned".into()))).unwrap();
+    let run = client.run(once(&[("later", json!({}))])).unwrap();
+    assert_eq!(outputs(&run), ["learned"]);
+}
