@@ -4,6 +4,7 @@ pub(crate) mod caller;
 pub(crate) mod calls;
 pub(crate) mod dialect;
 pub(crate) mod options;
+pub(crate) mod raw_route;
 pub(crate) mod retry;
 pub(crate) mod tui;
 pub(crate) mod workaround;
