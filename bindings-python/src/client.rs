@@ -1,7 +1,7 @@
 //! Clients and blocking calls.
 
 use crate::call::Call;
-use crate::convert::{answer, call_options, to_json};
+use crate::convert::{answer, call_options, native, to_json};
 use crate::encode::encode;
 use crate::error::{exception, misuse};
 use crate::events::EventStream;
@@ -11,7 +11,8 @@ use crate::run::Run;
 use crate::tools::{self, TuiControl};
 use crate::wait::interruptible;
 use opencode_core::{
-    CallOptions, ClientOptions, EventOptions, MessageOptions, Prompt, SessionOptions,
+    CallOptions, ClientOptions, EventOptions, MessageOptions, Prompt, SessionOptions, Tool,
+    ToolAnswer,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -184,6 +185,38 @@ impl Client {
         let json = to_json(py, "events", options)?;
         let stream = EventOptions::from_json(&json).and_then(|o| self.client.events(o));
         stream.map(|stream| EventStream::new(stream, &self.client)).map_err(|e| exception(py, &e))
+    }
+
+    /// Offers a function of the program as a tool: its calls come from `tool_next`, and as updates of runs.
+    fn tool_add(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<()> {
+        let json = to_json(py, "tool", options)?;
+        let added = Tool::from_json(&json).and_then(|tool| self.client.tool(tool));
+        added.map_err(|e| exception(py, &e))
+    }
+
+    /// The oldest call that nobody took. Never blocks.
+    fn tool_next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if !self.client.has_tool_calls() {
+            return Ok(None);
+        }
+        let call = self.client.next_tool_call(std::time::Duration::ZERO);
+        call.map(|call| native(py, &call.to_json())).transpose()
+    }
+
+    fn tool_reply(&self, py: Python<'_>, id: &str, answer: &Bound<'_, PyDict>) -> PyResult<()> {
+        let json = to_json(py, "tool", answer)?;
+        let answer = ToolAnswer::from_json(&json);
+        let done = answer.and_then(|answer| self.client.reply_tool(id, answer));
+        done.map_err(|e| exception(py, &e))
+    }
+
+    fn tool_is_open(&self, id: &str) -> bool {
+        self.client.is_tool_open(id)
+    }
+
+    /// By which `take_new` tells that calls of tools wait.
+    fn tools_mark(&self) -> u64 {
+        self.client.tools_mark()
     }
 
     fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -85,6 +85,16 @@ impl Run {
         Ok(over.is_some())
     }
 
+    /// Blocks until the run is over or calls of tools wait, at most so long.
+    fn wait_for_calls(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<()> {
+        let limit = timeout(py, seconds)?;
+        let met = wait(py, limit, |slice| {
+            self.run.wait_for_calls(Some(slice));
+            (self.run.state().is_over() || self.client.has_tool_calls()).then_some(())
+        });
+        met.map(|_| ())
+    }
+
     /// The reply, as far as it came; None while the run is not over.
     fn reply<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.run.reply().map(|reply| native(py, &reply.to_json())).transpose()

@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         ToolUpdate,
         Update,
     )
+    from ._tools import ToolCall
     from ._usage import Ready, Share, Usage
 else:
     from ._later import typing
@@ -154,6 +155,7 @@ _LATER = {
     "StatusUpdate": "._updates",
     "TextUpdate": "._updates",
     "TodoUpdate": "._updates",
+    "ToolCall": "._tools",
     "ToolUpdate": "._updates",
     "TuiControl": "._tui",
     "UnsupportedError": "._errors",
@@ -231,6 +233,7 @@ __all__ = [
     "StatusUpdate",
     "TextUpdate",
     "TodoUpdate",
+    "ToolCall",
     "ToolUpdate",
     "TuiControl",
     "UnsupportedError",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._call_types import AsyncStarter
     from ._operations import AsyncOperations
     from ._pty_openers import AsyncPtyOpener
+    from ._tool_openers import AsyncToolOpener
 else:
     from ._later import Later, abc, datetime, shapes, types, typing
 
@@ -617,6 +618,10 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         @property
         def pty(self) -> AsyncPtyOpener:
             """The operations on terminals; awaiting a call of it starts a program in one."""
+
+        @property
+        def tool(self) -> AsyncToolOpener:
+            """The server's operations on tools; calling it makes a function of this program one."""
 
     def pty_connect(
         self,

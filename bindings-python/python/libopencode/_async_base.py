@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections import abc
 
     from . import _async_tui as tui
+    from . import _tools as tools
     from . import _discover as discover
     from ._async_pty import AsyncPty
     from ._usage import Ready, Usage
@@ -36,6 +37,7 @@ else:
     from ._later import Later, abc, typing
 
     discover = Later("libopencode._discover")
+    tools = Later("libopencode._tools")
     tui = Later("libopencode._async_tui")
 
 
@@ -43,10 +45,18 @@ class AsyncClientBase(ClientBase):
     """What an asyncio client does."""
 
     _pty_opener = "AsyncPtyOpener"
+    _tool_opener = "AsyncToolOpener"
 
     def _open(self, settings: dict[str, typing.Any]) -> None:
         super()._open(settings)
         self._waker = Waker(self._native.fd, self._native.take_new)
+
+    def _make_toolbox(self) -> tools.Toolbox:
+        is_new = not self._toolboxes
+        toolbox = super()._make_toolbox()
+        if is_new:
+            self._waker.add(self._native.tools_mark(), toolbox)
+        return toolbox
 
     @property
     def _here(self) -> _native.Client:
@@ -188,6 +198,8 @@ class AsyncClientBase(ClientBase):
         cancelled waits no longer; the client is closed all the same.
         """
         closing: Call[str | None] = Call(self._native.start_close(), "close", False)
+        if self._toolboxes and not self._is_derived:
+            self._toolboxes[0].close()
         try:
             lost = await AsyncCall(closing, self._waker).result()
         finally:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._call_types import Starter
     from ._operations import Operations
     from ._pty_openers import PtyOpener
+    from ._tool_openers import ToolOpener
 else:
     from ._later import Later, abc, datetime, shapes, types, typing
 
@@ -613,6 +614,10 @@ class Client(BlockingClient, Starter, Operations):
         @property
         def pty(self) -> PtyOpener:
             """The operations on terminals; calling it starts a program in one."""
+
+        @property
+        def tool(self) -> ToolOpener:
+            """The server's operations on tools; calling it makes a function of this program one."""
 
     def pty_connect(
         self,

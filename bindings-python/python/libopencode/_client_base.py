@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections import abc
 
     from . import _discover as discover
+    from . import _tools as tools
     from . import _tui as tui
     from ._pty import Pty
     from ._run import RunBase
@@ -36,6 +37,7 @@ else:
     from ._later import Later, abc, typing
 
     discover = Later("libopencode._discover")
+    tools = Later("libopencode._tools")
     tui = Later("libopencode._tui")
 
 
@@ -47,7 +49,13 @@ class ClientBase:
             given[name] = None if given[name] is None else str(given[name])
         self._open(options(_plain(given)))
 
+    #: Whether another client's close ends this one.
+    _is_derived = False
+    _tool_opener = ""
+
     def _open(self, settings: dict[str, typing.Any]) -> None:
+        #: The tools of this client and of those that were made from it, once there is one.
+        self._toolboxes: list[tools.Toolbox] = []
         self._settings = settings
         self._native = _native.Client(settings)
         tell_losses()
@@ -60,6 +68,7 @@ class ClientBase:
         # All but the namespaces, whose functions belong to this client.
         made.__dict__.update((name, value) for name, value in self.__dict__.items() if name not in TREE)
         made._native = self._native.with_options(changes)
+        made._is_derived = True
         headers = {**self._settings.get("headers", {}), **changes.get("headers", {})}
         made._settings = {**self._settings, **changes, **({"headers": headers} if headers else {})}
         return made
@@ -122,16 +131,32 @@ class ClientBase:
     ) -> typing.Any:
         span = run_span(self, given)
         if span is None:
-            return make(start(), self._drain, *more)
+            return self._made(make, start(), more)
         try:
             native = start()
         except BaseException as error:
             span.refuse(error)
             raise
         span.begin(native)
-        run = make(native, self._drain, *more)
+        run = self._made(make, native, more)
         run._span = span
         return run
+
+    def _made(self, make: typing.Any, native: _native.Run, more: tuple[typing.Any, ...]) -> typing.Any:
+        run = make(native, self._drain, *more)
+        run._toolboxes = self._toolboxes
+        return run
+
+    def _make_toolbox(self) -> tools.Toolbox:
+        if not self._toolboxes:
+            from ._tools import Toolbox
+
+            self._toolboxes.append(Toolbox(self._native, self._tool_opener != "ToolOpener"))
+        return self._toolboxes[0]
+
+    def poll_tools(self) -> int:
+        """Lets handlers of tools answer the calls that wait, for programs that poll no run; how many. Never blocks."""
+        return self._toolboxes[0].serve() if self._toolboxes else 0
 
     # Handles cannot be pickled, settings can: another process gets a client of its own.
     def __getstate__(self) -> dict[str, typing.Any]:
@@ -147,7 +172,7 @@ class ClientBase:
             if node is None:
                 text = f"{type(self).__name__} has no attribute '{name}'"
                 raise AttributeError(text, name=name, obj=self)
-            make = self._pty_namespace if name == "pty" else Namespace
+            make = {"pty": self._pty_namespace, "tool": self._tool_namespace}.get(name, Namespace)
             value = make(self, node, name)
             setattr(self, name, value)
             return value
@@ -156,6 +181,11 @@ class ClientBase:
             from . import _pty_openers
 
             return getattr(_pty_openers, self._pty_opener)(client, node, name)
+
+        def _tool_namespace(self, client, node, name):
+            from . import _tool_openers
+
+            return getattr(_tool_openers, self._tool_opener)(client, node, name)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *TREE})
@@ -180,6 +210,7 @@ class BlockingClient(ClientBase):
     """What a blocking client does."""
 
     _pty_opener = "PtyOpener"
+    _tool_opener = "ToolOpener"
 
     def _call(
         self,

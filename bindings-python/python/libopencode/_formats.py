@@ -50,7 +50,7 @@ def format_of(given: typing.Any) -> tuple[typing.Any, Read | None]:
         shown = getattr(given, "__name__", None) or type(given).__name__
         wanted = "a JSON schema, a class of Pydantic, a dataclass or a TypedDict"
         raise InvalidArgumentError(f"format: {wanted} is wanted, not {shown}")
-    schemas = _Schemas()
+    schemas = Schemas()
     schemas.of(given, given.__name__)
     # What a model calls with it has fields at the top: no reference stands there.
     root = dict(schemas.made[given.__name__])
@@ -58,7 +58,7 @@ def format_of(given: typing.Any) -> tuple[typing.Any, Read | None]:
         del schemas.made[given.__name__]
     if schemas.made:
         root["$defs"] = schemas.made
-    return root, lambda value: _told(given, lambda: _make(given, value, given.__name__))
+    return root, lambda value: _told(given, lambda: make(given, value, given.__name__))
 
 
 def _reader(given: typing.Any, read: Read) -> Read:
@@ -117,7 +117,7 @@ def _bare(hint: typing.Any) -> tuple[typing.Any, str | None]:
             return hint, doc
 
 
-class _Schemas:
+class Schemas:
     """Schemas of hints; classes of fields are defined once and named."""
 
     def __init__(self) -> None:
@@ -133,6 +133,8 @@ class _Schemas:
         return {**schema, "description": doc} if doc else schema
 
     def _of(self, hint: typing.Any, at: str) -> dict[str, typing.Any]:
+        if hasattr(hint, "model_json_schema"):
+            return self._model(hint)
         if _is_class_of_fields(hint):
             return self._class(hint, at)
         if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -156,6 +158,13 @@ class _Schemas:
         except (KeyError, TypeError):
             shown = getattr(hint, "__name__", None) if isinstance(hint, type) else None
             raise InvalidArgumentError(f"format: {at}: {shown or hint} cannot be written as a JSON schema") from None
+
+    def _model(self, kind: typing.Any) -> dict[str, typing.Any]:
+        """A model of Pydantic, with the definitions that it brings."""
+        schema = kind.model_json_schema()
+        self.made.update(schema.pop("$defs", {}))
+        self.made.setdefault(kind.__name__, schema)
+        return {"$ref": f"#/$defs/{kind.__name__}"}
 
     def _class(self, kind: typing.Any, at: str) -> dict[str, typing.Any]:
         if kind not in self._names:
@@ -186,9 +195,11 @@ class _Schemas:
         return schema
 
 
-def _make(hint: typing.Any, value: typing.Any, at: str) -> typing.Any:
+def make(hint: typing.Any, value: typing.Any, at: str) -> typing.Any:
     """The value as what a hint names; raises ValueError where it is none."""
     hint, _ = _bare(hint)
+    if hasattr(hint, "model_validate_json"):
+        return hint.model_validate_json(json.dumps(value))
     if _is_class_of_fields(hint):
         return _make_object(hint, value, at)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -199,14 +210,14 @@ def _make(hint: typing.Any, value: typing.Any, at: str) -> typing.Any:
     if origin is typing.Union or origin is types.UnionType:
         return _make_one_of(arguments, value, at)
     if origin is list and isinstance(value, list):
-        return [_make(arguments[0], item, f"{at}[{i}]") for i, item in enumerate(value)]
+        return [make(arguments[0], item, f"{at}[{i}]") for i, item in enumerate(value)]
     if origin is tuple and isinstance(value, list):
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             arguments = (arguments[0],) * len(value)
         if len(arguments) == len(value):
-            return tuple(_make(kind, item, f"{at}[{i}]") for i, (kind, item) in enumerate(zip(arguments, value)))
+            return tuple(make(kind, item, f"{at}[{i}]") for i, (kind, item) in enumerate(zip(arguments, value)))
     if origin is dict and isinstance(value, dict):
-        return {name: _make(arguments[1], item, f"{at}.{name}") for name, item in value.items()}
+        return {name: make(arguments[1], item, f"{at}.{name}") for name, item in value.items()}
     if origin is not None:
         return _odd(value, at)
     if hint in (typing.Any, object):
@@ -230,12 +241,12 @@ def _make_object(kind: typing.Any, value: typing.Any, at: str) -> typing.Any:
     made = {}
     for name, hint, is_needed, _ in _fields(kind):
         if name in value:
-            made[name] = _make(hint, value[name], f"{at}.{name}")
+            made[name] = make(hint, value[name], f"{at}.{name}")
         elif is_needed:
             raise ValueError(f"{at}.{name} is missing")
     if dataclasses.is_dataclass(kind):
-        make: typing.Any = kind
-        return make(**made)
+        build: typing.Any = kind
+        return build(**made)
     # What nobody named stays, as in every TypedDict.
     return {**value, **made}
 
@@ -248,7 +259,7 @@ def _make_one_of(kinds: tuple[typing.Any, ...], value: typing.Any, at: str) -> t
     why = []
     for kind in kinds:
         try:
-            return _make(kind, value, at)
+            return make(kind, value, at)
         except (ValueError, TypeError) as error:
             why.append(str(error))
     raise ValueError("; ".join(why))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from . import _log as log
     from . import _native
     from . import _shapes as shapes
+    from . import _tools as tools
     from . import _tracing as tracing
 else:
     from ._later import Later, abc, shapes, typing
@@ -22,6 +23,7 @@ else:
     _native = Later("libopencode._native")
     errors = Later("libopencode._errors")
     log = Later("libopencode._log")
+    tools = Later("libopencode._tools")
 
 # Whether the server goes on with a run that ended here in this way.
 _LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
@@ -30,7 +32,7 @@ _LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
 class RunBase(Generic[Parsed]):
     """What runs of blocking and asyncio clients share. None of it blocks."""
 
-    __slots__ = ("_drain", "_native", "_read", "_span")
+    __slots__ = ("_drain", "_native", "_read", "_span", "_toolboxes")
 
     def __init__(
         self,
@@ -41,6 +43,8 @@ class RunBase(Generic[Parsed]):
         self._native = native
         self._drain = drain
         self._read = read
+        #: The tools of the client, once it has some.
+        self._toolboxes: abc.Sequence[tools.Toolbox] = ()
         #: Where the program has a tracing of its own.
         self._span: tracing.RunSpan | None = None
 
@@ -82,6 +86,11 @@ class RunBase(Generic[Parsed]):
         """The state, and everything that happened since the last poll. Never blocks."""
         self._flush()
         state, updates = self._native.poll()
+        if self._toolboxes:
+            calls = [data for data in updates if data["type"] == "tool_call"]
+            updates = [data for data in updates if data["type"] != "tool_call"]
+            for data in calls:
+                self._toolboxes[0].begin(data)
         return state, [self._update(data) for data in updates]  # type: ignore[return-value]
 
     @property
@@ -174,14 +183,24 @@ class Run(RunBase[Parsed]):
 
     def __iter__(self) -> abc.Iterator[Update]:
         while True:
-            data = self._native.next_update(None)
-            self._flush()
+            data = self._next(None)
             if data is None:
                 return
             update = self._update(data)
             yield update
             if update.type in ("done", "failed"):
                 return
+
+    def _next(self, end: float | None) -> dict[str, typing.Any] | None:
+        """The next update until a moment; handlers of tools run meanwhile."""
+        from time import monotonic
+
+        while True:
+            data = self._native.next_update(None if end is None else max(0.0, end - monotonic()))
+            self._flush()
+            if data is None or data["type"] != "tool_call":
+                return data
+            self._toolboxes[0].begin(data)
 
     def text_stream(self) -> abc.Iterator[str]:
         """What the run says, and nothing else, as it comes: `for text in run.text_stream(): print(text, end="")`.
@@ -195,7 +214,7 @@ class Run(RunBase[Parsed]):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the run is over, at most `timeout` seconds; whether it is. Ctrl-C ends the waiting."""
-        is_over = self._native.wait(timeout)
+        is_over = self._toolboxes[0].wait(self._native, timeout) if self._toolboxes else self._native.wait(timeout)
         self._flush()
         if self._span is not None:
             self._span.end()
@@ -222,8 +241,7 @@ class Run(RunBase[Parsed]):
         screen = Screen()
         end = None if timeout is None else monotonic() + timeout
         while True:
-            data = self._native.next_update(None if end is None else max(0.0, end - monotonic()))
-            self._flush()
+            data = self._next(end)
             if data is None:
                 break
             screen.take(self._update(data))

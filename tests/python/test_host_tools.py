@@ -1,0 +1,167 @@
+"""Functions of the program as tools of the agent."""
+
+import asyncio
+import concurrent.futures
+import dataclasses
+import json
+import threading
+import typing
+
+import pydantic
+import pytest
+from conftest import scripted
+
+import libopencode
+from libopencode._tools import _of_signature
+
+
+def calling(*calls, then="done"):
+    """A prompt whose model calls tools, one step each, and then says something."""
+    steps = [{"tools": [{"name": f"host_{name}", "arguments": arguments}]} for name, arguments in calls]
+    return scripted("tools", json.dumps([*steps, {"text": then}]))
+
+
+def outputs(reply):
+    parts = [part for message in reply.messages for part in message["parts"] if part["type"] == "tool"]
+    return [part["state"].get("output") or part["state"].get("error") for part in parts]
+
+
+@pytest.fixture
+def tooled(tmp_path):
+    with libopencode.Client(directory=str(tmp_path)) as client:
+        yield client
+
+
+class Animal(pydantic.BaseModel):
+    kind: typing.Literal["sheep", "cow"]
+    name: typing.Optional[str] = None
+
+
+@dataclasses.dataclass
+class Place:
+    x: int
+    y: int = 0
+
+
+def test_a_function_is_a_tool_by_its_name_docstring_and_hints(tooled):
+    seen = []
+
+    @tooled.tool
+    def spawn(animal: Animal, place: Place, count: int = 1, *, call: libopencode.ToolCall) -> dict[str, int]:
+        """Puts animals into the world.
+
+        Args:
+            animal: What comes.
+            count: How many
+                of them.
+        """
+        seen.append((animal, place, count, call, threading.current_thread()))
+        return {"count": count}
+
+    run = tooled.run(calling(("spawn", {"animal": {"kind": "cow"}, "place": {"x": 1}, "count": 3})))
+    reply = run.result(60)
+    (animal, place, count, call, thread), = seen
+    assert (animal, place, count) == (Animal(kind="cow"), Place(1), 3) and thread is threading.current_thread()
+    assert call.sessionID == run.sessionID and call.name == "spawn" and not call.is_open
+    assert json.loads(outputs(reply)[0]) == {"count": 3} and reply.text == "done"
+    schema, _ = _of_signature("spawn", spawn, {"count": "How many."})
+    assert schema["required"] == ["animal", "place"] and "call" not in schema["properties"]
+    assert schema["properties"]["count"] == {"description": "How many.", "type": "integer", "default": 1}
+    assert set(schema["$defs"]) == {"Animal", "Place"}
+
+
+def test_what_a_handler_raises_is_the_tools_error_without_a_traceback(tooled):
+    def broken(text: str) -> str:
+        raise ValueError(f"no {text} here")
+
+    tooled.tool(handler=broken, description="Breaks")
+    tooled.tool(handler=broken, name="loud", description="Breaks aloud", traceback=True)
+    reply = tooled.ask(calling(("broken", {"text": "sheep"}), ("loud", {"text": "cow"}), ("broken", {"text": 7})))
+    quiet, loud, wrong = outputs(reply)
+    assert "no sheep here" in quiet and "Traceback" not in quiet
+    assert "no cow here" in loud and "Traceback" in loud
+    assert "text" in wrong and "here" not in wrong, "arguments that do not fit never reach the handler"
+
+
+def test_a_handler_may_ask_the_client_and_may_answer_later(tooled):
+    @tooled.tool
+    def inner(words: str) -> str:
+        """Asks another agent."""
+        return tooled.ask(scripted("inner", json.dumps([{"text": words}]))).text
+
+    @tooled.tool(description="Answers later")
+    def slow(call: libopencode.ToolCall) -> None:
+        call.later()
+        threading.Timer(0.1, call.reply, ["late"]).start()
+
+    pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mine")
+
+    @tooled.tool(executor=pool, parameters=Place)
+    def where(place: Place) -> str:
+        """Says where it runs."""
+        return f"{threading.current_thread().name} {place.x}"
+
+    # As updates and as pieces of text, too.
+    run = tooled.run(calling(("inner", {"words": "hello"}), ("slow", {}), ("where", {"x": 5})))
+    assert [update.type for update in run][-1] == "done"
+    said, late, place = outputs(run.reply)
+    assert (said, late) == ("hello", "late") and place.startswith("mine") and place.endswith(" 5")
+    assert "".join(tooled.run(calling(("inner", {"words": "x"}))).text_stream()) == "done"
+    run = tooled.run(calling(("inner", {"words": "polled"})))
+    while run.poll()[0] == "pending":
+        pass
+    assert outputs(run.reply) == ["polled"]
+    pool.shutdown()
+
+
+def test_asyncio_handlers_are_tasks_of_the_loop(tmp_path):
+    async def main():
+        async with libopencode.AsyncClient(directory=str(tmp_path)) as client:
+
+            @client.tool
+            async def ask_again(words: str) -> str:
+                """Asks another agent."""
+                await asyncio.sleep(0.01)
+                return (await client.ask(scripted("inner", json.dumps([{"text": words}])))).text
+
+            @client.tool
+            def plain(number: int) -> int:
+                """Adds one."""
+                return number + 1
+
+            reply = await client.ask(calling(("ask_again", {"words": "hi"}), ("plain", {"number": 1})))
+            assert outputs(reply) == ["hi", "2"]
+            run = client.run(calling(("ask_again", {"words": "updates"})))
+            assert [update.type async for update in run][-1] == "done"
+            assert outputs(run.reply) == ["updates"]
+            assert isinstance(await client.tool.ids(), list), "the server's own operations stay"
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_a_tool_is_refused_with_words(client):
+    async def soon(x: int) -> int:
+        """Later."""
+        return x
+
+    def untyped(x):
+        """What is it?"""
+
+    def open_ended(*args: int):
+        """Many."""
+
+    def odd(x: set):
+        """A set."""
+
+    def silent(x: int):
+        return x
+
+    for function, part in (
+        (soon, "is async; use AsyncClient"),
+        (untyped, "'x' has no type"),
+        (open_ended, "has no name for the model"),
+        (odd, "odd.x: set cannot be written"),
+        (silent, "description is missing"),
+    ):
+        with pytest.raises(libopencode.InvalidArgumentError, match=part):
+            client.tool(function)
