@@ -7,7 +7,7 @@ use super::inbox::{EngineMessage, Inbox, RunId};
 use super::machine::RequestKind;
 use super::race::{Race, Try, Watched};
 use super::wire::{
-    DirectorySnapshot, Meaning, OperationCall, Request, Response, SessionFacts, Wire,
+    DirectorySnapshot, Meaning, OperationCall, Request, Response, SessionFacts, SnapshotParts, Wire,
 };
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -113,7 +113,7 @@ impl Requests {
                 let limits = limits(&caller, attempt);
                 shared.get(&caller, &request, limits, attempt, trace.as_deref())
             },
-            move |result| EngineMessage::Answer(id, kind, result),
+            move |result| Some(EngineMessage::Answer(id, kind, result)),
         );
     }
 
@@ -160,18 +160,41 @@ impl Requests {
                 tools.place(directory.as_deref(), limits, &attempt.token)?;
                 Ok(Response::Done)
             },
-            move |result| EngineMessage::Answer(id, RequestKind::Tools, result),
+            move |result| Some(EngineMessage::Answer(id, RequestKind::Tools, result)),
         );
     }
 
-    /// Looks at a directory.
+    /// Looks at a directory. What works and what is open are asked side by side, and told together.
     pub(super) fn snapshot(&mut self, directory: Option<String>, with_lists: bool) {
-        let asked = directory.clone();
-        self.submit(
-            true,
-            move |shared, attempt| shared.look(asked.as_deref(), with_lists, attempt),
-            move |result| EngineMessage::Snapshot(directory, result),
-        );
+        if !with_lists {
+            return self.look(directory.clone(), SnapshotParts::Status, |result| {
+                Some(EngineMessage::Snapshot(directory, result))
+            });
+        }
+        let first = Arc::new(Mutex::new(None));
+        for parts in [SnapshotParts::Status, SnapshotParts::Lists] {
+            let (first, name) = (Arc::clone(&first), directory.clone());
+            self.look(directory.clone(), parts, move |result| {
+                let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(other) = first.take() else {
+                    *first = Some(result);
+                    return None;
+                };
+                let both = result.and_then(|result: DirectorySnapshot| Ok(result.with(other?)));
+                Some(EngineMessage::Snapshot(name, both))
+            });
+        }
+    }
+
+    fn look(
+        &mut self,
+        directory: Option<String>,
+        parts: SnapshotParts,
+        notify: impl FnOnce(Result<DirectorySnapshot>) -> Option<EngineMessage> + Send + 'static,
+    ) {
+        let work =
+            move |shared: &Shared, attempt: &Try| shared.look(directory.as_deref(), parts, attempt);
+        self.submit(true, work, notify);
     }
 
     /// Asks whose subagent a session is.
@@ -187,7 +210,7 @@ impl Requests {
                     _ => Ok(None),
                 }
             },
-            move |result| EngineMessage::Parent(session, result),
+            move |result| Some(EngineMessage::Parent(session, result)),
         );
     }
 
@@ -195,10 +218,14 @@ impl Requests {
         &mut self,
         may_repeat: bool,
         work: impl Fn(&Shared, &Try) -> Result<T> + Send + Sync + 'static,
-        notify: impl FnOnce(Result<T>) -> EngineMessage + Send + 'static,
+        notify: impl FnOnce(Result<T>) -> Option<EngineMessage> + Send + 'static,
     ) {
         let inbox = Arc::clone(&self.shared.inbox);
-        let race = Race::new(move |result| inbox.push(notify(result)));
+        let race = Race::new(move |result| {
+            if let Some(message) = notify(result) {
+                inbox.push(message);
+            }
+        });
         let (shared, work, asked) = (Arc::clone(&self.shared), Arc::new(work), Instant::now());
         let runner = Arc::clone(&race);
         let launch = move |pool: &Pool| {
@@ -366,14 +393,14 @@ impl Shared {
     fn look(
         &self,
         directory: Option<&str>,
-        with_lists: bool,
+        parts: SnapshotParts,
         attempt: &Try,
     ) -> Result<DirectorySnapshot> {
         let started = millis(self.began.elapsed());
         let odd = RefCell::new(Vec::new());
         let ask = |call| self.ask(&self.caller, call, limits(&self.caller, attempt), attempt, None);
         let snapshot =
-            self.with_wire(|wire| wire.snapshot(directory, with_lists, ask, &mut odd.borrow_mut()));
+            self.with_wire(|wire| wire.snapshot(directory, parts, ask, &mut odd.borrow_mut()));
         for what in odd.into_inner() {
             let told = || format!("runs: left out, as it cannot be read: {what}");
             self.caller.options().log.write(Level::Warn, told);

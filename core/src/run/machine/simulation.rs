@@ -13,7 +13,7 @@ use super::*;
 use crate::http::answer::Answer;
 use crate::protocol::event::Event;
 use crate::protocol::permission::{PermissionPolicy, QuestionPolicy};
-use crate::run::wire::{Meaning, Memory, OperationCall, Wire};
+use crate::run::wire::{Meaning, Memory, OperationCall, SnapshotParts, Wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use server::{ServerStep, SimulatedServer, script};

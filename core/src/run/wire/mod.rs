@@ -37,6 +37,15 @@ pub(crate) enum Wire {
     Two,
 }
 
+/// What of a directory is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SnapshotParts {
+    /// Which sessions work.
+    Status,
+    /// Permissions and questions that are open.
+    Lists,
+}
+
 /// Whether the server itself says that a thing is not there: in words of its own, by which each generation knows its errors.
 /// A bare 404 is that of a gateway, and says nothing of the thing.
 pub(crate) fn is_absent(error: &Error) -> bool {
@@ -106,13 +115,13 @@ impl Wire {
     pub(crate) fn snapshot(
         self,
         directory: Option<&str>,
-        with_lists: bool,
+        parts: SnapshotParts,
         ask: impl FnMut(OperationCall) -> Result<Answer>,
         odd: &mut Vec<String>,
     ) -> Result<DirectorySnapshot> {
         match self {
-            Wire::One => v1::snapshot(directory, with_lists, ask, odd),
-            Wire::Two => v2::snapshot(directory, with_lists, ask, odd),
+            Wire::One => v1::snapshot(directory, parts, ask, odd),
+            Wire::Two => v2::snapshot(directory, parts, ask, odd),
         }
     }
 }

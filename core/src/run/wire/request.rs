@@ -209,6 +209,17 @@ pub(crate) struct DirectorySnapshot {
 }
 
 impl DirectorySnapshot {
+    /// What was looked at beside this, by another request.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.started = self.started.min(other.started);
+        self.status.extend(other.status);
+        self.inquiries.extend(other.inquiries);
+        self.has_permissions |= other.has_permissions;
+        self.has_questions |= other.has_questions;
+        self.refused = self.refused.or(other.refused);
+        self
+    }
+
     /// Adds the list of permissions, or of questions: `items` finds it in the answer, and `read` reads one of them. One of
     /// a shape that is not known cannot be answered; it must not stop the others, and is told in `odd`.
     pub(super) fn add(
@@ -229,7 +240,7 @@ impl DirectorySnapshot {
                     false => self.has_permissions = true,
                 }
             }
-            // The server has just said what its sessions do: whatever it says to this is an answer.
+            // What the server says of its sessions shows whether it works: whatever it says to this is an answer.
             Err(error) if error.status().is_some() || error.kind() == ErrorKind::Decode => {
                 self.refused.get_or_insert(error);
             }

@@ -231,7 +231,7 @@ impl SimulatedServer {
             let busy = || json!({ "type": "busy" });
             status[SESSION] = self.status.clone().unwrap_or_else(busy);
         }
-        let ask = |OperationCall { operation, .. }| {
+        let mut ask = |OperationCall { operation, .. }| {
             let value = match operation {
                 "session.status" => status.clone(),
                 "permission.list" => json!(self.permission.as_slice()),
@@ -239,7 +239,8 @@ impl SimulatedServer {
             };
             Ok(self.odd.answer(operation, made(operation, &value, None)))
         };
-        let snapshot = Wire::One.snapshot(None, true, ask, &mut Vec::new())?;
+        let mut look = |parts| Wire::One.snapshot(None, parts, &mut ask, &mut Vec::new());
+        let snapshot = look(SnapshotParts::Status)?.with(look(SnapshotParts::Lists)?);
         Ok(DirectorySnapshot { started, ..snapshot })
     }
 

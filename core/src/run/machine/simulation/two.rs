@@ -143,7 +143,7 @@ impl SimulatedServer {
         if self.is_busy {
             active[SESSION] = json!({ "type": "running" });
         }
-        let ask = |OperationCall { operation, .. }| {
+        let mut ask = |OperationCall { operation, .. }| {
             let value = match operation {
                 "v2.session.active" => active.clone(),
                 "v2.permission.request.list" => json!(self.permission.as_slice()),
@@ -151,7 +151,8 @@ impl SimulatedServer {
             };
             Ok(self.odd.answer(operation, made(operation, &json!({ "data": value }), None)))
         };
-        let snapshot = Wire::Two.snapshot(None, true, ask, &mut Vec::new())?;
+        let mut look = |parts| Wire::Two.snapshot(None, parts, &mut ask, &mut Vec::new());
+        let snapshot = look(SnapshotParts::Status)?.with(look(SnapshotParts::Lists)?);
         Ok(DirectorySnapshot { started, ..snapshot })
     }
 

@@ -12,7 +12,7 @@ use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
     DirectorySnapshot, FoundPrompt, Meaning, MessagePage, OperationCall, Request, Response,
-    SessionFacts, is_foreign,
+    SessionFacts, SnapshotParts, is_foreign,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -149,7 +149,7 @@ pub(crate) fn check_agent_in(wanted: &str, agents: Vec<&RawValue>, field: &str) 
 /// Reads what a directory looks like. `started` is left to whoever has a clock.
 pub(crate) fn snapshot(
     directory: Option<&str>,
-    with_lists: bool,
+    parts: SnapshotParts,
     mut ask: impl FnMut(OperationCall) -> Result<Answer>,
     odd: &mut Vec<String>,
 ) -> Result<DirectorySnapshot> {
@@ -158,13 +158,18 @@ pub(crate) fn snapshot(
         None => String::new(),
     };
     let mut call = |operation| ask(OperationCall { operation, arguments: arguments.clone() });
-    let answer = call("session.status")?;
-    let listed = answer.json_ref::<Object<'_>>()?;
-    let status = listed.fields().map(|(id, raw)| (id.to_owned(), read_status(raw))).collect();
-    let mut snapshot = DirectorySnapshot { status, ..DirectorySnapshot::default() };
-    if with_lists {
-        for (operation, is_question) in [("permission.list", false), ("question.list", true)] {
-            snapshot.add(is_question, call(operation), items, read_inquiry, odd)?;
+    let mut snapshot = DirectorySnapshot::default();
+    match parts {
+        SnapshotParts::Status => {
+            let answer = call("session.status")?;
+            let listed = answer.json_ref::<Object<'_>>()?;
+            let status = listed.fields().map(|(id, raw)| (id.to_owned(), read_status(raw)));
+            snapshot.status = status.collect();
+        }
+        SnapshotParts::Lists => {
+            for (operation, is_question) in [("permission.list", false), ("question.list", true)] {
+                snapshot.add(is_question, call(operation), items, read_inquiry, odd)?;
+            }
         }
     }
     Ok(snapshot)

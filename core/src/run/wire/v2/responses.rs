@@ -12,7 +12,7 @@ use crate::protocol::page::ListPage;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
     DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, OperationCall, Request,
-    Response, SendPrompt, SessionFacts, Status, is_absent, v1,
+    Response, SendPrompt, SessionFacts, SnapshotParts, Status, is_absent, v1,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -223,15 +223,17 @@ fn is_model(wanted: &Model, models: &[&RawValue]) -> Result<()> {
 /// Reads what a directory looks like. `started` is left to whoever has a clock.
 pub(crate) fn snapshot(
     directory: Option<&str>,
-    with_lists: bool,
+    parts: SnapshotParts,
     mut ask: impl FnMut(OperationCall) -> Result<Answer>,
     odd: &mut Vec<String>,
 ) -> Result<DirectorySnapshot> {
-    let answer = ask(OperationCall { operation: "v2.session.active", arguments: String::new() })?;
-    // Only those that work are listed.
-    let status = object(&answer)?.fields().map(|(id, _)| (id.to_owned(), Status::Busy)).collect();
-    let mut snapshot = DirectorySnapshot { status, ..DirectorySnapshot::default() };
-    if !with_lists {
+    let mut snapshot = DirectorySnapshot::default();
+    if parts == SnapshotParts::Status {
+        let operation = "v2.session.active";
+        let answer = ask(OperationCall { operation, arguments: String::new() })?;
+        // Only those that work are listed.
+        let listed = object(&answer)?;
+        snapshot.status = listed.fields().map(|(id, _)| (id.to_owned(), Status::Busy)).collect();
         return Ok(snapshot);
     }
     let arguments = match directory {
