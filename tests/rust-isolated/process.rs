@@ -51,3 +51,10 @@ pub(crate) fn blocked(pid: u32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
+
+/// How often this thread has waited for something.
+pub(crate) fn sleeps() -> u64 {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.unwrap().trim().parse().unwrap()
+}

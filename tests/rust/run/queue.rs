@@ -28,7 +28,7 @@ fn prompts_of_one_client_wait_for_their_turn() {
 
 #[test]
 fn what_works_and_what_is_open_are_asked_side_by_side() {
-    let server = &shared().server;
+    let server = &opencode_tests::shared().server;
     let proxy = Proxy::start(&server.url()).unwrap();
     let client = Client::new(options(server, &proxy.url())).unwrap();
     let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
