@@ -1579,6 +1579,45 @@ OpencodeStatus opencode_doctor(const OpencodeClient *client,
                                OpencodeReply **reply);
 
 /**
+ * A session with its subagents as one text, piece by piece, a page of messages each. No request is sent. Take the pieces with
+ * opencode_pages_next() or opencode_pages_poll(); each is a text, which opencode_reply_text() gives at the pointer "".
+ *
+ * @param session_id    The session.
+ * @param options_json  An object, or NULL:
+ *                      - format ("json" or "markdown"): What it is written as: for programs, or for people to read
+ *                        (default: json).
+ *                      - data (true or false): Whether the content of files that stands in messages is written out;
+ *                        otherwise its length stands in its place (default: false).
+ *                      - tree (true or false): Whether the sessions of subagents are written behind it (default:
+ *                        true).
+ *                      - directory (text): The directory of the project (default: the client's).
+ * @param pages         Receives the list. Free it with opencode_pages_free().
+ * @param error         NULL, or receives the reply of a failure, and NULL on success.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_export_open(const OpencodeClient *client,
+                                    const char *session_id,
+                                    const char *options_json,
+                                    OpencodePages **pages,
+                                    OpencodeReply **error);
+
+/**
+ * Writes a session with its subagents into a file, which appears when it is complete, in place of one that was there.
+ * Blocks; opencode_call_start() with "export" does not. Memory does not grow with the session.
+ *
+ * @param session_id    The session.
+ * @param path          The file.
+ * @param options_json  An object, or NULL: as for opencode_export_open().
+ * @param reply         Receives {"path","bytes","sessions","messages","complete"}.
+ */
+OPENCODE_API
+OpencodeStatus opencode_export_to(const OpencodeClient *client,
+                                  const char *session_id,
+                                  const char *path,
+                                  const char *options_json,
+                                  OpencodeReply **reply);
+
+/**
  * The messages of a session, newest first: an object with info and parts each. No request is sent.
  *
  * @param session_id    The session.
@@ -1658,14 +1697,31 @@ OPENCODE_API void opencode_pages_free(OpencodePages *pages);
  *                      - messages (true or false): Whether every message is listed; otherwise memory does not grow
  *                        with the session (default: false).
  *                      - directory (text): The directory of the project (default: the client's).
- * @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","messages"}; each
- *                      list holds {"name","cost","tokens","count"}.
+ *                      - since (text or number): Only answers from this moment on: a day such as `2026-11-29` or a
+ *                        time such as `2026-11-29T19:03:00Z`, both in UTC.
+ *                      - until (text or number): Only answers before this moment.
+ *                      - scope ("directory" or "global"): Where no session is named, those of one directory, or of
+ *                        the whole server (default: directory).
+ * @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","days","messages"};
+ *                      each list holds {"name","cost","tokens","count"}.
  */
 OPENCODE_API
 OpencodeStatus opencode_usage(const OpencodeClient *client,
                               const char *session_id,
                               const char *options_json,
                               OpencodeReply **reply);
+
+/**
+ * Adds up what the sessions of a directory, or of the whole server, used. Blocks; opencode_call_start() with "usage_of_all"
+ * does not. With since, sessions that did not change since the day before are not read.
+ *
+ * @param options_json  An object, or NULL: as for opencode_usage().
+ * @param reply         Receives what opencode_usage() gives, its sessionID being null.
+ */
+OPENCODE_API
+OpencodeStatus opencode_usage_of_all(const OpencodeClient *client,
+                                     const char *options_json,
+                                     OpencodeReply **reply);
 
 /**
  * Types a prompt into every terminal interface that is attached to the server (`opencode attach`) and submits it, in

@@ -37,6 +37,7 @@ mod events;
 
 mod attach;
 mod discover;
+mod export;
 mod pages;
 mod pointer;
 
@@ -56,6 +57,7 @@ pub use client::*;
 pub use discover::*;
 pub use drift::*;
 pub use events::*;
+pub use export::*;
 pub use json::*;
 pub use look::*;
 pub use pages::*;

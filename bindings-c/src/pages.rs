@@ -6,13 +6,19 @@ use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
-use opencode_core::{CallOptions, MessageOptions, NextItem, PageFetcher, SessionOptions};
+use opencode_core::{CallOptions, MessageOptions, NextItem, PageFetcher, Pages, SessionOptions};
 use std::ffi::c_char;
 
 /// A long list that is fetched page by page, newest first; it holds one page at a time. May be used from any thread. It
 /// keeps its client alive.
 pub struct OpencodePages {
     pages: PageFetcher,
+}
+
+impl OpencodePages {
+    pub(crate) fn new<T>(pages: Pages<T>) -> Self {
+        OpencodePages { pages: pages.in_background() }
+    }
 }
 
 /// The messages of a session, newest first: an object with info and parts each. No request is sent.

@@ -87,6 +87,36 @@ function Sessions:is_complete() end
 ---@field roots? boolean Whether those of subagents are left out (default: false)
 ---@field archived? boolean Whether those that were put away are listed too (default: true)
 
+---The pieces of a text, each about a page of messages.
+---@class opencode.Export
+---@overload fun(): string?
+local Export = {}
+
+---The next piece; nil at the end. Blocks when a page has to be fetched.
+---@return string? piece
+---@return string? message
+---@return opencode.Error? err
+function Export:next() end
+
+---Whether nothing was left out so far. Never blocks.
+---@return boolean
+function Export:is_complete() end
+
+-- Fields from spec/options.toml: export
+
+---@class opencode.ExportOptions : { format: any, data: any, tree: any, directory: any, [string]: nil }
+---@field format? "json"|"markdown" What it is written as: for programs, or for people to read (default: json)
+---@field data? boolean Whether the content of files that stands in messages is written out; otherwise its length stands in its place (default: false)
+---@field tree? boolean Whether the sessions of subagents are written behind it (default: true)
+---@field directory? string The directory of the project (default: the client's)
+
+---@class opencode.Exported
+---@field path string
+---@field bytes integer
+---@field sessions integer
+---@field messages integer
+---@field complete boolean false where the server could not give the first message of a session
+
 ---@class opencode.LogRecord
 ---@field time integer milliseconds since 1970
 ---@field level "error"|"warn"|"info"|"debug"
@@ -113,6 +143,21 @@ function Client:messages(session_id, options) end
 ---@param options? opencode.SessionOptions
 ---@return opencode.Sessions
 function Client:sessions(options) end
+
+---A session with its subagents as one text, piece by piece. Never blocks; what it gives does.
+---@param session_id string
+---@param options? opencode.ExportOptions
+---@return opencode.Export
+function Client:export(session_id, options) end
+
+---Writes a session into a file, which appears when it is complete. Blocks; `client:start("export", {...})` does not.
+---@param session_id string
+---@param path string
+---@param options? opencode.ExportOptions
+---@return opencode.Exported? written
+---@return string? message
+---@return opencode.Error? err
+function Client:export_to(session_id, path, options) end
 
 ---What was logged since the last time, for clients made with `log = "debug"` (or another level). Never blocks.
 ---@return opencode.LogRecord[]

@@ -11,27 +11,31 @@
 
 ---What a session cost, and who spent it.
 ---@class opencode.Usage
----@field sessionID string
+---@field sessionID? string nil for all sessions
 ---@field cost number
 ---@field tokens { input: integer, output: integer, reasoning: integer, cache: { read: integer, write: integer } }
 ---@field count integer answers of models that were counted
 ---@field models opencode.Share[]
 ---@field agents opencode.Share[]
 ---@field sessions opencode.Share[]
+---@field days opencode.Share[] by day in UTC, the first one first
 ---@field messages opencode.Share[] empty unless asked for
 
 ---@class opencode.Share
----@field name string `provider/model`, the agent's name, or an id
+---@field name string `provider/model`, the agent's name, a day, or an id
 ---@field cost number
 ---@field tokens { input: integer, output: integer, reasoning: integer, cache: { read: integer, write: integer } }
 ---@field count integer
 
 -- Fields from spec/options.toml: usage
 
----@class opencode.UsageOptions : { tree: any, messages: any, directory: any, [string]: nil }
+---@class opencode.UsageOptions : { tree: any, messages: any, directory: any, since: any, until: any, scope: any, [string]: nil }
 ---@field tree? boolean Whether the sessions of subagents count (default: true)
 ---@field messages? boolean Whether every message is listed; otherwise memory does not grow with the session (default: false)
 ---@field directory? string The directory of the project (default: the client's)
+---@field since? string|integer Only answers from this moment on: a day such as `2026-11-29` or a time such as `2026-11-29T19:03:00Z`, both in UTC
+---@field until? string|integer Only answers before this moment
+---@field scope? "directory"|"global" Where no session is named, those of one directory, or of the whole server (default: directory)
 
 ---The requests of a terminal interface that is controlled by programs.
 ---@class opencode.TuiControl
@@ -96,8 +100,9 @@ function opencode.replay(path) end
 ---@class opencode.Client
 local Client = {}
 
----Adds up what a session used, with its subagents unless `tree` is false. Blocks.
----@param session string
+---Adds up what a session used, with its subagents unless `tree` is false. Blocks. With options alone, or nothing, it adds up all
+---sessions of the directory or of the server.
+---@param session? string|opencode.UsageOptions
 ---@param options? opencode.UsageOptions
 ---@return opencode.Usage? usage
 ---@return string? message

@@ -1,7 +1,7 @@
 //! Long lists, page by page.
 
 use crate::bridge::{Arguments, Done, Function, Misuse, Results, handle};
-use opencode_core::{CallOptions, Client, MessageOptions, Pages, SessionOptions};
+use opencode_core::{CallOptions, Client, ExportOptions, MessageOptions, Pages, SessionOptions};
 use std::cell::RefCell;
 
 struct RawPages(RefCell<Pages<()>>);
@@ -11,6 +11,7 @@ handle!(RawPages, "pages");
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("messages_open", messages),
     Function::new("sessions_open", sessions),
+    Function::new("export_open", export),
     Function::new("pages_next", next),
     Function::new("pages_is_complete", is_complete),
 ];
@@ -36,6 +37,19 @@ fn sessions(given: &Arguments, results: &mut Results) -> Done {
             SessionOptions::from_json(&json).map(|options| client.sessions(options).untyped()),
         ),
         Err(why) => results.misuse(format!("sessions: {why}")),
+    }
+    Ok(())
+}
+
+fn export(given: &Arguments, results: &mut Results) -> Done {
+    let (client, session) = (given.handle::<Client>(0)?, given.text(1)?);
+    match given.json(2) {
+        Ok(json) => hand_out(
+            results,
+            ExportOptions::from_json(&json)
+                .map(|options| client.export(session, options).untyped()),
+        ),
+        Err(why) => results.misuse(format!("export: {why}")),
     }
     Ok(())
 }

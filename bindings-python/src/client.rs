@@ -11,8 +11,8 @@ use crate::run::Run;
 use crate::tools::{self, TuiControl};
 use crate::wait::interruptible;
 use opencode_core::{
-    CallOptions, ClientOptions, EventOptions, MessageOptions, Prompt, SessionOptions, Tool,
-    ToolAnswer,
+    CallOptions, ClientOptions, EventOptions, ExportOptions, MessageOptions, Prompt,
+    SessionOptions, Tool, ToolAnswer,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -162,6 +162,17 @@ impl Client {
         let json = to_json(py, "messages", options)?;
         let options = MessageOptions::from_json(&json).map_err(|e| exception(py, &e))?;
         Ok(Pages::new(self.client.messages(session, options), &self.client))
+    }
+
+    fn export(
+        &self,
+        py: Python<'_>,
+        session: &str,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Pages> {
+        let json = to_json(py, "export", options)?;
+        let options = ExportOptions::from_json(&json).map_err(|e| exception(py, &e))?;
+        Ok(Pages::new(self.client.export(session, options), &self.client))
     }
 
     fn sessions(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Pages> {

@@ -21,6 +21,7 @@ use crate::call::raw_route::raw_route;
 use crate::call::tui::{self, TuiControl};
 use crate::events::feed::Feed;
 use crate::events::stream::{EventOptions, EventStream, Resolver};
+use crate::history::export::{self, ExportOptions, file::Exported};
 use crate::history::pages::{MessageOptions, Pages, SessionOptions};
 use crate::history::usage::{self, Usage, UsageOptions};
 use crate::http::answer::Answer;
@@ -36,6 +37,7 @@ use crate::run::{Prompt, Reply, Run, Setup, keep_loss};
 use crate::tools::Tools;
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use task::Task;
 
@@ -197,8 +199,9 @@ impl Client {
     /// Does an operation, such as `session.update`, with its arguments in one flat object. Blocks until the
     /// answer is there; reads are repeated when they fail in a way that passes.
     ///
-    /// What this library does beyond operations has a name too: `usage` (`sessionID`, and the names of
-    /// [`UsageOptions`]), `doctor`, `server`, `drift`, `tui_prompt` (`text`), `discover` (`timeout_ms`), `attach` (`path`,
+    /// What this library does beyond operations has a name too: `usage` (`sessionID`, and the names of [`UsageOptions`]),
+    /// `usage_of_all` (the same without a session), `doctor`, `server`, `drift`, `tui_prompt` (`text`), `discover` (`timeout_ms`), `export` (`sessionID`,
+    /// `path`, and the names of [`ExportOptions`]), `attach` (`path`,
     /// and the names of [`AttachOptions`](crate::AttachOptions)) and `request` (`method`, `path`, `query`, `body`). So
     /// [`start`](Self::start) does all of it without blocking. The answer is what the method of this name gives, as JSON.
     ///
@@ -404,6 +407,16 @@ impl Client {
         usage::usage(&self.0.caller, session, options, call)
     }
 
+    /// Adds up what the sessions of a directory, or of the whole server, used: by day, model, agent and session. Blocks;
+    /// [`start`](Self::start) with `usage_of_all` does not. With `since`, sessions that did not change since the day before are not
+    /// read.
+    ///
+    /// # Errors
+    /// Those of a request. `call.timeout` is for each request.
+    pub fn usage_of_all(&self, options: &UsageOptions, call: &CallOptions) -> Result<Usage> {
+        usage::usage_of_all(&*self.calls(), options, call)
+    }
+
     /// Types a prompt into every terminal interface that is attached to the server (`opencode attach`) and
     /// submits it, in place of what stood there. Blocks for three short requests. Success says that the server
     /// accepted it: it does not tell whether anybody is attached, or ready yet.
@@ -475,6 +488,29 @@ impl Client {
     /// Blocks in the iterator only. A session that changes meanwhile, before it was given, may be left out.
     pub fn sessions(&self, options: SessionOptions) -> Pages<Session> {
         Pages::of_sessions(self.calls(), options)
+    }
+
+    /// A session with its subagents as one text, piece by piece: a page of its messages each. Blocks in the iterator only,
+    /// and memory does not grow with the session: the first and the last page are held, and the place of each other one,
+    /// which is fetched twice. What is said while it is exported may be left out.
+    pub fn export(&self, session_id: &str, options: ExportOptions) -> Pages<String> {
+        export::pages(self.calls(), session_id, options)
+    }
+
+    /// Writes what [`export`](Self::export) gives into a file, which appears when it is complete, in place of one that was
+    /// there. Blocks; [`start`](Self::start) with `export` does not.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown session or folder, `forbidden` and `invalid_argument` where no file can be written, and those
+    /// of a request. `call.timeout` is for each request.
+    pub fn export_to(
+        &self,
+        session_id: &str,
+        path: impl AsRef<Path>,
+        options: &ExportOptions,
+        call: &CallOptions,
+    ) -> Result<Exported> {
+        export::file::write(&*self.calls(), session_id, path.as_ref(), options, call)
     }
 
     /// The oldest message about what happened that nobody took yet, when [`ClientOptions::log_level`] asks for them.

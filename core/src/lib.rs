@@ -115,6 +115,8 @@ pub use call::options::{CallOptions, ClientOptions};
 pub use call::tui::TuiControl;
 pub use client::Client;
 pub use events::stream::{EventOptions, EventStream, Scope, StreamEvent};
+pub use history::export::file::Exported;
+pub use history::export::{ExportFormat, ExportOptions};
 pub use history::pages::{MessageOptions, NextItem, PageFetcher, Pages, SessionOptions};
 pub use history::usage::{Share, Usage, UsageOptions};
 pub use http::answer::Answer;

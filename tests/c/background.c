@@ -81,6 +81,42 @@ static void what_is_no_operation_has_a_name_too(void) {
     passed++;
 }
 
+static void an_export_comes_in_pieces_and_in_a_file(void) {
+    OpencodePages *pages = NULL;
+    OpencodeReply *piece = NULL, *reply = NULL;
+    OpencodeCall *call = NULL;
+    char session[100], text[10000] = "", arguments[300];
+    int32_t is_end = 0;
+    FILE *file;
+    CHECK(opencode_ask(client, "{\"prompt\":\"export @@[{\\\"text\\\":\\\"the end\\\"}]\"}", &reply) == OK);
+    strcpy(session, opencode_reply_text(reply, "/sessionID"));
+    opencode_reply_free(reply);
+    CHECK(opencode_export_open(client, session, "{\"format\":\"markdown\"}", &pages, NULL) == OK);
+    while (!is_end) {
+        CHECK(opencode_pages_poll(pages, 1000, &is_end, &piece) == OK);
+        if (piece)
+            strcat(text, opencode_reply_text(piece, ""));
+        opencode_reply_free(piece);
+    }
+    opencode_pages_free(pages);
+    CHECK(strncmp(text, "# ", 2) == 0 && strstr(text, "the end\n\n*") != NULL);
+    sprintf(arguments, "{\"sessionID\":\"%s\",\"path\":\"export.json\"}", session);
+    CHECK(opencode_call_start(client, "export", arguments, NULL, &call, NULL) == OK);
+    CHECK(opencode_call_wait(call, 60000, &reply) == OK && strcmp(opencode_reply_text(reply, "/sessions"), "1") == 0);
+    opencode_reply_free(reply);
+    opencode_call_free(call);
+    file = fopen("export.json", "rb");
+    CHECK(file != NULL && fread(text, 1, 9, file) == 9 && strncmp(text, "{\"info\":{", 9) == 0);
+    fclose(file);
+    remove("export.json");
+    CHECK(failed_with(opencode_export_to(client, session, "/no/such/folder/x", NULL, &reply), OPENCODE_STATUS_NOT_FOUND, &reply,
+                      "cannot be written"));
+    CHECK(opencode_usage_of_all(client, "{\"since\":\"2020-01-01\"}", &reply) == OK);
+    CHECK(opencode_reply_text(reply, "/days/0/name") != NULL && opencode_reply_text(reply, "/sessions/0/name") != NULL);
+    opencode_reply_free(reply);
+    passed++;
+}
+
 static void pages_come_in_the_background(void) {
     OpencodePages *blocking = NULL, *polled = NULL;
     OpencodeReply *one = NULL, *other = NULL;
@@ -235,6 +271,7 @@ int main(void) {
         return 1;
     RUN(what_is_no_operation_has_a_name_too);
     RUN(pages_come_in_the_background);
+    RUN(an_export_comes_in_pieces_and_in_a_file);
     RUN(a_terminal_is_made_and_killed_in_the_background);
     RUN(nothing_waits_for_a_server_that_is_silent);
     RUN(a_close_in_the_background_tells_what_was_lost);

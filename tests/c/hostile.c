@@ -93,6 +93,9 @@ static void null_everywhere(void) {
     REFUSED(opencode_attach_bytes(NULL, NULL, 0, NULL, &reply), "name is NULL");
     REFUSED(opencode_usage(NULL, NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_usage(client, NULL, NULL, &reply), "session_id is NULL");
+    REFUSED(opencode_usage_of_all(NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_export_open(client, "ses_1", NULL, NULL, &reply), "pages is NULL");
+    REFUSED(opencode_export_to(client, "ses_1", NULL, NULL, &reply), "path is NULL");
     REFUSED(opencode_tui_prompt(NULL, NULL, &reply), "client is NULL");
     REFUSED(opencode_tui_prompt(client, NULL, &reply), "text is NULL");
     REFUSED(opencode_tui_control_open(NULL, NULL, &reply), "client is NULL");

@@ -17,6 +17,22 @@ local function texts(messages)
   return all
 end
 
+check.test("a session is exported in pieces and into a file", function()
+  local id = session(3)
+  local text = ""
+  for piece in client:export(id, { format = "markdown" }) do text = text .. piece end
+  check.equal(text:find("## User\n\n1\n\n## User\n\n2\n\n## User\n\n3\n", 1, true) ~= nil, true)
+  local path = os.tmpname()
+  local written = assert(client:export_to(id, path, { format = "markdown" }))
+  check.equal(written.messages, 3)
+  check.equal(assert(io.open(path)):read("*a"), text)
+  assert(client:start("export", { sessionID = id, path = path }):wait())
+  check.equal(assert(io.open(path)):read(9), '{"info":{')
+  os.remove(path)
+  check.fails("not_found", "cannot be written", client:export_to(id, "/no/such/folder/x"))
+  check.raises("write json or markdown", function() client:export(id, { format = "html" }) end)
+end)
+
 check.test("messages come once and newest first", function()
   local id = session(7)
   check.equal(texts(client:messages(id)), "7654321")

@@ -17,7 +17,7 @@ def command(*arguments):
 def test_help_names_every_command_and_is_no_failure(flag):
     done = command(flag)
     assert done.returncode == 0 and done.stderr == ""
-    for name in ("discover", "doctor", "replay"):
+    for name in ("ask", "sessions", "export", "usage", "events", "serve", "discover", "doctor", "replay"):
         assert f"libopencode {name}" in done.stdout
 
 
@@ -32,7 +32,20 @@ def test_the_version_is_that_of_the_package():
     assert (done.returncode, done.stdout.strip()) == (0, f"libopencode {libopencode.__version__}")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["replay"], ["doctor", "--fast"]])
+WRONG = [
+    [],
+    ["dance"],
+    ["replay"],
+    ["doctor", "--fast"],
+    ["ask", "--events", "x"],
+    ["ask", "-c", "-s", "ses_1", "x"],
+    ["export", "--format", "html"],
+    ["usage", "--all", "ses_1"],
+    ["sessions", "--limit", "many"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
 def test_a_mistake_is_told_on_standard_error(arguments):
     done = command(*arguments)
     assert done.returncode == 2 and done.stdout == "" and "usage" in done.stderr

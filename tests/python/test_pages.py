@@ -1,4 +1,5 @@
 import asyncio
+import json
 import subprocess
 import sys
 
@@ -97,3 +98,22 @@ def test_asyncio_iterates_lists(client, session):
                     pass
 
     asyncio.run(main())
+
+
+def test_a_session_is_exported_in_pieces_and_into_a_file(client, session, tmp_path):
+    text = "".join(client.export(session, format="markdown"))
+    assert text.startswith("# ") and text.index("## User\n\n0\n") < text.index("## User\n\n6\n")
+    pieces = client.export(session)
+    assert len(json.loads("".join(pieces))["messages"]) == 7 and pieces.is_complete
+    written = client.export_to(session, tmp_path / "a.md", format="markdown")
+    assert (written.messages, written.complete) == (7, True) and (tmp_path / "a.md").read_text() == text
+    with pytest.raises(libopencode.NotFoundError, match="cannot be written"):
+        client.export_to(session, tmp_path / "none" / "a.md")
+
+    async def main():
+        async with libopencode.AsyncClient() as client:
+            pieces = [piece async for piece in client.export(session, format="markdown")]
+            written = await client.export_to(session, tmp_path / "b.md", format="markdown")
+            return "".join(pieces), written.bytes
+
+    assert asyncio.run(main()) == (text, len(text.encode()))

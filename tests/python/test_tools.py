@@ -1,6 +1,7 @@
 """Attachments, usage, and the terminal interface."""
 
 import asyncio
+import datetime
 
 import libopencode
 import pytest
@@ -73,3 +74,15 @@ def test_the_same_in_asyncio():
             await gone.close()
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_usage_of_all_sessions_takes_dates(tmp_path):
+    with libopencode.Client(directory=str(tmp_path)) as client:
+        reply = client.ask("Say pong")
+        tomorrow = datetime.datetime.now() + datetime.timedelta(days=1)
+        usage = client.usage(since=datetime.date(2020, 1, 1), until=tomorrow)
+        assert (usage.sessionID, usage.count, usage.sessions[0].name) == (None, 1, reply.sessionID)
+        assert usage.days[0].name.startswith("20") and usage.days[0].cost == usage.cost
+        assert client.usage(since=tomorrow).count == 0 and client.usage().count == 1
+        with pytest.raises(libopencode.InvalidArgumentError, match="since must be a day"):
+            client.usage(since="yesterday")

@@ -12,6 +12,7 @@ mod doctor;
 mod drift;
 mod error;
 mod events;
+mod export;
 mod harness;
 mod mistakes;
 mod model;

@@ -1,8 +1,8 @@
 //! `spec/options.toml` says what core reads: every name, and what each may be.
 
 use opencode_core::{
-    AttachOptions, CallOptions, ClientOptions, EventOptions, MessageOptions, Prompt, PtyOptions,
-    ServerOptions, SessionOptions, UsageOptions,
+    AttachOptions, CallOptions, ClientOptions, EventOptions, ExportOptions, MessageOptions, Prompt,
+    PtyOptions, ServerOptions, SessionOptions, UsageOptions,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -21,6 +21,7 @@ fn reader(noun: &str) -> Reader {
         "sessions" => |json| SessionOptions::from_json(json).map(drop),
         "discover" => |json| opencode_core::discover_timeout(json).map(drop),
         "ready" => |json| opencode_core::ReadyOptions::from_json(json).map(drop),
+        "export" => |json| ExportOptions::from_json(json).map(drop),
         "usage" => |json| UsageOptions::from_json(json).map(drop),
         "pty" => |json| PtyOptions::from_json(json).map(drop),
         "server" => |json| ServerOptions::from_json(json).map(drop),
@@ -43,6 +44,7 @@ fn samples(kind: &str, values: &Value) -> (Value, Value) {
         "traceparent" => {
             (json!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), json!(7))
         }
+        "moment" => (json!("2026-11-29"), json!(true)),
         "texts" => (json!(["x"]), json!(7)),
         "object" | "headers" | "variables" | "format" => (json!({ "A": "b" }), json!(7)),
         "tools" => (json!({ "bash": false }), json!(7)),

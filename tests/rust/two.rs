@@ -224,6 +224,10 @@ fn usage_counts_every_answer_and_those_of_subagents() {
     assert_eq!((alone.count, alone.tokens.input, alone.tokens.output), (2, 300, 50), "{alone:?}");
     assert_eq!((tree.count, tree.tokens.input, tree.sessions.len()), (3, 1300, 2), "{tree:?}");
     assert_eq!(tree.models[0].name, "local/test");
+    let all = client.usage_of_all(&UsageOptions::default(), &CallOptions::default()).unwrap();
+    let of_all = |name: &str| all.sessions.iter().find(|share| share.name == name).cloned();
+    let shares = tree.sessions.iter().map(|share| of_all(&share.name).map(|share| share.count));
+    assert_eq!(shares.collect::<Vec<_>>(), [Some(2), Some(1)], "{all:?}");
 }
 
 #[test]

@@ -113,3 +113,39 @@ fn an_unknown_session_is_told() {
     assert_eq!(usage("ses_none").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(usage("").unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
+
+#[test]
+fn all_sessions_of_a_directory_are_counted_by_day_and_within_two_moments() {
+    let client = client(&shared().server.url());
+    let folder = opencode_tests::Directory::new("usage").unwrap();
+    let directory = folder.path().canonicalize().unwrap().display().to_string();
+    let mut replies = Vec::new();
+    for words in ["all-1", "all-2"] {
+        let mut made = Prompt::new(prompt(words, json!([{ "text": "x" }])));
+        made.directory = Some(directory.clone());
+        replies.push(client.ask(made).unwrap());
+    }
+    let call = CallOptions::default();
+    let mut options = UsageOptions::default();
+    options.directory = Some(directory.clone());
+    let whole = client.usage_of_all(&options, &call).unwrap();
+    assert_eq!((whole.session_id.as_deref(), whole.count, whole.sessions.len()), (None, 2, 2));
+    assert!(is_near(whole.cost, replies[0].cost + replies[1].cost), "{whole:?}");
+    let days: u64 = whole.days.iter().map(|day| day.count).sum();
+    assert!(days == 2 && whole.days[0].name.starts_with("20"), "{whole:?}");
+    // Between both answers.
+    let session = session(&client, &replies[1].session_id);
+    options.since = session["time"]["created"].as_u64();
+    let later = client.usage_of_all(&options, &call).unwrap();
+    assert_eq!((later.count, &later.sessions[0].name), (1, &replies[1].session_id));
+    (options.since, options.until) = (None, options.since);
+    let earlier = client.usage_of_all(&options, &call).unwrap();
+    assert_eq!((earlier.count, &earlier.sessions[0].name), (1, &replies[0].session_id));
+    options.until = None;
+    options.since = Some(u64::MAX);
+    assert_eq!(client.usage_of_all(&options, &call).unwrap().count, 0);
+    let arguments = json!({ "directory": directory, "since": "2020-01-01" });
+    let started = client.start("usage_of_all", arguments).unwrap();
+    let answer: Value = started.wait(None).unwrap().unwrap().json().unwrap();
+    assert_eq!((&answer["sessionID"], &answer["count"]), (&Value::Null, &json!(2)));
+}

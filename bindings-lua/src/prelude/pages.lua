@@ -36,6 +36,27 @@ function Client:sessions(options)
   return setmetatable({ raw = pages }, Pages)
 end
 
+-- A session with its subagents as one text, piece by piece: for piece in client:export(id) do file:write(piece) end
+function Client:export(session_id, options)
+  check_self(self, "export", 2)
+  shared.expect_text(session_id, "client:export: the session", 2)
+  shared.expect_options(options, "client:export", 2)
+  local pages = finish(2, raw.export_open(self.raw, session_id, options))
+  return setmetatable({ raw = pages }, Pages)
+end
+
+-- The same into a file, which appears when it is complete.
+function Client:export_to(session_id, path, options)
+  check_self(self, "export_to", 2)
+  shared.expect_text(session_id, "client:export_to: the session", 2)
+  shared.expect_text(path, "client:export_to: the path", 2)
+  shared.expect_options(options, "client:export_to", 2)
+  local arguments = { sessionID = session_id, path = path }
+  for name, value in pairs(options or {}) do arguments[name] = value end
+  local written, message, err = finish(2, raw.call(self.raw, "export", arguments, nil, false))
+  return written, message, err
+end
+
 -- Logging
 
 -- What was logged since the last time: a list of { time, level, message }.

@@ -20,8 +20,14 @@ function opencode.attach_bytes(name, bytes, options)
   return part, message, err
 end
 
+-- Of all sessions when there is none: client:usage { since = "2026-11-01" }
 function Client:usage(session, options)
   check_self(self, "usage", 2)
+  if options == nil and (session == nil or type(session) == "table") then
+    expect_options(session, "client:usage", 2)
+    local usage, message, err = finish(2, raw.call(self.raw, "usage_of_all", session or {}, nil, false))
+    return usage, message, err
+  end
   expect_text(session, "client:usage: the session", 2)
   expect_options(options, "client:usage", 2)
   local usage, message, err = finish(2, raw.usage(self.raw, session, options))

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from ._events import Event, EventStream
+    from ._export import Exported
     from ._namespace import NULL
     from ._native import __version__
     from ._pages import Pages
@@ -120,6 +121,7 @@ _LATER = {
     "Drift": "._drift",
     "Event": "._events",
     "EventStream": "._events",
+    "Exported": "._export",
     "FailedUpdate": "._updates",
     "Found": "._discover",
     "InternalError": "._errors",
@@ -198,6 +200,7 @@ __all__ = [
     "Drift",
     "Event",
     "EventStream",
+    "Exported",
     "FailedUpdate",
     "Found",
     "InternalError",

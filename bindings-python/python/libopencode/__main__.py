@@ -7,7 +7,17 @@ from importlib import import_module
 
 # The module of a command has a function `run` that takes the other arguments and gives the exit code. Its first line of
 # documentation says how the command is written, and what it does.
-COMMANDS = {"discover": "._find", "doctor": "._examine", "replay": "._play"}
+COMMANDS = {
+    "ask": "._talk",
+    "sessions": "._browse",
+    "export": "._write",
+    "usage": "._count",
+    "events": "._follow",
+    "serve": "._host",
+    "discover": "._find",
+    "doctor": "._examine",
+    "replay": "._play",
+}
 
 USAGE = "usage: libopencode COMMAND [ARGUMENT]"
 
@@ -29,6 +39,17 @@ def _help() -> str:
 
 def main() -> int:
     """Does the command of the command line, and gives the exit code: 2 when it is none."""
+    try:
+        return _main()
+    except BrokenPipeError:
+        # Who read the output has gone; what is left in the buffer goes nowhere.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _main() -> int:
     command, *arguments = sys.argv[1:] or [""]
     if command in ("--help", "-h", "help"):
         print(_help())

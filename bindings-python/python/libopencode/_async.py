@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from . import _async_pty as pty_module
     from . import _shapes as shapes
+    from . import _export as export_module
     from . import _usage as usage_module
     from . import types
     from ._call_types import AsyncStarter
@@ -30,6 +31,7 @@ else:
     from ._later import Later, abc, datetime, shapes, types, typing
 
     pty_module = Later("libopencode._async_pty")
+    export_module = Later("libopencode._export")
     usage_module = Later("libopencode._usage")
     AsyncOperations = object
 
@@ -693,25 +695,97 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
 
     async def usage(
         self,
-        session: str,
+        session: str | None = None,
         *,
         tree: bool | None = None,
         messages: bool | None = None,
         directory: str | None = None,
+        since: str | datetime.datetime | datetime.date | None = None,
+        until: str | datetime.datetime | datetime.date | None = None,
+        scope: typing.Literal["directory", "global"] | None = None,
     ) -> usage_module.Usage:
-        """Adds up what a session used.
+        """Adds up what a session used, or all of them: by model, agent, session and day.
 
         Args:
-            session: Its id.
+            session: Its id. Default: all sessions of the directory, or of the server.
             tree: Whether the sessions of subagents count. Default: True.
             messages: Whether every message is listed; otherwise memory does not grow with the session. Default: False.
             directory: The directory of the project. Default: the client's.
+            since: Only answers from this moment on: a day such as `2026-11-29` or a time such as `2026-11-29T19:03:00Z`, both in UTC.
+            until: Only answers before this moment.
+            scope: Where no session is named, those of one directory, or of the whole server. Default: directory.
         """
         return await self._usage(
             session,
             {
                 "tree": tree,
                 "messages": messages,
+                "directory": directory,
+                "since": since,
+                "until": until,
+                "scope": scope,
+            },
+        )
+
+    def export(
+        self,
+        session: str,
+        *,
+        format: typing.Literal["json", "markdown"] | None = None,
+        data: bool | None = None,
+        tree: bool | None = None,
+        directory: str | None = None,
+    ) -> AsyncPages[str]:
+        """A session with its subagents as one text, piece by piece: about a page of messages each.
+
+        Memory does not grow with the session. `export_to` writes a file.
+
+        Args:
+            session: Its id.
+            format: What it is written as: for programs, or for people to read. Default: json.
+            data: Whether the content of files that stands in messages is written out; otherwise its length stands in its place. Default: False.
+            tree: Whether the sessions of subagents are written behind it. Default: True.
+            directory: The directory of the project. Default: the client's.
+        """
+        return self._export(
+            session,
+            {
+                "format": format,
+                "data": data,
+                "tree": tree,
+                "directory": directory,
+            },
+        )
+
+    async def export_to(
+        self,
+        session: str,
+        path: str | os.PathLike[str],
+        *,
+        format: typing.Literal["json", "markdown"] | None = None,
+        data: bool | None = None,
+        tree: bool | None = None,
+        directory: str | None = None,
+    ) -> export_module.Exported:
+        """Writes a session with its subagents into a file.
+
+        The file appears when it is complete, in place of one that was there.
+
+        Args:
+            session: Its id.
+            path: The file.
+            format: What it is written as: for programs, or for people to read. Default: json.
+            data: Whether the content of files that stands in messages is written out; otherwise its length stands in its place. Default: False.
+            tree: Whether the sessions of subagents are written behind it. Default: True.
+            directory: The directory of the project. Default: the client's.
+        """
+        return await self._export_to(
+            session,
+            path,
+            {
+                "format": format,
+                "data": data,
+                "tree": tree,
                 "directory": directory,
             },
         )

@@ -6,6 +6,7 @@ The native threads do the waiting; the event loop is woken by their descriptor.
 from __future__ import annotations
 
 import asyncio
+import os
 
 from . import _native
 from ._async_call import AsyncCall, settled
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from . import _async_tui as tui
     from . import _tools as tools
     from . import _discover as discover
+    from . import _export as export
     from ._async_pty import AsyncPty
     from ._usage import Ready, Usage
 else:
     from ._later import Later, abc, typing
 
     discover = Later("libopencode._discover")
+    export = Later("libopencode._export")
     tools = Later("libopencode._tools")
     tui = Later("libopencode._async_tui")
 
@@ -164,10 +167,20 @@ class AsyncClientBase(ClientBase):
         native = self._here.start("wait_until_ready", options(given), None)
         return Ready(await self._settle(native, "wait_until_ready"))
 
-    async def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
-        from ._usage import usage_of
+    async def _usage(self, session: str | None, given: dict[str, typing.Any]) -> Usage:
+        from ._usage import asked, usage_of
 
-        return usage_of(await self._settle(self._here.start_usage(session, options(given)), "usage"))
+        name, arguments = asked(session, given)
+        return usage_of(await self._settle(self._here.start(name, arguments, carried(None)), name))
+
+    def _export(self, session: str, given: dict[str, typing.Any]) -> AsyncPages[str]:
+        return AsyncPages(self._here.export(session, options(given)), self._drain, self._waker)
+
+    async def _export_to(self, session: str, path: typing.Any, given: dict[str, typing.Any]) -> export.Exported:
+        from ._export import Exported
+
+        arguments = {"sessionID": session, "path": os.fspath(path), **options(given)}
+        return Exported(await self._settle(self._here.start("export", arguments, carried(None)), "export"))
 
     async def tui_prompt(self, text: str) -> None:
         """Types a prompt into every attached terminal interface and submits it."""

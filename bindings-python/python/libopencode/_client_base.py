@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections import abc
 
     from . import _discover as discover
+    from . import _export as export
     from . import _tools as tools
     from . import _tui as tui
     from ._pty import Pty
@@ -37,6 +38,7 @@ else:
     from ._later import Later, abc, typing
 
     discover = Later("libopencode._discover")
+    export = Later("libopencode._export")
     tools = Later("libopencode._tools")
     tui = Later("libopencode._tui")
 
@@ -319,10 +321,18 @@ class BlockingClient(ClientBase):
 
         return Ready(self._call("wait_until_ready", options(given), None))
 
-    def _usage(self, session: str, given: dict[str, typing.Any]) -> Usage:
-        from ._usage import usage_of
+    def _usage(self, session: str | None, given: dict[str, typing.Any]) -> Usage:
+        from ._usage import asked, usage_of
 
-        return usage_of(self._here.usage(session, options(given)))
+        return usage_of(self._call(*asked(session, given), None))
+
+    def _export(self, session: str, given: dict[str, typing.Any]) -> Pages[str]:
+        return Pages(self._here.export(session, options(given)), self._drain)
+
+    def _export_to(self, session: str, path: typing.Any, given: dict[str, typing.Any]) -> export.Exported:
+        from ._export import Exported
+
+        return Exported(self._call("export", {"sessionID": session, "path": os.fspath(path), **options(given)}, None))
 
     def tui_prompt(self, text: str) -> None:
         """Types a prompt into every attached terminal interface and submits it, in place of what stood there.

@@ -28,7 +28,7 @@ class Ready(Record):
 
 
 class Share(Record):
-    """What one model, agent, session or message spent."""
+    """What one model, agent, session, day or message spent."""
 
     __slots__ = ()
 
@@ -43,18 +43,19 @@ class Share(Record):
 
 
 class Usage(Record):
-    """What a session cost. `models`, `agents`, `sessions` and `messages` say who spent it."""
+    """What sessions cost. `models`, `agents`, `sessions`, `days` and `messages` say who spent it, and when."""
 
     __slots__ = ()
 
     if TYPE_CHECKING:
-        sessionID: str
+        sessionID: str | None
         cost: float
         tokens: Tokens
         count: int
         models: list[Share]
         agents: list[Share]
         sessions: list[Share]
+        days: list[Share]
         messages: list[Share]
 
     def _repr_html_(self) -> str:
@@ -66,7 +67,7 @@ class Usage(Record):
         return table(["who", "cost", "tokens", "answers"], rows)
 
     def plot(
-        self, by: typing.Literal["models", "agents", "sessions", "messages"] = "models", ax: typing.Any = None
+        self, by: typing.Literal["models", "agents", "sessions", "days", "messages"] = "models", ax: typing.Any = None
     ) -> typing.Any:
         """Draws who spent how much as bars, with matplotlib, and gives the axes.
 
@@ -92,7 +93,27 @@ class Usage(Record):
         return f"<libopencode.Usage {self.cost} in {self.count} answers>"
 
 
+def asked(session: str | None, given: dict[str, typing.Any]) -> tuple[str, dict[str, typing.Any]]:
+    """What usage is asked for, by the core's names."""
+    from ._options import options
+
+    name = "usage_of_all" if session is None else "usage"
+    return name, {**options({"sessionID": session, **given}), **_moments(given)}
+
+
+def _moments(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Moments of `datetime` as the core takes them: one without a zone is in that of this machine."""
+    made = {}
+    for name in ("since", "until"):
+        stamp = getattr(given[name], "timestamp", None)
+        if stamp is not None:
+            made[name] = int(stamp() * 1000)
+        elif hasattr(given[name], "isoformat"):
+            made[name] = given[name].isoformat()
+    return made
+
+
 def usage_of(data: dict[str, typing.Any]) -> Usage:
     """Usage with its shares, from what the core gives."""
-    lists = ("models", "agents", "sessions", "messages")
+    lists = ("models", "agents", "sessions", "days", "messages")
     return Usage({k: [Share(s) for s in v] if k in lists else v for k, v in data.items()})

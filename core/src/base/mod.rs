@@ -11,6 +11,7 @@ pub(crate) mod limits;
 pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod mask;
+pub(crate) mod moment;
 pub(crate) mod option_names;
 pub(crate) mod own_servers;
 pub(crate) mod per_process;

@@ -31,6 +31,8 @@ pub(crate) const DISCOVER: &[&str] = &["timeout_ms"];
 
 pub(crate) const EVENTS: &[&str] = &["scope", "directory", "max_events", "types"];
 
+pub(crate) const EXPORT: &[&str] = &["format", "data", "tree", "directory"];
+
 pub(crate) const MESSAGES: &[&str] = &["page"];
 
 pub(crate) const PROMPT: &[&str] = &[
@@ -93,7 +95,7 @@ pub(crate) const SESSIONS: &[&str] = &["page", "scope", "directory", "search", "
 
 pub(crate) const TOOL: &[&str] = &["name", "description", "parameters", "timeout_ms"];
 
-pub(crate) const USAGE: &[&str] = &["tree", "messages", "directory"];
+pub(crate) const USAGE: &[&str] = &["tree", "messages", "directory", "since", "until", "scope"];
 
 pub(crate) const WITH: &[&str] = &[
     "directory",

@@ -21,6 +21,32 @@ pub(crate) trait Calls: Send + Sync {
     fn pool(&self, pace: Pace) -> Arc<Pool>;
 }
 
+/// A caller alone, for work in the background that must not keep its client. It begins nothing.
+pub(crate) struct CallerAlone {
+    caller: Arc<Caller>,
+    signal: Arc<Signal>,
+}
+
+impl CallerAlone {
+    pub(crate) fn new(caller: &Arc<Caller>) -> Self {
+        CallerAlone { caller: Arc::clone(caller), signal: Arc::default() }
+    }
+}
+
+impl Calls for CallerAlone {
+    fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+
+    fn pool(&self, _: Pace) -> Arc<Pool> {
+        Arc::new(Pool::new("opencode-call", 1))
+    }
+}
+
 impl dyn Calls + '_ {
     pub(crate) fn options(&self) -> &ClientOptions {
         self.caller().options()

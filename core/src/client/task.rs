@@ -6,9 +6,11 @@ use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::option_names;
 use crate::call::caller::{Caller, closed};
+use crate::call::calls::CallerAlone;
 use crate::call::options::CallOptions;
 use crate::call::raw_route::raw_route;
 use crate::call::tui;
+use crate::history::export::{self, ExportOptions};
 use crate::history::usage::{self, UsageOptions};
 use crate::http::answer::Answer;
 use crate::inspect::discover;
@@ -27,22 +29,26 @@ pub(super) enum Task {
     Discover,
     Doctor,
     Drift,
+    Export,
     Request,
     Server,
     TuiPrompt,
     Usage,
+    UsageOfAll,
     WaitUntilReady,
 }
 
-const ALL: [Task; 9] = [
+const ALL: [Task; 11] = [
     Task::Attach,
     Task::Discover,
     Task::Doctor,
     Task::Drift,
+    Task::Export,
     Task::Request,
     Task::Server,
     Task::TuiPrompt,
     Task::Usage,
+    Task::UsageOfAll,
     Task::WaitUntilReady,
 ];
 
@@ -57,10 +63,12 @@ impl Task {
             Task::Discover => "discover",
             Task::Doctor => "doctor",
             Task::Drift => "drift",
+            Task::Export => "export",
             Task::Request => "request",
             Task::Server => "server",
             Task::TuiPrompt => "tui_prompt",
             Task::Usage => "usage",
+            Task::UsageOfAll => "usage_of_all",
             Task::WaitUntilReady => "wait_until_ready",
         }
     }
@@ -100,6 +108,16 @@ impl Task {
                 let document = caller.call("doc.get", "", options, token)?;
                 Drift::from_document(document.bytes())?.to_json()
             }
+            Task::Export => {
+                let own = ["sessionID", "path"];
+                let mut fields = fields(name, json, &own, option_names::EXPORT)?;
+                let session = needed(&mut fields, "sessionID")?;
+                let path = needed(&mut fields, "path")?;
+                let written = ExportOptions::take(&mut fields)?;
+                let calls = CallerAlone::new(caller);
+                let found = export::file::write(&calls, &session, path.as_ref(), &written, options);
+                found?.to_json()
+            }
             // What came is the answer, with its status and headers.
             Task::Request => return request(caller, json, options, token),
             Task::Server => {
@@ -117,6 +135,11 @@ impl Task {
                 let session = needed(&mut fields, "sessionID")?;
                 let counted = UsageOptions::take(&mut fields)?;
                 usage::usage(caller, &session, &counted, options)?.to_json()
+            }
+            Task::UsageOfAll => {
+                let mut fields = fields(name, json, &[], option_names::USAGE)?;
+                let counted = UsageOptions::take(&mut fields)?;
+                usage::usage_of_all(&CallerAlone::new(caller), &counted, options)?.to_json()
             }
             Task::WaitUntilReady => {
                 ready::wait(caller, &ReadyOptions::from_json(json)?, options, token)?.to_json()

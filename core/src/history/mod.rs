@@ -1,4 +1,5 @@
 //! Long lists page by page, and sums over them.
 
+pub(crate) mod export;
 pub(crate) mod pages;
 pub(crate) mod usage;

@@ -2,7 +2,7 @@
 
 mod fetcher;
 pub(super) mod messages;
-mod sessions;
+pub(super) mod sessions;
 
 use crate::base::cancel::Interrupt;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -41,6 +41,19 @@ struct Pager {
 enum PageSource {
     Messages(MessagePages),
     Sessions(SessionPages),
+    Other(Box<dyn PageReader>),
+}
+
+/// What reads pages of another kind.
+pub(crate) trait PageReader: Send + Sync {
+    /// What it reads, for errors.
+    fn name(&self) -> &'static str;
+
+    /// Takes one step towards the next page; whoever cancelled one takes it again.
+    fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page>;
+
+    /// Whether nothing was left out so far.
+    fn is_complete(&self) -> bool;
 }
 
 impl<T> Pages<T> {
@@ -59,6 +72,10 @@ impl<T> Pages<T> {
 
     pub(crate) fn of_sessions(calls: Arc<dyn Calls>, options: SessionOptions) -> Self {
         Pages::new(calls, PageSource::Sessions(SessionPages::new(options)))
+    }
+
+    pub(crate) fn of(calls: Arc<dyn Calls>, reader: impl PageReader + 'static) -> Self {
+        Pages::new(calls, PageSource::Other(Box::new(reader)))
     }
 
     /// The same list without the type: for who takes the items as JSON.
@@ -102,6 +119,7 @@ impl<T> Pages<T> {
         match &self.pager.source {
             PageSource::Messages(messages) => messages.is_complete(),
             PageSource::Sessions(_) => true,
+            PageSource::Other(reader) => reader.is_complete(),
         }
     }
 }
@@ -127,6 +145,7 @@ impl Pager {
             let fetched = match &mut self.source {
                 PageSource::Messages(messages) => messages.fetch(&*self.calls, options),
                 PageSource::Sessions(sessions) => sessions.fetch(&*self.calls, options),
+                PageSource::Other(reader) => reader.fetch(&*self.calls, options),
             };
             let page = match fetched {
                 Ok(page) => page,
@@ -153,14 +172,15 @@ impl PageSource {
         match self {
             PageSource::Messages(_) => "messages",
             PageSource::Sessions(_) => "sessions",
+            PageSource::Other(reader) => reader.name(),
         }
     }
 }
 
 /// What one request brought, newest first.
-struct Page {
-    items: Vec<Box<RawValue>>,
-    is_last: bool,
+pub(crate) struct Page {
+    pub(in crate::history) items: Vec<Box<RawValue>>,
+    pub(in crate::history) is_last: bool,
 }
 
 impl<T> fmt::Debug for Pages<T> {

@@ -4,10 +4,15 @@ use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{Object, put};
-use crate::base::option_names;
+use crate::base::{moment, option_names};
 use crate::call::caller::Caller;
+use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
+use crate::events::stream::Scope;
+use crate::history::pages::SessionOptions;
+use crate::history::pages::sessions::SessionPages;
 use crate::http::answer::Answer;
+use crate::protocol::dialect::Dialect;
 use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use crate::protocol::tokens::Tokens;
@@ -28,18 +33,32 @@ pub struct UsageOptions {
     pub tree: bool,
     /// Whether every message is listed; otherwise only sums are kept.
     pub messages: bool,
-    /// The directory of the project; the client's when absent.
+    /// The directory of the project; the client's when absent. Of many sessions only those of it count.
     pub directory: Option<String>,
+    /// Only answers from this moment on, in milliseconds since 1970 by the server's clock.
+    pub since: Option<u64>,
+    /// Only answers before this moment.
+    pub until: Option<u64>,
+    /// Which sessions count where none is named.
+    pub scope: Scope,
 }
 
 impl Default for UsageOptions {
     fn default() -> Self {
-        UsageOptions { tree: true, messages: false, directory: None }
+        UsageOptions {
+            tree: true,
+            messages: false,
+            directory: None,
+            since: None,
+            until: None,
+            scope: Scope::default(),
+        }
     }
 }
 
 impl UsageOptions {
-    /// Reads the JSON object of a binding: `tree`, `messages`, `directory`.
+    /// Reads the JSON object of a binding: `tree`, `messages`, `directory`, `since`, `until`, `scope`. A moment is a text such
+    /// as `2026-11-29` or `2026-11-29T19:03:00Z`, in UTC, or milliseconds since 1970.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
@@ -48,11 +67,20 @@ impl UsageOptions {
     }
 
     pub(crate) fn take(fields: &mut Fields) -> Result<Self> {
-        Ok(UsageOptions {
+        let options = UsageOptions {
             tree: fields.flag("tree")?.unwrap_or(true),
             messages: fields.flag("messages")?.unwrap_or_default(),
             directory: fields.text("directory")?,
-        })
+            since: moment::take(fields, "since")?,
+            until: moment::take(fields, "until")?,
+            scope: fields
+                .text("scope")?
+                .map_or(Ok(Scope::default()), |text| Scope::parse(&text))?,
+        };
+        if options.scope == Scope::Global && options.directory.is_some() {
+            return Err(Error::invalid("usage: scope global takes no directory"));
+        }
+        Ok(options)
     }
 }
 
@@ -60,9 +88,9 @@ impl UsageOptions {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Usage {
-    /// The session that was asked for.
+    /// The session that was asked for; `None` when it was all of them.
     #[serde(rename = "sessionID")]
-    pub session_id: String,
+    pub session_id: Option<String>,
     /// In the currency of the provider's price list.
     pub cost: f64,
     /// Tokens of all messages.
@@ -75,15 +103,17 @@ pub struct Usage {
     pub agents: Vec<Share>,
     /// By session, the one that was asked for first.
     pub sessions: Vec<Share>,
+    /// By day in UTC, such as `2026-11-29`, the first one first.
+    pub days: Vec<Share>,
     /// By message, when that was asked for.
     pub messages: Vec<Share>,
 }
 
-/// What one model, agent, session or message spent.
+/// What one model, agent, session, day or message spent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Share {
-    /// `provider/model`, the agent's name, or an id.
+    /// `provider/model`, the agent's name, a day, or an id.
     pub name: String,
     /// In the currency of the provider's price list.
     pub cost: f64,
@@ -100,6 +130,12 @@ impl Usage {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The days in their order: sessions were read one after the other.
+    fn sorted(mut self) -> Self {
+        self.days.sort_by(|a, b| a.name.cmp(&b.name));
+        self
+    }
+
     fn add(&mut self, session: &str, message: &Info, is_listed: bool) {
         let Info { id, cost, tokens, .. } = message;
         self.cost += cost;
@@ -107,7 +143,10 @@ impl Usage {
         self.count += 1;
         let word = |word: &Option<String>| word.clone().unwrap_or_default();
         let model = format!("{}/{}", word(&message.provider_id), word(&message.model_id));
+        // A cast saturates.
+        let day = moment::day(message.time.created as u64);
         for (shares, name) in [
+            (&mut self.days, day.as_str()),
             (&mut self.models, model.as_str()),
             (&mut self.agents, message.agent.as_deref().unwrap_or("")),
             (&mut self.sessions, session),
@@ -157,7 +196,7 @@ pub(crate) fn usage(
     let asked = |operation: &str, arguments: serde_json::Value| {
         caller.call(operation, &arguments.to_string(), call, &token)
     };
-    let usage = RefCell::new(Usage { session_id: session.to_owned(), ..Usage::default() });
+    let usage = RefCell::new(Usage { session_id: Some(session.to_owned()), ..Usage::default() });
     let mut waiting = vec![session.to_owned()];
     let mut known: HashSet<String> = waiting.iter().cloned().collect();
     while let Some(session) = waiting.pop() {
@@ -169,7 +208,65 @@ pub(crate) fn usage(
         )?;
         waiting.extend(children.into_iter().filter(|id| known.insert(id.clone())));
     }
-    Ok(usage.into_inner())
+    Ok(usage.into_inner().sorted())
+}
+
+/// A session may go on for so long after the change that its list is sorted by.
+const LONGEST_RUN: u64 = 86_400_000;
+
+/// Adds up what all sessions of a directory, or of the server, used. Those of subagents are listed like the others.
+pub(crate) fn usage_of_all(
+    calls: &dyn Calls,
+    options: &UsageOptions,
+    call: &CallOptions,
+) -> Result<Usage> {
+    let mut list = SessionPages::new(SessionOptions {
+        scope: options.scope,
+        directory: options.directory.clone(),
+        roots: !options.tree,
+        ..SessionOptions::default()
+    });
+    let caller = calls.caller();
+    let token = CancelToken::with_interrupt(call.interrupt.clone());
+    let asked = |operation: &str, arguments: serde_json::Value| {
+        caller.call(operation, &arguments.to_string(), call, &token)
+    };
+    let alone = UsageOptions { tree: false, ..options.clone() };
+    let usage = RefCell::new(Usage::default());
+    loop {
+        let page = list.fetch(calls, call)?;
+        for session in &page.items {
+            let head = Object::read(session).unwrap_or_default();
+            let time = head.object("time").unwrap_or_default();
+            let Some(id) = head.text("id") else { continue };
+            let is_old = |since| time.count("updated").saturating_add(LONGEST_RUN) < since;
+            let is_late = |until| time.count("created") >= until;
+            if options.since.is_some_and(is_old) {
+                // On 1.x the one that changed last comes first.
+                if caller.dialect() != Some(Dialect::Two) {
+                    return Ok(usage.into_inner().sorted());
+                }
+                continue;
+            }
+            if options.until.is_some_and(is_late) {
+                continue;
+            }
+            let directory = head.text("directory");
+            let ask = |operation: &str, mut arguments: serde_json::Value| {
+                if let Some(directory) = &directory {
+                    put(&mut arguments, "directory", json!(directory));
+                }
+                asked(operation, arguments)
+            };
+            caller.either(
+                || of_one(&ask, &mut usage.borrow_mut(), &id, &alone),
+                || of_two(&asked, &mut usage.borrow_mut(), &id, &alone),
+            )?;
+        }
+        if page.is_last {
+            return Ok(usage.into_inner().sorted());
+        }
+    }
 }
 
 /// Adds up a session, and gives its children.
@@ -237,7 +334,13 @@ fn pages(
 fn count(usage: &mut Usage, session: &str, row: &RawValue, options: &UsageOptions) {
     let info = Object::read(row).and_then(|row| read_info(row.get("info")?));
     if let Some(info) = info.filter(Info::is_assistant) {
-        usage.add(session, &info, options.messages);
+        // A cast saturates.
+        let created = info.time.created as u64;
+        if options.since.is_none_or(|since| created >= since)
+            && options.until.is_none_or(|until| created < until)
+        {
+            usage.add(session, &info, options.messages);
+        }
     }
 }
 
@@ -267,5 +370,11 @@ mod tests {
         assert_eq!(usage.agents[0].tokens.output, 12);
         assert_eq!(usage.sessions.len(), 2);
         assert_eq!(usage.messages[2].name, "3");
+        let mut later = message("4", "a", 0.5);
+        later.time.created = 86_400_000.0;
+        usage.add("s", &later, false);
+        usage.add("s", &message("5", "a", 0.5), false);
+        let days: Vec<_> = usage.sorted().days.into_iter().map(|s| (s.name, s.count)).collect();
+        assert_eq!(days, [("1970-01-01".to_owned(), 4), ("1970-01-02".to_owned(), 1)]);
     }
 }

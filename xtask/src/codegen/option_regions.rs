@@ -140,7 +140,7 @@ pub(super) fn lua_type(choice: &Choice) -> String {
         "parts" => "opencode.Prompt",
         "files" => "string|opencode.File|(string|opencode.File)[]",
         "permission" => "opencode.PermissionPolicy",
-        "lines" => "string|integer",
+        "lines" | "moment" => "string|integer",
         _ => "any",
     }
     .to_owned()
@@ -216,7 +216,7 @@ fn c_kind(choice: &Choice) -> &str {
         "files" => "path, object, or list of them",
         "format" => "object",
         "permission" => "word or list of rules",
-        "lines" => "text or number",
+        "lines" | "moment" => "text or number",
         other => other,
     }
 }

@@ -20,6 +20,7 @@ const KINDS: &[&str] = &[
     "headers",
     "variables",
     "traceparent",
+    "moment",
     "model",
     "dialect",
     "tools",

@@ -18,6 +18,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("usage", "`usage`"),
     ("discover", "`discover`, `discover_async`"),
     ("ready", "`wait_until_ready`; `opencode_client_wait_until_ready`"),
+    ("export", "`export`, `export_to`"),
     ("attach", "`attach`, `attach_bytes`"),
     ("tool", "`client:tool`, `opencode_tool_add`"),
     ("server", "`Server.start`, `opencode.server`, `opencode_server_start`"),

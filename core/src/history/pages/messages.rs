@@ -50,7 +50,7 @@ pub(super) fn page(fields: &mut Fields) -> Result<usize> {
 /// The longest page that 2.x gives.
 const LONGEST_TWO: usize = 200;
 
-pub(super) struct MessagePages {
+pub(in crate::history) struct MessagePages {
     session_id: String,
     page: usize,
     cursor: Option<String>,
@@ -61,7 +61,15 @@ pub(super) struct MessagePages {
     reverted: Reverted,
 }
 
+/// Where a list of messages goes on.
+pub(in crate::history) struct ListPlace {
+    cursor: Option<String>,
+    is_single: bool,
+    reverted: Reverted,
+}
+
 /// Which messages a revert took back. The server lists them until the next prompt deletes them.
+#[derive(Clone)]
 enum Reverted {
     /// The session was not asked yet.
     Unknown,
@@ -76,7 +84,7 @@ enum Reverted {
 }
 
 impl MessagePages {
-    pub(super) fn new(session_id: &str, options: MessageOptions) -> Self {
+    pub(in crate::history) fn new(session_id: &str, options: MessageOptions) -> Self {
         MessagePages {
             session_id: session_id.to_owned(),
             page: options.page.max(1),
@@ -87,11 +95,28 @@ impl MessagePages {
         }
     }
 
-    pub(super) fn is_complete(&self) -> bool {
+    pub(in crate::history) fn is_complete(&self) -> bool {
         !self.is_cut
     }
 
-    pub(super) fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
+    /// Where the next page begins.
+    pub(in crate::history) fn place(&self) -> ListPlace {
+        let reverted = self.reverted.clone();
+        ListPlace { cursor: self.cursor.clone(), is_single: self.is_single, reverted }
+    }
+
+    /// Goes on from another place.
+    pub(in crate::history) fn go_to(&mut self, place: &ListPlace) {
+        self.cursor = place.cursor.clone();
+        self.is_single = place.is_single;
+        self.reverted = place.reverted.clone();
+    }
+
+    pub(in crate::history) fn fetch(
+        &mut self,
+        calls: &dyn Calls,
+        options: &CallOptions,
+    ) -> Result<Page> {
         let me = std::cell::RefCell::new(self);
         calls.caller().either(
             || me.borrow_mut().fetch_one(calls, options),

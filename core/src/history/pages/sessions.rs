@@ -72,7 +72,7 @@ impl SessionOptions {
 /// `session.list` gives the newest hundred and no way to the rest. `experimental.session.list` has a cursor: the time of
 /// the last change, and what changed earlier comes next. Several sessions may have the same time, so the cursor is set
 /// one higher, and those that were given already are left out.
-pub(super) struct SessionPages {
+pub(in crate::history) struct SessionPages {
     options: SessionOptions,
     directory: Option<String>,
     /// Where the list of a server of 2.x goes on.
@@ -91,12 +91,16 @@ fn head(raw: &RawValue) -> Option<(String, u64)> {
 }
 
 impl SessionPages {
-    pub(super) fn new(options: SessionOptions) -> Self {
+    pub(in crate::history) fn new(options: SessionOptions) -> Self {
         let limit = options.page.max(1);
         SessionPages { options, directory: None, cursor: None, boundary: None, limit }
     }
 
-    pub(super) fn fetch(&mut self, calls: &dyn Calls, options: &CallOptions) -> Result<Page> {
+    pub(in crate::history) fn fetch(
+        &mut self,
+        calls: &dyn Calls,
+        options: &CallOptions,
+    ) -> Result<Page> {
         let me = std::cell::RefCell::new(self);
         calls.caller().either(
             || me.borrow_mut().fetch_one(calls, options),
