@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use opencode_fake_provider::Model;
-use opencode_tests::binary::workspace;
+use opencode_tests::binary::{Generation, workspace};
 use opencode_tests::{End, Error, Fake, Plan, Proxy, Result, Server, swift};
 use serde_json::json;
 
@@ -83,6 +83,13 @@ impl Stage {
         Ok(Stage { server, _model: model, swift: Fake::start(swift())? })
     }
 
+    /// The same with a server of 2.x.
+    fn start_two() -> Result<Stage> {
+        let model = Model::start(0).map_err(|e| Error::wrap("the scripted model", e))?;
+        let server = Server::builder(&model.url()).generation(Generation::Two).start()?;
+        Ok(Stage { server, _model: model, swift: Fake::start(swift())? })
+    }
+
     /// Runs a program against the server, with a second address whose server goes away soon after the
     /// first prompt that names its doom. Gives what it printed.
     fn run(&self, program: &mut Command, note: &progress::Note) -> Result<String> {
@@ -115,6 +122,15 @@ impl Stage {
 /// A program with a server of its own, as something to be done beside others: most of the time such programs wait.
 fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
     (what, Box::new(move |note| Stage::start()?.run(&mut program, note).map(drop)))
+}
+
+/// Programs that share a server of 2.x, one after the other: each takes some seconds.
+fn on_two<'a>(programs: Vec<Command>) -> progress::Job<'a> {
+    let run = move |note: &progress::Note| {
+        let stage = Stage::start_two()?;
+        programs.into_iter().try_for_each(|mut program| stage.run(&mut program, note).map(drop))
+    };
+    ("Lua, Python and C on 2.x".to_owned(), Box::new(run))
 }
 
 /// Integration tests at once. They share a server, and a run judges by the time that it takes.
@@ -261,6 +277,7 @@ impl Suite {
         let mut jobs = python_tests(python, fast);
         jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)));
         if !fast {
+            jobs.push(tests_on_two(modules, python)?);
             jobs.push(lua_loading());
             jobs.push(lua_rock());
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
@@ -483,6 +500,22 @@ fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>
         }
     }
     jobs
+}
+
+/// What a server of 2.x does is the same in every language: each tries it once.
+fn tests_on_two<'a>(modules: &[(&str, PathBuf)], python: &Path) -> Result<progress::Job<'a>> {
+    let tests = workspace().join("tests");
+    let mut programs = Vec::new();
+    for (host, module) in modules.iter().filter(|(host, _)| *host == "lua5.4") {
+        let mut lua = Command::new(host);
+        lua.env("LUA_CPATH", module.join("?.so")).arg(tests.join("lua/main.lua")).arg("two");
+        programs.push(lua);
+    }
+    let mut pytest = Command::new(python);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(tests.join("python/two.py"));
+    programs.push(pytest);
+    programs.push(Command::new(artefact::compile(&tests.join("c/two.c"), &["-std=c99"])?));
+    Ok(on_two(programs))
 }
 
 /// The examples for hosts, each in its host.

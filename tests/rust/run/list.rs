@@ -91,6 +91,7 @@ const DIFFERS: &[&str] = &[
     "ends::an_unknown_agent",
     "ends::an_unknown_model",
     "ends::a_cancel_in_mid_stream",
+    "ends::a_cancel_leaves_the_next_prompt_alone",
     "text::deltas_add_up_to_the_reply",
 ];
 

@@ -103,7 +103,10 @@ fn step(step: &Step) -> Result<OperationCall> {
         Step::FindWaiting { session, .. } => {
             ("v2.session.inbox.list", json!({ "sessionID": session }))
         }
-        Step::FindBegun { session, message } => message_of(session, message),
+        Step::FindCurrent { session, .. } => {
+            ("v2.session.messages", json!({ "sessionID": session, "limit": PAGE }))
+        }
+        Step::FindBegun { session, message, .. } => message_of(session, message),
         Step::Interrupt { session } => interrupt(session),
         Step::Withdraw { session, message } => withdraw(session, message),
     };

@@ -23,7 +23,7 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
         (Request::Step(step), answer) => read_step(step, answer),
         (Request::Abort { session, message: Some(message) }, Ok(_)) => {
             let (session, message) = (session.clone(), message.clone());
-            then(Step::FindBegun { session, message })
+            then(Step::FindCurrent { session, message })
         }
         // It is no message before its turn.
         (Request::FindPrompt { session, message }, Err(error)) if is_absent(&error) => {
@@ -78,7 +78,15 @@ fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
         },
         Step::SwitchModel(send) => then(Step::Prompt(send.clone())),
         Step::FindWaiting { session, message } => done(waiting(session, message, &answer)),
-        Step::FindBegun { session, .. } => then(Step::Interrupt { session: session.clone() }),
+        Step::FindCurrent { session, message } => match items(&answer) {
+            Ok(messages) => current(session, message, &messages),
+            Err(error) => done(Err(error)),
+        },
+        Step::FindBegun { session, is_last: true, .. } => {
+            then(Step::Interrupt { session: session.clone() })
+        }
+        // An end of what the session does now would end another prompt.
+        Step::FindBegun { is_last: false, .. } => done(Ok(Response::Done)),
         Step::Prompt(_)
         | Step::FindPlace { .. }
         | Step::Interrupt { .. }
@@ -97,6 +105,25 @@ fn gone(directory: &str) -> Error {
         "run: the server cannot read the session's directory {directory}; it was moved or deleted"
     );
     Error::new(ErrorKind::NotFound, text).with_code(Some(NO_DIRECTORY.to_owned())).with_sent(true)
+}
+
+/// How an abort goes on, by the newest messages, the newest first: an interrupt ends whatever the session works on.
+fn current(session: &str, message: &str, messages: &[&RawValue]) -> Meaning {
+    let mut is_last = true;
+    for object in messages.iter().filter_map(|raw| Object::read(raw)) {
+        match object.text("type").as_deref() {
+            Some("user") if object.text("id").as_deref() == Some(message) => {
+                return match is_last {
+                    true => then(Step::Interrupt { session: session.to_owned() }),
+                    false => done(Ok(Response::Done)),
+                };
+            }
+            Some("user" | "idle") => is_last = false,
+            _ => {}
+        }
+    }
+    let (session, message) = (session.to_owned(), message.to_owned());
+    then(Step::FindBegun { session, message, is_last })
 }
 
 /// What is in the `data` of an answer.
@@ -251,5 +278,32 @@ fn read_inquiry(raw: &RawValue, is_form: bool) -> std::result::Result<Inquiry, S
     match is_form {
         true => read_form(raw),
         false => read_permission(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn an_abort_interrupts_nothing_but_its_own_prompt() {
+        let after = |newest: Value| {
+            let list = newest.as_array().unwrap().iter().map(|m| to_raw_value(m).unwrap());
+            let list: Vec<_> = list.collect();
+            let refs: Vec<&RawValue> = list.iter().map(|raw| &**raw).collect();
+            format!("{:?}", current("ses_1", "msg_1", &refs))
+        };
+        let mine = json!({ "type": "user", "id": "msg_1" });
+        let other = json!({ "type": "user", "id": "msg_2" });
+        let (answer, idle) = (json!({ "type": "assistant" }), json!({ "type": "idle" }));
+        assert!(after(json!([answer, mine, idle, other])).contains("Interrupt"));
+        // It is over, and somebody else's may be at work.
+        for newest in [json!([idle, answer, mine]), json!([answer, other, answer, mine])] {
+            assert!(after(newest.clone()).contains("Done(Ok(Done))"), "{}", after(newest));
+        }
+        assert!(after(json!([answer, answer])).contains("is_last: true"));
+        assert!(after(json!([answer, other])).contains("is_last: false"));
     }
 }

@@ -23,10 +23,17 @@ pub(crate) enum Step {
         session: String,
         message: String,
     },
+    /// Whether the session works on a prompt that does not wait any more, or on somebody else's by now.
+    FindCurrent {
+        session: String,
+        message: String,
+    },
     /// Whether a prompt that does not wait any more was begun.
     FindBegun {
         session: String,
         message: String,
+        /// Whether nobody else's came after it.
+        is_last: bool,
     },
     /// The end of what the session does.
     Interrupt {
