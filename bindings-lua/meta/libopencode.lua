@@ -9,7 +9,7 @@ local opencode = {}
 
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
----@class opencode.ClientOptions : { wait: any, base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, log: any, ca_file: any, record: any, [string]: nil }
+---@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, log: any, ca_file: any, record: any, wait: any, [string]: nil }
 ---@field base_url? string The address of the server; may hold `user:password@` (default: OPENCODE_BASE_URL, else http://127.0.0.1:4096)
 ---@field username? string The user name of the server (default: OPENCODE_SERVER_USERNAME, else opencode)
 ---@field password? string The password of the server (default: OPENCODE_SERVER_PASSWORD)
@@ -58,7 +58,7 @@ local Client = {}
 -- Fields from spec/options.toml: with with wait
 
 ---What a client that is made from another one may have in another way. Without a field it is as the other.
----@class opencode.WithOptions : { wait: any, directory: any, workspace: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, events: any, permission: any, question: any, [string]: nil }
+---@class opencode.WithOptions : { directory: any, workspace: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, events: any, permission: any, question: any, wait: any, [string]: nil }
 ---@field directory? string The directory of the project that calls and runs work in (default: the first client's)
 ---@field workspace? string The workspace that calls work in (default: the first client's)
 ---@field headers? table<string, string> Headers added to every request, over those of the first client
@@ -108,7 +108,7 @@ function Client:request(method, path, options) end
 
 -- Fields from spec/options.toml: call with query body raw
 
----@class opencode.RequestOptions : { query: any, body: any, raw: any, timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, traceparent: any, [string]: nil }
+---@class opencode.RequestOptions : { timeout_ms: any, directory: any, workspace: any, max_retries: any, headers: any, traceparent: any, query: any, body: any, raw: any, [string]: nil }
 ---@field timeout_ms? integer The limit of the whole call, repetitions included (default: none)
 ---@field directory? string The directory that the call works in (default: the client's)
 ---@field workspace? string The workspace that the call works in (default: the client's)

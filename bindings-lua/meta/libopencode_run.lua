@@ -19,7 +19,7 @@
 -- Fields from spec/options.toml: attach with path
 
 ---A local file that is attached, and how.
----@class opencode.File : { path: any, max_bytes: any, lines: any, name: any, mime: any, [string]: nil }
+---@class opencode.File : { max_bytes: any, lines: any, name: any, mime: any, path: any, [string]: nil }
 ---@field max_bytes? integer The largest file that is taken (default: 20,000,000)
 ---@field lines? string|integer Some lines of a text, such as `10-25`, or one of them (default: all)
 ---@field name? string The name that the model sees (default: the file's own)
@@ -29,7 +29,7 @@
 -- Fields from spec/options.toml: prompt without prompt with on_update on_done
 
 ---What belongs to a prompt, and the bounds of its run: when one is hit the run is aborted and fails with `limit`.
----@class opencode.RunOptions : { on_update: any, on_done: any, files: any, session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, traceparent: any, [string]: nil }
+---@class opencode.RunOptions : { files: any, session: any, title: any, agent: any, model: any, system: any, tools: any, variant: any, format: any, directory: any, message_id: any, permission: any, question: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_steps: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, traceparent: any, on_update: any, on_done: any, [string]: nil }
 ---@field files? string|opencode.File|(string|opencode.File)[] Local files to attach: paths, or objects with a `path` and how to attach it
 ---@field session? string The session to use (default: a new one)
 ---@field title? string The title of a new session

@@ -88,7 +88,7 @@ fn lua(text: &str, options: &Options) -> Result<String, String> {
         let class = class.ok_or_else(|| format!("no class stands below '{line}'"))?;
         let names: Vec<String> =
             selection.choices.iter().map(|choice| choice.core_name()).collect();
-        let names = selection.by_hand.iter().copied().chain(names.iter().map(String::as_str));
+        let names = names.iter().map(String::as_str).chain(selection.by_hand.iter().copied());
         let names: Vec<String> = names.map(|name| format!("{name}: any")).collect();
         let _ = writeln!(made, "---@class {class} : {{ {}, [string]: nil }}", names.join(", "));
         for choice in selection.choices {
@@ -270,7 +270,7 @@ mod tests {
         let text = "x\n-- Fields from spec/options.toml: pty with c\n\n---What it is.\n---@class O : { old: any }\n\
                     ---@field old? string\n---@field c? any by hand\nlocal y\n";
         let wanted = "x\n-- Fields from spec/options.toml: pty with c\n\n---What it is.\n\
-                      ---@class O : { c: any, a_ms: any, b: any, [string]: nil }\n\
+                      ---@class O : { a_ms: any, b: any, c: any, [string]: nil }\n\
                       ---@field a_ms? integer How long (default: 30000)\n---@field b? \"x\"|\"y\" Which\n\
                       ---@field c? any by hand\nlocal y\n";
         assert_eq!(lua(text, &options()).unwrap(), wanted);
