@@ -496,6 +496,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_reaches_http_only_is_built_without_tls_and_mdns_and_lies_apart() {
+        let whole = Reach::Whole.features("opencode-lua", &["module"]);
+        assert_eq!(whole, "opencode-lua/module,opencode-lua/tls,opencode-lua/mdns");
+        assert_eq!(Reach::HttpOnly.features("opencode-lua", &["module"]), "opencode-lua/module");
+        assert_eq!(Reach::HttpOnly.features("opencode-c", &[]), "");
+        assert!(Reach::HttpOnly.dist().starts_with(Reach::Whole.dist()));
+    }
+
+    #[test]
     fn the_latest_glibc_that_a_library_names_is_found() {
         let library = b"\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_PRIVATE\0GLIBC_2.2.5\0";
         assert_eq!(needed_glibc(library), [2, 17]);
