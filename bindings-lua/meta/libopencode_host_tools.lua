@@ -6,7 +6,7 @@
 ---@field description string what it does, for the model
 ---@field parameters? table a JSON schema of its arguments, of type object
 ---@field timeout_ms? integer how long a call may wait for its answer (60000)
----@field handler fun(arguments: table, call: opencode.ToolCall): any, any returns the answer, and images behind it; `nil, message` for a failure; nothing to answer later. May yield
+---@field handler async fun(arguments: table, call: opencode.ToolCall): any, any returns the answer, and images behind it; `nil, message` for a failure; nothing to answer later. May yield
 
 ---`client:tool { ... }` offers a function to the agent. Never blocks: the server is told before the next prompt.
 ---@class opencode.ToolOperations
@@ -23,7 +23,7 @@ local ToolCall = {}
 
 ---Answers, from any later tick. Never blocks.
 ---@param value any a text, or what the model reads as JSON
----@param ... opencode.types.FilePartInput images, as `opencode.attach` makes them
+---@param ... opencode.types.FilePartInput images, as `attach` makes them
 ---@return true? ok
 ---@return string? message `not_found` when nobody waits for it any more
 ---@return opencode.Error? err

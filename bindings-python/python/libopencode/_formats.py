@@ -42,7 +42,7 @@ def format_of(given: typing.Any) -> tuple[typing.Any, Read | None]:
         if hasattr(given, schema) and hasattr(given, read):
             return getattr(given, schema)(), _reader(given, getattr(given, read))
     if hasattr(given, "__pydantic_validator__"):
-        import pydantic
+        import pydantic  # type: ignore[import-not-found, unused-ignore]
 
         adapter = pydantic.TypeAdapter(given)
         return adapter.json_schema(), _reader(given, adapter.validate_json)
