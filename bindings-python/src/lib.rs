@@ -56,6 +56,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         refuse_other_interpreters(module.py())?;
+        opencode_core::speak_python();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OPERATIONS", operations(module.py())?)
     }

@@ -96,6 +96,8 @@ mod tools;
 pub use base::cancel::Interrupt;
 pub use base::depth::{MAX_DEPTH, MAX_HANDED_DEPTH, check_depth, json_depth};
 pub use base::error::{Error, ErrorKind, Result};
+#[doc(hidden)]
+pub use base::host_names::speak_python;
 pub use base::json::Json;
 #[doc(hidden)]
 pub use base::json::write_text;

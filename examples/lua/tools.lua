@@ -37,7 +37,7 @@ client:tool {
 local reply, message = client:run(table.concat(arg, " ")):wait()
 client:close()
 if not reply then
-  io.stderr:write(message, "\n")
+  io.stderr:write(tostring(message), "\n")
   os.exit(1)
 end
 print(reply.text)

@@ -63,6 +63,10 @@ fn core_reads_every_option_of_the_source_with_its_kind() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/options.toml");
     let source: Value = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     for (noun, choices) in source.as_object().unwrap() {
+        // Its fields need each other: `tools::tool` has tests of its own.
+        if noun == "tool" {
+            continue;
+        }
         let read = reader(noun);
         for choice in choices.as_array().unwrap() {
             let (name, kind) = (choice["name"].as_str().unwrap(), choice["kind"].as_str().unwrap());
@@ -88,5 +92,87 @@ fn core_reads_every_option_of_the_source_with_its_kind() {
         }
         let error = read(r#"{"no_such_name": 1}"#).expect_err(noun);
         assert!(error.message().contains("no_such_name"), "{noun}: {error}");
+    }
+}
+
+/// What core says to a value of an option, where there is little stack.
+fn said(read: Reader, name: &str, value: &str) -> Result<(), opencode_core::Error> {
+    let json = format!("{{{name:?}: {value}}}");
+    let thread = std::thread::Builder::new().stack_size(96 << 10);
+    thread.spawn(move || read(&json)).unwrap().join().unwrap()
+}
+
+#[test]
+fn what_is_nested_deeply_is_taken_or_one_clear_error_whatever_the_option() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/options.toml");
+    let source: Value = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut wrong = Vec::new();
+    for (noun, choices) in source.as_object().unwrap() {
+        // Its fields need each other: `tools::tool` has tests of its own.
+        if noun == "tool" {
+            continue;
+        }
+        for choice in choices.as_array().unwrap() {
+            let (name, kind) = (choice["name"].as_str().unwrap(), choice["kind"].as_str().unwrap());
+            let name = if kind == "time" { format!("{name}_ms") } else { name.to_owned() };
+            for levels in [127, 128, 900, 1_001, 10_000] {
+                for (open, end) in [("[", "]"), ("{\"a\":", "}")] {
+                    let value = format!("{}1{}", open.repeat(levels), end.repeat(levels));
+                    let result = said(reader(noun), &name, &value);
+                    let is_taken = matches!(kind, "format" | "tools") && open != "[";
+                    let is_config = name == "config" && open != "[" && levels <= 127;
+                    match result {
+                        Ok(()) => assert!(
+                            is_taken && levels < 1_000 || is_config,
+                            "{noun}.{name} {levels}"
+                        ),
+                        Err(error) if is_taken && levels < 1_000 => {
+                            panic!("{noun}.{name}: {error}")
+                        }
+                        Err(error) => {
+                            let words = error.message();
+                            // A header and a file are named one by one.
+                            let is_named = words.contains(name.trim_end_matches('s'));
+                            let is_whole = !words.contains('\n') && words.len() < 5_000;
+                            let is_deep = words.contains("levels deep");
+                            if !(is_whole && (is_named || is_deep && levels > 1_000)) {
+                                wrong.push(format!("{noun}.{name} {levels}: {error}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A text in core that says how an option is called would say it to programs in Python too.
+#[test]
+fn no_text_names_an_option_that_has_another_name_in_python() {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
+    let mut folders = vec![core];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for text in source.split('"').skip(1).step_by(2).filter(|text| text.contains(' ')) {
+                let name = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let option = name.into_iter().find(|word| {
+                    ["timeout_ms", "deadline_ms"].iter().any(|end| word.ends_with(end))
+                });
+                let is_comment = text.contains("///") || text.contains("//!");
+                assert!(
+                    option.is_none() || is_comment,
+                    "{}: {option:?} in \"{text}\": say `option_names::….shown(name)`",
+                    path.display()
+                );
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ from ._errors import InvalidArgumentError
 from ._events import EventStream
 from ._log import Drain
 from ._namespace import TREE, Namespace, arguments_of, function_of
-from ._options import call_options, options, seconds
+from ._options import as_dict, as_list, as_path, call_options, options, seconds
 from ._pages import Pages
 from ._run import Run, left_behind
 from ._tracing import carried, run_span
@@ -48,7 +48,7 @@ class ClientBase:
 
     def _setup(self, given: dict[str, typing.Any]) -> None:
         for name in ("ca_file", "record"):
-            given[name] = None if given[name] is None else str(given[name])
+            given[name] = as_path(name, given[name])
         self._open(options(_plain(given)))
 
     #: Whether another client's close ends this one.
@@ -380,9 +380,9 @@ class BlockingClient(ClientBase):
 def _plain(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
     """Options of a client, with mappings as dicts and rules as lists."""
     headers, permission = given["headers"], given["permission"]
-    given["headers"] = dict(headers) if headers else None
+    given["headers"] = as_dict("headers", headers or None)
     if permission is not None and not isinstance(permission, str):
-        given["permission"] = list(permission)
+        given["permission"] = as_list("permission", permission)
     return given
 
 

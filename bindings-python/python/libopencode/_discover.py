@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import _native
+from ._options import milliseconds
 from ._record import Record
 
 TYPE_CHECKING = False
@@ -92,4 +93,4 @@ def discover(timeout: float = 2.0) -> list[Found]:
     mDNS (`opencode serve --mdns`), which is given half of the time. `version` and `dialect` are None when only those who know the password
     are told. With asyncio: `await libopencode.discover_async()`.
     """
-    return [Found(found) for found in _native.discover(timeout)]
+    return [Found(found) for found in _native.discover(milliseconds("timeout", timeout) / 1000)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
@@ -41,10 +43,8 @@ def milliseconds(name: str, value: typing.Any) -> float:
             pass
     # No comparison is true of NaN.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-        from ._errors import InvalidArgumentError
-
         wanted = "a number of seconds that is not negative"
-        raise InvalidArgumentError(f"{name} must be {wanted}, not {value!r}")
+        raise _wrong(f"{name} must be {wanted}, not {value!r}")
     return value * 1000
 
 
@@ -56,6 +56,39 @@ def seconds(name: str, value: typing.Any) -> float | None:
         return milliseconds(name, value) / 1000
     except OverflowError:
         return float("inf")
+
+
+def as_dict(name: str, value: typing.Any) -> dict[str, typing.Any] | None:
+    """A mapping, or pairs. What was given is not shown: it may hold keys."""
+    try:
+        return None if value is None else dict(value)
+    except (TypeError, ValueError):
+        raise _wrong(f"{name} must be a dict, not an object of type {type(value).__name__}") from None
+
+
+def as_list(name: str, value: typing.Any) -> list[typing.Any] | None:
+    """Any items, but not the letters of a text or the keys of a dict."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        raise _wrong(f"{name} must be a list, not an object of type {type(value).__name__}")
+    return list(value)
+
+
+def as_path(name: str, value: typing.Any) -> str | None:
+    """A text, or what knows itself as a path."""
+    if value is None:
+        return None
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise _wrong(f"{name} must be a path, not an object of type {type(value).__name__}") from None
+
+
+def _wrong(words: str) -> Exception:
+    from ._errors import InvalidArgumentError
+
+    return InvalidArgumentError(words)
 
 
 def call_options(
@@ -70,7 +103,7 @@ def call_options(
     given = {
         "timeout": timeout,
         "max_retries": max_retries,
-        "headers": dict(extra_headers) if extra_headers else None,
+        "headers": as_dict("extra_headers", extra_headers or None),
         "directory": directory,
         "workspace": workspace,
         "traceparent": traceparent,

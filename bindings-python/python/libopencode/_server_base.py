@@ -6,7 +6,7 @@ import os
 import weakref
 
 from . import _native
-from ._options import options
+from ._options import as_dict, as_list, as_path, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class ServerBase:
 
     def _setup(self, given: dict[str, typing.Any]) -> None:
         for name in ("binary", "directory"):
-            given[name] = None if given[name] is None else os.fspath(given[name])
+            given[name] = as_path(name, given[name])
         for name in ("config", "environment"):
-            given[name] = None if given[name] is None else dict(given[name])
-        given["arguments"] = None if given["arguments"] is None else list(given["arguments"])
+            given[name] = as_dict(name, given[name])
+        given["arguments"] = as_list("arguments", given["arguments"])
         self._native = _native.Server(options(given))
         _servers.add(self)
 

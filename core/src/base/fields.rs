@@ -2,6 +2,7 @@
 
 use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
+use crate::base::host_names::OptionNames;
 use crate::base::json::{Json, Object, is_null, list};
 use crate::base::limits::milliseconds;
 use crate::base::suggest::did_you_mean;
@@ -17,12 +18,24 @@ const TREE_DEPTH: usize = 128;
 /// Takes fields out of a JSON object, each with its type.
 pub(crate) struct Fields {
     what: &'static str,
+    names: OptionNames,
     fields: BTreeMap<String, Json>,
 }
 
 impl Fields {
     /// An object whose names are all known. A null is the same as nothing in every host language.
-    pub(crate) fn new(what: &'static str, json: &str, known: &[&'static str]) -> Result<Self> {
+    pub(crate) fn new(what: &'static str, json: &str, names: &OptionNames) -> Result<Self> {
+        Fields::beside(&[], what, json, names)
+    }
+
+    /// The same beside arguments that are no options.
+    pub(crate) fn beside(
+        arguments: &[&str],
+        what: &'static str,
+        json: &str,
+        names: &OptionNames,
+    ) -> Result<Self> {
+        let known = || arguments.iter().chain(names.core).copied();
         let text = if json.trim().is_empty() { "{}" } else { json };
         check_given(what, text)?;
         let raw: &RawValue = serde_json::from_str(text)
@@ -40,10 +53,10 @@ impl Fields {
             .filter(|(_, value)| !is_null(value))
             .map(|(name, value)| (name.to_owned(), Json::from(value)))
             .collect();
-        match fields.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(Fields { what, fields }),
+        match fields.keys().find(|name| !known().any(|known| known == name.as_str())) {
+            None => Ok(Fields { what, names: *names, fields }),
             Some(name) => {
-                let near = did_you_mean(name, known.iter().copied());
+                let near = did_you_mean(name, known().map(|known| names.shown(known)));
                 Err(Error::invalid(format!("{what}: unknown option '{name}'{near}")))
             }
         }
@@ -72,11 +85,11 @@ impl Fields {
         let Some(json) = self.json(name) else { return Ok(None) };
         json.read().map(Some).map_err(|e| match json_depth(json.get().as_bytes()) {
             depth @ TREE_DEPTH.. => Error::invalid(format!(
-                "{}: {name} is nested {depth} levels deep; the limit is {}",
-                self.what,
+                "{} is nested {depth} levels deep; the limit is {}",
+                self.named(name),
                 TREE_DEPTH - 1
             )),
-            _ => Error::invalid(format!("{}: {name} is no JSON that can be read: {e}", self.what)),
+            _ => Error::invalid(format!("{} is no JSON that can be read: {e}", self.named(name))),
         })
     }
 
@@ -134,10 +147,15 @@ impl Fields {
     }
 
     fn wrong(&self, name: &str, wanted: &str, value: &dyn fmt::Display) -> Error {
-        let what = self.what;
+        let named = self.named(name);
         if name == "password" {
-            return Error::invalid(format!("{what}: {name} must be {wanted}"));
+            return Error::invalid(format!("{named} must be {wanted}"));
         }
-        Error::invalid(format!("{what}: {name} must be {wanted}, not {value}"))
+        Error::invalid(format!("{named} must be {wanted}, not {value}"))
+    }
+
+    /// Whose option it is, and what the host calls it.
+    pub(crate) fn named(&self, name: &str) -> String {
+        format!("{}: {}", self.what, self.names.shown(name))
     }
 }

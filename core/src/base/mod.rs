@@ -5,6 +5,7 @@ pub(crate) mod depth;
 pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod hooks;
+pub(crate) mod host_names;
 pub(crate) mod json;
 pub(crate) mod leaving;
 pub(crate) mod limits;

@@ -56,6 +56,7 @@ fn read(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::host_names::OptionNames;
 
     #[test]
     fn moments_are_written_and_read() {
@@ -64,8 +65,12 @@ mod tests {
             ("1970-01-01", "2026-11-29 19:03 UTC")
         );
         assert_eq!(day(u64::MAX), "9999-12-31");
-        let taken =
-            |json: &str| take(&mut Fields::new("usage", json, &["since"]).unwrap(), "since");
+        let taken = |json: &str| {
+            take(
+                &mut Fields::beside(&["since"], "usage", json, &OptionNames::NONE).unwrap(),
+                "since",
+            )
+        };
         assert_eq!(taken(r#"{"since":"1970-01-02"}"#).unwrap(), Some(86_400_000));
         assert_eq!(taken(r#"{"since":"1970-01-01T00:00:01.5Z"}"#).unwrap(), Some(1_500));
         assert_eq!(taken(r#"{"since":17}"#).unwrap(), Some(17));

@@ -120,7 +120,7 @@ impl ClientOptions {
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut options = ClientOptions::from_env();
-        let mut fields = Fields::new("client", json, option_names::CLIENT)?;
+        let mut fields = Fields::new("client", json, &option_names::CLIENT)?;
         if let Some(url) = fields.text("base_url")? {
             // An address that brings its own user is meant with it: the environment speaks of another server.
             if BaseUrl::parse(&url).is_ok_and(|(_, credentials)| credentials.is_some()) {
@@ -156,11 +156,12 @@ impl ClientOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field, also one that belongs to the connection.
     pub fn changed(&self, json: &str) -> Result<Self> {
-        let mut fields = Fields::new("with", json, option_names::CLIENT)?;
-        let fixed = option_names::CLIENT.iter().filter(|name| !option_names::WITH.contains(name));
+        let mut fields = Fields::new("with", json, &option_names::CLIENT)?;
+        let fixed =
+            option_names::CLIENT.core.iter().filter(|name| !option_names::WITH.core.contains(name));
         for name in fixed {
             if fields.json(name).is_some() {
-                return Err(fixed_error(name));
+                return Err(fixed_error(option_names::CLIENT.shown(name)));
             }
         }
         let mut options = self.clone();
@@ -220,7 +221,7 @@ impl ClientOptions {
             ("record", self.record == other.record),
         ];
         if let Some((name, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
-            return Err(fixed_error(name));
+            return Err(fixed_error(option_names::CLIENT.shown(name)));
         }
         let has = |name: &str| other.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         if let Some((name, _)) = self.headers.iter().find(|(name, _)| !has(name)) {
@@ -311,7 +312,7 @@ impl CallOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("call options", json, option_names::CALL)?;
+        let mut fields = Fields::new("call options", json, &option_names::CALL)?;
         Ok(CallOptions {
             timeout: fields.time("timeout_ms")?,
             directory: fields.text("directory")?,

@@ -4,6 +4,7 @@
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
+use crate::base::host_names::OptionNames;
 use crate::base::option_names;
 use crate::call::caller::{Caller, closed};
 use crate::call::calls::CallerAlone;
@@ -94,23 +95,23 @@ impl Task {
         let options = &CallOptions { interrupt: Some(token.interrupt()), ..options.clone() };
         let json = match self {
             Task::Attach => {
-                let mut fields = fields(name, json, &["path"], option_names::ATTACH)?;
+                let mut fields = Fields::beside(&["path"], name, json, &option_names::ATTACH)?;
                 let path = needed(&mut fields, "path")?;
                 attach(path, &AttachOptions::take(&mut fields)?)?.to_string()
             }
             Task::Discover => discover::list(discover::discover_timeout(json)?, token),
             Task::Doctor => {
-                fields(name, json, &[], &[])?;
+                Fields::new(name, json, &OptionNames::NONE)?;
                 doctor::examine(caller, token).to_json()
             }
             Task::Drift => {
-                fields(name, json, &[], &[])?;
+                Fields::new(name, json, &OptionNames::NONE)?;
                 let document = caller.call("doc.get", "", options, token)?;
                 Drift::from_document(document.bytes())?.to_json()
             }
             Task::Export => {
                 let own = ["sessionID", "path"];
-                let mut fields = fields(name, json, &own, option_names::EXPORT)?;
+                let mut fields = Fields::beside(&own, name, json, &option_names::EXPORT)?;
                 let session = needed(&mut fields, "sessionID")?;
                 let path = needed(&mut fields, "path")?;
                 let written = ExportOptions::take(&mut fields)?;
@@ -121,23 +122,23 @@ impl Task {
             // What came is the answer, with its status and headers.
             Task::Request => return request(caller, json, options, token),
             Task::Server => {
-                fields(name, json, &[], &[])?;
+                Fields::new(name, json, &OptionNames::NONE)?;
                 let limit = options.timeout.unwrap_or(caller.options().timeout);
                 caller.identify(limit, token)?.to_json()
             }
             Task::TuiPrompt => {
-                let mut fields = fields(name, json, &["text"], &[])?;
+                let mut fields = Fields::beside(&["text"], name, json, &OptionNames::NONE)?;
                 tui::prompt(caller, &needed(&mut fields, "text")?, options)?;
                 String::new()
             }
             Task::Usage => {
-                let mut fields = fields(name, json, &["sessionID"], option_names::USAGE)?;
+                let mut fields = Fields::beside(&["sessionID"], name, json, &option_names::USAGE)?;
                 let session = needed(&mut fields, "sessionID")?;
                 let counted = UsageOptions::take(&mut fields)?;
                 usage::usage(caller, &session, &counted, options)?.to_json()
             }
             Task::UsageOfAll => {
-                let mut fields = fields(name, json, &[], option_names::USAGE)?;
+                let mut fields = Fields::new(name, json, &option_names::USAGE)?;
                 let counted = UsageOptions::take(&mut fields)?;
                 usage::usage_of_all(&CallerAlone::new(caller), &counted, options)?.to_json()
             }
@@ -159,7 +160,8 @@ fn request(
     options: &CallOptions,
     token: &CancelToken,
 ) -> Result<Answer> {
-    let mut fields = fields("request", json, &["method", "path", "query", "body"], &[])?;
+    let mut fields =
+        Fields::beside(&["method", "path", "query", "body"], "request", json, &OptionNames::NONE)?;
     let (method, path) = (needed(&mut fields, "method")?, needed(&mut fields, "path")?);
     let query = match fields.object("query")? {
         Some(Value::Object(query)) => query.into_iter().map(pair).collect(),
@@ -176,15 +178,6 @@ fn pair((name, value): (String, Value)) -> (String, String) {
         Value::String(text) => (name, text),
         other => (name, other.to_string()),
     }
-}
-
-fn fields(
-    what: &'static str,
-    json: &str,
-    own: &[&'static str],
-    more: &[&'static str],
-) -> Result<Fields> {
-    Fields::new(what, json, &[own, more].concat())
 }
 
 fn needed(fields: &mut Fields, name: &str) -> Result<String> {

@@ -73,7 +73,7 @@ impl EventOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("events", json, option_names::EVENTS)?;
+        let mut fields = Fields::new("events", json, &option_names::EVENTS)?;
         let mut options = EventOptions::default();
         if let Some(scope) = fields.text("scope")? {
             options.scope = Scope::parse(&scope)?;

@@ -59,7 +59,7 @@ impl ExportOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        ExportOptions::take(&mut Fields::new("export", json, option_names::EXPORT)?)
+        ExportOptions::take(&mut Fields::new("export", json, &option_names::EXPORT)?)
     }
 
     pub(crate) fn take(fields: &mut Fields) -> Result<Self> {

@@ -63,7 +63,7 @@ impl UsageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        UsageOptions::take(&mut Fields::new("usage", json, option_names::USAGE)?)
+        UsageOptions::take(&mut Fields::new("usage", json, &option_names::USAGE)?)
     }
 
     pub(crate) fn take(fields: &mut Fields) -> Result<Self> {

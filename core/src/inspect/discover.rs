@@ -120,7 +120,7 @@ pub fn start_discover(timeout: Duration) -> Result<Call> {
 /// `invalid_argument` that names the wrong field and its nearest correct spelling.
 pub fn discover_timeout(json: &str) -> Result<Duration> {
     const DEFAULT: Duration = Duration::from_secs(2);
-    let mut fields = Fields::new("discover", json, option_names::DISCOVER)?;
+    let mut fields = Fields::new("discover", json, &option_names::DISCOVER)?;
     Ok(fields.time("timeout_ms")?.unwrap_or(DEFAULT))
 }
 

@@ -52,7 +52,7 @@ impl ReadyOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("wait_until_ready", json, option_names::READY)?;
+        let mut fields = Fields::new("wait_until_ready", json, &option_names::READY)?;
         Ok(ReadyOptions {
             agents: texts(&mut fields, "agents")?,
             models: texts(&mut fields, "models")?,

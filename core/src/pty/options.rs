@@ -58,7 +58,7 @@ impl PtyOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("pty", json, option_names::PTY)?;
+        let mut fields = Fields::new("pty", json, &option_names::PTY)?;
         let mut options = PtyOptions {
             command: fields.text("command")?,
             cwd: fields.text("cwd")?,

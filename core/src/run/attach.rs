@@ -37,7 +37,7 @@ impl AttachOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        AttachOptions::take(&mut Fields::new("attach", json, option_names::ATTACH)?)
+        AttachOptions::take(&mut Fields::new("attach", json, &option_names::ATTACH)?)
     }
 
     pub(crate) fn take(fields: &mut Fields) -> Result<Self> {

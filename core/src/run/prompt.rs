@@ -131,7 +131,7 @@ impl Prompt {
     }
 
     fn read(json: &str, text: Option<String>) -> Result<Self> {
-        let mut fields = Fields::new("run", json, option_names::PROMPT)?;
+        let mut fields = Fields::new("run", json, &option_names::PROMPT)?;
         let mut parts = match (fields.json("prompt"), text) {
             (None, text) => text.map(text_part).into_iter().collect(),
             (Some(_), Some(_)) => {

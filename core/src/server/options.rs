@@ -64,7 +64,7 @@ impl ServerOptions {
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut options = ServerOptions::default();
-        let mut fields = Fields::new("server", json, option_names::SERVER)?;
+        let mut fields = Fields::new("server", json, &option_names::SERVER)?;
         options.binary = fields.text("binary")?.map(PathBuf::from);
         options.directory = fields.text("directory")?.map(PathBuf::from);
         options.port = fields.value("port")?.map(|value| port(&value)).transpose()?;

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
+use crate::base::host_names::OptionNames;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -62,7 +63,12 @@ impl ToolAnswer {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("tool_reply", json, &["text", "value", "images", "error"])?;
+        let mut fields = Fields::beside(
+            &["text", "value", "images", "error"],
+            "tool_reply",
+            json,
+            &OptionNames::NONE,
+        )?;
         if let Some(message) = fields.text("error")? {
             return Ok(ToolAnswer::failure(message));
         }

@@ -82,7 +82,7 @@ impl Tool {
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("tool", json, option_names::TOOL)?;
+        let mut fields = Fields::new("tool", json, &option_names::TOOL)?;
         let name = fields.text("name")?.ok_or_else(|| Error::invalid("tool: 'name' is missing"))?;
         let mut tool = Tool::new(name, fields.text("description")?.unwrap_or_default());
         if let Some(schema) = fields.object_json("parameters")? {
@@ -116,7 +116,8 @@ impl Tool {
         }
         if timeout.is_zero() || *timeout > LONGEST {
             return Err(Error::invalid(format!(
-                "tool '{name}': timeout_ms must be between 1 and {}",
+                "tool '{name}': {} must be between 1 and {}",
+                option_names::TOOL.shown("timeout_ms"),
                 LONGEST.as_millis()
             )));
         }

@@ -33,7 +33,7 @@ impl MessageOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("messages", json, option_names::MESSAGES)?;
+        let mut fields = Fields::new("messages", json, &option_names::MESSAGES)?;
         Ok(MessageOptions { page: page(&mut fields)? })
     }
 }

@@ -52,7 +52,7 @@ impl SessionOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("sessions", json, option_names::SESSIONS)?;
+        let mut fields = Fields::new("sessions", json, &option_names::SESSIONS)?;
         let defaults = SessionOptions::default();
         let options = SessionOptions {
             page: page(&mut fields)?,

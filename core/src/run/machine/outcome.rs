@@ -1,6 +1,7 @@
 //! The end of a run, and its reply.
 
 use super::*;
+use crate::base::option_names::PROMPT;
 use crate::run::reply::Timings;
 use crate::run::transcript::Channel;
 use crate::run::wire::{PartContent, StoredMessage};
@@ -21,6 +22,7 @@ impl Machine {
 
     /// Ends the run at one of its own limits.
     pub(super) fn end_at(&mut self, limit: &str, text: &str) {
+        let limit = PROMPT.shown(limit);
         let error = Error::new(ErrorKind::Limit, format!("run: {limit}: {text}"));
         self.end(error.with_code(Some(limit.to_owned())).with_sent(self.is_sent()));
     }

@@ -2,6 +2,7 @@
 
 use super::{Millis, OpeningEffect, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::option_names::PROMPT;
 use crate::run::clock::millis;
 use crate::run::wire::{Request, Response};
 use std::time::Duration;
@@ -112,8 +113,9 @@ impl Creation {
     pub(super) fn on_time(&mut self, now: Millis, out: &mut Vec<OpeningEffect>) -> bool {
         if self.end().is_some_and(|at| now >= at) {
             let text = format!(
-                "run: the server made no session within {} ms; it may be fetching catalogues or starting MCP servers, and its log says more; raise start_timeout_ms, or send it again",
-                self.limit
+                "run: the server made no session within {} ms; it may be fetching catalogues or starting MCP servers, and its log says more; raise {}, or send it again",
+                self.limit,
+                PROMPT.shown("start_timeout_ms")
             );
             let error = Error::new(ErrorKind::NeverStarted, text).with_retryable(true);
             out.push(OpeningEffect::Over(error));
