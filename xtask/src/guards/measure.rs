@@ -111,7 +111,7 @@ const WORKS: &[Work] = &[
         language: Language::C,
         row: "history",
         seldom: 1,
-        often: 3,
+        often: 2,
         tolerance: 0.03,
     },
     Work {
@@ -120,7 +120,7 @@ const WORKS: &[Work] = &[
         language: Language::Lua,
         row: "history",
         seldom: 1,
-        often: 3,
+        often: 2,
         tolerance: 0.03,
     },
     Work {
@@ -129,7 +129,7 @@ const WORKS: &[Work] = &[
         language: Language::Python,
         row: "history",
         seldom: 1,
-        often: 3,
+        often: 2,
         tolerance: 0.03,
     },
     Work {
@@ -137,8 +137,8 @@ const WORKS: &[Work] = &[
         what: "instructions of an event and one look into it, in C",
         language: Language::C,
         row: "events",
-        seldom: 1_000,
-        often: 6_000,
+        seldom: 500,
+        often: 3_000,
         tolerance: 0.15,
     },
     Work {
@@ -146,8 +146,8 @@ const WORKS: &[Work] = &[
         what: "instructions of an event, in Lua",
         language: Language::Lua,
         row: "events",
-        seldom: 1_000,
-        often: 6_000,
+        seldom: 500,
+        often: 3_000,
         tolerance: 0.15,
     },
     Work {
@@ -155,8 +155,8 @@ const WORKS: &[Work] = &[
         what: "instructions of an event, in Python",
         language: Language::Python,
         row: "events",
-        seldom: 1_000,
-        often: 6_000,
+        seldom: 500,
+        often: 3_000,
         tolerance: 0.15,
     },
     Work {
