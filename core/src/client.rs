@@ -1,18 +1,16 @@
 //! [`Client`]: a handle to one server.
 
 mod background;
+mod origin;
 mod preparing;
 mod task;
 mod tools;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
-use crate::base::leaving;
 use crate::base::log::{Level, LogQueue, LogRecord};
-use crate::base::per_process::PerProcess;
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
-use crate::base::thread;
 use crate::call::Call;
 use crate::call::caller::{Caller, closed};
 use crate::call::calls::Calls;
@@ -33,23 +31,13 @@ use crate::protocol::model::{Message, Session};
 use crate::protocol::operation::Pace;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
-use crate::run::{Prompt, Reply, Run, Setup, keep_loss};
-use crate::tools::Tools;
+use crate::run::{Prompt, Reply, Run, Setup};
+use origin::{Background, Origin};
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use task::Task;
-
-/// Threads for calls in the background that the server answers from what it has.
-const CALL_THREADS: usize = 8;
-/// Threads for those that wait for a model, a program or a person. They are others: what these wait for, such as the
-/// answer to a permission request, may be a call too.
-const SLOW_CALL_THREADS: usize = 8;
-/// How long a server may take at a close to forget the tools of the host.
-const PARTING: std::time::Duration = std::time::Duration::from_millis(400);
-/// Threads for short requests that event streams need. One may wait for a server that is away.
-const CHORE_THREADS: usize = 2;
 
 /// A handle to one server. Clones share everything; it may be used from any thread.
 ///
@@ -64,67 +52,6 @@ struct ClientInner {
     is_derived: bool,
 }
 
-/// Connections, threads and the event stream.
-struct Origin {
-    caller: Arc<Caller>,
-    signal: Arc<Signal>,
-    logs: Arc<LogQueue>,
-    here: PerProcess<Here>,
-}
-
-/// What lives in this process: after a fork the child has none of its threads.
-struct Here {
-    background: Mutex<Background>,
-    tools: Arc<Tools>,
-    closing: Mutex<()>,
-}
-
-impl Here {
-    fn new(caller: &Arc<Caller>, signal: &Arc<Signal>) -> Self {
-        let tools = Arc::new(Tools::new(Arc::clone(caller), Arc::clone(signal)));
-        let background = Mutex::new(Background::new(caller));
-        Here { background, tools, closing: Mutex::default() }
-    }
-
-    fn background(&self) -> MutexGuard<'_, Background> {
-        self.background.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Background {
-    engine: Option<Engine>,
-    terminals: Option<Arc<Terminals>>,
-    calls: Arc<Pool>,
-    slow_calls: Arc<Pool>,
-    /// Threads for what event streams have to ask the server.
-    chores: Arc<Pool>,
-    feed: Arc<Feed>,
-    resolver: Arc<Resolver>,
-}
-
-impl Background {
-    /// Nothing of it runs before it is needed.
-    fn new(caller: &Arc<Caller>) -> Self {
-        let chores = Arc::new(Pool::new("opencode-chores", CHORE_THREADS));
-        Background {
-            engine: None,
-            terminals: None,
-            calls: Arc::new(Pool::new("opencode-call", CALL_THREADS)),
-            slow_calls: Arc::new(Pool::new("opencode-slow", SLOW_CALL_THREADS)),
-            feed: Arc::new(Feed::new(Arc::clone(caller), Arc::clone(&chores))),
-            resolver: Arc::new(Resolver::new(Arc::clone(caller), Arc::clone(&chores))),
-            chores,
-        }
-    }
-
-    /// Takes out what has to end; what is refused from now on finds the rest closed.
-    fn take(&mut self) -> Parts {
-        let pools = [&self.calls, &self.slow_calls, &self.chores].map(Arc::clone);
-        let (engine, terminals) = (self.engine.take(), self.terminals.take());
-        Parts { engine, terminals, pools, feed: Arc::clone(&self.feed) }
-    }
-}
-
 impl Client {
     /// Makes a client. No request is sent.
     ///
@@ -136,10 +63,8 @@ impl Client {
         options.log = options.log.and(logs.log());
         logs.want(options.log_level);
         let caller = Arc::new(Caller::new(options)?);
-        let signal = Arc::<Signal>::default();
-        let here = PerProcess::new(Here::new(&caller, &signal));
-        let origin = Origin { caller: Arc::clone(&caller), signal, logs, here };
-        Ok(Client(Arc::new(ClientInner { caller, origin: Arc::new(origin), is_derived: false })))
+        let origin = Arc::new(Origin::new(&caller, logs));
+        Ok(Client(Arc::new(ClientInner { caller, origin, is_derived: false })))
     }
 
     /// A client with other settings that shares all that this one has: connections, threads, the event stream, the
@@ -657,100 +582,6 @@ impl ClientInner {
             return None;
         }
         self.origin.close()
-    }
-}
-
-impl Origin {
-    fn here(&self) -> &Here {
-        self.here.get(|| Here::new(&self.caller, &self.signal))
-    }
-
-    fn background(&self) -> MutexGuard<'_, Background> {
-        self.here().background()
-    }
-
-    fn close(&self) -> Option<Error> {
-        self.caller.refuse();
-        // A copy of the process that used nothing of it has nothing to end.
-        let lost = self.here.made().and_then(|here| {
-            // Whoever closes at the same time waits for the same end.
-            let _closing = here.closing.lock().unwrap_or_else(PoisonError::into_inner);
-            let parts = here.background().take();
-            parts.close(&here.tools)
-        });
-        self.caller.close();
-        lost
-    }
-}
-
-/// Nobody waits in a drop: it may be that of a garbage collector, in the middle of a frame.
-impl Drop for Origin {
-    fn drop(&mut self) {
-        self.caller.refuse();
-        let parts =
-            self.here.made().map(|here| (here.background().take(), Arc::clone(&here.tools)));
-        let Some((parts, tools)) = parts.filter(|(parts, _)| !parts.is_idle()) else {
-            return self.caller.close();
-        };
-        let caller = Arc::clone(&self.caller);
-        leaving::hand_over(move || {
-            if let Some(loss) = parts.close(&tools) {
-                keep_loss(loss);
-            }
-            caller.close();
-        });
-    }
-}
-
-/// What has to end with a client.
-struct Parts {
-    engine: Option<Engine>,
-    terminals: Option<Arc<Terminals>>,
-    pools: [Arc<Pool>; 3],
-    feed: Arc<Feed>,
-}
-
-impl Parts {
-    /// Whether no thread was ever needed.
-    fn is_idle(&self) -> bool {
-        self.engine.is_none()
-            && self.terminals.is_none()
-            && self.pools.iter().all(|pool| pool.is_idle())
-            && self.feed.is_idle()
-    }
-
-    /// Ends all and joins its threads. The error names prompts that were not sent.
-    fn close(self, tools: &Tools) -> Option<Error> {
-        if tools.is_idle() {
-            tools.close(PARTING);
-            return self.end();
-        }
-        // Beside the rest: the server is asked to forget the tools, and may be slow.
-        std::thread::scope(|scope| {
-            let closing = thread::start_scoped(scope, "opencode-close", || tools.close(PARTING));
-            let lost = self.end();
-            if closing.is_err() {
-                tools.close(PARTING);
-            }
-            lost
-        })
-    }
-
-    fn end(self) -> Option<Error> {
-        let Parts { engine, terminals, pools, feed } = self;
-        // All are told before the first is waited for.
-        feed.end();
-        pools.iter().for_each(|pool| pool.end());
-        if let Some(terminals) = &terminals {
-            terminals.end();
-        }
-        feed.close();
-        pools.iter().for_each(|pool| pool.close());
-        if let Some(terminals) = terminals {
-            terminals.close();
-        }
-        // Last, for prompts that are not sent yet get a moment. Also after a drop: nobody else would send them.
-        engine.and_then(|engine| engine.close())
     }
 }
 

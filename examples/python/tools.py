@@ -1,41 +1,48 @@
-"""Lets the agent use functions of this program: a shelf of notes that it can fill and read.
-
-python tools.py "Note that the sea is wide, and read all notes to me"
-"""
+"""Gives the agent two functions of this program: `python tools.py PROMPT`. It keeps a shopping list with them."""
 
 import sys
 
 import libopencode
 
-notes: list[str] = []
 
-
-def main() -> None:
+def main() -> int:
+    if len(sys.argv) < 2:
+        print("usage: python tools.py PROMPT", file=sys.stderr)
+        return 2
+    shopping: list[str] = []
     with libopencode.Client() as client:
 
         @client.tool
-        def write_note(text: str, call: libopencode.ToolCall) -> str:
-            """Keeps a note.
+        def add_item(item: str, count: int) -> str:
+            """Adds to the shopping list.
 
             Args:
-                text: What it says, in one line.
+                item: What to buy.
+                count: How many of it, at least one.
             """
-            if not text.strip():
+            if count < 1:
                 # The agent reads the message as the tool's error.
-                raise ValueError("a note without words is none")
-            notes.append(text)
-            return f"kept as number {len(notes)}"
+                raise ValueError("count must be at least 1")
+            shopping.append(f"{count} x {item}")
+            print(f"added {shopping[-1]}")
+            return "added"
 
         @client.tool
-        def read_notes(first: int = 1) -> list[str]:
-            """Gives the notes from a number on."""
-            return notes[first - 1 :]
+        def list_items() -> list[str]:
+            """Reads the shopping list."""
+            if not shopping:
+                raise LookupError("the list is empty")
+            return shopping
 
-        run = client.run(" ".join(sys.argv[1:]) or "Say hello")
-        for text in run.text_stream():
-            print(text, end="", flush=True)
-        print(f"\n{len(notes)} notes")
+        # Handlers run in here, on this thread.
+        try:
+            reply = client.ask(" ".join(sys.argv[1:]))
+        except libopencode.OpencodeError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(reply.text)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -187,10 +187,6 @@ fn run(language: &str, python: &Path, note: &progress::Note) -> Result<()> {
         check(game.arg(prompt("build", walk)), 0, drawn)?;
     }
     for case in cases() {
-        // Python has no tools yet.
-        if (language, case.example) == ("Python", "tools") {
-            continue;
-        }
         note.set(&format!("{language}: {} {}", case.example, case.arguments.join(" ")));
         let mut program = programs.command(language, case.example)?;
         check(program.args(&case.arguments), case.code, case.printed)?;
