@@ -33,10 +33,10 @@ const PYTHON_PACKAGES: &[&str] = &[
 /// Runs all tests; with `fast`, what answers in about a minute.
 ///
 /// # Errors
-/// The first failure, with the end of its output.
+/// All steps that failed, with the ends of their outputs; with `fast` the first one.
 pub(crate) fn run(fast: bool) -> Result<()> {
     let start = Instant::now();
-    let mut suite = Suite { passed: 0, fast };
+    let mut suite = Suite { passed: 0, failed: Vec::new(), fast };
     tools::ensure(tools::Need::Test)?;
     server::ensure()?;
     suite.style()?;
@@ -45,9 +45,11 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     suite.bindings(&built)?;
     let seconds = start.elapsed().as_secs();
     println!("Done in {} min {} s.", seconds / 60, seconds % 60);
-    // Every step that fails ends the run.
-    println!("{} passed, 0 failed", suite.passed);
-    Ok(())
+    println!("{} passed, {} failed", suite.passed, suite.failed.len());
+    match suite.failed.as_slice() {
+        [] => Ok(()),
+        failed => Err(Error::new(failed.join("\n"))),
+    }
 }
 
 /// Runs the examples for hosts that load the Lua module.
@@ -161,6 +163,8 @@ fn build(fast: bool) -> Result<Built> {
 
 struct Suite {
     passed: u32,
+    /// What failed and holds nothing else up: it is told at the end.
+    failed: Vec<String>,
     fast: bool,
 }
 
@@ -183,13 +187,26 @@ impl Suite {
 
     fn cargo(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
         let mut cargo = self.cargo_command(arguments);
-        self.command(what, &mut cargo).map(drop)
+        let done = self.command(what, &mut cargo).map(drop);
+        self.or_later(what, done)
+    }
+
+    /// Goes on after a failure, so that one run tells all of them. Who waits for `--fast` hears of the first at once.
+    fn or_later(&mut self, what: &str, done: Result<()>) -> Result<()> {
+        match done {
+            Err(error) if !self.fast => self.failed.push(format!("{what}: {error}")),
+            done => return done,
+        }
+        Ok(())
     }
 
     fn cargo_command(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // A tool that is missing fails its test instead of skipping it.
         cargo.current_dir(workspace()).args(arguments).env("CI", "1");
+        if !self.fast && arguments.first() == Some(&"test") {
+            cargo.arg("--no-fail-fast");
+        }
         // Runs that the state machine is played through.
         cargo.env("PROPTEST_CASES", if self.fast { "1000" } else { "20000" });
         cargo
@@ -322,7 +339,8 @@ impl Suite {
 
     fn side_by_side(&mut self, what: &str, jobs: Vec<progress::Job<'_>>) -> Result<()> {
         self.passed += jobs.len() as u32;
-        progress::side_by_side(what, LANES, jobs)
+        let done = progress::side_by_side(what, LANES, jobs);
+        self.or_later(what, done)
     }
 
     fn staged(&mut self, stage: &Stage, what: &str, program: &mut Command) -> Result<String> {
