@@ -18,8 +18,11 @@ use rest_clock::RestClock;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// A cancel that the server does not settle within this time ends anyway.
+/// A cancel that the server does not settle within this time ends anyway. Each look that shows the session at rest after
+/// the abort begins it anew: over a slow line so many looks as it takes to believe that are longer than this.
 pub(super) const SETTLE_LIMIT: Millis = 10_000;
+/// What such looks may take in all.
+const LONGEST_SETTLE: Millis = 3 * SETTLE_LIMIT;
 /// The pause between two aborts.
 const ABORT_PAUSE: Millis = 1_000;
 /// An error that is older than this when the session becomes idle is not what ended it.
@@ -45,12 +48,29 @@ pub(super) struct Ending {
 struct Cancel {
     error: Error,
     since: Millis,
+    /// When a look last showed the session at rest after the abort, while that was not believed yet.
+    rested: Option<Millis>,
     /// When the last abort was answered.
     aborted: Option<Millis>,
     is_aborting: bool,
     /// An abort was sent, and it is not known whether it arrived.
     may_be_aborted: bool,
     leftovers: Leftovers,
+}
+
+impl Cancel {
+    /// When it ends although the server did not settle it.
+    fn settle_end(&self) -> Millis {
+        let begun = self.rested.unwrap_or(self.since);
+        (begun + SETTLE_LIMIT).min(self.since + LONGEST_SETTLE)
+    }
+
+    /// Notes a look that shows the session at rest.
+    fn rests(&mut self, context: &EndingContext<'_>) {
+        if self.aborted.is_some_and(|at| context.looked >= at) {
+            self.rested = Some(context.now);
+        }
+    }
 }
 
 /// What the events say went wrong.
@@ -185,6 +205,7 @@ impl Ending {
                 self.cancel = Some(Cancel {
                     error,
                     since: context.now,
+                    rested: None,
                     aborted: None,
                     is_aborting: false,
                     may_be_aborted: false,
@@ -257,7 +278,7 @@ impl Ending {
     pub(super) fn wake_at(&self) -> Option<Millis> {
         match (&self.gathering, &self.cancel) {
             (Some(gathering), _) => Some(gathering.end()),
-            (None, Some(cancel)) => Some(cancel.since + SETTLE_LIMIT),
+            (None, Some(cancel)) => Some(cancel.settle_end()),
             (None, None) => None,
         }
     }
@@ -274,9 +295,10 @@ impl Ending {
         if self.gathering.is_some() {
             return self.finish(context, out);
         }
-        if let Some(Cancel { error, .. }) = &self.cancel {
-            let words = format!("the server did not confirm the end within {SETTLE_LIMIT} ms");
-            out.push(EndingEffect::Unsettled(error.clone().and(&words)));
+        if let Some(cancel) = &self.cancel {
+            let limit = cancel.settle_end() - cancel.since;
+            let words = format!("the server did not confirm the end within {limit} ms");
+            out.push(EndingEffect::Unsettled(cancel.error.clone().and(&words)));
         }
     }
 

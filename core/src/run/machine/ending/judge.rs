@@ -247,8 +247,9 @@ impl Ending {
                 // It may have been over before the abort: then it is simply done.
                 let was_aborted = aborted.is_some() || is_aborting || may_be_aborted;
                 // The server may show a session idle for a moment before its next step learns of the abort.
-                let rested = self.rest_clock.rested();
-                if was_aborted && (rested < STAYS_IDLE || self.has_leftovers(context, out)) {
+                let is_over = !was_aborted
+                    || self.rests_for(STAYS_IDLE, context) && !self.has_leftovers(context, out);
+                if !is_over {
                     return out.push(EndingEffect::EndLook);
                 }
                 let is_whole = info.finish.is_some() && info.error.is_none();
@@ -261,7 +262,7 @@ impl Ending {
             (newest, Some(_)) => {
                 // An abort between two steps may come too early for the next one: the session has to stay idle.
                 let grace = if newest.is_some() { DEAD_AFTER } else { ABORT_GRACE };
-                if self.rest_clock.rested() >= grace && !self.has_leftovers(context, out) {
+                if self.rests_for(grace, context) && !self.has_leftovers(context, out) {
                     self.conclude(Some(error), context, out);
                 } else {
                     out.push(EndingEffect::EndLook);
@@ -274,6 +275,16 @@ impl Ending {
                 out.push(EndingEffect::EndLook);
             }
         }
+    }
+
+    /// Whether the session of a run that is being ended rests for so long. While it does not, the looks that show it at rest
+    /// give the ones that are still to come their time.
+    fn rests_for(&mut self, pause: Millis, context: &EndingContext<'_>) -> bool {
+        let is_long = self.rest_clock.rested() >= pause;
+        if let Some(cancel) = self.cancel.as_mut().filter(|_| !is_long) {
+            cancel.rests(context);
+        }
+        is_long
     }
 }
 

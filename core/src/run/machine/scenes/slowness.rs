@@ -147,6 +147,35 @@ fn a_cancel_of_a_slow_server_is_not_settled_by_time() {
 }
 
 #[test]
+fn a_cancel_over_a_slow_line_settles_when_every_look_says_that_the_session_rests() {
+    for events in [true, false] {
+        for pace in [10, 1_000, PACE, 2_500] {
+            for has_begun in [true, false] {
+                let mut scene = Scene::running(Setup { events, ..setup() });
+                scene.input(Input::Cancel);
+                answers(&mut scene, pace, |scene, _| {
+                    (false, has_begun.then(|| scene.answer("msg_a", None)))
+                });
+                let error = scene.error().unwrap();
+                assert_eq!(error.kind(), ErrorKind::Cancelled, "{pace}");
+                assert!(!error.message().contains("confirm"), "{pace} {has_begun}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cancel_ends_although_the_session_comes_to_rest_and_works_again_for_ever() {
+    let mut scene = Scene::running(setup());
+    scene.input(Input::Cancel);
+    let began = scene.now;
+    answers(&mut scene, PACE, |_, look| (look % 4 == 3, None));
+    let error = scene.error().unwrap();
+    assert!(error.message().contains("did not confirm"), "{error}");
+    assert!(scene.now - began <= 4 * SETTLE_LIMIT, "{}", scene.now - began);
+}
+
+#[test]
 fn a_command_that_ignores_the_abort_is_waited_for_until_a_look_after_its_end() {
     let mut scene = Scene::running(setup());
     scene.input(Input::Cancel);
