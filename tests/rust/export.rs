@@ -175,6 +175,13 @@ fn a_file_appears_when_it_is_complete_and_a_failure_leaves_nothing() {
     let folder = Directory::new("export").unwrap();
     let path = folder.path().join("a.md");
     std::fs::write(&path, "old").unwrap();
+    #[cfg(unix)]
+    let rights = {
+        use std::os::unix::fs::PermissionsExt;
+        let rights = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(&path, rights).unwrap();
+        || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777
+    };
     let call = CallOptions::default();
     let error = client.export_to("ses_none", &path, &markdown(), &call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
@@ -182,6 +189,8 @@ fn a_file_appears_when_it_is_complete_and_a_failure_leaves_nothing() {
     let written = client.export_to(&id, &path, &markdown(), &call).unwrap();
     let found = std::fs::read_to_string(&path).unwrap();
     assert_eq!((written.sessions, written.messages, written.complete), (1, 1, true));
+    #[cfg(unix)]
+    assert_eq!(rights(), 0o640, "those of the file that was there");
     assert_eq!(
         (written.bytes, found.as_str()),
         (found.len() as u64, &*text(&client, &id, markdown()))

@@ -6,21 +6,30 @@ use serde_json::value::RawValue;
 /// Shorter ones are no burden.
 const SHORT: usize = 200;
 
-/// A message with each long text that is a data URL as a whole cut: `data:image/png;cut=12345;base64,` is an URL still,
-/// and says how many bytes there were.
+/// A message with each long data URL in a field `url` cut: `data:image/png;cut=12345;base64,` is an URL still, and says how
+/// many bytes there were. A text elsewhere that begins so is what somebody said or read, such as an event stream.
 pub(super) fn cut(message: &RawValue) -> Box<RawValue> {
     let body = message.get().as_bytes();
     let mut made = String::new();
     let (mut at, mut copied) = (0, 0);
+    // Where the value of a field `url` begins.
+    let mut url = None;
     while let Some(found) = memchr::memchr(b'"', body.get(at..).unwrap_or_default()) {
         let start = at.saturating_add(found);
         at = string_end(body, start).max(start.saturating_add(1));
-        let is_name = body.get(after_spaces(body, at)) == Some(&b':');
         let quoted = message.get().get(start..at).unwrap_or_default();
-        if is_name || quoted.len() < SHORT || !quoted.starts_with("\"data:") {
+        let behind = after_spaces(body, at);
+        if body.get(behind) == Some(&b':') {
+            url = (quoted == "\"url\"").then(|| after_spaces(body, behind.saturating_add(1)));
+            continue;
+        }
+        if url != Some(start) || quoted.len() < SHORT || !quoted.starts_with("\"data:") {
             continue;
         }
         let Some((head, data)) = quoted.split_once(',') else { continue };
+        if !head.bytes().skip(1).all(is_of_head) {
+            continue;
+        }
         let is_encoded = head.ends_with(";base64");
         let head = head.strip_suffix(";base64").unwrap_or(head);
         let data = data.strip_suffix('"').unwrap_or(data);
@@ -35,6 +44,11 @@ pub(super) fn cut(message: &RawValue) -> Box<RawValue> {
     }
     made.push_str(message.get().get(copied..).unwrap_or_default());
     RawValue::from_string(made).unwrap_or_else(|_| message.to_owned())
+}
+
+/// Whether what stands before the comma of a data URL may hold this.
+fn is_of_head(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'{' | b'}')
 }
 
 /// How many bytes a URL stands for, whether they are in it or were cut out.
@@ -72,16 +86,20 @@ mod tests {
     fn whole_data_urls_are_cut_and_nothing_else() {
         let data = "QUJD".repeat(100);
         let json = format!(
-            r#"{{"a":"x \" data:","url" : "data:image/png;base64,{data}","b":["data:,{data}"]}}"#
+            r#"{{"a":"x \" data:","url" : "data:image/png;base64,{data}","b":[{{"url":"data:,{data}"}}]}}"#
         );
         assert_eq!(
             cut_text(&json),
-            r#"{"a":"x \" data:","url" : "data:image/png;cut=300;base64,","b":["data:;cut=400,"]}"#
+            r#"{"a":"x \" data:","url" : "data:image/png;cut=300;base64,","b":[{"url":"data:;cut=400,"}]}"#
         );
         for kept in [
             r#"{"url":"data:image/png;base64,QUJD"}"#.to_owned(),
             format!(r#"{{"text":"see data:image/png;base64,{data}"}}"#),
             format!(r#"{{"data:,{data}" : 1}}"#),
+            format!(r#"{{"text":"data:,{data}","url":["data:,{data}"]}}"#),
+            // What a tool read from an event stream.
+            format!(r#"{{"output":"data: {{\"id\":1,\"text\":\"{data}\"}}\n\n"}}"#),
+            format!(r#"{{"url":"data: {{\"id\":1,\"text\":\"{data}\"}}\n\n"}}"#),
             "7".to_owned(),
         ] {
             assert_eq!(cut_text(&kept), kept);

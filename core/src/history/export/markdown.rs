@@ -90,12 +90,20 @@ fn facts(info: &Object<'_>) -> Option<String> {
     }
     let cost = info.cost("cost");
     if cost > 0.0 {
-        facts.push(format!("cost {cost:.6}").trim_end_matches('0').to_owned());
+        facts.push(format!("cost {}", amount(cost)));
     }
     if let Some(time) = info.object("time").filter(|time| time.number("completed").is_some()) {
         facts.push(seconds(time.count("created"), time.count("completed")));
     }
     Some(facts.join(" · "))
+}
+
+fn amount(cost: f64) -> String {
+    let text = format!("{cost:.6}");
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "0" => "below 0.000001".to_owned(),
+        short => short.to_owned(),
+    }
 }
 
 fn seconds(from: u64, to: u64) -> String {
@@ -263,6 +271,19 @@ mod tests {
         let raw =
             serde_json::value::to_raw_value(&json!({ "info": info, "parts": parts })).unwrap();
         message(&raw, 0)
+    }
+
+    #[test]
+    fn costs_are_written_as_people_write_them() {
+        for (cost, text) in [
+            (1.0, "1"),
+            (10.0, "10"),
+            (0.25, "0.25"),
+            (0.000_001, "0.000001"),
+            (0.000_000_1, "below 0.000001"),
+        ] {
+            assert_eq!(amount(cost), text);
+        }
     }
 
     #[test]
