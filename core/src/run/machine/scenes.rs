@@ -157,6 +157,17 @@ fn a_permission_after_a_compaction_is_answered() {
 }
 
 #[test]
+fn a_list_whose_cursor_stays_where_it_is_ends_there() {
+    let mut scene = Scene::running(setup());
+    scene.event("session.idle", json!({}));
+    scene.snapshot(&[], &[]);
+    let answers = json!([scene.answer("msg_a", Some("stop"))]);
+    scene.page("session.messages", answers.clone(), Some("stays"));
+    assert_eq!(scene.page("session.messages", answers, Some("stays"))["before"], "stays");
+    assert!(!scene.wants("session.messages"), "it would be asked for ever");
+}
+
+#[test]
 fn a_permission_asked_before_the_send_was_confirmed_is_answered() {
     let mut scene = Scene::sending(setup());
     let (user, answer) = (scene.user(), scene.answer("msg_a", None));

@@ -85,11 +85,13 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 _ => FoundPrompt::Prompt,
             })
         }
-        Request::Messages { .. } => Response::Messages(ListPage::read(answer).map(|mut page| {
-            let mut odd = Vec::new();
-            let messages = read_messages(&page.items, &mut odd);
-            MessagePage::Read { messages, next: page.next_after(None), odd }
-        })),
+        Request::Messages { before, .. } => {
+            Response::Messages(ListPage::read(answer).map(|mut page| {
+                let mut odd = Vec::new();
+                let messages = read_messages(&page.items, &mut odd);
+                MessagePage::Read { messages, next: page.next_after(before.as_deref()), odd }
+            }))
+        }
         Request::Files { .. } => {
             let files = answer.json::<Box<RawValue>>().ok();
             Response::Files(files.filter(|raw| is_handed(raw)).map(Arc::from))

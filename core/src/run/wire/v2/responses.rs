@@ -164,11 +164,11 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 _ => FoundPrompt::Prompt,
             })
         }
-        Request::Messages { session, .. } => {
+        Request::Messages { session, before, .. } => {
             Response::Messages(ListPage::read(answer).map(|mut page| {
                 let mut odd = Vec::new();
                 let messages = read_messages(&page.items, session, &mut odd);
-                MessagePage::Read { messages, next: page.next_after(None), odd }
+                MessagePage::Read { messages, next: page.next_after(before.as_deref()), odd }
             }))
         }
         Request::Files { .. } => {
