@@ -101,6 +101,21 @@ impl Fields {
         }
     }
 
+    /// A list of texts. An error does not show it: an argument of a command may be a secret.
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        let Some(value) = self.value(name)? else { return Ok(None) };
+        let texts = match &value {
+            Value::Array(items) => {
+                items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            }
+            // What an empty table of Lua becomes.
+            Value::Object(fields) if fields.is_empty() => Some(Vec::new()),
+            _ => None,
+        };
+        let wrong = || Error::invalid(format!("{} must be a list of texts", self.named(name)));
+        texts.map(Some).ok_or_else(wrong)
+    }
+
     pub(crate) fn object(&mut self, name: &str) -> Result<Option<Value>> {
         match self.value(name)? {
             None => Ok(None),

@@ -82,10 +82,7 @@ impl EventOptions {
         if let Some(max) = fields.count("max_events")? {
             options.max_events = max.max(1) as usize;
         }
-        if let Some(types) = fields.value("types")? {
-            options.types = serde_json::from_value(types)
-                .map_err(|_| Error::invalid("events: types must be a list of texts"))?;
-        }
+        options.types = fields.texts("types")?;
         if options.scope == Scope::Global && options.directory.is_some() {
             return Err(Error::invalid("events: scope global takes no directory"));
         }
@@ -293,6 +290,8 @@ mod tests {
         assert_eq!((options.scope, options.max_events), (Scope::Global, 7));
         assert_eq!(options.types.unwrap(), ["a", "b.*"]);
         assert_eq!(EventOptions::from_json("").unwrap().scope, Scope::Directory);
+        // What an empty table of Lua becomes.
+        assert_eq!(EventOptions::from_json(r#"{"types":{}}"#).unwrap().types, Some(Vec::new()));
         for (json, part) in [
             (r#"{"scope":"everything"}"#, "directory, global"),
             (r#"{"scop":"global"}"#, "did you mean 'scope'"),

@@ -54,29 +54,12 @@ impl ReadyOptions {
     pub fn from_json(json: &str) -> Result<Self> {
         let mut fields = Fields::new("wait_until_ready", json, &option_names::READY)?;
         Ok(ReadyOptions {
-            agents: texts(&mut fields, "agents")?,
-            models: texts(&mut fields, "models")?,
-            mcp: texts(&mut fields, "mcp")?,
+            agents: fields.texts("agents")?.unwrap_or_default(),
+            models: fields.texts("models")?.unwrap_or_default(),
+            mcp: fields.texts("mcp")?.unwrap_or_default(),
             directory: fields.text("directory")?,
             timeout: fields.time("timeout_ms")?.unwrap_or(LIMIT),
         })
-    }
-}
-
-fn texts(fields: &mut Fields, name: &str) -> Result<Vec<String>> {
-    let wrong = || Error::invalid(format!("wait_until_ready: {name} must be a list of texts"));
-    match fields.value(name)? {
-        None => Ok(Vec::new()),
-        Some(Value::Array(items)) => {
-            let text = |item| match item {
-                Value::String(text) => Ok(text),
-                _ => Err(wrong()),
-            };
-            items.into_iter().map(text).collect()
-        }
-        // What an empty table of Lua becomes.
-        Some(Value::Object(fields)) if fields.is_empty() => Ok(Vec::new()),
-        Some(_) => Err(wrong()),
     }
 }
 

@@ -64,13 +64,10 @@ impl PtyOptions {
             cwd: fields.text("cwd")?,
             title: fields.text("title")?,
             directory: fields.text("directory")?,
+            args: fields.texts("args")?.unwrap_or_default(),
             ticket: fields.flag("ticket")?.unwrap_or_default(),
             ..PtyOptions::default()
         };
-        if let Some(args) = fields.value("args")? {
-            options.args = serde_json::from_value(args)
-                .map_err(|_| Error::invalid("pty: args must be a list of texts"))?;
-        }
         if let Some(env) = fields.object("env")? {
             let pairs = env.as_object().into_iter().flatten().map(|(name, value)| {
                 // The value may be a secret: it is not shown.

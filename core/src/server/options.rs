@@ -73,7 +73,7 @@ impl ServerOptions {
         options.password = fields.text("password")?;
         options.config = fields.value("config")?.map(config).transpose()?;
         options.environment = fields.value("environment")?.map_or(Ok(Vec::new()), environment)?;
-        options.arguments = fields.value("arguments")?.map_or(Ok(Vec::new()), arguments)?;
+        options.arguments = fields.texts("arguments")?.unwrap_or_default();
         options.log_level = fields.text("log_level")?;
         if let Some(time) = fields.time("start_timeout_ms")? {
             options.start_timeout = time;
@@ -147,11 +147,6 @@ fn environment(value: Value) -> Result<Vec<(String, Option<String>)>> {
         _ => Err(invalid(format!("environment: the value of '{name}' must be a text or null"))),
     };
     fields.into_iter().map(read).collect()
-}
-
-fn arguments(value: Value) -> Result<Vec<String>> {
-    serde_json::from_value(value)
-        .map_err(|_| invalid("arguments must be a list of texts".to_owned()))
 }
 
 pub(super) fn invalid(text: String) -> Error {
