@@ -74,11 +74,19 @@ impl Task {
         }
     }
 
-    /// A file may lie on a disk that is away, and a network is listened to for as long as the host says.
+    /// A file may lie on a disk that is away, a network is listened to for as long as the host says, and a long session, or all
+    /// of them, is many requests: beside these an operation must not wait.
     pub(super) fn pace(self) -> Pace {
         match self {
-            Task::Attach | Task::Discover | Task::WaitUntilReady => Pace::Slow,
-            _ => Pace::Quick,
+            Task::Attach
+            | Task::Discover
+            | Task::Export
+            | Task::Usage
+            | Task::UsageOfAll
+            | Task::WaitUntilReady => Pace::Slow,
+            Task::Doctor | Task::Drift | Task::Request | Task::Server | Task::TuiPrompt => {
+                Pace::Quick
+            }
         }
     }
 
