@@ -3,7 +3,7 @@
 use opencode_core::{
     CallOptions, Client, ClientOptions, ErrorKind, PermissionPolicy, Prompt, UsageOptions,
 };
-use opencode_tests::{Proxy, prompt, shared};
+use opencode_tests::{Directory, Plan, Proxy, prompt, shared};
 use serde_json::{Value, json};
 
 fn client(url: &str) -> Client {
@@ -117,7 +117,7 @@ fn an_unknown_session_is_told() {
 #[test]
 fn all_sessions_of_a_directory_are_counted_by_day_and_within_two_moments() {
     let client = client(&shared().server.url());
-    let folder = opencode_tests::Directory::new("usage").unwrap();
+    let folder = Directory::new("usage").unwrap();
     let directory = folder.path().canonicalize().unwrap().display().to_string();
     let mut replies = Vec::new();
     for words in ["all-1", "all-2"] {
@@ -148,4 +148,37 @@ fn all_sessions_of_a_directory_are_counted_by_day_and_within_two_moments() {
     let started = client.start("usage_of_all", arguments).unwrap();
     let answer: Value = started.wait(None).unwrap().unwrap().json().unwrap();
     assert_eq!((&answer["sessionID"], &answer["count"]), (&Value::Null, &json!(2)));
+}
+
+#[test]
+fn a_session_that_is_deleted_while_all_are_counted_ends_no_sum() {
+    let direct = client(&shared().server.url());
+    let folder = Directory::new("usage").unwrap();
+    let directory = folder.path().canonicalize().unwrap().display().to_string();
+    let mut sessions = Vec::new();
+    for words in ["stays", "goes"] {
+        let mut made = Prompt::new(prompt(words, json!([{ "text": "x" }])));
+        made.directory = Some(directory.clone());
+        sessions.push(direct.ask(made).unwrap().session_id.clone());
+    }
+    let mut options = UsageOptions::default();
+    options.directory = Some(directory.clone());
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    let through = client(&proxy.url());
+    let sum = || through.usage_of_all(&options, &CallOptions::default());
+    // What stands before the server says nothing of a session.
+    let page = "HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nno";
+    proxy.always(&format!("GET /session/{}/message*", sessions[1]), Plan::instead(page));
+    assert_eq!(sum().unwrap_err().status(), Some(404));
+    // It is listed, and deleted before its messages are read.
+    let gone = sessions[1].clone();
+    proxy.hook(move |asked| {
+        if asked.is(&format!("GET /session/{gone}/message*")) {
+            let arguments = json!({ "sessionID": gone, "directory": directory });
+            direct.call("session.delete", arguments).unwrap();
+        }
+        Plan::pass()
+    });
+    let found = sum().unwrap();
+    assert_eq!((found.count, &found.sessions[0].name), (1, &sessions[0]), "{found:?}");
 }

@@ -14,12 +14,12 @@ use crate::base::json::Object;
 use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
+use crate::history::children::children_two;
 use crate::history::pages::messages::{ListPlace, MessageOptions, MessagePages};
 use crate::history::pages::{Page, PageReader, Pages};
-use crate::protocol::page::ListPage;
 use crate::protocol::stored;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -319,30 +319,12 @@ fn about(
             if !tree {
                 return Ok((stored::session(info), Vec::new()));
             }
-            Ok((stored::session(info), by_age(&children_two(calls, session, options)?)))
+            let ask = |operation, arguments: Value| {
+                calls.call_plain(operation, &arguments.to_string(), options)
+            };
+            Ok((stored::session(info), by_age(&children_two(&ask, session)?)))
         },
     )
-}
-
-/// Wherever a child works: the directory of the client is no filter.
-fn children_two(
-    calls: &dyn Calls,
-    session: &str,
-    options: &CallOptions,
-) -> Result<Vec<Box<RawValue>>> {
-    let mut found = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let arguments =
-            json!({ "parentID": session, "limit": 50, "directory": null, "cursor": cursor });
-        let answer = calls.call_plain("v2.session.list", &arguments.to_string(), options)?;
-        let mut page = ListPage::read(&answer)?;
-        found.extend(page.items.iter().map(|raw| (*raw).to_owned()));
-        cursor = page.next_after(cursor.as_deref());
-        if cursor.is_none() {
-            return Ok(found);
-        }
-    }
 }
 
 fn by_age(sessions: &[Box<RawValue>]) -> Vec<String> {
@@ -359,7 +341,6 @@ fn by_age(sessions: &[Box<RawValue>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     #[test]
     fn options_are_read_and_mistakes_are_named() {

@@ -1,5 +1,6 @@
 //! Long lists page by page, and sums over them.
 
+mod children;
 pub(crate) mod export;
 pub(crate) mod pages;
 pub(crate) mod usage;

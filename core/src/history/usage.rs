@@ -9,6 +9,7 @@ use crate::call::caller::Caller;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::events::stream::Scope;
+use crate::history::children::{children_two, each_item};
 use crate::history::pages::SessionOptions;
 use crate::history::pages::sessions::SessionPages;
 use crate::http::answer::Answer;
@@ -16,7 +17,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use crate::protocol::tokens::Tokens;
-use crate::run::{Info, read_info};
+use crate::run::{Info, is_absent, read_info};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -162,7 +163,8 @@ impl Usage {
 
 impl Share {
     fn of<'a>(shares: &'a mut Vec<Share>, name: &str) -> &'a mut Share {
-        let at = shares.iter().position(|share| share.name == name).unwrap_or_else(|| {
+        // The one that is counted now stands last.
+        let at = shares.iter().rposition(|share| share.name == name).unwrap_or_else(|| {
             shares.push(Share { name: name.to_owned(), ..Share::default() });
             shares.len() - 1
         });
@@ -187,13 +189,13 @@ pub(crate) fn usage(
         return Err(Error::invalid("usage: the session is an empty text"));
     }
     let token = CancelToken::with_interrupt(call.interrupt.clone());
-    let ask = |operation: &str, mut arguments: serde_json::Value| {
+    let ask = |operation: &'static str, mut arguments: serde_json::Value| {
         if let Some(directory) = &options.directory {
             put(&mut arguments, "directory", json!(directory));
         }
         caller.call(operation, &arguments.to_string(), call, &token)
     };
-    let asked = |operation: &str, arguments: serde_json::Value| {
+    let asked = |operation: &'static str, arguments: serde_json::Value| {
         caller.call(operation, &arguments.to_string(), call, &token)
     };
     let usage = RefCell::new(Usage { session_id: Some(session.to_owned()), ..Usage::default() });
@@ -214,7 +216,8 @@ pub(crate) fn usage(
 /// A session may go on for so long after the change that its list is sorted by.
 const LONGEST_RUN: u64 = 86_400_000;
 
-/// Adds up what all sessions of a directory, or of the server, used. Those of subagents are listed like the others.
+/// Adds up what all sessions of a directory, or of the server, used. Those of subagents are listed like the others. Of one that
+/// is deleted meanwhile counts what was read of it.
 pub(crate) fn usage_of_all(
     calls: &dyn Calls,
     options: &UsageOptions,
@@ -228,7 +231,7 @@ pub(crate) fn usage_of_all(
     });
     let caller = calls.caller();
     let token = CancelToken::with_interrupt(call.interrupt.clone());
-    let asked = |operation: &str, arguments: serde_json::Value| {
+    let asked = |operation: &'static str, arguments: serde_json::Value| {
         caller.call(operation, &arguments.to_string(), call, &token)
     };
     let alone = UsageOptions { tree: false, ..options.clone() };
@@ -252,16 +255,22 @@ pub(crate) fn usage_of_all(
                 continue;
             }
             let directory = head.text("directory");
-            let ask = |operation: &str, mut arguments: serde_json::Value| {
+            let ask = |operation: &'static str, mut arguments: serde_json::Value| {
                 if let Some(directory) = &directory {
                     put(&mut arguments, "directory", json!(directory));
                 }
                 asked(operation, arguments)
             };
-            caller.either(
+            let counted = caller.either(
                 || of_one(&ask, &mut usage.borrow_mut(), &id, &alone),
                 || of_two(&asked, &mut usage.borrow_mut(), &id, &alone),
-            )?;
+            );
+            // It was deleted since it was listed.
+            if let Err(error) = counted
+                && !is_absent(&error)
+            {
+                return Err(error);
+            }
         }
         if page.is_last {
             return Ok(usage.into_inner().sorted());
@@ -271,13 +280,15 @@ pub(crate) fn usage_of_all(
 
 /// Adds up a session, and gives its children.
 fn of_one(
-    ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
+    ask: &dyn Fn(&'static str, serde_json::Value) -> Result<Answer>,
     usage: &mut Usage,
     session: &str,
     options: &UsageOptions,
 ) -> Result<Vec<String>> {
     let messages = json!({ "sessionID": session, "limit": PAGE });
-    pages(ask, "session.messages", messages, "before", |row| count(usage, session, row, options))?;
+    each_item(ask, "session.messages", messages, "before", |row| {
+        count(usage, session, row, options);
+    })?;
     if !options.tree {
         return Ok(Vec::new());
     }
@@ -288,47 +299,19 @@ fn of_one(
 
 /// The same of a server of 2.x.
 fn of_two(
-    ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
+    ask: &dyn Fn(&'static str, serde_json::Value) -> Result<Answer>,
     usage: &mut Usage,
     session: &str,
     options: &UsageOptions,
 ) -> Result<Vec<String>> {
     let messages = json!({ "sessionID": session, "limit": PAGE });
-    pages(ask, "v2.session.messages", messages, "cursor", |row| {
+    each_item(ask, "v2.session.messages", messages, "cursor", |row| {
         if let Some(message) = stored::message(row, session) {
             count(usage, session, &message, options);
         }
     })?;
-    let mut ids = Vec::new();
-    if options.tree {
-        // Wherever a child works: the directory of the client is no filter.
-        let children = json!({ "parentID": session, "limit": PAGE, "directory": null });
-        pages(ask, "v2.session.list", children, "cursor", |row| {
-            ids.extend(Object::read(row).and_then(|child| child.text("id")));
-        })?;
-    }
-    Ok(ids)
-}
-
-/// Reads a list to its end; `position` is the argument that says where to go on.
-fn pages(
-    ask: &dyn Fn(&str, serde_json::Value) -> Result<Answer>,
-    operation: &str,
-    mut arguments: serde_json::Value,
-    position: &str,
-    mut take: impl FnMut(&RawValue),
-) -> Result<()> {
-    let mut cursor: Option<String> = None;
-    loop {
-        let answer = ask(operation, arguments.clone())?;
-        let mut page = ListPage::read(&answer)?;
-        page.items.iter().for_each(|row| take(row));
-        cursor = page.next_after(cursor.as_deref());
-        if cursor.is_none() {
-            return Ok(());
-        }
-        put(&mut arguments, position, json!(cursor));
-    }
+    let children = if options.tree { children_two(ask, session)? } else { Vec::new() };
+    Ok(children.into_iter().filter_map(|child| Object::read(&child)?.text("id")).collect())
 }
 
 fn count(usage: &mut Usage, session: &str, row: &RawValue, options: &UsageOptions) {

@@ -48,7 +48,7 @@ pub use text_stream::TextStream;
 pub(crate) use unsent::keep_loss;
 pub use unsent::{take_losses, wait_until_sent};
 pub use update::{TextUpdate, Update};
-pub(crate) use wire::{Info, read_info};
+pub(crate) use wire::{Info, is_absent, read_info};
 
 /// One prompt on its way to its reply.
 ///
