@@ -128,6 +128,39 @@ fn a_dead_proxy_is_named_and_this_machine_needs_none() {
 }
 
 #[test]
+fn a_proxy_that_speaks_tls_or_does_not_is_named() {
+    const NAME: &str = "network::a_proxy_that_speaks_tls_or_does_not_is_named";
+    const MARK: &str = "OPENCODE_TESTS_PROXY";
+    if let Ok(proxy) = std::env::var(MARK) {
+        let error = fails("http://example.test:4096", None);
+        let (scheme, place) = proxy.split_once("://").unwrap();
+        let words = match scheme {
+            "https" => "does not speak TLS; write http:// before it",
+            _ => "speaks TLS; write https:// before it",
+        };
+        let words = format!("the proxy {place} (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) {words}");
+        assert!(error.message().contains(&words), "{error}");
+        assert!(!error.message().contains("base_url"), "{error}");
+        assert!(!error.is_sent() && !error.is_retryable(), "{error}");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Connection, Some("tls")), "{error}");
+        return;
+    }
+    let (cert, key) = self_signed("localhost", |_| {});
+    let secured = terminate(&plain(), &cert, &key);
+    for proxy in [plain().replace("http", "https"), secured.replace("https", "http")] {
+        // The environment of a process is for all its threads: a process of its own gets the variable.
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        for name in ["ALL_PROXY", "HTTPS_PROXY", "NO_PROXY", "HTTP_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
+        command.env("HTTP_PROXY", &proxy).env(MARK, &proxy);
+        let done = command.args(["--exact", NAME, "--nocapture"]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && said.contains("1 passed"), "{done:?}");
+    }
+}
+
+#[test]
 fn a_connection_that_is_never_made_does_not_hold_up_a_close() {
     // Nobody accepts, and the queue is full: what knocks hears nothing.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

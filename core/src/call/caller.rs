@@ -466,6 +466,7 @@ impl Caller {
         let own = self.project();
         Project {
             decodes_once: own.decodes_once,
+            is_of_run: false,
             directory: options.directory.as_deref().or(own.directory),
             workspace: options.workspace.as_deref().or(own.workspace),
         }
@@ -479,6 +480,7 @@ impl Caller {
     fn project(&self) -> Project<'_> {
         Project {
             decodes_once: self.dialect() == Some(Dialect::Two),
+            is_of_run: true,
             directory: self.options.directory.as_deref(),
             workspace: self.options.workspace.as_deref(),
         }

@@ -27,6 +27,21 @@ pub(crate) fn misread(directory: &str) -> Option<String> {
     String::from_utf8(decoded).ok().filter(|decoded| decoded != directory)
 }
 
+/// Whether an operation of 1.x has something done in the directory of a session: by an agent, a shell, or the server.
+pub(crate) fn is_worked_in_by(operation: &str) -> bool {
+    const WORKERS: [&str; 8] = [
+        "session.command",
+        "session.create",
+        "session.init",
+        "session.prompt",
+        "session.prompt_async",
+        "session.revert",
+        "session.shell",
+        "session.unrevert",
+    ];
+    WORKERS.contains(&operation)
+}
+
 /// Why nobody may work in a directory that the server would take for another one.
 pub(crate) fn refuse_misread(operation: &str, directory: &str, other: &str) -> Error {
     Error::invalid(format!(

@@ -110,7 +110,26 @@ fn a_directory_that_the_server_would_misread_is_refused() {
         let failed = error(&client.run(prompt.clone()).unwrap());
         let given = json!({ "directory": at("r%20s") });
         let refused = client.call("session.create", given).unwrap_err();
-        for error in [&failed, &refused] {
+        // Nor is anything done by hand in a session that is there, by a call or a client of that directory.
+        let mut there = options(world.server(), &proxy.url());
+        there.directory = Some(at("r%20s"));
+        let there = Client::new(there).unwrap();
+        let ask = |client: &Client, name: &str, more: Value| {
+            let mut arguments = json!({ "sessionID": "ses_1" });
+            more.as_object().unwrap().iter().for_each(|(k, v)| arguments[k] = v.clone());
+            client.call(name, arguments).unwrap_err()
+        };
+        let parts = json!({ "parts": [{ "type": "text", "text": "x" }] });
+        let shell = json!({ "agent": "build", "command": "pwd", "directory": at("r%20s") });
+        let errors = [
+            failed,
+            refused,
+            ask(&client, "session.shell", shell),
+            ask(&there, "session.prompt", parts.clone()),
+            ask(&there, "session.prompt_async", parts),
+            ask(&there, "session.revert", json!({ "messageID": "msg_1" })),
+        ];
+        for error in &errors {
             let found = (error.kind(), error.is_sent());
             assert_eq!(found, (ErrorKind::InvalidArgument, false), "{error}");
             assert!(error.message().contains(&format!("'{}'", at("r s"))), "{error}");

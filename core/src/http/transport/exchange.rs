@@ -117,6 +117,11 @@ impl Exchange {
         self.proxy.borrow().clone().filter(|_| self.making.get() > 0)
     }
 
+    /// The proxy to which the connection is being made, as long as it does not stand.
+    pub(super) fn proxy_ahead(&self) -> Option<String> {
+        self.proxy.borrow().clone().filter(|_| self.making.get() > 1)
+    }
+
     /// Looks at the first bytes that came.
     pub(super) fn hear(&self, bytes: &[u8]) {
         // An alert of TLS; an answer of HTTP begins with a letter.

@@ -12,6 +12,9 @@ use std::borrow::Cow;
 use std::io;
 use ureq::http::HeaderMap;
 
+/// Where the address of a proxy stands.
+pub(super) const PROXY_VARIABLES: &str = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY";
+
 /// The request did not get a whole answer.
 pub(super) fn from_wire(
     error: ureq::Error,
@@ -41,14 +44,21 @@ pub(super) fn from_wire(
             Some(proxy) => unanswered(operation, base, &proxy, &why),
             None => connection(format!("the proxy refuses {url}: {why}")),
         },
-        ureq::Error::Protocol(_) if exchange.has_heard_tls() && url.starts_with("http://") => {
-            let text =
-                format!("{operation}: the port of {url} speaks TLS; write https:// in base_url");
-            Error::new(ErrorKind::Connection, text).with_code(Some("tls".to_owned()))
+        ureq::Error::Protocol(_) if exchange.has_heard_tls() => {
+            let what = match exchange.failed_proxy() {
+                Some(proxy) => {
+                    format!(
+                        "the proxy {proxy} ({PROXY_VARIABLES}) speaks TLS; write https:// before it"
+                    )
+                }
+                None => format!("the port of {url} speaks TLS; write https:// in base_url"),
+            };
+            Error::new(ErrorKind::Connection, format!("{operation}: {what}"))
+                .with_code(Some("tls".to_owned()))
         }
         // The name of the server is looked up before, or by the proxy.
         ureq::Error::HostNotFound if exchange.is_connecting() => connection(format!(
-            "the host of the proxy (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) on the way to {url} is not known; unset it, or name the host in NO_PROXY"
+            "the host of the proxy ({PROXY_VARIABLES}) on the way to {url} is not known; unset it, or name the host in NO_PROXY"
         )),
         ureq::Error::HostNotFound => connection(format!(
             "host '{}' is not known; check base_url and OPENCODE_BASE_URL",
@@ -128,7 +138,7 @@ pub(super) fn from_io(error: io::Error, operation: &str, base: &BaseUrl, sent: b
 /// The proxy did not answer, or did not let us through.
 fn unanswered(operation: &str, base: &BaseUrl, proxy: &str, why: &dyn std::fmt::Display) -> Error {
     let text = format!(
-        "{operation}: the proxy {proxy} (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) gives no connection to {}: {why}; unset it, or name the host in NO_PROXY",
+        "{operation}: the proxy {proxy} ({PROXY_VARIABLES}) gives no connection to {}: {why}; unset it, or name the host in NO_PROXY",
         base.as_str()
     );
     Error::new(ErrorKind::Connection, text).with_retryable(true)

@@ -1,6 +1,7 @@
 //! [`TlsConnector`]: TLS over a connection, with the certificates that are believed, and words for what is wrong with one.
 
-use super::exchange::TlsFailed;
+use super::exchange::{Exchange, TlsFailed};
+use super::failure::PROXY_VARIABLES;
 use super::roots::Roots;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConnection, InvalidMessage, StreamOwned};
@@ -41,10 +42,14 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Tls("the host is no name that a certificate can have"))?;
-        let failed = |error: io::Error| match wrong(&error, host, &self.roots) {
+        let peer = match Exchange::current().and_then(|exchange| exchange.proxy_ahead()) {
+            Some(proxy) => Peer::Proxy(proxy),
+            None => Peer::Server,
+        };
+        let failed = |error: io::Error| match wrong(&error, host, &self.roots, &peer) {
             Some(text) => io::Error::other(TlsFailed(text)),
             None if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let text = "it ended in the TLS handshake; does the server speak TLS?";
+                let text = format!("it ended in the TLS handshake; does {peer} speak TLS?");
                 io::Error::new(error.kind(), text)
             }
             None => error,
@@ -59,8 +64,24 @@ impl<In: Transport> Connector<In> for TlsConnector {
     }
 }
 
+/// With whom TLS is spoken.
+enum Peer {
+    Server,
+    /// A proxy whose address begins with `https://`.
+    Proxy(String),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Server => f.write_str("the server"),
+            Peer::Proxy(place) => write!(f, "the proxy {place}"),
+        }
+    }
+}
+
 /// What is wrong in the handshake, and what to do; `None` when the network is to blame.
-fn wrong(error: &io::Error, host: &str, roots: &Roots) -> Option<String> {
+fn wrong(error: &io::Error, host: &str, roots: &Roots, peer: &Peer) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let file = roots.file().map(|file| format!("ca_file '{}'", file.display()));
     let is_certificate = matches!(error, rustls::Error::InvalidCertificate(_));
@@ -68,28 +89,33 @@ fn wrong(error: &io::Error, host: &str, roots: &Roots) -> Option<String> {
     let text = match error {
         rustls::Error::InvalidCertificate(what) => match what {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the certificate of the server has expired; renew it, or set the clock".to_owned()
+                format!("the certificate of {peer} has expired; renew it, or set the clock")
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the certificate of the server is not valid yet; set the clock".to_owned()
+                format!("the certificate of {peer} is not valid yet; set the clock")
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 format!(
-                    "the certificate of the server does not name '{host}' (subjectAltName); use a name that stands in it, or make one with `-addext subjectAltName=DNS:{host}`"
+                    "the certificate of {peer} does not name '{host}' (subjectAltName); use a name that stands in it, or make one with `-addext subjectAltName=DNS:{host}`"
                 )
             }
             _ => match &file {
                 Some(file) => {
-                    let text = "the certificate of the server is neither in";
-                    return Some(format!("{text} {file} nor by an authority in it"));
+                    let text = format!("the certificate of {peer} is neither in {file}");
+                    return Some(format!("{text} nor by an authority in it"));
                 }
-                None => "the certificate of the server is by nobody whom this system trusts; name the file with it, or with its authority, as ca_file".to_owned(),
+                None => format!(
+                    "the certificate of {peer} is by nobody whom this system trusts; name the file with it, or with its authority, as ca_file"
+                ),
             },
         },
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the server does not speak TLS; write http:// in base_url".to_owned()
-        }
-        other => format!("the TLS handshake failed: {other}"),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => match peer {
+            Peer::Server => "the server does not speak TLS; write http:// in base_url".to_owned(),
+            Peer::Proxy(_) => {
+                format!("{peer} ({PROXY_VARIABLES}) does not speak TLS; write http:// before it")
+            }
+        },
+        other => format!("the TLS handshake with {peer} failed: {other}"),
     };
     Some(text + &place.unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use crate::base::depth::{check_given, json_depth};
 use crate::base::error::{Error, Result};
 use crate::http::base_url::percent_encode;
 use crate::http::transport::Expect;
-use crate::protocol::directory::{misread, refuse_misread, twice};
+use crate::protocol::directory::{is_worked_in_by, misread, refuse_misread, twice};
 use crate::protocol::model_name::Model;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -36,6 +36,8 @@ pub(crate) struct Project<'a> {
     pub workspace: Option<&'a str>,
     /// Whether the server decodes a directory in a query once, as one of 2.x does.
     pub decodes_once: bool,
+    /// Whether a run asks: it knows the directory of its session, which need not be this one.
+    pub is_of_run: bool,
 }
 
 /// Routes the fields of a JSON object, or nothing for `""` and `null`.
@@ -55,6 +57,7 @@ pub(crate) fn route(
     let mut route = Route {
         operation,
         decodes_once: project.decodes_once,
+        is_of_run: project.is_of_run,
         path: Vec::new(),
         query: Query::default(),
         body: Vec::new(),
@@ -67,6 +70,7 @@ pub(crate) fn route(
 struct Route<'a> {
     operation: &'a Operation,
     decodes_once: bool,
+    is_of_run: bool,
     path: Vec<(&'static str, String)>,
     query: Query,
     body: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -303,7 +307,9 @@ impl<'a> Route<'a> {
             let location = serde_json::json!({ "directory": directory }).to_string();
             body.push((Cow::Borrowed("location"), Cow::Owned(location)));
         }
-        if operation.name == "session.create"
+        let may_be_elsewhere = self.is_of_run && operation.name != "session.create";
+        if is_worked_in_by(operation.name)
+            && !may_be_elsewhere
             && let Some(directory) = &directory
             && let Some(other) = misread(directory)
         {
