@@ -453,3 +453,19 @@ fn answers_get_through_a_network_that_loses_them() {
         }
     });
 }
+
+#[test]
+fn an_answer_that_is_refused_for_ever_ends_the_run() {
+    steadily(|place| {
+        let proxy = Proxy::start(&place.world().server().url()).unwrap();
+        let missing = Plan::instead("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        proxy.always("POST */permission*", missing);
+        let client = place.world().behind(&proxy.url(), Way::Steady);
+        let mut prompt = scripted("refused", json!([client.bash("echo 15"), { "text": "never" }]));
+        prompt.permission = policy(json!("once"));
+        prompt.limits.server_timeout = Some(Duration::from_secs(2));
+        let failed = error(&client.run(prompt).unwrap());
+        assert_eq!(failed.kind(), ErrorKind::NotFound, "{failed}");
+        assert!(failed.message().contains("was refused so for"), "{failed}");
+    });
+}

@@ -62,6 +62,8 @@ struct Open {
     retry_at: Option<Millis>,
     /// The answer may be there although the server did not say so.
     may_be_there: bool,
+    /// Since when its answer is refused, and how.
+    refusal: Option<(Millis, Error)>,
 }
 
 /// What is answered.
@@ -118,6 +120,8 @@ pub(super) struct InquiriesContext<'a> {
     pub is_aborted: bool,
     /// Whether the server has the prompt.
     pub is_running: bool,
+    /// How long an answer may be refused.
+    pub patience: Millis,
 }
 
 /// What it wants.
@@ -134,6 +138,8 @@ pub(super) enum InquiriesEffect {
     LookWithin(Millis),
     /// The server answered as it should.
     Reachable,
+    /// An answer is refused for too long: the agent waits for it, and nothing will come.
+    Refused(Error),
 }
 
 impl Inquiries {
@@ -171,9 +177,7 @@ impl Inquiries {
                     self.answer(id, verdict, context, &mut out);
                 }
             }
-            InquiriesInput::Replied { id, result } => {
-                self.replied(id, result, context.now, &mut out)
-            }
+            InquiriesInput::Replied { id, result } => self.replied(id, result, context, &mut out),
             InquiriesInput::Time => self.repeat(context, &mut out),
             InquiriesInput::Aborted => self.reject_open(context, &mut out),
             InquiriesInput::End => self.record_rest(&mut out),
@@ -215,8 +219,12 @@ impl Inquiries {
         self.open.values().any(|open| open.by == END)
     }
 
-    /// What the host is waited for.
+    /// What the host is waited for, or the server.
     pub(super) fn reason(&self) -> Option<String> {
+        let refused = |open: &Open| Some((name(&open.inquiry), open.refusal.as_ref()?.1.clone()));
+        if let Some((name, error)) = self.open.values().find_map(refused) {
+            return Some(format!("giving the answer to {name} again: {error}"));
+        }
         let open = self.open.values().find(|open| open.waits_for_host)?;
         let Inquiry { id, permission, patterns, is_question, .. } = &*open.inquiry;
         Some(if *is_question {
@@ -319,6 +327,7 @@ impl Inquiries {
                 failures: 0,
                 retry_at: None,
                 may_be_there: false,
+                refusal: None,
             },
         );
         match verdict {
@@ -423,6 +432,12 @@ impl InquiriesContext<'_> {
             && (!self.is_own(&inquiry.session_id)
                 || inquiry.message_id.as_ref().is_none_or(is_known))
     }
+}
+
+/// What it is called in messages.
+fn name(inquiry: &Inquiry) -> String {
+    let kind = if inquiry.is_question { "question" } else { "permission" };
+    format!("{kind} {}", inquiry.id)
 }
 
 /// What the log says of a permission that the policy rejects.

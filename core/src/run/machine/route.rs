@@ -154,6 +154,7 @@ impl Machine {
             is_cancelled: self.ending.is_cancelled(),
             is_aborted: self.ending.is_aborted(),
             is_running: self.phase == Phase::Running,
+            patience: self.server_timeout(),
         };
         for effect in self.inquiries.step(input, &context) {
             match effect {
@@ -166,6 +167,7 @@ impl Machine {
                     self.looking(LookingInput::LookWithin(time));
                 }
                 InquiriesEffect::Reachable => self.reachable(),
+                InquiriesEffect::Refused(error) => self.end(error.with_sent(self.is_sent())),
             }
         }
     }

@@ -55,7 +55,7 @@ impl Inquiries {
         &mut self,
         id: &str,
         result: Result<Response>,
-        now: Millis,
+        context: &InquiriesContext<'_>,
         out: &mut Vec<InquiriesEffect>,
     ) {
         let error = match result {
@@ -66,6 +66,16 @@ impl Inquiries {
             Err(error) => error,
         };
         let Some(open) = self.open.get_mut(id) else { return };
+        let now = context.now;
+        if error.status().is_some() && open.by != END && !is_absent(&error) {
+            let since = open.refusal.as_ref().map_or(now, |(since, _)| *since);
+            open.refusal = Some((since, error.clone()));
+            if now >= since.saturating_add(context.patience) && !context.is_cancelled {
+                let (name, time) = (name(&open.inquiry), now - since);
+                let words = format!("the answer to {name} was refused so for {time} ms");
+                return out.push(InquiriesEffect::Refused(error.and(&words)));
+            }
+        }
         if error.leaves_open() || is_foreign(&error) {
             // Whether it arrived is not known: given again it is taken, or it is not found any more, or not listed.
             open.may_be_there |= error.is_sent();
@@ -81,7 +91,7 @@ impl Inquiries {
             self.was_gone(id, out);
         } else if open.by == "host" {
             // The server does not take this answer: the host has to give another.
-            open.waits_for_host = true;
+            (open.waits_for_host, open.refusal) = (true, None);
             self.ask_host(id, out);
         } else {
             open.retry_at = Some(now + REFUSED_PAUSE);

@@ -101,6 +101,48 @@ fn what_a_later_list_does_not_have_is_answered() {
 }
 
 #[test]
+fn an_answer_that_is_refused_for_ever_ends_the_run() {
+    let once = Setup {
+        permission: PermissionPolicy::always(Decision::Reply(PermissionReply::Once)),
+        ..setup()
+    };
+    let request = permission("per_1", MINE, "msg_a");
+    for error in [missing(), foreign(403, ErrorKind::Forbidden), status(500, ErrorKind::Server)] {
+        let mut scene = asked(once.clone(), "permission.asked", request.clone());
+        let (mut was_aborted, mut why) = (false, String::new());
+        while scene.outcome.is_none() {
+            if scene.wants("permission.respond") {
+                scene.fails("permission.respond", error.clone());
+                let now = scene.machine.why();
+                why = if now.starts_with("ending") { why } else { now.to_owned() };
+            }
+            if scene.snapshots > 0 {
+                let working: &[&str] = if was_aborted { &[] } else { &[MINE] };
+                scene.snapshot(working, std::slice::from_ref(&request));
+            }
+            if scene.wants("session.messages") {
+                let (user, answer) = (scene.user(), scene.answer("msg_a", None));
+                scene.ok("session.messages", json!([user, answer]));
+            }
+            if scene.wants("session.abort") {
+                was_aborted = true;
+                scene.ok("session.abort", json!(true));
+            }
+            scene.wait(100);
+            assert!(scene.now < 40_000, "{}", scene.machine.why());
+        }
+        let failed = scene.error().unwrap();
+        assert!(was_aborted && failed.kind() == error.kind(), "{failed}");
+        assert!(
+            failed.message().contains("the answer to permission per_1 was refused"),
+            "{failed}"
+        );
+        assert!(scene.now >= 15_000, "{}", scene.now);
+        assert!(why.contains("the answer to permission per_1 again"), "{why}");
+    }
+}
+
+#[test]
 fn what_is_open_at_the_end_is_rejected_whatever_something_else_says() {
     let mut scene = asking();
     scene.input(Input::Cancel);
