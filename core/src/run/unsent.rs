@@ -187,8 +187,12 @@ mod tests {
     fn who_waits_is_woken_when_the_last_one_is_sent() {
         let unsent = Unsent::new(|| {});
         let pending = (unsent.add(), unsent.add());
-        let sender = std::thread::spawn(move || drop(pending));
+        let sender = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            drop(pending);
+        });
         assert_eq!(unsent.wait(after(Duration::from_secs(600))), 0);
+        assert_eq!(unsent.state().count, 0, "they are sent by then");
         sender.join().unwrap();
     }
 }

@@ -27,11 +27,14 @@ fn behind(world: &World, plan: Plan) -> (Proxy, Place<'_>) {
 fn a_session_that_takes_longer_than_a_request_is_made_once() {
     // Longer than any other request of a run may take.
     on_both(|world| {
-        let (_proxy, client) = behind(world, Plan::pass().stall_answer(0, Duration::from_secs(18)));
+        let (proxy, client) = behind(world, Plan::pass().stall_answer(0, Duration::from_secs(18)));
         let run = client.run(titled("takes long")).unwrap();
         eventually("it says how long", || run.why().contains("for 5 s").then_some(()));
         assert_eq!(reply(&run).text, "made");
         assert_eq!(world.sessions("takes long"), 1);
+        // By one request that was waited for: none was given up and its session looked for.
+        let is_search = |asked: &String| asked.contains("session?") && asked.contains("limit=50");
+        assert!(!proxy.requests().iter().any(is_search), "{:?}", proxy.requests());
     });
 }
 

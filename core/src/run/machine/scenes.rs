@@ -285,6 +285,25 @@ fn a_decision_that_is_on_its_way_at_the_end_is_in_the_reply() {
 }
 
 #[test]
+fn what_a_policy_rejects_is_logged_with_the_rule_that_decided() {
+    let rule = |pattern: &str, reply: &str| json!({ "pattern": pattern, "reply": reply });
+    let rules = json!([rule("*", "once"), rule("ls", "reject"), rule("cat", "once")]);
+    for (policy, words) in [
+        (rules, "permission bash (ls) is rejected by rule 2 of the policy"),
+        (json!([rule("cat", "once")]), "permission bash (ls) is rejected by the policy: no rule"),
+        (json!("once"), ""),
+    ] {
+        let permission = PermissionPolicy::from_value(&policy).unwrap();
+        let mut scene = Scene::running(Setup { permission, ..setup() });
+        let answer = scene.answer("msg_a", None);
+        scene.event("message.updated", json!({ "info": answer["info"] }));
+        scene.event("permission.asked", self::permission("per_1", MINE, "msg_a"));
+        let is_told = scene.warnings.iter().any(|text| text.contains(words));
+        assert_eq!(is_told, !words.is_empty(), "{:?}", scene.warnings);
+    }
+}
+
+#[test]
 fn an_answer_that_the_server_refuses_is_asked_for_again() {
     let mut scene = asking();
     scene.input(host(PermissionReply::Once));

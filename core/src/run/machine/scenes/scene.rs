@@ -17,6 +17,8 @@ pub(super) struct Scene {
     pub(super) events: u64,
     /// The directories in which the server is to learn the host's tools.
     pub(super) placed: Vec<Option<String>>,
+    /// What the log says.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Scene {
@@ -37,6 +39,7 @@ impl Scene {
             outcome: None,
             events: 0,
             placed: Vec::new(),
+            warnings: Vec::new(),
         };
         scene.machine.start(0);
         scene.collect();
@@ -99,7 +102,8 @@ impl Scene {
                 Output::Update(update) => self.updates.push(update),
                 Output::Over(outcome) => self.outcome = Some(outcome),
                 Output::PlaceTools { directory } => self.placed.push(directory),
-                Output::Track(_) | Output::Warn(_) => {}
+                Output::Warn(text) => self.warnings.push(text),
+                Output::Track(_) => {}
             }
         }
     }
