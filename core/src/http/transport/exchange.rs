@@ -118,6 +118,7 @@ impl Exchange {
     }
 
     /// The proxy to which the connection is being made, as long as it does not stand.
+    #[cfg(feature = "tls")]
     pub(super) fn proxy_ahead(&self) -> Option<String> {
         self.proxy.borrow().clone().filter(|_| self.making.get() > 1)
     }
