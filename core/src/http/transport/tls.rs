@@ -43,8 +43,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Tls("the host is no name that a certificate can have"))?;
         let peer = match Exchange::current().and_then(|exchange| exchange.proxy_ahead()) {
-            Some(proxy) => Peer::Proxy(proxy),
-            None => Peer::Server,
+            Some(proxy) => TlsPeer::Proxy(proxy),
+            None => TlsPeer::Server,
         };
         let failed = |error: io::Error| match wrong(&error, host, &self.roots, &peer) {
             Some(text) => io::Error::other(TlsFailed(text)),
@@ -65,23 +65,23 @@ impl<In: Transport> Connector<In> for TlsConnector {
 }
 
 /// With whom TLS is spoken.
-enum Peer {
+enum TlsPeer {
     Server,
     /// A proxy whose address begins with `https://`.
     Proxy(String),
 }
 
-impl fmt::Display for Peer {
+impl fmt::Display for TlsPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Peer::Server => f.write_str("the server"),
-            Peer::Proxy(place) => write!(f, "the proxy {place}"),
+            TlsPeer::Server => f.write_str("the server"),
+            TlsPeer::Proxy(place) => write!(f, "the proxy {place}"),
         }
     }
 }
 
 /// What is wrong in the handshake, and what to do; `None` when the network is to blame.
-fn wrong(error: &io::Error, host: &str, roots: &Roots, peer: &Peer) -> Option<String> {
+fn wrong(error: &io::Error, host: &str, roots: &Roots, peer: &TlsPeer) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let file = roots.file().map(|file| format!("ca_file '{}'", file.display()));
     let is_certificate = matches!(error, rustls::Error::InvalidCertificate(_));
@@ -110,8 +110,10 @@ fn wrong(error: &io::Error, host: &str, roots: &Roots, peer: &Peer) -> Option<St
             },
         },
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => match peer {
-            Peer::Server => "the server does not speak TLS; write http:// in base_url".to_owned(),
-            Peer::Proxy(_) => {
+            TlsPeer::Server => {
+                "the server does not speak TLS; write http:// in base_url".to_owned()
+            }
+            TlsPeer::Proxy(_) => {
                 format!("{peer} ({PROXY_VARIABLES}) does not speak TLS; write http:// before it")
             }
         },
