@@ -100,9 +100,11 @@ fn url(given: &Arguments, results: &mut Results) -> Done {
 
 /// Of a call with client, operation, arguments, options.
 pub(crate) fn shape_of_call(given: &Arguments, at: usize) -> &'static Shape {
-    let operation = given.text(1).ok().and_then(operation::find);
-    match (at, operation) {
-        (2, Some(operation)) => shapes::arguments(operation.name),
+    match given.text(1) {
+        Ok(name) if at == 2 => operation::find(name).map_or_else(
+            || shapes::beyond_operations(name),
+            |operation| shapes::arguments(operation.name),
+        ),
         _ => &Shape::Any,
     }
 }

@@ -30,6 +30,10 @@ pub(crate) static PTY: Shape = Shape::Object(&[("args", &LIST)], &Shape::Any);
 /// Options of a server that the host starts.
 pub(crate) static SERVER: Shape = Shape::Object(&[("arguments", &LIST)], &Shape::Any);
 
+/// What has to be there before the first prompt.
+pub(crate) static READY: Shape =
+    Shape::Object(&[("agents", &LIST), ("models", &LIST), ("mcp", &LIST)], &Shape::Any);
+
 /// Answers to a question: a list of lists.
 pub(crate) static ANSWERS: Shape = Shape::List(&LIST);
 
@@ -62,4 +66,9 @@ pub(crate) fn arguments(operation: &str) -> &'static Shape {
     let all = operations::OPERATIONS;
     let at = all.binary_search_by_key(&operation, |(name, _)| name);
     at.ok().and_then(|at| all.get(at)).map_or(&Shape::Any, |(_, shape)| shape)
+}
+
+/// The arguments of what the library does beyond the operations of a server.
+pub(crate) fn beyond_operations(name: &str) -> &'static Shape {
+    if name == "wait_until_ready" { &READY } else { &Shape::Any }
 }

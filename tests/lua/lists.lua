@@ -14,6 +14,8 @@ check.test("an empty table is a list in options", function()
   local server = assert(opencode.Server.launch { binary = "/bin/true", arguments = {}, environment = {}, config = {} })
   server:close()
   check.raises("prompt", client.run, client, {})
+  assert(client:wait_until_ready { models = {}, mcp = {} })
+  assert(assert(client:start("wait_until_ready", { agents = {} })):wait(60000))
 end)
 
 check.test("an empty table is a list in arguments", function()
