@@ -84,6 +84,29 @@ check.test("a handler may wait for its client, and a script may only wait", func
   check.equal(client:poll_tools(), 0)
 end)
 
+check.test("handlers that yield and handlers that await go on side by side", function()
+  -- Of these some end inside the turn of the one that awaits, which is to be gone on with afterwards.
+  client:tool { name = "ticks", description = "Takes some ticks", parameters = whole, handler = function(arguments)
+    for _ = 1, arguments.n do coroutine.yield() end
+    return "ticks"
+  end }
+  client:tool { name = "awaits", description = "Asks", handler = function()
+    return assert(opencode.await(client:run('inner @@[{"text":"end"}]'))).text
+  end }
+  client:tool { name = "waits", description = "Yields, and asks", handler = function()
+    coroutine.yield()
+    return outputs(assert(client:ask(calls { { "ticks", '{"n":3}' } })))[1]
+  end }
+  local list = { { "ticks", '{"n":8}' }, { "ticks", '{"n":9}' }, { "awaits" }, { "waits" }, { "ticks", '{"n":4}' } }
+  local run, ticks = assert(client:run(calls(list))), 0
+  repeat
+    local state = run:poll()
+    ticks = ticks + 1
+    os.execute "sleep 0.01"
+  until state == "done" or state == "failed" or ticks > 2000
+  check.equal(table.concat(outputs(assert(run:wait(0))), ", "), "ticks, ticks, end, ticks, ticks")
+end)
+
 check.test("mistakes of a tool are told at the line of the script", function()
   check.raises("the handler must be a function", function() client:tool { name = "a", description = "x" } end)
   check.raises("letters, digits", function()

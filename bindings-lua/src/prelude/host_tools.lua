@@ -102,18 +102,19 @@ function Tools:begin(update)
   end
 end
 
--- Goes on with handlers that have yielded. One may poll and come here again: who runs is left alone.
+-- Goes on with handlers that have yielded. One may wait and come here again, and then goes on with those that began
+-- meanwhile: the others are this turn's.
 function Tools:resume()
-  if self.pending[1] == nil then return end
-  local all = self.pending
+  local all, kept = self.pending, {}
+  if all[1] == nil then return end
   self.pending = {}
   for _, work in ipairs(all) do
-    local thread = work.thread
-    if coroutine.status(thread) ~= "suspended" or go_on(work, thread, coroutine.resume(thread)) then
-      self.pending[#self.pending + 1] = work
-    end
+    if go_on(work, work.thread, coroutine.resume(work.thread)) then kept[#kept + 1] = work end
   end
-  if self.pending[1] == nil then raw.tools_keep(self.raw, false) end
+  for _, work in ipairs(self.pending) do kept[#kept + 1] = work end
+  self.pending = kept
+  -- The last word: a turn inside this one knew of its own alone.
+  raw.tools_keep(self.raw, kept[1] ~= nil)
 end
 
 -- Begins the calls among updates, and takes them out. How many there were.
