@@ -5,6 +5,8 @@ import dataclasses
 import datetime
 import enum
 import json
+import pickle
+import types
 import typing
 
 import pydantic
@@ -155,3 +157,66 @@ def test_schemas_are_what_the_hints_say():
     for given, part in ((Odd, "Odd.names: set cannot be written"), (int, "not int"), (7, "not int"), (list[int], "not list")):
         with pytest.raises(libopencode.InvalidArgumentError, match=part):
             format_of(given)
+
+
+# A module whose hints are texts.
+LATER = types.ModuleType("later")
+LATER_SOURCE = """
+from __future__ import annotations
+import typing
+
+class Item(typing.TypedDict):
+    name: str
+    note: NotRequired[str]
+    mark: typing.Annotated[NotRequired[int], "a mark"]
+
+class Loose(typing.TypedDict, total=False):
+    name: Required[str]
+    note: str
+"""
+
+
+def test_fields_that_may_be_left_out_are_known_by_hints_that_are_texts():
+    typing_extensions = pytest.importorskip("typing_extensions")
+    for word in ("Required", "NotRequired"):
+        setattr(LATER, word, getattr(typing, word, getattr(typing_extensions, word)))
+    exec(LATER_SOURCE, vars(LATER))
+    vars(LATER)["__name__"] = "later"
+    import sys
+
+    sys.modules["later"] = LATER
+    for kind in (LATER.Item, LATER.Loose):
+        kind.__module__ = "later"
+        schema, read = format_of(kind)
+        assert schema["required"] == ["name"], kind
+        assert read({"name": "a"}) == {"name": "a"}
+    assert format_of(LATER.Item)[0]["properties"]["mark"] == {"type": "integer", "description": "a mark"}
+
+
+def test_classes_of_one_name_are_told_apart():
+    first = pydantic.create_model("Cat", lives=(int, ...))
+    second = pydantic.create_model("Cat", name=(str, ...))
+    home = pydantic.create_model("Shelter", cats=(list[second], ...))
+
+    @dataclasses.dataclass
+    class Zoo:
+        a: first
+        b: second
+        c: home
+        d: second
+
+    Zoo.__annotations__ = {"a": first, "b": second, "c": home, "d": second}
+    schema = format_of(Zoo)[0]
+    a, b, c, d = (schema["properties"][name]["$ref"].rpartition("/")[2] for name in "abcd")
+    fields = {name: set(body["properties"]) for name, body in schema["$defs"].items()}
+    assert (fields[a], fields[b], b) == ({"lives"}, {"name"}, d)
+    cats = schema["$defs"][c]["properties"]["cats"]["items"]["$ref"].rpartition("/")[2]
+    assert fields[cats] == {"name"}
+
+
+def test_replies_with_objects_are_pickled():
+    reply = libopencode.Reply({"structured": {"kind": "bug"}, "text": "x"}, lambda value: value["kind"])
+    for copy in (pickle.loads(pickle.dumps(reply)), pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(reply))))):
+        assert (copy, copy.parsed, type(copy)) == (reply, "bug", libopencode.Reply)
+    odd = libopencode.Reply({"structured": {}, "text": "x"}, lambda value: value["kind"])
+    assert pickle.loads(pickle.dumps(odd)).parsed is None

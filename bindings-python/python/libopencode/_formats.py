@@ -87,7 +87,7 @@ def _fields(kind: typing.Any) -> list[tuple[str, typing.Any, bool, str | None]]:
         text = f"format: the hints of {kind.__name__} cannot be read: {error}; classes that name each other stand in a module"
         raise InvalidArgumentError(text) from None
     if not dataclasses.is_dataclass(kind):
-        return [(name, hint, name in kind.__required_keys__, None) for name, hint in hints.items()]
+        return [(name, hint, _is_required(kind, name, hint), None) for name, hint in hints.items()]
     missing = dataclasses.MISSING
     return [
         (
@@ -99,6 +99,18 @@ def _fields(kind: typing.Any) -> list[tuple[str, typing.Any, bool, str | None]]:
         for field in dataclasses.fields(kind)
         if field.init
     ]
+
+
+def _is_required(kind: typing.Any, name: str, hint: typing.Any) -> bool:
+    """Whether a TypedDict must have a field. What its hint says comes first: to Python a hint that is a text says nothing."""
+    while (origin := typing.get_origin(hint)) is not None:
+        word = getattr(origin, "_name", None)
+        if word in ("Required", "NotRequired"):
+            return bool(word == "Required")
+        if origin is not typing.Annotated and word != "ReadOnly":
+            break
+        hint = hint.__origin__ if origin is typing.Annotated else typing.get_args(hint)[0]
+    return name in kind.__required_keys__
 
 
 def _bare(hint: typing.Any) -> tuple[typing.Any, str | None]:
@@ -161,18 +173,28 @@ class Schemas:
 
     def _model(self, kind: typing.Any) -> dict[str, typing.Any]:
         """A model of Pydantic, with the definitions that it brings."""
-        schema = kind.model_json_schema()
-        self.made.update(schema.pop("$defs", {}))
-        self.made.setdefault(kind.__name__, schema)
-        return {"$ref": f"#/$defs/{kind.__name__}"}
+        if kind not in self._names:
+            schema = kind.model_json_schema()
+            brought = schema.pop("$defs", {})
+            # One that names itself is among its definitions.
+            brought.setdefault(kind.__name__, schema)
+            names = {name: self._free(name, body) for name, body in brought.items()}
+            places = {f"#/$defs/{old}": f"#/$defs/{new}" for old, new in names.items() if old != new}
+            self.made.update((names[name], _moved(body, places)) for name, body in brought.items())
+            self._names[kind] = names[kind.__name__]
+        return {"$ref": f"#/$defs/{self._names[kind]}"}
+
+    def _free(self, name: str, body: typing.Any = None) -> str:
+        """A name that no other definition has: classes of two modules may be called the same."""
+        free, count = name, 1
+        while free in self.made and self.made[free] != body:
+            count += 1
+            free = f"{name}{count}"
+        return free
 
     def _class(self, kind: typing.Any, at: str) -> dict[str, typing.Any]:
         if kind not in self._names:
-            name, count = kind.__name__, 1
-            while name in self._names.values():
-                count += 1
-                name = f"{kind.__name__}{count}"
-            self._names[kind] = name
+            name = self._names[kind] = self._free(kind.__name__)
             # Its place among the definitions.
             self.made[name] = {}
             self._open.append(kind)
@@ -193,6 +215,15 @@ class Schemas:
             schema["properties"][name] = {**field, "description": said} if said else field
         schema["required"] = [name for name, _, is_needed, _ in _fields(kind) if is_needed]
         return schema
+
+
+def _moved(schema: typing.Any, places: dict[str, str]) -> typing.Any:
+    """A schema that names its definitions by their new places."""
+    if isinstance(schema, dict):
+        return {key: _moved(value, places) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_moved(value, places) for value in schema]
+    return places.get(schema, schema) if isinstance(schema, str) else schema
 
 
 def make(hint: typing.Any, value: typing.Any, at: str) -> typing.Any:

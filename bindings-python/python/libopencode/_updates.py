@@ -62,6 +62,20 @@ class Reply(Record, Generic[Parsed]):
             self._parsed = self._read(self["structured"])
         return self._parsed  # type: ignore[return-value]
 
+    def __reduce__(self) -> tuple[typing.Any, ...]:
+        # What reads the answer belongs to this program: the object that was read goes along.
+        try:
+            parsed = self.parsed
+        except Exception:
+            # The answer is no object of its type: there is none to go along.
+            parsed = None
+        return Reply, (dict(self),), (None, {"_read": None, "_parsed": parsed})
+
+    def __copy__(self) -> Reply[Parsed]:
+        made = Reply(self, self._read)
+        made._parsed = self._parsed
+        return made
+
     def __str__(self) -> str:
         return str(self["text"])
 
