@@ -3,8 +3,10 @@
 import asyncio
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import threading
+import time
 import typing
 
 import pydantic
@@ -12,7 +14,8 @@ import pytest
 from conftest import scripted
 
 import libopencode
-from libopencode._tools import _of_signature
+from libopencode._tools import _answer, _of_signature
+from libopencode._waker import Waker
 
 
 def calling(*calls, then="done"):
@@ -165,3 +168,123 @@ def test_what_cannot_be_a_tool_is_refused_with_words(client):
     ):
         with pytest.raises(libopencode.InvalidArgumentError, match=part):
             client.tool(function)
+
+    class Silent:
+        def __call__(self, x: int):
+            """Something."""
+
+    class Soon:
+        async def __call__(self, x: int):
+            """Later."""
+
+    def lost(x: "nowhere.Thing"):  # noqa: F821
+        """Has a hint that nobody can read."""
+
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    for given, part in (
+        ({"handler": Silent()}, "has no name; give name="),
+        ({"handler": Soon(), "name": "soon"}, "is async; use AsyncClient"),
+        ({"handler": functools.partial(open_ended)}, "has no name; give name="),
+        ({"handler": lost}, "cannot be read.*give parameters"),
+    ):
+        with pytest.raises(libopencode.InvalidArgumentError, match=part):
+            client.tool(**given)
+    with pytest.raises(libopencode.InvalidArgumentError, match=r"client.tool\(name="):
+        client.tool("spawn")
+    client.tool(handler=lost, parameters={"type": "object"})
+    client.tool(handler=Silent(), name="object_that_is_called")
+    client.tool(handler=functools.partial(Silent(), 1), name="partial")
+    other = libopencode.AsyncClient()
+    with pytest.raises(libopencode.InvalidArgumentError, match="leave executor= out"):
+        other.tool(handler=soon, executor=pool)
+
+
+def test_a_tuple_of_one_is_a_list():
+    image = {"type": "file", "url": "data:image/png;base64,AA=="}
+    assert _answer((1,), ()) == {"value": (1,)} and _answer((1, 2), ()) == {"value": (1, 2)}
+    assert _answer(("words", image), ()) == {"text": "words", "images": [image]}
+
+
+def test_what_ends_the_program_ends_the_call_too_and_loses_no_update(tooled):
+    @tooled.tool
+    def stops() -> str:
+        """Is interrupted."""
+        raise KeyboardInterrupt
+
+    run = tooled.run(calling(("stops", {})))
+    seen, interrupts = [], 0
+    while not seen or seen[-1].type not in ("done", "failed"):
+        try:
+            seen += run.poll()[1]
+        except KeyboardInterrupt:
+            interrupts += 1
+        time.sleep(0.005)
+    assert interrupts == 1 and outputs(run.reply) == ["KeyboardInterrupt"]
+    assert "".join(update.delta for update in seen if update.type == "text") == "done"
+
+
+def test_updates_beside_an_interrupted_handler_come_with_the_next_poll():
+    class Native:
+        updates = [{"type": "tool_call"}, {"type": "status", "why": "works"}]
+
+        def poll(self):
+            return "pending", [self.updates.pop(0) for _ in list(self.updates)]
+
+    class Interrupted:
+        def begin(self, data):
+            raise KeyboardInterrupt
+
+    run = libopencode.Run(Native())
+    run._toolboxes = [Interrupted()]
+    with pytest.raises(KeyboardInterrupt):
+        run.poll()
+    assert [update.why for update in run.poll()[1]] == ["works"]
+
+
+def test_an_executor_that_was_shut_down_fails_the_call(tooled):
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    pool.shutdown()
+
+    @tooled.tool(executor=pool)
+    def there() -> str:
+        """Runs elsewhere."""
+        return "there"
+
+    reply = tooled.ask(calling(("there", {})))
+    assert "takes no calls" in outputs(reply)[0] and reply.text == "done"
+
+
+def test_plain_handlers_of_asyncio_run_while_nothing_is_held(tmp_path):
+    async def main():
+        async with libopencode.AsyncClient(directory=str(tmp_path)) as client:
+
+            @client.tool
+            def elsewhere() -> str:
+                """Has another thread look at the client."""
+                looking = threading.Thread(target=client._waker.look)
+                looking.start()
+                looking.join(10)
+                return "stuck" if looking.is_alive() else "fine"
+
+            assert outputs(await client.ask(calling(("elsewhere", {})))) == ["fine"]
+
+    asyncio.run(main())
+
+
+def test_a_handle_that_fails_keeps_no_other_waiting():
+    async def main():
+        waker = Waker(lambda: 0, lambda: ())
+
+        class Handle:
+            def _take(self):
+                raise KeyError("this one")
+
+        broken = Handle()
+        waker.add(1, broken)
+        future = asyncio.get_running_loop().create_future()
+        waker._waiting[2] = {future: (asyncio.get_running_loop(), lambda: True)}
+        with pytest.raises(KeyError):
+            waker.look((1, 2))
+        assert future.done()
+
+    asyncio.run(main())

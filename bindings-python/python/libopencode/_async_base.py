@@ -58,7 +58,7 @@ class AsyncClientBase(ClientBase):
         is_new = not self._toolboxes
         toolbox = super()._make_toolbox()
         if is_new:
-            self._waker.add(self._native.tools_mark(), toolbox)
+            self._waker.serve(self._native.tools_mark(), toolbox)
         return toolbox
 
     @property

@@ -50,7 +50,7 @@ class AsyncRun(RunBase[Parsed]):
         self._flush()
         # It only looks: what nobody iterates stays in the core, which keeps no more than there is to show.
         is_ready = self._native.is_ready()
-        return is_ready or bool(self._updates) or self._native.is_drained()
+        return is_ready or bool(self._updates) or bool(self._held) or self._native.is_drained()
 
     def _is_over(self) -> bool:
         return self.state in ("done", "failed")
@@ -59,7 +59,7 @@ class AsyncRun(RunBase[Parsed]):
         while True:
             await self._waker.until(self._mark, self._take)
             if not self._updates:
-                if self._native.is_drained():
+                if self._native.is_drained() and not self._held:
                     return
                 self._updates.extend(super().poll()[1])
                 continue

@@ -32,7 +32,7 @@ _LEFT = frozenset({"closed", "connection", "timeout", "exhausted", "internal"})
 class RunBase(Generic[Parsed]):
     """What runs of blocking and asyncio clients share. None of it blocks."""
 
-    __slots__ = ("_drain", "_native", "_read", "_span", "_toolboxes")
+    __slots__ = ("_drain", "_held", "_native", "_read", "_span", "_toolboxes")
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class RunBase(Generic[Parsed]):
         self._read = read
         #: The tools of the client, once it has some.
         self._toolboxes: abc.Sequence[tools.Toolbox] = ()
+        #: Updates that were taken, and that a handler kept from being given.
+        self._held: list[dict[str, typing.Any]] = []
         #: Where the program has a tracing of its own.
         self._span: tracing.RunSpan | None = None
 
@@ -87,10 +89,16 @@ class RunBase(Generic[Parsed]):
         self._flush()
         state, updates = self._native.poll()
         if self._toolboxes:
-            calls = [data for data in updates if data["type"] == "tool_call"]
-            updates = [data for data in updates if data["type"] != "tool_call"]
-            for data in calls:
-                self._toolboxes[0].begin(data)
+            found, self._held = [*self._held, *updates], []
+            calls = [data for data in found if data["type"] == "tool_call"]
+            updates = [data for data in found if data["type"] != "tool_call"]
+            while calls:
+                try:
+                    self._toolboxes[0].begin(calls.pop(0))
+                except BaseException:
+                    # Ctrl-C in a handler: the next poll gives the rest.
+                    self._held = [*calls, *updates]
+                    raise
         return state, [self._update(data) for data in updates]  # type: ignore[return-value]
 
     @property
@@ -196,7 +204,10 @@ class Run(RunBase[Parsed]):
         from time import monotonic
 
         while True:
-            data = self._native.next_update(None if end is None else max(0.0, end - monotonic()))
+            if self._held:
+                data: dict[str, typing.Any] | None = self._held.pop(0)
+            else:
+                data = self._native.next_update(None if end is None else max(0.0, end - monotonic()))
             self._flush()
             if data is None or data["type"] != "tool_call":
                 return data

@@ -5,6 +5,7 @@ They run inside polls and waits, on the thread that polls or waits, or on an exe
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 
@@ -63,7 +64,7 @@ class ToolCall:
 
 
 def _answer(value: typing.Any, images: tuple[typing.Any, ...]) -> dict[str, typing.Any]:
-    if isinstance(value, tuple) and value and all(map(_is_image, value[1:])):
+    if isinstance(value, tuple) and len(value) > 1 and all(map(_is_image, value[1:])):
         value, images = value[0], (*value[1:], *images)
     if _is_image(value):
         value, images = None, (value, *images)
@@ -80,10 +81,10 @@ def _is_image(value: typing.Any) -> bool:
 
 
 class _Tool(typing.NamedTuple):
-    handler: typing.Callable[..., typing.Any]
     take: Taken
     executor: Executor | None
     traceback: bool
+    is_async: bool
 
 
 class Toolbox:
@@ -97,8 +98,11 @@ class Toolbox:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, options: dict[str, typing.Any], tool: _Tool) -> None:
-        if inspect.iscoroutinefunction(tool.handler) and not self._is_async:
+        if tool.is_async and not self._is_async:
             raise InvalidArgumentError(f"tool '{options['name']}': the handler is async; use AsyncClient, or a plain function")
+        if tool.is_async and tool.executor is not None:
+            text = "the handler is async, and an executor takes plain functions; leave executor= out"
+            raise InvalidArgumentError(f"tool '{options['name']}': {text}")
         self._native.tool_add(options)
         self._tools[options["name"]] = tool
 
@@ -110,17 +114,13 @@ class Toolbox:
             self.begin(data)
         return count
 
-    def _take(self) -> bool:
-        # The descriptor of an asyncio client is readable.
-        return self.serve() > 0
-
     def begin(self, data: dict[str, typing.Any]) -> None:
         """Has the handler of a call answer it."""
         call = ToolCall(self._native, data)
         tool = self._tools.get(call.name)
         if tool is None:
             return _quietly(call.fail, "the program has no handler for this tool")
-        if inspect.iscoroutinefunction(tool.handler):
+        if tool.is_async:
             import asyncio
 
             try:
@@ -131,22 +131,33 @@ class Toolbox:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif tool.executor is not None:
-            tool.executor.submit(self._answer, tool, call)
+            try:
+                tool.executor.submit(self._answer, tool, call)
+            except RuntimeError as error:
+                # It was shut down.
+                _quietly(call.fail, f"the executor of this tool takes no calls: {error}")
         else:
             self._answer(tool, call)
 
     def _answer(self, tool: _Tool, call: ToolCall) -> None:
         try:
             value = tool.take(call.arguments, call)
-        except Exception as error:
-            return _fail(tool, call, error)
+        except BaseException as error:
+            _fail(tool, call, error)
+            if not isinstance(error, Exception):
+                # Ctrl-C, or the end of the program: the agent is told, and so is who polls.
+                raise
+            return
         _conclude(tool, call, value)
 
     async def _answer_soon(self, tool: _Tool, call: ToolCall) -> None:
         try:
             value = await tool.take(call.arguments, call)
-        except Exception as error:
-            return _fail(tool, call, error)
+        except BaseException as error:
+            _fail(tool, call, error)
+            if not isinstance(error, Exception):
+                raise
+            return
         _conclude(tool, call, value)
 
     def wait(self, native: typing.Any, timeout: float | None) -> bool:
@@ -182,7 +193,7 @@ def _conclude(tool: _Tool, call: ToolCall, value: typing.Any) -> None:
         pass
 
 
-def _fail(tool: _Tool, call: ToolCall, error: Exception) -> None:
+def _fail(tool: _Tool, call: ToolCall, error: BaseException) -> None:
     words = str(error) or type(error).__name__
     if tool.traceback:
         import traceback
@@ -205,13 +216,24 @@ def added(
     given: dict[str, typing.Any],
 ) -> None:
     """Adds a function as a tool: what is not given is read from it."""
-    name = given["name"] or function.__name__
+    if not callable(function):
+        raise InvalidArgumentError(
+            f"tool: the handler is {function!r:.60}, which is no function; a name is given as @client.tool(name=...)"
+        )
+    name = given["name"] or getattr(function, "__name__", None)
+    if name is None:
+        raise InvalidArgumentError(f"tool: {function!r:.60} has no name; give name=")
     doc, notes = _documented(function)
     if given["parameters"] is None:
         schema, take = _of_signature(name, function, notes)
     else:
         schema, read = format_of(given["parameters"])
-        places = _call_places(_hints(name, function))
+        try:
+            places = _call_places(_hints(name, function))
+        except InvalidArgumentError:
+            # Nothing else is read from them, and this one goes by its name.
+            written = getattr(_written(function), "__annotations__", {})
+            places = [key for key, hint in written.items() if str(hint).rpartition(".")[2] == "ToolCall"]
 
         def take(arguments: dict[str, typing.Any], call: ToolCall) -> typing.Any:
             return function(read(arguments) if read else arguments, **dict.fromkeys(places, call))
@@ -219,14 +241,27 @@ def added(
     options: dict[str, typing.Any] = {"name": name, "description": given["description"] or doc, "parameters": schema}
     if given["timeout"] is not None:
         options["timeout_ms"] = milliseconds("timeout", given["timeout"])
-    toolbox.add(options, _Tool(function, take, given["executor"], bool(given["traceback"])))
+    toolbox.add(options, _Tool(take, given["executor"], bool(given["traceback"]), _is_async(function)))
 
 
 def _hints(name: str, function: typing.Any) -> dict[str, typing.Any]:
     try:
-        return typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise InvalidArgumentError(f"tool '{name}': its hints cannot be read: {error}") from None
+        return typing.get_type_hints(_written(function), include_extras=True)
+    except Exception as error:
+        raise InvalidArgumentError(f"tool '{name}': its hints cannot be read: {error}; give parameters") from None
+
+
+def _written(function: typing.Any) -> typing.Any:
+    """The function with the hints: of a partial the one below it, of an object that is called its `__call__`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    return function.__call__
+
+
+def _is_async(function: typing.Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_written(function))
 
 
 def _call_places(hints: dict[str, typing.Any]) -> list[str]:
@@ -243,7 +278,7 @@ def _of_signature(
     properties: dict[str, typing.Any] = {}
     required = []
     wanted: dict[str, typing.Any] = {}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in _parameters(name, function):
         if parameter.name in places:
             continue
         if parameter.kind not in _KINDS:
@@ -270,9 +305,16 @@ def _of_signature(
     return schema, take
 
 
+def _parameters(name: str, function: typing.Any) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"tool '{name}': its parameters cannot be read: {error}; give parameters") from None
+
+
 def _documented(function: typing.Any) -> tuple[str, dict[str, str]]:
     """What a docstring says of a function, and below `Args:` of its parameters."""
-    lines = (inspect.getdoc(function) or "").splitlines()
+    lines = (inspect.getdoc(_written(function)) or "").splitlines()
     at = next((i for i, line in enumerate(lines) if line.strip() in ("Args:", "Arguments:", "Parameters:")), len(lines))
     notes: dict[str, str] = {}
     last = None

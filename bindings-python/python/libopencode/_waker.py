@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import typing
     from collections import abc
 
+    from ._tools import Toolbox
+
     Taken = typing.TypeVar("Taken")
 
     class Handle(typing.Protocol):
@@ -66,6 +68,7 @@ class Waker:
         self._waiting: dict[int, Waiting] = {}
         # Everything that can make the descriptor readable: what is not taken would keep it so.
         self._handles: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
+        self._toolboxes: weakref.WeakValueDictionary[int, Toolbox] = weakref.WeakValueDictionary()
         # Nothing is noted before it is asked for.
         take_new()
 
@@ -73,6 +76,11 @@ class Waker:
         """From now on what this handle has is taken when the descriptor is readable."""
         with self._lock:
             self._handles[mark] = handle
+
+    def serve(self, mark: int, toolbox: Toolbox) -> None:
+        """The same for tools. Their handlers may do anything: they run when nothing is held any more."""
+        with self._lock:
+            self._toolboxes[mark] = toolbox
 
     async def until(self, mark: int, is_met: abc.Callable[[], bool]) -> None:
         """Waits until that is so; the handle with this mark is what can make it so."""
@@ -147,11 +155,18 @@ class Waker:
             here = asyncio.get_running_loop()
         except RuntimeError:
             here = None
+        toolboxes: list[Toolbox] = []
+        # One that fails must not keep the others waiting: nothing tells of them again.
+        failures: list[BaseException] = []
         with self._lock:
-            for mark in {*self._handles, *self._waiting} if marks is None else marks:
-                handle = self._handles.get(mark)
-                if handle is not None:
-                    handle._take()
+            for mark in {*self._handles, *self._waiting, *self._toolboxes} if marks is None else marks:
+                if (toolbox := self._toolboxes.get(mark)) is not None:
+                    toolboxes.append(toolbox)
+                try:
+                    if (handle := self._handles.get(mark)) is not None:
+                        handle._take()
+                except BaseException as error:
+                    failures.append(error)
                 for future, (loop, is_met) in list(self._waiting.get(mark, {}).items()):
                     if future.done() or not is_met():
                         continue
@@ -159,6 +174,13 @@ class Waker:
                         _wake(future)
                     elif not loop.is_closed():
                         loop.call_soon_threadsafe(_wake, future)
+        for toolbox in toolboxes:
+            try:
+                toolbox.serve()
+            except BaseException as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
 
 def _wake(future: asyncio.Future[None]) -> None:
