@@ -42,6 +42,7 @@ WRONG = [
     ["export", "--format", "html"],
     ["usage", "--all", "ses_1"],
     ["sessions", "--limit", "many"],
+    ["sessions", "--limit", "-1"],
 ]
 
 

@@ -147,9 +147,11 @@ def test_what_fails_is_one_line_and_the_exit_code_says_how():
         (["sessions", "--url", "http://127.0.0.1:9"], 3, "no server listens"),
         (["ask", "-m", "local/none", "x"], 1, "none"),
         (["export", "ses_none"], 1, "ses_none"),
-        (["usage", "--since", "yesterday"], 1, "since must be a day"),
-        (["ask", " "], 1, "prompt is empty"),
-        (["ask", "--url", "ftp://x", "x"], 1, "base_url"),
+        (["usage", "--since", "yesterday"], 2, "since must be a day"),
+        (["ask", " "], 2, "prompt is empty"),
+        (["ask", "--timeout", "-1", "x"], 2, "deadline"),
+        (["ask", "--model", "", "x"], 2, "model"),
+        (["ask", "--url", "ftp://x", "x"], 2, "base_url"),
     ]:
         done = command(*arguments)
         assert done.returncode == code and done.stdout == "", (arguments, done)
@@ -200,3 +202,20 @@ def test_an_output_that_nobody_reads_ends_it():
         shown.stdout.close()
         told = shown.stderr.read()
     assert (shown.returncode, told) == (141, "")
+    # One that is shorter than a buffer, too.
+    with subprocess.Popen([*program[:3], "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as shown:
+        shown.stdout.close()
+        told = shown.stderr.read()
+    assert (shown.returncode, told) == (141, "")
+
+
+def test_an_answer_that_nobody_reads_ends_the_run_too(tmp_path):
+    prompt = 'two @@[{"text":"one","tools":[{"name":"glob","arguments":{"pattern":"*.x"}}]},{"text":"silent","stall":{"after":2,"ms":60000}}]'
+    program = [sys.executable, "-m", "libopencode", "ask", "--json", "--events", "--directory", str(tmp_path), prompt]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as shown:
+        shown.stdout.readline()
+        shown.stdout.close()
+        told = shown.stderr.read()
+    assert (shown.returncode, told) == (141, "")
+    with libopencode.Client(directory=str(tmp_path)) as client:
+        assert client.session.status() == {}

@@ -40,7 +40,11 @@ def _help() -> str:
 def main() -> int:
     """Does the command of the command line, and gives the exit code: 2 when it is none."""
     try:
-        return _main()
+        code = _main()
+        # A short output leaves the buffer here and not at the end of the program, where nobody is told.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # Who read the output has gone; what is left in the buffer goes nowhere.
         import os

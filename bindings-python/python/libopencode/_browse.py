@@ -37,6 +37,8 @@ def _read(arguments: list[str]) -> typing.Any:
     options.add_argument("--subagents", action="store_true")
     options.add_argument("--json", action="store_true")
     given = options.read(arguments)
+    if given.limit < 0:
+        options.error("--limit is 0 or more")
     if given.all and given.directory:
         options.error("give --all or --directory")
     return given

@@ -67,6 +67,8 @@ def told(work: typing.Callable[[], int]) -> int:
 
 def code_of(error: OpencodeError) -> int:
     """What a command ends with that fails in this way."""
+    if error.kind == "invalid_argument":
+        return WRONG
     return UNREACHABLE if error.kind in _AWAY else FAILED
 
 

@@ -133,6 +133,10 @@ def _follow(client: Client, started: Run, given: typing.Any, reads: bool) -> int
         end = "aborted" if state in ("done", "failed") else "not ended yet on the server"
         where = f" in session {started.sessionID}" if started.sessionID else ""
         return tell(f"libopencode: {end}{where}; {started.why()}".rstrip("; "), INTERRUPTED)
+    except BrokenPipeError:
+        # Nobody reads the answer: nobody shall pay for the rest of it.
+        started.cancel(2)
+        raise
     error = started.error
     if error is not None and given.json:
         return code_of(error)
