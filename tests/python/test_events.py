@@ -4,6 +4,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -128,6 +129,24 @@ def test_asyncio_iterates_and_ends_on_close():
             await asyncio.sleep(0)
             await client.close()
             await asyncio.wait_for(waiting, 60)
+
+    asyncio.run(main())
+
+
+def test_asyncio_polls_beside_one_that_waits(client):
+    async def main():
+        async with libopencode.AsyncClient() as asynchronous, asynchronous.events(types=["session.created"]) as stream:
+            assert (await stream.next(30)).type == "stream.connected"
+            waiting = asyncio.ensure_future(stream.next(30))
+            await asyncio.sleep(0)
+            made = [client.session.create(title=title)["id"] for title in ("one", "two")]
+            # The loop rests meanwhile: both are there when the first one is polled.
+            time.sleep(0.5)
+            polled = stream.poll()
+            begun = time.monotonic()
+            waited = await waiting
+            assert [event.properties["info"]["id"] for event in (polled, waited)] == made
+            assert time.monotonic() - begun < 5
 
     asyncio.run(main())
 

@@ -33,9 +33,12 @@ class AsyncEventStream(EventStreamBase):
     def _take(self) -> bool:
         return self._native.is_ready()
 
-    def _most(self) -> int:
-        # Who waits beside this one would not see what the stream keeps.
-        return super()._most() if self._waiting < 2 else 1
+    def poll(self) -> Event | None:
+        """The next event when one is there. Never blocks. Raises what `next` raises."""
+        return self._look(self._waiting)
+
+    def _poll_beside_others(self) -> Event | None:
+        return self._look(self._waiting - 1)
 
     async def next(self, timeout: float | None = None) -> Event | None:
         """The next event, waiting at most `timeout` seconds; None when none came in time.
@@ -46,7 +49,7 @@ class AsyncEventStream(EventStreamBase):
             return event
         self._waiting += 1
         try:
-            return await self._waker.taken(self._mark, self.poll, None, self._take, seconds("timeout", timeout))
+            return await self._waker.taken(self._mark, self._poll_beside_others, None, self._take, seconds("timeout", timeout))
         finally:
             self._waiting -= 1
 

@@ -96,15 +96,16 @@ class EventStreamBase:
         self._taken[:0] = found
         return first
 
-    def _most(self) -> int:
-        return _BATCH
-
     def poll(self) -> Event | None:
         """The next event when one is there. Never blocks. Raises what `next` raises."""
+        return self._look(0)
+
+    def _look(self, others: int) -> Event | None:
+        """The next event, beside so many that wait: they would not see what the stream keeps."""
         if (event := self._held()) is not None:
             return event
         self._flush()
-        return self._keep(self._native.poll_many(Event, self._most()))
+        return self._keep(self._native.poll_many(Event, 1 if others else _BATCH))
 
     @property
     def is_over(self) -> bool:
