@@ -573,7 +573,13 @@ OpencodeStatus opencode_drift(const OpencodeClient *client,
  * Blocks until a directory has its agents, and the models and MCP servers that are named; opencode_call_start() with
  * "wait_until_ready" does not. In its first seconds a server has empty lists.
  *
- * @param options_json  An object, or NULL: {options ready}.
+ * @param options_json  An object, or NULL:
+ *                      - agents (list of texts): Agents that must be there, by name (default: any).
+ *                      - models (list of texts): Models that must be there, as `provider/model`.
+ *                      - mcp (list of texts): MCP servers that must be connected, by name; one that has failed is
+ *                        told at once.
+ *                      - directory (text): The directory of the project (default: the client's).
+ *                      - timeout_ms (milliseconds): How long it is waited (default: 30000).
  * @param reply         Receives {"agents","models","mcp"}: what is there.
  * @return START when an MCP server has failed, and TIMEOUT when something is missing; the message says what.
  */
@@ -800,6 +806,9 @@ OPENCODE_API void opencode_json_free(OpencodeJson *json);
  * | name       | arguments                                      | answers as             |
  * |------------|------------------------------------------------|------------------------|
  * | usage      | sessionID, and the options of opencode_usage() | opencode_usage()       |
+ * | usage_of_all | the options of opencode_usage_of_all()       | opencode_usage_of_all() |
+ * | export     | sessionID, path, and the options of opencode_export_to() | opencode_export_to() |
+ * | wait_until_ready | the options of opencode_client_wait_until_ready() | opencode_client_wait_until_ready() |
  * | doctor     |                                                | opencode_doctor()      |
  * | server     |                                                | opencode_client_server() |
  * | drift      |                                                | opencode_drift()       |

@@ -94,6 +94,9 @@ impl OpencodeCall {
 /// | name       | arguments                                      | answers as             |
 /// |------------|------------------------------------------------|------------------------|
 /// | usage      | sessionID, and the options of opencode_usage() | opencode_usage()       |
+/// | usage_of_all | the options of opencode_usage_of_all()       | opencode_usage_of_all() |
+/// | export     | sessionID, path, and the options of opencode_export_to() | opencode_export_to() |
+/// | wait_until_ready | the options of opencode_client_wait_until_ready() | opencode_client_wait_until_ready() |
 /// | doctor     |                                                | opencode_doctor()      |
 /// | server     |                                                | opencode_client_server() |
 /// | drift      |                                                | opencode_drift()       |

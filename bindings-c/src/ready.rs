@@ -11,7 +11,8 @@ use std::ffi::c_char;
 /// Blocks until a directory has its agents, and the models and MCP servers that are named; opencode_call_start() with
 /// "wait_until_ready" does not. In its first seconds a server has empty lists.
 ///
-/// @param options_json  An object, or NULL: {options ready}.
+/// @param options_json  An object, or NULL:
+///                      {options ready}
 /// @param reply         Receives {"agents","models","mcp"}: what is there.
 /// @return START when an MCP server has failed, and TIMEOUT when something is missing; the message says what.
 #[unsafe(no_mangle)]

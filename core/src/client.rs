@@ -125,10 +125,11 @@ impl Client {
     /// answer is there; reads are repeated when they fail in a way that passes.
     ///
     /// What this library does beyond operations has a name too: `usage` (`sessionID`, and the names of [`UsageOptions`]),
-    /// `usage_of_all` (the same without a session), `doctor`, `server`, `drift`, `tui_prompt` (`text`), `discover` (`timeout_ms`), `export` (`sessionID`,
-    /// `path`, and the names of [`ExportOptions`]), `attach` (`path`,
-    /// and the names of [`AttachOptions`](crate::AttachOptions)) and `request` (`method`, `path`, `query`, `body`). So
-    /// [`start`](Self::start) does all of it without blocking. The answer is what the method of this name gives, as JSON.
+    /// `usage_of_all` (the same without a session), `wait_until_ready` (the names of [`ReadyOptions`](crate::ReadyOptions)),
+    /// `doctor`, `server`, `drift`, `tui_prompt` (`text`), `discover` (`timeout_ms`), `export` (`sessionID`, `path`, and the
+    /// names of [`ExportOptions`]), `attach` (`path`, and the names of [`AttachOptions`](crate::AttachOptions)) and
+    /// `request` (`method`, `path`, `query`, `body`). So [`start`](Self::start) does all of it without blocking. The answer
+    /// is what the method of this name gives, as JSON.
     ///
     /// # Errors
     /// `invalid_argument` before anything is sent; otherwise every kind of failure of a request.

@@ -173,6 +173,9 @@ pub(super) fn c(text: &str, options: &Options) -> Result<String, String> {
             .split_once("{options ")
             .and_then(|(before, rest)| Some((before, rest.strip_suffix('}')?)));
         let Some((before, words)) = place else {
+            if line.contains("{options ") {
+                return Err(format!("'{}' has more than its options on the line", line.trim()));
+            }
             let _ = writeln!(made, "{line}");
             continue;
         };
@@ -284,6 +287,11 @@ mod tests {
             made,
             " * An object:\n *   - a_ms (milliseconds): How long (default: 30000).\n * end\n"
         );
+    }
+
+    #[test]
+    fn a_place_that_shares_its_line_is_an_error() {
+        assert!(c(" * An object: {options pty}.\n", &options()).is_err());
     }
 
     #[test]
