@@ -307,7 +307,7 @@ class Update {
     bool is_text() const noexcept { return type() == OPENCODE_UPDATE_TYPE_TEXT; }
     std::string_view text() const noexcept { return detail::view(opencode_update_text(reply_.get())); }
     bool replaces() const noexcept { return opencode_update_replaces(reply_.get()) != 0; }
-    /// Of a permission or question.
+    /// Of a permission, a question or a call of a tool.
     std::string_view id() const noexcept { return detail::view(opencode_update_id(reply_.get())); }
     /// All of it.
     const Reply &reply() const noexcept { return reply_; }
@@ -330,10 +330,13 @@ class Run {
     }
     /// The next piece of the text alone, or none within this time; fails as the run did, after its text.
     Result<std::optional<Reply>> next_text(std::int64_t timeout_ms = 0) const {
-        return detail::next([&](OpencodeReply **update) {
-            OpencodeRunState state;
-            return opencode_run_next_text(get(), timeout_ms, &state, update);
-        });
+        OpencodeRunState state;
+        return next_text(state, timeout_ms);
+    }
+    /// The same, with the state that tells whether more can come.
+    Result<std::optional<Reply>> next_text(OpencodeRunState &state, std::int64_t timeout_ms = 0) const {
+        return detail::next(
+            [&](OpencodeReply **update) { return opencode_run_next_text(get(), timeout_ms, &state, update); });
     }
     OpencodeRunState state() const noexcept { return opencode_run_state(get()); }
     /// The reply; fails with TIMEOUT when the run is not over, and it goes on.
@@ -500,7 +503,8 @@ class Client {
     }
     OpencodeClient *get() const noexcept { return client_.get(); }
 
-    /// A client with other settings that shares everything; a close of this one ends both.
+    /// A client with other settings that shares everything. A close of the first client ends all; one of the new client
+    /// ends its calls alone.
     Result<Client> with(const Options &options) const {
         return detail::handle<Client, OpencodeClient>([&](OpencodeClient **client, OpencodeReply **error) {
             return opencode_client_with(get(), options.c_str(), client, error);

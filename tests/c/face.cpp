@@ -42,6 +42,18 @@ static void updates_in_a_range_for() {
     auto reply = run->wait();
     CHECK(reply && reply->text("/text") == "one two three" && reply->integer("/tokens/input") == 10);
     CHECK(run->info()->text("/state") == "done");
+    auto told = client->run("say @@[{\"text\":\"piece by piece\"}]");
+    CHECK(told);
+    OpencodeRunState state = OPENCODE_RUN_STATE_PENDING;
+    said.clear();
+    while (true) {
+        auto piece = told->next_text(state, opencode::forever);
+        CHECK(piece);
+        if (!*piece)
+            break;
+        said += std::string((*piece)->text("/delta").value_or(""));
+    }
+    CHECK(said == "piece by piece" && state == OPENCODE_RUN_STATE_DONE);
     auto asked = client->ask("say @@[{\"text\":\"asked\"}]", opencode::Json().text("title", "a \"title\""));
     CHECK(asked && asked->text("/text") == "asked");
     passed++;
