@@ -57,15 +57,22 @@ impl EventStream {
                     break;
                 }
                 Err(error) => {
-                    *self.left() = events;
+                    self.put_back(events);
                     return Err(error);
                 }
             }
         }
-        if !events.is_empty() {
-            *self.left() = events;
-        }
+        self.put_back(events);
         Ok(list)
+    }
+
+    /// They come next, before what another thread has put back meanwhile.
+    fn put_back(&self, mut events: VecDeque<StreamEvent>) {
+        if !events.is_empty() {
+            let mut left = self.left();
+            events.append(&mut left);
+            *left = events;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import sys
 import threading
 
 import pytest
@@ -133,3 +134,11 @@ def test_any_value_is_read_as_it_was_written(echo):
 def test_a_number_that_python_refuses_is_an_error_of_ours(say):
     with pytest.raises(libopencode.APIResponseValidationError, match="5000 digits"):
         say("[" + "1" * 5000 + "]")
+
+
+def test_keys_that_are_data_are_not_kept_for_ever(say):
+    # Some versions of CPython keep what is interned until the program ends.
+    for name in ("ses_0123456789", "src/main.rs"):
+        key, = say(json.dumps({name: 1}))
+        again = "".join(list(name))
+        assert key == again and key is not sys.intern(again)

@@ -2,10 +2,15 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 const SLOTS: usize = 1024;
 const LONGEST_CACHED: usize = 64;
+
+/// How many keys are interned in the life of a program: some versions of CPython keep what is interned for ever.
+const MOST_INTERNED: usize = 4096;
+static INTERNED: AtomicUsize = AtomicUsize::new(0);
 
 /// A key, and the object made of it.
 type Slot = Option<(Box<str>, Py<PyString>)>;
@@ -42,11 +47,22 @@ impl<'py> Keys<'py> {
         {
             return object.bind(self.py).clone();
         }
-        // What a program looks up by is interned too, so that both are one object.
-        let object = PyString::intern(self.py, text);
+        // What a program looks up by is interned too, so that both are one object. Keys that are data, as ids and paths, are
+        // not: they would pile up.
+        let object = if is_name(text) && INTERNED.load(Ordering::Relaxed) < MOST_INTERNED {
+            INTERNED.fetch_add(1, Ordering::Relaxed);
+            PyString::intern(self.py, text)
+        } else {
+            PyString::new(self.py, text)
+        };
         *slot = Some((text.into(), object.clone().unbind()));
         object
     }
+}
+
+/// Whether a key may be the name of a field.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
 fn hash(bytes: &[u8]) -> usize {

@@ -6,13 +6,20 @@ use pyo3::prelude::*;
 /// Documents of this many bytes and more.
 const LARGE: usize = 256 << 10;
 
-/// The collector rests until this is dropped. The interpreter is held meanwhile, so nobody sees it.
+/// The collector rests until this is dropped. The interpreter's lock is held meanwhile, so nobody sees it.
 pub(super) struct Pause<'py>(Bound<'py, PyModule>);
 
 impl<'py> Pause<'py> {
-    /// None for a small document, and where the program has switched the collector off.
+    /// None for a small document, where the program has switched the collector off, and on a Python without a lock, whose
+    /// other threads would see it, and whose collector does not look again and again.
     pub(super) fn begin_for(py: Python<'py>, length: usize) -> Option<Self> {
         if length < LARGE {
+            return None;
+        }
+        // Before Python 3.13 there is always a lock, and no such function.
+        if let Ok(has_lock) = py.import("sys").ok()?.call_method0("_is_gil_enabled")
+            && !has_lock.is_truthy().ok()?
+        {
             return None;
         }
         let gc = py.import("gc").ok()?;
