@@ -10,7 +10,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What came out of a call: a JSON text and what belongs to it. Owned by the caller, used by one thread at a
 /// time, freed once with opencode_reply_free(). All texts it gives belong to it.
@@ -37,8 +37,8 @@ pub(crate) struct Content {
     http_status: u16,
     /// Ends with a NUL that is not counted; written when somebody looks at it.
     body: OnceLock<Vec<u8>>,
-    /// The reply of a run that is not written yet: it holds all messages, and a tick that sees it come may not need them.
-    unwritten: Option<Arc<Reply>>,
+    /// The reply of a run until it is written: it holds all messages, and a tick that sees it come may not need them.
+    unwritten: Mutex<Option<Arc<Reply>>>,
     headers: Vec<(CString, CString)>,
     /// Whether the body is JSON, once that is known.
     is_json: OnceLock<bool>,
@@ -49,7 +49,7 @@ impl Content {
         Content {
             http_status,
             body: OnceLock::from(ended(body)),
-            unwritten: None,
+            unwritten: Mutex::default(),
             headers: Vec::new(),
             is_json: OnceLock::new(),
         }
@@ -63,14 +63,16 @@ impl Content {
     fn done(reply: &Arc<Reply>) -> Self {
         Content {
             body: OnceLock::new(),
-            unwritten: Some(Arc::clone(reply)),
+            unwritten: Mutex::new(Some(Arc::clone(reply))),
             ..Content::json(0, String::new())
         }
     }
 
     fn body_and_nul(&self) -> &[u8] {
         self.body.get_or_init(|| {
-            let done = self.unwritten.as_ref().map(|reply| Update::Done(Arc::clone(reply)));
+            // What is written is not kept twice.
+            let reply = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let done = reply.map(Update::Done);
             ended(done.map(|done| done.to_json()).unwrap_or_default().into_bytes())
         })
     }
@@ -287,8 +289,9 @@ mod tests {
         let reply = OpencodeReply::update(&Update::Done(Arc::clone(&done)));
         assert_eq!(reply.update, OpencodeUpdateType::Done);
         assert!(reply.content.body.get().is_none(), "a tick that sees the end writes nothing");
-        let wanted = Update::Done(done).to_json();
+        let wanted = Update::Done(Arc::clone(&done)).to_json();
         assert_eq!(reply.checked_body(), Some(wanted.as_bytes()));
+        assert_eq!(Arc::strong_count(&done), 1, "what is written is not kept twice");
         assert_eq!(reply.body_and_nul().last(), Some(&0));
         assert!(OpencodeReply::json("{}".to_owned()).content.body.get().is_some());
     }
