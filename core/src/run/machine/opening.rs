@@ -178,7 +178,14 @@ impl Opening {
             OpeningInput::Leave => {
                 self.goes_without_stream = true;
                 self.name_check = NameCheck::Known;
-                self.prepared(context, &mut out);
+                // Who leaves answers no calls.
+                self.needs_tools = false;
+                if self.stage == OpeningStage::Tools {
+                    self.retry_at = None;
+                    self.send(&mut out);
+                } else {
+                    self.prepared(context, &mut out);
+                }
             }
             OpeningInput::StreamUp => self.prepared(context, &mut out),
             OpeningInput::TurnEnded => {
@@ -459,6 +466,10 @@ impl Opening {
         }
         let response = match result {
             Ok(response) => response,
+            // The tools are closed first: the client is being left, and the prompt is sent without them.
+            Err(error) if stage == OpeningStage::Tools && error.kind() == ErrorKind::Closed => {
+                return self.send(out);
+            }
             Err(error) if error.is_transient() => {
                 return out.push(OpeningEffect::Unreachable(error));
             }
@@ -467,8 +478,7 @@ impl Opening {
         out.push(OpeningEffect::Reachable);
         match response {
             Response::Done if *kind == RequestKind::Tools => {
-                self.stage = OpeningStage::Done;
-                return out.push(OpeningEffect::Send);
+                return self.send(out);
             }
             Response::LastMessage(newest) => {
                 (self.last_before_send, self.has_looked) = (newest, true);
@@ -496,6 +506,10 @@ impl Opening {
             self.stage = OpeningStage::Tools;
             return out.push(OpeningEffect::PlaceTools);
         }
+        self.send(out);
+    }
+
+    fn send(&mut self, out: &mut Vec<OpeningEffect>) {
         self.stage = OpeningStage::Done;
         out.push(OpeningEffect::Send);
     }

@@ -106,6 +106,23 @@ fn the_server_knows_the_tools_before_the_prompt_is_sent() {
     assert_eq!(scene.error().map(Error::kind), Some(ErrorKind::Conflict));
     assert!(!scene.wants("session.prompt_async"), "nothing is sent");
 
+    // Who leaves answers no calls, and the prompt waits for none: before, while and after the server is told.
+    let mut scene = Scene::new(with_tools());
+    scene.input(Input::Leave);
+    scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    scene.snapshot(&[], &[]);
+    scene.ok("session.messages", json!([]));
+    assert!(scene.wants("session.prompt_async") && scene.placed.is_empty());
+    let mut scene = Scene::sending(with_tools());
+    scene.input(Input::Leave);
+    scene.ok("session.prompt_async", Value::Null);
+    scene.input(Input::Answer(RequestKind::Tools, Ok(Response::Done)));
+    assert!(scene.machine.is_sent() && !scene.wants("session.prompt_async"));
+    let mut scene = Scene::sending(with_tools());
+    let closed = Error::new(ErrorKind::Closed, "run: the client is closed; make a new one");
+    scene.input(Input::Answer(RequestKind::Tools, Err(closed)));
+    assert!(scene.wants("session.prompt_async"));
+
     let mut scene = Scene::resumed(with_tools());
     assert_eq!(scene.placed.len(), 1, "the agent may be at work already");
     scene.input(Input::Answer(RequestKind::Tools, Ok(Response::Done)));
