@@ -166,8 +166,12 @@ impl Run {
     pub fn poll_one(&self) -> (State, Option<Update>) {
         if self.seen().idle().is_none() && self.has_calls() {
             self.tools.serve();
-            if let Some(call) = self.tools.take_call().filter(|_| !self.state().is_over()) {
-                return (self.state(), Some(Update::ToolCall(call)));
+            // The last state comes with the last update; a call that is taken must be told.
+            let state = self.state();
+            if !state.is_over()
+                && let Some(call) = self.tools.take_call()
+            {
+                return (state, Some(Update::ToolCall(call)));
             }
         }
         self.seen().poll_one()
