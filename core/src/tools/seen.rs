@@ -15,8 +15,8 @@ const MAX_PARTS: usize = 1_000;
 pub(super) struct SeenParts {
     parts: VecDeque<SeenPart>,
     /// The calls that were found: a part changes often.
-    known: HashSet<String>,
-    order: VecDeque<String>,
+    known: HashSet<CallPlace>,
+    order: VecDeque<CallPlace>,
 }
 
 struct SeenPart {
@@ -38,22 +38,23 @@ impl SeenParts {
             return false;
         };
         let Some(tool) = tool(&name) else { return false };
-        let state = part.object("state").unwrap_or_default();
-        match state.text("status").as_deref() {
-            Some("running") if !self.known.contains(&call_id) => {}
-            Some("completed" | "error") => {
-                self.parts.retain(|part| part.place.call_id != call_id);
-                return false;
-            }
-            _ => return false,
-        }
-        let input = state.json("input").and_then(|input| input.read().ok()).unwrap_or_default();
+        // Providers count the calls of each answer from one: the id alone is that of many calls.
         let place = CallPlace {
             session_id: session.to_owned(),
             message_id: part.text("messageID").unwrap_or_default(),
             call_id,
         };
-        self.remember(place.call_id.clone());
+        let state = part.object("state").unwrap_or_default();
+        match state.text("status").as_deref() {
+            Some("running") if !self.known.contains(&place) => {}
+            Some("completed" | "error") => {
+                self.parts.retain(|part| part.place != place);
+                return false;
+            }
+            _ => return false,
+        }
+        let input = state.json("input").and_then(|input| input.read().ok()).unwrap_or_default();
+        self.remember(place.clone());
         if self.parts.len() >= MAX_PARTS {
             self.parts.pop_front();
         }
@@ -72,14 +73,14 @@ impl SeenParts {
         self.parts.remove(at).map(|part| part.place)
     }
 
-    fn remember(&mut self, call_id: String) {
+    fn remember(&mut self, place: CallPlace) {
         if self.order.len() >= MAX_PARTS
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
         }
-        self.order.push_back(call_id.clone());
-        self.known.insert(call_id);
+        self.order.push_back(place.clone());
+        self.known.insert(place);
     }
 }
 
@@ -112,5 +113,30 @@ mod tests {
         assert!(seen.take("x", &arguments(2)).is_none());
         assert!(!seen.note("ses_1", &part("host_x", "c1", "completed", 1), tool));
         assert!(seen.take("x", &arguments(1)).is_none());
+    }
+
+    #[test]
+    fn calls_of_one_id_in_two_places_are_two_calls() {
+        let mut seen = SeenParts::default();
+        let tool = |name: &str| name.strip_prefix("host_").map(str::to_owned);
+        let part = |message: &str, status: &str| {
+            raw(json!({ "tool": "host_x", "callID": "call_0", "messageID": message,
+                "state": { "status": status, "input": {} } }))
+        };
+        let places = [("ses_1", "msg_1"), ("ses_1", "msg_2"), ("ses_2", "msg_1")];
+        for (session, message) in places {
+            assert!(seen.note(session, &part(message, "running"), tool), "{session} {message}");
+            assert!(!seen.note(session, &part(message, "running"), tool), "{session} {message}");
+        }
+        assert!(!seen.note("ses_1", &part("msg_1", "completed"), tool));
+        let none = Json::from(json!({}));
+        for (session, message) in &places[1..] {
+            let place = seen.take("x", &none).unwrap();
+            assert_eq!(
+                (place.session_id.as_str(), place.message_id.as_str()),
+                (*session, *message)
+            );
+        }
+        assert!(seen.take("x", &none).is_none());
     }
 }

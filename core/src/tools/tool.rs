@@ -142,7 +142,7 @@ pub struct HostToolCall {
 }
 
 /// Where in a session a call stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct CallPlace {
     pub(super) session_id: String,
     pub(super) message_id: String,
