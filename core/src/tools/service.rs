@@ -22,7 +22,9 @@ use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
-const MAX_CONNECTIONS: usize = 256;
+const MAX_CONNECTIONS: usize = if cfg!(test) { 16 } else { 256 };
+/// The pause before connections are taken again when the system could not give one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may take to show its first request: anybody on this machine can make one.
 const STRANGER: Duration = Duration::from_secs(10);
 /// How long one may take to send the rest of a request, or to take an answer.
@@ -67,6 +69,7 @@ impl Service {
             is_closing: Arc::clone(&is_closing),
             connections: HashMap::new(),
             next: 2,
+            accept_at: None,
         };
         let thread = thread::start("opencode-tools", move || work.run(), move |_| desk.fall())?;
         Ok(Service { url, token, is_closing, waker, thread })
@@ -100,6 +103,8 @@ struct ServiceWork {
     is_closing: Arc<AtomicBool>,
     connections: HashMap<usize, Peer>,
     next: usize,
+    /// When to take connections again that could not be taken.
+    accept_at: Option<Instant>,
 }
 
 struct Peer {
@@ -111,8 +116,8 @@ struct Peer {
     /// A call of it is open: what comes next waits.
     open: Option<OpenAnswer>,
     closes: bool,
-    /// When it last got on.
-    moved: Instant,
+    /// When what is not whole began: the connection, a request of it, or an answer. Single bytes do not move it.
+    since: Instant,
 }
 
 struct OpenAnswer {
@@ -126,7 +131,8 @@ impl ServiceWork {
         let mut events = Events::with_capacity(64);
         let mut parting: Option<Instant> = None;
         loop {
-            let due = [self.desk.tick(), self.due(), parting].into_iter().flatten().min();
+            let due = [self.desk.tick(), self.due(), self.accept_at, parting];
+            let due = due.into_iter().flatten().min();
             let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
             // Rounded up: a time below a millisecond would spin.
             let wait = wait.map(|wait| wait.saturating_add(Duration::from_millis(1)));
@@ -139,6 +145,9 @@ impl ServiceWork {
                     WAKER => {}
                     Token(id) => self.on_event(id, event),
                 }
+            }
+            if self.accept_at.is_some_and(|at| Instant::now() >= at) {
+                self.accept();
             }
             for (asker, result) in self.desk.take_answers() {
                 self.deliver(&asker, &result);
@@ -155,17 +164,35 @@ impl ServiceWork {
     }
 
     fn accept(&mut self) {
+        self.accept_at = None;
         // Until there are no more: they are told of once.
-        while let Ok((mut stream, _)) = self.listener.accept() {
-            if self.connections.len() >= MAX_CONNECTIONS {
-                continue;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.add(stream),
+                Err(e) => match e.kind() {
+                    io::ErrorKind::WouldBlock => return,
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                    // No descriptor is free, for one: nothing tells when there is.
+                    _ => {
+                        self.accept_at = Some(after(ACCEPT_PAUSE));
+                        return;
+                    }
+                },
             }
-            let id = self.next;
-            self.next += 1;
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            if self.poll.registry().register(&mut stream, Token(id), interest).is_err() {
-                continue;
-            }
+        }
+    }
+
+    fn add(&mut self, mut stream: TcpStream) {
+        if self.connections.len() >= MAX_CONNECTIONS {
+            // Anybody can make connections, and must not keep the server out by them.
+            let strangers = self.connections.iter().filter(|(_, peer)| !peer.is_known);
+            let Some(oldest) = strangers.map(|(id, _)| *id).min() else { return };
+            self.drop_connection(oldest);
+        }
+        let id = self.next;
+        self.next += 1;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.poll.registry().register(&mut stream, Token(id), interest).is_ok() {
             let _ = stream.set_nodelay(true);
             self.connections.insert(id, Peer::new(stream));
         }
@@ -175,8 +202,7 @@ impl ServiceWork {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let mut is_alive = true;
         if event.is_readable() || event.is_read_closed() {
-            is_alive = http::fill(&mut connection.stream, &mut connection.inbound).unwrap_or(false);
-            connection.moved = Instant::now();
+            is_alive = connection.fill();
         }
         self.react(id);
         // What came before the end is done first, and its answer may still be read.
@@ -202,6 +228,8 @@ impl ServiceWork {
                 }
             };
             connection.is_known = true;
+            // What is there of the next one begins now.
+            connection.since = Instant::now();
             connection.closes = !request.keeps_alive;
             let reaction = self.answer(id, &request);
             let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -241,18 +269,14 @@ impl ServiceWork {
             false => http::answer(200, &json),
         };
         connection.outbound.extend(bytes);
-        connection.moved = Instant::now();
+        connection.since = Instant::now();
         self.react(asker.connection);
         self.flush(asker.connection);
     }
 
     fn flush(&mut self, id: usize) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let before = connection.outbound.len();
         let is_alive = http::flush(&mut connection.stream, &mut connection.outbound).is_ok();
-        if connection.outbound.len() < before {
-            connection.moved = Instant::now();
-        }
         let is_over = connection.closes && connection.outbound.is_empty();
         if !is_alive || is_over && connection.open.is_none() {
             self.drop_connection(id);
@@ -289,7 +313,7 @@ impl ServiceWork {
                     }
                     connection.outbound.extend(http::piece(": waiting\n\n"));
                     open.sign_at = after(SIGN_OF_LIFE);
-                    connection.moved = now;
+                    connection.since = now;
                     self.flush(id);
                 }
                 _ => self.drop_connection(id),
@@ -307,16 +331,26 @@ impl Peer {
             is_known: false,
             open: None,
             closes: false,
-            moved: Instant::now(),
+            since: Instant::now(),
         }
+    }
+
+    /// Takes what came. Whether more may come.
+    fn fill(&mut self) -> bool {
+        let was_at_rest = self.is_known && self.inbound.is_empty();
+        let is_alive = http::fill(&mut self.stream, &mut self.inbound).unwrap_or(false);
+        if was_at_rest && self.outbound.is_empty() && !self.inbound.is_empty() {
+            self.since = Instant::now();
+        }
+        is_alive
     }
 
     /// When it is to be looked after: one that rests between two requests never.
     fn due(&self) -> Option<Instant> {
         let is_stuck = !self.outbound.is_empty() || self.open.is_none() && !self.inbound.is_empty();
         match &self.open {
-            _ if !self.is_known => self.moved.checked_add(STRANGER),
-            _ if is_stuck => self.moved.checked_add(SLOW),
+            _ if !self.is_known => self.since.checked_add(STRANGER),
+            _ if is_stuck => self.since.checked_add(SLOW),
             Some(open) => Some(open.sign_at),
             None => None,
         }
@@ -429,6 +463,39 @@ mod tests {
         assert_eq!(read(&mut good), (200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned()));
         assert!(!desk.has_calls());
         service.close();
+    }
+
+    #[test]
+    fn strangers_hold_no_place_by_their_number_and_no_connection_by_single_bytes() {
+        let (_desk, service) = start();
+        let strangers: Vec<_> = (0..MAX_CONNECTIONS * 2).map(|_| connect(&service)).collect();
+        let mut good = connect(&service);
+        post(&mut good, service.token(), r#"{"id":1,"method":"ping"}"#);
+        assert_eq!(read(&mut good).0, 200);
+        drop(strangers);
+        service.close();
+
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut far = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (near, _) = listener.accept().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut peer = Peer::new(TcpStream::from_std(near));
+        let mut drip = |peer: &mut Peer, bytes: &[u8]| {
+            let had = peer.inbound.len();
+            far.write_all(bytes).unwrap();
+            while peer.inbound.len() < had + bytes.len() {
+                assert!(peer.fill());
+            }
+        };
+        let due = peer.due();
+        drip(&mut peer, b"P");
+        assert!(due.is_some() && peer.due() == due, "of a stranger");
+        (peer.is_known, peer.inbound) = (true, Vec::new());
+        assert_eq!(peer.due(), None);
+        drip(&mut peer, b"P");
+        let due = peer.due();
+        drip(&mut peer, b"O");
+        assert!(due.is_some() && peer.due() == due, "of a request");
     }
 
     #[test]
