@@ -1152,7 +1152,7 @@ OpencodeStatus opencode_tool_reply(const OpencodeClient *client,
  *
  * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
  * @param call        Receives an update of type TOOL_CALL, or NULL when there is none.
- * @return OK also when there is none.
+ * @return OK also when there is none; CLOSED when none will come any more, as the client is closed.
  */
 OPENCODE_API
 OpencodeStatus opencode_tool_next(const OpencodeClient *client,

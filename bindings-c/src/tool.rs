@@ -64,7 +64,7 @@ pub unsafe extern "C" fn opencode_tool_reply(
 ///
 /// @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.
 /// @param call        Receives an update of type TOOL_CALL, or NULL when there is none.
-/// @return OK also when there is none.
+/// @return OK also when there is none; CLOSED when none will come any more, as the client is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_tool_next(
     client: *const OpencodeClient,
@@ -79,6 +79,9 @@ pub unsafe extern "C" fn opencode_tool_next(
                 return Err(null("call"));
             }
             let found = client.next_tool_call(timeout(timeout_ms).unwrap_or(Duration::MAX));
+            if found.is_none() {
+                client.check_tools()?;
+            }
             Ok(found.map(|call| OpencodeReply::update(&Update::ToolCall(call))))
         })
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 impl Client {
     /// Offers a function of this program to the agent, or replaces the one of this name. Nothing is sent: the server is
-    /// told before the next prompt, in the directory of its session. It must be on this machine.
+    /// told before the next prompt, in the directory of its session. It must be on this machine. One that is told again
+    /// connects anew, and the calls that are open in that directory end unanswered: add tools before runs begin.
     ///
     /// Calls of a tool with a handler are answered by it, on a thread that polls or waits: in [`Run::poll`],
     /// [`Run::wait`] and their like, and in [`poll_tools`](Self::poll_tools). Without one they come as
@@ -32,7 +33,7 @@ impl Client {
     }
 
     /// The oldest call that nobody took and no handler answers. Blocks until there is one, at most for `timeout`; zero
-    /// only looks. Handlers of others run here.
+    /// only looks. Handlers of others run here. `None` at once when the client is closed.
     pub fn next_tool_call(&self, timeout: Duration) -> Option<Arc<HostToolCall>> {
         let tools = self.tools();
         let until = crate::base::limits::after(timeout);
@@ -42,9 +43,23 @@ impl Client {
             }
             let left = until.saturating_duration_since(std::time::Instant::now());
             // Calls with a handler are for whoever polls: they would wake this one again and again.
-            if left.is_zero() || tools.serve() == 0 && !tools.wait(Some(left)) {
+            if left.is_zero() || tools.is_closed() || tools.serve() == 0 && !tools.wait(Some(left))
+            {
                 return None;
             }
+        }
+    }
+
+    /// Whether calls may still come: for bindings, whose loops have to end with the client.
+    ///
+    /// # Errors
+    /// `closed`.
+    #[doc(hidden)]
+    pub fn check_tools(&self) -> Result<()> {
+        if self.tools().is_closed() {
+            Err(crate::call::caller::closed("tool_next"))
+        } else {
+            Ok(())
         }
     }
 

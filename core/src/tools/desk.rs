@@ -21,7 +21,7 @@ pub(super) const NAME: &str = "host";
 /// How long a call waits for the event that says whose it is, while runs are at work. It mostly comes within milliseconds; a
 /// server that reads the model's next words first tells of the call later than it makes it.
 const WAIT_FOR_PLACE: Duration = Duration::from_millis(1_500);
-/// CallsWaiting that may be open at once; a model makes a few.
+/// Calls that may be open at once; a model makes a few.
 const MAX_OPEN: usize = 10_000;
 
 /// Whom an answer goes to: a connection, and the request of it.
@@ -200,13 +200,17 @@ impl Desk {
             return;
         }
         self.calls.write(|waiting| {
-            for call in calls {
+            // Who was cancelled meanwhile looked for them here, and did not find them.
+            let open = calls.into_iter().filter(|call| !call.is_over());
+            let mut is_any = false;
+            for call in open {
+                is_any = true;
                 match call.handler {
                     Some(_) => waiting.handled.push_back(call),
                     None => waiting.plain.push_back(call),
                 }
             }
-            true
+            is_any
         });
         self.tell();
     }
@@ -259,8 +263,13 @@ impl Desk {
         self.calls.mark()
     }
 
+    /// Blocks until there are calls or it is closed, at most for `timeout`. Somebody else may take them first.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> bool {
-        self.calls.wait_ready(timeout) && self.has_calls()
+        self.calls.wait_ready(timeout)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.calls.face().is_over
     }
 
     pub(super) fn take_handled(&self) -> Option<Arc<HostToolCall>> {
@@ -321,7 +330,8 @@ impl Desk {
             call.is_over.store(true, Ordering::Release);
             is_any = true;
         }
-        if is_any && self.has_calls() {
+        if is_any {
+            // Without a look before: a call may be on its way into the mailbox.
             self.calls.edit(|waiting| {
                 waiting.handled.retain(|call| !call.is_over());
                 waiting.plain.retain(|call| !call.is_over());

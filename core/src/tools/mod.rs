@@ -1,6 +1,6 @@
 //! Tools of the host: functions of the program that uses this library, which the agent can call.
 //!
-//! A small MCP server on this machine offers them, and the OpenCode server is told of it before a prompt is sent. CallsWaiting
+//! A small MCP server on this machine offers them, and the OpenCode server is told of it before a prompt is sent. Calls
 //! wait in one mailbox, and whoever polls next, on a thread of the host, takes them.
 
 mod answer;
@@ -198,9 +198,14 @@ impl Tools {
         self.desk.has_calls()
     }
 
-    /// Blocks until there is a call, at most for `timeout`.
+    /// Blocks until there are calls or none will come, at most for `timeout`. Somebody else may take them first.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> bool {
         self.desk.wait(timeout)
+    }
+
+    /// Whether no call will come any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.desk.is_closed()
     }
 
     /// Whether polls of runs are to be more than a look.
