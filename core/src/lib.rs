@@ -72,9 +72,9 @@
 //! # Inside
 //!
 //! The crate has floors, folders of `src`, and a lower one imports no higher one: `base` (errors, limits, threads, values),
-//! `http` (one exchange), `protocol` (what servers say), `call` (one operation done), `events`, `pty`, `inspect`, `run` (a
-//! prompt on its way to its reply), `history` (long lists and sums), `client`, and `server` on top. ARCHITECTURE.md of the
-//! repository names every module.
+//! `http` (one exchange), `protocol` (what servers say), `call` (one operation done), `events`, `pty`, `inspect`, `tools`
+//! (functions of the host that the agent calls), `run` (a prompt on its way to its reply), `history` (long lists and sums),
+//! `client`, and `server` on top. ARCHITECTURE.md of the repository names every module.
 
 #![deny(unsafe_code)]
 #![warn(clippy::arithmetic_side_effects)]
