@@ -339,8 +339,22 @@ impl Caller {
         limits: Limits,
         token: &CancelToken,
     ) -> Result<Answer> {
+        self.ask_hiding(name, arguments, traceparent, &[], limits, token)
+    }
+
+    /// Like [`ask_traced`](Self::ask_traced), with secrets in the arguments, as headers that are not sent.
+    pub(crate) fn ask_hiding(
+        &self,
+        name: &'static str,
+        arguments: &str,
+        traceparent: Option<&str>,
+        hidden: &[(String, String)],
+        limits: Limits,
+        token: &CancelToken,
+    ) -> Result<Answer> {
         let operation = find(name)?;
-        let routed = route(operation, arguments, self.project())?;
+        let mut routed = route(operation, arguments, self.project())?;
+        routed.hidden = hidden.to_vec();
         self.admit(operation, limits.total, token)?;
         self.check_directory(operation, &routed, limits.total, token)?;
         let max = if operation.may_repeat { self.options.max_retries } else { 0 };
@@ -609,6 +623,7 @@ fn request<'a>(
         target: &routed.target,
         body: routed.body.as_deref(),
         headers,
+        hidden: &routed.hidden,
         limits,
         expect: routed.expect,
     }

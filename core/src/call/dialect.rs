@@ -277,6 +277,7 @@ fn ask<T: serde::de::DeserializeOwned>(
         target,
         body: None,
         headers: &[],
+        hidden: &[],
         limits,
         expect: Expect::Json,
     };

@@ -53,5 +53,13 @@ pub(crate) fn raw_route(
             .map_err(|e| Error::invalid(format!("request: the body is no JSON: {e}")))?;
     }
     let body = body.map(|body| body.as_bytes().to_vec());
-    Ok(Routed { method, target, body, expect: Expect::Anything, headers: &[], directory: None })
+    Ok(Routed {
+        method,
+        target,
+        body,
+        expect: Expect::Anything,
+        headers: &[],
+        directory: None,
+        hidden: Vec::new(),
+    })
 }

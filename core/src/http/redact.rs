@@ -26,12 +26,16 @@ impl Redactor {
         Redactor::default().and(own.into_iter().chain(headers.iter().flat_map(in_header)))
     }
 
-    /// The same, and the headers of one call.
-    pub(crate) fn with(&self, headers: &[(String, String)]) -> Cow<'_, Redactor> {
-        if headers.is_empty() {
+    /// The same, and the headers of one call, and those that stand in its body.
+    pub(crate) fn with(
+        &self,
+        headers: &[(String, String)],
+        hidden: &[(String, String)],
+    ) -> Cow<'_, Redactor> {
+        if headers.is_empty() && hidden.is_empty() {
             return Cow::Borrowed(self);
         }
-        Cow::Owned(self.clone().and(headers.iter().flat_map(in_header)))
+        Cow::Owned(self.clone().and(headers.iter().chain(hidden).flat_map(in_header)))
     }
 
     fn and(mut self, secrets: impl Iterator<Item = String>) -> Self {
@@ -286,7 +290,7 @@ mod tests {
     #[test]
     fn headers_of_one_call_are_secrets_too() {
         let header = [("Authorization".to_owned(), "Bearer abc-def".to_owned())];
-        assert_eq!(redactor().with(&header).text("abc-def and tok1"), "*** and ***");
+        assert_eq!(redactor().with(&header, &[]).text("abc-def and tok1"), "*** and ***");
         assert_eq!(redactor().text("abc-def"), "abc-def");
     }
 

@@ -32,6 +32,7 @@ use exchange::Exchange;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub(crate) struct HttpRequest<'a> {
     /// A JSON document.
     pub body: Option<&'a [u8]>,
     pub headers: &'a [(String, String)],
+    /// Secrets of the body, as headers that are not sent.
+    pub hidden: &'a [(String, String)],
     pub limits: Limits,
     pub expect: Expect,
 }
@@ -168,7 +171,7 @@ impl Transport {
         let entered = exchange.enter();
         let recording = self.recorder.as_ref().map(|recorder| {
             let method = request.method.as_str();
-            let redactor = self.redactor.with(request.headers);
+            let redactor = self.redactor.with(request.headers, request.hidden);
             (recorder, recorder.request(method, request.target, request.body, &redactor))
         });
         let result = self.exchange(request, &exchange).and_then(|(status, headers, body)| {
@@ -177,7 +180,7 @@ impl Transport {
                 surrogate::replace_lone(&mut body);
             }
             if let Some((recorder, number)) = recording {
-                let redactor = self.redactor.with(request.headers);
+                let redactor = self.redactor.with(request.headers, request.hidden);
                 recorder.answer(number, status, &recorded(&headers), &body, &redactor);
             }
             self.check(request, status, &headers, &body)?;
@@ -187,6 +190,15 @@ impl Transport {
         drop(entered);
         token.detach();
         result
+    }
+
+    /// Where the server is, as a request would find it. Blocks within the limit for connecting, or until cancelled.
+    pub(crate) fn addresses(&self, limits: Limits, token: &CancelToken) -> Option<Vec<SocketAddr>> {
+        let entered = Exchange::new(token.clone(), limits).enter();
+        let found = resolver::addresses(self.base.host(), self.base.port());
+        drop(entered);
+        token.detach();
+        found
     }
 
     /// Sends a request and gives the answer as a stream of events.
@@ -360,7 +372,7 @@ impl Transport {
         body: &[u8],
     ) -> Result<()> {
         check(request, status, headers, body).or_else(|error| {
-            match self.redactor.with(request.headers).body(body) {
+            match self.redactor.with(request.headers, request.hidden).body(body) {
                 Cow::Borrowed(_) => Err(error),
                 Cow::Owned(body) => check(request, status, headers, &body),
             }
@@ -369,7 +381,7 @@ impl Transport {
 
     /// Knows the secrets of a request.
     fn redactor_of(&self, request: &HttpRequest<'_>) -> Arc<Redactor> {
-        match self.redactor.with(request.headers) {
+        match self.redactor.with(request.headers, request.hidden) {
             Cow::Borrowed(_) => Arc::clone(&self.redactor),
             Cow::Owned(redactor) => Arc::new(redactor),
         }

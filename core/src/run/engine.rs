@@ -400,7 +400,8 @@ impl Work {
                     self.requests.ask(id, kind, request, &slot.caller, trace);
                 }
                 Output::PlaceTools { directory } => {
-                    self.requests.place_tools(id, Arc::clone(&self.tools), directory);
+                    let (tools, trace) = (Arc::clone(&self.tools), slot.machine.traceparent());
+                    self.requests.place_tools(id, tools, directory, &slot.caller, trace);
                 }
                 Output::TakeSnapshot { directory, with_lists } => {
                     let poller = self.pollers.entry(directory.clone()).or_default();

@@ -18,7 +18,7 @@ use crate::call::caller::Caller;
 use crate::call::dialect;
 use crate::http::answer::Answer;
 use crate::protocol::operation::Pace;
-use crate::tools::Tools;
+use crate::tools::{Telling, Tools};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 const WORKERS: usize = 3;
 /// Threads that make sessions, which may take minutes each.
 const CREATORS: usize = 2;
+/// Threads that let the server know the host's tools: once at a time, however many runs begin.
+const PLACERS: usize = 1;
 /// A request of a run is short: a server that needs longer is out of order.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
@@ -39,6 +41,7 @@ const WATCH_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Requests {
     pool: Pool,
     creators: Pool,
+    placers: Pool,
     /// The sessions that are being made, and whether a run still wants them.
     creations: HashMap<RunId, Arc<AtomicBool>>,
     /// Tries once more what hangs: the threads above may all be waiting.
@@ -80,6 +83,7 @@ impl Requests {
         Requests {
             pool: Pool::new("opencode-request", WORKERS),
             creators: Pool::new("opencode-create", CREATORS),
+            placers: Pool::new("opencode-place", PLACERS),
             creations: HashMap::new(),
             again,
             shared: Arc::new(Shared { caller, inbox, heard, began, choice, silence }),
@@ -90,8 +94,10 @@ impl Requests {
 
     pub(super) fn close(&self) {
         self.creators.end();
+        self.placers.end();
         self.pool.close();
         self.creators.close();
+        self.placers.close();
     }
 
     /// Does a request for a run.
@@ -151,17 +157,41 @@ impl Requests {
         }
     }
 
-    /// Lets the server know the host's tools, in a directory.
-    pub(super) fn place_tools(&mut self, id: RunId, tools: Arc<Tools>, directory: Option<String>) {
-        self.submit(
-            false,
-            move |shared, attempt| {
-                let limits = limits(&shared.caller, attempt);
-                tools.place(directory.as_deref(), limits, &attempt.token)?;
+    /// Lets the server know the host's tools, in a directory. It may take several requests, and connects to this program.
+    pub(super) fn place_tools(
+        &mut self,
+        id: RunId,
+        tools: Arc<Tools>,
+        directory: Option<String>,
+        caller: &Arc<Caller>,
+        trace: Option<Arc<str>>,
+    ) {
+        let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
+        let (caller, asked) = (Arc::clone(caller), Instant::now());
+        let race = Race::new(move |result| {
+            inbox.push(EngineMessage::Answer(id, RequestKind::Tools, result));
+        });
+        let (token, runner) = (CancelToken::default(), Arc::clone(&race));
+        let mine = token.clone();
+        let work = move || {
+            runner.run(&mine, |attempt| {
+                if let Some(error) = shared.silence_since(asked) {
+                    return Err(error);
+                }
+                let telling = Telling {
+                    caller: &caller,
+                    traceparent: trace.as_deref(),
+                    limits: limits(&caller, attempt),
+                    token: &attempt.token,
+                    note: &|answer| shared.note(answer),
+                };
+                tools.place(directory.as_deref(), &telling)?;
                 Ok(Response::Done)
-            },
-            move |result| Some(EngineMessage::Answer(id, RequestKind::Tools, result)),
-        );
+            });
+        };
+        if let Err(error) = self.placers.submit(token, work) {
+            race.refuse(error);
+        }
     }
 
     /// Looks at a directory. What works and what is open are asked side by side, and told together.
@@ -367,19 +397,23 @@ impl Shared {
     ) -> Result<Answer> {
         let OperationCall { operation, arguments } = &call;
         let result = caller.ask_traced(operation, arguments, trace, limits, &attempt.token);
+        self.note(&result);
+        result
+    }
+
+    /// Notes whether the server answers at all.
+    fn note(&self, result: &Result<Answer>) {
         if result.as_ref().map_or_else(|e| e.status().is_some() && !is_gateway(e), |_| true) {
             self.heard.mark();
         }
         let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        match &result {
+        match result {
             Err(error) if error.kind() == ErrorKind::Timeout && error.status().is_none() => {
                 *silence = Some((Instant::now(), error.clone().with_sent(false)));
             }
             Err(error) if error.status().is_none() => {}
             _ => *silence = None,
         }
-        drop(silence);
-        result
     }
 
     /// A server that lets requests run out of time answers none of those that waited behind them. They need not

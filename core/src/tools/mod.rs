@@ -14,19 +14,20 @@ mod tool;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::limits::Limits;
 use crate::base::signal::Signal;
 use crate::base::thread::caught;
-use crate::call::caller::Caller;
+use crate::call::caller::{Caller, closed};
 use desk::Desk;
 use place::ToolPlaces;
 use serde_json::value::RawValue;
 use service::Service;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 pub use answer::ToolAnswer;
+pub(crate) use place::Telling;
 pub use tool::{HostToolCall, Tool, ToolHandler};
 
 /// How long the last answers have before the OpenCode server is asked to forget the tools.
@@ -107,8 +108,8 @@ impl Tools {
     pub(crate) fn check_server(&self) -> Result<()> {
         let base = self.caller.transport().base();
         match place::address(base.host()) {
-            Some(_) if self.has_tools() && !base.is_loopback() => {
-                match place::is_this_machine(base.host(), base.port()) {
+            Some(ip) if self.has_tools() && !base.is_loopback() => {
+                match place::is_this_machine(SocketAddr::new(ip, base.port())) {
                     true => Ok(()),
                     false => Err(elsewhere(base.as_str())),
                 }
@@ -121,22 +122,34 @@ impl Tools {
     ///
     /// # Errors
     /// What is wrong with the server or the name, in words; those of a request.
-    pub(crate) fn place(
-        &self,
-        directory: Option<&str>,
-        limits: Limits,
-        token: &CancelToken,
-    ) -> Result<()> {
-        let base = self.caller.transport().base();
-        if !base.is_loopback() && !place::is_this_machine(base.host(), base.port()) {
-            return Err(elsewhere(base.as_str()));
-        }
+    pub(crate) fn place(&self, directory: Option<&str>, telling: &Telling<'_>) -> Result<()> {
+        self.check_place(telling)?;
         let version = self.version.load(Ordering::Acquire);
         let (url, token_text) = self.address()?;
         let was_listed = |path: &str| self.desk.was_listed(path);
         let offer =
             place::Offer { url: &url, token: &token_text, version, was_listed: &was_listed };
-        self.places.place(&self.caller, directory, &offer, limits, token)
+        let placed = self.places.place(directory, &offer, telling);
+        // The server cannot reach what is closed; that is no fault of its.
+        placed.map_err(|error| if self.desk.is_closed() { closed("run") } else { error })
+    }
+
+    /// Whether the server is on this machine.
+    fn check_place(&self, telling: &Telling<'_>) -> Result<()> {
+        let transport = self.caller.transport();
+        let base = transport.base();
+        if base.is_loopback() {
+            return Ok(());
+        }
+        match transport.addresses(telling.limits, telling.token) {
+            Some(found) if found.iter().any(|one| place::is_this_machine(*one)) => Ok(()),
+            Some(_) => Err(elsewhere(base.as_str())),
+            None => {
+                let host = base.host();
+                let text = format!("run: no address is found for the server's name '{host}'");
+                Err(Error::new(ErrorKind::Connection, text).with_operation("run"))
+            }
+        }
     }
 
     /// Where the MCP server listens; it is started when nobody did so before.
@@ -149,7 +162,7 @@ impl Tools {
             ServiceState::Running(running) => {
                 Ok((running.url().to_owned(), running.token().to_owned()))
             }
-            _ => Err(crate::call::caller::closed("run")),
+            _ => Err(closed("run")),
         }
     }
 

@@ -6,12 +6,13 @@ use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Object;
 use crate::base::limits::{Limits, after};
-use crate::call::caller::Caller;
+use crate::call::caller::{Caller, closed};
+use crate::http::answer::Answer;
 use crate::protocol::dialect::Dialect;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::net::{IpAddr, UdpSocket};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,19 @@ const LIST: Duration = Duration::from_secs(10);
 const LEARN: Duration = Duration::from_millis(300);
 /// What one request of the leaving may take.
 const LEAVE: Duration = Duration::from_millis(300);
+/// Stands for the list that a server may or may not have got: an answer was lost. No list has this number.
+const UNSURE: u64 = u64::MAX;
+
+/// How a server is told, for whom.
+pub(crate) struct Telling<'a> {
+    /// With the headers of the run.
+    pub(crate) caller: &'a Caller,
+    pub(crate) traceparent: Option<&'a str>,
+    pub(crate) limits: Limits,
+    pub(crate) token: &'a CancelToken,
+    /// Hears of each answer.
+    pub(crate) note: &'a dyn Fn(&Result<Answer>),
+}
 
 /// Where the MCP server of the tools is, and which list of tools it has.
 pub(super) struct Offer<'a> {
@@ -39,8 +53,8 @@ pub(super) struct ToolPlaces {
     placed: Mutex<HashMap<Option<String>, u64>>,
     /// Stands in the next address: each MCP client counts its requests from one.
     next: AtomicU64,
-    /// Held while a server is told, so that runs that begin at the same time tell it once.
-    busy: Mutex<()>,
+    /// The tools were taken away: what is told meanwhile is taken back by whoever tells it.
+    is_left: AtomicBool,
 }
 
 /// What the server says of the MCP server of our name.
@@ -55,17 +69,18 @@ enum Standing {
 
 impl ToolPlaces {
     /// Lets the server know the tools in a directory, if it does not yet: it forgets them whenever it reloads the
-    /// directory, and when it is started again.
+    /// directory, and when it is started again. Called by one thread at a time, so that runs that begin together tell it
+    /// once.
     pub(super) fn place(
         &self,
-        caller: &Caller,
         directory: Option<&str>,
         offer: &Offer<'_>,
-        limits: Limits,
-        token: &CancelToken,
+        telling: &Telling<'_>,
     ) -> Result<()> {
-        let _busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let server = Learner { caller, directory, limits, token };
+        let &Telling { caller, traceparent, limits, token, note } = telling;
+        let hidden = [("Authorization".to_owned(), offer.token.to_owned())];
+        let server =
+            Learner { caller, directory, traceparent, hidden: &hidden, limits, token, note };
         let key = directory.map(str::to_owned);
         let known = self.placed().get(&key).copied();
         let standing = server.standing()?;
@@ -83,8 +98,29 @@ impl ToolPlaces {
             _ => {}
         }
         let path = format!("/{}", self.next.fetch_add(1, Ordering::Relaxed));
-        self.placed().insert(key, offer.version);
-        server.add(&format!("{}{path}", offer.url), offer.token)?;
+        self.placed().insert(key.clone(), UNSURE);
+        if self.is_left() {
+            return Err(closed("run"));
+        }
+        let added = server.add(&format!("{}{path}", offer.url), offer.token);
+        if self.is_left() {
+            let _ = Learner { limits: parting(LEAVE), ..server }.remove();
+            return Err(closed("run"));
+        }
+        match added {
+            Ok(()) => drop(self.placed().insert(key, offer.version)),
+            Err(error) => {
+                // A server that refused it has what it had.
+                if error.status().is_some() {
+                    let mut placed = self.placed();
+                    match known {
+                        Some(version) => drop(placed.insert(key, version)),
+                        None => drop(placed.remove(&key)),
+                    }
+                }
+                return Err(error);
+            }
+        }
         match server.settled()? {
             Standing::Connected => {
                 // One of 2.x says so before it has read the list.
@@ -111,18 +147,31 @@ impl ToolPlaces {
 
     /// Takes the tools away again, wherever they are known.
     pub(super) fn leave(&self, caller: &Caller, until: Option<Instant>) {
-        for directory in std::mem::take(&mut *self.placed()).into_keys() {
+        self.is_left.store(true, Ordering::SeqCst);
+        let placed = std::mem::take(&mut *self.placed());
+        for directory in placed.into_keys() {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let total = left.unwrap_or(LEAVE).min(LEAVE);
             if total.is_zero() {
                 return;
             }
-            let limits = Limits { total: Some(total), connect: total, ..Limits::default() };
             let token = CancelToken::default();
-            let server = Learner { caller, directory: directory.as_deref(), limits, token: &token };
+            let server = Learner {
+                caller,
+                directory: directory.as_deref(),
+                traceparent: None,
+                hidden: &[],
+                limits: parting(total),
+                token: &token,
+                note: &|_| {},
+            };
             // A server that is gone knows them no more.
             let _ = server.remove();
         }
+    }
+
+    fn is_left(&self) -> bool {
+        self.is_left.load(Ordering::SeqCst)
     }
 
     fn placed(&self) -> MutexGuard<'_, HashMap<Option<String>, u64>> {
@@ -134,21 +183,31 @@ impl ToolPlaces {
 struct Learner<'a> {
     caller: &'a Caller,
     directory: Option<&'a str>,
+    traceparent: Option<&'a str>,
+    /// What no message may show.
+    hidden: &'a [(String, String)],
     limits: Limits,
     token: &'a CancelToken,
+    note: &'a dyn Fn(&Result<Answer>),
+}
+
+/// Limits of a request that nobody waits for.
+fn parting(total: Duration) -> Limits {
+    Limits { total: Some(total), connect: total, ..Limits::default() }
 }
 
 impl Learner<'_> {
-    fn ask(
-        &self,
-        one: (&'static str, Value),
-        two: (&'static str, Value),
-    ) -> Result<crate::http::answer::Answer> {
+    fn ask(&self, one: (&'static str, Value), two: (&'static str, Value)) -> Result<Answer> {
         let ask = |(name, mut arguments): (&'static str, Value)| {
             if let Some(directory) = self.directory {
                 crate::base::json::put(&mut arguments, "directory", directory);
             }
-            self.caller.ask(name, &arguments.to_string(), self.limits, self.token)
+            let (arguments, trace) = (arguments.to_string(), self.traceparent);
+            let (limits, token) = (self.limits, self.token);
+            let answer =
+                self.caller.ask_hiding(name, &arguments, trace, self.hidden, limits, token);
+            (self.note)(&answer);
+            answer
         };
         self.caller.either(|| ask(one), || ask(two))
     }
@@ -225,12 +284,11 @@ pub(super) fn address(host: &str) -> Option<IpAddr> {
 
 /// Whether an address that is not one of the loopback belongs to this machine all the same: what is sent there would
 /// leave from the very address. Nothing is sent.
-pub(super) fn is_this_machine(host: &str, port: u16) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+pub(super) fn is_this_machine(address: SocketAddr) -> bool {
     let find = || {
-        let any = if host.contains(':') { "[::]:0" } else { "0.0.0.0:0" };
+        let any = if address.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
         let socket = UdpSocket::bind(any).ok()?;
-        socket.connect((host, port)).ok()?;
+        socket.connect(address).ok()?;
         Some(socket.local_addr().ok()?.ip() == socket.peer_addr().ok()?.ip())
     };
     find().unwrap_or(false)
@@ -239,11 +297,72 @@ pub(super) fn is_this_machine(host: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::options::ClientOptions;
+    use std::cell::Cell;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// A server that says that it has no tools, and repeats what else it is asked.
+    fn echo(listener: &TcpListener) {
+        loop {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut asked, mut bytes) = (Vec::new(), [0; 4096]);
+            while !asked.ends_with(b"}") && !asked.starts_with(b"GET") {
+                let count = stream.read(&mut bytes).unwrap();
+                asked.extend_from_slice(&bytes[..count]);
+            }
+            let asked = String::from_utf8(asked).unwrap();
+            let (status, body) = match asked.starts_with("GET") {
+                true => ("200 OK", "{}"),
+                false => ("400 Bad Request", asked.as_str()),
+            };
+            let kind = "content-type: application/json\r\nconnection: close";
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).unwrap();
+            if status.starts_with('4') {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_repeats_the_request_shows_no_token_and_is_told_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let dialect = Some(Dialect::One);
+        let options = ClientOptions { base_url, dialect, ..ClientOptions::default() };
+        let server = std::thread::spawn(move || echo(&listener));
+        let caller = Caller::new(options).unwrap();
+        let heard = Cell::new(0);
+        let telling = Telling {
+            caller: &caller,
+            traceparent: None,
+            limits: Limits::default(),
+            token: &CancelToken::default(),
+            note: &|answer| heard.set(heard.get() + i32::from(answer.is_ok())),
+        };
+        let offer = Offer {
+            url: "http://127.0.0.1:9",
+            token: "Bearer tok3n-of-the-tools",
+            version: 1,
+            was_listed: &|_| true,
+        };
+        let places = ToolPlaces::default();
+        let error = places.place(None, &offer, &telling).unwrap_err();
+        server.join().unwrap();
+        let shown = format!("{error} {error:?} {}", error.to_json());
+        assert_eq!(error.status(), Some(400), "{error}");
+        assert!(shown.contains("***") && !shown.contains("tok3n"), "{shown}");
+        assert_eq!(heard.get(), 1);
+        assert!(places.placed().is_empty(), "it has nothing of ours");
+    }
 
     #[test]
     fn another_machine_is_told_from_this_one() {
-        assert!(is_this_machine("127.0.0.1", 4096));
+        assert!(is_this_machine(SocketAddr::from(([127, 0, 0, 1], 4096))));
         // An address of documentation: nobody has it.
-        assert!(!is_this_machine("192.0.2.1", 4096));
+        assert!(!is_this_machine(SocketAddr::from(([192, 0, 2, 1], 4096))));
     }
 }

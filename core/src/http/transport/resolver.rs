@@ -74,6 +74,15 @@ impl CachingResolver {
     }
 }
 
+/// The addresses of a host, if there are any. Of a name, the operating system says them.
+pub(super) fn addresses(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(ip) => Some(vec![SocketAddr::new(ip, port)]),
+        Err(_) => ask(&format!("{host}:{port}")).ok().filter(|found| !found.is_empty()),
+    }
+}
+
 /// The system gives no thread to look a name up on.
 #[derive(Debug)]
 pub(super) struct NoThread(pub(super) io::Error);

@@ -27,6 +27,8 @@ pub(crate) struct Routed {
     pub headers: &'static [(&'static str, &'static str)],
     /// The directory that it names.
     pub directory: Option<String>,
+    /// Secrets of the body, as headers: they are not sent as such, and hidden where the server repeats them.
+    pub hidden: Vec<(String, String)>,
 }
 
 /// The project that a client works in unless a call says otherwise.
@@ -356,6 +358,7 @@ impl<'a> Route<'a> {
             },
             headers: operation.headers,
             directory,
+            hidden: Vec::new(),
         })
     }
 
