@@ -120,12 +120,7 @@ impl Serialize for Update {
                 fields.serialize_entry("request", &**request)?;
             }
             Update::ToolCall(call) => {
-                fields.serialize_entry("id", call.id())?;
-                fields.serialize_entry("name", call.name())?;
-                fields.serialize_entry("sessionID", &call.session_id())?;
-                fields.serialize_entry("messageID", &call.message_id())?;
-                fields.serialize_entry("callID", &call.call_id())?;
-                fields.serialize_entry("arguments", &**call.arguments().raw())?;
+                call.put_fields(&mut fields)?;
             }
             Update::Retry { attempt, reason, next } => {
                 fields.serialize_entry("attempt", attempt)?;

@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::Json;
 use crate::base::option_names;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -189,19 +190,34 @@ impl HostToolCall {
         self.handler.clone()
     }
 
-    /// As one JSON object: `id`, `name`, `arguments`, and `sessionID`, `messageID`, `callID` where they are known.
+    /// As one JSON object, that of its update: `type`, `id`, `name`, `arguments`, and `sessionID`, `messageID`, `callID`
+    /// where they are known.
     pub fn to_json(&self) -> String {
-        let head = json!({
-            "type": "tool_call",
-            "id": self.id,
-            "name": self.name,
-            "sessionID": self.session_id(),
-            "messageID": self.message_id(),
-            "callID": self.call_id(),
-        });
-        let head = head.to_string();
-        let head = head.strip_suffix('}').unwrap_or(&head);
-        format!(r#"{head},"arguments":{}}}"#, self.arguments.get())
+        // What is in it was JSON, or is texts: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Writes what is in an update of it, but the `type`.
+    pub(crate) fn put_fields<M: SerializeMap>(
+        &self,
+        fields: &mut M,
+    ) -> std::result::Result<(), M::Error> {
+        fields.serialize_entry("id", &self.id)?;
+        fields.serialize_entry("name", &self.name)?;
+        fields.serialize_entry("sessionID", &self.session_id())?;
+        fields.serialize_entry("messageID", &self.message_id())?;
+        fields.serialize_entry("callID", &self.call_id())?;
+        fields.serialize_entry("arguments", &**self.arguments.raw())
+    }
+}
+
+/// The object that its update is.
+impl Serialize for HostToolCall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("type", "tool_call")?;
+        self.put_fields(&mut fields)?;
+        fields.end()
     }
 }
 
