@@ -54,6 +54,8 @@ pub unsafe extern "C" fn opencode_run_next(
 /// Like opencode_run_next(), and every update is a TEXT whose text is to be appended: what the run says and nothing else. The
 /// texts add up to what was said. What the model takes back, because its answer was cut and made anew, cannot be taken out of
 /// a stream: the new form follows as a paragraph. Updates of other kinds are passed over.
+/// Calls of tools are left: another run that is polled, or opencode_tool_next(), gets them, on this thread between two texts or
+/// on another; one that nobody takes fails when its time is up.
 ///
 /// @return After the last text the status of the run, and of a run that failed the failure in update; INVALID_ARGUMENT when
 ///         permission or question is "ask", as what is asked would show nowhere; else OK, also when there is none.

@@ -293,6 +293,37 @@ fn permissions_name_tools_and_show_in_the_decisions() {
 }
 
 #[test]
+fn a_stream_of_text_leaves_calls_and_waits_for_calls_end_with_the_client() {
+    let (client, _directory) = client();
+    client.tool(Tool::new("ask", "Asks the program")).unwrap();
+    let (first, second) = std::thread::scope(|scope| {
+        let wait = || {
+            let call = client.next_tool_call(LIMIT);
+            call.map(|call| client.reply_tool(call.id(), "answered").unwrap())
+        };
+        // Each of two that wait gets a call, though the first call wakes both.
+        let waiting = [scope.spawn(wait), scope.spawn(wait)];
+        for _ in 0..2 {
+            let run = client.run(once(&[("ask", json!({}))])).unwrap();
+            let text: Result<Vec<_>, _> = run.text_stream().collect();
+            assert_eq!(text.unwrap().concat(), "end");
+            assert_eq!(outputs(&run), ["answered"]);
+        }
+        let [first, second] = waiting.map(|thread| thread.join().unwrap());
+        (first, second)
+    });
+    assert!(first.is_some() && second.is_some());
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| client.next_tool_call(LIMIT));
+        client.close();
+        assert!(waiting.join().unwrap().is_none());
+    });
+    assert!(began.elapsed() < LIMIT);
+    assert_eq!(client.check_tools().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
 fn a_server_of_2_x_calls_tools_as_well() {
     let (client, _directory) = client_of(&shared_two().server);
     let add = |call: &HostToolCall| match number(call) {

@@ -30,7 +30,7 @@ use crate::call::Call;
 use crate::call::caller::Caller;
 use crate::http::answer::Answer;
 use crate::protocol::permission::PermissionReply;
-use crate::tools::{CallListener, HostToolCall, ToolAnswer, Tools};
+use crate::tools::{CallListener, Tools};
 use engine::Engine;
 use inbox::{EngineMessage, Inbox, NewRun, RunId};
 pub(crate) use machine::Setup;
@@ -143,13 +143,6 @@ impl Run {
         (state, updates)
     }
 
-    /// A call that nobody is shown fails at once.
-    fn refuse_call(&self, call: &HostToolCall) {
-        let words = "the program reads nothing but text now; its tools need a handler";
-        // It may be over already.
-        let _ = self.tools.reply(call.id(), ToolAnswer::failure(words));
-    }
-
     /// Whether calls of the host's tools wait. One load, two where the client has tools.
     fn has_calls(&self) -> bool {
         self.tools.has_tools() && self.home.is_here() && self.tools.has_calls()
@@ -207,11 +200,16 @@ impl Run {
     /// Blocks until there is an update and takes it; `None` when the time is up, or after the last one. Without
     /// a timeout it waits as long as it takes.
     pub fn next_update(&self, timeout: Option<Duration>) -> Option<Update> {
+        self.next(timeout, true)
+    }
+
+    /// The next update. `calls`: also those of tools that no handler answers; without, they stay for who asks for them.
+    fn next(&self, timeout: Option<Duration>, calls: bool) -> Option<Update> {
         let until = timeout.map(after);
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let found = self.seen().wait(left, |inner| {
-                if inner.wants_service(false) {
+                if inner.wants_service(!calls) {
                     return Some(Err(()));
                 }
                 match inner.pop() {
@@ -224,7 +222,7 @@ impl Run {
                 Some(Ok(update)) => return update,
                 Some(Err(())) => {
                     self.tools.serve();
-                    if let Some(call) = self.tools.take_call() {
+                    if calls && let Some(call) = self.tools.take_call() {
                         return Some(Update::ToolCall(call));
                     }
                 }

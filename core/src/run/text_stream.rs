@@ -30,7 +30,8 @@ impl Run {
     /// The text alone, as it comes: an iterator that blocks between the pieces. They add up to what was said,
     /// [`Reply::transcript`](super::Reply::transcript). What the model takes back, because its answer was cut and made anew,
     /// cannot be taken out of a stream: the new form follows as a paragraph. A run that failed gives its error as the last
-    /// item. Takes the updates of all kinds.
+    /// item. Takes the updates of all kinds, but no calls of tools without a handler: they wait for another poll of the client,
+    /// or for [`next_tool_call`](crate::Client::next_tool_call), and fail when their time is up.
     ///
     /// # Errors
     /// `invalid_argument` when a policy of the run is `ask`: what is asked would show nowhere.
@@ -48,15 +49,13 @@ impl Run {
         let until = timeout.and_then(|time| Instant::now().checked_add(time));
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            match self.next_update(left) {
+            match self.next(left, false) {
                 Some(Update::Text(text)) => {
                     let piece = self.text_piece(&text);
                     if piece.is_some() {
                         return Ok(piece);
                     }
                 }
-                // Whoever reads nothing but text answers no call.
-                Some(Update::ToolCall(call)) => self.refuse_call(&call),
                 Some(_) => {}
                 None if self.is_drained() => return self.outcome().map(|_| None),
                 None => return Ok(None),

@@ -2,7 +2,8 @@
 
 use super::world::Way;
 use super::*;
-use opencode_core::{ErrorKind, Level, Log};
+use opencode_core::{ErrorKind, Level, Log, Tool};
+use opencode_tests::Directory;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -39,6 +40,34 @@ fn a_prompt_that_is_started_and_left_is_sent() {
                 next.session = given.then(|| session.clone());
                 reply(&world.client().run(next).unwrap());
             }
+        }
+    });
+}
+
+/// The tools of a client end with it: what is left is sent without them.
+#[test]
+fn a_prompt_of_a_client_with_tools_that_is_left_is_sent() {
+    on_both(|world| {
+        let directory = Directory::new("left").unwrap();
+        let mut options = options(world.server(), &world.server().url());
+        options.directory = Some(directory.path().display().to_string());
+        // The server prepares a directory when it first hears of it, which takes longer than the second that there is.
+        reply(&Client::new(options.clone()).unwrap().run("Say pong").unwrap());
+        for closes in [true, false] {
+            let mut words = String::new();
+            let mut attempts = (0..5).map(|attempt| {
+                let client = Client::new(options.clone()).unwrap();
+                client.tool(Tool::new("idle", "Does nothing")).unwrap();
+                words = format!("left-with-tools-{closes}-{attempt}.");
+                drop(client.run(scripted(&words, json!([{ "text": "x" }]))).unwrap());
+                let lost = if closes { client.close() } else { client.release() };
+                if lost.is_none() {
+                    eventually(&words, || (world.model().runs(&words) > 0).then_some(()));
+                }
+                lost
+            });
+            assert!(attempts.any(|lost| lost.is_none()), "{words} is lost again and again");
+            assert_eq!(world.model().runs(&words), 1, "{words}");
         }
     });
 }
