@@ -33,7 +33,7 @@ const PYTHON_PACKAGES: &[&str] = &[
 /// Runs all tests; with `fast`, what answers in about a minute.
 ///
 /// # Errors
-/// All steps that failed, with the ends of their outputs; with `fast` the first one.
+/// The names of the steps that failed, whose outputs were printed; with `fast` the first one and the end of its output.
 pub(crate) fn run(fast: bool) -> Result<()> {
     let start = Instant::now();
     let mut suite = Suite { passed: 0, failed: Vec::new(), fast };
@@ -48,7 +48,7 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     println!("{} passed, {} failed", suite.passed, suite.failed.len());
     match suite.failed.as_slice() {
         [] => Ok(()),
-        failed => Err(Error::new(failed.join("\n"))),
+        failed => Err(Error::new(format!("failed: {}", failed.join(", ")))),
     }
 }
 
@@ -194,7 +194,11 @@ impl Suite {
     /// Goes on after a failure, so that one run tells all of them. Who waits for `--fast` hears of the first at once.
     fn or_later(&mut self, what: &str, done: Result<()>) -> Result<()> {
         match done {
-            Err(error) if !self.fast => self.failed.push(format!("{what}: {error}")),
+            Err(error) if !self.fast => {
+                // At once too: a later failure may end the run.
+                println!("{error}");
+                self.failed.push(what.to_owned());
+            }
             done => return done,
         }
         Ok(())
