@@ -28,37 +28,38 @@ fn prompts_of_one_client_wait_for_their_turn() {
 
 #[test]
 fn what_works_and_what_is_open_are_asked_side_by_side() {
-    let server = &opencode_tests::shared().server;
-    let proxy = Proxy::start(&server.url()).unwrap();
-    let client = Client::new(options(server, &proxy.url())).unwrap();
-    let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
-    let seen: Arc<(Mutex<HashSet<&str>>, Condvar)> = Arc::default();
-    let alone: Arc<Mutex<Vec<String>>> = Arc::default();
-    let lonely = Arc::clone(&alone);
-    // Each is held until the other one is on its way.
-    proxy.hook(move |asked| {
-        let (mine, other) = if asked.is("GET /session/status*") {
-            ("status", "permissions")
-        } else if asked.is("GET /permission*") {
-            ("permissions", "status")
-        } else {
-            return Plan::pass();
-        };
-        let (set, changed) = &*seen;
-        let mut set = set.lock().unwrap();
-        set.insert(mine);
-        changed.notify_all();
-        let limit = Duration::from_secs(3);
-        let is_alone = |set: &mut HashSet<&str>| !set.contains(other);
-        if changed.wait_timeout_while(set, limit, is_alone).unwrap().1.timed_out() {
-            lonely.lock().unwrap().push(asked.target.clone());
-        }
-        Plan::pass()
+    on_both(|world| {
+        let proxy = Proxy::start(&world.server().url()).unwrap();
+        let client = Client::new(options(world.server(), &proxy.url())).unwrap();
+        let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
+        let seen: Arc<(Mutex<HashSet<&str>>, Condvar)> = Arc::default();
+        let alone: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lonely = Arc::clone(&alone);
+        // Each is held until the other one is on its way.
+        proxy.hook(move |asked| {
+            let (mine, other) = if asked.is("GET /session/status*") {
+                ("status", "permissions")
+            } else if asked.is("GET /permission*") {
+                ("permissions", "status")
+            } else {
+                return Plan::pass();
+            };
+            let (set, changed) = &*seen;
+            let mut set = set.lock().unwrap();
+            set.insert(mine);
+            changed.notify_all();
+            let limit = Duration::from_secs(3);
+            let is_alone = |set: &mut HashSet<&str>| !set.contains(other);
+            if changed.wait_timeout_while(set, limit, is_alone).unwrap().1.timed_out() {
+                lonely.lock().unwrap().push(asked.target.clone());
+            }
+            Plan::pass()
+        });
+        let mut prompt = scripted("beside", json!([{ "text": "x" }]));
+        prompt.session = Some(session);
+        assert_eq!(reply(&client.run(prompt).unwrap()).text, "x");
+        assert_eq!(*alone.lock().unwrap(), Vec::<String>::new());
     });
-    let mut prompt = scripted("beside", json!([{ "text": "x" }]));
-    prompt.session = Some(session);
-    assert_eq!(reply(&client.run(prompt).unwrap()).text, "x");
-    assert_eq!(*alone.lock().unwrap(), Vec::<String>::new());
 }
 
 #[test]
