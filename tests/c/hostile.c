@@ -220,7 +220,6 @@ static void numbers_beyond_all_bounds(void) {
 }
 
 static void a_span_has_the_form_of_w3c(void) {
-    OpencodeReply *reply = NULL;
     OpencodeRun *run = NULL;
     REFUSED(opencode_call_with(client, "global.health", NULL, "{\"traceparent\":\"00-abc-01\"}", &reply), "has not four parts");
     REFUSED(opencode_run_text(client, "Say pong", "{\"traceparent\":\"00-abc-01\"}", &run, &reply), "has not four parts");
