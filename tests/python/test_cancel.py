@@ -6,6 +6,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -74,6 +75,8 @@ def awaited(client):
         "messages": lambda: first(client.messages(session)),
         "sessions": lambda: first(client.sessions()),
         "usage": lambda: client.usage(session),
+        "export_to": lambda: client.export_to(session, pathlib.Path(tempfile.gettempdir(), "never.json")),
+        "wait_until_ready": lambda: client.wait_until_ready(timeout=600),
         "pty": lambda: client.pty("sh"),
         "pty.read": lambda: client.pty_connect("pty_1", server_timeout=600).read(),
         "pty.kill": lambda: client.pty_connect("pty_1", server_timeout=600).kill(),

@@ -30,6 +30,7 @@ def take(noun, given):
             "events": lambda: client.events(**given),
             "messages": lambda: client.messages("ses_x", **given),
             "sessions": lambda: client.sessions(**given),
+            "export": lambda: client.export("ses_x", **given),
             "usage": lambda: client.usage("ses_x", **given),
             "pty": lambda: client.pty(**given),
             "ready": lambda: client.wait_until_ready(**given),
@@ -61,7 +62,7 @@ def deep(levels):
     ("noun", "option"), OPTIONS, ids=[f"{noun}-{option['name']}" for noun, option in OPTIONS]
 )
 def test_what_is_wrong_is_named_as_python_calls_it(noun, option, value):
-    texts = ("flag", "count", "integer", "number", "time", "dialect")
+    texts = ("flag", "count", "integer", "number", "time", "dialect", "moment")
     wrong = "no such thing" if option["kind"] in texts else 7
     if option["kind"] == "lines":
         wrong = True

@@ -41,6 +41,9 @@ def format_of(given: typing.Any) -> tuple[typing.Any, Read | None]:
     for schema, read in (("model_json_schema", "model_validate_json"), ("schema", "parse_raw")):
         if hasattr(given, schema) and hasattr(given, read):
             return getattr(given, schema)(), _reader(given, getattr(given, read))
+    # A class that knows its schema, and no way to be made of an answer.
+    if hasattr(given, "model_json_schema"):
+        return given.model_json_schema(), None
     if hasattr(given, "__pydantic_validator__"):
         import pydantic  # type: ignore[import-not-found, unused-ignore]
 
