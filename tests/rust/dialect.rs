@@ -1,7 +1,7 @@
 //! Servers of 1.x and of 2.x: which one it is, and what each is asked.
 
 use opencode_core::{Client, ClientOptions, Dialect, ErrorKind, EventOptions};
-use opencode_tests::{Answer, Fake, LIMIT, Proxy, Shared, shared, shared_two};
+use opencode_tests::{Answer, End, Fake, LIMIT, Plan, Proxy, Shared, shared, shared_two};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,6 +60,19 @@ fn servers_that_start_and_the_first_of_2_x_are_told() {
     let page = fake("/nowhere", 200, "2.0.9");
     let error = client(&page.url()).server().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[test]
+fn one_lost_request_does_not_hide_what_a_server_is() {
+    for end in [End::Reset, End::Close] {
+        let proxy = Proxy::start(&shared_two().server.url()).unwrap();
+        proxy.once("GET /api/info", Plan::refuse(end));
+        let mut options = options(shared_two());
+        options.base_url = proxy.url();
+        let error = Client::new(options).unwrap().call("session.list", ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("2.0.15"), "{error}");
+    }
 }
 
 #[test]

@@ -66,7 +66,15 @@ fn second(
     }
     let began = Instant::now();
     let two = |version| Ok(Some(ServerInfo { version, dialect: Dialect::Two }));
-    let error = match ask::<Info>(transport, "/api/info", limit, token) {
+    let info = || {
+        let left = limit.saturating_sub(began.elapsed());
+        ask::<Info>(transport, "/api/info", left, token)
+    };
+    // The server has just answered another question: one that is lost on its way is asked once more. Else a line that
+    // loses requests now and then hides what the server is.
+    let is_lost = |error: &Error| error.status().is_none() && error.is_transient();
+    let found = info().or_else(|error| if is_lost(&error) { info() } else { Err(error) });
+    let error = match found {
         Ok(info) => return two(info.version),
         Err(error) => error,
     };
