@@ -1,8 +1,10 @@
-// A shell on the server's machine: its screen, its exit code. `pty COMMAND`
+// Types a command into a shell on the server's machine and shows the screen: `pty COMMAND`.
+// Ends with the exit code of the command.
 
 #include <opencode.hpp>
 
 #include <iostream>
+#include <string>
 
 int main(int count, char **words) {
     auto client = opencode::Client::make();
@@ -11,10 +13,15 @@ int main(int count, char **words) {
         return 1;
     }
     opencode::Json options;
-    options.text("command", "sh").list("args").text("", "-c").text("", count > 1 ? words[1] : "ls").end();
+    options.text("command", "sh");
     auto pty = client->pty(options);
     if (!pty) {
         std::cerr << pty.error().what() << '\n';
+        return 1;
+    }
+    auto typed = pty->write(std::string(count > 1 ? words[1] : "echo $((6 * 7))") + "; exit\n");
+    if (!typed) {
+        std::cerr << typed.error().what() << '\n';
         return 1;
     }
     for (;;) {

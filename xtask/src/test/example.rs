@@ -8,7 +8,8 @@ use opencode_tests::binary::workspace;
 use opencode_tests::{Error, LIMIT, Result, http, prompt};
 use serde_json::{Value, json};
 
-use super::{Stage, scratch};
+use super::scratch;
+use super::stage::Stage;
 use crate::artefact::{self, LUAS};
 use crate::progress;
 
@@ -138,7 +139,13 @@ fn run_native(note: &progress::Note) -> Result<()> {
         (cpp("events"), vec![], "", 0, &["stream.connected\n", "session.created\n"]),
         (cpp("permissions"), vec![&tool], "y\n", 0, &["Allow it?", "finished\n"]),
         (cpp("permissions"), vec![&tool], "n\n", 0, &["Allow it?"]),
-        (cpp("pty"), vec![&"echo $((6 * 7)); exit 3".to_owned()], "", 3, &["42", "[exit code 3]"]),
+        (
+            cpp("pty"),
+            vec![&"echo $((6 * 7)); (exit 3)".to_owned()],
+            "",
+            3,
+            &["42", "[exit code 3]"],
+        ),
         (c("epoll"), vec![&answer], "", 0, &["a fine answer\n[woken "]),
         (c("epoll"), vec![&refused], "", 1, &["! no such luck"]),
         // Against the server that answers at once: a close waits until a prompt is sent.
