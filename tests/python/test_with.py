@@ -33,7 +33,8 @@ def test_settings_go_with_a_client_and_everything_else_is_shared(client, tmp_pat
     assert client.fileno() == project.fileno()
     before = settled()
     others = [client.with_options(max_retries=number) for number in range(1000)]
-    assert counts() == before
+    # What ends meanwhile is of earlier tests.
+    assert all(now <= then for now, then in zip(counts(), before, strict=True))
     assert others[7].global_.health()["healthy"]
 
 
