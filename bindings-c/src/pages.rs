@@ -45,7 +45,7 @@ pub unsafe extern "C" fn opencode_messages_open(
             let options = optional(options_json, "options_json")?.unwrap_or("");
             client.check_open("messages")?;
             let made = client.messages(session, MessageOptions::from_json(options)?);
-            hand_out(pages, "pages", OpencodePages { pages: made.in_background() })?;
+            hand_out(pages, "pages", OpencodePages::new(made))?;
             Ok(None)
         })
     }
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn opencode_sessions_open(
             let options = optional(options_json, "options_json")?.unwrap_or("");
             client.check_open("sessions")?;
             let made = client.sessions(SessionOptions::from_json(options)?);
-            hand_out(pages, "pages", OpencodePages { pages: made.in_background() })?;
+            hand_out(pages, "pages", OpencodePages::new(made))?;
             Ok(None)
         })
     }

@@ -7,7 +7,7 @@ use crate::reply::{OpencodeReply, view};
 use crate::run::{OpencodeRun, OpencodeRunState};
 use crate::status::OpencodeStatus;
 use crate::update_type::OpencodeUpdateType;
-use opencode_core::{State, TextUpdate, Update};
+use opencode_core::{Result, Run, State, TextUpdate, Update};
 use std::ffi::c_char;
 
 /// Like opencode_run_poll(), with the state of that moment: it is DONE or FAILED when the last update was taken, and
@@ -26,27 +26,12 @@ pub unsafe extern "C" fn opencode_run_next(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        let mut state = state.as_mut();
-        if let Some(state) = state.as_deref_mut() {
-            *state = OpencodeRunState::Failed;
-        }
-        guard(update, || {
-            let run = &borrow(run, "run")?.run;
-            if update.is_null() {
-                return Err(null("update"));
+        next(run, state, update, |run| {
+            if timeout_ms == 0 {
+                return Ok(run.poll_one());
             }
-            let Some(state) = state else { return Err(null("state")) };
-            let (now, found) = match timeout_ms {
-                0 => run.poll_one(),
-                _ => {
-                    let found = run.next_update(timeout(timeout_ms));
-                    let now = run.state();
-                    // A run that ended meanwhile has its last update still to give.
-                    (if now.is_over() && !run.is_drained() { State::Pending } else { now }, found)
-                }
-            };
-            *state = now.into();
-            Ok(found.as_ref().map(OpencodeReply::update))
+            let found = run.next_update(timeout(timeout_ms));
+            Ok((left(run), found))
         })
     }
 }
@@ -68,6 +53,28 @@ pub unsafe extern "C" fn opencode_run_next_text(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
+        next(run, state, update, |run| {
+            let found = run.next_text(timeout(timeout_ms))?.map(|delta| {
+                let (replaces, message_id, part_id) = (false, String::new(), String::new());
+                Update::Text(TextUpdate { delta, replaces, message_id, part_id })
+            });
+            Ok((left(run), found))
+        })
+    }
+}
+
+/// Hands out what a run gives: an update, and the state when it was taken.
+///
+/// # Safety
+/// `run` is NULL or a run of the library; `state` and `update` are NULL or can be written.
+unsafe fn next(
+    run: *const OpencodeRun,
+    state: *mut OpencodeRunState,
+    update: *mut *mut OpencodeReply,
+    take: impl FnOnce(&Run) -> Result<(State, Option<Update>)>,
+) -> OpencodeStatus {
+    // SAFETY: the caller promises what is read and written here.
+    unsafe {
         let mut state = state.as_mut();
         if let Some(state) = state.as_deref_mut() {
             *state = OpencodeRunState::Failed;
@@ -78,17 +85,17 @@ pub unsafe extern "C" fn opencode_run_next_text(
                 return Err(null("update"));
             }
             let Some(state) = state else { return Err(null("state")) };
-            let found = run.next_text(timeout(timeout_ms))?;
-            let now = run.state();
-            // A run that ended meanwhile has more to give.
-            *state = if now.is_over() && !run.is_drained() { State::Pending } else { now }.into();
-            let update = found.map(|delta| {
-                let (replaces, message_id, part_id) = (false, String::new(), String::new());
-                Update::Text(TextUpdate { delta, replaces, message_id, part_id })
-            });
-            Ok(update.as_ref().map(OpencodeReply::update))
+            let (now, found) = take(run)?;
+            *state = now.into();
+            Ok(found.as_ref().map(OpencodeReply::update))
         })
     }
+}
+
+/// The state of a run: one that ended has its last update still to give.
+fn left(run: &Run) -> State {
+    let now = run.state();
+    if now.is_over() && !run.is_drained() { State::Pending } else { now }
 }
 
 /// What an update says.

@@ -8,7 +8,7 @@ use crate::events::EventStream;
 use crate::pages::Pages;
 use crate::pty::{Pty, PtyOpening};
 use crate::run::Run;
-use crate::tools::{self, TuiControl};
+use crate::tools::TuiControl;
 use crate::wait::interruptible;
 use opencode_core::{
     CallOptions, ClientOptions, EventOptions, ExportOptions, MessageOptions, Prompt,
@@ -246,16 +246,6 @@ impl Client {
         self.started(py, self.client.start_server())
     }
 
-    fn start_usage(
-        &self,
-        py: Python<'_>,
-        session: &str,
-        options: &Bound<'_, PyDict>,
-    ) -> PyResult<Call> {
-        let options = tools::usage_options(py, options)?;
-        self.started(py, self.client.start_usage(session, options))
-    }
-
     fn start_tui_prompt(&self, py: Python<'_>, text: &str) -> PyResult<Call> {
         self.started(py, self.client.start_tui_prompt(text))
     }
@@ -266,15 +256,6 @@ impl Client {
 
     fn start_close(&self, py: Python<'_>) -> Call {
         Call::new(py.detach(|| self.client.start_close()), &self.client)
-    }
-
-    fn usage<'py>(
-        &self,
-        py: Python<'py>,
-        session: &str,
-        options: &Bound<'py, PyDict>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        tools::usage(py, &self.client, session, options)
     }
 
     fn tui_prompt(&self, py: Python<'_>, text: &str) -> PyResult<()> {

@@ -1,10 +1,10 @@
-//! Attachments, usage, the terminal interface, and replays.
+//! Attachments, the terminal interface, and replays.
 
 use crate::convert::native;
 use crate::convert::{timeout, to_json};
 use crate::error::exception;
-use crate::wait::{interruptible, wait};
-use opencode_core::{AttachOptions, CallOptions, Error, ErrorKind, UsageOptions};
+use crate::wait::wait;
+use opencode_core::{AttachOptions, Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,23 +38,6 @@ pub(crate) fn attach_bytes<'py>(
 fn attach_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<AttachOptions> {
     let json = to_json(py, "attach", options)?;
     AttachOptions::from_json(&json).map_err(|e| exception(py, &e))
-}
-
-pub(crate) fn usage_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<UsageOptions> {
-    let json = to_json(py, "usage", options)?;
-    UsageOptions::from_json(&json).map_err(|e| exception(py, &e))
-}
-
-pub(crate) fn usage<'py>(
-    py: Python<'py>,
-    client: &opencode_core::Client,
-    session: &str,
-    options: &Bound<'py, PyDict>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let options = usage_options(py, options)?;
-    let work = |call: &CallOptions| client.usage(session, &options, call);
-    let usage = interruptible(py, CallOptions::default(), work)?;
-    native(py, &usage.to_json())
 }
 
 /// The requests of a terminal interface that is controlled by programs.

@@ -1,18 +1,24 @@
 //! `cargo xtask test`: everything that a change must pass.
 
 mod example;
+mod languages;
 mod package;
+mod stage;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use opencode_fake_provider::Model;
-use opencode_tests::binary::{Generation, workspace};
-use opencode_tests::{End, Error, Fake, Plan, Proxy, Result, Server, swift};
+use opencode_tests::binary::workspace;
+use opencode_tests::{Error, Result};
 use serde_json::json;
 
+use self::languages::{
+    c_tests, cpp_tests, guards, kept_program, lua_costs, lua_hosts, lua_loading, lua_rock,
+    lua_tests, python_tests, tests_on_two,
+};
+use self::stage::{Stage, job};
 use crate::artefact::{self, LUAS, Profile};
 use crate::{abi, conformance, ffi, language_server, progress, readme, server, tools};
 
@@ -65,74 +71,6 @@ pub(crate) fn hosts(names: &[&str]) -> Result<()> {
         progress::step("the hosts", |note| Stage::start()?.run(&mut lua_hosts(names), note))?;
     println!("{said}");
     Ok(())
-}
-
-/// The server that all languages are tested against.
-struct Stage {
-    server: Server,
-    _model: Model,
-    /// A second one that answers at once.
-    swift: Fake,
-}
-
-impl Stage {
-    fn start() -> Result<Stage> {
-        let model = Model::start(0).map_err(|e| Error::wrap("the scripted model", e))?;
-        let config = json!({ "permission": { "bash": "ask" } });
-        let server = Server::builder(&model.url()).config(config).start()?;
-        // The first prompt in a directory makes the server load its plugins.
-        server.post("/session", &json!({}))?;
-        Ok(Stage { server, _model: model, swift: Fake::start(swift())? })
-    }
-
-    /// The same with a server of 2.x.
-    fn start_two() -> Result<Stage> {
-        let model = Model::start(0).map_err(|e| Error::wrap("the scripted model", e))?;
-        let server = Server::builder(&model.url()).generation(Generation::Two).start()?;
-        Ok(Stage { server, _model: model, swift: Fake::start(swift())? })
-    }
-
-    /// Runs a program against the server, with a second address whose server goes away soon after the
-    /// first prompt that names its doom. Gives what it printed.
-    fn run(&self, program: &mut Command, note: &progress::Note) -> Result<String> {
-        let proxy = std::sync::Arc::new(Proxy::start(&self.server.url())?);
-        let doomed = std::sync::Arc::downgrade(&proxy);
-        proxy.hook(move |asked| {
-            if asked.is("POST */prompt_async*")
-                && let Some(proxy) = doomed.upgrade()
-            {
-                std::thread::spawn(move || {
-                    std::thread::sleep(Duration::from_millis(700));
-                    // Going down twice is no failure.
-                    let _ = proxy.down();
-                    proxy.cut_all(End::Reset);
-                });
-            }
-            Plan::pass()
-        });
-        program
-            .current_dir(self.server.directory())
-            // What programs start themselves lives in the same world. Cargo is one of the programs.
-            .envs(self.server.world().into_iter().filter(|(name, _)| name != "HOME"))
-            .envs(self.server.env())
-            .env("OPENCODE_DOOMED_URL", proxy.url())
-            .env("OPENCODE_SWIFT_URL", self.swift.url());
-        progress::follow(program, note)
-    }
-}
-
-/// A program with a server of its own, as something to be done beside others: most of the time such programs wait.
-fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
-    (what, Box::new(move |note| Stage::start()?.run(&mut program, note).map(drop)))
-}
-
-/// Programs that share a server of 2.x, one after the other: each takes some seconds.
-fn on_two<'a>(programs: Vec<Command>) -> progress::Job<'a> {
-    let run = move |note: &progress::Note| {
-        let stage = Stage::start_two()?;
-        programs.into_iter().try_for_each(|mut program| stage.run(&mut program, note).map(drop))
-    };
-    ("Lua, Python and C on 2.x".to_owned(), Box::new(run))
 }
 
 /// Integration tests at once. They share a server, and a run judges by the time that it takes.
@@ -492,184 +430,6 @@ impl Suite {
         }
         Ok(())
     }
-}
-
-/// What the inner loop tries: what a change breaks most often. The rest starts servers and waits for limits.
-const QUICK: [&str; 2] = ["client", "run"];
-
-/// Tests of Lua that start servers: what they try lies below the module, and they take a minute.
-const SERVERS: [&str; 3] = ["server", "discover", "drift"];
-/// The hosts that try them.
-const WITH_SERVERS: [&str; 2] = ["lua5.4", "luajit"];
-
-fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>> {
-    let script = workspace().join("tests/lua/main.lua");
-    let mut lua = Command::new(host);
-    lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
-    if fast {
-        lua.args(QUICK).arg("values");
-    } else if !WITH_SERVERS.contains(&host) {
-        lua.arg("but").args(SERVERS);
-    }
-    let mut jobs = vec![job(format!("Lua tests in {host}"), lua)];
-    if host == "luajit" {
-        let mut ffi = Command::new(host);
-        ffi.arg(workspace().join("tests/lua/ffi.lua"));
-        ffi.arg(workspace().join("include/opencode.h"));
-        ffi.arg(artefact::dist().join("c/libopencode.so"));
-        jobs.push(job("the C library in LuaJIT's FFI".to_owned(), ffi));
-        let mut nvim = Command::new("nvim");
-        nvim.env("LUA_CPATH", module.join("?.so"));
-        nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
-        nvim.arg(format!("luafile {}", script.display())).args(["-c", "qa!"]);
-        jobs.push(job("Lua tests in nvim".to_owned(), nvim));
-        if !fast {
-            let plugin = workspace().join("tests/lua/neovim.lua");
-            let mut nvim = Command::new("nvim");
-            nvim.env("LUA_CPATH", module.join("?.so"));
-            nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
-            nvim.arg(format!("luafile {}", plugin.display())).args(["-c", "qa!"]);
-            jobs.push(job("the plugin for nvim".to_owned(), nvim));
-        }
-    }
-    jobs
-}
-
-/// What a server of 2.x does is the same in every language: each tries it once.
-fn tests_on_two<'a>(modules: &[(&str, PathBuf)], python: &Path) -> Result<progress::Job<'a>> {
-    let tests = workspace().join("tests");
-    let mut programs = Vec::new();
-    for (host, module) in modules.iter().filter(|(host, _)| *host == "lua5.4") {
-        let mut lua = Command::new(host);
-        lua.env("LUA_CPATH", module.join("?.so")).arg(tests.join("lua/main.lua")).arg("two");
-        programs.push(lua);
-    }
-    let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(tests.join("python/two.py"));
-    programs.push(pytest);
-    programs.push(Command::new(artefact::compile(&tests.join("c/two.c"), &["-std=c99"])?));
-    Ok(on_two(programs))
-}
-
-/// The examples for hosts, each in its host.
-fn lua_hosts(names: &[&str]) -> Command {
-    let mut python = Command::new("python3");
-    python
-        .arg(workspace().join("tests/lua/hosts.py"))
-        .arg(artefact::dist().join("lua"))
-        .args(names);
-    python
-}
-
-/// The rock, made and packed with the modules that are built.
-fn lua_rock<'a>() -> progress::Job<'a> {
-    let mut python = Command::new("python3");
-    python.arg(workspace().join("tests/lua/rock.py")).arg(artefact::dist().join("lua"));
-    job("the rock of the Lua module".to_owned(), python)
-}
-
-/// What an idle poll costs, in the hosts whose own functions are functions of C.
-fn lua_costs<'a>(modules: &[(&str, PathBuf)]) -> Vec<progress::Job<'a>> {
-    let hosts = modules.iter().filter(|(host, _)| ["lua5.1", "lua5.4"].contains(host));
-    let jobs = hosts.map(|(host, module)| {
-        let mut python = Command::new("python3");
-        python.arg(workspace().join("tests/lua/instructions.py")).arg(host).arg(module);
-        job(format!("what an idle poll costs in {host}"), python)
-    });
-    jobs.collect()
-}
-
-/// What hosts say that cannot load a module.
-fn lua_loading<'a>() -> progress::Job<'a> {
-    let mut python = Command::new("python3");
-    python.arg(workspace().join("tests/lua/loading.py")).arg(artefact::dist().join("lua"));
-    job("Lua modules that do not load".to_owned(), python)
-}
-
-/// Tests of Python that take long; the others are a second half, beside them.
-const LONG: [&str; 5] = ["cancel", "hostile", "leaving", "leaving_early", "server"];
-
-fn python_tests<'a>(python: &Path, fast: bool) -> Vec<progress::Job<'a>> {
-    let folder = workspace().join("tests/python");
-    let tests = |names: &[&str]| -> Vec<PathBuf> {
-        names.iter().map(|name| folder.join(format!("test_{name}.py"))).collect()
-    };
-    let pytest = |what: &str, arguments: Vec<PathBuf>| {
-        // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
-        let mut pytest = Command::new("env");
-        pytest.arg("--default-signal=INT").arg(python);
-        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).args(arguments);
-        job(what.to_owned(), pytest)
-    };
-    if fast {
-        return vec![pytest("Python tests", tests(&QUICK))];
-    }
-    let but = tests(&LONG).into_iter().flat_map(|path| ["--ignore".into(), path]);
-    let others = but.chain([folder.clone()]).collect();
-    vec![pytest("Python tests that take long", tests(&LONG)), pytest("Python tests", others)]
-}
-
-/// What runs under the sanitizers of the compiler: they see what C does with what the library gives.
-const SANITIZED: [&str; 3] = ["updates", "background", "closing"];
-
-fn sanitized(name: &str, source: &Path) -> Result<PathBuf> {
-    let copy = scratch("c")?.join(format!("{name}_sanitized.c"));
-    std::fs::write(&copy, format!("#include \"{}\"\n", source.display()))
-        .map_err(|e| Error::wrap(copy.display(), e))?;
-    let flags = ["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    artefact::compile(&copy, &flags)
-}
-
-fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
-    let source = workspace().join("tests/c").join(name).with_extension("c");
-    let program = artefact::compile(&source, &["-std=c99"])?;
-    let plain = match !fast && SANITIZED.contains(&name) {
-        true => sanitized(name, &source)?,
-        false => program.clone(),
-    };
-    let mut jobs = vec![job(format!("C tests: {name}"), Command::new(plain))];
-    // Loops over thousands of polls, copies of a process and long answers would take minutes there.
-    if !fast && !["polls", "forks", "looks"].contains(&name) {
-        let mut valgrind = Command::new("valgrind");
-        valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-        valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);
-        jobs.push(job(format!("C tests under valgrind: {name}"), valgrind));
-    }
-    Ok(jobs)
-}
-
-/// A program that was compiled once goes on with the library of today.
-fn kept_program<'a>() -> Option<progress::Job<'a>> {
-    let mut program = Command::new(workspace().join("tests/c/kept/kept-0.1.0"));
-    program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
-    let what = "a program that was compiled against 0.1.0".to_owned();
-    (env::consts::ARCH == "x86_64").then(|| job(what, program))
-}
-
-/// What the products cost, against the stored counts.
-fn guards<'a>(
-    modules: &'a [(&'static str, PathBuf)],
-    python: &'a Path,
-) -> Option<progress::Job<'a>> {
-    let (_, module) = modules.iter().find(|(host, _)| *host == LUAS[0].hosts[0])?;
-    let count = |note: &progress::Note| crate::guards::test(module, python, note);
-    Some(("what instructions, system calls and sizes may not exceed".to_owned(), Box::new(count)))
-}
-
-/// The C++ face with exceptions, and without.
-fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
-    let source = workspace().join("tests/c/face.cpp");
-    let plain = scratch("c")?.join("face_without_exceptions.cpp");
-    std::fs::write(&plain, format!("#include \"{}\"\n", source.display()))
-        .map_err(|e| Error::wrap(plain.display(), e))?;
-    let strict = ["-std=c++17", "-Wold-style-cast", "-Wshadow", "-Wconversion"];
-    let with = artefact::compile(&source, &strict)?;
-    let without = [&strict[..], &["-fno-exceptions", "-fno-rtti"]].concat();
-    let without = artefact::compile(&plain, &without)?;
-    Ok(vec![
-        job("C++ tests".to_owned(), Command::new(with)),
-        job("C++ tests without exceptions".to_owned(), Command::new(without)),
-    ])
 }
 
 /// Compiles an example with nothing but what pkg-config says.

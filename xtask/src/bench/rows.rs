@@ -138,48 +138,39 @@ const FEW_GETS: &[(&str, u64)] = &[
     ("@opencode-ai/sdk", 800),
 ];
 
+/// What the rows of small requests share.
+const SMALL_GET: Row = Row {
+    beside: CPU,
+    server: Source::NginxTogether,
+    counts: &[2_000],
+    few: FEW_GETS,
+    clients: EVERYBODY,
+    limit: Some("raw socket"),
+    goals: &[
+        Goal::AtMost("core", "raw socket", 1.2),
+        Goal::AtMost("C", "raw socket", 1.3),
+        Goal::Better("Python", "requests", 13.0),
+        Goal::Better("Python", "urllib3 + orjson", 4.5),
+        Goal::Better("Python", "opencode-ai", 12.0),
+        Goal::Better("Lua", "LuaSocket + cjson", 3.2),
+    ],
+    ..BASE
+};
+
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "get_health",
         title: "A small GET: 36 bytes of JSON",
         note: "`GET /global/health`, kept alive, parsed. The raw socket parses nothing; the core makes a tree, C looks at one field.",
         asks: "get_health",
-        beside: CPU,
-        server: Source::NginxTogether,
-        counts: &[2_000],
-        few: FEW_GETS,
-        clients: EVERYBODY,
-        limit: Some("raw socket"),
-        goals: &[
-            Goal::AtMost("core", "raw socket", 1.2),
-            Goal::AtMost("C", "raw socket", 1.3),
-            Goal::Better("Python", "requests", 13.0),
-            Goal::Better("Python", "urllib3 + orjson", 4.5),
-            Goal::Better("Python", "opencode-ai", 12.0),
-            Goal::Better("Lua", "LuaSocket + cjson", 3.2),
-        ],
-        ..BASE
+        ..SMALL_GET
     },
     Row {
         name: "get_session",
         title: "A small GET: a session, 387 bytes of JSON",
         note: "`GET /session/ID`, as above.",
         asks: "get_session",
-        beside: CPU,
-        server: Source::NginxTogether,
-        counts: &[2_000],
-        few: FEW_GETS,
-        clients: EVERYBODY,
-        limit: Some("raw socket"),
-        goals: &[
-            Goal::AtMost("core", "raw socket", 1.2),
-            Goal::AtMost("C", "raw socket", 1.3),
-            Goal::Better("Python", "requests", 13.0),
-            Goal::Better("Python", "urllib3 + orjson", 4.5),
-            Goal::Better("Python", "opencode-ai", 12.0),
-            Goal::Better("Lua", "LuaSocket + cjson", 3.2),
-        ],
-        ..BASE
+        ..SMALL_GET
     },
     Row {
         name: "history",

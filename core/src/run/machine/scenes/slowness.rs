@@ -50,6 +50,15 @@ fn failed(scene: &Scene, name: &str) -> Value {
     answer
 }
 
+/// A turn that begins at the fifth look and ends with the sixth.
+fn begun_late(scene: &Scene, look: usize) -> LookResult {
+    match look {
+        0..4 => (false, None),
+        4 => (true, Some(scene.answer("msg_a", None))),
+        _ => (false, Some(scene.answer("msg_a", Some("stop")))),
+    }
+}
+
 fn aborted_answer(scene: &Scene) -> Value {
     failed(scene, "MessageAbortedError")
 }
@@ -93,11 +102,7 @@ fn a_prompt_that_a_slow_server_begins_after_an_outage_is_answered() {
         let mut scene = Scene::sending(Setup { events, ..setup() });
         scene.ok("session.prompt_async", Value::Null);
         scene.input(Input::Stream(false));
-        answers(&mut scene, PACE, |scene, look| match look {
-            0..4 => (false, None),
-            4 => (true, Some(scene.answer("msg_a", None))),
-            _ => (false, Some(scene.answer("msg_a", Some("stop")))),
-        });
+        answers(&mut scene, PACE, begun_late);
         assert!(scene.error().is_none(), "{:?}", scene.error());
     }
 }
@@ -108,11 +113,7 @@ fn an_error_of_the_prompt_before_is_not_that_of_one_that_is_begun_late() {
     let error = json!({ "error": { "name": "UnknownError", "data": { "message": "old" } } });
     scene.event("session.error", error);
     scene.ok("session.prompt_async", Value::Null);
-    answers(&mut scene, PACE, |scene, look| match look {
-        0..4 => (false, None),
-        4 => (true, Some(scene.answer("msg_a", None))),
-        _ => (false, Some(scene.answer("msg_a", Some("stop")))),
-    });
+    answers(&mut scene, PACE, begun_late);
     assert!(scene.error().is_none(), "{:?}", scene.error());
 }
 

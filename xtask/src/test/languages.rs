@@ -1,0 +1,195 @@
+//! The tests in Lua, Python and C, as jobs beside each other.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use opencode_tests::binary::workspace;
+use opencode_tests::{Error, Result};
+
+use super::scratch;
+use super::stage::{job, on_two};
+use crate::artefact::{self, LUAS};
+use crate::progress;
+
+/// What the inner loop tries: what a change breaks most often. The rest starts servers and waits for limits.
+const QUICK: [&str; 2] = ["client", "run"];
+
+/// Tests of Lua that start servers: what they try lies below the module, and they take a minute.
+const SERVERS: [&str; 3] = ["server", "discover", "drift"];
+/// The hosts that try them.
+const WITH_SERVERS: [&str; 2] = ["lua5.4", "luajit"];
+
+pub(super) fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>> {
+    let script = workspace().join("tests/lua/main.lua");
+    let mut lua = Command::new(host);
+    lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
+    if fast {
+        lua.args(QUICK).arg("values");
+    } else if !WITH_SERVERS.contains(&host) {
+        lua.arg("but").args(SERVERS);
+    }
+    let mut jobs = vec![job(format!("Lua tests in {host}"), lua)];
+    if host == "luajit" {
+        let mut ffi = Command::new(host);
+        ffi.arg(workspace().join("tests/lua/ffi.lua"));
+        ffi.arg(workspace().join("include/opencode.h"));
+        ffi.arg(artefact::dist().join("c/libopencode.so"));
+        jobs.push(job("the C library in LuaJIT's FFI".to_owned(), ffi));
+        jobs.push(job("Lua tests in nvim".to_owned(), nvim(module, &script)));
+        if !fast {
+            let plugin = nvim(module, &workspace().join("tests/lua/neovim.lua"));
+            jobs.push(job("the plugin for nvim".to_owned(), plugin));
+        }
+    }
+    jobs
+}
+
+/// A script in a Neovim without a screen.
+fn nvim(module: &Path, script: &Path) -> Command {
+    let mut nvim = Command::new("nvim");
+    nvim.env("LUA_CPATH", module.join("?.so"));
+    nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]);
+    nvim.arg(format!("luafile {}", script.display())).args(["-c", "qa!"]);
+    nvim
+}
+
+/// What a server of 2.x does is the same in every language: each tries it once.
+pub(super) fn tests_on_two<'a>(
+    modules: &[(&str, PathBuf)],
+    python: &Path,
+) -> Result<progress::Job<'a>> {
+    let tests = workspace().join("tests");
+    let mut programs = Vec::new();
+    for (host, module) in modules.iter().filter(|(host, _)| *host == "lua5.4") {
+        let mut lua = Command::new(host);
+        lua.env("LUA_CPATH", module.join("?.so")).arg(tests.join("lua/main.lua")).arg("two");
+        programs.push(lua);
+    }
+    let mut pytest = Command::new(python);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(tests.join("python/two.py"));
+    programs.push(pytest);
+    programs.push(Command::new(artefact::compile(&tests.join("c/two.c"), &["-std=c99"])?));
+    Ok(on_two(programs))
+}
+
+/// The examples for hosts, each in its host.
+pub(super) fn lua_hosts(names: &[&str]) -> Command {
+    let mut python = Command::new("python3");
+    python
+        .arg(workspace().join("tests/lua/hosts.py"))
+        .arg(artefact::dist().join("lua"))
+        .args(names);
+    python
+}
+
+/// The rock, made and packed with the modules that are built.
+pub(super) fn lua_rock<'a>() -> progress::Job<'a> {
+    let mut python = Command::new("python3");
+    python.arg(workspace().join("tests/lua/rock.py")).arg(artefact::dist().join("lua"));
+    job("the rock of the Lua module".to_owned(), python)
+}
+
+/// What an idle poll costs, in the hosts whose own functions are functions of C.
+pub(super) fn lua_costs<'a>(modules: &[(&str, PathBuf)]) -> Vec<progress::Job<'a>> {
+    let hosts = modules.iter().filter(|(host, _)| ["lua5.1", "lua5.4"].contains(host));
+    let jobs = hosts.map(|(host, module)| {
+        let mut python = Command::new("python3");
+        python.arg(workspace().join("tests/lua/instructions.py")).arg(host).arg(module);
+        job(format!("what an idle poll costs in {host}"), python)
+    });
+    jobs.collect()
+}
+
+/// What hosts say that cannot load a module.
+pub(super) fn lua_loading<'a>() -> progress::Job<'a> {
+    let mut python = Command::new("python3");
+    python.arg(workspace().join("tests/lua/loading.py")).arg(artefact::dist().join("lua"));
+    job("Lua modules that do not load".to_owned(), python)
+}
+
+/// Tests of Python that take long; the others are a second half, beside them.
+const LONG: [&str; 5] = ["cancel", "hostile", "leaving", "leaving_early", "server"];
+
+pub(super) fn python_tests<'a>(python: &Path, fast: bool) -> Vec<progress::Job<'a>> {
+    let folder = workspace().join("tests/python");
+    let tests = |names: &[&str]| -> Vec<PathBuf> {
+        names.iter().map(|name| folder.join(format!("test_{name}.py"))).collect()
+    };
+    let pytest = |what: &str, arguments: Vec<PathBuf>| {
+        // Whoever starts the tests may have Ctrl-C ignored, and all his children with him.
+        let mut pytest = Command::new("env");
+        pytest.arg("--default-signal=INT").arg(python);
+        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).args(arguments);
+        job(what.to_owned(), pytest)
+    };
+    if fast {
+        return vec![pytest("Python tests", tests(&QUICK))];
+    }
+    let but = tests(&LONG).into_iter().flat_map(|path| ["--ignore".into(), path]);
+    let others = but.chain([folder.clone()]).collect();
+    vec![pytest("Python tests that take long", tests(&LONG)), pytest("Python tests", others)]
+}
+
+/// What runs under the sanitizers of the compiler: they see what C does with what the library gives.
+const SANITIZED: [&str; 3] = ["updates", "background", "closing"];
+
+fn sanitized(name: &str, source: &Path) -> Result<PathBuf> {
+    let copy = scratch("c")?.join(format!("{name}_sanitized.c"));
+    std::fs::write(&copy, format!("#include \"{}\"\n", source.display()))
+        .map_err(|e| Error::wrap(copy.display(), e))?;
+    let flags = ["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    artefact::compile(&copy, &flags)
+}
+
+pub(super) fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
+    let source = workspace().join("tests/c").join(name).with_extension("c");
+    let program = artefact::compile(&source, &["-std=c99"])?;
+    let plain = match !fast && SANITIZED.contains(&name) {
+        true => sanitized(name, &source)?,
+        false => program.clone(),
+    };
+    let mut jobs = vec![job(format!("C tests: {name}"), Command::new(plain))];
+    // Loops over thousands of polls, copies of a process and long answers would take minutes there.
+    if !fast && !["polls", "forks", "looks"].contains(&name) {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+        valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);
+        jobs.push(job(format!("C tests under valgrind: {name}"), valgrind));
+    }
+    Ok(jobs)
+}
+
+/// A program that was compiled once goes on with the library of today.
+pub(super) fn kept_program<'a>() -> Option<progress::Job<'a>> {
+    let mut program = Command::new(workspace().join("tests/c/kept/kept-0.1.0"));
+    program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
+    let what = "a program that was compiled against 0.1.0".to_owned();
+    (env::consts::ARCH == "x86_64").then(|| job(what, program))
+}
+
+/// What the products cost, against the stored counts.
+pub(super) fn guards<'a>(
+    modules: &'a [(&'static str, PathBuf)],
+    python: &'a Path,
+) -> Option<progress::Job<'a>> {
+    let (_, module) = modules.iter().find(|(host, _)| *host == LUAS[0].hosts[0])?;
+    let count = |note: &progress::Note| crate::guards::test(module, python, note);
+    Some(("what instructions, system calls and sizes may not exceed".to_owned(), Box::new(count)))
+}
+
+/// The C++ face with exceptions, and without.
+pub(super) fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
+    let source = workspace().join("tests/c/face.cpp");
+    let plain = scratch("c")?.join("face_without_exceptions.cpp");
+    std::fs::write(&plain, format!("#include \"{}\"\n", source.display()))
+        .map_err(|e| Error::wrap(plain.display(), e))?;
+    let strict = ["-std=c++17", "-Wold-style-cast", "-Wshadow", "-Wconversion"];
+    let with = artefact::compile(&source, &strict)?;
+    let without = [&strict[..], &["-fno-exceptions", "-fno-rtti"]].concat();
+    let without = artefact::compile(&plain, &without)?;
+    Ok(vec![
+        job("C++ tests".to_owned(), Command::new(with)),
+        job("C++ tests without exceptions".to_owned(), Command::new(without)),
+    ])
+}
