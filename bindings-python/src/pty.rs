@@ -115,13 +115,6 @@ impl Pty {
     }
 }
 
-/// Joining the thread must not hold the interpreter.
-impl Drop for Pty {
-    fn drop(&mut self) {
-        let _ = Python::try_attach(|py| py.detach(|| self.pty.close()));
-    }
-}
-
 fn pty_options(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<PtyOptions> {
     let json = to_json(py, "pty", options)?;
     PtyOptions::from_json(&json).map_err(|e| exception(py, &e))

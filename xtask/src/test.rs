@@ -15,7 +15,7 @@ use opencode_tests::{Error, Result};
 use serde_json::json;
 
 use self::languages::{
-    c_tests, cpp_tests, guards, kept_program, lua_costs, lua_hosts, lua_loading, lua_rock,
+    c_tests, cpp_tests, drops, guards, kept_program, lua_costs, lua_hosts, lua_loading, lua_rock,
     lua_tests, python_tests, tests_on_two,
 };
 use self::stage::{Stage, job};
@@ -45,9 +45,14 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     let mut suite = Suite { passed: 0, failed: Vec::new(), fast };
     tools::ensure(tools::Need::Test)?;
     server::ensure()?;
-    suite.style()?;
-    suite.rust()?;
-    let built = if fast { build(fast)? } else { suite.integration_and_builds()? };
+    suite.sources()?;
+    let built = if fast {
+        suite.style()?;
+        suite.rust()?;
+        build(fast)?
+    } else {
+        suite.what_waits_beside_what_computes()?
+    };
     suite.bindings(&built)?;
     let seconds = start.elapsed().as_secs();
     println!("Done in {} min {} s.", seconds / 60, seconds % 60);
@@ -74,9 +79,9 @@ pub(crate) fn hosts(names: &[&str]) -> Result<()> {
 }
 
 /// Integration tests at once. They share a server, and a run judges by the time that it takes.
-const WAITING: usize = 3;
-/// Jobs at once: more would make each other's servers slow.
-const LANES: usize = 4;
+const WAITING: usize = 5;
+/// Jobs at once. They wait for servers most of the time; more would make each other's servers slow.
+const LANES: usize = 6;
 
 /// What the tests of the languages run with.
 struct Built {
@@ -143,7 +148,13 @@ impl Suite {
     }
 
     fn cargo_command(&self, arguments: &[&str]) -> Command {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // What computes stands beside tests that wait, but for the inner loop.
+        let mut cargo = match arguments {
+            ["test", ..] => Command::new(program),
+            _ if self.fast => Command::new(program),
+            _ => artefact::polite(program),
+        };
         // A tool that is missing fails its test instead of skipping it.
         cargo.current_dir(workspace()).env("CI", "1");
         match arguments {
@@ -155,11 +166,15 @@ impl Suite {
         cargo
     }
 
-    fn style(&mut self) -> Result<()> {
+    fn sources(&mut self) -> Result<()> {
         self.cargo("format", &["fmt", "--all", "--check"])?;
-        self.step("generated files are fresh", |_| {
+        let fresh = self.step("generated files are fresh", |_| {
             crate::codegen::run(&["--check".to_owned()]).map(drop).map_err(Error::new)
-        })?;
+        });
+        self.or_later("generated files are fresh", fresh)
+    }
+
+    fn style(&mut self) -> Result<()> {
         let deny = ["--", "-D", "warnings"];
         let all = [&["clippy", "--workspace", "--all-targets"][..], &deny].concat();
         self.cargo("clippy", &all)?;
@@ -174,11 +189,27 @@ impl Suite {
         Ok(())
     }
 
+    /// Unit tests: compiled politely, and run as any others, because some of them look at the time.
+    fn unit_tests(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
+        if !self.fast {
+            let only_compiled = arguments.iter().copied().take_while(|word| *word != "--");
+            let words: Vec<&str> = only_compiled.chain(["--no-run"]).collect();
+            let mut compile =
+                artefact::polite(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            compile.current_dir(workspace()).env("CI", "1").args(words);
+            let compiled = self.command(&format!("compile: {what}"), &mut compile).map(drop);
+            if compiled.is_err() {
+                return self.or_later(what, compiled);
+            }
+        }
+        self.cargo(what, arguments)
+    }
+
     fn rust(&mut self) -> Result<()> {
         let quick = ["test", "-p", "opencode-core", "-p", "opencode-lua", "-p", "opencode-c"];
-        self.cargo("unit tests", &quick)?;
+        self.unit_tests("unit tests", &quick)?;
         if !self.fast {
-            self.cargo(
+            self.unit_tests(
                 "unit tests without TLS and mDNS",
                 // How a run ends does not depend on TLS; its simulation takes most of the time.
                 &[
@@ -192,17 +223,18 @@ impl Suite {
                     "simulation",
                 ],
             )?;
-            self.cargo(
+            self.unit_tests(
                 "the mailbox in every order of its threads",
                 &["test", "-p", "opencode-loom"],
             )?;
+            self.unit_tests("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
         }
         Ok(())
     }
 
-    /// The tests of the core against the real server, and of the harness itself. They wait most of the time: what is
-    /// shipped is built meanwhile.
-    fn integration_and_builds(&mut self) -> Result<Built> {
+    /// The tests of the core against the real server wait most of the time. Meanwhile everything is done that computes:
+    /// what looks at the sources, unit tests, and the builds of what is shipped.
+    fn what_waits_beside_what_computes(&mut self) -> Result<Built> {
         // Programs that tests run; a test that is named brings none of them.
         self.cargo("programs of the tests", &["build", "-p", "opencode-tests", "--examples"])?;
         let packages = ["test", "-p", "opencode-fake-provider", "-p", "opencode-tests"];
@@ -211,22 +243,34 @@ impl Suite {
         let mut integration =
             self.cargo_command(&["test", "-p", "opencode-tests", "--test", "rust"]);
         integration.env("RUST_TEST_THREADS", WAITING.to_string());
+        // Before anything else holds the folder of what is built.
+        self.cargo(
+            "compile: integration tests",
+            &["test", "-p", "opencode-tests", "--test", "rust", "--no-run"],
+        )?;
         let mut built = None;
+        let mut computed = Ok(());
+        let suite = &mut *self;
         let jobs: Vec<progress::Job<'_>> = vec![
             (
                 "integration tests".to_owned(),
                 Box::new(|note| progress::follow(&mut integration, note).map(drop)),
             ),
             (
-                "builds".to_owned(),
+                "what computes".to_owned(),
                 Box::new(|_| {
-                    built = Some(build(false)?);
+                    // First what goes into a folder of its own: cargo has begun the tests by the end of it.
+                    let made = build(false);
+                    computed = suite.style().and_then(|()| suite.rust());
+                    built = Some(made?);
                     language_server::ensure().map(drop)
                 }),
             ),
         ];
-        self.side_by_side("integration tests, and builds", jobs)?;
-        self.cargo("generators", &["test", "-p", "xtask", "-p", "xtask-launcher"])?;
+        let done = progress::side_by_side("what waits, and what computes", jobs.len(), jobs);
+        computed?;
+        self.passed += 2;
+        self.or_later("what waits, and what computes", done)?;
         built.ok_or_else(|| Error::new("nothing was built"))
     }
 
@@ -245,14 +289,23 @@ impl Suite {
         let fast = self.fast;
         // What takes longest begins first.
         let mut jobs = python_tests(python, fast);
+        if !fast {
+            let cases = (
+                "every operation in every language".to_owned(),
+                Box::new(|_: &progress::Note| conformance::test(modules.clone(), python)) as _,
+            );
+            jobs.push(cases);
+            jobs.extend(guards(modules, python));
+        }
         jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)));
         if !fast {
+            jobs.extend(example::jobs(python)?);
             jobs.push(tests_on_two(modules, python)?);
+            jobs.push(drops(modules, python));
             jobs.push(lua_loading());
             jobs.push(lua_rock());
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
             jobs.extend(lua_costs(modules));
-            jobs.extend(guards(modules, python));
         }
         for name in if fast {
             &["main"][..]
@@ -275,29 +328,20 @@ impl Suite {
         if !fast {
             jobs.extend(cpp_tests()?);
             jobs.extend(kept_program());
+            jobs.push(handover(python)?);
         }
-        self.side_by_side("the tests in Lua, Python and C", jobs)?;
-        if !fast {
-            self.side_by_side("the examples", example::jobs(python)?)?;
-        }
-        let stage = self.step("start the server and the scripted model", |_| Stage::start())?;
-        self.readme(&stage, python)?;
-        if !self.fast {
-            self.handover(&stage, python)?;
-            conformance::test(modules.clone(), python)?;
-            self.passed += 1;
-        }
-        Ok(())
+        let read: progress::Job<'_> = (
+            "the programs of the guides".to_owned(),
+            Box::new(move |note| documents(python, fast, note)),
+        );
+        jobs.push(read);
+        self.side_by_side("the tests in Lua, Python and C", jobs)
     }
 
     fn side_by_side(&mut self, what: &str, jobs: Vec<progress::Job<'_>>) -> Result<()> {
         self.passed += jobs.len() as u32;
         let done = progress::side_by_side(what, LANES, jobs);
         self.or_later(what, done)
-    }
-
-    fn staged(&mut self, stage: &Stage, what: &str, program: &mut Command) -> Result<String> {
-        self.step(what, |note| stage.run(program, note))
     }
 
     /// The headers are clean in every standard that they promise.
@@ -360,12 +404,14 @@ impl Suite {
         )
         .map(drop)
     }
+}
 
-    /// A run that one language starts is finished by the next.
-    fn handover(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        let folder = workspace().join("tests/handover");
-        let module = artefact::dist().join("lua").join(LUAS[0].feature);
-        let c = artefact::compile(&folder.join("handover.c"), &["-std=c99"])?;
+/// A run that one language starts is finished by the next.
+fn handover<'a>(python: &'a Path) -> Result<progress::Job<'a>> {
+    let folder = workspace().join("tests/handover");
+    let c = artefact::compile(&folder.join("handover.c"), &["-std=c99"])?;
+    let run = move |note: &progress::Note| {
+        let stage = Stage::start()?;
         let runner = |language: &str| {
             let mut program = match language {
                 "Lua" => Command::new(LUAS[0].hosts[0]),
@@ -374,6 +420,7 @@ impl Suite {
             };
             match language {
                 "Lua" => {
+                    let module = artefact::dist().join("lua").join(LUAS[0].feature);
                     program.env("LUA_CPATH", module.join("?.so")).arg(folder.join("handover.lua"));
                 }
                 "Python" => {
@@ -386,50 +433,49 @@ impl Suite {
         for (from, to) in [("Lua", "Python"), ("Python", "C"), ("C", "Lua")] {
             let steps = json!([{ "text": format!("from {from} to {to}"), "delay_ms": 300 }]);
             let prompt = opencode_tests::prompt("handover", steps);
-            let mut first = runner(from);
-            let ids = self.staged(
-                stage,
-                &format!("{from} starts a run"),
-                first.arg("start").arg(prompt),
-            )?;
+            let ids = stage.run(runner(from).arg("start").arg(prompt), note)?;
             let mut second = runner(to);
             second.arg("resume").args(ids.split_whitespace());
-            let text = self.staged(stage, &format!("{to} finishes it"), &mut second)?;
+            let text = stage.run(&mut second, note)?;
             if text.trim() != format!("from {from} to {to}") {
                 return Err(Error::new(format!("{to} got '{text}' of a run that {from} began")));
             }
         }
         Ok(())
-    }
+    };
+    Ok(("a run that one language starts and another finishes".to_owned(), Box::new(run)))
+}
 
-    /// The code of the README, in every language.
-    fn readme(&mut self, stage: &Stage, python: &Path) -> Result<()> {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
-        cargo.arg(workspace().join("Cargo.toml"));
-        self.staged(stage, "README: rust", &mut cargo)?;
-        let mut documents =
-            vec![workspace().join("README.md"), workspace().join("bindings-python/README.md")];
-        if !self.fast {
-            documents.push(workspace().join("bindings-lua/README.md"));
-            for entry in std::fs::read_dir(workspace().join("docs"))? {
-                documents.push(entry?.path());
-            }
-            // These load the library by its name.
-            documents.retain(|path| !path.ends_with("ffi.md"));
-            for (title, mut program) in ffi::programs(Some(ffi::QUICK))? {
-                let said = self.staged(stage, &format!("ffi: {title}"), &mut program)?;
-                ffi::check(&title, &said)?;
-            }
+/// The code of the README and of the guides, in every language.
+fn documents(python: &Path, fast: bool, note: &progress::Note) -> Result<()> {
+    let stage = Stage::start()?;
+    let staged =
+        |what: &str, program: &mut Command| progress::step(what, |_| stage.run(program, note));
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
+    cargo.arg(workspace().join("Cargo.toml"));
+    staged("README: rust", &mut cargo)?;
+    let mut documents =
+        vec![workspace().join("README.md"), workspace().join("bindings-python/README.md")];
+    if !fast {
+        documents.push(workspace().join("bindings-lua/README.md"));
+        for entry in std::fs::read_dir(workspace().join("docs"))? {
+            documents.push(entry?.path());
         }
-        documents.sort();
-        for document in documents {
-            for (what, mut program) in readme::programs(&document, python)? {
-                self.staged(stage, &what, &mut program)?;
-            }
+        // These load the library by its name.
+        documents.retain(|path| !path.ends_with("ffi.md"));
+        for (title, mut program) in ffi::programs(Some(ffi::QUICK))? {
+            let said = staged(&format!("ffi: {title}"), &mut program)?;
+            ffi::check(&title, &said)?;
         }
-        Ok(())
     }
+    documents.sort();
+    for document in documents {
+        for (what, mut program) in readme::programs(&document, python)? {
+            staged(&what, &mut program)?;
+        }
+    }
+    Ok(())
 }
 
 /// Compiles an example with nothing but what pkg-config says.

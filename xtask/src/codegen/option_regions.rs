@@ -19,7 +19,7 @@ const LUA: &[&str] = &[
 ];
 
 /// Guides with a table of options.
-const GUIDES: &[&str] = &["docs/server.md"];
+const GUIDES: &[&str] = &["docs/runs.md", "docs/server.md"];
 
 /// The files that are generated in part, with their whole text.
 pub(super) fn files(root: &Path, options: &Options) -> Result<Vec<(String, String)>, String> {
@@ -47,25 +47,29 @@ struct Selection<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// Reads `pty without command args`, or `client with wait`.
+    /// Reads `pty without command args`, `prompt only deadline`, or `client with wait`.
     fn read(words: &'a str, options: &'a Options) -> Result<Self, String> {
         let mut words = words.split_whitespace();
         let noun = words.next().ok_or("no noun is named")?;
-        let (mut without, mut by_hand, mut is_with) = (BTreeSet::new(), Vec::new(), None);
+        let (mut without, mut only, mut by_hand) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        let mut list = "";
         for word in words {
-            match (word, is_with) {
-                ("with", _) => is_with = Some(true),
-                ("without", _) => is_with = Some(false),
-                (word, Some(true)) => by_hand.push(word),
-                (word, Some(false)) => drop(without.insert(word)),
-                (word, None) => return Err(format!("'{word}' is neither `with` nor `without`")),
+            match (word, list) {
+                ("with" | "without" | "only", _) => list = word,
+                (word, "with") => by_hand.push(word),
+                (word, "without") => drop(without.insert(word)),
+                (word, "only") => drop(only.insert(word)),
+                (word, _) => return Err(format!("'{word}' is not `with`, `without` or `only`")),
             }
         }
         let all = options.of(noun)?;
-        if let Some(odd) = without.iter().find(|name| !all.iter().any(|c| c.name == **name)) {
-            return Err(format!("{noun} has no option '{odd}' to leave out"));
+        let mut named = without.iter().chain(&only);
+        if let Some(odd) = named.find(|name| !all.iter().any(|c| c.name == **name)) {
+            return Err(format!("{noun} has no option '{odd}'"));
         }
-        let choices = all.iter().filter(|choice| !without.contains(choice.name.as_str()));
+        let is_shown =
+            |name: &str| !without.contains(name) && (only.is_empty() || only.contains(name));
+        let choices = all.iter().filter(|choice| is_shown(&choice.name));
         Ok(Selection { choices: choices.collect(), by_hand })
     }
 }
@@ -302,11 +306,13 @@ mod tests {
         assert!(made.contains("| in another way | `b` | not given | Which: `x`, `y` |\n<!-- end"));
         assert!(made.ends_with("<!-- end of options -->\nafter\n"));
         assert!(guide("<!-- options: pty -->\n", &options()).is_err());
+        let made = guide(&text.replace("pty", "pty only b"), &options()).unwrap();
+        assert!(made.contains("| `b` |") && !made.contains("| `a_ms` |"), "{made}");
     }
 
     #[test]
     fn a_place_that_names_what_is_not_there_is_an_error() {
-        for words in ["nothing", "pty without z", "pty a"] {
+        for words in ["nothing", "pty without z", "pty only z", "pty a"] {
             assert!(Selection::read(words, &options()).is_err(), "{words}");
         }
     }

@@ -8,7 +8,7 @@ use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result};
 
 use super::scratch;
-use super::stage::{job, on_two};
+use super::stage::{Stage, in_turn, job};
 use crate::artefact::{self, LUAS};
 use crate::progress;
 
@@ -70,7 +70,24 @@ pub(super) fn tests_on_two<'a>(
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(tests.join("python/two.py"));
     programs.push(pytest);
     programs.push(Command::new(artefact::compile(&tests.join("c/two.c"), &["-std=c99"])?));
-    Ok(on_two(programs))
+    Ok(in_turn("Lua, Python and C on 2.x", Stage::start_two, programs))
+}
+
+/// What it costs to give handles up whose server says nothing. All Luas load the same code.
+pub(super) fn drops<'a>(modules: &[(&str, PathBuf)], python: &Path) -> progress::Job<'a> {
+    let tests = workspace().join("tests");
+    let traced = |name: &str, host: &Path, handles: &str| {
+        let mut tracer = Command::new("python3");
+        tracer.arg(tests.join("lua/drops.py")).arg(name).arg(host).arg(tests.join(handles));
+        tracer
+    };
+    let mut programs = vec![traced("Python", python, "python/handles.py")];
+    for (host, module) in modules.iter().filter(|(host, _)| *host == "lua5.4") {
+        let mut tracer = traced(host, Path::new(host), "lua/handles.lua");
+        tracer.env("LUA_CPATH", module.join("?.so"));
+        programs.push(tracer);
+    }
+    in_turn("handles that are given up", Stage::start, programs)
 }
 
 /// The examples for hosts, each in its host.

@@ -58,6 +58,7 @@ impl Stage {
             // What programs start themselves lives in the same world. Cargo is one of the programs.
             .envs(self.server.world().into_iter().filter(|(name, _)| name != "HOME"))
             .envs(self.server.env())
+            .env("OPENCODE_SERVER_PID", self.server.pid().to_string())
             .env("OPENCODE_DOOMED_URL", proxy.url())
             .env("OPENCODE_SWIFT_URL", self.swift.url());
         progress::follow(program, note)
@@ -69,11 +70,15 @@ pub(super) fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
     (what, Box::new(move |note| Stage::start()?.run(&mut program, note).map(drop)))
 }
 
-/// Programs that share a server of 2.x, one after the other: each takes some seconds.
-pub(super) fn on_two<'a>(programs: Vec<Command>) -> progress::Job<'a> {
+/// Programs that share a server, one after the other: each takes some seconds.
+pub(super) fn in_turn<'a>(
+    what: &str,
+    start: fn() -> Result<Stage>,
+    programs: Vec<Command>,
+) -> progress::Job<'a> {
     let run = move |note: &progress::Note| {
-        let stage = Stage::start_two()?;
+        let stage = start()?;
         programs.into_iter().try_for_each(|mut program| stage.run(&mut program, note).map(drop))
     };
-    ("Lua, Python and C on 2.x".to_owned(), Box::new(run))
+    (what.to_owned(), Box::new(run))
 }
