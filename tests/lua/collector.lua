@@ -123,6 +123,29 @@ check.test("what a hook raises arrives unchanged", function()
       end
     end
     check.equal(stopped > 10, true, "stopped " .. stopped .. " times")
+    -- A poll with news is another way into the module. The news stays until a poll gets through.
+    local news = assert(client:run('news @@[{"text":"d"}]'))
+    assert(news:wait(60000))
+    for number = 1, 3 do
+      local calls = 0
+      local is_ok, raised = pcall(function()
+        debug.sethook(function()
+          calls = calls + 1
+          if calls == number then
+            debug.sethook()
+            error(value, 0)
+          end
+        end, "c")
+        news:poll()
+        debug.sethook()
+      end)
+      debug.sethook()
+      check.equal(is_ok, false, "news, stopped at call " .. number)
+      check.equal(raised, value, "news, stopped at call " .. number)
+    end
+    local state, updates = news:poll()
+    check.equal(state, "done")
+    check.equal(updates[#updates].type, "done")
   end
 end)
 

@@ -2,7 +2,7 @@
 
 use crate::pty::tls::terminate;
 use opencode_core::{Client, ClientOptions, Error, ErrorKind};
-use opencode_tests::{Answer, Directory, Fake};
+use opencode_tests::{Answer, Directory, Fake, LIMIT};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd,
 };
@@ -187,7 +187,8 @@ fn a_connection_that_is_never_made_does_not_hold_up_a_close() {
         }
         all += began.elapsed();
     }
-    assert!(all < Duration::from_millis(1500), "the closes took {all:?}");
+    // Each would take the five seconds of a connection that is waited for.
+    assert!(all < LIMIT / 12, "the closes took {all:?}");
 }
 
 fn knocking(address: SocketAddr) -> Client {

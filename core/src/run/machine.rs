@@ -300,6 +300,10 @@ impl Machine {
                 self.ending(EndingInput::Place(result));
                 self.look_if_running();
             }
+            RequestKind::Instance => {
+                self.ending(EndingInput::Instance(result));
+                self.look_if_running();
+            }
             RequestKind::Child(session) => {
                 if let Ok(Response::Session(found)) = &result {
                     let (cost, tokens) = (found.cost, found.tokens);

@@ -41,14 +41,24 @@ fn a_session_that_takes_longer_than_a_request_is_made_once() {
 #[test]
 fn a_session_that_comes_too_late_is_deleted() {
     on_both(|world| {
-        let (_proxy, client) = behind(world, Plan::pass().stall_answer(0, Duration::from_secs(3)));
-        let run = client.run(titled("too late")).unwrap();
-        eventually("it is made", || (world.sessions("too late") == 1).then_some(()));
-        let began = Instant::now();
-        run.cancel(LIMIT);
-        assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-        eventually("it is deleted", || (world.sessions("too late") == 0).then_some(()));
+        // A busy machine may take longer than a short pause to see that it is made.
+        let is_cancelled_first = |seconds: &u64| {
+            let (title, pause) = (format!("too late {seconds}"), Duration::from_secs(*seconds));
+            let (_proxy, client) = behind(world, Plan::pass().stall_answer(0, pause));
+            let run = client.run(titled(&title)).unwrap();
+            eventually("it is made", || (world.sessions(&title) == 1).then_some(()));
+            let came_first = run.session_id().is_some();
+            let began = Instant::now();
+            run.cancel(LIMIT);
+            if came_first || run.session_id().is_some() {
+                return false;
+            }
+            assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
+            assert!(began.elapsed() < pause, "{:?}", began.elapsed());
+            eventually("it is deleted", || (world.sessions(&title) == 0).then_some(()));
+            true
+        };
+        assert!([3, 12, 48].iter().any(is_cancelled_first));
     });
 }
 

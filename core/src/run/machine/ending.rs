@@ -35,6 +35,7 @@ pub(super) struct Ending {
     cancel: Option<Cancel>,
     last_error: Option<ServerError>,
     place: DirectoryState,
+    instance: InstanceState,
     /// The server disposed the instance that the prompt ran in.
     is_disposed: bool,
     /// How long the session rests.
@@ -106,6 +107,16 @@ enum DirectoryState {
     Gone,
 }
 
+/// Since when the server works in the session's directory, once the prompt was aborted there.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+enum InstanceState {
+    #[default]
+    Unknown,
+    Asked,
+    /// By the server's clock, when it says so.
+    Begun(Option<f64>),
+}
+
 /// What it is told.
 pub(super) enum EndingInput<'a> {
     /// The run is to be ended from this side, while these uses of tools wait for a permission.
@@ -126,6 +137,8 @@ pub(super) enum EndingInput<'a> {
     Disposed,
     /// Whether the session's directory is there.
     Place(Result<Response>),
+    /// Since when the server works there.
+    Instance(Result<Response>),
     /// The session works, or something of the run began or ended.
     Worked,
     /// These subagents work, as a look says.
@@ -223,6 +236,12 @@ impl Ending {
             EndingInput::Place(result) => {
                 let is_gone = matches!(result, Ok(Response::Place { is_gone: true }));
                 self.place = if is_gone { DirectoryState::Gone } else { DirectoryState::There };
+            }
+            EndingInput::Instance(result) => {
+                self.instance = InstanceState::Begun(match result {
+                    Ok(Response::Instance { begun }) => begun,
+                    _ => None,
+                });
             }
             EndingInput::Worked => {
                 self.rest_clock.begin_anew();

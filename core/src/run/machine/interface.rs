@@ -118,6 +118,8 @@ pub(crate) enum RequestKind {
     Diff,
     /// Whether the session's directory is there.
     Place,
+    /// Since when the server works in it.
+    Instance,
 }
 
 /// How a run ended.

@@ -163,10 +163,14 @@ impl Sending {
     fn on_sent(&mut self, result: Result<Response>, context: &SendingContext<'_>) -> SendingEffect {
         match result {
             Ok(_) => self.accepted(context.now, false),
-            Err(error) if !error.is_sent() && error.is_transient() => match context.ending {
-                Some(ending) => SendingEffect::Over(ending.clone()),
-                None => SendingEffect::Unreachable(error),
-            },
+            Err(error) if !error.is_sent() && error.is_transient() => {
+                // Nothing of it left this machine: that was no sending.
+                self.tries -= 1;
+                match context.ending {
+                    Some(ending) => SendingEffect::Over(self.with_late_prompt(ending.clone())),
+                    None => SendingEffect::Unreachable(error),
+                }
+            }
             // The server's refusal ends the run. Silence, a status of 500 or more, and what has no word of the server leave
             // open whether the prompt arrived.
             Err(error) if !error.leaves_open() && !is_foreign(&error) => SendingEffect::Over(error),

@@ -63,6 +63,8 @@ pub(crate) enum Request {
     Files { session: String, message: String },
     /// Whether the directory is there.
     Place { directory: String },
+    /// Since when the server works in the directory.
+    Instance { directory: String },
     /// One of the steps that one of the above takes on a server of 2.x.
     Step(Step),
 }
@@ -80,7 +82,8 @@ impl Request {
             | Request::FindPrompt { .. }
             | Request::Messages { .. }
             | Request::Files { .. }
-            | Request::Place { .. } => true,
+            | Request::Place { .. }
+            | Request::Instance { .. } => true,
             Request::Create { .. }
             | Request::Discard { .. }
             | Request::Send(_)
@@ -124,6 +127,10 @@ pub(crate) enum Response {
     Files(Option<Arc<RawValue>>),
     Place {
         is_gone: bool,
+    },
+    /// When it began to work in a directory, by its own clock.
+    Instance {
+        begun: Option<f64>,
     },
 }
 

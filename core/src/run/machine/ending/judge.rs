@@ -1,7 +1,8 @@
 //! What it means when the run's session rests.
 
 use super::{
-    ABORT_PAUSE, DirectoryState, Ending, EndingContext, EndingEffect, Millis, RequestKind,
+    ABORT_PAUSE, DirectoryState, Ending, EndingContext, EndingEffect, InstanceState, Millis,
+    RequestKind,
 };
 use crate::base::error::{Error, ErrorKind};
 use crate::run::wire::{Info, Request, ToolFailure};
@@ -95,12 +96,39 @@ impl Ending {
         out: &mut Vec<EndingEffect>,
     ) {
         let error = self.own_error(info, context);
-        if error.as_ref().is_some_and(|e| e.kind() == ErrorKind::Cancelled) && rest.is_stream_up {
+        if error.as_ref().is_some_and(|e| e.kind() == ErrorKind::Cancelled) {
             // Why it was aborted is told a moment later.
-            if self.rest_clock.rested() < STAYS_IDLE {
+            if rest.is_stream_up && self.rest_clock.rested() < STAYS_IDLE {
                 return look_soon(out);
             }
+            return self.judge_aborted(info, context, out);
         }
+        self.conclude(error, context, out);
+    }
+
+    /// The prompt was aborted, and no event says why. A directory that the server began to work in after the answer had
+    /// begun was left in between: everything in it was ended, and nobody meant this prompt.
+    fn judge_aborted(
+        &mut self,
+        info: &Info,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
+        match (self.instance, context.directory) {
+            (InstanceState::Unknown, Some(directory)) => {
+                self.instance = InstanceState::Asked;
+                let request = Request::Instance { directory: directory.clone() };
+                out.push(EndingEffect::Ask(RequestKind::Instance, request));
+                return look_soon(out);
+            }
+            (InstanceState::Asked, _) => return look_soon(out),
+            (InstanceState::Begun(Some(begun)), _) => {
+                let created = info.time.created;
+                self.is_disposed |= created > 0.0 && begun > created;
+            }
+            (InstanceState::Unknown | InstanceState::Begun(None), _) => {}
+        }
+        let error = self.own_error(info, context);
         self.conclude(error, context, out);
     }
 

@@ -18,7 +18,11 @@ fn failed(words: &str) -> Value {
 
 /// Shows the run an idle session with this newest answer until the run is over, or ten seconds passed.
 fn rest(scene: &mut Scene, answer: &Value) {
-    let end = scene.now + 10_000;
+    rest_for(scene, answer, 10_000);
+}
+
+fn rest_for(scene: &mut Scene, answer: &Value, time: Millis) {
+    let end = scene.now + time;
     while scene.outcome.is_none() && scene.now < end {
         if scene.snapshots > 0 {
             scene.snapshot(&[], &[]);
@@ -176,6 +180,39 @@ fn an_instance_that_somebody_disposed_is_no_cancel_of_the_host() {
     let error = scene.error().unwrap();
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     assert!(error.message().contains("/p") && error.is_retryable(), "{error}");
+}
+
+#[test]
+fn a_directory_that_was_left_in_between_is_told_by_its_age() {
+    let project = |begun: Value| json!({ "id": "global", "time": { "created": 1, "updated": begun } });
+    for (project, kind) in [
+        (Some(project(6.into())), ErrorKind::Interrupted),
+        // The directory was there all the time: somebody aborted the prompt.
+        (Some(project(4.into())), ErrorKind::Cancelled),
+        (Some(project("6".into())), ErrorKind::Cancelled),
+        (Some(json!([])), ErrorKind::Cancelled),
+        (None, ErrorKind::Cancelled),
+    ] {
+        for events in [true, false] {
+            let mut scene = Scene::running(Setup { events, ..setup() });
+            let mut answer = scene.answer("msg_a", None);
+            answer["info"]["time"] = json!({ "created": 5, "completed": 7 });
+            answer["info"]["error"] =
+                json!({ "name": "MessageAbortedError", "data": { "message": "Aborted" } });
+            scene.event("session.idle", json!({}));
+            while !scene.wants("project.current") {
+                assert!(scene.outcome.is_none() && scene.now < 20_000, "{:?}", scene.error());
+                rest_for(&mut scene, &answer, 100);
+            }
+            match &project {
+                Some(project) => scene.ok("project.current", project.clone()),
+                None => scene.fails("project.current", status(500, ErrorKind::Server)),
+            };
+            rest(&mut scene, &answer);
+            let error = scene.error().unwrap();
+            assert_eq!((error.kind(), error.code()), (kind, Some("MessageAbortedError")));
+        }
+    }
 }
 
 #[test]

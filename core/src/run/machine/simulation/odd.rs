@@ -135,6 +135,7 @@ pub(super) fn answer(operation: &str, arguments: &Value) -> Option<Value> {
             "cost": 0.25, "tokens": tokens(), "time": { "created": 1, "updated": 2 },
         }),
         "file.list" => json!([]),
+        "project.current" => json!({ "id": "global", "time": { "created": 0, "updated": 0 } }),
         "session.diff" => json!([{ "file": "a", "patch": "p", "additions": 1, "deletions": 0 }]),
         "app.agents" => json!([{ "name": "build", "mode": "primary" }, { "name": "plan" }]),
         "config.providers" => json!({

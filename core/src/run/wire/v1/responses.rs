@@ -96,6 +96,11 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
             let files = answer.json::<Box<RawValue>>().ok();
             Response::Files(files.filter(|raw| is_handed(raw)).map(Arc::from))
         }
+        Request::Instance { .. } => {
+            let project = answer.json_ref::<Object<'_>>()?;
+            let begun = project.object("time").and_then(|time| time.number("updated"));
+            Response::Instance { begun }
+        }
         Request::Health
         | Request::Discard { .. }
         | Request::Send(_)

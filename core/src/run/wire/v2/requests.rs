@@ -70,7 +70,10 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         Request::Files { session, message } => {
             ("v2.session.diff", json!({ "sessionID": session, "from": message }))
         }
-        Request::Place { directory } => ("v2.location.get", json!({ "directory": directory })),
+        // It does not say since when, and cannot be told to leave a directory.
+        Request::Place { directory } | Request::Instance { directory } => {
+            ("v2.location.get", json!({ "directory": directory }))
+        }
         Request::Send(send) => {
             check(&send.prompt)?;
             return step(&Step::of_send(send));

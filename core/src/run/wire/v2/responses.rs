@@ -183,6 +183,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::RespondPermission { .. }
         | Request::AnswerQuestion { .. }
         | Request::Place { .. }
+        | Request::Instance { .. }
         | Request::Step(_) => Response::Done,
     })
 }
