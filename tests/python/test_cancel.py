@@ -161,6 +161,27 @@ print("none")
     assert done.stdout == "none\n", done.stderr
 
 
+def test_what_is_cancelled_ends_its_request():
+    def ended(connection):
+        with connection:
+            connection.settimeout(60)
+            while connection.recv(4096):
+                pass
+
+    async def main(listener):
+        async with libopencode.AsyncClient(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            for name in ("call", "operation", "request", "usage", "messages", "pty", "tui_prompt"):
+                task = asyncio.ensure_future(awaited(client)[name]())
+                connection, _ = await asyncio.to_thread(listener.accept)
+                task.cancel()
+                # The client goes on, and so would the request.
+                await asyncio.to_thread(ended, connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        asyncio.run(main(listener))
+
+
 def test_a_program_ends_although_its_loop_is_left_with_requests(silent):
     program = f"""
 import asyncio, libopencode

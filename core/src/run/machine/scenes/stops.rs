@@ -184,7 +184,8 @@ fn an_instance_that_somebody_disposed_is_no_cancel_of_the_host() {
 
 #[test]
 fn a_directory_that_was_left_in_between_is_told_by_its_age() {
-    let project = |begun: Value| json!({ "id": "global", "time": { "created": 1, "updated": begun } });
+    let project =
+        |begun: Value| json!({ "id": "global", "time": { "created": 1, "updated": begun } });
     for (project, kind) in [
         (Some(project(6.into())), ErrorKind::Interrupted),
         // The directory was there all the time: somebody aborted the prompt.
