@@ -166,7 +166,7 @@ function Client:dispatch() end
 
 ---The handles that have something new, the oldest first; the descriptor is quiet afterwards until there is more. Never
 ---blocks.
----@return (opencode.Run|opencode.Call|opencode.Opening|opencode.EventStream|opencode.Pty)[]
+---@return (opencode.Run|opencode.Call|opencode.Opening|opencode.EventStream|opencode.Pty|opencode.Messages|opencode.Sessions|opencode.Export|opencode.TuiControl)[]
 function Client:ready() end
 
 ---A descriptor that is readable while something waits to be polled. From here on the client lives until it is closed.

@@ -46,11 +46,17 @@ function EventStream:close() end
 ---@overload fun(): opencode.types.SessionMessagesAnswerItem?
 local Messages = {}
 
----The next message; nil at the end. Blocks when a page has to be fetched.
+---The next message; nil at the end. Blocks when a page has to be fetched; `poll` does not.
 ---@return opencode.types.SessionMessagesAnswerItem? message
 ---@return string? why
 ---@return opencode.Error? err
 function Messages:next() end
+
+---"item" and the next message, "pending" while its page is on its way, "done" at the end. Never blocks.
+---@return "item"|"pending"|"done"|"failed" state
+---@return opencode.types.SessionMessagesAnswerItem|string|nil message the message of a failure
+---@return opencode.Error? err
+function Messages:poll() end
 
 ---Whether nothing was left out so far: the server cannot give the first message of a session when that was a prompt
 ---with a `format`. Never blocks.
@@ -62,11 +68,17 @@ function Messages:is_complete() end
 ---@overload fun(): opencode.types.GlobalSession?
 local Sessions = {}
 
----The next session; nil at the end. Blocks when a page has to be fetched.
+---The next session; nil at the end. Blocks when a page has to be fetched; `poll` does not.
 ---@return opencode.types.GlobalSession? session
 ---@return string? message
 ---@return opencode.Error? err
 function Sessions:next() end
+
+---"item" and the next session, "pending" while its page is on its way, "done" at the end. Never blocks.
+---@return "item"|"pending"|"done"|"failed" state
+---@return opencode.types.GlobalSession|string|nil session the message of a failure
+---@return opencode.Error? err
+function Sessions:poll() end
 
 ---Always true. Never blocks.
 ---@return boolean
@@ -92,11 +104,17 @@ function Sessions:is_complete() end
 ---@overload fun(): string?
 local Export = {}
 
----The next piece; nil at the end. Blocks when a page has to be fetched.
+---The next piece; nil at the end. Blocks when a page has to be fetched; `poll` does not.
 ---@return string? piece
 ---@return string? message
 ---@return opencode.Error? err
 function Export:next() end
+
+---"item" and the next piece, "pending" while its page is on its way, "done" at the end. Never blocks.
+---@return "item"|"pending"|"done"|"failed" state
+---@return string|string|nil piece the message of a failure
+---@return opencode.Error? err
+function Export:poll() end
 
 ---Whether nothing was left out so far. Never blocks.
 ---@return boolean
@@ -139,12 +157,12 @@ function Client:events(options) end
 ---@return opencode.Messages
 function Client:messages(session_id, options) end
 
----The sessions of a directory or of the whole server, the one that changed last first. Never blocks; what it gives does.
+---The sessions of a directory or of the whole server, the one that changed last first. Never blocks; `next` and loops do.
 ---@param options? opencode.SessionOptions
 ---@return opencode.Sessions
 function Client:sessions(options) end
 
----A session with its subagents as one text, piece by piece. Never blocks; what it gives does.
+---A session with its subagents as one text, piece by piece. Never blocks; `next` and loops do.
 ---@param session_id string
 ---@param options? opencode.ExportOptions
 ---@return opencode.Export

@@ -41,14 +41,16 @@
 ---@class opencode.TuiControl
 local TuiControl = {}
 
----The next request; nil without a message when none came in time. None is lost between two calls. Blocks.
----@param timeout_ms? integer 0 never waits for the network; without it as long as it takes
+---The next request; nil without a message when none came in time. None is lost between two calls.
+---`next(0)` never blocks; without a time it waits as long as it takes.
+---@param timeout_ms? integer
 ---@return { path: string, body: any }? request
 ---@return string? message
 ---@return opencode.Error? err
 function TuiControl:next(timeout_ms) end
 
----Answers the request that `next` gave. Blocks for one request.
+---Answers the request that `next` gave. Blocks for one request; in a tick
+---`client:start("tui.control.response", { body = value })` does not.
 ---@param value any
 ---@return true? ok
 ---@return string? message

@@ -1,18 +1,21 @@
 //! Long lists, page by page.
 
-use crate::bridge::{Arguments, Done, Function, Misuse, Results, handle};
-use opencode_core::{CallOptions, Client, ExportOptions, MessageOptions, Pages, SessionOptions};
-use std::cell::RefCell;
+use crate::bridge::{Arguments, Done, Found, Function, Quick, Results, handle};
+use opencode_core::{
+    CallOptions, Client, ExportOptions, MessageOptions, NextItem, PageFetcher, SessionOptions,
+};
+use std::time::Duration;
 
-struct RawPages(RefCell<Pages<()>>);
-
-handle!(RawPages, "pages");
+handle!(PageFetcher, "pages");
 
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("messages_open", messages),
     Function::new("sessions_open", sessions),
     Function::new("export_open", export),
     Function::new("pages_next", next),
+    Function::quick("pages_poll", poll, is_pending),
+    Function::quick("pages_is_ready", no, is_ready),
+    Function::new("pages_is_over", is_over),
     Function::new("pages_is_complete", is_complete),
 ];
 
@@ -22,7 +25,7 @@ fn messages(given: &Arguments, results: &mut Results) -> Done {
         Ok(json) => hand_out(
             results,
             MessageOptions::from_json(&json)
-                .map(|options| client.messages(session, options).untyped()),
+                .map(|options| client.messages(session, options).in_background()),
         ),
         Err(why) => results.misuse(format!("messages: {why}")),
     }
@@ -34,7 +37,8 @@ fn sessions(given: &Arguments, results: &mut Results) -> Done {
     match given.json(1) {
         Ok(json) => hand_out(
             results,
-            SessionOptions::from_json(&json).map(|options| client.sessions(options).untyped()),
+            SessionOptions::from_json(&json)
+                .map(|options| client.sessions(options).in_background()),
         ),
         Err(why) => results.misuse(format!("sessions: {why}")),
     }
@@ -47,22 +51,20 @@ fn export(given: &Arguments, results: &mut Results) -> Done {
         Ok(json) => hand_out(
             results,
             ExportOptions::from_json(&json)
-                .map(|options| client.export(session, options).untyped()),
+                .map(|options| client.export(session, options).in_background()),
         ),
         Err(why) => results.misuse(format!("export: {why}")),
     }
     Ok(())
 }
 
-fn hand_out(results: &mut Results, pages: opencode_core::Result<Pages<()>>) {
-    results.made(pages.map(|pages| RawPages(RefCell::new(pages))));
+fn hand_out(results: &mut Results, pages: opencode_core::Result<PageFetcher>) {
+    results.made(pages);
 }
 
 /// `true, item`, or `true, nil` at the end.
 fn next(given: &Arguments, results: &mut Results) -> Done {
-    let pages = given.handle::<RawPages>(0)?;
-    let mut pages =
-        pages.0.try_borrow_mut().map_err(|_| Misuse::new("the list is being read already"))?;
+    let pages = given.handle::<PageFetcher>(0)?;
     results.outcome(pages.next_json(&CallOptions::default()), |results, item| match item {
         Some(json) => results.json(json.get()),
         None => {
@@ -73,8 +75,48 @@ fn next(given: &Arguments, results: &mut Results) -> Done {
     Ok(())
 }
 
+const PENDING: &str = "pending";
+
+/// `true, state`, and behind "item" the item.
+fn poll(given: &Arguments, results: &mut Results) -> Done {
+    let pages = given.handle::<PageFetcher>(0)?;
+    results.runtime(pages.next_item(Some(Duration::ZERO)), |results, next| match next {
+        NextItem::Item(json) => {
+            results.word("item");
+            results.json(json.get())
+        }
+        NextItem::Pending => {
+            results.word(PENDING);
+            Ok(())
+        }
+        NextItem::End => {
+            results.word("done");
+            Ok(())
+        }
+    });
+    Ok(())
+}
+
+fn is_pending(found: &Found, _: Option<f64>) -> Option<Quick> {
+    found.get::<PageFetcher>()?.is_idle().then_some(Quick::TrueWord(PENDING))
+}
+
+fn is_ready(found: &Found, _: Option<f64>) -> Option<Quick> {
+    Some(Quick::Boolean(found.get::<PageFetcher>()?.is_ready()))
+}
+
+/// What is left where the look found no list.
+fn no(_: &Arguments, results: &mut Results) -> Done {
+    results.boolean(false);
+    Ok(())
+}
+
+fn is_over(given: &Arguments, results: &mut Results) -> Done {
+    results.boolean(given.handle::<PageFetcher>(0)?.is_over());
+    Ok(())
+}
+
 fn is_complete(given: &Arguments, results: &mut Results) -> Done {
-    let pages = given.handle::<RawPages>(0)?;
-    results.boolean(pages.0.try_borrow().is_ok_and(|pages| pages.is_complete()));
+    results.boolean(given.handle::<PageFetcher>(0)?.is_complete());
     Ok(())
 }

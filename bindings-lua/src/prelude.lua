@@ -338,6 +338,11 @@ end
 -- Takes the functions out of the options of a run: { on_update, on_done } or nothing.
 local function take_callbacks(options, what, level)
   local on_update, on_done = options.on_update, options.on_done
+  for name, value in pairs(options) do
+    if type(value) == "function" and name ~= "on_update" and name ~= "on_done" then
+      error(what .. ": unknown option '" .. tostring(name) .. "': the functions of a run are on_update and on_done", level + 1)
+    end
+  end
   if on_update == nil and on_done == nil then return nil end
   if on_update ~= nil then expect(on_update, "function", what .. ": on_update", level + 1) end
   if on_done ~= nil then expect(on_done, "function", what .. ": on_done", level + 1) end
@@ -519,5 +524,15 @@ local shared = {
   waits = waits, callable = callable, make_client = make_client, hold = hold, Run = Run, Call = Call, modules = modules,
 }
 for _, chapter in ipairs(raw.chapters) do chapter(raw, opencode, shared) end
+
+-- Marks such as `__name` are looked for by whoever likes to.
+setmetatable(opencode, { __index = function(_, name)
+  if type(name) ~= "string" or name:sub(1, 1) == "_" then return nil end
+  local near = did_you_mean(name, opencode)
+  if near == "" and Client[name] then
+    error("write client:" .. name .. "(...): that is a method of what opencode.client() gives", 2)
+  end
+  error("the module has no '" .. name .. "'" .. near, 2)
+end })
 
 return opencode

@@ -231,7 +231,9 @@ fn reply_question(given: &Arguments, results: &mut Results) -> Done {
             run.reply_question(id, &lists);
             results.done(Ok(()));
         }
-        Err(why) => results.misuse(format!("answers must be a list of lists of texts: {why}")),
+        Err(_) => results.misuse(
+            "answers must be a list with a list of texts for each question, such as { { \"yes\" } }",
+        ),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Attachments, usage, the terminal interface, and replays.
 
-use crate::bridge::{Arguments, Done, Function, Misuse, Results, handle};
+use crate::bridge::{Arguments, Done, Found, Function, Misuse, Quick, Results, handle};
 use opencode_core::{
     AttachOptions, CallOptions, Client, Replay, Result, TuiControl, UsageOptions,
     attach as attach_file, attach_bytes,
@@ -24,9 +24,10 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("replay", replay),
     Function::new("replay_url", replay_url),
     Function::new("replay_close", replay_close),
-    Function::new("tui_next", next),
+    Function::quick("tui_next", next, look_next),
     Function::new("tui_respond", respond),
     Function::new("tui_close", close),
+    Function::quick("tui_is_ready", no, is_ready),
 ];
 
 fn attach(given: &Arguments, results: &mut Results) -> Done {
@@ -87,7 +88,18 @@ fn prompt(given: &Arguments, results: &mut Results) -> Done {
 }
 
 fn control(given: &Arguments, results: &mut Results) -> Done {
-    results.handle(given.handle::<Client>(0)?.tui_control());
+    let control: Result<TuiControl> = Ok(given.handle::<Client>(0)?.tui_control());
+    results.made(control);
+    Ok(())
+}
+
+fn is_ready(found: &Found, _: Option<f64>) -> Option<Quick> {
+    Some(Quick::Boolean(found.get::<TuiControl>()?.is_ready()))
+}
+
+/// What is left where the look found no handle of its type.
+fn no(_: &Arguments, results: &mut Results) -> Done {
+    results.boolean(false);
     Ok(())
 }
 
@@ -108,6 +120,11 @@ fn replay_close(given: &Arguments, _: &mut Results) -> Done {
     let mut replay = replay.0.try_borrow_mut().map_err(|_| Misuse::new("the replay is in use"))?;
     replay.take().into_iter().for_each(|mut replay| replay.close());
     Ok(())
+}
+
+/// Of a tick: none came.
+fn look_next(found: &Found, time: Option<f64>) -> Option<Quick> {
+    (time == Some(0.0) && found.get::<TuiControl>()?.is_idle()).then_some(Quick::TrueNil)
 }
 
 /// `true, request`: nil when none came in time.

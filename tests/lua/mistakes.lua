@@ -121,6 +121,30 @@ check.test("names that are nearly right are told, and words of other languages n
   check.equal(client.global_.health().healthy, true)
 end)
 
+check.test("what the module does not have is named, and where it is", function()
+  for name, part in pairs {
+    run = "write client:run(...): that is a method of what opencode.client() gives",
+    connect = "the module has no 'connect'", Client = "did you mean 'client'?", server = "did you mean 'Server'?",
+  } do
+    check.contains(check.raises(part, function() return opencode[name] and nil end), "mistakes.lua:")
+  end
+  check.equal(opencode.__name, nil)
+  check.equal(rawget(opencode, "run"), nil)
+  check.contains(check.raises("did you mean 'base_url'?", function()
+    local made = opencode.client { url = "http://h" }
+    return made
+  end), "mistakes.lua:")
+  check.contains(check.raises("on_update and on_done", function()
+    local run = client:run("x", { on_text = print })
+    return run
+  end), "mistakes.lua:")
+  local run = assert(client:run "Say pong")
+  for _, answers in ipairs { "a", { "a" }, { { 1 } } } do
+    check.raises('such as { { "yes" } }', function() run:reply_question("que_x", answers) end)
+  end
+  assert(run:wait())
+end)
+
 check.test("functions of the module are called with a dot, methods with a colon", function()
   for name, f in pairs {
     ["opencode.client"] = function() opencode:client() end,

@@ -80,6 +80,23 @@ check.test("every function that blocks waits by the client's own function", func
       check.equal(pty:kill(), true)
       check.equal(client:pty { command = "true" }:kill(), true)
     end,
+    lists = function(client)
+      local id = client.session.create().id
+      client.session.prompt(id, { noReply = true, parts = { { type = "text", text = "1" } } })
+      local messages = client:messages(id)
+      check.equal(messages:next().parts[1].text, "1")
+      check.equal(messages:next(), nil)
+      check.fails("not_found", "ses_none", client:messages("ses_none"):next())
+      check.contains(client:export(id):next(), id)
+    end,
+    control = function(client)
+      local control = client:tui_control()
+      local request, message = control:next(30)
+      check.equal(request, nil)
+      check.equal(message, nil)
+      check.equal(control:respond { ok = true }, true)
+      control:close()
+    end,
     usage = function(client) check.equal(type(client:usage(client.session.create().id).cost), "number") end,
     drift = function(client) check.equal(type(client:drift().new), "table") end,
     server = function(client) check.equal(client:server().dialect, "1.x") end,

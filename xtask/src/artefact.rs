@@ -83,7 +83,7 @@ pub(crate) const LUAS: &[Lua] = &[
     Lua { feature: "lua51", title: "Lua 5.1 and LuaJIT", hosts: &["lua5.1", "luajit"] },
     Lua { feature: "lua52", title: "Lua 5.2", hosts: &["lua5.2"] },
     Lua { feature: "lua53", title: "Lua 5.3", hosts: &["lua5.3"] },
-    // Debian has no Lua 5.5 yet: it is built, and nothing here loads it.
+    // Debian has no Lua 5.5 yet: tests load it with an interpreter that they build.
     Lua { feature: "lua55", title: "Lua 5.5", hosts: &[] },
 ];
 

@@ -13,6 +13,7 @@ mod ffi;
 mod floors;
 mod guards;
 mod install;
+mod interpreter;
 mod language_server;
 mod progress;
 mod readme;

@@ -15,8 +15,8 @@ use opencode_tests::{Error, Result};
 use serde_json::json;
 
 use self::languages::{
-    c_tests, cpp_tests, drops, guards, kept_program, lua_costs, lua_hosts, lua_loading, lua_rock,
-    lua_tests, python_tests, tests_on_two,
+    c_tests, cpp_tests, drops, guards, kept_program, lua_closely, lua_costs, lua_hosts,
+    lua_loading, lua_rock, lua_tests, python_tests, tests_on_two,
 };
 use self::stage::{Stage, job};
 use crate::artefact::{self, LUAS, Profile};
@@ -302,6 +302,7 @@ impl Suite {
             jobs.extend(example::jobs(python)?);
             jobs.push(tests_on_two(modules, python)?);
             jobs.push(drops(modules, python));
+            jobs.extend(lua_closely()?);
             jobs.push(lua_loading());
             jobs.push(lua_rock());
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));

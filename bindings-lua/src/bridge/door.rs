@@ -75,7 +75,8 @@ unsafe extern "C-unwind" fn door(state: *mut ffi::lua_State) -> c_int {
             return quick::push(state, &quick);
         }
         ffi::luaL_checkstack(state, 16, c"a call of opencode".as_ptr());
-        let parcel = parcel::push(state, ffi::lua_upvalueindex(2));
+        let parcels = ffi::lua_upvalueindex(2);
+        let parcel = parcel::push(state, parcels);
         for at in 0..MAX.min(given as usize) {
             read(state, at, marked, function, parcel);
         }
@@ -84,12 +85,12 @@ unsafe extern "C-unwind" fn door(state: *mut ffi::lua_State) -> c_int {
             let refusal = &(*parcel).refusal;
             push_text(state, refusal.as_bytes());
             ffi::lua_concat(state, 2);
-            parcel::finish(state, given + 1, parcel);
+            parcel::finish(state, given + 1, parcels, parcel);
             ffi::lua_error(state);
         }
         let Parcel { results, frames, .. } = &mut *parcel;
         let count = push(state, results, frames, marked);
-        parcel::finish(state, given + 1, parcel);
+        parcel::finish(state, given + 1, parcels, parcel);
         count
     }
 }

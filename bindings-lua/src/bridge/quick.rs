@@ -16,6 +16,8 @@ pub(crate) enum Quick {
     TrueNil,
     /// `true, ""`.
     TrueNoText,
+    /// `true, word`.
+    TrueWord(&'static str),
 }
 
 /// Looks whether a handle has nothing to do; the number is the argument behind it. Never blocks.
@@ -62,6 +64,11 @@ pub(super) unsafe fn push(state: *mut ffi::lua_State, quick: &Quick) -> c_int {
             Quick::TrueNoText => {
                 ffi::lua_pushboolean(state, 1);
                 push_text(state, b"");
+                return 2;
+            }
+            Quick::TrueWord(word) => {
+                ffi::lua_pushboolean(state, 1);
+                push_text(state, word.as_bytes());
                 return 2;
             }
         }

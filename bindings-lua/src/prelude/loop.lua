@@ -48,9 +48,11 @@ local looks = {
   [Opening] = { raw.opening_is_ready, raw.opening_is_done },
   [shared.EventStream] = { raw.events_is_ready, raw.events_is_over },
   [shared.Pty] = { raw.pty_is_ready, raw.pty_is_over },
+  [shared.Pages] = { raw.pages_is_ready, raw.pages_is_over },
+  [shared.TuiControl] = { raw.tui_is_ready, function() return false end },
 }
 
--- The runs, calls, streams and terminals that have something new, the oldest first. The descriptor is quiet afterwards
+-- The runs, calls, streams, terminals and lists that have something new, the oldest first. The descriptor is quiet afterwards
 -- until there is more. Never blocks.
 function Client:ready()
   check_self(self, "ready", 2)

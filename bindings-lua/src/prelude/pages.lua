@@ -2,14 +2,23 @@
 
 local raw, _, shared = ...
 local Client, finish, handle, check_self = shared.Client, shared.finish, shared.handle, shared.check_self
+local hold = shared.hold
 
 local Pages = { __name = "opencode.pages" }
 Pages.__index = Pages
+shared.Pages = Pages
 
--- The next item; nil at the end. Blocks when a page has to be fetched.
+-- The next item; nil at the end. Blocks when a page has to be fetched; poll does not.
 function Pages:next()
   local item, message, err = finish(2, raw.pages_next(handle(self, Pages, "next", 2)))
   return item, message, err
+end
+
+-- "item" and the next item, "pending" while its page is on its way, "done" at the end, "failed" with message and err.
+function Pages:poll()
+  local is_ok, state, item, err = raw.pages_poll(handle(self, Pages, "poll", 2))
+  if is_ok then return state, item end
+  return "failed", item, setmetatable(err, shared.Error)
 end
 
 function Pages:is_complete() return raw.pages_is_complete(handle(self, Pages, "is_complete", 2)) end
@@ -25,15 +34,17 @@ function Client:messages(session_id, options)
   check_self(self, "messages", 2)
   shared.expect_text(session_id, "client:messages: the session", 2)
   shared.expect_options(options, "client:messages", 2)
-  local pages = finish(2, raw.messages_open(self.raw, session_id, options))
-  return setmetatable({ raw = pages }, Pages)
+  local pages, message, err = finish(2, raw.messages_open(self.raw, session_id, options))
+  if not pages then return nil, message, err end
+  return hold(self, pages, Pages)
 end
 
 function Client:sessions(options)
   check_self(self, "sessions", 2)
   shared.expect_options(options, "client:sessions", 2)
-  local pages = finish(2, raw.sessions_open(self.raw, options))
-  return setmetatable({ raw = pages }, Pages)
+  local pages, message, err = finish(2, raw.sessions_open(self.raw, options))
+  if not pages then return nil, message, err end
+  return hold(self, pages, Pages)
 end
 
 -- A session with its subagents as one text, piece by piece: for piece in client:export(id) do file:write(piece) end
@@ -41,8 +52,9 @@ function Client:export(session_id, options)
   check_self(self, "export", 2)
   shared.expect_text(session_id, "client:export: the session", 2)
   shared.expect_options(options, "client:export", 2)
-  local pages = finish(2, raw.export_open(self.raw, session_id, options))
-  return setmetatable({ raw = pages }, Pages)
+  local pages, message, err = finish(2, raw.export_open(self.raw, session_id, options))
+  if not pages then return nil, message, err end
+  return hold(self, pages, Pages)
 end
 
 -- The same into a file, which appears when it is complete.

@@ -52,8 +52,9 @@ end
 
 local TuiControl = { __name = "opencode.control" }
 TuiControl.__index = TuiControl
+shared.TuiControl = TuiControl
 
--- The next request, { path, body }; nil without a message when none came in time.
+-- The next request, { path, body }; nil without a message when none came in time. next(0) never blocks.
 function TuiControl:next(timeout_ms)
   handle(self, TuiControl, "next", 2)
   shared.expect_time(timeout_ms, "control:next", 2)
@@ -70,7 +71,9 @@ function TuiControl:close() raw.tui_close(handle(self, TuiControl, "close", 2)) 
 
 function Client:tui_control()
   check_self(self, "tui_control", 2)
-  return setmetatable({ raw = raw.tui_control(self.raw), client = self }, TuiControl)
+  local control, message, err = finish(2, raw.tui_control(self.raw))
+  if not control then return nil, message, err end
+  return shared.hold(self, control, TuiControl)
 end
 
 -- A recording that answers in place of a server: opencode.client { base_url = replay:url() }.

@@ -10,7 +10,7 @@ local SHORTEST, LONGEST = 1, 20
 
 -- Calls `look` until it gives something, at most for `limit` milliseconds.
 local function patient(wait, limit, look)
-  local begin, pause = raw.now(), SHORTEST
+  local begin, pause = limit and raw.now(), SHORTEST
   while true do
     local a, b, c, d = look()
     if a ~= nil then return a, b, c, d end
@@ -25,7 +25,10 @@ end
 local clients = setmetatable({}, { __mode = "k" })
 
 -- Gives what is made the wait of what it is made with.
-for _, name in ipairs { "run_start", "run_resume", "call_start", "events_open", "pty_open", "pty_connect", "pty_start" } do
+for _, name in ipairs {
+  "run_start", "run_resume", "call_start", "events_open", "pty_open", "pty_connect", "pty_start", "messages_open",
+  "sessions_open", "export_open", "tui_control",
+} do
   local make = raw[name]
   raw[name] = function(client, ...)
     local is_ok, made, message, err = make(client, ...)
@@ -170,6 +173,30 @@ replace("pty_read", function(wait, blocking, pty, limit)
   end)
   if is_ok == nil then return true, "" end
   return is_ok, text, message, err
+end)
+
+replace("pages_next", function(wait, _, pages)
+  local is_ok, state, item, err = patient(wait, nil, function()
+    local is_ok, state, item, err = raw.pages_poll(pages)
+    if not is_ok or state ~= "pending" then return is_ok, state, item, err end
+  end)
+  if is_ok then return true, item end
+  return is_ok, state, item, err
+end)
+
+replace("tui_next", function(wait, blocking, control, limit)
+  local is_ok, request, message, err = patient(wait, limit, function()
+    local is_ok, request, message, err = blocking(control, 0)
+    if not is_ok or request ~= nil then return is_ok, request, message, err end
+  end)
+  if is_ok == nil then return true, nil end
+  return is_ok, request, message, err
+end)
+
+replace("tui_respond", function(wait, _, control, value)
+  if value == nil then value = raw.null end
+  local arguments = { body = value }
+  return finished(wait, false, raw.call_start(clients[control], "tui.control.response", arguments))
 end)
 
 return waits

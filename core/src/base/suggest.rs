@@ -8,7 +8,7 @@ const LONGEST: usize = 200;
 /// The answer of the candidate that is nearest to `wrong`, if it is near enough to be meant.
 ///
 /// A candidate is a spelling and the answer it stands for. Case and `_` do not count, so
-/// `session_id` is as good as `sessionID`.
+/// `session_id` is as good as `sessionID`. Where none is near, the first that holds the whole name is: `url` is `base_url`.
 pub(crate) fn among<'a>(
     wrong: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
@@ -16,17 +16,22 @@ pub(crate) fn among<'a>(
     if wrong.len() > LONGEST {
         return None;
     }
+    let part = format!("_{}_", wrong.to_ascii_lowercase());
     let wrong = letters(wrong);
     // A third of the word may be wrong; a short one needs at least one letter right.
     let limit = (wrong.chars().count() / 3).max(1);
     let mut best = None;
+    let mut holder = None;
     for (spelling, answer) in candidates {
+        if wrong.len() > 2 && format!("_{}_", spelling.to_ascii_lowercase()).contains(&part) {
+            holder.get_or_insert(answer);
+        }
         let distance = osa_distance(&wrong, &letters(spelling));
         if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, answer));
         }
     }
-    best.map(|(_, answer)| answer)
+    best.map(|(_, answer)| answer).or(holder)
 }
 
 /// The end of a sentence that names the nearest of some names, or nothing.
@@ -61,6 +66,10 @@ mod tests {
         let candidates = || [("ab", "ab"), ("ac", "ac")].into_iter();
         assert_eq!(among("ad", candidates()), Some("ab"));
         assert_eq!(among("xyz", candidates()), None);
+        let longer = || [("base_url", "base_url"), ("id_of", "id_of")].into_iter();
+        assert_eq!(among("url", longer()), Some("base_url"));
+        assert_eq!(among("id", longer()), None);
+        assert_eq!(among("rl", longer()), None);
         assert_eq!(among(&"a".repeat(200_000_000), candidates()), None, "and soon");
     }
 }

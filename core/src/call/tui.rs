@@ -66,6 +66,17 @@ impl TuiControl {
         result?.text().map(|text| Some(text.to_owned()))
     }
 
+    /// Whether [`next`](Self::next) has nothing to give now: the server was asked. Never blocks.
+    pub fn is_idle(&self) -> bool {
+        self.question().as_ref().is_some_and(|question| !question.is_done())
+    }
+
+    /// Whether a request came for [`next`](Self::next), or a failure. The client's descriptor is quiet about it
+    /// afterwards: for event loops that note who is ready and take later. Never blocks.
+    pub fn is_ready(&self) -> bool {
+        self.question().as_ref().is_some_and(|question| question.is_ready())
+    }
+
     /// Answers the request that [`next`](Self::next) gave, with any JSON. Blocks for one request.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use opencode_tests::{Error, Result};
 use super::scratch;
 use super::stage::{Stage, in_turn, job};
 use crate::artefact::{self, LUAS};
-use crate::progress;
+use crate::{interpreter, progress};
 
 /// What the inner loop tries: what a change breaks most often. The rest starts servers and waits for limits.
 const QUICK: [&str; 2] = ["client", "run"];
@@ -43,6 +43,24 @@ pub(super) fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progre
         }
     }
     jobs
+}
+
+/// Lua 5.5, which looks at what its functions are called with, and whose collector never rests; and memory that is used
+/// wrongly, in a part of the tests.
+pub(super) fn lua_closely<'a>() -> Result<Vec<progress::Job<'a>>> {
+    let script = workspace().join("tests/lua/main.lua");
+    let module = |flavour: &str| artefact::dist().join("lua").join(flavour).join("?.so");
+    let mut newest = Command::new(interpreter::lua("5.5")?);
+    newest.env("LUA_CPATH", module("lua55")).env("OPENCODE_COLLECT", "1");
+    newest.arg(&script).arg("but").args(SERVERS);
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+    valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes", "lua5.4"]);
+    valgrind.env("LUA_CPATH", module("lua54")).arg(&script).args(["values", "lists"]);
+    Ok(vec![
+        job("Lua tests in lua5.5".to_owned(), newest),
+        job("Lua tests under valgrind".to_owned(), valgrind),
+    ])
 }
 
 /// A script in a Neovim without a screen.

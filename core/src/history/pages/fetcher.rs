@@ -149,6 +149,18 @@ impl PageFetcher {
         }
     }
 
+    /// Whether [`next_item`](Self::next_item) has nothing to give now: a page is on its way. Never blocks.
+    pub fn is_idle(&self) -> bool {
+        self.home.is_here()
+            && self.items().fetching.as_ref().is_some_and(|fetching| !fetching.is_done())
+    }
+
+    /// Whether a page came for [`next_item`](Self::next_item), or a failure. The client's descriptor is quiet about it
+    /// afterwards: for event loops that note who is ready and take later. Never blocks.
+    pub fn is_ready(&self) -> bool {
+        self.home.is_here() && self.items().fetching.as_ref().is_some_and(Call::is_ready)
+    }
+
     fn items(&self) -> MutexGuard<'_, Items> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
