@@ -232,7 +232,7 @@ fn reply_question(given: &Arguments, results: &mut Results) -> Done {
             results.done(Ok(()));
         }
         Err(_) => results.misuse(
-            "answers must be a list with a list of texts for each question, such as { { \"yes\" } }",
+            "answers must be a list of lists of texts, one for each question, such as { { \"yes\" } }",
         ),
     }
     Ok(())
