@@ -184,7 +184,8 @@ impl Suite {
             self.cargo("clippy without TLS and mDNS", &[&small[..], &deny].concat())?;
             let mut pages = self.cargo_command(&["doc", "--workspace", "--no-deps", "--quiet"]);
             // A link that leads nowhere is a mistake.
-            self.command("documentation", pages.env("RUSTDOCFLAGS", "-D warnings"))?;
+            let made = self.command("documentation", pages.env("RUSTDOCFLAGS", "-D warnings"));
+            self.or_later("documentation", made.map(drop))?;
         }
         Ok(())
     }
@@ -261,16 +262,18 @@ impl Suite {
                 Box::new(|_| {
                     // First what goes into a folder of its own: cargo has begun the tests by the end of it.
                     let made = build(false);
+                    // Tests of what is generated ask it.
+                    let server = language_server::ensure();
                     computed = suite.style().and_then(|()| suite.rust());
                     built = Some(made?);
-                    language_server::ensure().map(drop)
+                    server.map(drop)
                 }),
             ),
         ];
         let done = progress::side_by_side("what waits, and what computes", jobs.len(), jobs);
-        computed?;
         self.passed += 2;
         self.or_later("what waits, and what computes", done)?;
+        computed?;
         built.ok_or_else(|| Error::new("nothing was built"))
     }
 
