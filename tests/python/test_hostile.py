@@ -506,32 +506,42 @@ def test_forked_children_choose_different_ids():
     # The mark of a new session is the id that a request shows first.
     program = """if True:
         import os, re, signal, socket, time, libopencode
-        listener = socket.create_server(("127.0.0.1", 0))
-        address = "http://127.0.0.1:%d" % listener.getsockname()[1]
-        def mark():
-            connection, _ = listener.accept()
-            said, found = b"", None
+        def listen():
+            listener = socket.create_server(("127.0.0.1", 0))
+            return listener, "http://127.0.0.1:%d" % listener.getsockname()[1]
+        def mark(listener):
+            found = None
             while not found:
-                said += connection.recv(4096)
-                found = re.search(rb"run_([0-9a-zA-Z]{26})", said)
+                # Not each request shows the id.
+                said, connection = b"", listener.accept()[0]
+                connection.settimeout(1)
+                try:
+                    while not found and (piece := connection.recv(4096)):
+                        said += piece
+                        found = re.search(rb"run_([0-9a-zA-Z]{26})", said)
+                except TimeoutError:
+                    pass
             return found[1].decode()
+        listener, address = listen()
         client = libopencode.Client(address, events=False)
         client.run("made before the fork")
-        mark()
+        mark(listener)
         for _ in range(4):
+            # What the child before it has asked waits at another one.
+            listener, address = listen()
             child = os.fork()
             if child == 0:
                 libopencode.Client(address, events=False).run("x")
                 time.sleep(60)
                 os._exit(0)
-            print(mark()[12:], flush=True)
+            print(mark(listener)[12:], flush=True)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         os._exit(0)
     """
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        stdout=subprocess.PIPE, text=True, timeout=60, check=True,
+        stdout=subprocess.PIPE, text=True, timeout=120, check=True,
     )
     ids = said.stdout.split()
     assert len(set(ids)) == 4, ids
