@@ -97,10 +97,10 @@ check.test("every function that blocks waits by the client's own function", func
       check.equal(control:respond { ok = true }, true)
       control:close()
     end,
-    usage = function(client) check.equal(type(client:usage(client.session.create().id).cost), "number") end,
-    drift = function(client) check.equal(type(client:drift().new), "table") end,
-    server = function(client) check.equal(client:server().dialect, "1.x") end,
-    doctor = function(client) check.equal(client:doctor().ok, true) end,
+    usage = function(client) check.equal(type(assert(client:usage(assert(client.session.create()).id)).cost), "number") end,
+    drift = function(client) check.equal(type(assert(client:drift()).new), "table") end,
+    server = function(client) check.equal(assert(client:server()).dialect, "1.x") end,
+    doctor = function(client) check.equal(assert(client:doctor()).ok, true) end,
   }
   for name, f in pairs(names) do yields[name] = hosted(f) end
   for name, count in pairs(yields) do check.equal(count > 0, true, name .. " yielded") end
