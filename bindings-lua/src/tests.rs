@@ -321,7 +321,7 @@ fn foreign_and_wrong_handles_are_refused() {
     let code = "
         local client = raw.client_new { base_url = 'http://127.0.0.1:9' }
         local _, made = raw.client_new { base_url = 'http://127.0.0.1:9' }
-        local control = raw.tui_control(made)
+        local _, control = raw.tui_control(made)
         for _, wrong in ipairs { 1, 'x', {}, io.stdout, control, print } do
             local is_ok, message = pcall(raw.client_url, wrong)
             assert(not is_ok and message:find 'this is no client', tostring(message))
