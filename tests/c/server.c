@@ -278,13 +278,16 @@ int main(int count, char **arguments) {
     if (count == 4)
         return host(arguments[1], arguments[2], atoi(arguments[3]));
     self = arguments[0];
+    /* `here` leaves out what happens in another process. */
     RUN(a_started_server);
     RUN(a_program_of_2_x);
     RUN(a_launched_server);
     RUN(mistakes);
     RUN(discovery_and_doctor);
-    RUN(a_killed_host);
-    RUN(a_host_that_just_ends);
+    if (count == 1) {
+        RUN(a_killed_host);
+        RUN(a_host_that_just_ends);
+    }
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;
 }

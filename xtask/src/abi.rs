@@ -106,6 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn every_function_is_kept_and_is_called_with_anything() {
+        let tests = workspace().join("tests/c");
+        let kept = ["kept/kept.c", "kept/later.c"].map(|name| read(&tests.join(name)).unwrap());
+        let calls = declared(&read(&tests.join("any_calls.c")).unwrap());
+        for name in names().unwrap() {
+            let whole = [format!("){name},"), format!("){name}}}"), format!("{name}(")];
+            let is_kept = kept.iter().any(|code| whole.iter().any(|part| code.contains(part)));
+            assert!(is_kept, "no program of tests/c/kept needs {name}");
+            // These are passed to what puts handles away.
+            let is_called = calls.contains(&name) || name.ends_with("_free");
+            assert!(is_called, "tests/c/any_calls.c does not call {name}");
+        }
+    }
+
+    #[test]
     fn functions_are_found_in_code_and_not_in_comments() {
         let header =
             "/* see opencode_no() */\nAPI int opencode_a(int x);\nconst char *opencode_b(void);\n";

@@ -9,7 +9,7 @@ use std::process::Command;
 use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result};
 
-use crate::progress;
+use crate::{glibc, progress};
 
 /// Builds the wheel; pinned, so that a new release does not change what we ship.
 const MATURIN: &str = "maturin==1.16.0";
@@ -129,53 +129,17 @@ pub(crate) fn native_reaching(lua: &Lua, profile: Profile, reach: Reach) -> Resu
     lua_package(lua, &built.join("libopencode_lua.so"), reach)
 }
 
-/// The oldest glibc that a portable module is loaded by: that of CentOS 7 and manylinux2014.
-pub(crate) const GLIBC: &str = "2.17";
-
-/// The linker that knows the symbols of an old glibc; pinned, as what is built with it is shipped.
-const ZIG: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
-
-/// Builds the Lua module for a version alone, for every system with glibc [`GLIBC`] or later, and gives its folder.
+/// Builds the Lua module for a version alone, for every system with glibc [`glibc::FLOOR`] or later, and gives its folder.
 ///
 /// # Errors
 /// When it cannot be built, or would need a later glibc.
 pub(crate) fn portable(lua: &Lua, reach: Reach) -> Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    let python = venv("zig", &ZIG)?;
     let features = reach.features("opencode-lua", &["module", lua.feature]);
-    let mut cargo = Command::new(python.with_file_name("cargo-zigbuild"));
-    cargo.current_dir(workspace()).env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
-    cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
-    cargo.args(["zigbuild", "--release", "--target", &format!("{target}.{GLIBC}")]);
-    cargo.args(["-p", "opencode-lua", "--no-default-features", "--features", &features]);
-    progress::run(
-        &format!("build the Lua module for glibc {GLIBC} ({})", lua.feature),
-        &mut cargo,
-    )?;
-    let built = workspace().join("target").join(target).join("release/libopencode_lua.so");
-    let library = fs::read(&built).map_err(|e| Error::wrap(built.display(), e))?;
-    let needed = needed_glibc(&library);
-    if needed > version(GLIBC) {
-        let text = format!("{}: needs glibc {needed:?}, and {GLIBC} was wanted", built.display());
-        return Err(Error::new(text));
-    }
+    let arguments = ["-p", "opencode-lua", "--no-default-features", "--features", &features];
+    let built = glibc::build(&format!("the Lua module ({})", lua.feature), &arguments)?;
+    let built = built.join("libopencode_lua.so");
+    glibc::check(&built)?;
     lua_package(lua, &built, reach)
-}
-
-/// The latest version of glibc that a library names.
-fn needed_glibc(library: &[u8]) -> Vec<u32> {
-    let mark = b"GLIBC_";
-    let places = library.windows(mark.len()).enumerate().filter(|(_, found)| found == mark);
-    let versions = places.map(|(place, _)| {
-        let rest = library.get(place + mark.len()..).unwrap_or_default();
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
-        version(&String::from_utf8_lossy(&digits.copied().collect::<Vec<u8>>()))
-    });
-    versions.max().unwrap_or_default()
-}
-
-fn version(text: &str) -> Vec<u32> {
-    text.split('.').filter_map(|number| number.parse().ok()).collect()
 }
 
 /// Puts a module where it is shipped, with its annotations and the license, and gives that folder.
@@ -302,13 +266,13 @@ pub(crate) fn maturin() -> Result<PathBuf> {
     Ok(venv("tools", &[MATURIN])?.with_file_name("maturin"))
 }
 
-/// Builds the wheel alone, for every system with glibc [`GLIBC`] or later, beside the archive of its sources, and gives
+/// Builds the wheel alone, for every system with glibc [`glibc::FLOOR`] or later, beside the archive of its sources, and gives
 /// their folder.
 ///
 /// # Errors
 /// When one cannot be built; maturin looks that the wheel needs no later glibc.
 pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
-    let python = venv("wheels", &[MATURIN, ZIG[1]])?;
+    let python = venv("wheels", &[MATURIN, glibc::ZIG])?;
     let wheels = reach.dist().join("python");
     let _ = fs::remove_dir_all(&wheels);
     let maturin = |task: &str| {
@@ -326,7 +290,7 @@ pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
     wheel.args(["--release", "--interpreter"]).arg(&python).args(wheel_flags(reach));
     if cfg!(target_os = "linux") {
         let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-        let tag = format!("manylinux_{}", GLIBC.replace('.', "_"));
+        let tag = format!("manylinux_{}", glibc::FLOOR.replace('.', "_"));
         wheel.args(["--zig", "--target", &target, "--compatibility", &tag]);
     }
     progress::run("build the Python wheel", &mut wheel)?;
@@ -502,15 +466,5 @@ mod tests {
         assert_eq!(Reach::HttpOnly.features("opencode-lua", &["module"]), "opencode-lua/module");
         assert_eq!(Reach::HttpOnly.features("opencode-c", &[]), "");
         assert!(Reach::HttpOnly.dist().starts_with(Reach::Whole.dist()));
-    }
-
-    #[test]
-    fn the_latest_glibc_that_a_library_names_is_found() {
-        let library = b"\0GLIBC_2.9\0GLIBC_2.17\0GLIBC_PRIVATE\0GLIBC_2.2.5\0";
-        assert_eq!(needed_glibc(library), [2, 17]);
-        assert!(needed_glibc(library) <= version(GLIBC));
-        assert!(needed_glibc(b"GLIBC_2.34\0") > version(GLIBC));
-        assert!(needed_glibc(b"GLIBC_2.17.1\0") > version(GLIBC));
-        assert!(needed_glibc(b"none").is_empty());
     }
 }

@@ -2,8 +2,8 @@
 
 use opencode_tests::Result;
 
-use crate::artefact::{self, GLIBC, LUAS, Profile, Reach};
-use crate::tools;
+use crate::artefact::{self, LUAS, Profile, Reach};
+use crate::{glibc, tools};
 
 /// Builds the modules for all versions of Lua, the wheel and the C library, and says where they lie; without TLS and mDNS
 /// where only http is to be reached.
@@ -28,7 +28,7 @@ pub(crate) fn run(reach: Reach) -> Result<()> {
 /// When something cannot be installed or built.
 pub(crate) fn lua(reach: Reach) -> Result<()> {
     modules(reach)?;
-    println!("\nIn {}, for glibc {GLIBC} and later:", reach.dist().display());
+    println!("\nIn {}, for glibc {} and later:", reach.dist().display(), glibc::FLOOR);
     list();
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result};
 
-use crate::{abi, progress};
+use crate::{abi, glibc, progress};
 
 /// Programs that were linked with a library of this name run with every later one of it: it is OPENCODE_ABI_VERSION.
 pub(crate) const SONAME: &str = "libopencode.so.1";
@@ -16,19 +16,26 @@ pub(crate) const SONAME: &str = "libopencode.so.1";
 /// What a program that is linked statically needs of the system.
 const SYSTEM: &[&str] = &["util", "rt", "pthread", "m", "dl"];
 
-/// Builds the library and puts it below a folder: `include`, `lib`, files for pkg-config and CMake.
+/// Builds the library and puts it below a folder: `include`, `lib`, files for pkg-config and CMake. On Linux it is for every
+/// system with glibc [`glibc::FLOOR`] or later.
 ///
 /// # Errors
-/// When it cannot be built, or the folder cannot be written.
+/// When it cannot be built, would need a later glibc, or the folder cannot be written.
 pub(crate) fn run(prefix: &Path, http_only: bool) -> Result<()> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", workspace().join("target"));
-    cargo.args(["build", "--release", "-p", "opencode-c"]);
+    let mut arguments = vec!["-p", "opencode-c"];
     if http_only {
-        cargo.arg("--no-default-features");
+        arguments.push("--no-default-features");
     }
-    progress::run("build the C library", &mut cargo)?;
-    assemble(prefix, &workspace().join("target/release"))
+    if !cfg!(target_os = "linux") {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", workspace().join("target"));
+        cargo.args(["build", "--release"]).args(arguments);
+        progress::run("build the C library", &mut cargo)?;
+        return assemble(prefix, &workspace().join("target/release"));
+    }
+    let built = glibc::build("the C library", &arguments)?;
+    assemble(prefix, &built)?;
+    glibc::check(&prefix.join("lib").join(SONAME))
 }
 
 /// Puts a library that was built below a folder.
@@ -162,6 +169,7 @@ pub(crate) fn try_out() -> Result<()> {
     let _ = fs::remove_dir_all(&first);
     let _ = fs::remove_dir_all(&moved);
     assemble(&first, &crate::artefact::dist().join("c"))?;
+    glibc::check_static(&first.join("lib/libopencode.a"))?;
     fs::rename(&first, &moved)?;
     let tools =
         crate::artefact::venv("install", &["cmake==4.1.2", "meson==1.9.1", "ninja==1.13.0"])?;

@@ -11,6 +11,7 @@ mod demo;
 mod dist;
 mod ffi;
 mod floors;
+mod glibc;
 mod guards;
 mod install;
 mod interpreter;
@@ -38,7 +39,7 @@ const HELP: &str = "usage: cargo xtask TASK [ARGUMENT...]
   dist lua        only the Lua modules
   dist python     only the wheel, on Linux for glibc 2.17 and later, and the archive of its sources
   dist c --prefix DIR
-                  the C library below DIR, for pkg-config, CMake and meson
+                  the C library below DIR, for pkg-config, CMake and meson; on Linux for glibc 2.17 and later
   dist [...] --http-only
                   any of these without TLS and mDNS: half as large; into target/dist/http-only
   test            everything that a change must pass

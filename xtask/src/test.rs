@@ -15,7 +15,7 @@ use opencode_tests::{Error, Result};
 use serde_json::json;
 
 use self::languages::{
-    c_tests, cpp_tests, drops, guards, kept_program, lua_closely, lua_costs, lua_hosts,
+    c_tests, cpp_tests, drops, guards, kept_programs, lua_closely, lua_costs, lua_hosts,
     lua_loading, lua_rock, lua_tests, python_tests, tests_on_two,
 };
 use self::stage::{Stage, job};
@@ -311,27 +311,10 @@ impl Suite {
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
             jobs.extend(lua_costs(modules));
         }
-        for name in if fast {
-            &["main"][..]
-        } else {
-            &[
-                "main",
-                "server",
-                "hostile",
-                "closing",
-                "polls",
-                "exits",
-                "forks",
-                "looks",
-                "updates",
-                "background",
-            ]
-        } {
-            jobs.extend(c_tests(name, fast)?);
-        }
+        jobs.extend(c_tests(fast)?);
         if !fast {
             jobs.extend(cpp_tests()?);
-            jobs.extend(kept_program());
+            jobs.extend(kept_programs());
             jobs.push(handover(python)?);
         }
         let read: progress::Job<'_> = (

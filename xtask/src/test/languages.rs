@@ -180,8 +180,13 @@ pub(super) fn python_tests<'a>(python: &Path, fast: bool) -> Vec<progress::Job<'
     vec![pytest("Python tests that take long", tests(&LONG)), pytest("Python tests", others)]
 }
 
-/// What runs under the sanitizers of the compiler: they see what C does with what the library gives.
-const SANITIZED: [&str; 3] = ["updates", "background", "closing"];
+/// What does not run under the sanitizers of the compiler, which see what C does with what the library gives: `forks`
+/// copies the process while other threads may hold the locks of their allocator, and `looks` counts memory.
+const PLAIN: [&str; 2] = ["forks", "looks"];
+
+/// What does not run under valgrind: loops over thousands of polls, copies of a process, long answers, and what goes on
+/// for a fixed time, where slow means few.
+const SWIFT: [&str; 5] = ["polls", "forks", "looks", "any_calls", "any_replies"];
 
 fn sanitized(name: &str, source: &Path) -> Result<PathBuf> {
     let copy = scratch("c")?.join(format!("{name}_sanitized.c"));
@@ -191,30 +196,67 @@ fn sanitized(name: &str, source: &Path) -> Result<PathBuf> {
     artefact::compile(&copy, &flags)
 }
 
-pub(super) fn c_tests<'a>(name: &str, fast: bool) -> Result<Vec<progress::Job<'a>>> {
-    let source = workspace().join("tests/c").join(name).with_extension("c");
-    let program = artefact::compile(&source, &["-std=c99"])?;
-    let plain = match !fast && SANITIZED.contains(&name) {
-        true => sanitized(name, &source)?,
-        false => program.clone(),
-    };
-    let mut jobs = vec![job(format!("C tests: {name}"), Command::new(plain))];
-    // Loops over thousands of polls, copies of a process and long answers would take minutes there.
-    if !fast && !["polls", "forks", "looks"].contains(&name) {
-        let mut valgrind = Command::new("valgrind");
-        valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-        valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(&program);
-        jobs.push(job(format!("C tests under valgrind: {name}"), valgrind));
+/// Programs in C that share a server, one after the other: it takes longer to start than most of them. The last ones need
+/// next to none.
+const C_TESTS: [&[&str]; 5] = [
+    &["main"],
+    &["server"],
+    &["hostile", "exits"],
+    &["background", "updates"],
+    &["closing", "polls", "forks", "looks", "any_calls", "any_replies"],
+];
+
+pub(super) fn c_tests<'a>(fast: bool) -> Result<Vec<progress::Job<'a>>> {
+    let source = |name: &str| workspace().join("tests/c").join(name).with_extension("c");
+    if fast {
+        let main = artefact::compile(&source("main"), &["-std=c99"])?;
+        return Ok(vec![job("C tests: main".to_owned(), Command::new(main))]);
+    }
+    let mut jobs = Vec::new();
+    for names in C_TESTS {
+        let (mut plain, mut slow) = (Vec::new(), Vec::new());
+        for &name in names {
+            let program = artefact::compile(&source(name), &["-std=c99"])?;
+            plain.push(Command::new(match PLAIN.contains(&name) {
+                true => program.clone(),
+                false => sanitized(name, &source(name))?,
+            }));
+            if !SWIFT.contains(&name) {
+                slow.push(under_valgrind(name, &program));
+            }
+        }
+        let names = names.join(", ");
+        jobs.push(in_turn(&format!("C tests: {names}"), Stage::start, plain));
+        jobs.push(in_turn(&format!("C tests under valgrind: {names}"), Stage::start, slow));
     }
     Ok(jobs)
 }
 
-/// A program that was compiled once goes on with the library of today.
-pub(super) fn kept_program<'a>() -> Option<progress::Job<'a>> {
-    let mut program = Command::new(workspace().join("tests/c/kept/kept-0.1.0"));
-    program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
-    let what = "a program that was compiled against 0.1.0".to_owned();
-    (env::consts::ARCH == "x86_64").then(|| job(what, program))
+fn under_valgrind(name: &str, program: &Path) -> Command {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+    valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]);
+    if name == "exits" {
+        // It looks at a copy of itself.
+        valgrind.arg("--trace-children=yes");
+    }
+    valgrind.arg(program);
+    if name == "server" {
+        // The others are of hosts that end, which valgrind does not follow.
+        valgrind.arg("here");
+    }
+    valgrind
+}
+
+/// Programs that were compiled once go on with the library of today.
+pub(super) fn kept_programs<'a>() -> Option<progress::Job<'a>> {
+    let programs = ["kept-0.1.0", "later-0.1.0"].map(|name| {
+        let mut program = Command::new(workspace().join("tests/c/kept").join(name));
+        program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
+        program
+    });
+    let what = "programs that were compiled against 0.1.0";
+    (env::consts::ARCH == "x86_64").then(|| in_turn(what, Stage::start, programs.into()))
 }
 
 /// What the products cost, against the stored counts.

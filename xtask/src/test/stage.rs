@@ -70,7 +70,7 @@ pub(super) fn job<'a>(what: String, mut program: Command) -> progress::Job<'a> {
     (what, Box::new(move |note| Stage::start()?.run(&mut program, note).map(drop)))
 }
 
-/// Programs that share a server, one after the other: each takes some seconds.
+/// Programs that share a server, one after the other: each takes some seconds. Each is run, whatever became of those before it.
 pub(super) fn in_turn<'a>(
     what: &str,
     start: fn() -> Result<Stage>,
@@ -78,7 +78,9 @@ pub(super) fn in_turn<'a>(
 ) -> progress::Job<'a> {
     let run = move |note: &progress::Note| {
         let stage = start()?;
-        programs.into_iter().try_for_each(|mut program| stage.run(&mut program, note).map(drop))
+        let ends = programs.into_iter().map(|mut program| stage.run(&mut program, note));
+        let failed: Vec<String> = ends.filter_map(|end| Some(end.err()?.to_string())).collect();
+        if failed.is_empty() { Ok(()) } else { Err(Error::new(failed.join("\n"))) }
     };
     (what.to_owned(), Box::new(run))
 }
