@@ -141,6 +141,36 @@ def test_machines_get_lines_of_json(tmp_path):
     assert done.returncode == 1 and "none" in failed["message"] and done.stderr == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the time of the processor in /proc")
+def test_a_server_of_its_own_rests_ends_with_ctrl_c_and_its_end_is_told():
+    def start():
+        program = [sys.executable, "-m", "libopencode", "serve", "--json"]
+        serving = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return serving, json.loads(serving.stdout.readline())
+
+    def worked(serving):
+        with open(f"/proc/{serving.pid}/stat") as stat:
+            return sum(map(int, stat.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    serving, needed = start()
+    with libopencode.Client(needed["OPENCODE_BASE_URL"], password=needed["OPENCODE_SERVER_PASSWORD"]) as client:
+        assert client.ask('x @@[{"text":"pong"}]').text == "pong"
+        before = worked(serving)
+        time.sleep(1)
+        assert worked(serving) - before < 0.05, "nothing is done while nothing happens"
+        serving.send_signal(signal.SIGINT)
+        _, said = serving.communicate(timeout=60)
+        assert (serving.returncode, said) == (0, "")
+        with pytest.raises(libopencode.APIConnectionError):
+            client.global_.health()
+    serving, needed = start()
+    children = subprocess.run(["pgrep", "-P", str(serving.pid)], capture_output=True, text=True).stdout.split()
+    for child in children:
+        os.kill(int(child), signal.SIGKILL)
+    _, said = serving.communicate(timeout=60)
+    assert serving.returncode == 3 and said.startswith("libopencode: ") and said.count("\n") == 1, said
+
+
 def test_what_fails_is_one_line_and_the_exit_code_says_how():
     for arguments, code, words in [
         (["ask", "--url", "http://127.0.0.1:9", "x"], 3, "no server listens"),

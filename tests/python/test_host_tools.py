@@ -199,6 +199,83 @@ def test_what_cannot_be_a_tool_is_refused_with_words(client):
         other.tool(handler=soon, executor=pool)
 
 
+def test_what_a_partial_binds_is_its_own(tooled):
+    def move(who: str, steps: int, call: libopencode.ToolCall) -> str:
+        """Moves."""
+        return f"{who} {steps} {getattr(call, 'name', call)}"
+
+    mine = functools.partial(move, call="mine")
+    tooled.tool(handler=functools.partial(move, "sheep"), name="by_place")
+    tooled.tool(handler=functools.partial(mine, who="cow"), name="by_name")
+    plain = functools.partial(lambda given, call: f"{given} {call}", call="own")
+    tooled.tool(handler=plain, name="given", description="x", parameters={"type": "object"})
+    schema, _ = _of_signature("by_name", functools.partial(mine, who="cow"), {})
+    assert list(schema["properties"]) == ["steps"] == schema["required"]
+    reply = tooled.ask(calling(("by_place", {"steps": 1}), ("by_name", {"steps": 2}), ("given", {})))
+    assert outputs(reply) == ["sheep 1 by_place", "cow 2 mine", "{} own"]
+
+
+def test_many_calls_of_one_answer_and_long_ones_and_images(tooled):
+    """A hundred, in parallel in two steps, each with its own answer; a megabyte; a picture."""
+    png = bytes.fromhex(
+        "89504e470d0a1a0a0000000d49484452000000080000000808020000004b6d29dc0000000c49444154789c6360181e000000"
+        "c80001ad4076220000000049454e44ae426082"
+    )
+
+    @tooled.tool
+    def double(n: int) -> int:
+        """Doubles."""
+        return 2 * n
+
+    @tooled.tool
+    def long() -> str:
+        """Says much."""
+        return "x" * 1_000_000
+
+    @tooled.tool
+    def picture() -> typing.Any:
+        """Shows something."""
+        return "a dot", libopencode.attach_bytes("dot.png", png)
+
+    def step(first):
+        return {"tools": [{"name": "host_double", "arguments": {"n": n}} for n in range(first, first + 50)]}
+
+    others = {"tools": [{"name": f"host_{name}", "arguments": {}} for name in ("long", "picture")]}
+    reply = tooled.ask(scripted("many", json.dumps([step(0), step(50), others, {"text": "done"}])))
+    *numbers, much, dot = outputs(reply)
+    assert [int(number) for number in numbers] == [2 * n for n in range(100)]
+    assert "1000000 bytes truncated" in much and dot.startswith("a dot")
+    parts = [part for message in reply.messages for part in message["parts"] if part["type"] == "tool"]
+    assert parts[-1]["state"]["attachments"][0]["mime"].startswith("image/")
+
+
+def test_a_handler_that_blocks_or_never_answers_fails_after_its_time_and_holds_nobody(tooled):
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    release = threading.Event()
+
+    @tooled.tool(executor=pool, timeout=0.3)
+    def blocks() -> str:
+        """Blocks."""
+        release.wait(60)
+        return "late"
+
+    @tooled.tool(timeout=0.3)
+    def never(call: libopencode.ToolCall) -> None:
+        """Never answers."""
+        call.later()
+
+    @tooled.tool
+    def quick() -> str:
+        """Answers."""
+        return "quick"
+
+    names = [{"name": f"host_{name}", "arguments": {}} for name in ("blocks", "never", "quick")]
+    blocked, unanswered, answered = outputs(tooled.ask(scripted("slow", json.dumps([{"tools": names}, {"text": "end"}]))))
+    assert "nobody answered the call within 300 ms" in blocked and blocked == unanswered and answered == "quick"
+    release.set()
+    pool.shutdown()
+
+
 def test_a_tuple_of_one_is_a_list():
     image = {"type": "file", "url": "data:image/png;base64,AA=="}
     assert _answer((1,), ()) == {"value": (1,)} and _answer((1, 2), ()) == {"value": (1, 2)}

@@ -40,6 +40,7 @@ def _read(arguments: list[str]) -> typing.Any:
 
 
 def _serve(given: typing.Any) -> int:
+    from select import select
     from shlex import quote
 
     try:
@@ -51,8 +52,10 @@ def _serve(given: typing.Any) -> int:
                 print(json.dumps(needed), flush=True)
             else:
                 print("\n".join(f"export {name}={quote(value)}" for name, value in needed.items()), flush=True)
-            while server.wait(3600) not in ("failed", "closed"):
-                pass
+            # A wait ends at once where the server is ready: its descriptor tells of the end.
+            news = server._native.fd()
+            while server.poll() not in ("failed", "closed"):
+                select([news], [], [])
             if server.error is not None:
                 raise server.error
     except KeyboardInterrupt:

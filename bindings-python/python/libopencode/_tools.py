@@ -229,11 +229,12 @@ def added(
     else:
         schema, read = format_of(given["parameters"])
         try:
-            places = _call_places(_hints(name, function))
+            places = _call_places(function, _hints(name, function))
         except InvalidArgumentError:
             # Nothing else is read from them, and this one goes by its name.
             written = getattr(_written(function), "__annotations__", {})
-            places = [key for key, hint in written.items() if str(hint).rpartition(".")[2] == "ToolCall"]
+            named = [key for key, hint in written.items() if str(hint).rpartition(".")[2] == "ToolCall"]
+            places = _free(function, named)
 
         def take(arguments: dict[str, typing.Any], call: ToolCall) -> typing.Any:
             return function(read(arguments) if read else arguments, **dict.fromkeys(places, call))
@@ -264,8 +265,26 @@ def _is_async(function: typing.Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_written(function))
 
 
-def _call_places(hints: dict[str, typing.Any]) -> list[str]:
-    return [name for name, hint in hints.items() if hint is ToolCall and name != "return"]
+def _call_places(function: typing.Any, hints: dict[str, typing.Any]) -> list[str]:
+    return _free(function, [name for name, hint in hints.items() if hint is ToolCall and name != "return"])
+
+
+def _free(function: typing.Any, names: list[str]) -> list[str]:
+    """Those of the parameters that a partial has left open."""
+    if not isinstance(function, functools.partial):
+        return names
+    left = inspect.signature(function).parameters
+    bound = _bound(function)
+    return [name for name in names if name in left and name not in bound]
+
+
+def _bound(function: typing.Any) -> set[str]:
+    """What a partial has bound by name: its signature still has it, as optional."""
+    names: set[str] = set()
+    while isinstance(function, functools.partial):
+        names.update(function.keywords)
+        function = function.func
+    return names
 
 
 def _of_signature(
@@ -273,13 +292,14 @@ def _of_signature(
 ) -> tuple[dict[str, typing.Any], Taken]:
     """The schema of a function's parameters, and what calls it with arguments that fit."""
     hints = _hints(name, function)
-    places = _call_places(hints)
+    places = _call_places(function, hints)
+    bound = _bound(function)
     schemas = Schemas()
     properties: dict[str, typing.Any] = {}
     required = []
     wanted: dict[str, typing.Any] = {}
     for parameter in _parameters(name, function):
-        if parameter.name in places:
+        if parameter.name in places or parameter.name in bound:
             continue
         if parameter.kind not in _KINDS:
             raise InvalidArgumentError(f"tool '{name}': the parameter '{parameter.name}' has no name for the model; give parameters")
