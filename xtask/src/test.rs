@@ -34,6 +34,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "ipykernel==7.4.0",
     "matplotlib==3.11.2",
     "opentelemetry-sdk==1.45.2",
+    "distributed==2026.8.0",
 ];
 
 /// Runs all tests; with `fast`, what answers in about a minute.
