@@ -94,10 +94,13 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// How examples in C are compiled: users have these warnings on.
+const C: [&str; 3] = ["-std=c99", "-Wshadow", "-Wconversion"];
+
 /// Runs every example, each language beside the others.
 pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
     for name in artefact::EXAMPLES {
-        artefact::compile(&c_source(name), &["-std=c99"])?;
+        artefact::compile(&c_source(name), &C)?;
     }
     let job = |language: &'static str| -> progress::Job<'_> {
         (format!("the examples in {language}"), Box::new(move |note| run(language, python, note)))
@@ -106,12 +109,13 @@ pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
     for name in CPP {
         artefact::compile(&cpp_source(name), &["-std=c++17", "-Wshadow", "-Wconversion"])?;
     }
-    for (name, flags) in
-        [("epoll", &["-std=c99"][..]), ("plugin", &["-std=c99", "-shared", "-fPIC"])]
-    {
-        artefact::compile(&c_source(name), flags)?;
+    for (name, flags) in [
+        ("epoll", &[] as &[&str]),
+        ("plugin", &["-shared", "-fPIC"]),
+        ("plugin_host", &["-Wl,--as-needed", "-ldl"]),
+    ] {
+        artefact::compile(&c_source(name), &[&C[..], flags].concat())?;
     }
-    artefact::compile(&c_source("plugin_host"), &["-std=c99", "-Wl,--as-needed", "-ldl"])?;
     jobs.push(("the examples in C++, and of C alone".to_owned(), Box::new(run_native)));
     Ok(jobs)
 }
