@@ -9,18 +9,23 @@ use opencode_core::{Client, Result, Update};
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts what each thread asks for.
+/// Those of all threads together.
+static ALL: AtomicU64 = AtomicU64::new(0);
+
+/// Counts what each thread asks for, and what all do.
 struct Counting;
 
 // SAFETY: everything is passed on to an allocator that keeps the contract; the counter neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALL.fetch_add(1, Ordering::Relaxed);
         // Gone while its thread ends.
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
         // SAFETY: the caller's promises are the inner allocator's.
@@ -55,11 +60,14 @@ fn main() -> Result<()> {
     let mut updates = 0;
     let began = Instant::now();
     let _ = Path::new("/begin-of-polls").exists();
-    let before = ALLOCATIONS.with(Cell::get);
+    let text_before = run.text().len();
+    let (before, all_before) = (ALLOCATIONS.with(Cell::get), ALL.load(Ordering::Relaxed));
     for _ in 0..rounds {
         updates += run.poll().1.len();
     }
     let allocations = ALLOCATIONS.with(Cell::get) - before;
+    let all_allocations = ALL.load(Ordering::Relaxed) - all_before;
+    let polled_bytes = run.text().len() - text_before;
     let _ = Path::new("/end-of-polls").exists();
     let polled = began.elapsed();
     let closing = Instant::now();
@@ -68,6 +76,8 @@ fn main() -> Result<()> {
         "{}",
         serde_json::json!({
             "allocations": allocations,
+            "all_allocations": all_allocations,
+            "polled_bytes": polled_bytes,
             "updates": updates,
             "text_bytes": run.text().len(),
             "polled_ms": polled.as_millis() as u64,

@@ -18,6 +18,15 @@ const BATCH: usize = 256;
 /// A handler of a [`Fake`](crate::Fake): one session, whose first prompt is answered for ever, as fast as the
 /// client can read: a hundred thousand events a second and more.
 pub fn flood() -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
+    talker(BATCH, Duration::ZERO)
+}
+
+/// The same, with one character at a time, and a pause after each: every delta makes its way alone.
+pub fn trickle() -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
+    talker(1, Duration::from_millis(2))
+}
+
+fn talker(batch: usize, pause: Duration) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
     let prompt = Arc::new(Mutex::new(None));
     move |request| {
         let session = json!({
@@ -34,7 +43,7 @@ pub fn flood() -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
                 let prompt = Arc::clone(&prompt);
                 Answer::events()
                     .event(&event("", "server.connected", json!({})))
-                    .raw(move |stream| talk(stream, &prompt))
+                    .raw(move |stream| talk(stream, &prompt, batch, pause))
             }
             ("GET", "/session/status") => {
                 Answer::json(200, &json!({ "ses_1": { "type": "busy" } }))
@@ -49,7 +58,12 @@ fn event(id: &str, kind: &str, properties: Value) -> Value {
 }
 
 /// Talks until the client is gone.
-fn talk(mut stream: &TcpStream, prompt: &Mutex<Option<String>>) -> io::Result<()> {
+fn talk(
+    mut stream: &TcpStream,
+    prompt: &Mutex<Option<String>>,
+    at_once: usize,
+    pause: Duration,
+) -> io::Result<()> {
     let parent = loop {
         if let Some(id) = prompt.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             break id;
@@ -90,9 +104,10 @@ fn talk(mut stream: &TcpStream, prompt: &Mutex<Option<String>>) -> io::Result<()
         let delta = event(&format!("evt_{:012x}x", number + 16), "message.part.delta", delta);
         // A String takes everything.
         let _ = write!(batch, "data: {delta}\n\n");
-        if (number as usize).is_multiple_of(BATCH) {
+        if (number as usize).is_multiple_of(at_once) {
             stream.write_all(batch.as_bytes())?;
             batch.clear();
+            thread::sleep(pause);
         }
     }
     Ok(())

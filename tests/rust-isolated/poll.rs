@@ -1,7 +1,7 @@
 //! What a tick pays.
 
 use crate::isolated;
-use opencode_tests::{Fake, Server, flood, prompt, shared};
+use opencode_tests::{Fake, Server, flood, prompt, shared, trickle};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -68,4 +68,19 @@ fn a_poll_in_a_flood_never_waits() {
     assert!(others.is_empty(), "{others:?}");
     assert!(said["close_ms"].as_u64().unwrap() < 1_000, "{said}");
     assert_eq!(said["threads"], 1, "close joins every thread");
+}
+
+/// Allocations of all threads for a delta, from the socket to the list that the host gets. There are about thirty when it
+/// comes alone; a slow machine gives the looks at the server, which are made by the clock, a larger share of them.
+const MOST_OF_A_DELTA: u64 = 60;
+
+#[test]
+fn a_delta_costs_few_allocations_from_the_socket_to_the_host() {
+    let _isolated = isolated();
+    let fake = Fake::start(trickle()).unwrap();
+    let (said, _) = polled(20_000_000, &fake.url(), "trickle");
+    let (all, deltas) =
+        (said["all_allocations"].as_u64().unwrap(), said["polled_bytes"].as_u64().unwrap());
+    assert!(deltas > 100, "one byte each: {said}");
+    assert!(all <= MOST_OF_A_DELTA * deltas, "{} for each of {deltas}: {said}", all / deltas);
 }
