@@ -164,7 +164,8 @@ print("none")
 def test_what_is_cancelled_ends_its_request():
     def ended(connection):
         with connection:
-            connection.settimeout(60)
+            # A request that nobody ended has a minute.
+            connection.settimeout(30)
             while connection.recv(4096):
                 pass
 

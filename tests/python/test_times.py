@@ -52,8 +52,10 @@ def test_ask_with_a_policy_that_nobody_could_answer_sends_nothing(nobody, policy
 def test_waiting_for_a_request_of_a_terminal_interface_with_a_wrong_timeout_takes_none(nobody):
     async def main():
         async with libopencode.AsyncClient(nobody) as client:
+            control = client.tui_control()
             with pytest.raises(libopencode.InvalidArgumentError):
-                await client.tui_control().next("soon")
+                await control.next("soon")
+            assert control._question is None, "it is asked all the same, and what comes is nobody's"
 
     asyncio.run(main())
 
