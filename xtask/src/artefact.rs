@@ -9,10 +9,13 @@ use std::process::Command;
 use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result};
 
-use crate::{glibc, progress};
+use crate::{glibc, progress, tools};
 
 /// Builds the wheel; pinned, so that a new release does not change what we ship.
 const MATURIN: &str = "maturin==1.16.0";
+
+/// The oldest musl that a wheel is for, as its tag: that of Alpine 3.13 and later.
+const MUSL: &str = "musllinux_1_2";
 
 /// How thoroughly to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,8 +269,8 @@ pub(crate) fn maturin() -> Result<PathBuf> {
     Ok(venv("tools", &[MATURIN])?.with_file_name("maturin"))
 }
 
-/// Builds the wheel alone, for every system with glibc [`glibc::FLOOR`] or later, beside the archive of its sources, and gives
-/// their folder.
+/// Builds the wheels: for every system with glibc [`glibc::FLOOR`] or later, and for those with [`MUSL`], beside the archive of
+/// their sources, and gives their folder.
 ///
 /// # Errors
 /// When one cannot be built; maturin looks that the wheel needs no later glibc.
@@ -286,16 +289,41 @@ pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
         maturin.env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
         maturin
     };
-    let mut wheel = maturin("build");
-    wheel.args(["--release", "--interpreter"]).arg(&python).args(wheel_flags(reach));
+    let build = |what: &str, target: Option<(&str, &str)>| {
+        let mut wheel = maturin("build");
+        wheel.args(["--release", "--interpreter"]).arg(&python).args(wheel_flags(reach));
+        if let Some((library, tag)) = target {
+            let target = target_of(library);
+            wheel.args(["--zig", "--target", &target, "--compatibility", tag]);
+        }
+        progress::run(what, &mut wheel).map(drop)
+    };
     if cfg!(target_os = "linux") {
-        let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
         let tag = format!("manylinux_{}", glibc::FLOOR.replace('.', "_"));
-        wheel.args(["--zig", "--target", &target, "--compatibility", &tag]);
+        build("build the Python wheel", Some(("gnu", &tag)))?;
+        if has_musl()? {
+            build("build the Python wheel for musl", Some(("musl", MUSL)))?;
+        }
+    } else {
+        build("build the Python wheel", None)?;
     }
-    progress::run("build the Python wheel", &mut wheel)?;
     progress::run("pack the sources of the Python package", &mut maturin("sdist"))?;
     Ok(wheels)
+}
+
+fn target_of(library: &str) -> String {
+    format!("{}-unknown-linux-{library}", env::consts::ARCH)
+}
+
+/// Whether Rust's own library for musl is there, now or from rustup. Who has no rustup builds for glibc alone.
+fn has_musl() -> Result<bool> {
+    if !tools::has("rustup") {
+        progress::step("no rustup, and so no wheel for musl", |_| Ok(()))?;
+        return Ok(false);
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(workspace()).args(["target", "add", &target_of("musl")]);
+    progress::run("get Rust's library for musl", &mut rustup).map(|_| true)
 }
 
 /// What the demo runs with.
