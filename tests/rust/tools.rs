@@ -4,7 +4,7 @@ use crate::client::*;
 use opencode_core::{
     Client, ErrorKind, HostToolCall, PermissionPolicy, Prompt, Run, State, Tool, ToolAnswer, Update,
 };
-use opencode_tests::{Directory, LIMIT, Server, eventually, shared, shared_two};
+use opencode_tests::{Directory, Generation, LIMIT, Model, Server, eventually, shared, shared_two};
 use serde_json::{Value, json};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -198,6 +198,35 @@ fn tools_are_there_again_when_the_server_forgot_them_and_new_ones_are_learned() 
     client.tool(Tool::new("b", "B").handler(|_| Ok("2".into()))).unwrap();
     let both = once(&[("a", json!({})), ("b", json!({}))]);
     assert_eq!(outputs(&client.run(both).unwrap()), ["1", "2"]);
+}
+
+#[test]
+fn a_tool_that_is_added_leaves_open_calls_alone() {
+    for server in [&shared().server, &shared_two().server] {
+        let (client, _directory) = client_of(server);
+        client.tool(Tool::new("slow", "Slow")).unwrap();
+        let waits = client.run(once(&[("slow", json!({}))])).unwrap();
+        let call = eventually("the call", || client.next_tool_call(Duration::ZERO));
+        client.tool(Tool::new("later", "Later").handler(|_| Ok("learned".into()))).unwrap();
+        let run = client.run(once(&[("later", json!({}))])).unwrap();
+        assert_eq!(outputs(&run), ["learned"]);
+        client.reply_tool(call.id(), "still here").unwrap();
+        assert_eq!(outputs(&waits), ["still here"]);
+    }
+}
+
+#[test]
+fn tools_are_there_again_when_the_server_was_started_again() {
+    for generation in [Generation::One, Generation::Two] {
+        let model = Model::start(0).unwrap();
+        let server = Server::builder(&model.url()).generation(generation).start().unwrap();
+        let (client, _directory) = client_of(&server);
+        client.tool(Tool::new("a", "A").handler(|_| Ok("1".into()))).unwrap();
+        let a = || once(&[("a", json!({}))]);
+        assert_eq!(outputs(&client.run(a()).unwrap()), ["1"]);
+        server.restart().unwrap();
+        assert_eq!(outputs(&client.run(a()).unwrap()), ["1"], "{generation:?}");
+    }
 }
 
 #[test]

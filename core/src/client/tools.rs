@@ -8,8 +8,7 @@ use std::time::Duration;
 
 impl Client {
     /// Offers a function of this program to the agent, or replaces the one of this name. Nothing is sent: the server is
-    /// told before the next prompt, in the directory of its session. It must be on this machine. One that is told again
-    /// connects anew, and the calls that are open in that directory end unanswered: add tools before runs begin.
+    /// told before the next prompt, in the directory of its session. It must be on this machine. Calls that are open stay so.
     ///
     /// Calls of a tool with a handler are answered by it, on a thread that polls or waits: in [`Run::poll`],
     /// [`Run::wait`] and their like, and in [`poll_tools`](Self::poll_tools). Without one they come as

@@ -11,7 +11,7 @@ use crate::base::mailbox::{Content, Face, Mailbox};
 use crate::base::signal::Signal;
 use crate::protocol::schema;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -45,12 +45,19 @@ pub(super) enum BegunCall {
 }
 
 pub(super) struct Desk {
-    tools: Mutex<Vec<Arc<Tool>>>,
+    tools: Mutex<ToolList>,
     calls: Mailbox<WaitingCalls>,
     inner: Mutex<DeskState>,
     /// Held while listeners are told, so that the last one to tell knows the newest.
     listeners: Mutex<Vec<Weak<dyn CallListener>>>,
     is_kept: AtomicBool,
+}
+
+/// The tools, and how often the list was changed.
+#[derive(Default)]
+struct ToolList {
+    tools: Vec<Arc<Tool>>,
+    version: u64,
 }
 
 #[derive(Default)]
@@ -60,8 +67,10 @@ struct DeskState {
     seen: SeenParts,
     hears: bool,
     is_closed: bool,
-    /// The peers that have read the list of tools.
-    listed: HashSet<String>,
+    /// Which list of tools each peer has read.
+    listed: HashMap<String, u64>,
+    /// The peers that listen for changes of it.
+    listeners: HashSet<String>,
     answers: VecDeque<(Asker, String)>,
     waker: Option<Arc<mio::Waker>>,
 }
@@ -102,13 +111,26 @@ impl Desk {
     }
 
     pub(super) fn add(&self, tool: Tool) {
-        let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        tools.retain(|old| old.name != tool.name);
-        tools.push(Arc::new(tool));
+        let mut list = self.list();
+        list.tools.retain(|old| old.name != tool.name);
+        list.tools.push(Arc::new(tool));
+        list.version += 1;
+        drop(list);
+        self.inner().wake();
     }
 
-    pub(super) fn tools(&self) -> Vec<Arc<Tool>> {
-        self.tools.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The tools, and the number of this list.
+    pub(super) fn tools(&self) -> (Vec<Arc<Tool>>, u64) {
+        let list = self.list();
+        (list.tools.clone(), list.version)
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.list().version
+    }
+
+    fn list(&self) -> MutexGuard<'_, ToolList> {
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn listen(&self, listener: Weak<dyn CallListener>) {
@@ -147,7 +169,7 @@ impl Desk {
 
     /// A call came.
     pub(super) fn begin(&self, name: &str, arguments: &RawValue, asker: Asker) -> BegunCall {
-        let tools = self.tools();
+        let (tools, _) = self.tools();
         let Some(tool) = tools.iter().find(|tool| tool.name == name) else {
             return BegunCall::Unknown;
         };
@@ -246,13 +268,27 @@ impl Desk {
         self.inner().hears = hears;
     }
 
-    pub(super) fn note_listed(&self, peer: &str) {
-        self.inner().listed.insert(peer.to_owned());
+    pub(super) fn note_listed(&self, peer: &str, version: u64) {
+        self.inner().listed.insert(peer.to_owned(), version);
     }
 
-    /// Whether the peer of this path has read the list of tools.
-    pub(super) fn was_listed(&self, peer: &str) -> bool {
-        self.inner().listed.contains(peer)
+    /// The list of tools that the peer of this path has read; 0 for none.
+    pub(super) fn listed(&self, peer: &str) -> u64 {
+        self.inner().listed.get(peer).copied().unwrap_or_default()
+    }
+
+    /// Whether the peer of this path is told of changes as they come.
+    pub(super) fn set_listener(&self, peer: &str, listens: bool) {
+        let mut inner = self.inner();
+        if listens {
+            inner.listeners.insert(peer.to_owned());
+        } else {
+            inner.listeners.remove(peer);
+        }
+    }
+
+    pub(super) fn is_listener(&self, peer: &str) -> bool {
+        self.inner().listeners.contains(peer)
     }
 
     pub(super) fn has_calls(&self) -> bool {
@@ -412,8 +448,12 @@ impl DeskState {
     fn answer(&mut self, open: OpenCall, answer: ToolAnswer) {
         open.call.is_over.store(true, Ordering::Release);
         self.answers.push_back((open.asker, answer.to_result()));
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(waker) = &self.waker {
-            // A thread that cannot be woken finds the answer at its next turn.
+            // A thread that cannot be woken finds what is new at its next turn.
             let _ = waker.wake();
         }
     }

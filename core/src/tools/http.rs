@@ -81,7 +81,7 @@ pub(super) fn answer(status: u16, body: &str) -> Vec<u8> {
         head.push_str("content-type: application/json\r\n");
     }
     if status == 405 {
-        head.push_str("allow: POST\r\n");
+        head.push_str("allow: GET, POST\r\n");
     }
     head.push_str("\r\n");
     head.push_str(body);
@@ -98,9 +98,14 @@ pub(super) fn piece(text: &str) -> Vec<u8> {
     format!("{:x}\r\n{text}\r\n", text.len()).into_bytes()
 }
 
+/// A message in such an answer.
+pub(super) fn event(json: &str) -> Vec<u8> {
+    piece(&format!("event: message\ndata: {json}\n\n"))
+}
+
 /// The last piece of it: the answer.
 pub(super) fn end_stream(json: &str) -> Vec<u8> {
-    let mut bytes = piece(&format!("event: message\ndata: {json}\n\n"));
+    let mut bytes = event(json);
     bytes.extend_from_slice(b"0\r\n\r\n");
     bytes
 }

@@ -22,7 +22,7 @@ use place::ToolPlaces;
 use serde_json::value::RawValue;
 use service::Service;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -57,8 +57,6 @@ pub(crate) struct Tools {
     places: ToolPlaces,
     service: Mutex<ServiceState>,
     has_tools: AtomicBool,
-    /// Counts the changes of the list: what an OpenCode server was told of before is told again.
-    version: AtomicU64,
 }
 
 enum ServiceState {
@@ -75,7 +73,6 @@ impl Tools {
             caller,
             service: Mutex::new(ServiceState::None),
             has_tools: AtomicBool::new(false),
-            version: AtomicU64::new(0),
         }
     }
 
@@ -84,7 +81,6 @@ impl Tools {
         tool.check()?;
         self.caller.check_begin("tool")?;
         self.desk.add(tool);
-        self.version.fetch_add(1, Ordering::Release);
         self.has_tools.store(true, Ordering::Release);
         Ok(())
     }
@@ -124,11 +120,12 @@ impl Tools {
     /// What is wrong with the server or the name, in words; those of a request.
     pub(crate) fn place(&self, directory: Option<&str>, telling: &Telling<'_>) -> Result<()> {
         self.check_place(telling)?;
-        let version = self.version.load(Ordering::Acquire);
+        let version = self.desk.version();
         let (url, token_text) = self.address()?;
-        let was_listed = |path: &str| self.desk.was_listed(path);
-        let offer =
-            place::Offer { url: &url, token: &token_text, version, was_listed: &was_listed };
+        let listed = |path: &str| self.desk.listed(path);
+        let listens = |path: &str| self.desk.is_listener(path);
+        let (listed, listens) = (&listed, &listens);
+        let offer = place::Offer { url: &url, token: &token_text, version, listed, listens };
         let placed = self.places.place(directory, &offer, telling);
         // The server cannot reach what is closed; that is no fault of its.
         placed.map_err(|error| if self.desk.is_closed() { closed("run") } else { error })

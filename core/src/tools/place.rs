@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long it may take to read the list then.
 const LIST: Duration = Duration::from_secs(10);
+/// How long one that listens may take to read it again.
+const HEAR: Duration = Duration::from_secs(10);
 /// And how long it needs then to offer to the model what it has read, which nothing tells.
 const LEARN: Duration = Duration::from_millis(300);
 /// What one request of the leaving may take.
@@ -43,18 +45,27 @@ pub(super) struct Offer<'a> {
     pub(super) url: &'a str,
     pub(super) token: &'a str,
     pub(super) version: u64,
-    /// Whether the list was read at this path.
-    pub(super) was_listed: &'a dyn Fn(&str) -> bool,
+    /// Which list was read at this path; 0 for none.
+    pub(super) listed: &'a dyn Fn(&str) -> u64,
+    /// Whether changes of it are heard at this path.
+    pub(super) listens: &'a dyn Fn(&str) -> bool,
 }
 
 #[derive(Default)]
 pub(super) struct ToolPlaces {
     /// Which list of tools is known where.
-    placed: Mutex<HashMap<Option<String>, u64>>,
+    placed: Mutex<HashMap<Option<String>, PlacedList>>,
     /// Stands in the next address: each MCP client counts its requests from one.
     next: AtomicU64,
     /// The tools were taken away: what is told meanwhile is taken back by whoever tells it.
     is_left: AtomicBool,
+}
+
+/// What a server was told in one directory.
+#[derive(Clone)]
+struct PlacedList {
+    path: String,
+    version: u64,
 }
 
 /// What the server says of the MCP server of our name.
@@ -82,10 +93,18 @@ impl ToolPlaces {
         let server =
             Learner { caller, directory, traceparent, hidden: &hidden, limits, token, note };
         let key = directory.map(str::to_owned);
-        let known = self.placed().get(&key).copied();
+        let known = self.placed().get(&key).cloned();
         let standing = server.standing()?;
-        match (&standing, known) {
-            (Standing::Connected, Some(version)) if version == offer.version => return Ok(()),
+        match (&standing, &known) {
+            (Standing::Connected, Some(place)) if place.version == offer.version => return Ok(()),
+            // One that is added again connects anew, and the calls that are open end unanswered.
+            (Standing::Connected, Some(PlacedList { path, version }))
+                if *version != UNSURE && has_heard(offer, path, token) =>
+            {
+                let place = PlacedList { path: path.clone(), version: offer.version };
+                self.placed().insert(key, place);
+                return Ok(());
+            }
             // Somebody else's, perhaps of a program that has ended: then it cannot be connected again.
             (Standing::Connected | Standing::Pending, None) => {
                 server.connect()?;
@@ -98,23 +117,29 @@ impl ToolPlaces {
             _ => {}
         }
         let path = format!("/{}", self.next.fetch_add(1, Ordering::Relaxed));
-        self.placed().insert(key.clone(), UNSURE);
+        let unsure = PlacedList { path: path.clone(), version: UNSURE };
+        self.placed().insert(key.clone(), unsure);
         if self.is_left() {
             return Err(closed("run"));
         }
         let added = server.add(&format!("{}{path}", offer.url), offer.token);
         if self.is_left() {
-            let _ = Learner { limits: parting(LEAVE), ..server }.remove();
+            // That of the run is thrown by the close.
+            let token = &CancelToken::default();
+            let _ = Learner { limits: parting(LEAVE), token, ..server }.remove();
             return Err(closed("run"));
         }
         match added {
-            Ok(()) => drop(self.placed().insert(key, offer.version)),
+            Ok(()) => {
+                let place = PlacedList { path: path.clone(), version: offer.version };
+                self.placed().insert(key, place);
+            }
             Err(error) => {
                 // A server that refused it has what it had.
                 if error.status().is_some() {
                     let mut placed = self.placed();
                     match known {
-                        Some(version) => drop(placed.insert(key, version)),
+                        Some(place) => drop(placed.insert(key, place)),
                         None => drop(placed.remove(&key)),
                     }
                 }
@@ -124,8 +149,7 @@ impl ToolPlaces {
         match server.settled()? {
             Standing::Connected => {
                 // One of 2.x says so before it has read the list.
-                let until = after(LIST);
-                while !(offer.was_listed)(&path) && Instant::now() < until && token.sleep(PAUSE) {}
+                offer.await_list(&path, LIST, token);
                 if caller.dialect() == Some(Dialect::Two) {
                     token.sleep(LEARN);
                 }
@@ -174,9 +198,31 @@ impl ToolPlaces {
         self.is_left.load(Ordering::SeqCst)
     }
 
-    fn placed(&self) -> MutexGuard<'_, HashMap<Option<String>, u64>> {
+    fn placed(&self) -> MutexGuard<'_, HashMap<Option<String>, PlacedList>> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Offer<'_> {
+    /// Blocks until this list, or a later one, was read at a path. Whether it was.
+    fn await_list(&self, path: &str, limit: Duration, token: &CancelToken) -> bool {
+        let until = after(limit);
+        while (self.listed)(path) < self.version {
+            if Instant::now() >= until || !token.sleep(PAUSE) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Whether the server has read the newest list by itself, as it is told of changes.
+fn has_heard(offer: &Offer<'_>, path: &str, token: &CancelToken) -> bool {
+    let is_read = (offer.listens)(path) && offer.await_list(path, HEAR, token);
+    if is_read {
+        token.sleep(LEARN);
+    }
+    is_read
 }
 
 /// An OpenCode server, in one directory.
@@ -347,7 +393,8 @@ mod tests {
             url: "http://127.0.0.1:9",
             token: "Bearer tok3n-of-the-tools",
             version: 1,
-            was_listed: &|_| true,
+            listed: &|_| u64::MAX,
+            listens: &|_| false,
         };
         let places = ToolPlaces::default();
         let error = places.place(None, &offer, &telling).unwrap_err();

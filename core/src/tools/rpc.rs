@@ -1,9 +1,11 @@
 //! What an MCP client asks: JSON-RPC, as far as tools need it.
 
 use super::desk::{Asker, BegunCall, Desk, NAME};
+use super::tool::Tool;
 use crate::base::json::Object;
 use serde_json::json;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// The versions of the protocol that are spoken here, the newest first. Tools are the same in all of them.
 const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -50,8 +52,9 @@ pub(super) fn handle(desk: &Desk, body: &[u8], connection: usize, peer: &str) ->
         "initialize" => initialize(&params),
         "ping" => "{}".to_owned(),
         "tools/list" => {
-            desk.note_listed(peer);
-            list(desk)
+            let (tools, version) = desk.tools();
+            desk.note_listed(peer, version);
+            list(&tools)
         }
         "tools/call" => {
             let Some(name) = params.text("name") else {
@@ -104,14 +107,18 @@ fn initialize(params: &Object<'_>) -> String {
     let version = VERSIONS.into_iter().find(|known| *known == wanted).unwrap_or(VERSIONS[0]);
     json!({
         "protocolVersion": version,
-        "capabilities": { "tools": {} },
+        "capabilities": { "tools": { "listChanged": true } },
         "serverInfo": { "name": NAME, "version": env!("CARGO_PKG_VERSION") },
     })
     .to_string()
 }
 
-fn list(desk: &Desk) -> String {
-    let tools = desk.tools().into_iter().map(|tool| {
+/// Says that the list is to be read again.
+pub(super) const LIST_CHANGED: &str =
+    r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+
+fn list(tools: &[Arc<Tool>]) -> String {
+    let tools = tools.iter().map(|tool| {
         let (name, about) = (json!(tool.name), json!(tool.description));
         let schema = tool.parameters.get();
         format!(r#"{{"name":{name},"description":{about},"inputSchema":{schema}}}"#)

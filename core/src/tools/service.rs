@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
-const MAX_CONNECTIONS: usize = if cfg!(test) { 16 } else { 256 };
+/// Each directory needs two: one for calls, and one on which it hears of changes.
+const MAX_CONNECTIONS: usize = if cfg!(test) { 16 } else { 512 };
 /// The pause before connections are taken again when the system could not give one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may take to show its first request: anybody on this machine can make one.
@@ -115,6 +116,8 @@ struct Peer {
     is_known: bool,
     /// A call of it is open: what comes next waits.
     open: Option<OpenAnswer>,
+    /// It listens for changes of the list of tools.
+    hears: Option<Hearing>,
     closes: bool,
     /// When what is not whole began: the connection, a request of it, or an answer. Single bytes do not move it.
     since: Instant,
@@ -123,6 +126,13 @@ struct Peer {
 struct OpenAnswer {
     request: String,
     is_stream: bool,
+    sign_at: Instant,
+}
+
+struct Hearing {
+    path: String,
+    /// The list that it knows of.
+    version: u64,
     sign_at: Instant,
 }
 
@@ -152,6 +162,7 @@ impl ServiceWork {
             for (asker, result) in self.desk.take_answers() {
                 self.deliver(&asker, &result);
             }
+            self.tell_changes();
             self.look_after();
             if self.is_closing.load(Ordering::Acquire) {
                 let until = *parting.get_or_insert_with(|| after(PARTING));
@@ -216,6 +227,7 @@ impl ServiceWork {
     fn react(&mut self, id: usize) {
         while let Some(connection) = self.connections.get_mut(&id)
             && connection.open.is_none()
+            && connection.hears.is_none()
             && !connection.closes
         {
             let request = match http::take(&mut connection.inbound, &self.token) {
@@ -234,6 +246,13 @@ impl ServiceWork {
             let reaction = self.answer(id, &request);
             let Some(connection) = self.connections.get_mut(&id) else { return };
             let bytes = match reaction {
+                None if request.method == "GET" => {
+                    connection.closes = false;
+                    self.desk.set_listener(&request.path, true);
+                    let (version, sign_at) = (self.desk.listed(&request.path), after(SIGN_OF_LIFE));
+                    connection.hears = Some(Hearing { path: request.path, version, sign_at });
+                    http::begin_stream()
+                }
                 None => http::answer(405, ""),
                 Some(Reaction::Answer(json)) => http::answer(200, &json),
                 Some(Reaction::Accepted) => http::answer(202, ""),
@@ -248,7 +267,26 @@ impl ServiceWork {
         }
     }
 
-    /// What a request leads to; nothing where only messages are taken: there is no stream to listen to, and no session to
+    /// Tells peers that listen of a list that they do not know.
+    fn tell_changes(&mut self) {
+        let version = self.desk.version();
+        let is_behind = |peer: &Peer| peer.hears.as_ref().is_some_and(|h| h.version < version);
+        let behind: Vec<usize> =
+            self.connections.iter().filter(|(_, c)| is_behind(c)).map(|(id, _)| *id).collect();
+        for id in behind {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            if let Some(hears) = &mut connection.hears {
+                hears.version = version;
+                if connection.outbound.is_empty() {
+                    connection.since = Instant::now();
+                }
+                connection.outbound.extend(http::event(rpc::LIST_CHANGED));
+            }
+            self.flush(id);
+        }
+    }
+
+    /// What a request leads to; nothing where it is no message: who asks for a stream listens, and there is no session to
     /// end.
     fn answer(&self, id: usize, request: &ToolRequest) -> Option<Reaction> {
         if request.method != "POST" {
@@ -287,6 +325,13 @@ impl ServiceWork {
     fn drop_connection(&mut self, id: usize) {
         if let Some(mut connection) = self.connections.remove(&id) {
             let _ = self.poll.registry().deregister(&mut connection.stream);
+            if let Some(hears) = &connection.hears {
+                let has_another =
+                    |peer: &Peer| peer.hears.as_ref().is_some_and(|other| other.path == hears.path);
+                if !self.connections.values().any(has_another) {
+                    self.desk.set_listener(&hears.path, false);
+                }
+            }
             if connection.open.is_some() {
                 self.desk.cancel(|asker| asker.connection == id);
             }
@@ -316,7 +361,15 @@ impl ServiceWork {
                     connection.since = now;
                     self.flush(id);
                 }
-                _ => self.drop_connection(id),
+                _ => match &mut connection.hears {
+                    Some(hears) if connection.outbound.is_empty() => {
+                        hears.sign_at = after(SIGN_OF_LIFE);
+                        connection.outbound.extend(http::piece(": here\n\n"));
+                        connection.since = now;
+                        self.flush(id);
+                    }
+                    _ => self.drop_connection(id),
+                },
             }
         }
     }
@@ -330,6 +383,7 @@ impl Peer {
             outbound: Vec::new(),
             is_known: false,
             open: None,
+            hears: None,
             closes: false,
             since: Instant::now(),
         }
@@ -347,7 +401,13 @@ impl Peer {
 
     /// When it is to be looked after: one that rests between two requests never.
     fn due(&self) -> Option<Instant> {
-        let is_stuck = !self.outbound.is_empty() || self.open.is_none() && !self.inbound.is_empty();
+        let is_busy = self.open.is_some() || self.hears.is_some();
+        let is_stuck = !self.outbound.is_empty() || !is_busy && !self.inbound.is_empty();
+        if let Some(hears) = &self.hears
+            && !is_stuck
+        {
+            return Some(hears.sign_at);
+        }
         match &self.open {
             _ if !self.is_known => self.since.checked_add(STRANGER),
             _ if is_stuck => self.since.checked_add(SLOW),
@@ -454,7 +514,7 @@ mod tests {
         nonsense.get_mut().write_all(&[0xff; 4096]).unwrap();
         assert_eq!(read(&mut nonsense).0, 400);
         let mut good = connect(&service);
-        let head = format!("GET /1 HTTP/1.1\r\nauthorization: {}\r\n\r\n", service.token());
+        let head = format!("DELETE /1 HTTP/1.1\r\nauthorization: {}\r\n\r\n", service.token());
         good.get_mut().write_all(head.as_bytes()).unwrap();
         assert_eq!(read(&mut good).0, 405);
         post(&mut good, service.token(), "nonsense");
@@ -462,6 +522,39 @@ mod tests {
         post(&mut good, service.token(), r#"{"id":1,"method":"ping"}"#);
         assert_eq!(read(&mut good), (200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned()));
         assert!(!desk.has_calls());
+        service.close();
+    }
+
+    #[test]
+    fn who_listens_is_told_that_the_list_changed() {
+        let (desk, service) = start();
+        let mut peer = connect(&service);
+        post(&mut peer, service.token(), r#"{"id":1,"method":"tools/list"}"#);
+        assert_eq!(read(&mut peer).0, 200);
+        assert_eq!((desk.listed("/1"), desk.is_listener("/1")), (1, false));
+        let mut listener = connect(&service);
+        let head = format!("GET /1 HTTP/1.1\r\nauthorization: {}\r\n\r\n", service.token());
+        listener.get_mut().write_all(head.as_bytes()).unwrap();
+        let mut until = |words: &str| {
+            let mut line = String::new();
+            while !line.contains(words) {
+                line.clear();
+                assert_ne!(listener.read_line(&mut line).unwrap(), 0, "{words}");
+            }
+        };
+        until("text/event-stream");
+        assert!(desk.is_listener("/1"));
+        desk.add(Tool::new("more", "More"));
+        until(rpc::LIST_CHANGED);
+        post(&mut peer, service.token(), r#"{"id":2,"method":"tools/list"}"#);
+        assert!(read(&mut peer).1.contains("more"));
+        assert_eq!(desk.listed("/1"), 2);
+        drop(listener);
+        let began = Instant::now();
+        while desk.is_listener("/1") {
+            assert!(began.elapsed() < LIMIT);
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
         service.close();
     }
 
