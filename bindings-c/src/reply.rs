@@ -39,7 +39,10 @@ pub(crate) struct Content {
     body: OnceLock<Vec<u8>>,
     /// The reply of a run until it is written: it holds all messages, and a tick that sees it come may not need them.
     unwritten: Mutex<Option<Arc<Reply>>>,
-    headers: Vec<(CString, CString)>,
+    /// What came beside the body, of a server's answer.
+    answer: Option<Answer>,
+    /// Its headers as texts, once somebody asks for one.
+    headers: OnceLock<Vec<(CString, CString)>>,
     /// Whether the body is JSON, once that is known.
     is_json: OnceLock<bool>,
 }
@@ -50,7 +53,8 @@ impl Content {
             http_status,
             body: OnceLock::from(ended(body)),
             unwritten: Mutex::default(),
-            headers: Vec::new(),
+            answer: None,
+            headers: OnceLock::new(),
             is_json: OnceLock::new(),
         }
     }
@@ -81,6 +85,14 @@ impl Content {
         self.body_and_nul().split_last().map_or(&[], |(_, body)| body)
     }
 
+    fn headers(&self) -> &[(CString, CString)] {
+        self.headers.get_or_init(|| {
+            let text = |text: &str| CString::new(text).unwrap_or_default();
+            let headers = self.answer.iter().flat_map(Answer::headers);
+            headers.map(|(name, value)| (text(name), text(&value))).collect()
+        })
+    }
+
     fn is_json(&self) -> bool {
         *self.is_json.get_or_init(|| serde_json::from_slice::<&RawValue>(self.body()).is_ok())
     }
@@ -104,10 +116,10 @@ impl From<String> for Content {
 /// An answer whose body was checked, where it says that it is JSON.
 impl From<Answer> for Content {
     fn from(answer: Answer) -> Self {
-        let text = |text: &str| CString::new(text).unwrap_or_default();
-        let headers = answer.headers().map(|(name, value)| (text(name), text(&value))).collect();
         let is_checked = answer.is_json();
-        let content = Content { headers, ..Content::new(answer.status(), answer.into_bytes()) };
+        let (answer, body) = answer.split();
+        let content = Content::new(answer.status(), body);
+        let content = Content { answer: Some(answer), ..content };
         // The check of a JSON text does not look into its strings.
         if is_checked && std::str::from_utf8(content.body()).is_ok() {
             return Content { is_json: OnceLock::from(!content.body().is_empty()), ..content };
@@ -263,7 +275,7 @@ pub unsafe extern "C" fn opencode_reply_header(
             |(key, _): &&(CString, CString)| key.as_bytes().eq_ignore_ascii_case(name.to_bytes());
         reply
             .content
-            .headers
+            .headers()
             .iter()
             .find(same)
             .map_or(std::ptr::null(), |(_, value)| value.as_ptr())

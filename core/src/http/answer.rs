@@ -94,6 +94,15 @@ impl Answer {
         }
     }
 
+    /// The body as it came, and what is left: without a copy when this is the only clone.
+    pub fn split(mut self) -> (Answer, Vec<u8>) {
+        let body = match Arc::get_mut(&mut self.0) {
+            Some(inner) => std::mem::take(&mut inner.body),
+            None => self.0.body.clone(),
+        };
+        (self, body)
+    }
+
     /// Checks that a body which says that it is JSON is JSON to its end.
     ///
     /// # Errors
