@@ -164,9 +164,111 @@ static void events_a_terminal_and_a_recording(void) {
     passed++;
 }
 
+static OpencodeStatus first_call(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    (void)known;
+    return opencode_call(fresh, "v2.session.active", NULL, reply);
+}
+
+static OpencodeStatus first_ask(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    (void)known;
+    return opencode_ask(fresh, "{\"prompt\":\"hello\"}", reply);
+}
+
+static OpencodeStatus first_resume(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    OpencodeRun *run = NULL;
+    OpencodeStatus status = opencode_run_resume(fresh, opencode_reply_text(known, "/sessionID"),
+                                                opencode_reply_text(known, "/messageID"), NULL, &run, reply);
+    status = status == OK ? opencode_run_wait(run, 60000, reply) : status;
+    opencode_run_free(run);
+    return status;
+}
+
+static OpencodeStatus first_event(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    OpencodeEvents *events = NULL;
+    OpencodeStatus status = opencode_events_open(fresh, NULL, &events, reply);
+    (void)known;
+    status = status == OK ? opencode_events_next(events, 60000, reply) : status;
+    opencode_events_free(events);
+    return status;
+}
+
+static OpencodeStatus first_item(OpencodeStatus status, OpencodePages *pages, OpencodeReply **reply) {
+    status = status == OK ? opencode_pages_next(pages, reply) : status;
+    opencode_pages_free(pages);
+    return status;
+}
+
+static OpencodeStatus first_message(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    OpencodePages *pages = NULL;
+    OpencodeStatus status =
+        opencode_messages_open(fresh, opencode_reply_text(known, "/sessionID"), NULL, &pages, reply);
+    return first_item(status, pages, reply);
+}
+
+static OpencodeStatus first_session(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    OpencodePages *pages = NULL;
+    OpencodeStatus status = opencode_sessions_open(fresh, "{\"scope\":\"global\"}", &pages, reply);
+    (void)known;
+    return first_item(status, pages, reply);
+}
+
+static OpencodeStatus first_export(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    OpencodePages *pages = NULL;
+    OpencodeStatus status =
+        opencode_export_open(fresh, opencode_reply_text(known, "/sessionID"), NULL, &pages, reply);
+    return first_item(status, pages, reply);
+}
+
+static OpencodeStatus first_usage(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    return opencode_usage(fresh, opencode_reply_text(known, "/sessionID"), NULL, reply);
+}
+
+static OpencodeStatus first_pty(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    OpencodePty *pty = NULL;
+    const char *shell = "{\"command\":\"sh\",\"args\":[\"-c\",\"echo x; read y\"]}";
+    OpencodeStatus status = opencode_pty_open(fresh, shell, &pty, reply);
+    (void)known;
+    status = status == OK ? opencode_pty_read(pty, 60000, reply) : status;
+    opencode_pty_free(pty);
+    return status;
+}
+
+static OpencodeStatus first_ready(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    (void)known;
+    return opencode_client_wait_until_ready(fresh, NULL, reply);
+}
+
+static OpencodeStatus first_server(OpencodeClient *fresh, const OpencodeReply *known, OpencodeReply **reply) {
+    (void)known;
+    return opencode_client_server(fresh, reply);
+}
+
+/* What a client may do first: it knows nothing of its server then. */
+static void whatever_a_client_does_first_works(void) {
+    OpencodeStatus (*const firsts[])(OpencodeClient *, const OpencodeReply *, OpencodeReply **) = {
+        first_call,   first_ask,   first_resume, first_event, first_message, first_session,
+        first_export, first_usage, first_pty,    first_ready, first_server};
+    OpencodeReply *known = NULL, *reply = NULL;
+    OpencodeClient *fresh = NULL;
+    size_t i;
+    CHECK(opencode_ask(client, "{\"prompt\":\"hello\"}", &known) == OK);
+    for (i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        reply = NULL;
+        CHECK(opencode_client_new(NULL, &fresh, NULL) == OK);
+        if (firsts[i](fresh, known, &reply) != OK || !reply)
+            printf("the first use %u: %s\n", (unsigned)i, opencode_reply_message(reply));
+        CHECK(reply && opencode_reply_status(reply) == OK);
+        opencode_reply_free(reply);
+        opencode_client_free(fresh);
+    }
+    opencode_reply_free(known);
+    passed++;
+}
+
 int main(void) {
     if (opencode_client_new(NULL, &client, NULL) != OK)
         return 1;
+    RUN(whatever_a_client_does_first_works);
     RUN(a_prompt_is_answered_with_files_and_summed_up);
     RUN(the_host_is_asked_for_permissions_and_forms);
     RUN(a_run_is_cancelled_or_left_and_picked_up);

@@ -99,3 +99,33 @@ check.test("2.x: events, a terminal and a recording", function()
   player:close()
   os.remove(tape)
 end)
+
+local SHELL = { command = "sh", args = { "-c", "echo x; read y" } }
+
+-- What a client may do first: it knows nothing of its server then.
+local FIRST = {
+  { "an operation", function(fresh) return fresh.v2.session.active() end },
+  { "ask", function(fresh) return fresh:ask "hello" end },
+  { "a run", function(fresh) return assert(fresh:run "hello"):wait(60000) end },
+  { "resume", function(fresh, known) return assert(fresh:resume(known.sessionID, known.messageID)):wait(60000) end },
+  { "events", function(fresh) return assert(fresh:events()):next(60000) end },
+  { "messages", function(fresh, known) return assert(fresh:messages(known.sessionID)):next() end },
+  { "sessions", function(fresh) return assert(fresh:sessions { scope = "global" }):next() end },
+  { "usage", function(fresh, known) return fresh:usage(known.sessionID) end },
+  { "export", function(fresh, known) return assert(fresh:export(known.sessionID)):next() end },
+  { "pty", function(fresh) return assert(fresh:pty(SHELL)):read(60000) end },
+  { "ready", function(fresh) return fresh:wait_until_ready {} end },
+  { "doctor", function(fresh) return assert(fresh:doctor()).ok end },
+  { "server", function(fresh) return fresh:server() end },
+}
+
+check.test("2.x: whatever a client does first works", function()
+  local known = assert(client:ask "hello")
+  for _, first in ipairs(FIRST) do
+    local fresh = assert(opencode.client())
+    local found, message = first[2](fresh, known)
+    check.equal(found and true or message, true, first[1])
+    fresh:close()
+  end
+  check.fails("unsupported", "2.0.15", assert(opencode.client()):tui_prompt "x")
+end)

@@ -76,6 +76,24 @@ def test_a_program_of_2_x_is_started_as_well():
     assert not is_alive(pid)
 
 
+def test_opencode_on_the_path_may_be_of_2_x_and_ends_with_a_host_that_is_killed(tmp_path):
+    (tmp_path / "opencode").symlink_to(os.environ["OPENCODE_BIN_2"])
+    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    variables.pop("OPENCODE_BIN", None)
+    code = """
+import libopencode, time
+server = libopencode.Server.start(start_timeout=60)
+print(server.pid, server.client().server().dialect, flush=True)
+time.sleep(600)
+"""
+    host = subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True)
+    pid, dialect = host.stdout.readline().split()
+    assert dialect == "2.x" and is_alive(int(pid))
+    host.kill()
+    host.wait(SLOW)
+    ended(int(pid))
+
+
 def test_a_launched_server_is_polled():
     server = libopencode.Server.launch(start_timeout=SLOW, hostname="0.0.0.0", arguments=["--mdns"])
     assert server.poll() == "starting"

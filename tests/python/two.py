@@ -72,3 +72,30 @@ def test_events_a_terminal_and_a_recording(client, tmp_path):
         assert recording.ask(prompt).text == "kept"
     with libopencode.Replay(tmp_path / "tape") as replay, libopencode.Client(replay.url) as player:
         assert player.ask(prompt).text == "kept"
+
+
+FIRST = {
+    "an operation": lambda client, known: client.v2.session.active(),
+    "ask": lambda client, known: client.ask("hello"),
+    "a run": lambda client, known: client.run("hello").result(60),
+    "resume": lambda client, known: client.resume(known.sessionID, known.messageID).result(60),
+    "events": lambda client, known: client.events().next(60),
+    "messages": lambda client, known: next(client.messages(known.sessionID)),
+    "sessions": lambda client, known: next(client.sessions(scope="global")),
+    "usage": lambda client, known: client.usage(known.sessionID),
+    "export": lambda client, known: "".join(client.export(known.sessionID)),
+    "pty": lambda client, known: client.pty("sh", ["-c", "echo x; read y"]).read(60),
+    "ready": lambda client, known: client.wait_until_ready(),
+    "doctor": lambda client, known: client.doctor().ok or pytest.fail(str(client.doctor())),
+    "server": lambda client, known: client.server(),
+}
+
+
+def test_whatever_a_client_does_first_works(client):
+    known = client.run("hello")
+    known.result(60)
+    for name, use in FIRST.items():
+        with libopencode.Client() as fresh:
+            assert use(fresh, known), name
+    with libopencode.Client() as fresh, pytest.raises(libopencode.UnsupportedError, match=r"2\.0\.15"):
+        fresh.tui_prompt("x")

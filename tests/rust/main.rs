@@ -13,6 +13,7 @@ mod drift;
 mod error;
 mod events;
 mod export;
+mod fresh;
 mod harness;
 mod mistakes;
 mod model;

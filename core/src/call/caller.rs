@@ -149,7 +149,8 @@ impl Caller {
         self.options.dialect.or_else(found)
     }
 
-    /// Reads in the way of 1.x, or in that of 2.x once the server turned out to be one.
+    /// Asks in the way of 1.x, or in that of 2.x where the server is one. The first request of a client to an unknown server is
+    /// one of 1.x: such a server is asked nothing more for it, and one of 2.x refuses it, does nothing, and says what it is.
     pub(crate) fn either<T>(
         &self,
         one: impl FnOnce() -> Result<T>,
@@ -159,13 +160,29 @@ impl Caller {
             return two();
         }
         match one() {
-            Err(error)
-                if error.kind() == ErrorKind::Unsupported
-                    && self.dialect() == Some(Dialect::Two) =>
-            {
+            Err(error) if dialect::is_refusal(&error) => {
+                self.turn_to_two(error)?;
                 two()
             }
             result => result,
+        }
+    }
+
+    /// What a server is that refused a request of 1.x: one of 2.x, or the error stands. That was just asked, and is asked again
+    /// where another thread has met a broken connection since.
+    ///
+    /// # Errors
+    /// The refusal, or why nobody knows what the server is.
+    pub(crate) fn turn_to_two(&self, refusal: Error) -> Result<()> {
+        match self.dialect() {
+            Some(Dialect::Two) => return Ok(()),
+            Some(Dialect::One) => return Err(refusal),
+            None => {}
+        }
+        match self.identify(dialect::LIMIT, &CancelToken::default()) {
+            Ok(info) if info.dialect == Dialect::Two => Ok(()),
+            Ok(_) => Err(refusal),
+            Err(why) => Err(dialect::unanswered(refusal.operation(), &why).unwrap_or(refusal)),
         }
     }
 
@@ -290,13 +307,39 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let operation = find(name)?;
-        let routed = route(operation, arguments, self.project_of(options))?;
+        let limits = self.limits(operation.pace, options);
+        let routed =
+            self.route(operation, arguments, || self.project_of(options), limits.total, token)?;
         let _begun = self.begin(operation.name, token)?;
         let policy = self.retries(operation, options);
-        let limits = self.limits(operation.pace, options);
         self.admit(operation, limits.total, token)?;
         self.check_directory(operation, &routed, limits.total, token)?;
         self.repeat(operation.name, &routed, options, policy, limits, token)
+    }
+
+    /// Routes an operation. Both kinds of server know some that name a directory, and read it in two ways: where that makes a
+    /// difference, an unknown server is asked first.
+    fn route<'a>(
+        &'a self,
+        operation: &Operation,
+        arguments: &str,
+        project: impl Fn() -> Project<'a>,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<Routed> {
+        let routed = route(operation, arguments, project())?;
+        let is_unsure = operation.dialect.is_none()
+            && operation.scope == DirectoryScope::Directory
+            && routed.directory.as_ref().is_some_and(|directory| directory.contains('%'))
+            && self.dialect().is_none();
+        if !is_unsure {
+            return Ok(routed);
+        }
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        match self.identify(limit, token) {
+            Ok(_) => route(operation, arguments, project()),
+            Err(why) => dialect::unanswered(operation.name, &why).map_or(Ok(routed), Err),
+        }
     }
 
     /// 2.x makes a session in a directory that is not there, and it can do nothing.
@@ -353,7 +396,8 @@ impl Caller {
         token: &CancelToken,
     ) -> Result<Answer> {
         let operation = find(name)?;
-        let mut routed = route(operation, arguments, self.project())?;
+        let mut routed =
+            self.route(operation, arguments, || self.project(), limits.total, token)?;
         routed.hidden = hidden.to_vec();
         self.admit(operation, limits.total, token)?;
         self.check_directory(operation, &routed, limits.total, token)?;

@@ -44,7 +44,7 @@ pub(crate) fn identify(
 
 /// What a server of 1.x says of itself.
 fn first(transport: &Transport, limit: Duration, token: &CancelToken) -> Result<ServerInfo> {
-    let Version { version } = ask(transport, "/global/health", limit, token)?;
+    let Version { version } = ask_twice(transport, "/global/health", limit, token)?;
     Ok(ServerInfo { version, dialect: Dialect::One })
 }
 
@@ -66,15 +66,7 @@ fn second(
     }
     let began = Instant::now();
     let two = |version| Ok(Some(ServerInfo { version, dialect: Dialect::Two }));
-    let info = || {
-        let left = limit.saturating_sub(began.elapsed());
-        ask::<Info>(transport, "/api/info", left, token)
-    };
-    // The server has just answered another question: one that is lost on its way is asked once more. Else a line that
-    // loses requests now and then hides what the server is.
-    let is_lost = |error: &Error| error.status().is_none() && error.is_transient();
-    let found = info().or_else(|error| if is_lost(&error) { info() } else { Err(error) });
-    let error = match found {
+    let error = match ask_twice::<Info>(transport, "/api/info", limit, token) {
         Ok(info) => return two(info.version),
         Err(error) => error,
     };
@@ -174,9 +166,17 @@ pub(crate) fn explain(
     };
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
     let name = error.operation();
-    let found = match needed {
-        Dialect::One => second(transport, limit, token).ok().flatten(),
-        Dialect::Two => first(transport, limit, token).ok(),
+    let asked = match needed {
+        Dialect::One => second(transport, limit, token),
+        Dialect::Two => first(transport, limit, token).map(Some),
+    };
+    let found = match asked {
+        Ok(found) => found,
+        Err(why) if is_refusal(&error) => match unanswered(name, &why) {
+            Some(error) => return Explained { found: None, error },
+            None => None,
+        },
+        Err(_) => None,
     };
     let (text, code) = match &found {
         Some(info) => (wrong_dialect(name, operation, info), None),
@@ -193,6 +193,28 @@ pub(crate) fn explain(
         .with_body(body.as_bytes())
         .with_sent(true);
     Explained { found, error: explained }
+}
+
+/// Whether a server refused a request as one that it does not know: it did nothing then.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unsupported || error.status() == Some(405)
+}
+
+/// Why nobody knows what a server is that refused a request, where that says more than the refusal: it wants a password first,
+/// or the question was lost, and all of it may be asked again.
+pub(crate) fn unanswered(name: &str, why: &Error) -> Option<Error> {
+    let is_locked = why.kind() == ErrorKind::Unauthorized;
+    let is_lost = why.status().is_none() && why.is_transient();
+    if !(is_locked || is_lost) {
+        return None;
+    }
+    let message = why.message();
+    let text = message.strip_prefix("identify").unwrap_or(message);
+    let error = Error::new(why.kind(), format!("{name}{text}")).with_operation(name.to_owned());
+    Some(match why.status() {
+        Some(status) => error.with_status(status).with_sent(true),
+        None => error.with_retryable(true).with_sent(false),
+    })
 }
 
 /// Refuses an operation of the other dialect, without a request.
@@ -270,6 +292,24 @@ pub(crate) fn lacks_directory(
     let left = limit.saturating_sub(began.elapsed());
     there.is_err_and(|error| error.status() == Some(500))
         && ask::<serde::de::IgnoredAny>(transport, "/api/location", left, token).is_ok()
+}
+
+/// Asks once more when the question is lost on its way: a line that loses requests now and then would hide what the server is.
+fn ask_twice<T: serde::de::DeserializeOwned>(
+    transport: &Transport,
+    target: &str,
+    limit: Duration,
+    token: &CancelToken,
+) -> Result<T> {
+    let began = Instant::now();
+    let is_lost = |error: &Error| error.status().is_none() && error.is_transient();
+    match ask(transport, target, limit, token) {
+        // Where nobody listens, nobody will.
+        Err(error) if is_lost(&error) && error.is_sent() => {
+            ask(transport, target, limit.saturating_sub(began.elapsed()), token)
+        }
+        result => result,
+    }
 }
 
 fn ask<T: serde::de::DeserializeOwned>(

@@ -16,7 +16,6 @@ use crate::base::thread;
 use crate::call::caller::Caller;
 use crate::events::places::Places;
 use crate::http::transport::Sign;
-use crate::protocol::dialect::Dialect;
 use crate::protocol::event::Event;
 use crate::protocol::operation::Pace;
 use std::collections::{HashSet, VecDeque};
@@ -235,9 +234,10 @@ impl FeedShared {
         let greeting = Some(patience.min(options.stall_timeout));
         let limits = Limits { first_byte: greeting, idle: silence, ..options.limits(Pace::Stream) };
         let open = |name| self.caller.open(name, "", limits, &self.token);
-        let mut stream =
-            self.caller.either(|| open("global.event"), || open("v2.event.subscribe"))?;
-        let is_two = self.caller.dialect() == Some(Dialect::Two);
+        let (mut stream, is_two) = self.caller.either(
+            || Ok((open("global.event")?, false)),
+            || Ok((open("v2.event.subscribe")?, true)),
+        )?;
         while let Some(sign) = stream.next_sign()? {
             let data = match sign {
                 Sign::Event(data) => data,

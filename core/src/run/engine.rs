@@ -14,7 +14,7 @@ use super::run_events::RunEvents;
 use super::state::{RunState, State};
 use super::unsent::{Unsent, UnsentPrompt};
 use super::update::Update;
-use super::wire::{DirectorySnapshot, Fact, Memory, Request, Response, Step, Wire, is_absent};
+use super::wire::{DirectorySnapshot, Fact, Memory, Request, Response, is_absent};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::log::{Level, Log};
 use crate::base::pool::{Pool, join};
@@ -496,16 +496,17 @@ impl Work {
         }
     }
 
-    /// A prompt of a run that failed may still wait on a server of 2.x, and would be done with the next one.
+    /// A prompt of a run that failed is not to wait any more.
     fn withdraw(&mut self, id: RunId) {
         let Some(RunSlot { machine, caller, .. }) = self.runs.get(&id) else { return };
-        if let (Wire::Two, true, Some(session)) =
-            (self.choice.wire(), machine.may_be_sent(), machine.session())
-        {
+        if !self.choice.wire().keeps_what_waits() || !machine.may_be_sent() {
+            return;
+        }
+        if let Some(session) = machine.session() {
             let (session, message) = (session.to_owned(), machine.message_id().to_owned());
-            let step = Step::Withdraw { session, message };
+            let request = Request::Withdraw { session, message };
             let trace = machine.traceparent();
-            self.requests.ask(id, RequestKind::Discard, Request::Step(step), caller, trace);
+            self.requests.ask(id, RequestKind::Discard, request, caller, trace);
         }
     }
 

@@ -345,34 +345,15 @@ impl Shared {
                     _ => Err(error),
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Unsupported || error.status() == Some(405) => {
-                match self.choice.wire() {
-                    other if other != wire => ask(other),
-                    _ => self.with_what_it_is(wire, ask, error),
-                }
-            }
-            result => result,
-        }
-    }
-
-    /// A server refused what it may not know, and what it is was asked and not told: that request was lost.
-    fn with_what_it_is<T>(
-        &self,
-        wire: Wire,
-        ask: impl Fn(Wire) -> Result<T>,
-        error: Error,
-    ) -> Result<T> {
-        if self.caller.dialect().is_some() {
-            return Err(error);
-        }
-        match self.caller.identify(dialect::LIMIT, &CancelToken::default()) {
-            Ok(_) => match self.choice.wire() {
+            Err(error) if dialect::is_refusal(&error) => match self.choice.wire() {
                 other if other != wire => ask(other),
-                _ => Err(error),
+                Wire::Two => Err(error),
+                Wire::One => {
+                    self.caller.turn_to_two(error)?;
+                    ask(Wire::Two)
+                }
             },
-            // It did nothing: this may be tried again as if it had not been sent.
-            Err(lost) if lost.is_transient() => Err(lost.with_sent(false)),
-            Err(_) => Err(error),
+            result => result,
         }
     }
 

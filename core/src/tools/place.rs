@@ -243,7 +243,12 @@ fn parting(total: Duration) -> Limits {
 }
 
 impl Learner<'_> {
-    fn ask(&self, one: (&'static str, Value), two: (&'static str, Value)) -> Result<Answer> {
+    /// Asks in the words of the server, and says whether they were those of 2.x.
+    fn ask(
+        &self,
+        one: (&'static str, Value),
+        two: (&'static str, Value),
+    ) -> Result<(Answer, Dialect)> {
         let ask = |(name, mut arguments): (&'static str, Value)| {
             if let Some(directory) = self.directory {
                 crate::base::json::put(&mut arguments, "directory", directory);
@@ -255,19 +260,19 @@ impl Learner<'_> {
             (self.note)(&answer);
             answer
         };
-        self.caller.either(|| ask(one), || ask(two))
+        self.caller.either(|| Ok((ask(one)?, Dialect::One)), || Ok((ask(two)?, Dialect::Two)))
     }
 
     fn standing(&self) -> Result<Standing> {
-        let answer = self.ask(("mcp.status", json!({})), ("v2.mcp.list", json!({})))?;
+        let (answer, dialect) = self.ask(("mcp.status", json!({})), ("v2.mcp.list", json!({})))?;
         let Ok(all) = Object::parse(answer.bytes()) else { return Ok(Standing::Absent) };
-        let status = match self.caller.dialect() {
-            Some(Dialect::Two) => {
+        let status = match dialect {
+            Dialect::Two => {
                 let servers = all.list("data").into_iter().filter_map(Object::read);
                 let mut own = servers.filter(|s| s.text("name").as_deref() == Some(NAME));
                 own.next().and_then(|server| server.get("status").and_then(Object::read))
             }
-            _ => all.object(NAME),
+            Dialect::One => all.object(NAME),
         };
         let Some(status) = status else { return Ok(Standing::Absent) };
         Ok(match status.text("status").as_deref() {

@@ -227,6 +227,28 @@ fn limits_of_cost_and_tokens() {
 }
 
 #[test]
+fn a_retry_is_told_with_its_reason_and_time() {
+    everywhere(|client| {
+        let steps = json!([{
+            "status": 429, "headers": { "retry-after-ms": "2500" },
+            "body": { "error": { "message": "too many at once" } },
+            "times": 1, "then": { "text": "ok" },
+        }]);
+        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let run = client.run(scripted("waits", steps)).unwrap();
+        let of_retry = |update| match update {
+            Update::Retry { attempt, reason, next } => Some((attempt, reason, next)),
+            _ => None,
+        };
+        let retries: Vec<_> = run.updates().filter_map(of_retry).collect();
+        assert_eq!(reply(&run).text, "ok");
+        let [(1, reason, next)] = &retries[..] else { panic!("{retries:?}") };
+        assert!(reason.contains("too many at once"), "{reason}");
+        assert!(*next > began.as_millis() as f64, "{next}");
+    });
+}
+
+#[test]
 fn a_limit_of_retries() {
     everywhere(|client| {
         let steps = json!([{ "status": 500, "headers": { "retry-after-ms": "1500" } }]);

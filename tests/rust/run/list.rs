@@ -91,7 +91,9 @@ const ONLY: &[Only] = &[
 const DIFFERS: &[&str] = &[
     "ask::a_permission_may_be_asked_of_the_host",
     "ask::questions_are_dismissed_answered_or_asked",
+    "ends::a_limit_of_retries",
     "ends::a_model_of_a_session_that_is_gone",
+    "ends::a_retry_is_told_with_its_reason_and_time",
     "ends::an_agent_of_a_session_that_nobody_knows",
     "ends::an_unknown_agent",
     "ends::an_unknown_model",

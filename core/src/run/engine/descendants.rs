@@ -9,11 +9,11 @@ const MAX_DEPTH: u32 = 8;
 
 impl Work {
     /// A session that asked for something and belongs to no run may be that of a subagent's subagent, of which
-    /// only events tell. On 2.x that holds for each: the message of the tool names its session when it is over.
+    /// only events tell.
     pub(super) fn look_for_descendants(&mut self, snapshot: &DirectorySnapshot) {
         let inquiries = &snapshot.inquiries;
         let has_children = || self.runs.values().any(|slot| slot.tracks.len() > 1);
-        if inquiries.is_empty() || !(self.choice.wire() == Wire::Two || has_children()) {
+        if inquiries.is_empty() || !(self.choice.wire().hides_children() || has_children()) {
             return;
         }
         for inquiry in inquiries {

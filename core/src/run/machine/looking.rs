@@ -48,6 +48,8 @@ pub(super) struct Looking {
     child_usage: HashMap<String, (f64, Tokens)>,
     child_answers: HashMap<String, HashMap<String, Info>>,
     status: Option<Status>,
+    /// The retry of the provider that was told last: looks find it again and again.
+    told_retry: Option<Status>,
     /// The server was seen to work since the prompt was sent.
     was_busy: bool,
     outage: Outage,
@@ -207,6 +209,7 @@ impl Looking {
             child_usage: HashMap::new(),
             child_answers: HashMap::new(),
             status: None,
+            told_retry: None,
             was_busy: false,
             outage: Outage::None,
             busy_tool: None,

@@ -19,7 +19,7 @@ pub(crate) use request::{
     SendPrompt, SessionFacts,
 };
 pub(crate) use v1::{raw_info, read_info};
-pub(crate) use v2::{Memory, Step};
+pub(crate) use v2::Memory;
 
 #[cfg(test)]
 pub(crate) use v1::{read_inquiry, read_message, read_status};
@@ -36,6 +36,10 @@ pub(crate) enum Wire {
     /// 2.x.
     Two,
 }
+
+/// A further call of those that a request takes, one after the other. Only the generation that it is for knows what it does.
+#[derive(Debug, Clone)]
+pub(crate) struct NextCall(v2::Step);
 
 /// What of a directory is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +97,16 @@ impl Wire {
             Wire::One => v1::parent_of_new(event),
             Wire::Two => v2::parent_of_new(event),
         }
+    }
+
+    /// Whether a prompt of a run that failed may still wait on the server, which would do it with the next one.
+    pub(crate) fn keeps_what_waits(self) -> bool {
+        self == Wire::Two
+    }
+
+    /// Whether the message of a tool names the session of its subagent only when it is over.
+    pub(crate) fn hides_children(self) -> bool {
+        self == Wire::Two
     }
 
     /// The operation for a request, with its arguments.

@@ -1,7 +1,7 @@
 //! [`Request`] and [`Response`]: what a run asks a server for, and what the server makes known.
 
+use super::NextCall;
 use super::message::{Inquiry, Status, StoredMessage};
-use super::v2::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Object;
 use crate::http::answer::Answer;
@@ -65,8 +65,10 @@ pub(crate) enum Request {
     Place { directory: String },
     /// Since when the server works in the directory.
     Instance { directory: String },
-    /// One of the steps that one of the above takes on a server of 2.x.
-    Step(Step),
+    /// A prompt that was sent is not to wait any more, on a server that keeps it when its run has failed.
+    Withdraw { session: String, message: String },
+    /// A further call that one of the above takes.
+    Next(NextCall),
 }
 
 impl Request {
@@ -91,7 +93,8 @@ impl Request {
             | Request::ReplyPermission { .. }
             | Request::RespondPermission { .. }
             | Request::AnswerQuestion { .. }
-            | Request::Step(_) => false,
+            | Request::Withdraw { .. }
+            | Request::Next(_) => false,
         }
     }
 }

@@ -88,6 +88,9 @@ impl Looking {
     }
 
     fn upsert(&mut self, info: Info, context: &LookingContext<'_>, out: &mut Vec<LookingEffect>) {
+        if let Some(retry) = info.retry.clone().filter(|_| context.is_running) {
+            self.set_status(retry, out);
+        }
         match self.answers.iter_mut().find(|known| known.id == info.id) {
             // A message that was completed stays so: an older form may come late.
             Some(known) if known.is_completed() && !info.is_completed() => {}
@@ -109,8 +112,9 @@ impl Looking {
 
     pub(super) fn set_status(&mut self, status: Status, out: &mut Vec<LookingEffect>) {
         if let Status::Retry { attempt, message, next } = &status
-            && self.status.as_ref() != Some(&status)
+            && self.told_retry.as_ref() != Some(&status)
         {
+            self.told_retry = Some(status.clone());
             let (attempt, reason, next) = (*attempt, message.clone(), *next);
             out.push(LookingEffect::Tell(Update::Retry { attempt, reason, next }));
             if let Some(max) = self.limits.max_retries.filter(|max| attempt > *max) {

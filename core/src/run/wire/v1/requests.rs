@@ -93,8 +93,8 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         }
         // The project as the directory's instance found it when it began: that noted the time.
         Request::Instance { directory } => ("project.current", json!({ "directory": directory })),
-        Request::Step(_) => {
-            return Err(Error::new(ErrorKind::Internal, "run: a step of 2.x on a server of 1.x"));
+        Request::Withdraw { .. } | Request::Next(_) => {
+            return Err(Error::new(ErrorKind::Internal, "run: a call of 2.x on a server of 1.x"));
         }
         Request::Send(prompt) => {
             return Ok(OperationCall {

@@ -106,7 +106,8 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::Send(_)
         | Request::Abort { .. }
         | Request::Place { .. }
-        | Request::Step(_) => Response::Done,
+        | Request::Withdraw { .. }
+        | Request::Next(_) => Response::Done,
         Request::ReplyPermission { .. }
         | Request::RespondPermission { .. }
         | Request::AnswerQuestion { .. } => match answer.bytes().trim_ascii() {

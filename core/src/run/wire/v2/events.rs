@@ -2,7 +2,7 @@
 
 use super::inquiry::{read_form, read_permission};
 use super::memory::{AnswerInProgress, Memory};
-use super::messages::{adapt_info, adapt_part};
+use super::messages::{adapt_info, adapt_part, read_retry};
 use crate::base::json::{Json, Object, put};
 use crate::protocol::event::Event;
 use crate::protocol::stored;
@@ -25,16 +25,7 @@ pub(crate) fn fact(event: &Event, memory: &mut Memory) -> Option<Fact> {
             failure.is_abort = failure.code == "aborted";
             Some(Fact::Failed(failure))
         }
-        "session.retry.scheduled" => {
-            let error = fields.object("error").unwrap_or_default();
-            Some(Fact::Status(Status::Retry {
-                // It counts the tries, and 1.x the repetitions.
-                attempt: u32::try_from(fields.count("attempt").saturating_sub(1))
-                    .unwrap_or(u32::MAX),
-                message: error.words("message").unwrap_or_default(),
-                next: fields.number("at").unwrap_or_default(),
-            }))
-        }
+        "session.retry.scheduled" => Some(Fact::Status(read_retry(&fields))),
         "session.deleted" => Some(Fact::SessionDeleted),
         "session.created" => parent(event).map(|parent| Fact::SubagentOf { parent }),
         "session.inbox.enqueued" => {

@@ -6,7 +6,7 @@
 use crate::base::json::{Json, Object};
 use crate::protocol::stored;
 use crate::run::wire::{
-    Failure, Info, PartContent, StoredMessage, StoredPart, Time, ToolFailure, ToolUse, v1,
+    Failure, Info, PartContent, Status, StoredMessage, StoredPart, Time, ToolFailure, ToolUse, v1,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -57,13 +57,26 @@ fn read_message(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<
     };
     let mut message = v1::read_message(&made, odd)?;
     message.parts.iter_mut().for_each(adapt_part);
-    let has_retry = object.get("retry").is_some();
-    adapt_info(&mut message.info, has_retry);
+    let retry = object.object("retry");
+    adapt_info(&mut message.info, retry.is_some());
+    message.info.retry = retry.filter(|_| !message.info.is_completed()).map(|r| read_retry(&r));
     if message.parts.iter().any(was_declined) && message.info.error.as_ref().is_some_and(is_abort) {
         // The turn ends because a person said no: that is no failure.
         (message.info.error, message.info.finish) = (None, Some("tool-calls".to_owned()));
     }
     Some(message)
+}
+
+/// A provider that failed and is asked again, as an event and the answer itself tell it.
+pub(super) fn read_retry(fields: &Object<'_>) -> Status {
+    let error = fields.object("error").unwrap_or_default();
+    // It counts the tries, and 1.x the repetitions.
+    let attempt = fields.count("attempt").saturating_sub(1);
+    Status::Retry {
+        attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+        message: error.words("message").unwrap_or_default(),
+        next: fields.number("at").unwrap_or_default(),
+    }
 }
 
 /// How a session came to rest, when not well. Of a failure the reason is told by an event alone.

@@ -15,4 +15,4 @@ pub(super) use events::{fact, is_for_all, parent, parent_of_new};
 pub(crate) use memory::Memory;
 pub(super) use requests::call;
 pub(super) use responses::{read, snapshot};
-pub(crate) use step::Step;
+pub(super) use step::Step;

@@ -5,7 +5,7 @@ use super::step::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Object, put};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{OperationCall, Request, SendPrompt};
+use crate::run::wire::{NextCall, OperationCall, Request, SendPrompt};
 use serde_json::{Value, json};
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
@@ -78,7 +78,8 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
             check(&send.prompt)?;
             return step(&Step::of_send(send));
         }
-        Request::Step(of) => return step(of),
+        Request::Withdraw { session, message } => withdraw(session, message),
+        Request::Next(NextCall(of)) => return step(of),
     };
     Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
@@ -111,7 +112,6 @@ fn step(step: &Step) -> Result<OperationCall> {
         }
         Step::FindBegun { session, message, .. } => message_of(session, message),
         Step::Interrupt { session } => interrupt(session),
-        Step::Withdraw { session, message } => withdraw(session, message),
     };
     Ok(OperationCall { operation, arguments: arguments.to_string() })
 }

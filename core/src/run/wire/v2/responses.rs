@@ -11,8 +11,8 @@ use crate::protocol::model_name::Model;
 use crate::protocol::page::ListPage;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, OperationCall, Request,
-    Response, SendPrompt, SessionFacts, SnapshotParts, Status, is_absent, v1,
+    DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, NextCall, OperationCall,
+    Request, Response, SendPrompt, SessionFacts, SnapshotParts, Status, is_absent, v1,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
     match (request, answer) {
         (Request::Send(send), answer) => read_step(&Step::of_send(send), answer),
-        (Request::Step(step), answer) => read_step(step, answer),
+        (Request::Next(NextCall(step)), answer) => read_step(step, answer),
         (Request::Abort { session, message: Some(message) }, Ok(_)) => {
             let (session, message) = (session.clone(), message.clone());
             then(Step::FindCurrent { session, message })
@@ -44,7 +44,7 @@ fn done(response: Result<Response>) -> Meaning {
 }
 
 fn then(step: Step) -> Meaning {
-    Meaning::Then(Request::Step(step))
+    Meaning::Then(Request::Next(NextCall(step)))
 }
 
 fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
@@ -87,10 +87,9 @@ fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
         }
         // An end of what the session does now would end another prompt.
         Step::FindBegun { is_last: false, .. } => done(Ok(Response::Done)),
-        Step::Prompt(_)
-        | Step::FindPlace { .. }
-        | Step::Interrupt { .. }
-        | Step::Withdraw { .. } => done(Ok(Response::Done)),
+        Step::Prompt(_) | Step::FindPlace { .. } | Step::Interrupt { .. } => {
+            done(Ok(Response::Done))
+        }
     }
 }
 
@@ -184,7 +183,8 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::AnswerQuestion { .. }
         | Request::Place { .. }
         | Request::Instance { .. }
-        | Request::Step(_) => Response::Done,
+        | Request::Withdraw { .. }
+        | Request::Next(_) => Response::Done,
     })
 }
 

@@ -39,11 +39,6 @@ pub(crate) enum Step {
     Interrupt {
         session: String,
     },
-    /// A prompt is not to wait any more.
-    Withdraw {
-        session: String,
-        message: String,
-    },
 }
 
 impl Step {
