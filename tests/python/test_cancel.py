@@ -280,8 +280,20 @@ def test_a_terminal_that_nobody_waits_for_is_not_left_behind(client):
                     continue
                 with pytest.raises(asyncio.CancelledError):
                     await task
+            # One that is made, of which its task does not know yet: the loop has not run since.
+            task = asyncio.ensure_future(other.pty("cat", title="made"))
+            await asyncio.sleep(0)
+            until = time.monotonic() + 60
+            while not any(one["title"] == "made" for one in client.v2.pty.list()["data"]):
+                assert time.monotonic() < until
+            time.sleep(0.5)
+            assert task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
             for _ in range(200):
-                left = [one for one in await other.pty.list() if one["title"] == "left behind"]
+                # They are made there; `pty.list` has others.
+                listed = (await other.v2.pty.list())["data"]
+                left = [one for one in listed if one["title"] in ("left behind", "made")]
                 if not left:
                     return
                 await asyncio.sleep(0.05)

@@ -70,9 +70,11 @@ impl Client {
     pub fn start_pty(&self, options: PtyOptions) -> Result<PtyOpening> {
         let (terminals, caller) = (self.terminals(), self.0.caller.kept());
         let signal = Arc::clone(self.signal());
+        let line = Arc::clone(&caller);
         PtyOpening::start(
             |work| self.start_work("pty", Pace::Quick, work),
-            move |token| terminals.create(&caller, &signal, options, &CallOptions::within(token)),
+            move |call| terminals.create(&caller, &signal, options, call),
+            move || line.is_closed(),
         )
     }
 

@@ -1,16 +1,16 @@
 //! [`PtyOpening`]: a terminal that is made in the background.
 
 use super::Pty;
-use crate::base::cancel::CancelToken;
+use crate::base::cancel::{CancelToken, Interrupt};
 use crate::base::error::Result;
 use crate::call::Call;
 use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-/// How long the end of a terminal may take that nobody wants any more.
+/// How long the making and the end of a terminal may take that nobody wants any more.
 const KILL: Duration = Duration::from_secs(5);
 
 /// A terminal that is made in the background. Once the [call](Self::call) is over, it can be [taken](Self::take).
@@ -28,12 +28,13 @@ type OpeningWork = Box<dyn FnOnce(&CancelToken) -> Result<Answer> + Send>;
 impl PtyOpening {
     pub(crate) fn start(
         start: impl FnOnce(OpeningWork) -> Result<Call>,
-        create: impl FnOnce(&CancelToken) -> Result<Pty> + Send + 'static,
+        create: impl FnOnce(&CallOptions) -> Result<Pty> + Send + 'static,
+        is_closed: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<PtyOpening> {
         let made: Arc<Mutex<Option<Pty>>> = Arc::default();
         let slot = Arc::clone(&made);
         let call = start(Box::new(move |token| {
-            let pty = create(token)?;
+            let pty = create(&patient(token, is_closed))?;
             {
                 let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
                 if !token.is_cancelled() {
@@ -65,6 +66,19 @@ impl PtyOpening {
         self.call.cancel();
         made.take()
     }
+}
+
+/// The call that makes a terminal. When nobody waits for it any more it goes on for a while: only its answer says which
+/// program is to be ended.
+fn patient(
+    token: &CancelToken,
+    is_closed: impl Fn() -> bool + Send + Sync + 'static,
+) -> CallOptions {
+    let (token, since) = (token.clone(), OnceLock::new());
+    let is_late = move || {
+        token.is_cancelled() && (is_closed() || since.get_or_init(Instant::now).elapsed() > KILL)
+    };
+    CallOptions { interrupt: Some(Interrupt::new(is_late)), ..CallOptions::default() }
 }
 
 impl fmt::Debug for PtyOpening {

@@ -192,3 +192,28 @@ fn a_server_that_goes_away_ends_the_terminal() {
     assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
     assert_eq!(pty.write("x").unwrap_err().kind(), ErrorKind::Connection);
 }
+
+#[test]
+fn a_terminal_whose_making_is_cancelled_is_not_left_behind() {
+    let proxy = Proxy::start(&shared().server.url()).unwrap();
+    // The server makes it, and its answer is on its way.
+    proxy.always("POST /api/pty*", Plan::pass().stall_answer(0, Duration::from_secs(1)));
+    let client = behind(&proxy);
+    let direct = behind_nothing();
+    let is_there =
+        || direct.call("v2.pty.list", ()).unwrap().text().unwrap().contains("left behind");
+    let mut options = script("sleep 1000");
+    options.title = Some("left behind".to_owned());
+    let opening = client.start_pty(options).unwrap();
+    eventually("it is made", || is_there().then_some(()));
+    if let Some(made) = opening.cancel() {
+        // The answer was faster.
+        made.kill(&Default::default()).unwrap();
+    }
+    assert!(opening.call().is_done(), "who waits for it is told at once");
+    eventually("it is ended", || (!is_there()).then_some(()));
+}
+
+fn behind_nothing() -> Client {
+    Client::new(options(&shared().server, &shared().server.url())).unwrap()
+}
