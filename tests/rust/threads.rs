@@ -42,7 +42,9 @@ fn times_without_end_are_fine() {
     let events = client.events(EventOptions::default()).unwrap();
     events.next(Some(Duration::MAX)).unwrap().unwrap();
     let mut terminal = PtyOptions::default();
-    terminal.command = Some("echo".to_owned());
+    // It stays: of a program that ends at once the server may say for ever that it runs.
+    terminal.command = Some("bash".to_owned());
+    terminal.args = ["--norc", "-c", "echo here; read x"].map(str::to_owned).to_vec();
     terminal.server_timeout = Duration::MAX;
     client.pty(terminal).unwrap().read(Some(Duration::MAX)).unwrap();
     // A name is looked up on a thread of its own.

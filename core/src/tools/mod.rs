@@ -31,7 +31,7 @@ pub(crate) use place::Telling;
 pub use tool::{HostToolCall, Tool, ToolHandler};
 
 /// How long the last answers have before the OpenCode server is asked to forget the tools.
-const WORDS: Duration = Duration::from_millis(100);
+const WORDS: Duration = Duration::from_millis(200);
 
 /// What waits for whoever polls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
