@@ -80,9 +80,9 @@ pub(crate) fn hosts(names: &[&str]) -> Result<()> {
 }
 
 /// Integration tests at once. They share a server, and a run judges by the time that it takes.
-const WAITING: usize = 5;
-/// Jobs at once. They wait for servers most of the time; more would make each other's servers slow.
-const LANES: usize = 6;
+const WAITING: usize = 4;
+/// Jobs at once. What they cost is the work of their servers: more would only make those slow.
+const LANES: usize = 4;
 
 /// What the tests of the languages run with.
 struct Built {
@@ -299,6 +299,7 @@ impl Suite {
                 Box::new(|_: &progress::Note| conformance::test(modules.clone(), python)) as _,
             );
             jobs.push(cases);
+            jobs.extend(lua_closely()?);
             jobs.extend(guards(modules, python));
         }
         jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)));
@@ -306,7 +307,6 @@ impl Suite {
             jobs.extend(example::jobs(python)?);
             jobs.push(tests_on_two(modules, python)?);
             jobs.push(drops(modules, python));
-            jobs.extend(lua_closely()?);
             jobs.push(lua_loading());
             jobs.push(lua_rock());
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
