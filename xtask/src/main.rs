@@ -90,9 +90,10 @@ fn run(arguments: &[String]) -> Result<()> {
         ("dist", ["python"]) => dist::python(Reach::Whole),
         ("dist", ["python", "--http-only"]) => dist::python(Reach::HttpOnly),
         ("dist", ["c", "--prefix", prefix]) => install::run(&install::prefix(prefix)?, false),
-        ("dist", ["c", "--prefix", prefix, "--http-only"]) => {
-            install::run(&install::prefix(prefix)?, true)
-        }
+        (
+            "dist",
+            ["c", "--prefix", prefix, "--http-only"] | ["c", "--http-only", "--prefix", prefix],
+        ) => install::run(&install::prefix(prefix)?, true),
         ("test", []) => test::run(false),
         ("test", ["--fast"]) => test::run(true),
         ("bench", flags) => bench::run(flags),
