@@ -15,11 +15,11 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("pty_kill_start", pty_kill),
     Function::new("client_close_start", close),
     Function::new("run_detach_start", detach),
-    Function::quick("run_is_drained", no, run_is_drained),
-    Function::quick("run_is_ready", no, run_is_ready),
-    Function::quick("call_is_ready", no, call_is_ready),
-    Function::quick("events_is_ready", no, events_is_ready),
-    Function::quick("pty_is_ready", no, pty_is_ready),
+    Function::look("run_is_drained", run_is_drained),
+    Function::look("run_is_ready", run_is_ready),
+    Function::look("call_is_ready", call_is_ready),
+    Function::look("events_is_ready", events_is_ready),
+    Function::look("pty_is_ready", pty_is_ready),
 ];
 
 /// Milliseconds that go on whatever the clock of the system does.
@@ -77,12 +77,6 @@ fn close(given: &Arguments, results: &mut Results) -> Done {
 fn detach(given: &Arguments, results: &mut Results) -> Done {
     let call: Result<Call> = Ok(given.handle::<Run>(0)?.start_detach());
     results.made(call);
-    Ok(())
-}
-
-/// What is left where the look found no handle of its type.
-fn no(_: &Arguments, results: &mut Results) -> Done {
-    results.boolean(false);
     Ok(())
 }
 

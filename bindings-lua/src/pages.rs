@@ -14,7 +14,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::new("export_open", export),
     Function::new("pages_next", next),
     Function::quick("pages_poll", poll, is_pending),
-    Function::quick("pages_is_ready", no, is_ready),
+    Function::look("pages_is_ready", is_ready),
     Function::new("pages_is_over", is_over),
     Function::new("pages_is_complete", is_complete),
 ];
@@ -22,8 +22,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
 fn messages(given: &Arguments, results: &mut Results) -> Done {
     let (client, session) = (given.handle::<Client>(0)?, given.text(1)?);
     match given.json(2) {
-        Ok(json) => hand_out(
-            results,
+        Ok(json) => results.made(
             MessageOptions::from_json(&json)
                 .map(|options| client.messages(session, options).in_background()),
         ),
@@ -35,8 +34,7 @@ fn messages(given: &Arguments, results: &mut Results) -> Done {
 fn sessions(given: &Arguments, results: &mut Results) -> Done {
     let client = given.handle::<Client>(0)?;
     match given.json(1) {
-        Ok(json) => hand_out(
-            results,
+        Ok(json) => results.made(
             SessionOptions::from_json(&json)
                 .map(|options| client.sessions(options).in_background()),
         ),
@@ -48,18 +46,13 @@ fn sessions(given: &Arguments, results: &mut Results) -> Done {
 fn export(given: &Arguments, results: &mut Results) -> Done {
     let (client, session) = (given.handle::<Client>(0)?, given.text(1)?);
     match given.json(2) {
-        Ok(json) => hand_out(
-            results,
+        Ok(json) => results.made(
             ExportOptions::from_json(&json)
                 .map(|options| client.export(session, options).in_background()),
         ),
         Err(why) => results.misuse(format!("export: {why}")),
     }
     Ok(())
-}
-
-fn hand_out(results: &mut Results, pages: opencode_core::Result<PageFetcher>) {
-    results.made(pages);
 }
 
 /// `true, item`, or `true, nil` at the end.
@@ -103,12 +96,6 @@ fn is_pending(found: &Found, _: Option<f64>) -> Option<Quick> {
 
 fn is_ready(found: &Found, _: Option<f64>) -> Option<Quick> {
     Some(Quick::Boolean(found.get::<PageFetcher>()?.is_ready()))
-}
-
-/// What is left where the look found no list.
-fn no(_: &Arguments, results: &mut Results) -> Done {
-    results.boolean(false);
-    Ok(())
 }
 
 fn is_over(given: &Arguments, results: &mut Results) -> Done {

@@ -98,7 +98,7 @@ fn opening_cancel(given: &Arguments, results: &mut Results) -> Done {
 
 /// Of a tick: nothing was printed.
 fn look_read(found: &Found, time: Option<f64>) -> Option<Quick> {
-    (time == Some(0.0) && found.get::<Pty>()?.is_idle()).then_some(Quick::TrueNoText)
+    (time == Some(0.0) && found.get::<Pty>()?.is_idle()).then_some(Quick::TrueWord(""))
 }
 
 /// `true, text`: "" when nothing came in time, nil at the end.

@@ -27,7 +27,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function::quick("tui_next", next, look_next),
     Function::new("tui_respond", respond),
     Function::new("tui_close", close),
-    Function::quick("tui_is_ready", no, is_ready),
+    Function::look("tui_is_ready", is_ready),
 ];
 
 fn attach(given: &Arguments, results: &mut Results) -> Done {
@@ -95,12 +95,6 @@ fn control(given: &Arguments, results: &mut Results) -> Done {
 
 fn is_ready(found: &Found, _: Option<f64>) -> Option<Quick> {
     Some(Quick::Boolean(found.get::<TuiControl>()?.is_ready()))
-}
-
-/// What is left where the look found no handle of its type.
-fn no(_: &Arguments, results: &mut Results) -> Done {
-    results.boolean(false);
-    Ok(())
 }
 
 fn replay(given: &Arguments, results: &mut Results) -> Done {

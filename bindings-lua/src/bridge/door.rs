@@ -47,6 +47,16 @@ impl Function {
     pub(crate) const fn quick(name: &'static str, body: Body, look: Look) -> Function {
         Function { name, body, shape: |_, _| &Shape::Any, look: Some(look) }
     }
+
+    /// A function that only looks, and gives false where it finds no handle of its type.
+    pub(crate) const fn look(name: &'static str, look: Look) -> Function {
+        Function::quick(name, no, look)
+    }
+}
+
+fn no(_: &Arguments, results: &mut Results) -> Done {
+    results.boolean(false);
+    Ok(())
 }
 
 /// What stands beside a function of ours: its number, the metatable of parcels, that of lists.

@@ -14,8 +14,6 @@ pub(crate) enum Quick {
     Word(&'static str),
     /// `true, nil`.
     TrueNil,
-    /// `true, ""`.
-    TrueNoText,
     /// `true, word`.
     TrueWord(&'static str),
 }
@@ -59,11 +57,6 @@ pub(super) unsafe fn push(state: *mut ffi::lua_State, quick: &Quick) -> c_int {
             Quick::TrueNil => {
                 ffi::lua_pushboolean(state, 1);
                 ffi::lua_pushnil(state);
-                return 2;
-            }
-            Quick::TrueNoText => {
-                ffi::lua_pushboolean(state, 1);
-                push_text(state, b"");
                 return 2;
             }
             Quick::TrueWord(word) => {

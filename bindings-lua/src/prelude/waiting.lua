@@ -157,23 +157,21 @@ replace("run_detach", function(wait, blocking, run, limit)
   return is_ok, a, b, c
 end)
 
-replace("events_next", function(wait, blocking, stream, limit)
-  local is_ok, event, message, err = patient(wait, limit, function()
-    local is_ok, event, message, err = blocking(stream, 0)
-    if not is_ok or event ~= nil then return is_ok, event, message, err end
+-- Waits for what a function gives that takes a time, and gives `nothing` when that is over.
+local function wait_for(name, nothing)
+  replace(name, function(wait, blocking, source, limit)
+    local is_ok, news, message, err = patient(wait, limit, function()
+      local is_ok, news, message, err = blocking(source, 0)
+      if not is_ok or news ~= nothing then return is_ok, news, message, err end
+    end)
+    if is_ok == nil then return true, nothing end
+    return is_ok, news, message, err
   end)
-  if is_ok == nil then return true, nil end
-  return is_ok, event, message, err
-end)
+end
 
-replace("pty_read", function(wait, blocking, pty, limit)
-  local is_ok, text, message, err = patient(wait, limit, function()
-    local is_ok, text, message, err = blocking(pty, 0)
-    if not is_ok or text ~= "" then return is_ok, text, message, err end
-  end)
-  if is_ok == nil then return true, "" end
-  return is_ok, text, message, err
-end)
+wait_for("events_next", nil)
+wait_for("pty_read", "")
+wait_for("tui_next", nil)
 
 replace("pages_next", function(wait, _, pages)
   local is_ok, state, item, err = patient(wait, nil, function()
@@ -182,15 +180,6 @@ replace("pages_next", function(wait, _, pages)
   end)
   if is_ok then return true, item end
   return is_ok, state, item, err
-end)
-
-replace("tui_next", function(wait, blocking, control, limit)
-  local is_ok, request, message, err = patient(wait, limit, function()
-    local is_ok, request, message, err = blocking(control, 0)
-    if not is_ok or request ~= nil then return is_ok, request, message, err end
-  end)
-  if is_ok == nil then return true, nil end
-  return is_ok, request, message, err
 end)
 
 replace("tui_respond", function(wait, _, control, value)
