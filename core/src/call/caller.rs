@@ -1,5 +1,7 @@
 //! [`Caller`]: does operations: finds them in the table, routes their arguments, repeats what may be repeated.
 
+mod server_kind;
+
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
@@ -7,7 +9,6 @@ use crate::base::log::Level;
 use crate::base::own_servers::OwnServer;
 use crate::base::per_process::PerProcess;
 use crate::base::random;
-use crate::call::dialect::{self, Explained, explain};
 use crate::call::options::{CallOptions, ClientOptions};
 use crate::call::retry::RetryPolicy;
 use crate::call::workaround;
@@ -16,11 +17,11 @@ use crate::http::transport::{HttpRequest, Stream, Transport, WebSocket, header};
 use crate::http::{redact, traceparent};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
-use crate::protocol::operation::{self, AnswerKind, DirectoryScope, Operation, Pace};
+use crate::protocol::operation::{self, AnswerKind, Operation, Pace};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use ureq::http::Method;
 
 /// The way in which operations reach one server, with the settings of one client.
@@ -130,139 +131,6 @@ impl Caller {
         &self.line.transport
     }
 
-    /// Asks the server what it is.
-    pub(crate) fn identify(&self, limit: Duration, token: &CancelToken) -> Result<ServerInfo> {
-        let _begun = self.begin("server", token)?;
-        let result = dialect::identify(&self.line.transport, limit, token);
-        if let Ok(info) = &result {
-            self.note(Some(info.clone()));
-        }
-        result.map_err(|error| if self.is_closed() { closed("server") } else { error })
-    }
-
-    /// What the server speaks, as far as that is known without asking.
-    pub(crate) fn dialect(&self) -> Option<Dialect> {
-        let found = || {
-            let found = self.line.found.get(Mutex::default);
-            found.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|info| info.dialect)
-        };
-        self.options.dialect.or_else(found)
-    }
-
-    /// Asks in the way of 1.x, or in that of 2.x where the server is one. The first request of a client to an unknown server is
-    /// one of 1.x: such a server is asked nothing more for it, and one of 2.x refuses it, does nothing, and says what it is.
-    pub(crate) fn either<T>(
-        &self,
-        one: impl FnOnce() -> Result<T>,
-        two: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        if self.dialect() == Some(Dialect::Two) {
-            return two();
-        }
-        match one() {
-            Err(error) if dialect::is_refusal(&error) => {
-                self.turn_to_two(error)?;
-                two()
-            }
-            result => result,
-        }
-    }
-
-    /// What a server is that refused a request of 1.x: one of 2.x, or the error stands. That was just asked, and is asked again
-    /// where another thread has met a broken connection since.
-    ///
-    /// # Errors
-    /// The refusal, or why nobody knows what the server is.
-    pub(crate) fn turn_to_two(&self, refusal: Error) -> Result<()> {
-        match self.dialect() {
-            Some(Dialect::Two) => return Ok(()),
-            Some(Dialect::One) => return Err(refusal),
-            None => {}
-        }
-        match self.identify(dialect::LIMIT, &CancelToken::default()) {
-            Ok(info) if info.dialect == Dialect::Two => Ok(()),
-            Ok(_) => Err(refusal),
-            Err(why) => Err(dialect::unanswered(refusal.operation(), &why).unwrap_or(refusal)),
-        }
-    }
-
-    /// The connection broke: another server may have taken the place of this one.
-    pub(crate) fn forget(&self) {
-        self.note(None);
-    }
-
-    fn note(&self, info: Option<ServerInfo>) {
-        *self.line.found.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner) = info;
-    }
-
-    /// Refuses an operation that the server is known not to have, before it is sent. Whether that is known costs
-    /// nothing; a server that is known to speak something else is asked again, for another one may have taken its place.
-    fn admit(
-        &self,
-        operation: &Operation,
-        limit: Option<Duration>,
-        token: &CancelToken,
-    ) -> Result<()> {
-        let Some(needed) = operation.dialect else { return Ok(()) };
-        if let Some(chosen) = self.options.dialect {
-            return match chosen == needed {
-                true => Ok(()),
-                false => Err(dialect::refuse_chosen(operation, chosen)),
-            };
-        }
-        let is_other = self
-            .line
-            .found
-            .get(Mutex::default)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .is_some_and(|info| info.dialect != needed);
-        if !is_other {
-            return Ok(());
-        }
-        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
-        match dialect::identify(&self.line.transport, limit, token) {
-            Ok(info) if info.dialect != needed => Err(dialect::refuse(operation, &info)),
-            Ok(info) => {
-                self.note(Some(info));
-                Ok(())
-            }
-            // It says itself what is wrong with it now.
-            Err(_) => {
-                self.note(None);
-                Ok(())
-            }
-        }
-    }
-
-    /// Says more of what the server says no more of than that something went wrong.
-    fn explain(
-        &self,
-        error: Error,
-        routed: &Routed,
-        limit: Option<Duration>,
-        token: &CancelToken,
-    ) -> Error {
-        let operation = operation::find(error.operation());
-        if let Some(directory) = &routed.directory
-            && error.status() == Some(500)
-            && dialect::lacks_directory(&self.line.transport, directory, limit, token)
-        {
-            return dialect::no_directory(error.operation(), directory)
-                .with_status(error.status().unwrap_or_default())
-                .with_body(error.body().unwrap_or_default().as_bytes())
-                .with_sent(true);
-        }
-        let target = &routed.target;
-        let Explained { found, error } =
-            explain(error, operation, target, &self.line.transport, limit, token);
-        if found.is_some() {
-            self.note(found);
-        }
-        error
-    }
-
     /// Whether an operation takes these arguments. Sends nothing.
     pub(crate) fn check(&self, name: &str, arguments: &str, options: &CallOptions) -> Result<()> {
         let operation = find(name)?;
@@ -315,50 +183,6 @@ impl Caller {
         self.admit(operation, limits.total, token)?;
         self.check_directory(operation, &routed, limits.total, token)?;
         self.repeat(operation.name, &routed, options, policy, limits, token)
-    }
-
-    /// Routes an operation. Both kinds of server know some that name a directory, and read it in two ways: where that makes a
-    /// difference, an unknown server is asked first.
-    fn route<'a>(
-        &'a self,
-        operation: &Operation,
-        arguments: &str,
-        project: impl Fn() -> Project<'a>,
-        limit: Option<Duration>,
-        token: &CancelToken,
-    ) -> Result<Routed> {
-        let routed = route(operation, arguments, project())?;
-        let is_unsure = operation.dialect.is_none()
-            && operation.scope == DirectoryScope::Directory
-            && routed.directory.as_ref().is_some_and(|directory| directory.contains('%'))
-            && self.dialect().is_none();
-        if !is_unsure {
-            return Ok(routed);
-        }
-        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
-        match self.identify(limit, token) {
-            Ok(_) => route(operation, arguments, project()),
-            Err(why) => dialect::unanswered(operation.name, &why).map_or(Ok(routed), Err),
-        }
-    }
-
-    /// 2.x makes a session in a directory that is not there, and it can do nothing.
-    fn check_directory(
-        &self,
-        operation: &Operation,
-        routed: &Routed,
-        limit: Option<Duration>,
-        token: &CancelToken,
-    ) -> Result<()> {
-        match &routed.directory {
-            Some(directory)
-                if operation.scope == DirectoryScope::Body
-                    && dialect::lacks_directory(&self.line.transport, directory, limit, token) =>
-            {
-                Err(dialect::no_directory(operation.name, directory))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Does an operation under stated limits. One that only reads is repeated as usual; of any other, whoever asks

@@ -204,8 +204,7 @@ pub(crate) fn is_refusal(error: &Error) -> bool {
 /// or the question was lost, and all of it may be asked again.
 pub(crate) fn unanswered(name: &str, why: &Error) -> Option<Error> {
     let is_locked = why.kind() == ErrorKind::Unauthorized;
-    let is_lost = why.status().is_none() && why.is_transient();
-    if !(is_locked || is_lost) {
+    if !(is_locked || is_lost(why)) {
         return None;
     }
     let message = why.message();
@@ -294,6 +293,11 @@ pub(crate) fn lacks_directory(
         && ask::<serde::de::IgnoredAny>(transport, "/api/location", left, token).is_ok()
 }
 
+/// Whether a question got no answer, and may get one later.
+fn is_lost(error: &Error) -> bool {
+    error.status().is_none() && error.is_transient()
+}
+
 /// Asks once more when the question is lost on its way: a line that loses requests now and then would hide what the server is.
 fn ask_twice<T: serde::de::DeserializeOwned>(
     transport: &Transport,
@@ -302,7 +306,6 @@ fn ask_twice<T: serde::de::DeserializeOwned>(
     token: &CancelToken,
 ) -> Result<T> {
     let began = Instant::now();
-    let is_lost = |error: &Error| error.status().is_none() && error.is_transient();
     match ask(transport, target, limit, token) {
         // Where nobody listens, nobody will.
         Err(error) if is_lost(&error) && error.is_sent() => {

@@ -1,0 +1,183 @@
+//! What kind of server a [`Caller`] asks: found out when it makes a difference, and what follows from it.
+
+use super::{Caller, closed};
+use crate::base::cancel::CancelToken;
+use crate::base::error::{Error, Result};
+use crate::call::dialect::{self, Explained, explain};
+use crate::protocol::dialect::{Dialect, ServerInfo};
+use crate::protocol::operation::route::{Project, Routed, route};
+use crate::protocol::operation::{self, DirectoryScope, Operation};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+impl Caller {
+    /// Asks the server what it is.
+    pub(crate) fn identify(&self, limit: Duration, token: &CancelToken) -> Result<ServerInfo> {
+        let _begun = self.begin("server", token)?;
+        let result = dialect::identify(&self.line.transport, limit, token);
+        if let Ok(info) = &result {
+            self.note(Some(info.clone()));
+        }
+        result.map_err(|error| if self.is_closed() { closed("server") } else { error })
+    }
+
+    /// What the server speaks, as far as that is known without asking.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        self.options.dialect.or_else(|| self.found().as_ref().map(|info| info.dialect))
+    }
+
+    /// Asks in the way of 1.x, or in that of 2.x where the server is one. The first request of a client to an unknown server is
+    /// one of 1.x: such a server is asked nothing more for it, and one of 2.x refuses it, does nothing, and says what it is.
+    pub(crate) fn either<T>(
+        &self,
+        one: impl FnOnce() -> Result<T>,
+        two: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if self.dialect() == Some(Dialect::Two) {
+            return two();
+        }
+        match one() {
+            Err(error) if dialect::is_refusal(&error) => {
+                self.turn_to_two(error)?;
+                two()
+            }
+            result => result,
+        }
+    }
+
+    /// What a server is that refused a request of 1.x: one of 2.x, or the error stands. That was just asked, and is asked again
+    /// where another thread has met a broken connection since.
+    ///
+    /// # Errors
+    /// The refusal, or why nobody knows what the server is.
+    pub(crate) fn turn_to_two(&self, refusal: Error) -> Result<()> {
+        match self.dialect() {
+            Some(Dialect::Two) => return Ok(()),
+            Some(Dialect::One) => return Err(refusal),
+            None => {}
+        }
+        match self.identify(dialect::LIMIT, &CancelToken::default()) {
+            Ok(info) if info.dialect == Dialect::Two => Ok(()),
+            Ok(_) => Err(refusal),
+            Err(why) => Err(dialect::unanswered(refusal.operation(), &why).unwrap_or(refusal)),
+        }
+    }
+
+    /// The connection broke: another server may have taken the place of this one.
+    pub(crate) fn forget(&self) {
+        self.note(None);
+    }
+
+    fn note(&self, info: Option<ServerInfo>) {
+        *self.found() = info;
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<ServerInfo>> {
+        self.line.found.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses an operation that the server is known not to have, before it is sent. Whether that is known costs
+    /// nothing; a server that is known to speak something else is asked again, for another one may have taken its place.
+    pub(super) fn admit(
+        &self,
+        operation: &Operation,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<()> {
+        let Some(needed) = operation.dialect else { return Ok(()) };
+        if let Some(chosen) = self.options.dialect {
+            return match chosen == needed {
+                true => Ok(()),
+                false => Err(dialect::refuse_chosen(operation, chosen)),
+            };
+        }
+        let is_other = self.found().as_ref().is_some_and(|info| info.dialect != needed);
+        if !is_other {
+            return Ok(());
+        }
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        match dialect::identify(&self.line.transport, limit, token) {
+            Ok(info) if info.dialect != needed => Err(dialect::refuse(operation, &info)),
+            Ok(info) => {
+                self.note(Some(info));
+                Ok(())
+            }
+            // It says itself what is wrong with it now.
+            Err(_) => {
+                self.note(None);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says more of what the server says no more of than that something went wrong.
+    pub(super) fn explain(
+        &self,
+        error: Error,
+        routed: &Routed,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Error {
+        let operation = operation::find(error.operation());
+        if let Some(directory) = &routed.directory
+            && error.status() == Some(500)
+            && dialect::lacks_directory(&self.line.transport, directory, limit, token)
+        {
+            return dialect::no_directory(error.operation(), directory)
+                .with_status(error.status().unwrap_or_default())
+                .with_body(error.body().unwrap_or_default().as_bytes())
+                .with_sent(true);
+        }
+        let target = &routed.target;
+        let Explained { found, error } =
+            explain(error, operation, target, &self.line.transport, limit, token);
+        if found.is_some() {
+            self.note(found);
+        }
+        error
+    }
+
+    /// Routes an operation. Both kinds of server know some that name a directory, and read it in two ways: where that makes a
+    /// difference, an unknown server is asked first.
+    pub(super) fn route<'a>(
+        &'a self,
+        operation: &Operation,
+        arguments: &str,
+        project: impl Fn() -> Project<'a>,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<Routed> {
+        let routed = route(operation, arguments, project())?;
+        let is_unsure = operation.dialect.is_none()
+            && operation.scope == DirectoryScope::Directory
+            && routed.directory.as_ref().is_some_and(|directory| directory.contains('%'))
+            && self.dialect().is_none();
+        if !is_unsure {
+            return Ok(routed);
+        }
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        match self.identify(limit, token) {
+            Ok(_) => route(operation, arguments, project()),
+            Err(why) => dialect::unanswered(operation.name, &why).map_or(Ok(routed), Err),
+        }
+    }
+
+    /// 2.x makes a session in a directory that is not there, and it can do nothing.
+    pub(super) fn check_directory(
+        &self,
+        operation: &Operation,
+        routed: &Routed,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<()> {
+        match &routed.directory {
+            Some(directory)
+                if operation.scope == DirectoryScope::Body
+                    && dialect::lacks_directory(&self.line.transport, directory, limit, token) =>
+            {
+                Err(dialect::no_directory(operation.name, directory))
+            }
+            _ => Ok(()),
+        }
+    }
+}
