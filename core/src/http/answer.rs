@@ -88,10 +88,7 @@ impl Answer {
 
     /// The body as it came, without a copy when this is the only clone.
     pub fn into_bytes(self) -> Vec<u8> {
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner.body,
-            Err(shared) => shared.body.clone(),
-        }
+        self.split().1
     }
 
     /// The body as it came, and what is left: without a copy when this is the only clone.
