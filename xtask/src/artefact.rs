@@ -311,7 +311,8 @@ pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
     Ok(wheels)
 }
 
-fn target_of(library: &str) -> String {
+/// The target of this machine's Linux with a library of C, `gnu` or `musl`.
+pub(crate) fn target_of(library: &str) -> String {
     format!("{}-unknown-linux-{library}", env::consts::ARCH)
 }
 

@@ -1,7 +1,6 @@
 //! The oldest glibc that what is shipped runs on.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +22,7 @@ const ZIGBUILD: &str = "cargo-zigbuild==0.24.1";
 /// # Errors
 /// When they cannot be built.
 pub(crate) fn build(what: &str, arguments: &[&str]) -> Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+    let target = artefact::target_of("gnu");
     let python = artefact::venv("zig", &[ZIGBUILD, ZIG])?;
     let mut cargo = Command::new(python.with_file_name("cargo-zigbuild"));
     cargo.current_dir(workspace()).env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
