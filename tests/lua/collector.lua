@@ -94,29 +94,37 @@ check.test("handles are made while the collector never rests", function()
   collectgarbage()
 end)
 
+-- Plays a function, and raises a value at the call of that number in it. That of itself does not count.
+local function stopped_at(number, value, play)
+  local calls = -1
+  local is_ok, raised = pcall(function()
+    debug.sethook(function()
+      calls = calls + 1
+      if calls == number then
+        debug.sethook()
+        error(value, 0)
+      end
+    end, "c")
+    play()
+    debug.sethook()
+  end)
+  debug.sethook()
+  return is_ok, raised
+end
+
 -- The host's own value: a hook by which it ends a script, such as that of Ctrl-C or of a time limit, may raise any.
 check.test("what a hook raises arrives unchanged", function()
   local stop = setmetatable({}, { __tostring = function() return "STOP" end })
   for _, value in ipairs { stop, "a text", 42, false, print, coroutine.create(function() end) } do
     local stopped = 0
     for number = 1, 60 do
-      local calls = 0
-      local is_ok, raised = pcall(function()
-        debug.sethook(function()
-          calls = calls + 1
-          if calls == number then
-            debug.sethook()
-            error(value, 0)
-          end
-        end, "c")
+      local is_ok, raised = stopped_at(number, value, function()
         run:poll()
         run:wait(0)
         run:reply()
         nobody:log()
         pcall(type, 1)
-        debug.sethook()
       end)
-      debug.sethook()
       if not is_ok then
         stopped = stopped + 1
         check.equal(raised, value, "stopped at call " .. number)
@@ -127,19 +135,7 @@ check.test("what a hook raises arrives unchanged", function()
     local news = assert(client:run('news @@[{"text":"d"}]'))
     assert(news:wait(60000))
     for number = 1, 3 do
-      local calls = 0
-      local is_ok, raised = pcall(function()
-        debug.sethook(function()
-          calls = calls + 1
-          if calls == number then
-            debug.sethook()
-            error(value, 0)
-          end
-        end, "c")
-        news:poll()
-        debug.sethook()
-      end)
-      debug.sethook()
+      local is_ok, raised = stopped_at(number, value, function() news:poll() end)
       check.equal(is_ok, false, "news, stopped at call " .. number)
       check.equal(raised, value, "news, stopped at call " .. number)
     end

@@ -199,7 +199,7 @@ fn a_terminal_whose_making_is_cancelled_is_not_left_behind() {
     // The server makes it, and its answer is on its way.
     proxy.always("POST /api/pty*", Plan::pass().stall_answer(0, Duration::from_secs(1)));
     let client = behind(&proxy);
-    let direct = behind_nothing();
+    let direct = super::client();
     let is_there =
         || direct.call("v2.pty.list", ()).unwrap().text().unwrap().contains("left behind");
     let mut options = script("sleep 1000");
@@ -212,8 +212,4 @@ fn a_terminal_whose_making_is_cancelled_is_not_left_behind() {
     }
     assert!(opening.call().is_done(), "who waits for it is told at once");
     eventually("it is ended", || (!is_there()).then_some(()));
-}
-
-fn behind_nothing() -> Client {
-    Client::new(options(&shared().server, &shared().server.url())).unwrap()
 }
