@@ -56,10 +56,9 @@ fn file() -> PathBuf {
 
 fn stored() -> Result<Counts> {
     let text = fs::read_to_string(file()).unwrap_or_default();
-    let table: toml::Table = text.parse().map_err(|e| Error::wrap(file().display(), e))?;
-    let number =
-        |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-    Ok(table.iter().filter_map(|(name, value)| Some((name.clone(), number(value)?))).collect())
+    let table = crate::spec::toml(&text).map_err(|e| Error::wrap(file().display(), e))?;
+    let counts = table.as_object().into_iter().flatten();
+    Ok(counts.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect())
 }
 
 /// The file, as it is written.

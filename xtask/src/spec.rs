@@ -40,7 +40,7 @@ pub(crate) fn folder() -> PathBuf {
     root().join("spec")
 }
 
-/// Reads a file of `spec/`.
+/// Reads TOML, as that of `spec/`.
 pub(crate) fn toml(text: &str) -> Result<Value, String> {
     #[cfg(feature = "generate")]
     return toml::from_str(text).map_err(|e| e.to_string());

@@ -183,6 +183,11 @@ impl Suite {
             let small =
                 ["clippy", "-p", "opencode-core", "-p", "opencode-c", "--no-default-features"];
             self.cargo("clippy without TLS and mDNS", &[&small[..], &deny].concat())?;
+            let demo = ["clippy", "-p", "xtask", "--no-default-features"];
+            self.cargo(
+                "clippy of the tasks as the demo builds them",
+                &[&demo[..], &deny].concat(),
+            )?;
             let mut pages = self.cargo_command(&["doc", "--workspace", "--no-deps", "--quiet"]);
             // A link that leads nowhere is a mistake.
             let made = self.command("documentation", pages.env("RUSTDOCFLAGS", "-D warnings"));
