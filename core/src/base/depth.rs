@@ -4,6 +4,7 @@
 //! model may nest the input of a tool as deep as it likes. So the depth is looked at first, and what core reads
 //! of deep values it reads level by level.
 
+use crate::base::check::levels;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::scan::string_end;
 
@@ -40,7 +41,12 @@ pub fn json_depth(json: &[u8]) -> usize {
 /// # Errors
 /// `decode` that says the depth and the limit.
 pub fn check_depth(what: &str, json: &[u8]) -> Result<()> {
-    match excess(json) {
+    refuse(what, excess(json))
+}
+
+/// The same for what was looked at.
+pub(crate) fn refuse(what: &str, excess: Option<usize>) -> Result<()> {
+    match excess {
         None => Ok(()),
         Some(depth) => Err(Error::new(ErrorKind::Decode, words(what, depth))),
     }
@@ -53,12 +59,28 @@ pub(crate) fn check_given(what: &str, json: &str) -> Result<()> {
 
 /// How deep JSON is that is nested deeper than [`MAX_DEPTH`].
 pub(crate) fn excess(json: &[u8]) -> Option<usize> {
+    look(json).excess
+}
+
+/// What a look at a text says of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Depth {
+    /// How deep it is nested, where that is more than [`MAX_DEPTH`].
+    pub(crate) excess: Option<usize>,
+    /// It is JSON; false says nothing.
+    pub(crate) is_json: bool,
+}
+
+/// Looks how deep a text is nested, and sees by the way whether it is JSON, where every byte has to be looked at.
+pub(crate) fn look(json: &[u8]) -> Depth {
     // Most texts have fewer openings than the limit, and counting those is much faster than following them. Of a long text
     // the first part says that it has more.
     if json.len() <= MAX_DEPTH || openings(json) <= MAX_DEPTH {
-        return None;
+        return Depth { excess: None, is_json: false };
     }
-    Some(json_depth(json)).filter(|depth| *depth > MAX_DEPTH)
+    let checked = levels(json);
+    let depth = checked.unwrap_or_else(|| json_depth(json));
+    Depth { excess: Some(depth).filter(|depth| *depth > MAX_DEPTH), is_json: checked.is_some() }
 }
 
 /// How many bytes could open a list or an object, as far as to the limit. In blocks of one length: then the processor counts
@@ -134,6 +156,10 @@ mod tests {
         let wanted = "session.get: the JSON is nested 1200 levels deep; the limit is 1000";
         assert_eq!(error.message(), wanted);
         assert_eq!(json_depth(nested(1_000_000).as_bytes()), 1_000_000);
+        // What is no JSON is refused as well: it would go on the stack of a reader before it is seen to be wrong.
+        let cut = &nested(1_200)[..4_000];
+        assert_eq!(look(cut.as_bytes()), Depth { excess: Some(1_200), is_json: false });
+        assert_eq!(look(many.as_bytes()), Depth { excess: None, is_json: true });
         let error = check_given("run", &nested(1_002)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     }

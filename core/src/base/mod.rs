@@ -1,6 +1,7 @@
 //! What everything stands on: errors, limits, threads, values. Knows no server.
 
 pub(crate) mod cancel;
+pub(crate) mod check;
 pub(crate) mod depth;
 pub(crate) mod error;
 pub(crate) mod fields;

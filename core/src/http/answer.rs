@@ -1,12 +1,14 @@
 //! [`Answer`]: what a server said: status, headers and bytes.
 
-use crate::base::depth::check_depth;
+use crate::base::check::levels;
+use crate::base::depth;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::http::redact::Redactor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use ureq::http::{HeaderMap, HeaderValue};
 
 /// The successful answer to one operation. Cheap to clone: clones share the bytes.
@@ -19,6 +21,8 @@ struct AnswerInner {
     headers: HeaderMap,
     body: Vec<u8>,
     is_json: bool,
+    /// The body was read to its end, and is JSON.
+    is_checked: AtomicBool,
     /// What an error that shows the body must not show.
     redactor: Arc<Redactor>,
 }
@@ -27,7 +31,9 @@ impl Answer {
     pub(crate) fn new(operation: &str, status: u16, headers: HeaderMap, body: Vec<u8>) -> Self {
         let is_json = content_type(&headers).is_some_and(is_json);
         let (operation, redactor) = (operation.to_owned(), Arc::default());
-        Answer(Arc::new(AnswerInner { operation, status, headers, body, is_json, redactor }))
+        let is_checked = AtomicBool::new(false);
+        let inner = AnswerInner { operation, status, headers, body, is_json, is_checked, redactor };
+        Answer(Arc::new(inner))
     }
 
     /// The same answer, whose errors show none of these secrets.
@@ -94,7 +100,10 @@ impl Answer {
     /// The body as it came, and what is left: without a copy when this is the only clone.
     pub fn split(mut self) -> (Answer, Vec<u8>) {
         let body = match Arc::get_mut(&mut self.0) {
-            Some(inner) => std::mem::take(&mut inner.body),
+            Some(inner) => {
+                inner.is_checked = AtomicBool::new(false);
+                std::mem::take(&mut inner.body)
+            }
             None => self.0.body.clone(),
         };
         (self, body)
@@ -105,9 +114,13 @@ impl Answer {
     /// # Errors
     /// `decode` when it is not.
     pub fn check_json(&self) -> Result<()> {
-        if !self.is_json() {
+        if !self.is_json()
+            || self.0.is_checked.load(Ordering::Relaxed)
+            || levels(&self.0.body).is_some()
+        {
             return Ok(());
         }
+        // It says what is wrong, and where.
         self.json::<serde::de::IgnoredAny>().map(drop)
     }
 
@@ -116,7 +129,12 @@ impl Answer {
         if !self.is_json() {
             return Ok(());
         }
-        check_depth(&self.0.operation, &self.0.body).map_err(|error| {
+        let look = depth::look(&self.0.body);
+        if look.is_json {
+            // Once is enough.
+            self.0.is_checked.store(true, Ordering::Relaxed);
+        }
+        depth::refuse(&self.0.operation, look.excess).map_err(|error| {
             error
                 .with_operation(self.0.operation.clone())
                 .with_status(self.0.status)
