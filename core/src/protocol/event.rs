@@ -8,7 +8,6 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 /// One event of the server. Types that this version does not know come through like all others.
 #[derive(Debug, Clone)]
@@ -22,7 +21,7 @@ pub struct Event {
     /// The session it is about, if any.
     pub session_id: Option<String>,
     /// Its properties as the server has them.
-    pub properties: Arc<RawValue>,
+    pub properties: Box<RawValue>,
 }
 
 impl Event {
@@ -61,7 +60,7 @@ impl Event {
             kind,
             directory: directory.or_else(|| outer.map(Cow::into_owned)),
             session_id,
-            properties: Arc::from(properties),
+            properties,
         }))
     }
 
@@ -76,8 +75,23 @@ impl Event {
 
     /// The event as one JSON object: what the bindings hand to their hosts.
     pub fn to_json(&self) -> String {
-        // Texts, and what was JSON: it cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        let properties = self.properties.get();
+        let directory = self.directory.as_deref();
+        let length = self.id.len() + self.kind.len() + directory.map_or(0, str::len);
+        // Room for the names too, and for the byte that C wants behind it.
+        let mut json = String::with_capacity(length + properties.len() + 64);
+        json.push_str("{\"id\":");
+        push_text(&mut json, &self.id);
+        json.push_str(",\"type\":");
+        push_text(&mut json, &self.kind);
+        if let Some(directory) = directory {
+            json.push_str(",\"directory\":");
+            push_text(&mut json, directory);
+        }
+        json.push_str(",\"properties\":");
+        json.push_str(properties);
+        json.push('}');
+        json
     }
 }
 
@@ -93,6 +107,18 @@ impl Serialize for Event {
         fields.serialize_entry("properties", &*self.properties)?;
         fields.end()
     }
+}
+
+/// A text as JSON. Most need no escape.
+fn push_text(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        // A text cannot fail.
+        json.push_str(&serde_json::to_string(text).unwrap_or_default());
+        return;
+    }
+    json.push('"');
+    json.push_str(text);
+    json.push('"');
 }
 
 /// Reads an envelope up to its type.
@@ -235,6 +261,18 @@ mod tests {
 
     fn read(data: &str) -> Option<Event> {
         Event::read(data.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_written_as_its_fields_say() {
+        for id in ["", "evt_1", "\"\\\n\u{1f}\u{7f}ä"] {
+            for directory in [None, Some(r#"/a "b"\c"#.to_owned()), Some("/p".to_owned())] {
+                let properties = RawValue::from_string(r#"{"a": 1.0}"#.to_owned()).unwrap();
+                let (id, kind) = (id.to_owned(), "x.y".to_owned());
+                let event = Event { id, kind, directory, session_id: None, properties };
+                assert_eq!(event.to_json(), serde_json::to_string(&event).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! That is no text in any host language, and most readers refuse the whole document for it.
 
 use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// Made once: an event is shorter than what it takes to make one.
+static ESCAPES: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\\u"));
 
 /// Replaces every half character that stands alone by U+FFFD, in place. The length stays the same.
 ///
 /// Nothing but the escape `\\u` is looked for: documents are megabytes, full of other escapes.
 pub(super) fn replace_lone(json: &mut [u8]) {
-    let finder = Finder::new(b"\\u");
+    let finder = &*ESCAPES;
     let mut at = 0;
     while let Some(found) = json.get(at..).and_then(|rest| finder.find(rest)) {
         let begin = at + found;
