@@ -961,6 +961,35 @@ OpencodeStatus opencode_run_resume(const OpencodeClient *client,
                                    OpencodeReply **error);
 
 /**
+ * Has a session summarized by its model, so that what comes next begins with the summary in place of all that was said:
+ * a run, whose text is the summary. Returns at once. Where nothing was said since the last summary the run fails with
+ * OPENCODE_STATUS_AGENT and the code "compaction.unavailable".
+ *
+ * @param session_id    The session.
+ * @param options_json  NULL, or an object with any of:
+ * - model (text or object): The model: `provider/model`, or an object with `providerID` and `modelID`. On 2.x the
+ *   session keeps it (default: that of the session's last prompt).
+ * - when_busy ("queue" or "refuse" or "send"): What to do when somebody else's prompt runs in the session: wait, fail
+ *   with `conflict`, or ask all the same (default: queue).
+ * - deadline_ms (milliseconds): The limit from the start to the end, waiting for a turn included (default: none).
+ * - max_cost (number): The most that it may cost, in the provider's currency (default: none).
+ * - max_tokens (whole number): The most tokens of all kinds (default: none).
+ * - max_retries (whole number): The most repetitions after failures of the provider (default: none).
+ * - start_timeout_ms (milliseconds): How long after it was asked for the server may show no sign of it (default:
+ *   30000).
+ * - server_timeout_ms (milliseconds): How long the server may be out of reach meanwhile; 5 s where it never answered
+ *   this client (default: 15000).
+ * - traceparent (text): The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of
+ *   its requests.
+ */
+OPENCODE_API OPENCODE_WARN_UNUSED
+OpencodeStatus opencode_compact(const OpencodeClient *client,
+                                const char *session_id,
+                                const char *options_json,
+                                OpencodeRun **run,
+                                OpencodeReply **error);
+
+/**
  * Takes the oldest update that was not taken yet.
  *
  * @param timeout_ms  0 returns at once: use this inside a tick. Negative waits as long as it takes.

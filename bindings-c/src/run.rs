@@ -6,7 +6,9 @@ use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, required};
-use opencode_core::{Client, Error, ErrorKind, PermissionReply, Prompt, Run, State};
+use opencode_core::{
+    Client, CompactOptions, Error, ErrorKind, PermissionReply, Prompt, Run, State,
+};
 use serde_json::{Value, json};
 use std::ffi::c_char;
 use std::time::Duration;
@@ -129,6 +131,38 @@ pub unsafe extern "C" fn opencode_run_resume(
                 return Err(null("run"));
             }
             let made = client.resume(session, message, Prompt::options_from_json(options)?)?;
+            hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
+            Ok(None)
+        })
+    }
+}
+
+/// Has a session summarized by its model, so that what comes next begins with the summary in place of all that was said:
+/// a run, whose text is the summary. Returns at once. Where nothing was said since the last summary the run fails with
+/// OPENCODE_STATUS_AGENT and the code "compaction.unavailable".
+///
+/// @param session_id    The session.
+/// @param options_json  NULL, or an object with any of:
+/// {options compact}
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opencode_compact(
+    client: *const OpencodeClient,
+    session_id: *const c_char,
+    options_json: *const c_char,
+    run: *mut *mut OpencodeRun,
+    error: *mut *mut OpencodeReply,
+) -> OpencodeStatus {
+    // SAFETY: the header's first page states what pointers must be.
+    unsafe {
+        guard_out(run, error, || {
+            let client = &borrow(client, "client")?.client;
+            let session = required(session_id, "session_id")?;
+            let options = optional(options_json, "options_json")?.unwrap_or("");
+            if run.is_null() {
+                return Err(null("run"));
+            }
+            let made = client.compact(session, CompactOptions::from_json(options)?)?;
             hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
             Ok(None)
         })

@@ -145,6 +145,16 @@ function Client:ask(prompt, options) end
 ---@return opencode.Error? err
 function Client:resume(session, message_id, options) end
 
+---Has a session summarized by its model, so that what comes next begins with the summary in place of all that was said: a
+---run, whose text is the summary. Returns at once. Where nothing was said since the last summary the run fails with
+---`agent` and the code `compaction.unavailable`.
+---@param session string
+---@param options? opencode.CompactOptions
+---@return opencode.Run? run
+---@return string? message
+---@return opencode.Error? err
+function Client:compact(session, options) end
+
 ---Starts a program in a terminal, and returns at once: `client:pty` blocks for a request.
 ---@param options? opencode.PtyOptions
 ---@return opencode.Opening? opening

@@ -55,6 +55,22 @@
 ---@field on_update? fun(update: opencode.Update, run: opencode.Run) called by `client:dispatch()`
 ---@field on_done? fun(reply?: opencode.Reply, message?: string, err?: opencode.Error) called by `client:dispatch()` at the end
 
+-- Fields from spec/options.toml: compact with on_update on_done
+
+---How a session is summarized, and the bounds of that: when one is hit the run is aborted and fails with `limit`.
+---@class opencode.CompactOptions : { model: any, when_busy: any, deadline_ms: any, max_cost: any, max_tokens: any, max_retries: any, start_timeout_ms: any, server_timeout_ms: any, traceparent: any, on_update: any, on_done: any, [string]: nil }
+---@field model? string|{ providerID: string, modelID: string } The model: `provider/model`, or an object with `providerID` and `modelID`. On 2.x the session keeps it (default: that of the session's last prompt)
+---@field when_busy? "queue"|"refuse"|"send" What to do when somebody else's prompt runs in the session: wait, fail with `conflict`, or ask all the same (default: queue)
+---@field deadline_ms? integer The limit from the start to the end, waiting for a turn included (default: none)
+---@field max_cost? number The most that it may cost, in the provider's currency (default: none)
+---@field max_tokens? integer The most tokens of all kinds (default: none)
+---@field max_retries? integer The most repetitions after failures of the provider (default: none)
+---@field start_timeout_ms? integer How long after it was asked for the server may show no sign of it (default: 30000)
+---@field server_timeout_ms? integer How long the server may be out of reach meanwhile; 5 s where it never answered this client (default: 15000)
+---@field traceparent? string The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests
+---@field on_update? fun(update: opencode.Update, run: opencode.Run) called by `client:dispatch()`
+---@field on_done? fun(reply?: opencode.Reply, message?: string, err?: opencode.Error) called by `client:dispatch()` at the end
+
 ---`waiting` is a permission or question that only you can answer.
 ---@alias opencode.RunState "pending"|"waiting"|"done"|"failed"
 

@@ -436,6 +436,18 @@ function Client:resume(session, message_id, options)
   return run_of(self, run, callbacks)
 end
 
+function Client:compact(session, options)
+  check_self(self, "compact", 2)
+  expect_text(session, "client:compact: the session", 2)
+  expect_options(options, "client:compact", 2)
+  local all = {}
+  for name, value in pairs(options or {}) do all[name] = value end
+  local callbacks = take_callbacks(all, "client:compact", 2)
+  local run, message, err = finish(2, raw.run_compact(self.raw, session, all))
+  if not run then return nil, message, err end
+  return run_of(self, run, callbacks)
+end
+
 function Client:ask(prompt, options)
   check_self(self, "ask", 2)
   local all = prompt_of(prompt, options, "client:ask", 2)

@@ -3,7 +3,7 @@
 use crate::bridge::{Arguments, Done, Found, Function, Method, Quick, Results, handle, line};
 use crate::shapes;
 use opencode_core::{
-    Client, Error, PermissionReply, Prompt, Result, Run, State, TextUpdate, Update,
+    Client, CompactOptions, Error, PermissionReply, Prompt, Result, Run, State, TextUpdate, Update,
 };
 
 handle!(Run, "run");
@@ -11,6 +11,7 @@ handle!(Run, "run");
 pub(crate) static FUNCTIONS: &[Function] = &[
     Function::shaped("run_start", start, |_, _| &shapes::RUN),
     Function::shaped("run_resume", resume, |_, _| &shapes::RUN),
+    Function::shaped("run_compact", compact, |_, _| &shapes::RUN),
     Function::new("run_poll", poll),
     Function::new("run_wait_update", wait_update),
     Function::new("run_wait", wait),
@@ -52,6 +53,18 @@ fn resume(given: &Arguments, results: &mut Results) -> Done {
                 .and_then(|prompt| client.resume(session, message, prompt)),
         ),
         Err(why) => results.misuse(format!("resume: {why}")),
+    }
+    Ok(())
+}
+
+fn compact(given: &Arguments, results: &mut Results) -> Done {
+    let client = given.handle::<Client>(0)?;
+    let session = given.text(1)?;
+    match given.json(2) {
+        Ok(json) => results.made(
+            CompactOptions::from_json(&json).and_then(|options| client.compact(session, options)),
+        ),
+        Err(why) => results.misuse(format!("compact: {why}")),
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use crate::run::Run;
 use crate::tools::TuiControl;
 use crate::wait::interruptible;
 use opencode_core::{
-    CallOptions, ClientOptions, EventOptions, ExportOptions, MessageOptions, Prompt,
-    SessionOptions, Tool, ToolAnswer,
+    CallOptions, ClientOptions, CompactOptions, EventOptions, ExportOptions, MessageOptions,
+    Prompt, SessionOptions, Tool, ToolAnswer,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -142,6 +142,13 @@ impl Client {
         let json = to_json(py, "resume", options)?;
         let run = Prompt::options_from_json(&json)
             .and_then(|prompt| self.client.resume(session, message, prompt));
+        run.map(|run| Run::new(run, &self.client)).map_err(|e| exception(py, &e))
+    }
+
+    fn compact(&self, py: Python<'_>, session: &str, options: &Bound<'_, PyDict>) -> PyResult<Run> {
+        let json = to_json(py, "compact", options)?;
+        let run = CompactOptions::from_json(&json)
+            .and_then(|options| self.client.compact(session, options));
         run.map(|run| Run::new(run, &self.client)).map_err(|e| exception(py, &e))
     }
 

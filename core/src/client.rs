@@ -31,7 +31,7 @@ use crate::protocol::model::{Message, Session};
 use crate::protocol::operation::Pace;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
-use crate::run::{Prompt, Reply, Run, Setup};
+use crate::run::{Aim, CompactOptions, Prompt, Reply, Run, Setup};
 use origin::{Background, Origin};
 use serde::Serialize;
 use std::fmt;
@@ -253,7 +253,7 @@ impl Client {
     /// # Errors
     /// `invalid_argument` for a prompt that cannot be sent, `closed`, `internal`. All else shows in the run.
     pub fn run(&self, prompt: impl Into<Prompt>) -> Result<Run> {
-        self.start_run(self.setup(prompt.into(), None))
+        self.start_run(self.setup(prompt.into(), Aim::Prompt))
     }
 
     /// Like [`run`](Self::run), for who gives nobody the handle and only waits: what would be asked of the host would
@@ -262,7 +262,7 @@ impl Client {
     /// # Errors
     /// As [`run`](Self::run), and `invalid_argument` when a policy of the prompt or of the client is `ask`.
     pub fn run_alone(&self, prompt: impl Into<Prompt>) -> Result<Run> {
-        let setup = self.setup(prompt.into(), None);
+        let setup = self.setup(prompt.into(), Aim::Prompt);
         let Some(name) = setup.asks() else { return self.start_run(setup) };
         let text = format!(
             "ask: {name} is 'ask', and nobody could answer: ask gives no run to answer with; use run, or another policy"
@@ -288,7 +288,26 @@ impl Client {
             return Err(Error::invalid("resume: give the session and the message of the run"));
         }
         let prompt = Prompt { session: Some(session_id.to_owned()), ..prompt };
-        self.start_run(self.setup(prompt, Some(message_id.to_owned())))
+        self.start_run(self.setup(prompt, Aim::Resume(message_id.to_owned())))
+    }
+
+    /// Has a session summarized by its model, so that what comes next begins with the summary in place of all that was
+    /// said: a run, whose text is the summary. Returns at once. On 1.x the model is that of the session's last prompt,
+    /// unless one is given.
+    ///
+    /// A session to which nothing was said since it was summarized last, or ever, fails with `agent` and the code
+    /// `compaction.unavailable`. One that failed, or was cancelled, leaves the session as it was.
+    ///
+    /// # Errors
+    /// `invalid_argument` when the session is missing, `closed`. An unknown session shows as `not_found` in the run.
+    pub fn compact(&self, session_id: &str, options: CompactOptions) -> Result<Run> {
+        if session_id.is_empty() {
+            return Err(Error::invalid("compact: give the session to summarize"));
+        }
+        let prompt = options.into_prompt(session_id);
+        let setup = self.setup(prompt, Aim::Compact);
+        // Nothing is called while it is summarized, and nothing asked.
+        self.start_run(Setup { has_tools: false, ..setup })
     }
 
     /// Starts a program in a terminal on the server's machine. Blocks for one request; the connection is made
@@ -494,7 +513,7 @@ impl Client {
         self.0.caller.check_begin(name)
     }
 
-    fn setup(&self, prompt: Prompt, resume: Option<String>) -> Setup {
+    fn setup(&self, prompt: Prompt, aim: Aim) -> Setup {
         let options = self.options();
         Setup {
             permission: prompt.permission.clone().unwrap_or_else(|| options.permission.clone()),
@@ -504,7 +523,7 @@ impl Client {
             has_tools: self.0.origin.here().tools.has_tools(),
             is_known: self.0.caller.transport().has_answered(),
             prompt,
-            resume,
+            aim,
         }
     }
 

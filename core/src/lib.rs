@@ -139,8 +139,8 @@ pub use protocol::{model, operation};
 pub use pty::{Pty, PtyOpening, PtyOptions};
 pub use run::attach::{AttachOptions, attach, attach_bytes};
 pub use run::{
-    DecisionRecord, Detached, Prompt, Reply, Run, RunLimits, State, TextStream, TextUpdate,
-    Timings, Update, WhenBusy, take_losses, wait_until_sent,
+    CompactOptions, DecisionRecord, Detached, Prompt, Reply, Run, RunLimits, State, TextStream,
+    TextUpdate, Timings, Update, WhenBusy, take_losses, wait_until_sent,
 };
 pub use server::replay::Replay;
 pub use server::{Server, ServerOptions, ServerState};

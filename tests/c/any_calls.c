@@ -106,7 +106,7 @@ static int64_t times(void) { return w->is_any ? (int64_t)pick(3) * 10 : 0; }
 #define RARELY(limit) \
     if (w->is_any && pick(limit)) return OK
 
-enum { FUNCTIONS = 88 };
+enum { FUNCTIONS = 89 };
 
 static OpencodeStatus touch(void) {
     const OpencodeReply *reply = H(reply);
@@ -225,6 +225,7 @@ static OpencodeStatus step(unsigned which) {
     case 80: return DO(opencode_json_end(H(json)));
     case 81: return DO(opencode_json_get(H(json))) || *opencode_json_message(H(json)) || !w->has_bad ? OK : INVALID;
     case 82: return DO(touch());
+    case 83: return DO(opencode_compact(H(client), T("ses_1"), T("{\"deadline_ms\":500}"), OUT(run), R));
     default: return DO(look_at_handles());
     }
 }

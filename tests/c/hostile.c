@@ -63,6 +63,9 @@ static void null_everywhere(void) {
     REFUSED(opencode_run_resume(client, NULL, NULL, NULL, NULL, &reply), "session_id is NULL");
     REFUSED(opencode_run_resume(client, "ses_1", NULL, NULL, NULL, &reply), "message_id is NULL");
     REFUSED(opencode_run_resume(client, "ses_1", "msg_1", NULL, NULL, &reply), "run is NULL");
+    REFUSED(opencode_compact(NULL, NULL, NULL, NULL, &reply), "client is NULL");
+    REFUSED(opencode_compact(client, NULL, NULL, NULL, &reply), "session_id is NULL");
+    REFUSED(opencode_compact(client, "ses_1", NULL, NULL, &reply), "run is NULL");
     REFUSED(opencode_run_poll(NULL, 0, &reply), "run is NULL");
     REFUSED(opencode_run_wait(NULL, 0, &reply), "run is NULL");
     REFUSED(opencode_run_info(NULL, &reply), "run is NULL");

@@ -19,6 +19,25 @@ static int is(const OpencodeReply *reply, const char *pointer, const char *wante
     return got && strcmp(got, wanted) == 0;
 }
 
+static void a_session_is_summarized_once(void) {
+    OpencodeRun *run = NULL;
+    OpencodeReply *asked = NULL, *reply = NULL;
+    CHECK(opencode_ask(client, "{\"prompt\":\"sum up\"}", &asked) == OPENCODE_STATUS_OK);
+    const char *session = opencode_reply_text(asked, "/sessionID");
+    CHECK(opencode_compact(client, session, NULL, &run, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_wait(run, 60000, &reply) == OPENCODE_STATUS_OK);
+    CHECK(has(opencode_reply_text(reply, "/text"), "Objective"));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    CHECK(opencode_compact(client, session, "{\"deadline_ms\":60000}", &run, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_wait(run, 60000, &reply) == OPENCODE_STATUS_AGENT);
+    CHECK(has(opencode_reply_message(reply), "compaction.unavailable"));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    opencode_reply_free(asked);
+    passed++;
+}
+
 static void operations(void) {
     OpencodeReply *reply = NULL;
     char arguments[200];
@@ -628,6 +647,7 @@ int main(int count, char **words) {
     if (opencode_abi_version() != OPENCODE_ABI_VERSION || opencode_client_new(NULL, &client, NULL))
         return 1;
     RUN(operations);
+    RUN(a_session_is_summarized_once);
     RUN(drift);
     RUN(calls);
     RUN(a_thousand_calls);

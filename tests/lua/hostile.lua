@@ -92,6 +92,7 @@ check.test("methods of a client take nothing that is wrong", function()
     return a, b, c
   end, {})
   attack("resume", client.resume, nobody, "ses_x", "msg_x", {})
+  attack("compact", client.compact, nobody, "ses_x", {})
   attack("events", client.events, nobody, {})
   attack("messages", client.messages, nobody, "ses_x", {})
   attack("sessions", client.sessions, nobody, {})

@@ -143,6 +143,25 @@ check.test("a run is handed over and picked up", function()
   check.fails("not_found", "has no message", assert(client:resume(ids.sessionID, "msg_none")):wait(20000))
 end)
 
+check.test("a session is summarized, once", function()
+  local script = [==[sum up @@[{"text":"answer"}] @summary[{"text":"## Objective\n- all of it"}]]==]
+  local session = assert(client:ask(script)).sessionID
+  local shown, done = {}, nil
+  local run = assert(client:compact(session, { deadline_ms = 60000, on_done = function(reply) done = reply end }))
+  for text in run:text_stream() do shown[#shown + 1] = text end
+  check.contains(table.concat(shown), "all of it")
+  check.contains(assert(run:reply()).text, "all of it")
+  client:dispatch()
+  check.equal(done.sessionID, session)
+  local reply, message, err = assert(client:compact(session)):wait(60000)
+  check.equal(reply, nil)
+  check.contains(message, "nothing was said")
+  check.equal(err.code, "compaction.unavailable")
+  check.fails("not_found", "ses_none", assert(client:compact("ses_none")):wait(60000))
+  check.raises("the session", client.compact, client)
+  check.raises("did you mean 'model'", client.compact, client, session, { modle = "local/test" })
+end)
+
 check.test("the descriptor is there", function()
   check.equal(client:fd() >= 0, true)
 end)

@@ -67,6 +67,14 @@ check.test("2.x: a run is cancelled, or left and picked up", function()
   check.equal(assert(assert(client:resume(left.sessionID, left.messageID)):wait(60000)).text, "a b c d e f")
 end)
 
+check.test("2.x: a session is summarized, once", function()
+  local session = assert(client:ask(scripted("sum up", '[{"text":"answer"}]'))).sessionID
+  check.contains(assert(assert(client:compact(session)):wait(60000)).text, "A scripted summary")
+  local reply, _, err = assert(client:compact(session)):wait(60000)
+  check.equal(reply, nil)
+  check.equal(err.code, "compaction.unavailable")
+end)
+
 check.test("2.x: what it cannot do is told", function()
   check.fails("unsupported", "ask for JSON in the prompt", client:ask("x", { format = { type = "object" } }))
   check.fails("unsupported", "use v2.session.create", client.session.create())

@@ -75,6 +75,7 @@ def things_of_asyncio(url):
         "start": lambda: client.start("global.health"),
         "run": lambda: client.run("x"),
         "resume": lambda: client.resume("ses_1", "msg_1"),
+        "compact": lambda: client.compact("ses_1"),
         "events": lambda: client.events(),
         "sessions": lambda: client.sessions(),
         "usage": lambda: client.usage("ses_1"),

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import re
 import select
 import signal
@@ -126,6 +127,34 @@ def test_a_run_is_handed_over_and_picked_up(client):
     assert client.resume(ids.sessionID, ids.messageID).result(20).text == "one two"
     with pytest.raises(libopencode.NotFoundError, match="has no message"):
         client.resume(ids.sessionID, "msg_none").result(20)
+
+
+def test_a_session_is_summarized_once(client):
+    summary = json.dumps([{"text": "## Objective\n- all of it"}])
+    session = client.ask(scripted("sum up", '[{"text":"answer"}]') + " @summary" + summary).sessionID
+    run = client.compact(session, deadline=60)
+    assert "all of it" in "".join(run.text_stream())
+    reply = run.result(60)
+    assert (reply.sessionID, reply.modelID) == (session, "test") and reply.cost > 0
+    with pytest.raises(libopencode.AgentError, match="nothing was said") as caught:
+        client.compact(session).result(60)
+    assert caught.value.code == "compaction.unavailable"
+    with pytest.raises(libopencode.NotFoundError):
+        client.compact("ses_none").result(60)
+    with pytest.raises(libopencode.InvalidArgumentError, match="the session"):
+        client.compact("")
+    with pytest.raises(libopencode.InvalidArgumentError, match="provider/model"):
+        client.compact(session, model="test")
+
+
+def test_a_session_is_summarized_with_asyncio():
+    async def use():
+        async with libopencode.AsyncClient() as client:
+            reply = await client.ask(scripted("sum up", '[{"text":"answer"}]'))
+            run = client.compact(reply.sessionID)
+            assert "Objective" in (await run).text
+
+    asyncio.run(use())
 
 
 def test_a_wait_may_be_too_short(client):

@@ -50,6 +50,14 @@ def test_a_run_is_cancelled_or_left_and_picked_up(client):
     assert client.resume(left.sessionID, left.messageID).result(60).text == "a b c d e f"
 
 
+def test_a_session_is_summarized_once(client):
+    session = client.ask(scripted("sum up", '[{"text":"answer"}]')).sessionID
+    assert "A scripted summary" in client.compact(session).result(60).text
+    with pytest.raises(libopencode.AgentError) as caught:
+        client.compact(session).result(60)
+    assert caught.value.code == "compaction.unavailable"
+
+
 def test_what_it_cannot_do_is_told(client):
     with pytest.raises(libopencode.UnsupportedError, match="ask for JSON in the prompt"):
         client.ask("x", format={"type": "object"})

@@ -4,6 +4,7 @@
 mod ask;
 mod cancelling;
 mod chaos;
+mod compact;
 mod creating;
 mod ends;
 mod leaving;

@@ -26,7 +26,7 @@ local clients = setmetatable({}, { __mode = "k" })
 
 -- Gives what is made the wait of what it is made with.
 for _, name in ipairs {
-  "run_start", "run_resume", "call_start", "events_open", "pty_open", "pty_connect", "pty_start", "messages_open",
+  "run_start", "run_resume", "run_compact", "call_start", "events_open", "pty_open", "pty_connect", "pty_start", "messages_open",
   "sessions_open", "export_open", "tui_control",
 } do
   local make = raw[name]

@@ -534,6 +534,52 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             },
         )
 
+    def compact(
+        self,
+        session: str,
+        *,
+        model: shapes.Model | None = None,
+        when_busy: typing.Literal["queue", "refuse", "send"] | None = None,
+        deadline: float | datetime.timedelta | None = None,
+        max_cost: float | None = None,
+        max_tokens: int | None = None,
+        max_provider_retries: int | None = None,
+        start_timeout: float | datetime.timedelta | None = None,
+        server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
+    ) -> AsyncRun[typing.Any]:
+        """Has a session summarized by its model, so that what comes next begins with the summary in place of all that was
+        said: a run, whose text is the summary. Returns at once.
+
+        Where nothing was said since the last summary the run fails with the code `compaction.unavailable`.
+
+        Args:
+            session: The session.
+            model: The model: `provider/model`, or an object with `providerID` and `modelID`. On 2.x the session keeps it. Default: that of the session's last prompt.
+            when_busy: What to do when somebody else's prompt runs in the session: wait, fail with `conflict`, or ask all the same. Default: queue.
+            deadline: The limit from the start to the end, waiting for a turn included. In seconds. Default: none.
+            max_cost: The most that it may cost, in the provider's currency. Default: none.
+            max_tokens: The most tokens of all kinds. Default: none.
+            max_provider_retries: The most repetitions after failures of the provider. Default: none.
+            start_timeout: How long after it was asked for the server may show no sign of it. In seconds. Default: 30 s.
+            server_timeout: How long the server may be out of reach meanwhile; 5 s where it never answered this client. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
+        """
+        return self._compact(
+            session,
+            {
+                "model": model,
+                "when_busy": when_busy,
+                "deadline": deadline,
+                "max_cost": max_cost,
+                "max_tokens": max_tokens,
+                "max_retries": max_provider_retries,
+                "start_timeout": start_timeout,
+                "server_timeout": server_timeout,
+                "traceparent": traceparent,
+            },
+        )
+
     def events(
         self,
         *,

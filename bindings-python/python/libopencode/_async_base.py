@@ -130,6 +130,9 @@ class AsyncClientBase(ClientBase):
         read = take_format(given)
         return self._pick_up(AsyncRun, session, message, options(given), self._waker, read)
 
+    def _compact(self, session: str, given: dict[str, typing.Any]) -> AsyncRun[typing.Any]:
+        return self._summarize(AsyncRun, session, options(given), self._waker, None)
+
     def _events(self, given: dict[str, typing.Any]) -> AsyncEventStream:
         return AsyncEventStream(self._here.events(options(given)), self._drain, self._waker)
 

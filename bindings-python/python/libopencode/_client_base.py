@@ -124,6 +124,10 @@ class ClientBase:
         run: _Run = self._traced(make, given, lambda: self._here.resume(session, message, given), more)
         return run
 
+    def _summarize(self, make: type[_Run], session: str, given: dict[str, typing.Any], *more: typing.Any) -> _Run:
+        run: _Run = self._traced(make, given, lambda: self._here.compact(session, given), more)
+        return run
+
     def _traced(
         self,
         make: typing.Any,
@@ -281,6 +285,9 @@ class BlockingClient(ClientBase):
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run[typing.Any]:
         read = take_format(given)
         return self._pick_up(Run, session, message, options(given), read)
+
+    def _compact(self, session: str, given: dict[str, typing.Any]) -> Run[typing.Any]:
+        return self._summarize(Run, session, options(given), None)
 
     def _events(self, given: dict[str, typing.Any]) -> EventStream:
         return EventStream(self._here.events(options(given)), self._drain)

@@ -39,6 +39,26 @@ pub(crate) const CLIENT: OptionNames = OptionNames {
     ],
 };
 
+pub(crate) const COMPACT: OptionNames = OptionNames {
+    core: &[
+        "model",
+        "when_busy",
+        "deadline_ms",
+        "max_cost",
+        "max_tokens",
+        "max_retries",
+        "start_timeout_ms",
+        "server_timeout_ms",
+        "traceparent",
+    ],
+    python: &[
+        ("deadline_ms", "deadline"),
+        ("max_retries", "max_provider_retries"),
+        ("start_timeout_ms", "start_timeout"),
+        ("server_timeout_ms", "server_timeout"),
+    ],
+};
+
 pub(crate) const DISCOVER: OptionNames =
     OptionNames { core: &["timeout_ms"], python: &[("timeout_ms", "timeout")] };
 

@@ -423,6 +423,9 @@ impl Work {
         if slot.machine.is_sent() {
             slot.pending = None;
         }
+        if slot.machine.is_compaction() && slot.machine.has_answers() {
+            self.requests.let_go(id);
+        }
         if let Some(over) = outcome {
             // What the way to the server broke off may be picked up again.
             if over
@@ -499,7 +502,8 @@ impl Work {
     /// A prompt of a run that failed is not to wait any more.
     fn withdraw(&mut self, id: RunId) {
         let Some(RunSlot { machine, caller, .. }) = self.runs.get(&id) else { return };
-        if !self.choice.wire().keeps_what_waits() || !machine.may_be_sent() {
+        let is_kept = self.choice.wire().keeps_what_waits() || machine.is_compaction();
+        if !is_kept || !machine.may_be_sent() || machine.message_id().is_empty() {
             return;
         }
         if let Some(session) = machine.session() {

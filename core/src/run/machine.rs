@@ -31,7 +31,7 @@ use super::wire::{DirectorySnapshot, Fact, Request, Response, Status};
 use crate::base::error::{Error, ErrorKind, Result};
 use ending::{Ending, EndingContext, EndingEffect, EndingInput, Outage, Rest};
 use inquiries::{Inquiries, InquiriesContext, InquiriesEffect, InquiriesInput, Verdict};
-pub(crate) use interface::{Input, Outcome, Output, RequestKind, Setup};
+pub(crate) use interface::{Aim, Input, Outcome, Output, RequestKind, Setup};
 use looking::{Looking, LookingContext, LookingEffect, LookingInput};
 use opening::{Opening, OpeningContext, OpeningEffect, OpeningInput};
 use reach::Reach;
@@ -69,6 +69,8 @@ pub(crate) struct Machine {
     prompt: Arc<Prompt>,
     /// Whether the prompt was sent by another process, and is picked up.
     is_resumed: bool,
+    /// Whether the session is summarized, and no prompt is sent.
+    is_compaction: bool,
     /// Whether an event stream is to be used at all.
     wants_events: bool,
     /// Whether the server ever answered this client.
@@ -96,13 +98,18 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine that stands at its beginning; [`start`](Self::start) sets it off.
     pub(crate) fn new(setup: Setup, now: Millis) -> Self {
-        let Setup { prompt, permission, question, directory, events, has_tools, is_known, resume } =
+        let Setup { prompt, permission, question, directory, events, has_tools, is_known, aim } =
             setup;
-        let (prompt, is_resumed) = (Arc::new(prompt), resume.is_some());
+        let prompt = Arc::new(prompt);
+        let (is_resumed, is_compaction) = (matches!(aim, Aim::Resume(_)), aim == Aim::Compact);
         // Without one that is given it is chosen when the prompt is sent.
-        let message = resume.or(prompt.message_id.clone());
+        let message = match aim {
+            Aim::Resume(message) => Some(message),
+            Aim::Prompt | Aim::Compact => prompt.message_id.clone(),
+        };
         Machine {
             is_resumed,
+            is_compaction,
             wants_events: events,
             is_known,
             phase: Phase::Opening,
@@ -124,7 +131,7 @@ impl Machine {
                 now,
             ),
             looking: Looking::new(prompt.limits, message.as_ref(), now),
-            sending: Sending::new(Arc::clone(&prompt), is_resumed, message, now),
+            sending: Sending::new(Arc::clone(&prompt), is_resumed, is_compaction, message, now),
             inquiries: Inquiries::new(permission, question),
             ending: Ending::default(),
             prompt,
@@ -238,6 +245,16 @@ impl Machine {
         self.sending.was_tried()
     }
 
+    /// Whether its session is summarized, and no prompt sent.
+    pub(crate) fn is_compaction(&self) -> bool {
+        self.is_compaction
+    }
+
+    /// Whether the server was seen to answer.
+    pub(crate) fn has_answers(&self) -> bool {
+        !self.looking.answers().is_empty()
+    }
+
     pub(crate) fn wants_events(&self) -> bool {
         self.wants_events
     }
@@ -287,7 +304,10 @@ impl Machine {
                 self.opening(OpeningInput::Prepared(kind, result));
             }
             RequestKind::Send => self.sending(SendingInput::Sent(result)),
-            RequestKind::Verify => self.sending(SendingInput::Found(result)),
+            RequestKind::Verify if matches!(self.phase, Phase::Sending | Phase::Verifying) => {
+                self.sending(SendingInput::Found(result));
+            }
+            RequestKind::Verify => {}
             RequestKind::Messages(collection) if self.phase == Phase::Running => {
                 self.looking(LookingInput::Messages { collection, result });
             }
@@ -311,7 +331,9 @@ impl Machine {
                 }
                 self.ending(EndingInput::Gathered(result));
             }
-            RequestKind::Diff => self.ending(EndingInput::Gathered(result)),
+            RequestKind::Diff | RequestKind::Withdraw => {
+                self.ending(EndingInput::Gathered(result));
+            }
         }
     }
 
@@ -370,6 +392,7 @@ impl Machine {
     /// Repeats what failed, as the phase demands.
     fn retry(&mut self) {
         match self.phase {
+            Phase::Sending if self.sending.is_under_way() => self.find_prompt(),
             Phase::Sending => self.send(),
             Phase::Verifying => self.find_prompt(),
             Phase::Collecting => self.ending(EndingInput::AskFiles),

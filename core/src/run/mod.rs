@@ -6,6 +6,7 @@
 pub(crate) mod attach;
 mod choice;
 mod clock;
+mod compact;
 pub(crate) mod engine;
 mod heard;
 mod inbox;
@@ -33,7 +34,7 @@ use crate::protocol::permission::PermissionReply;
 use crate::tools::{CallListener, Tools};
 use engine::Engine;
 use inbox::{EngineMessage, Inbox, NewRun, RunId};
-pub(crate) use machine::Setup;
+pub(crate) use machine::{Aim, Setup};
 use machine::{Machine, Outcome};
 use state::RunState;
 use std::fmt;
@@ -41,6 +42,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+pub use compact::CompactOptions;
 pub use prompt::{Prompt, RunLimits, WhenBusy};
 pub use reply::{DecisionRecord, Reply, Timings};
 pub use state::State;
@@ -87,11 +89,12 @@ impl Run {
     ) -> Result<Run> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         setup.prompt.check_options()?;
-        if setup.resume.is_none() {
+        if setup.aim == Aim::Prompt {
             setup.prompt.check()?;
         }
         let asks = setup.asks();
-        let pending = setup.resume.is_none().then(|| engine.unsent().add());
+        let is_sent = !matches!(setup.aim, Aim::Resume(_));
+        let pending = is_sent.then(|| engine.unsent().add());
         let machine = Machine::new(setup, engine.now());
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(RunState::new(machine.message_id().to_owned(), Arc::clone(signal)));

@@ -94,6 +94,20 @@ pub enum WhenBusy {
     Send,
 }
 
+impl WhenBusy {
+    /// Reads the option of this name, of what is called `owner` in errors.
+    pub(super) fn take(owner: &str, fields: &mut Fields) -> Result<Self> {
+        match fields.text("when_busy")?.as_deref() {
+            None | Some("queue") => Ok(WhenBusy::Queue),
+            Some("refuse") => Ok(WhenBusy::Refuse),
+            Some("send") => Ok(WhenBusy::Send),
+            Some(other) => Err(Error::invalid(format!(
+                "{owner}: when_busy '{other}': write queue, refuse or send"
+            ))),
+        }
+    }
+}
+
 impl Prompt {
     /// A prompt of one text.
     pub fn new(text: impl Into<String>) -> Self {
@@ -177,16 +191,7 @@ impl Prompt {
             question: (fields.value("question")?.as_ref())
                 .map(QuestionPolicy::from_value)
                 .transpose()?,
-            when_busy: match fields.text("when_busy")?.as_deref() {
-                None | Some("queue") => WhenBusy::Queue,
-                Some("refuse") => WhenBusy::Refuse,
-                Some("send") => WhenBusy::Send,
-                Some(other) => {
-                    return Err(Error::invalid(format!(
-                        "run: when_busy '{other}': write queue, refuse or send"
-                    )));
-                }
-            },
+            when_busy: WhenBusy::take("run", &mut fields)?,
             traceparent: fields.text(traceparent::NAME)?,
             limits: RunLimits {
                 deadline: fields.time("deadline_ms")?,

@@ -44,6 +44,8 @@ pub(super) struct Requests {
     placers: Pool,
     /// The sessions that are being made, and whether a run still wants them.
     creations: HashMap<RunId, Arc<AtomicBool>>,
+    /// What ends the requests for summaries, which on 1.x are answered with them.
+    summaries: HashMap<RunId, CancelToken>,
     /// Tries once more what hangs: the threads above may all be waiting.
     again: Arc<Pool>,
     shared: Arc<Shared>,
@@ -85,6 +87,7 @@ impl Requests {
             creators: Pool::new("opencode-create", CREATORS),
             placers: Pool::new("opencode-place", PLACERS),
             creations: HashMap::new(),
+            summaries: HashMap::new(),
             again,
             shared: Arc::new(Shared { caller, inbox, heard, began, choice, silence }),
             pending: VecDeque::new(),
@@ -112,6 +115,9 @@ impl Requests {
         let caller = Arc::clone(caller);
         if kind == RequestKind::Create {
             return self.create(id, request, caller, trace);
+        }
+        if request.may_last() {
+            return self.summarize(id, request, caller, trace);
         }
         self.submit(
             request.only_reads(),
@@ -150,8 +156,40 @@ impl Requests {
         }
     }
 
+    /// Has a session summarized. The server decides how long that takes, and looks tell when it is over.
+    fn summarize(
+        &mut self,
+        id: RunId,
+        request: Request,
+        caller: Arc<Caller>,
+        trace: Option<Arc<str>>,
+    ) {
+        let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
+        let race = Race::new(move |result| {
+            inbox.push(EngineMessage::Answer(id, RequestKind::Send, result));
+        });
+        let (token, runner) = (CancelToken::default(), Arc::clone(&race));
+        self.summaries.insert(id, token.clone());
+        let mine = token.clone();
+        let work = move || {
+            runner
+                .run(&mine, |attempt| shared.create(&caller, &request, attempt, trace.as_deref()));
+        };
+        if let Err(error) = self.creators.submit(token, work) {
+            race.refuse(error);
+        }
+    }
+
+    /// Nobody waits for the answer any more to the request for this run's summary: the server goes on without.
+    pub(super) fn let_go(&mut self, id: RunId) {
+        if let Some(token) = self.summaries.remove(&id) {
+            token.cancel();
+        }
+    }
+
     /// The run is gone: a session that is not asked for yet is not made.
     pub(super) fn forget(&mut self, id: RunId) {
+        self.let_go(id);
         if let Some(is_wanted) = self.creations.remove(&id) {
             is_wanted.store(false, Ordering::Relaxed);
         }

@@ -5,8 +5,20 @@ use serde_json::Value;
 use crate::http::Request;
 use crate::script::Script;
 
-/// The answer to the calls that name a session or summarise it.
+/// The answer to the calls that name a session.
 pub const TITLE: &str = "A scripted title";
+
+/// The answer to a request for a summary: 2.x takes none without a heading of its template.
+pub const SUMMARY: &str = "## Objective\n- A scripted summary\n";
+
+/// What stands before the step that answers a request for a summary, in what was said so far.
+const SUMMARY_MARK: &str = "@summary";
+
+/// How requests for a summary begin: the system prompt of 1.x, and the last words of 2.x, which asks a second time where
+/// its template is not filled in.
+const SUMMARY_SYSTEM: &str = "You are a context summarization agent";
+const SUMMARY_PROMPTS: [&str; 2] =
+    ["You MUST summarize the conversation above", "The previous response did not fill in"];
 
 /// How the system prompts of those calls start; a prompt whose tools are all switched off brings
 /// no tools either, and must still get its script.
@@ -27,6 +39,8 @@ pub(crate) struct Chat {
     pub(crate) user: String,
     /// The text of the user message that holds the script.
     pub(crate) prompt: Option<String>,
+    /// What follows the last mark of a summary, of a request for one.
+    pub(crate) summary: Option<String>,
     /// Assistant messages after the script.
     pub(crate) index: usize,
     /// Characters of all messages.
@@ -56,15 +70,24 @@ impl Chat {
             .map_or(0, |(script, _)| with_role("assistant").filter(|(at, _)| at > script).count());
         let tools = body["tools"].as_array().into_iter().flatten();
         let tools = tools.filter_map(|tool| tool["function"]["name"].as_str());
+        let (system, user) = (system.join("\n"), user.unwrap_or_default());
+        let wants_summary = system.contains(SUMMARY_SYSTEM)
+            || SUMMARY_PROMPTS.iter().any(|words| user.starts_with(words));
+        let said = || {
+            let told = messages.iter().rev().map(text);
+            told.filter_map(|text| Some(text.rsplit_once(SUMMARY_MARK)?.1.to_owned())).next()
+        };
+        let summary = wants_summary.then(|| said().unwrap_or_default());
         let header = |name| request.header(name).map(str::to_owned);
         Some(Chat {
             model: body["model"].as_str().unwrap_or_default().into(),
             stream: body["stream"] == true,
             messages: messages.len(),
             tools: tools.map(str::to_owned).collect(),
-            system: system.join("\n"),
-            user: user.unwrap_or_default(),
+            system,
+            user,
             prompt: scripted.map(|(_, text)| text),
+            summary,
             index,
             size: messages.iter().map(|message| text(message).len()).sum(),
             session: header("x-session-id"),
@@ -74,7 +97,7 @@ impl Chat {
         })
     }
 
-    /// Whether this call names the session or summarises it.
+    /// Whether this call names the session.
     pub(crate) fn is_side_call(&self) -> bool {
         let unscripted = self.prompt.is_none();
         let side = SIDE_PROMPTS.iter().any(|words| self.system.contains(words));
@@ -120,6 +143,17 @@ mod tests {
             "text": "Summarize the task tool output above and continue with your task."}]});
         let inserted = chat(json!([script, answer, inserted]), tool());
         assert_eq!((inserted.index, inserted.prompt.as_deref()), (1, Some("@@[{}]")));
+    }
+
+    #[test]
+    fn a_request_for_a_summary_is_known_by_its_words() {
+        let said = json!({"role": "user", "content": "hi @summary[{}]"});
+        let agent = json!({"role": "system", "content": "You are a context summarization agent."});
+        let asked = json!({"role": "user", "content": "You MUST summarize the conversation above"});
+        assert_eq!(chat(json!([agent, said]), json!([])).summary.as_deref(), Some("[{}]"));
+        assert_eq!(chat(json!([said, asked]), tool()).summary.as_deref(), Some("[{}]"));
+        assert_eq!(chat(json!([asked]), tool()).summary.as_deref(), Some(""));
+        assert_eq!(chat(json!([said]), tool()).summary, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::chat::{Chat, TITLE};
+use crate::chat::{Chat, SUMMARY, TITLE};
 use crate::http::{self, Request};
 use crate::model::State;
 use crate::play::{Outcome, play};
@@ -61,8 +61,19 @@ fn complete(request: Request, stream: &TcpStream, state: &State) -> bool {
     // The request can be large, and the answer can take long.
     drop(request);
     let fixed;
-    let script = chat.prompt.as_deref().and_then(Script::find).map(Script::parse);
+    let script = match chat.summary.as_deref() {
+        Some(source) => (!source.is_empty()).then(|| Script::parse(source)),
+        None => chat.prompt.as_deref().and_then(Script::find).map(Script::parse),
+    };
     let (kind, step) = match &script {
+        Some(Ok(script)) if chat.summary.is_some() => ("summary", script.step(0)),
+        None if chat.summary.is_some() => {
+            fixed = Step { delay: Duration::ZERO, ..Step::say(SUMMARY) };
+            ("summary", &fixed)
+        }
+        Some(Err(_)) if chat.summary.is_some() => {
+            return refuse(stream, 400, "bad script of a summary").is_ok();
+        }
         _ if chat.is_side_call() => {
             fixed = Step { delay: Duration::ZERO, ..Step::say(TITLE) };
             ("title", &fixed)

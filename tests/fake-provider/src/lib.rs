@@ -10,7 +10,8 @@
 //!
 //! The first request plays step 0, the request that carries the tool result plays step 1, and so
 //! on; the last step repeats. A prompt without a script gets a friendly fixed answer. The calls
-//! that name a session or summarise it (they bring no tools) get [`TITLE`].
+//! that name a session (they bring no tools) get [`TITLE`], and those for a summary the first step that follows
+//! `@summary` in what was said, or [`SUMMARY`].
 //!
 //! ```no_run
 //! let model = opencode_fake_provider::Model::start(0)?;
@@ -31,6 +32,6 @@ mod script;
 pub mod socket;
 mod wire;
 
-pub use chat::TITLE;
+pub use chat::{SUMMARY, TITLE};
 pub use model::Model;
 pub use script::{Failure, Script, ScriptError, Stall, Step, ToolCall, Usage};

@@ -11,6 +11,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("with", "`with_options`; `client:with`; `opencode_client_with`"),
     ("call", "operations, `call`, `request`, `start`"),
     ("prompt", "`run`, `ask`; without what says who asks what, `resume`"),
+    ("compact", "`compact`; `opencode_compact`"),
     ("events", "`events`"),
     ("messages", "`messages`"),
     ("sessions", "`sessions`"),

@@ -177,6 +177,8 @@ pub(super) struct EndingContext<'a> {
     pub messages: &'a [StoredMessage],
     /// Whether the server has not confirmed yet that what was open at the end is rejected.
     pub is_rejecting: bool,
+    /// Whether the session is summarized, and no prompt was sent.
+    pub is_compaction: bool,
 }
 
 /// What it wants.

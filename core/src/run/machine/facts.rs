@@ -37,6 +37,12 @@ impl Machine {
                 self.opening(OpeningInput::TurnEnded);
             }
             Fact::TurnEnded => self.look_if_running(),
+            // It may be what was asked for: events begin to tell of the answer now.
+            Fact::PromptStored { .. }
+                if self.phase == Phase::Sending && self.sending.is_under_way() =>
+            {
+                self.retry_at = Some(self.now);
+            }
             // The answer is there; what cannot be gathered any more is left out.
             Fact::SessionDeleted if self.phase == Phase::Collecting => {}
             // As every event it only wakes: whoever looks for the session is told that it is gone.

@@ -21,8 +21,18 @@ pub(crate) struct Setup {
     pub has_tools: bool,
     /// Whether the server ever answered this client.
     pub is_known: bool,
-    /// The user message to pick up, in the prompt's session, instead of sending.
-    pub resume: Option<String>,
+    pub aim: Aim,
+}
+
+/// What a run is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// The prompt is sent.
+    Prompt,
+    /// This user message, in the prompt's session, is picked up.
+    Resume(String),
+    /// The prompt's session is summarized.
+    Compact,
 }
 
 impl Setup {
@@ -120,6 +130,8 @@ pub(crate) enum RequestKind {
     Place,
     /// Since when the server works in it.
     Instance,
+    /// What failed is not to be begun again by the next prompt.
+    Withdraw,
 }
 
 /// How a run ended.

@@ -51,7 +51,8 @@ impl Machine {
         let is_sent = self.is_sent();
         let error = error.map(|e| {
             let e = if is_sent { e.with_sent(true) } else { e };
-            if e.operation().is_empty() { e.with_operation("run") } else { e }
+            let name = if self.is_compaction { "compact" } else { "run" };
+            if e.operation().is_empty() { e.with_operation(name) } else { e }
         });
         let reply = Arc::new(self.reply());
         self.update(match &error {

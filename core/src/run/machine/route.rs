@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How long after the request what it began is looked for.
+const FIND_PAUSE: Millis = 100;
+
 impl Machine {
     /// Tells the opening something, and does what it wants.
     pub(super) fn opening(&mut self, input: OpeningInput<'_>) {
@@ -46,10 +49,17 @@ impl Machine {
             session: self.opening.session().map_or("", String::as_str),
             directory: self.opening.directory(),
             ending: self.ending.error(),
+            last_before_send: self.opening.last_before_send(),
         };
         match self.sending.step(input, &context) {
+            SendingEffect::Nothing => {}
             SendingEffect::Ask(kind, request) => self.ask(kind, request),
-            SendingEffect::Accepted { is_seen } => self.accepted(is_seen),
+            SendingEffect::Accepted { is_seen } => {
+                self.accepted(is_seen);
+                if let Some(error) = self.sending.refusal().cloned() {
+                    self.ending(EndingInput::Conclude(error));
+                }
+            }
             SendingEffect::Find => self.find_prompt(),
             SendingEffect::SendAgain => {
                 self.reachable();
@@ -68,6 +78,11 @@ impl Machine {
         self.phase = Phase::Sending;
         self.ending(EndingInput::Worked);
         self.sending(SendingInput::Send);
+        if self.is_compaction {
+            // On 1.x the request ends with the summary: what it began is looked for meanwhile.
+            self.retry_at = Some(self.now + FIND_PAUSE);
+            return;
+        }
         let message = self.sending.message_id().to_owned();
         self.looking(LookingInput::Sending { message: &message });
     }
@@ -83,7 +98,11 @@ impl Machine {
         self.reachable();
         self.phase = Phase::Running;
         self.inquire(InquiriesInput::Known);
-        let reads_all = self.is_resumed;
+        if self.is_compaction {
+            let message = self.sending.message_id().to_owned();
+            self.looking(LookingInput::Sending { message: &message });
+        }
+        let reads_all = self.is_resumed || (self.is_compaction && is_stored);
         self.looking(LookingInput::Accepted { is_stored, reads_all });
     }
 
@@ -215,6 +234,7 @@ impl Machine {
             children: self.looking.children(),
             messages: self.looking.messages(),
             is_rejecting: self.inquiries.is_rejecting(),
+            is_compaction: self.is_compaction,
         }
     }
 

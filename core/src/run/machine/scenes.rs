@@ -31,7 +31,7 @@ fn setup() -> Setup {
         events: true,
         has_tools: false,
         is_known: true,
-        resume: None,
+        aim: Aim::Prompt,
     }
 }
 

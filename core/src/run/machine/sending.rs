@@ -19,6 +19,15 @@ pub(super) struct Sending {
     prompt: Arc<Prompt>,
     /// Whether the prompt was sent by another process, and is picked up.
     is_resumed: bool,
+    /// Whether the session is summarized, and no prompt is sent.
+    is_compaction: bool,
+    /// The id that its message is to have, where the server takes one.
+    wanted_id: String,
+    /// Whether the request for it is not answered yet: on 1.x it ends with the summary.
+    is_under_way: bool,
+    /// Whether it was answered well.
+    was_answered: bool,
+    is_looked_for: bool,
     began: Millis,
     /// The user message; empty until it is chosen.
     message_id: String,
@@ -48,12 +57,15 @@ pub(super) struct SendingContext<'a> {
     pub now: Millis,
     pub session: &'a str,
     pub directory: Option<&'a String>,
+    /// The newest message before the send.
+    pub last_before_send: Option<&'a String>,
     /// Why the run is being ended, if it is.
     pub ending: Option<&'a Error>,
 }
 
 /// What it wants.
 pub(super) enum SendingEffect {
+    Nothing,
     Ask(RequestKind, Request),
     /// The server has the prompt; whether its message was seen.
     Accepted {
@@ -73,6 +85,7 @@ impl Sending {
     pub(super) fn new(
         prompt: Arc<Prompt>,
         is_resumed: bool,
+        is_compaction: bool,
         message: Option<String>,
         now: Millis,
     ) -> Self {
@@ -83,6 +96,11 @@ impl Sending {
         };
         Sending {
             is_resumed,
+            is_compaction,
+            wanted_id: String::new(),
+            is_under_way: false,
+            was_answered: false,
+            is_looked_for: false,
             part_ids: (0..prompt.parts.len()).map(part_id).collect(),
             began: now,
             message_id: message.unwrap_or_default(),
@@ -101,12 +119,19 @@ impl Sending {
     ) -> SendingEffect {
         match input {
             SendingInput::Send => self.send(context),
-            SendingInput::Sent(result) => self.on_sent(result, context),
-            SendingInput::Find => {
-                let (session, message) = (context.session.to_owned(), self.message_id.clone());
-                SendingEffect::Ask(RequestKind::Verify, Request::FindPrompt { session, message })
+            SendingInput::Sent(result) if self.is_compaction => {
+                self.on_compaction_sent(result, context)
             }
-            SendingInput::Found(result) => self.on_found(result, context),
+            SendingInput::Sent(result) => self.on_sent(result, context),
+            SendingInput::Find if self.is_looked_for => SendingEffect::Nothing,
+            SendingInput::Find => {
+                self.is_looked_for = self.is_compaction;
+                SendingEffect::Ask(RequestKind::Verify, self.find(context))
+            }
+            SendingInput::Found(result) => {
+                self.is_looked_for = false;
+                self.on_found(result, context)
+            }
         }
     }
 
@@ -129,6 +154,17 @@ impl Sending {
         self.sent.is_some() || self.error.is_some()
     }
 
+    /// What the server says of a request that it had begun: there is something of it, and nothing more will come.
+    pub(super) fn refusal(&self) -> Option<&Error> {
+        let error = self.error.as_ref().filter(|_| self.is_compaction)?;
+        (error.status() == Some(500) && error.code().is_some()).then_some(error)
+    }
+
+    /// Whether the server works on a request that it has not answered.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.is_under_way
+    }
+
     /// From the start to the server's acceptance.
     pub(super) fn queued_ms(&self) -> Millis {
         self.sent.map_or(0, |sent| sent - self.began)
@@ -146,14 +182,17 @@ impl Sending {
     fn send(&mut self, context: &SendingContext<'_>) -> SendingEffect {
         self.tries += 1;
         self.looks = 0;
-        if self.message_id.is_empty() {
+        let id = if self.is_compaction { &mut self.wanted_id } else { &mut self.message_id };
+        if id.is_empty() {
             // Not before: servers up to 1.18.17 take a prompt for answered whose id is older than the newest answer's.
-            self.message_id = id::new("msg");
+            *id = id::new("msg");
         }
+        self.is_under_way = self.is_compaction;
         let send = SendPrompt {
             session: context.session.to_owned(),
             directory: context.directory.cloned(),
-            message: self.message_id.clone(),
+            message: id.clone(),
+            is_compaction: self.is_compaction,
             prompt: Arc::clone(&self.prompt),
             part_ids: Arc::clone(&self.part_ids),
         };
@@ -181,6 +220,37 @@ impl Sending {
         }
     }
 
+    fn find(&self, context: &SendingContext<'_>) -> Request {
+        let session = context.session.to_owned();
+        if !self.is_compaction || !self.message_id.is_empty() {
+            return Request::FindPrompt { session, message: self.message_id.clone() };
+        }
+        let after = context.last_before_send.cloned();
+        Request::FindCompaction { session, message: self.wanted_id.clone(), after }
+    }
+
+    /// What the server says to the request for a summary.
+    fn on_compaction_sent(
+        &mut self,
+        result: Result<Response>,
+        context: &SendingContext<'_>,
+    ) -> SendingEffect {
+        self.is_under_way = false;
+        match result {
+            // Its messages tell the rest.
+            _ if self.sent.is_some() => SendingEffect::Nothing,
+            Ok(Response::Compaction(message)) => {
+                self.message_id = message;
+                self.accepted(context.now, false)
+            }
+            Ok(_) => {
+                (self.was_answered, self.looks) = (true, 0);
+                SendingEffect::Find
+            }
+            result => self.on_sent(result, context),
+        }
+    }
+
     fn on_found(
         &mut self,
         result: Result<Response>,
@@ -194,7 +264,16 @@ impl Sending {
                 );
                 return SendingEffect::Over(Error::new(ErrorKind::NotFound, text));
             }
-            Ok(_) => return self.accepted(context.now, true),
+            Ok(Response::Compaction(message)) => {
+                self.message_id = message;
+                return self.accepted(context.now, true);
+            }
+            Ok(_) => {
+                if self.message_id.is_empty() {
+                    self.message_id.clone_from(&self.wanted_id);
+                }
+                return self.accepted(context.now, true);
+            }
             Err(error) => error,
         };
         if !is_absent(&error) {
@@ -202,6 +281,9 @@ impl Sending {
                 true => SendingEffect::Unreachable(error),
                 false => SendingEffect::Over(error),
             };
+        }
+        if self.is_under_way {
+            return SendingEffect::RetryAt(context.now + LOOK_PAUSE);
         }
         // Also one that is picked up may have been sent a moment ago.
         self.looks += 1;
@@ -212,6 +294,13 @@ impl Sending {
             let session = context.session;
             let text = format!("resume: session {session} has no message {}", self.message_id);
             return SendingEffect::Over(Error::new(ErrorKind::NotFound, text));
+        }
+        if self.was_answered {
+            let text = format!(
+                "compact: the server says that session {} is summarized, and has no summary of it; try again",
+                context.session
+            );
+            return SendingEffect::Over(Error::new(ErrorKind::Agent, text));
         }
         match (context.ending, &self.error) {
             (Some(ending), _) => SendingEffect::Over(self.with_late_prompt(ending.clone())),

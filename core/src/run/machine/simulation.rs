@@ -47,7 +47,7 @@ fn setup(events: bool) -> Setup {
         events,
         has_tools: false,
         is_known: true,
-        resume: None,
+        aim: Aim::Prompt,
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Info {
     pub agent: Option<String>,
     /// The model was cut off in it, and the next answer goes on where it stopped.
     pub is_continued: bool,
+    /// It is the summary of a session, and the request for it as well.
+    pub is_summary: bool,
     /// What it waits for, where an answer says that itself: the provider failed, and is asked again.
     pub retry: Option<Status>,
 }

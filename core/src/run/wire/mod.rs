@@ -39,7 +39,10 @@ pub(crate) enum Wire {
 
 /// A further call of those that a request takes, one after the other. Only the generation that it is for knows what it does.
 #[derive(Debug, Clone)]
-pub(crate) struct NextCall(v2::Step);
+pub(crate) enum NextCall {
+    One(v1::Step),
+    Two(v2::Step),
+}
 
 /// What of a directory is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,6 +37,9 @@ pub(crate) enum Request {
     Send(SendPrompt),
     /// Whether the server has the prompt.
     FindPrompt { session: String, message: String },
+    /// The summary that was asked for: the message with this id, or, where the server chose it, one that came after
+    /// another.
+    FindCompaction { session: String, message: String, after: Option<String> },
     /// Messages of the session: the newest ones, or those before a place.
     Messages { session: String, limit: usize, before: Option<String> },
     /// The end of what the session does for this prompt, or of all that it does. A prompt that was not begun is taken
@@ -65,7 +68,8 @@ pub(crate) enum Request {
     Place { directory: String },
     /// Since when the server works in the directory.
     Instance { directory: String },
-    /// A prompt that was sent is not to wait any more, on a server that keeps it when its run has failed.
+    /// A prompt that was sent is not to wait any more, on a server that keeps it when its run has failed. The same for a
+    /// request for a summary, which the next prompt would begin again.
     Withdraw { session: String, message: String },
     /// A further call that one of the above takes.
     Next(NextCall),
@@ -82,6 +86,7 @@ impl Request {
             | Request::CheckAgent { .. }
             | Request::CheckModel { .. }
             | Request::FindPrompt { .. }
+            | Request::FindCompaction { .. }
             | Request::Messages { .. }
             | Request::Files { .. }
             | Request::Place { .. }
@@ -99,11 +104,20 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether the server may answer it when all is done, minutes later.
+    pub(crate) fn may_last(&self) -> bool {
+        matches!(self, Request::Send(send) if send.is_compaction)
+    }
+}
+
 /// A prompt on its way.
 #[derive(Debug, Clone)]
 pub(crate) struct SendPrompt {
     pub session: String,
     pub message: String,
+    /// Whether the session is to be summarized, without the words of a prompt.
+    pub is_compaction: bool,
     pub prompt: Arc<Prompt>,
     /// An id for each part, the same at every try.
     pub part_ids: Arc<[String]>,
@@ -125,6 +139,8 @@ pub(crate) enum Response {
     /// What is wrong with the name of an agent or a model.
     Name(Result<()>),
     Prompt(FoundPrompt),
+    /// The message that a request for a summary became.
+    Compaction(String),
     /// The messages, or why they cannot be read.
     Messages(Result<MessagePage>),
     Files(Option<Arc<RawValue>>),

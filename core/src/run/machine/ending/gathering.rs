@@ -53,8 +53,15 @@ impl Ending {
             PartContent::Tool(tool) => tool.writes,
             _ => false,
         };
+        // On 1.x the next prompt would begin it again, and would have the summary for its answer.
+        let is_left = error.is_some() && context.is_compaction;
+        if is_left {
+            let (session, message) = (context.session.to_owned(), context.message_id.to_owned());
+            let request = Request::Withdraw { session, message };
+            out.push(EndingEffect::Ask(RequestKind::Withdraw, request));
+        }
         let has_files = context.messages.iter().any(|m| m.parts.iter().any(writes));
-        let waiting = context.children.len() + usize::from(has_files);
+        let waiting = context.children.len() + usize::from(has_files) + usize::from(is_left);
         let (since, files) = (context.now, None);
         self.gathering = Some(Gathering { error, since, waiting, tries: 0, files });
         if has_files {

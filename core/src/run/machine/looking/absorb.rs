@@ -169,13 +169,20 @@ impl Looking {
         self.works_for_others = false;
         for message in messages {
             let info = &message.info;
+            let is_own = info.id == context.message_id;
+            if info.is_summary && !is_own {
+                // Whoever asked for it, it answers no prompt.
+                continue;
+            }
             if !info.is_assistant() {
                 newest_prompt = Some(info.id.clone());
             }
-            if info.id == context.message_id {
+            if is_own {
                 (self.is_stored, is_after) = (true, true);
-                mine.push(message);
-                continue;
+                if !info.is_assistant() {
+                    mine.push(message);
+                    continue;
+                }
             }
             if !info.is_assistant() {
                 is_after |= self.own_prompts.contains(&info.id);

@@ -135,7 +135,7 @@ fn a_session_that_the_server_would_work_for_elsewhere_is_not_prompted() {
     assert_eq!((error.kind(), error.is_sent()), (ErrorKind::InvalidArgument, false), "{error}");
     assert!(error.message().contains("'/p/r s'"), "{error}");
     // What goes on there is picked up all the same.
-    let mut scene = Scene::new(Setup { resume: Some("msg_far".to_owned()), ..setup() });
+    let mut scene = Scene::new(Setup { aim: Aim::Resume("msg_far".to_owned()), ..setup() });
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p/r%20s" }));
     assert!(scene.wants("session.message"), "{:?}", scene.outcome);
 }

@@ -269,7 +269,7 @@ fn an_event_that_a_session_was_deleted_is_looked_into() {
 
 #[test]
 fn a_run_is_picked_up_whatever_something_else_says_first() {
-    let mut scene = Scene::new(Setup { resume: Some("msg_far".to_owned()), ..setup() });
+    let mut scene = Scene::new(Setup { aim: Aim::Resume("msg_far".to_owned()), ..setup() });
     scene.input(Input::Stream(true));
     scene.fails("session.get", missing());
     scene.wait(500);
@@ -280,7 +280,7 @@ fn a_run_is_picked_up_whatever_something_else_says_first() {
     scene.ok("session.message", user);
     assert!(scene.machine.is_sent(), "{}", scene.machine.why());
     // Of a session that is not there nothing can be picked up.
-    let mut scene = Scene::new(Setup { resume: Some("msg_far".to_owned()), ..setup() });
+    let mut scene = Scene::new(Setup { aim: Aim::Resume("msg_far".to_owned()), ..setup() });
     scene.fails("session.get", status(404, ErrorKind::NotFound));
     assert_eq!(scene.error().unwrap().kind(), ErrorKind::NotFound);
 }

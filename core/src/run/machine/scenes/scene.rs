@@ -74,7 +74,7 @@ impl Scene {
 
     /// A run that is picked up from another process.
     pub(super) fn resumed(setup: Setup) -> Self {
-        let mut scene = Scene::new(Setup { resume: Some("msg_far".to_owned()), ..setup });
+        let mut scene = Scene::new(Setup { aim: Aim::Resume("msg_far".to_owned()), ..setup });
         scene.input(Input::Stream(true));
         scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
         scene

@@ -98,6 +98,7 @@ pub(crate) fn read_info(raw: &RawValue) -> Option<Info> {
         model_id: object.text("modelID"),
         agent: object.text("agent"),
         is_continued: false,
+        is_summary: false,
         retry: None,
     })
 }

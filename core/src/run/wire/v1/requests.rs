@@ -1,14 +1,18 @@
 //! What a run asks for, as operations of 1.x.
 
+use super::step::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, put, with_field};
 use crate::protocol::permission::PermissionReply;
-use crate::run::wire::{OperationCall, Request, SendPrompt};
+use crate::run::wire::{NextCall, OperationCall, Request, SendPrompt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
 const FIND_AMONG: u32 = 50;
+
+/// Messages that are read for the one that a request for a summary became: it and its answer are the newest.
+const NEWEST: usize = 3;
 
 /// A prompt as the server takes it.
 #[derive(Serialize)]
@@ -55,6 +59,9 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         Request::FindPrompt { session, message } => {
             ("session.message", json!({ "sessionID": session, "messageID": message }))
         }
+        Request::FindCompaction { session, .. } => {
+            ("session.messages", json!({ "sessionID": session, "limit": NEWEST }))
+        }
         Request::Messages { session, limit, before } => {
             let mut arguments = json!({ "sessionID": session, "limit": limit });
             if let Some(before) = before {
@@ -93,9 +100,15 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         }
         // The project as the directory's instance found it when it began: that noted the time.
         Request::Instance { directory } => ("project.current", json!({ "directory": directory })),
-        Request::Withdraw { .. } | Request::Next(_) => {
+        // Of prompts none waits on these servers.
+        Request::Withdraw { session, message } => {
+            ("session.delete_message", json!({ "sessionID": session, "messageID": message }))
+        }
+        Request::Next(NextCall::One(next)) => step(next),
+        Request::Next(NextCall::Two(_)) => {
             return Err(Error::new(ErrorKind::Internal, "run: a call of 2.x on a server of 1.x"));
         }
+        Request::Send(send) if send.is_compaction => step(&Step::ReadNewest(send.clone())),
         Request::Send(prompt) => {
             return Ok(OperationCall {
                 operation: "session.prompt_async",
@@ -104,6 +117,20 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         }
     };
     Ok(OperationCall { operation, arguments: arguments.to_string() })
+}
+
+fn step(step: &Step) -> (&'static str, Value) {
+    match step {
+        Step::ReadNewest(send) => {
+            ("session.messages", json!({ "sessionID": send.session, "limit": 1 }))
+        }
+        Step::CheckModel(send, _) => ("config.providers", within(json!({}), &send.directory)),
+        Step::Summarize(send, model) => {
+            let mut arguments = model.to_value();
+            put(&mut arguments, "sessionID", send.session.as_str());
+            ("session.summarize", arguments)
+        }
+    }
 }
 
 fn send(send: &SendPrompt) -> Result<String> {

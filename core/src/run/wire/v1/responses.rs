@@ -1,24 +1,27 @@
 //! What the answers of 1.x mean.
 
-use super::messages::{read_inquiry, read_messages, read_status};
+use super::messages::{read_inquiry, read_message, read_messages, read_status};
+use super::step::Step;
 use crate::base::depth::excess;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, list};
 use crate::http::answer::Answer;
 use crate::protocol::directory::misread;
-use crate::protocol::model_name::check_model;
+use crate::protocol::model_name::{Model, check_model};
 use crate::protocol::page::ListPage;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, OperationCall, Request, Response,
-    SessionFacts, SnapshotParts, is_foreign,
+    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, NextCall, OperationCall, Request,
+    Response, SendPrompt, SessionFacts, SnapshotParts, is_foreign,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
 pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
     Meaning::Done(match (request, answer) {
+        (Request::Send(send), answer) if send.is_compaction => return newest(send, answer),
+        (Request::Next(NextCall::One(step)), answer) => return read_step(step, answer),
         // The server cannot write down a message with a format, and no page that reaches back to the session's beginning
         // and holds one.
         (Request::LastMessage { .. }, Err(error)) if error.status() == Some(400) => {
@@ -50,6 +53,86 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
         (_, Err(error)) => Err(error),
         (request, Ok(answer)) => response(request, &answer),
     })
+}
+
+fn then(step: Step) -> Meaning {
+    Meaning::Then(Request::Next(NextCall::One(step)))
+}
+
+/// What the calls before a summary say, and the summary itself.
+fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
+    match (step, answer) {
+        (Step::ReadNewest(send), answer) => newest(send, answer),
+        (Step::CheckModel(send, model), answer) => {
+            let checked = answer.and_then(|answer| answer.json::<Json>());
+            match checked.and_then(|config| check_model("compact", model, &config)) {
+                Ok(()) => then(Step::Summarize(send.clone(), model.clone())),
+                Err(error) => Meaning::Done(Err(error)),
+            }
+        }
+        (Step::Summarize(..), answer) => Meaning::Done(answer.map(|_| Response::Done)),
+    }
+}
+
+/// Whether there is something to summarize, by the session's newest message, and with which model: the server takes no
+/// request without one.
+fn newest(send: &SendPrompt, answer: Result<Answer>) -> Meaning {
+    let refused = |text: String| Meaning::Done(Err(Error::invalid(text)));
+    let session = &send.session;
+    let newest = match &answer {
+        // It is there, and cannot be written down.
+        Err(error) if is_unreadable(error) => None,
+        Err(error) => return Meaning::Done(Err(error.clone())),
+        Ok(answer) => match items(answer) {
+            Ok(messages) => match messages.last() {
+                Some(raw) => Object::read(raw).and_then(|message| message.object("info")),
+                None => return Meaning::Done(Err(nothing_to_compact(session))),
+            },
+            Err(error) => return Meaning::Done(Err(error)),
+        },
+    };
+    let info = newest.unwrap_or_default();
+    let is_summary = info.flag("summary") == Some(true);
+    if is_summary && info.get("error").is_none() && info.text("finish").is_some() {
+        return Meaning::Done(Err(nothing_to_compact(session)));
+    }
+    let named = info.object("model").unwrap_or(info);
+    let named = named.text("providerID").zip(named.text("modelID"));
+    let known = named.map(|(provider_id, model_id)| Model { provider_id, model_id });
+    match send.prompt.model.clone().or(known) {
+        Some(model) => then(Step::CheckModel(send.clone(), model)),
+        None => refused(format!(
+            "compact: the newest message of session {session} names no model; give one"
+        )),
+    }
+}
+
+/// What a server of 2.x says of a session like this.
+fn nothing_to_compact(session: &str) -> Error {
+    let code = "compaction.unavailable";
+    let text = format!("compact: {code}: nothing was said in session {session} since its summary");
+    Error::new(ErrorKind::Agent, text).with_code(Some(code.to_owned()))
+}
+
+/// The request for a summary among the newest messages, the oldest first: no other one came after `after`.
+fn compaction(answer: &Answer, session: &str, after: Option<&str>) -> Result<Response> {
+    let is_request = |raw: &&RawValue| {
+        let parts = Object::read(raw).map(|message| message.list("parts")).unwrap_or_default();
+        parts.into_iter().filter_map(Object::read).any(|part| {
+            part.text("type").as_deref() == Some("compaction") && part.flag("auto") != Some(true)
+        })
+    };
+    let id = |raw: &RawValue| read_message(raw, &mut Vec::new()).map(|message| message.info.id);
+    let messages = items(answer)?;
+    let newer = messages.into_iter().rev().take_while(|raw| id(raw).as_deref() != after);
+    match newer.filter(is_request).find_map(id) {
+        Some(id) => Ok(Response::Compaction(id)),
+        None => {
+            let text = format!("compact: session {session} has no request for a summary");
+            let code = Some("MessageNotFoundError".to_owned());
+            Err(Error::new(ErrorKind::NotFound, text).with_code(code).with_sent(true))
+        }
+    }
 }
 
 /// Whether the server itself cannot write down what it has.
@@ -84,6 +167,9 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 Some("assistant") => FoundPrompt::Answer,
                 _ => FoundPrompt::Prompt,
             })
+        }
+        Request::FindCompaction { session, after, .. } => {
+            compaction(answer, session, after.as_deref())?
         }
         Request::Messages { before, .. } => {
             Response::Messages(ListPage::read(answer).map(|mut page| {

@@ -2,7 +2,7 @@
 
 use super::inquiry::{read_form, read_permission};
 use super::memory::{AnswerInProgress, Memory};
-use super::messages::{adapt_info, adapt_part, read_retry};
+use super::messages::{adapt_info, adapt_part, read_retry, summarizes};
 use crate::base::json::{Json, Object, put};
 use crate::protocol::event::Event;
 use crate::protocol::stored;
@@ -67,8 +67,56 @@ pub(crate) fn fact(event: &Event, memory: &mut Memory) -> Option<Fact> {
         "form.cancelled" => {
             Some(Fact::InquiryAnswered { id: fields.text("id")?, reply: "reject".to_owned() })
         }
-        _ => of_answer(event, &fields, session, memory),
+        kind => match kind.strip_prefix("session.compaction.") {
+            Some(moment) => of_summary(moment, event, &fields, session, memory),
+            None => of_answer(event, &fields, session, memory),
+        },
     }
+}
+
+/// What an event tells of a summary that is being written. Only the first one says who asked for it.
+fn of_summary(
+    moment: &str,
+    event: &Event,
+    fields: &Object<'_>,
+    session: &str,
+    memory: &mut Memory,
+) -> Option<Fact> {
+    let known = memory.of(session);
+    if moment == "started" {
+        (known.summary, known.has_summary_text) = (fields.text("inputID"), false);
+    }
+    let message = known.summary.clone()?;
+    if moment == "delta" {
+        if !std::mem::replace(&mut known.has_summary_text, true) {
+            // No event says that the text begins.
+            let content = json!({ "type": "text", "text": fields.text("text")? });
+            return changed(content, 0, &message, session);
+        }
+        return Some(Fact::TextDelta {
+            part_id: format!("{message}.text.0"),
+            message_id: message,
+            order: event.id.clone(),
+            delta: fields.text("text")?,
+        });
+    }
+    // When it began and ended its message tells.
+    let mut stored = json!({ "type": "compaction", "id": message, "summary": "" });
+    for name in ["model", "cost", "tokens", "error"] {
+        if let Some(raw) = fields.get(name) {
+            put(&mut stored, name, serde_json::from_str::<Value>(raw.get()).unwrap_or_default());
+        }
+    }
+    if moment != "started" {
+        known.summary = None;
+        put(&mut stored, "finish", if moment == "ended" { "stop" } else { "error" });
+    }
+    let made = stored::message(&to_raw_value(&stored).ok()?, session)?;
+    let raw = Object::read(&made)?.get("info")?.to_owned();
+    let mut info = v1::read_info(&raw)?;
+    summarizes(&mut info);
+    adapt_info(&mut info, false);
+    Some(Fact::AnswerChanged(Box::new(info), Arc::from(raw)))
 }
 
 /// What an event tells of an answer that is being written.
@@ -237,6 +285,43 @@ mod tests {
     fn an_event_says_in_its_id_when_it_was_made() {
         assert_eq!(time_of("evt_2249f417f001tvC8I4VMiptswt", 1795910746347.0), 1795910746495.0);
         assert_eq!(time_of("odd", 5.0), 5.0);
+    }
+
+    #[test]
+    fn a_summary_is_told_to_who_asked_for_it() {
+        let mut memory = Memory::default();
+        let mut tell = |kind: &str, mut data: Value| {
+            put(&mut data, "sessionID", "ses_1");
+            let text = json!({"id": "evt_2249f417f001x", "type": kind, "data": data}).to_string();
+            let event = Event::read(text.as_bytes()).unwrap().unwrap();
+            fact(&event, &mut memory)
+        };
+        // The server's own belongs to nobody.
+        assert!(tell("session.compaction.started", json!({"reason": "auto"})).is_none());
+        assert!(tell("session.compaction.delta", json!({"text": "x"})).is_none());
+        let began = tell("session.compaction.started", json!({"inputID": "msg_1"}));
+        let Some(Fact::AnswerChanged(info, _)) = began else { panic!() };
+        assert_eq!((info.parent_id.as_deref(), info.is_completed()), (Some("msg_1"), false));
+        let Some(Fact::PartChanged(part)) =
+            tell("session.compaction.delta", json!({"text": "## O"}))
+        else {
+            panic!()
+        };
+        let Some(Fact::TextDelta { part_id, .. }) =
+            tell("session.compaction.delta", json!({"text": "bjective"}))
+        else {
+            panic!()
+        };
+        assert_eq!((part.id.as_str(), part_id.as_str()), ("msg_1.text.0", "msg_1.text.0"));
+        let model = json!({"id": "m", "providerID": "p"});
+        let ended = tell("session.compaction.ended", json!({"model": model, "cost": 0.5}));
+        let Some(Fact::AnswerChanged(info, _)) = ended else { panic!() };
+        assert_eq!((info.finish.as_deref(), info.cost), (Some("stop"), 0.5));
+        tell("session.compaction.started", json!({"inputID": "msg_2"}));
+        let error = json!({"type": "aborted", "message": "Compaction cancelled"});
+        let failed = tell("session.compaction.failed", json!({"inputID": "msg_2", "error": error}));
+        let Some(Fact::AnswerChanged(info, _)) = failed else { panic!() };
+        assert!(info.error.unwrap().is_abort && info.finish.as_deref() == Some("error"));
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub(super) struct SessionMemory {
     pub(super) notes: HashSet<String>,
     /// The answer that is being written.
     pub(super) answer: AnswerInProgress,
+    /// The summary that is being written, when somebody asked for it.
+    pub(super) summary: Option<String>,
+    /// Whether some of its text came.
+    pub(super) has_summary_text: bool,
 }
 
 /// An answer that is being written.

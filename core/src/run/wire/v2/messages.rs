@@ -39,6 +39,9 @@ pub(super) fn counts(raw: &RawValue) -> bool {
 }
 
 fn read_message(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<StoredMessage> {
+    if let Some(summary) = read_summary(raw, session, odd) {
+        return Some(summary);
+    }
     if !counts(raw) {
         return None;
     }
@@ -65,6 +68,29 @@ fn read_message(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<
         (message.info.error, message.info.finish) = (None, Some("tool-calls".to_owned()));
     }
     Some(message)
+}
+
+/// The summary that somebody asked for. What the server summarizes by itself is no message of anybody.
+fn read_summary(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<StoredMessage> {
+    let object = Object::read(raw)?;
+    let is_kind = |name: &str, word: &str| object.text(name).as_deref() == Some(word);
+    if !is_kind("type", "compaction") || !is_kind("reason", "manual") {
+        return None;
+    }
+    let mut message = v1::read_message(&*stored::message(raw, session)?, odd)?;
+    let info = &mut message.info;
+    summarizes(info);
+    adapt_info(info, false);
+    if !is_kind("status", "running") {
+        info.time.completed = Some(info.time.created);
+        info.finish.get_or_insert_with(|| "stop".to_owned());
+    }
+    Some(message)
+}
+
+/// A summary is the answer to itself.
+pub(super) fn summarizes(info: &mut Info) {
+    (info.is_summary, info.parent_id) = (true, Some(info.id.clone()));
 }
 
 /// A provider that failed and is asked again, as an event and the answer itself tell it.

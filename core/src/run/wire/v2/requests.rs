@@ -35,7 +35,8 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         }
         Request::CheckAgent { directory, .. } => ("v2.agent.list", within(json!({}), directory)),
         Request::CheckModel { directory, .. } => ("v2.model.list", within(json!({}), directory)),
-        Request::FindPrompt { session, message } => message_of(session, message),
+        Request::FindPrompt { session, message }
+        | Request::FindCompaction { session, message, .. } => message_of(session, message),
         Request::Messages { session, limit, before } => {
             let mut arguments = json!({ "sessionID": session, "limit": (*limit).max(PAGE) });
             if let Some(before) = before {
@@ -75,11 +76,17 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
             ("v2.location.get", json!({ "directory": directory }))
         }
         Request::Send(send) => {
-            check(&send.prompt)?;
+            if !send.is_compaction {
+                check(&send.prompt)?;
+            }
             return step(&Step::of_send(send));
         }
         Request::Withdraw { session, message } => withdraw(session, message),
-        Request::Next(NextCall(of)) => return step(of),
+        Request::Next(NextCall::Two(of)) => return step(of),
+        Request::Next(NextCall::One(_)) => {
+            let text = "run: a call of 1.x on a server of 2.x";
+            return Err(Error::new(ErrorKind::Internal, text));
+        }
     };
     Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
@@ -103,6 +110,10 @@ fn step(step: &Step) -> Result<OperationCall> {
             ("v2.session.switch_model", json!({ "sessionID": send.session, "model": model }))
         }
         Step::Prompt(send) => ("v2.session.prompt", prompt(send)?),
+        Step::Compact(send) => (
+            "v2.session.compact",
+            json!({ "sessionID": send.session, "id": send.message, "delivery": "queue" }),
+        ),
         Step::FindPlace { directory, .. } => ("v2.location.get", json!({ "directory": directory })),
         Step::FindWaiting { session, .. } => {
             ("v2.session.inbox.list", json!({ "sessionID": session }))

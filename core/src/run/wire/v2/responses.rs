@@ -20,13 +20,17 @@ use std::sync::Arc;
 pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
     match (request, answer) {
         (Request::Send(send), answer) => read_step(&Step::of_send(send), answer),
-        (Request::Next(NextCall(step)), answer) => read_step(step, answer),
+        (Request::Next(NextCall::Two(step)), answer) => read_step(step, answer),
         (Request::Abort { session, message: Some(message) }, Ok(_)) => {
             let (session, message) = (session.clone(), message.clone());
             then(Step::FindCurrent { session, message })
         }
         // It is no message before its turn.
-        (Request::FindPrompt { session, message }, Err(error)) if is_absent(&error) => {
+        (
+            Request::FindPrompt { session, message }
+            | Request::FindCompaction { session, message, .. },
+            Err(error),
+        ) if is_absent(&error) => {
             let (session, message) = (session.clone(), message.clone());
             then(Step::FindWaiting { session, message })
         }
@@ -44,7 +48,7 @@ fn done(response: Result<Response>) -> Meaning {
 }
 
 fn then(step: Step) -> Meaning {
-    Meaning::Then(Request::Next(NextCall(step)))
+    Meaning::Then(Request::Next(NextCall::Two(step)))
 }
 
 fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
@@ -57,7 +61,11 @@ fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
             let is_gone = answer.is_err_and(|e| e.code() == Some(NO_DIRECTORY));
             return done(Err(if is_gone { gone(directory) } else { error.clone() }));
         }
-        (Step::Prompt(send), Err(error)) if says_nothing(&error) => {
+        // It was sent before, and arrived.
+        (Step::Compact(send), Err(error)) if error.code() == Some("ConflictError") => {
+            return done(Ok(Response::Compaction(send.message.clone())));
+        }
+        (Step::Prompt(send) | Step::Compact(send), Err(error)) if says_nothing(&error) => {
             return match send.directory.clone() {
                 Some(directory) => then(Step::FindPlace { directory, error }),
                 None => done(Err(error)),
@@ -76,7 +84,8 @@ fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
             Ok(()) => then(Step::SwitchModel(send.clone())),
             Err(error) => done(Err(error)),
         },
-        Step::SwitchModel(send) => then(Step::Prompt(send.clone())),
+        Step::SwitchModel(send) => then(Step::with_model(send)),
+        Step::Compact(send) => done(Ok(Response::Compaction(send.message.clone()))),
         Step::FindWaiting { session, message } => done(waiting(session, message, &answer)),
         Step::FindCurrent { session, message } => match items(&answer) {
             Ok(messages) => current(session, message, &messages),
@@ -111,7 +120,7 @@ fn current(session: &str, message: &str, messages: &[&RawValue]) -> Meaning {
     let mut is_last = true;
     for object in messages.iter().filter_map(|raw| Object::read(raw)) {
         match object.text("type").as_deref() {
-            Some("user") if object.text("id").as_deref() == Some(message) => {
+            Some("user" | "compaction") if object.text("id").as_deref() == Some(message) => {
                 return match is_last {
                     true => then(Step::Interrupt { session: session.to_owned() }),
                     false => done(Ok(Response::Done)),
@@ -163,6 +172,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
                 _ => FoundPrompt::Prompt,
             })
         }
+        Request::FindCompaction { message, .. } => Response::Compaction(message.clone()),
         Request::Messages { session, before, .. } => {
             Response::Messages(ListPage::read(answer).map(|mut page| {
                 let mut odd = Vec::new();
@@ -304,6 +314,8 @@ mod tests {
         for newest in [json!([idle, answer, mine]), json!([answer, other, answer, mine])] {
             assert!(after(newest.clone()).contains("Done(Ok(Done))"), "{}", after(newest));
         }
+        let summary = json!({ "type": "compaction", "id": "msg_1" });
+        assert!(after(json!([summary, idle, answer, other])).contains("Interrupt"));
         assert!(after(json!([answer, answer])).contains("is_last: true"));
         assert!(after(json!([answer, other])).contains("is_last: false"));
     }

@@ -13,6 +13,8 @@ pub(crate) enum Step {
     CheckModel(SendPrompt),
     SwitchModel(SendPrompt),
     Prompt(SendPrompt),
+    /// The summary, in place of a prompt.
+    Compact(SendPrompt),
     /// Whether the directory is there: the server says no more of one that is gone than that something went wrong.
     FindPlace {
         directory: String,
@@ -54,7 +56,15 @@ impl Step {
     pub(super) fn with_agent(send: &SendPrompt) -> Step {
         match send.prompt.model {
             Some(_) => Step::CheckModel(send.clone()),
-            None => Step::Prompt(send.clone()),
+            None => Step::with_model(send),
+        }
+    }
+
+    /// The step after the model was chosen.
+    pub(super) fn with_model(send: &SendPrompt) -> Step {
+        match send.is_compaction {
+            true => Step::Compact(send.clone()),
+            false => Step::Prompt(send.clone()),
         }
     }
 }
