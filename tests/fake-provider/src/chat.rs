@@ -74,8 +74,8 @@ impl Chat {
         let wants_summary = system.contains(SUMMARY_SYSTEM)
             || SUMMARY_PROMPTS.iter().any(|words| user.starts_with(words));
         let said = || {
-            let told = messages.iter().rev().map(text);
-            told.filter_map(|text| Some(text.rsplit_once(SUMMARY_MARK)?.1.to_owned())).next()
+            let mut told = messages.iter().rev().map(text);
+            told.find_map(|text| Some(text.rsplit_once(SUMMARY_MARK)?.1.to_owned()))
         };
         let summary = wants_summary.then(|| said().unwrap_or_default());
         let header = |name| request.header(name).map(str::to_owned);

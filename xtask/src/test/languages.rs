@@ -241,7 +241,7 @@ fn under_valgrind(name: &str, program: &Path) -> Command {
 
 /// Programs that were compiled once go on with the library of today.
 pub(super) fn kept_programs<'a>() -> Option<progress::Job<'a>> {
-    let programs = ["kept-0.1.0", "later-0.1.0"].map(|name| {
+    let programs = ["kept-0.1.0", "later-0.1.0", "summary-0.1.0"].map(|name| {
         let mut program = Command::new(workspace().join("tests/c/kept").join(name));
         program.env("LD_LIBRARY_PATH", artefact::dist().join("c"));
         program

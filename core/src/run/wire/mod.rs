@@ -40,7 +40,7 @@ pub(crate) enum Wire {
 /// A further call of those that a request takes, one after the other. Only the generation that it is for knows what it does.
 #[derive(Debug, Clone)]
 pub(crate) enum NextCall {
-    One(v1::Step),
+    One(v1::SummaryStep),
     Two(v2::Step),
 }
 

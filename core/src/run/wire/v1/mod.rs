@@ -4,7 +4,7 @@ mod events;
 mod messages;
 mod requests;
 mod responses;
-mod step;
+mod summary_step;
 
 pub(super) use events::{fact, is_for_all, parent, parent_of_new};
 #[cfg(test)]
@@ -14,4 +14,4 @@ pub(crate) use messages::{
 };
 pub(super) use requests::call;
 pub(super) use responses::{check_agent_in, is_handed, read, snapshot};
-pub(super) use step::Step;
+pub(super) use summary_step::SummaryStep;

@@ -1,6 +1,6 @@
 //! What a run asks for, as operations of 1.x.
 
-use super::step::Step;
+use super::summary_step::SummaryStep;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, put, with_field};
 use crate::protocol::permission::PermissionReply;
@@ -108,7 +108,7 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         Request::Next(NextCall::Two(_)) => {
             return Err(Error::new(ErrorKind::Internal, "run: a call of 2.x on a server of 1.x"));
         }
-        Request::Send(send) if send.is_compaction => step(&Step::ReadNewest(send.clone())),
+        Request::Send(send) if send.is_compaction => step(&SummaryStep::ReadNewest(send.clone())),
         Request::Send(prompt) => {
             return Ok(OperationCall {
                 operation: "session.prompt_async",
@@ -119,13 +119,15 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
     Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
 
-fn step(step: &Step) -> (&'static str, Value) {
+fn step(step: &SummaryStep) -> (&'static str, Value) {
     match step {
-        Step::ReadNewest(send) => {
+        SummaryStep::ReadNewest(send) => {
             ("session.messages", json!({ "sessionID": send.session, "limit": 1 }))
         }
-        Step::CheckModel(send, _) => ("config.providers", within(json!({}), &send.directory)),
-        Step::Summarize(send, model) => {
+        SummaryStep::CheckModel(send, _) => {
+            ("config.providers", within(json!({}), &send.directory))
+        }
+        SummaryStep::Summarize(send, model) => {
             let mut arguments = model.to_value();
             put(&mut arguments, "sessionID", send.session.as_str());
             ("session.summarize", arguments)

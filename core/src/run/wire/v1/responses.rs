@@ -1,7 +1,7 @@
 //! What the answers of 1.x mean.
 
 use super::messages::{read_inquiry, read_message, read_messages, read_status};
-use super::step::Step;
+use super::summary_step::SummaryStep;
 use crate::base::depth::excess;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, list};
@@ -55,22 +55,22 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
     })
 }
 
-fn then(step: Step) -> Meaning {
+fn then(step: SummaryStep) -> Meaning {
     Meaning::Then(Request::Next(NextCall::One(step)))
 }
 
 /// What the calls before a summary say, and the summary itself.
-fn read_step(step: &Step, answer: Result<Answer>) -> Meaning {
+fn read_step(step: &SummaryStep, answer: Result<Answer>) -> Meaning {
     match (step, answer) {
-        (Step::ReadNewest(send), answer) => newest(send, answer),
-        (Step::CheckModel(send, model), answer) => {
+        (SummaryStep::ReadNewest(send), answer) => newest(send, answer),
+        (SummaryStep::CheckModel(send, model), answer) => {
             let checked = answer.and_then(|answer| answer.json::<Json>());
             match checked.and_then(|config| check_model("compact", model, &config)) {
-                Ok(()) => then(Step::Summarize(send.clone(), model.clone())),
+                Ok(()) => then(SummaryStep::Summarize(send.clone(), model.clone())),
                 Err(error) => Meaning::Done(Err(error)),
             }
         }
-        (Step::Summarize(..), answer) => Meaning::Done(answer.map(|_| Response::Done)),
+        (SummaryStep::Summarize(..), answer) => Meaning::Done(answer.map(|_| Response::Done)),
     }
 }
 
@@ -100,7 +100,7 @@ fn newest(send: &SendPrompt, answer: Result<Answer>) -> Meaning {
     let named = named.text("providerID").zip(named.text("modelID"));
     let known = named.map(|(provider_id, model_id)| Model { provider_id, model_id });
     match send.prompt.model.clone().or(known) {
-        Some(model) => then(Step::CheckModel(send.clone(), model)),
+        Some(model) => then(SummaryStep::CheckModel(send.clone(), model)),
         None => refused(format!(
             "compact: the newest message of session {session} names no model; give one"
         )),

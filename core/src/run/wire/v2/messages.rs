@@ -77,7 +77,8 @@ fn read_summary(raw: &RawValue, session: &str, odd: &mut Vec<String>) -> Option<
     if !is_kind("type", "compaction") || !is_kind("reason", "manual") {
         return None;
     }
-    let mut message = v1::read_message(&*stored::message(raw, session)?, odd)?;
+    let made = stored::message(raw, session)?;
+    let mut message = v1::read_message(&made, odd)?;
     let info = &mut message.info;
     summarizes(info);
     adapt_info(info, false);

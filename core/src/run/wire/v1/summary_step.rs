@@ -1,11 +1,11 @@
-//! [`Step`]: what a request for a summary takes on a server of 1.x, one call after the other.
+//! [`SummaryStep`]: what a request for a summary takes on a server of 1.x, one call after the other.
 
 use crate::protocol::model_name::Model;
 use crate::run::wire::SendPrompt;
 
 /// One call of several.
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
+pub(crate) enum SummaryStep {
     /// What the session's newest message is: whose model it names, and whether anything was said since a summary.
     ReadNewest(SendPrompt),
     /// Whether the model is known: of one that is not a request stays in the session that the next prompt would begin
