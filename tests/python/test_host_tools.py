@@ -215,6 +215,24 @@ def test_what_a_partial_binds_is_its_own(tooled):
     assert outputs(reply) == ["sheep 1 by_place", "cow 2 mine", "{} own"]
 
 
+def test_a_thousand_calls_of_one_run_get_each_its_own_answer(tooled):
+    seen = []
+
+    @tooled.tool
+    def double(n: int) -> int:
+        """Doubles."""
+        seen.append(n)
+        return 2 * n
+
+    calls = [{"name": "host_double", "arguments": {"n": n}} for n in range(1000)]
+    steps = [{"tools": calls[at : at + 100], "delay_ms": 0} for at in range(0, 1000, 100)]
+    reply = tooled.ask(scripted("a thousand", json.dumps([*steps, {"text": "done"}])), timeout=120)
+    parts = [part for message in reply.messages for part in message["parts"] if part["type"] == "tool"]
+    answers = {part["state"]["input"]["n"]: part["state"]["output"] for part in parts}
+    assert reply.text == "done" and sorted(seen) == list(range(1000))
+    assert answers == {n: str(2 * n) for n in range(1000)}
+
+
 def test_many_calls_of_one_answer_and_long_ones_and_images(tooled):
     """A hundred, in parallel in two steps, each with its own answer; a megabyte; a picture."""
     png = bytes.fromhex(
