@@ -216,7 +216,7 @@ impl Client {
     ) -> Result<Call> {
         let routed = raw_route(method, path, &scoped(query, &options), body)?;
         let caller = Arc::clone(&self.0.caller);
-        let work = move |token: &CancelToken| caller.request(&routed, &options, token);
+        let work = move |token: &CancelToken| caller.request(routed, &options, token);
         self.start_work("request", Pace::Quick, work)
     }
 
@@ -234,7 +234,8 @@ impl Client {
     /// added, one of the client is not.
     ///
     /// # Errors
-    /// As [`call`](Self::call).
+    /// As [`call`](Self::call). `unsupported` for a path that the server does not know, also where it answers such a one with
+    /// its web page: who wants a page sends the header `accept: text/html`.
     pub fn request(
         &self,
         method: &str,
@@ -245,7 +246,7 @@ impl Client {
     ) -> Result<Answer> {
         let routed = raw_route(method, path, &scoped(query, options), body)?;
         let token = CancelToken::with_interrupt(options.interrupt.clone());
-        self.0.caller.request(&routed, options, &token)
+        self.0.caller.request(routed, options, &token)
     }
 
     /// Sends a prompt and returns at once; the run is polled or waited for.

@@ -41,6 +41,35 @@ def test_the_host_is_asked_for_permissions_and_forms(client):
     assert run.result(60).text == "thanks"
 
 
+def test_what_is_asked_is_asked_again_by_a_recording(tmp_path):
+    tape = tmp_path / "asked.jsonl"
+    shell = '{"name":"shell","arguments":{"command":"echo yes"}}'
+    questions = '{"questions":[{"question":"Which?","header":"h","options":[{"label":"A","description":"a"}]}]}'
+    form = f'{{"name":"question","arguments":{questions}}}'
+    steps = f'[{{"tools":[{shell}]}},{{"tools":[{form}]}},{{"text":"done"}}]'
+
+    def seen(client):
+        rules = [{"action": "shell", "resource": "*", "effect": "ask"}]
+        session = client.v2.session.create(permissions=rules)["data"]["id"]
+        run = client.run(scripted("taped", steps), session=session, permission="ask", question="ask")
+        told = []
+        for update in run:
+            if update.type == "permission":
+                told.append(update.request["patterns"])
+                run.reply_permission(update.id, "once")
+            elif update.type == "question":
+                told.append(update.request["questions"])
+                run.reply_question(update.id, [["A"]])
+        told.append([(decision["permission"], decision["reply"], decision["by"]) for decision in run.reply.decisions])
+        return told, run.reply.text, run.reply.cost, len(run.reply.messages)
+
+    with libopencode.Client(record=tape) as client:
+        real = seen(client)
+    assert real[1] == "done" and len(real[0]) == 3
+    with libopencode.Replay(tape) as replay, libopencode.Client(replay.url) as client:
+        assert seen(client) == real
+
+
 def test_a_run_is_cancelled_or_left_and_picked_up(client):
     run = client.run(SLOW)
     first(run, "text")

@@ -1,6 +1,6 @@
 //! Servers of 1.x and of 2.x: which one it is, and what each is asked.
 
-use opencode_core::{Client, ClientOptions, Dialect, ErrorKind, EventOptions};
+use opencode_core::{CallOptions, Client, ClientOptions, Dialect, ErrorKind, EventOptions};
 use opencode_tests::{Answer, End, Fake, LIMIT, Plan, Proxy, Shared, shared, shared_two};
 use serde_json::json;
 use std::sync::Arc;
@@ -217,4 +217,45 @@ fn a_directory_that_is_not_there_is_a_clear_error() {
         let error = client.call("v2.fs.list", arguments).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Server, "{error}");
     }
+}
+
+#[test]
+fn a_path_of_the_hosts_own_that_the_server_does_not_have_is_unsupported_and_names_the_way() {
+    let client = Client::new(options(shared_two())).unwrap();
+    let ask = |method: &str, path: &str| {
+        let body = (method == "POST").then_some("{}");
+        client.request(method, path, &[], body, &CallOptions::default())
+    };
+    for (method, path, way) in [
+        ("GET", "/session", "use GET /api/session (v2.session.list)"),
+        ("POST", "/session", "use POST /api/session (v2.session.create)"),
+        ("GET", "/session/ses_1/message", "use GET /api/session/{sessionID}/message"),
+        ("DELETE", "/session/ses_1", "use DELETE /api/session/{sessionID}"),
+        ("GET", "/find?pattern=x", "2.x has nothing in its place"),
+        ("GET", "/nowhere", "it has no such path; its own are below /api"),
+        ("POST", "/nowhere", "it has no such path; its own are below /api"),
+        ("GET", "/", "send the header accept: text/html"),
+    ] {
+        let error = ask(method, path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{method} {path}: {error}");
+        assert!(error.message().contains(way), "{method} {path}: {error}");
+        assert!(error.message().contains("2.0.15"), "{method} {path}: {error}");
+    }
+    // What is there is no page, and a file may be one.
+    assert!(ask("GET", "/api/session").unwrap().is_json());
+    assert_eq!(ask("GET", "/api/nowhere").unwrap_err().kind(), ErrorKind::NotFound);
+    let file = shared_two().server.directory().join("page.html");
+    std::fs::write(&file, "<!doctype html><p>mine").unwrap();
+    let file = ask("GET", "/api/fs/read/page.html").unwrap();
+    assert_eq!(file.text().unwrap(), "<!doctype html><p>mine");
+    let read = client.call("v2.fs.read", json!({ "path": "page.html" })).unwrap();
+    assert_eq!(read.text().unwrap(), "<!doctype html><p>mine");
+    // Who asks for a page is given it.
+    let mut page = CallOptions::default();
+    page.headers = vec![("Accept".to_owned(), "text/html".to_owned())];
+    let given = client.request("GET", "/", &[], None, &page).unwrap();
+    assert!(given.text().unwrap().contains("<html"));
+    let error = Client::new(options(shared())).unwrap();
+    let error = error.request("GET", "/api/fs/nowhere", &[], None, &CallOptions::default());
+    assert!(error.is_err(), "{error:?}");
 }

@@ -214,9 +214,13 @@ fn a_web_page_in_place_of_an_answer() {
         .start()
         .unwrap();
     let client = Client::new(options(&server, &server.url())).unwrap();
-    let page = client.request("GET", "/nope", &[], None, &CallOptions::default()).unwrap();
-    assert_eq!(page.status(), 200);
-    assert!(!page.is_json(), "who asks for a path of his own sees what comes");
+    let error = client.request("GET", "/nope", &[], None, &CallOptions::default()).unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Unsupported, Some(200)), "{error}");
+    assert!(error.message().contains("send the header accept: text/html"), "{error}");
+    let mut page = CallOptions::default();
+    page.headers = vec![("accept".to_owned(), "text/html".to_owned())];
+    let page = client.request("GET", "/nope", &[], None, &page).unwrap();
+    assert_eq!((page.status(), page.is_json()), (200, false), "who asks for a page is given it");
     // An id with a slash would lead to another path, and so to the page; it is encoded.
     let error = fails(&client, "session.get", json!({"sessionID": "a/b"}));
     assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");

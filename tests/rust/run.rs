@@ -14,6 +14,7 @@ mod outages;
 mod polls;
 mod promises;
 mod queue;
+mod replays;
 mod stops;
 mod text;
 mod updates;

@@ -13,7 +13,7 @@ use crate::call::options::{CallOptions, ClientOptions};
 use crate::call::retry::RetryPolicy;
 use crate::call::workaround;
 use crate::http::answer::Answer;
-use crate::http::transport::{HttpRequest, Stream, Transport, WebSocket, header};
+use crate::http::transport::{Expect, HttpRequest, Stream, Transport, WebSocket, header};
 use crate::http::{redact, traceparent};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
@@ -271,20 +271,27 @@ impl Caller {
             .map_err(|error| self.explain(error, &routed, limits.total, token))
     }
 
-    /// Sends what the table does not know. A GET is repeated like any read.
+    /// Sends what the table does not know. A GET is repeated like any read. A web page is no answer, unless a header `accept`
+    /// asks for one.
     pub(crate) fn request(
         &self,
-        routed: &Routed,
+        mut routed: Routed,
         options: &CallOptions,
         token: &CancelToken,
     ) -> Result<Answer> {
+        let mut headers = self.options.headers.iter().chain(&self.headers).chain(&options.headers);
+        if headers.any(|(name, value)| {
+            name.eq_ignore_ascii_case("accept") && value.to_ascii_lowercase().contains("text/html")
+        }) {
+            routed.expect = Expect::Anything;
+        }
         let name = format!("{} {}", routed.method, routed.target.split('?').next().unwrap_or(""));
         let _begun = self.begin(&name, token)?;
         let is_read = routed.method == Method::GET;
         let max = options.max_retries.unwrap_or(self.options.max_retries);
         let policy = RetryPolicy { max: if is_read { max } else { 0 }, ..RetryPolicy::default() };
         let limits = self.limits(Pace::Quick, options);
-        let answer = self.repeat(&name, routed, options, policy, limits, token)?;
+        let answer = self.repeat(&name, &routed, options, policy, limits, token)?;
         answer.check_depth()?;
         Ok(answer)
     }

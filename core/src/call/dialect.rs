@@ -5,7 +5,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::Limits;
 use crate::http::transport::{Expect, HttpRequest, Transport};
 use crate::protocol::dialect::{Dialect, ServerInfo};
-use crate::protocol::operation::Operation;
+use crate::protocol::operation::{self, Operation};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 use ureq::http::Method;
@@ -157,11 +157,15 @@ pub(crate) fn explain(
         }
         _ => error.status() == Some(405),
     };
+    let is_raw = operation.is_none();
+    let method = error.operation().split(' ').next().unwrap_or_default();
+    let operation = operation.or_else(|| operation::at(method, target));
     let needed = match operation {
         Some(operation) => operation.dialect,
         None => (!target.starts_with("/api/")).then_some(Dialect::One),
     };
     let Some(needed) = needed.filter(|_| is_unknown) else {
+        let error = if is_raw { with_page(error) } else { error };
         return Explained { found: None, error };
     };
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
@@ -179,11 +183,17 @@ pub(crate) fn explain(
         Err(_) => None,
     };
     let (text, code) = match &found {
-        Some(info) => (wrong_dialect(name, operation, info), None),
+        Some(info) => match operation.filter(|_| !is_raw) {
+            Some(operation) => (wrong_dialect(name, operation, info), None),
+            None => (unknown_path(&error, operation, info), None),
+        },
         None if needed == Dialect::One && is_old(transport, limit, token) => {
             (format!("{name}: {TOO_OLD}"), Some(OLD.to_owned()))
         }
-        None => return Explained { found, error },
+        None => {
+            let error = if is_raw { with_page(error) } else { error };
+            return Explained { found, error };
+        }
     };
     let body = error.body().unwrap_or_default();
     let explained = Error::new(ErrorKind::Unsupported, text)
@@ -193,6 +203,51 @@ pub(crate) fn explain(
         .with_body(body.as_bytes())
         .with_sent(true);
     Explained { found, error: explained }
+}
+
+/// How a web page is had.
+const PAGE: &str = "to get the page itself, send the header accept: text/html";
+
+/// Says how the page is had that a server gave for a path that it does not know.
+fn with_page(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Unsupported => error.and(PAGE),
+        _ => error,
+    }
+}
+
+/// What is wrong with a path of the host's own: it is one of the other generation, or of none.
+fn unknown_path(error: &Error, operation: Option<&Operation>, info: &ServerInfo) -> String {
+    let (name, server) = (error.operation(), info.name());
+    let known = operation.filter(|operation| operation.dialect.is_some());
+    match (known, info.dialect) {
+        (Some(_), Dialect::One) => {
+            format!(
+                "{name}: this is an {server}, and the path is one of 2.x; start a server of 2.x for it"
+            )
+        }
+        (Some(Operation { instead: [], .. }), Dialect::Two) => format!(
+            "{name}: this is an {server}, and the path is one of 1.x; 2.x has nothing in its place; start a server of 1.x for it (`npm install -g opencode-ai@1`)"
+        ),
+        (Some(operation), Dialect::Two) => {
+            let ways = operation.instead.iter().map(|name| match operation::find(name) {
+                Some(way) => format!("{} {} ({name})", way.method.as_str(), way.path),
+                None => (*name).to_owned(),
+            });
+            let ways = ways.collect::<Vec<_>>().join(" and ");
+            format!("{name}: this is an {server}, and the path is one of 1.x; use {ways}")
+        }
+        (None, dialect) => {
+            let place = if dialect == Dialect::Two { "; its own are below /api" } else { "" };
+            let page = match error.kind() {
+                ErrorKind::Unsupported => format!("; {PAGE}"),
+                _ => String::new(),
+            };
+            format!(
+                "{name}: this is an {server}, and it has no such path{place}, and docs/operations.md lists them{page}"
+            )
+        }
+    }
 }
 
 /// Whether a server refused a request as one that it does not know: it did nothing then.
@@ -218,7 +273,7 @@ pub(crate) fn unanswered(name: &str, why: &Error) -> Option<Error> {
 
 /// Refuses an operation of the other dialect, without a request.
 pub(crate) fn refuse(operation: &Operation, info: &ServerInfo) -> Error {
-    let text = wrong_dialect(operation.name, Some(operation), info);
+    let text = wrong_dialect(operation.name, operation, info);
     Error::new(ErrorKind::Unsupported, text).with_operation(operation.name)
 }
 
@@ -230,7 +285,7 @@ pub(crate) fn refuse_chosen(operation: &Operation, chosen: Dialect) -> Error {
         operation.name,
         chosen.as_str(),
         match chosen {
-            Dialect::Two => instead(Some(operation)),
+            Dialect::Two => instead(operation),
             Dialect::One => "make one with dialect \"auto\"".to_owned(),
         }
     );
@@ -238,23 +293,21 @@ pub(crate) fn refuse_chosen(operation: &Operation, chosen: Dialect) -> Error {
 }
 
 /// What to do on a server of 2.x in place of an operation of 1.x.
-fn instead(operation: Option<&Operation>) -> String {
-    match operation.map(|operation| operation.instead) {
-        None => "use the operations v2.*".to_owned(),
-        Some([]) => "2.x has nothing in its place".to_owned(),
-        Some(names) => format!("use {}", names.join(" and ")),
+fn instead(operation: &Operation) -> String {
+    match operation.instead {
+        [] => "2.x has nothing in its place".to_owned(),
+        names => format!("use {}", names.join(" and ")),
     }
 }
 
-fn wrong_dialect(name: &str, operation: Option<&Operation>, info: &ServerInfo) -> String {
+fn wrong_dialect(name: &str, operation: &Operation, info: &ServerInfo) -> String {
     let server = info.name();
-    let what = if operation.is_some() { "operation" } else { "path" };
     match info.dialect {
         Dialect::One => format!(
-            "{name}: this is an {server}, and the {what} is one of 2.x; start a server of 2.x for it"
+            "{name}: this is an {server}, and the operation is one of 2.x; start a server of 2.x for it"
         ),
         Dialect::Two => format!(
-            "{name}: this is an {server}, and the {what} is one of 1.x; {}, or start a server of 1.x (`npm install -g opencode-ai@1`)",
+            "{name}: this is an {server}, and the operation is one of 1.x; {}, or start a server of 1.x (`npm install -g opencode-ai@1`)",
             instead(operation)
         ),
     }

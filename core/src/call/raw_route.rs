@@ -5,6 +5,7 @@ use crate::http::base_url::percent_encode;
 use crate::http::redact;
 use crate::http::transport::Expect;
 use crate::protocol::operation::route::Routed;
+use crate::protocol::operation::{self, AnswerKind};
 use ureq::http::Method;
 use ureq::http::uri::PathAndQuery;
 
@@ -53,13 +54,9 @@ pub(crate) fn raw_route(
             .map_err(|e| Error::invalid(format!("request: the body is no JSON: {e}")))?;
     }
     let body = body.map(|body| body.as_bytes().to_vec());
-    Ok(Routed {
-        method,
-        target,
-        body,
-        expect: Expect::Anything,
-        headers: &[],
-        directory: None,
-        hidden: Vec::new(),
-    })
+    // A file may be a page.
+    let is_file = operation::at(method.as_str(), &target)
+        .is_some_and(|operation| operation.answer == AnswerKind::Bytes);
+    let expect = if is_file { Expect::Anything } else { Expect::NoPage };
+    Ok(Routed { method, target, body, expect, headers: &[], directory: None, hidden: Vec::new() })
 }

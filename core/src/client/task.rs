@@ -178,7 +178,7 @@ fn request(
     let body = fields.json("body");
     let body = body.as_ref().map(|body| body.get());
     let routed = raw_route(&method, &path, &super::scoped(&query, options), body)?;
-    caller.request(&routed, options, token)
+    caller.request(routed, options, token)
 }
 
 fn pair((name, value): (String, Value)) -> (String, String) {

@@ -1,6 +1,6 @@
 //! [`Recorder`]: writes what a client and its server say to each other into a file, without secrets.
 //!
-//! One JSON object per line: `start`, then `request`, `answer` and `event` in the order in which they happened.
+//! One JSON object per line: `start`, then `request`, `answer`, `stream` and `event` in the order in which they happened.
 //! [`Replay`](crate::Replay) plays such a file back.
 
 use crate::base::error::{Error, ErrorKind, Result};
@@ -68,7 +68,7 @@ impl Recorder {
             began: Instant::now(),
         };
         recorder.line(json!({
-            "type": "start", "format": 1, "version": env!("CARGO_PKG_VERSION"),
+            "type": "start", "format": 2, "version": env!("CARGO_PKG_VERSION"),
             "from": recorder.from(),
         }));
         Ok(recorder)
@@ -109,10 +109,15 @@ impl Recorder {
         }));
     }
 
+    /// Notes that the answer to a request is a stream of events.
+    pub(crate) fn stream(&self, number: u64) {
+        self.line(json!({ "type": "stream", "from": self.from(), "n": number, "at": self.at() }));
+    }
+
     /// Notes the data of an event.
     pub(crate) fn event(&self, target: &str, data: &[u8], redactor: &Redactor) {
         self.line(json!({
-            "type": "event", "at": self.at(),
+            "type": "event", "from": self.from(), "at": self.at(),
             "target": redactor.target(target),
             "body": kept(data.trim_ascii(), |value| redactor.scrub(value)),
         }));
@@ -192,7 +197,9 @@ mod tests {
         let body = br#"{"apiKey":"k1","key":"k2","deep":[{"clientSecret":"k3","env":{"A":"k4"}}],
             "text":"say hunter2","tokens":{"input":1},"headers":{"x":["k5"]},
             "url":"https://k9:k10@h/mcp?api_key=k11&c=d","apiKeys":["k12"],"secrets":{"A":{"b":"k13"}},
-            "environment":"production","cookie":"k15","passphrase":"k16","code":"E1"}"#;
+            "environment":"production","cookie":"k15","passphrase":"k16","code":"E1",
+            "fields":[{"key":"q0","type":"string"},{"key":"q1","op":"eq","value":1}],
+            "auth":{"type":"api","key":"k19"}}"#;
         let number = recorder.request(
             "POST",
             "/x?auth%5Ftoken=k6&tick%65t=k7&a=b&pattern=hunter2",
@@ -212,7 +219,7 @@ mod tests {
         recorder.answer(number, 200, &[], &vec![b'x'; MAX_BODY + 1], &redactor);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        let named = (1..=18).map(|n| format!("k{n}"));
+        let named = (1..=19).map(|n| format!("k{n}"));
         for secret in named.chain(["hunter2", "bWU6aHVudGVyMg"].map(str::to_owned)) {
             assert!(!text.contains(&secret), "{secret}: {text}");
         }
@@ -225,6 +232,8 @@ mod tests {
             "https://***@h/mcp?api_key=***&c=d",
             "production",
             "\"code\":\"E1\"",
+            "\"key\":\"q0\"",
+            "\"key\":\"q1\"",
         ] {
             assert!(text.contains(kept), "{kept}: {text}");
         }

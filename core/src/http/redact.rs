@@ -2,7 +2,7 @@
 
 use crate::http::base_url::{percent_decode, percent_encode};
 use crate::http::credentials::Credentials;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// What stands in place of a secret.
@@ -106,8 +106,12 @@ impl Redactor {
                 items.iter_mut().for_each(|item| self.scrub_fields(item, is_secret));
             }
             Value::Object(fields) => {
+                let is_named = is_form_field(fields);
                 for (name, value) in fields {
                     match value {
+                        Value::String(_) if is_named && name == "key" => {
+                            self.scrub_fields(value, is_secret);
+                        }
                         Value::String(_) if is_secret_map(name) => {
                             self.scrub_fields(value, is_secret);
                         }
@@ -207,6 +211,14 @@ fn is_secret(name: &str) -> bool {
     PARTS.iter().any(|part| name.contains(part))
         || matches!(name.as_str(), "key" | "token" | "ticket" | "access" | "refresh")
         || name.ends_with("token")
+}
+
+/// Whether it is a field of a form, or a condition of one: its `key` is its name.
+fn is_form_field(fields: &Map<String, Value>) -> bool {
+    const KINDS: [&str; 8] =
+        ["string", "number", "integer", "boolean", "multiselect", "external", "text", "select"];
+    let kind = fields.get("type").and_then(Value::as_str);
+    kind.is_some_and(|kind| KINDS.contains(&kind)) || fields.contains_key("op")
 }
 
 /// In an address, and where a sign-in ends, a code is one too: whoever has it is let in.

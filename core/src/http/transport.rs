@@ -65,8 +65,8 @@ pub(crate) enum Expect {
     Json,
     /// No body, or a JSON document that nobody needs.
     Nothing,
-    /// Text of any kind but a web page.
-    Text,
+    /// Whatever comes, but no web page: that is what a server gives for a path that it does not know.
+    NoPage,
     /// Whatever comes, a web page too.
     Anything,
     /// An event stream.
@@ -205,6 +205,11 @@ impl Transport {
     pub(crate) fn open(&self, request: &HttpRequest<'_>, token: &CancelToken) -> Result<Stream> {
         let exchange = Exchange::new(token.clone(), request.limits);
         let _entered = exchange.enter();
+        let redactor = self.redactor_of(request);
+        let recording = self.recorder.as_ref().map(|recorder| {
+            let method = request.method.as_str();
+            (recorder, recorder.request(method, request.target, request.body, &redactor))
+        });
         let (status, headers, body) = self.exchange(request, &exchange)?;
         if check(request, status, &headers, &[]).is_err() {
             let bytes = match status {
@@ -212,13 +217,16 @@ impl Transport {
                 200..300 => Vec::new(),
                 _ => beginning(body),
             };
+            if let Some((recorder, number)) = recording {
+                recorder.answer(number, status, &recorded(&headers), &bytes, &redactor);
+            }
             self.check(request, status, &headers, &bytes)?;
             return Err(unexpected(request, status, &headers, &bytes));
         }
-        let recording = self.recorder.as_ref().map(|recorder| Recording {
-            recorder: Arc::clone(recorder),
-            target: request.target.to_owned(),
-            redactor: self.redactor_of(request),
+        let recording = recording.map(|(recorder, number)| {
+            recorder.stream(number);
+            let (recorder, target) = (Arc::clone(recorder), request.target.to_owned());
+            Recording { recorder, target, redactor }
         });
         let exchange = Rc::clone(&exchange);
         Ok(Stream::new(body, exchange, request.operation, &self.base, MAX_EVENT, recording))
@@ -284,7 +292,7 @@ impl Transport {
                 "text/event-stream"
             }
             Expect::Json | Expect::Nothing => "application/json",
-            Expect::Text | Expect::Anything => "*/*",
+            Expect::NoPage | Expect::Anything => "*/*",
         };
         headers.insert("accept", HeaderValue::from_static(accept));
         if request.body.is_some() {
@@ -473,7 +481,7 @@ fn check(request: &HttpRequest<'_>, status: u16, headers: &HeaderMap, body: &[u8
     let fits = match request.expect {
         Expect::Json => is_json && !body.is_empty(),
         Expect::Nothing => status == 204 || body.is_empty() || is_json,
-        Expect::Text => !is_html,
+        Expect::NoPage => !is_html,
         Expect::Anything => true,
         Expect::Events => kind.is_some_and(answer::is_event_stream),
     };

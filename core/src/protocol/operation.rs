@@ -223,6 +223,31 @@ pub fn find(name: &str) -> Option<&'static Operation> {
         .or_else(|| by_name(&without_underscores(name)))
 }
 
+/// The operation that a request is, if it is one: that whose path says the most of it.
+pub(crate) fn at(method: &str, target: &str) -> Option<&'static Operation> {
+    let path = target.split('?').next().unwrap_or_default();
+    let known = all().iter().filter(|operation| operation.method.as_str() == method);
+    let fits =
+        known.filter_map(|operation| Some((words_in_common(operation.path, path)?, operation)));
+    fits.max_by_key(|(words, _)| *words).map(|(_, operation)| operation)
+}
+
+/// How many segments of a path are those of an operation's; `None` when it is not one of its paths.
+fn words_in_common(pattern: &str, path: &str) -> Option<usize> {
+    let mut given = path.split('/');
+    let mut words = 0;
+    for segment in pattern.split('/') {
+        let found = given.next()?;
+        match segment {
+            "*" => return Some(words),
+            _ if segment == found => words += 1,
+            _ if segment.starts_with('{') && !found.is_empty() => {}
+            _ => return None,
+        }
+    }
+    given.next().is_none().then_some(words)
+}
+
 /// The name that was probably meant, if one is near enough.
 pub fn nearest(name: &str) -> Option<&'static str> {
     let name = without_underscores(name);

@@ -1,6 +1,13 @@
 //! [`Replay`]: a server that plays a recording back, for tests without a model.
 
-mod script;
+mod groups;
+mod ids;
+mod lists;
+mod nature;
+mod paths;
+mod player;
+mod standing;
+mod tape;
 mod wire;
 
 use crate::base::error::{Error, Result};
@@ -8,7 +15,7 @@ use crate::base::hooks::Home;
 use crate::base::leaving;
 use crate::base::pool::join;
 use crate::base::thread;
-use script::{Player, Script};
+use player::{Player, ReplayListener, plain_event};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -16,9 +23,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tape::Tape;
 
 /// How often a thread looks whether it shall end.
 const SLICE: Duration = Duration::from_millis(100);
+/// How long one who listens is looked at.
+const GLANCE: Duration = Duration::from_millis(1);
 /// The server's own heartbeats come every ten seconds.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const MAX_CONNECTIONS: usize = 128;
@@ -66,12 +76,12 @@ impl Replay {
     /// `not_found` when there is no such file, `decode` when it is no recording, `exhausted` when the system gives
     /// no port or thread.
     pub fn start(path: impl AsRef<Path>) -> Result<Replay> {
-        let script = Script::read(path.as_ref())?;
+        let tape = Tape::read(path.as_ref())?;
         let failed = |error: std::io::Error| Error::exhausted("port or thread", error);
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(ReplayShared {
-            stage: Player::new(script),
+            stage: Player::new(tape),
             is_closed: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             threads: Mutex::default(),
@@ -118,7 +128,7 @@ impl Drop for Replay {
 impl Playing {
     fn end(self) {
         self.shared.is_closed.store(true, Ordering::Release);
-        self.shared.stage.wake();
+        self.shared.stage.end();
         // The listener waits for a connection; here is one.
         drop(TcpStream::connect_timeout(&self.address, SLICE));
         join(vec![self.acceptor]);
@@ -166,8 +176,10 @@ impl ReplayShared {
         stream.set_nodelay(true)?;
         let mut reader = wire::Reader::new(stream);
         while let Some(request) = reader.next(&|| self.is_closed())? {
-            if self.stage.is_stream(&request) {
-                return self.stream(stream, &request);
+            if let Some(mut listener) = self.stage.listen(&request) {
+                let result = self.stream(stream, paths::path_of(&request.target), &mut listener);
+                self.stage.leave(&listener);
+                return result;
             }
             let answer = self.stage.answer(&request);
             wire::write(stream, answer.status, &answer.headers, &answer.body)?;
@@ -175,18 +187,22 @@ impl ReplayShared {
         Ok(())
     }
 
-    fn stream(&self, stream: &TcpStream, request: &wire::ReplayRequest) -> std::io::Result<()> {
+    fn stream(
+        &self,
+        stream: &TcpStream,
+        path: &str,
+        listener: &mut ReplayListener,
+    ) -> std::io::Result<()> {
         wire::begin_stream(stream)?;
-        wire::event(stream, &script::plain_event(&request.path, "server.connected"))?;
+        stream.set_read_timeout(Some(GLANCE))?;
+        wire::event(stream, &plain_event(path, "server.connected"))?;
         let mut last = Instant::now();
-        while !self.is_closed() {
-            match self.stage.next_event(&request.path, SLICE) {
-                Some((pause, event)) => {
-                    std::thread::park_timeout(pause);
-                    wire::event(stream, &event)?;
-                }
+        // What is told to one who is gone is lost for all others.
+        while !self.is_closed() && wire::is_there(stream) {
+            match self.stage.next_event(listener, SLICE) {
+                Some(event) => wire::event(stream, &event)?,
                 None if last.elapsed() >= HEARTBEAT => {
-                    wire::event(stream, &script::plain_event(&request.path, "server.heartbeat"))?;
+                    wire::event(stream, &plain_event(path, "server.heartbeat"))?;
                 }
                 None => continue,
             }

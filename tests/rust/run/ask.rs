@@ -4,32 +4,22 @@ use super::list::{generations, name_of};
 use super::world::{Place, Way, World};
 use super::*;
 use opencode_core::{ErrorKind, PermissionPolicy, PermissionReply, QuestionPolicy, Reply, State};
-use opencode_tests::Generation;
-
-/// A server where commands have to be asked for; one for all of these tests: a start costs seconds.
-fn world(generation: Generation) -> &'static World {
-    static ONE: OnceLock<World> = OnceLock::new();
-    static TWO: OnceLock<World> = OnceLock::new();
-    let cell = if generation == Generation::Two { &TWO } else { &ONE };
-    cell.get_or_init(|| {
-        let config = json!({ "permission": { "bash": "ask" } });
-        World::start(generation, |server| server.config(config))
-    })
-}
 
 fn everywhere<F: Fn(&Place<'_>)>(test: F) {
     let ways = [Way::Steady, Way::Deaf, Way::Rough];
-    generations(&name_of::<F>()).for_each(|generation| world(generation).ways(&ways, &test));
+    generations(&name_of::<F>())
+        .for_each(|generation| World::asking(generation).ways(&ways, &test));
 }
 
 fn with_events_and_without<F: Fn(&Place<'_>)>(test: F) {
     let ways = [Way::Deaf, Way::Steady];
-    generations(&name_of::<F>()).for_each(|generation| world(generation).ways(&ways, &test));
+    generations(&name_of::<F>())
+        .for_each(|generation| World::asking(generation).ways(&ways, &test));
 }
 
 fn steadily<F: Fn(&Place<'_>)>(test: F) {
     generations(&name_of::<F>())
-        .for_each(|generation| world(generation).ways(&[Way::Steady], &test));
+        .for_each(|generation| World::asking(generation).ways(&[Way::Steady], &test));
 }
 
 fn policy(value: Value) -> Option<PermissionPolicy> {

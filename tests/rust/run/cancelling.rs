@@ -1,6 +1,6 @@
 //! Cancels of runs whose tools and subagents are at work.
 
-use super::world::World;
+use super::world::{Way, World};
 use super::*;
 use opencode_core::{ErrorKind, PermissionPolicy};
 use opencode_tests::{Directory, is_alive};
@@ -84,5 +84,23 @@ fn a_cancel_of_what_waits_takes_it_back_and_hits_nobody_else() {
         assert_eq!(run.cancel(LIMIT), State::Failed, "{:?}", run.error());
         assert_eq!(world.waiting(&session), 0);
         assert_eq!(reply(&first).text, "a b c d e f g h i j", "the other one goes on");
+    });
+}
+
+#[test]
+fn an_abort_by_somebody_else_asks_2_x_nothing_that_it_does_not_tell() {
+    on_both(|world| {
+        let proxy = Proxy::start(&world.server().url()).unwrap();
+        let client = world.behind(&proxy.url(), Way::Deaf);
+        let steps = json!([{ "text": "a b c", "stall": { "after": 1, "ms": 60_000 } }]);
+        let run = client.run(scripted("aborted", steps)).unwrap();
+        let session = eventually("the session", || run.session_id());
+        let is_begun = || run.message_id().filter(|id| !world.answers(&session, id).is_empty());
+        eventually("work", is_begun);
+        world.abort(&session);
+        let error = error(&run);
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+        let asked = proxy.requests();
+        assert!(!asked.iter().any(|line| line.contains("/api/location")), "{asked:?}");
     });
 }

@@ -39,6 +39,17 @@ impl World {
         cell.get_or_init(|| World::new(Machine::Shared(machine())))
     }
 
+    /// A server where commands have to be asked for; one for all tests: a start costs seconds.
+    pub(super) fn asking(generation: Generation) -> &'static World {
+        static ONE: OnceLock<World> = OnceLock::new();
+        static TWO: OnceLock<World> = OnceLock::new();
+        let cell = if generation == Generation::Two { &TWO } else { &ONE };
+        cell.get_or_init(|| {
+            let config = json!({ "permission": { "bash": "ask" } });
+            World::start(generation, |server| server.config(config))
+        })
+    }
+
     pub(super) fn start(
         generation: Generation,
         configure: impl FnOnce(ServerBuilder) -> ServerBuilder,

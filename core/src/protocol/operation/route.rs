@@ -352,7 +352,7 @@ impl<'a> Route<'a> {
             expect: match operation.answer {
                 AnswerKind::Json | AnswerKind::Websocket => Expect::Json,
                 AnswerKind::Nothing => Expect::Nothing,
-                AnswerKind::Text => Expect::Text,
+                AnswerKind::Text => Expect::NoPage,
                 AnswerKind::Bytes => Expect::Anything,
                 AnswerKind::Events => Expect::Events,
             },

@@ -112,6 +112,14 @@ impl Wire {
         self == Wire::Two
     }
 
+    /// What a request would bring on every server of this generation: it is not asked then.
+    pub(crate) fn known(self, request: &Request) -> Option<Response> {
+        match self {
+            Wire::One => None,
+            Wire::Two => v2::known(request),
+        }
+    }
+
     /// The operation for a request, with its arguments.
     pub(crate) fn call(self, request: &Request) -> Result<OperationCall> {
         match self {

@@ -6,11 +6,19 @@ use std::net::TcpStream;
 const MAX_HEAD: usize = 64 << 10;
 const MAX_BODY: usize = 64 << 20;
 
-/// A request, without its query: that plays no part in the matching.
+/// A request.
 #[derive(Debug)]
 pub(super) struct ReplayRequest {
     pub(super) method: String,
-    pub(super) path: String,
+    /// Path and query.
+    pub(super) target: String,
+    pub(super) body: Vec<u8>,
+}
+
+/// What a replay answers.
+pub(super) struct RecordedAnswer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
@@ -54,8 +62,8 @@ impl<'a> Reader<'a> {
         }
         let body = self.buffer[end..end + length].to_vec();
         self.buffer.drain(..end + length);
-        let path = target.split('?').next().unwrap_or_default().to_owned();
-        Ok(Some(ReplayRequest { method: method.to_owned(), path, body }))
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Ok(Some(ReplayRequest { method, target, body }))
     }
 
     fn fill(&mut self, is_over: &dyn Fn() -> bool) -> io::Result<bool> {
@@ -78,6 +86,16 @@ impl<'a> Reader<'a> {
                     _ => return Err(error),
                 },
             }
+        }
+    }
+}
+
+/// Whether the other side has not closed the connection.
+pub(super) fn is_there(stream: &TcpStream) -> bool {
+    match stream.peek(&mut [0]) {
+        Ok(count) => count > 0,
+        Err(error) => {
+            matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
         }
     }
 }

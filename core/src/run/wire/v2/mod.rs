@@ -13,6 +13,6 @@ mod step;
 
 pub(super) use events::{fact, is_for_all, parent, parent_of_new};
 pub(crate) use memory::Memory;
-pub(super) use requests::call;
+pub(super) use requests::{call, known};
 pub(super) use responses::{read, snapshot};
 pub(super) use step::Step;

@@ -5,7 +5,7 @@ use super::step::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Object, put};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{NextCall, OperationCall, Request, SendPrompt};
+use crate::run::wire::{NextCall, OperationCall, Request, Response, SendPrompt};
 use serde_json::{Value, json};
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
@@ -71,7 +71,6 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         Request::Files { session, message } => {
             ("v2.session.diff", json!({ "sessionID": session, "from": message }))
         }
-        // It does not say since when, and cannot be told to leave a directory.
         Request::Place { directory } | Request::Instance { directory } => {
             ("v2.location.get", json!({ "directory": directory }))
         }
@@ -89,6 +88,14 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         }
     };
     Ok(OperationCall { operation, arguments: arguments.to_string() })
+}
+
+/// 2.x does not say since when it works in a directory, and cannot be told to leave one.
+pub(crate) fn known(request: &Request) -> Option<Response> {
+    match request {
+        Request::Instance { .. } => Some(Response::Instance { begun: None }),
+        _ => None,
+    }
 }
 
 fn step(step: &Step) -> Result<OperationCall> {
