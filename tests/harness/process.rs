@@ -2,6 +2,9 @@
 
 use std::ffi::c_int;
 use std::fs;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,6 +62,29 @@ pub fn is_alive(pid: u32) -> bool {
     !matches!(state, Some('Z' | 'X'))
 }
 
+/// Waits for a child, and gives how it ended and the time of a processor that it took: its own, and that of all that it
+/// has waited for itself.
+///
+/// # Errors
+/// When somebody has waited for it before.
+pub fn wait(child: &mut Child) -> io::Result<(ExitStatus, Duration)> {
+    // A child that reads must see the end of it.
+    drop(child.stdin.take());
+    let (mut status, mut usage) = (0, system::Usage::default());
+    loop {
+        // SAFETY: both pointers lead to values of ours that live longer than the call, and `Usage` is as large as what the
+        // system writes.
+        let found = unsafe { system::wait4(child.id() as c_int, &mut status, 0, &mut usage) };
+        if found > 0 {
+            return Ok((ExitStatus::from_raw(status), usage.of_user.get() + usage.of_system.get()));
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
 /// Kills every process whose environment holds `mark` and waits until none is left.
 ///
 /// The environment is inherited, so this reaches also what left the process group (the server's
@@ -97,9 +123,63 @@ fn send(target: c_int, signal: Signal) -> bool {
 }
 
 mod system {
-    use std::ffi::c_int;
+    use std::ffi::{c_int, c_long};
+    use std::time::Duration;
+
+    /// `struct timeval`.
+    #[derive(Default)]
+    #[repr(C)]
+    pub(super) struct Time {
+        seconds: c_long,
+        #[cfg(target_os = "linux")]
+        micros: c_long,
+        #[cfg(not(target_os = "linux"))]
+        micros: c_int,
+    }
+
+    impl Time {
+        // Not on every system are they of one type.
+        #[allow(clippy::useless_conversion)]
+        pub(super) fn get(&self) -> Duration {
+            let (seconds, micros) = (self.seconds, i64::from(self.micros));
+            Duration::from_secs(seconds.max(0) as u64) + Duration::from_micros(micros.max(0) as u64)
+        }
+    }
+
+    /// `struct rusage`.
+    #[derive(Default)]
+    #[repr(C)]
+    pub(super) struct Usage {
+        pub(super) of_user: Time,
+        pub(super) of_system: Time,
+        counts: [c_long; 14],
+    }
 
     unsafe extern "C" {
         pub(super) fn kill(target: c_int, signal: c_int) -> c_int;
+        pub(super) fn wait4(
+            child: c_int,
+            status: *mut c_int,
+            options: c_int,
+            usage: *mut Usage,
+        ) -> c_int;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_child_that_computes_tells_how_it_ended_and_what_it_took() {
+        let script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3";
+        let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let (status, took) = wait(&mut child).unwrap();
+        assert_eq!(status.code(), Some(3));
+        assert!(took > Duration::from_millis(10) && took < Duration::from_secs(60), "{took:?}");
+        let mut child = Command::new("sleep").arg("0.2").spawn().unwrap();
+        assert!(wait(&mut child).unwrap().1 < Duration::from_millis(100));
+        assert!(wait(&mut child).is_err());
     }
 }

@@ -14,11 +14,11 @@ use crate::binary::Generation;
 use crate::builder::Blueprint;
 use crate::http::{self, Response};
 use crate::output::Output;
-use crate::process::{Signal, signal, signal_group, sweep};
+use crate::process::{Signal, signal, signal_group, sweep, wait};
 use crate::reaper::{Reaper, VARIABLE};
 use crate::settings::random;
 use crate::wait::LIMIT;
-use crate::{Error, Result, ServerBuilder};
+use crate::{Error, Result, ServerBuilder, costs};
 
 /// A running `opencode serve`.
 ///
@@ -34,6 +34,7 @@ pub struct Server {
 
 struct Process {
     child: Child,
+    is_over: bool,
     output: Output,
 }
 
@@ -214,7 +215,12 @@ impl Server {
     fn end(&self, process: &mut Process) {
         signal_group(process.child.id(), Signal::Kill);
         sweep(&format!("{VARIABLE}={}", self.mark));
-        let _ = process.child.wait();
+        // Its number may be another's once it was waited for.
+        if !std::mem::replace(&mut process.is_over, true)
+            && let Ok((_, took)) = wait(&mut process.child)
+        {
+            costs::add(took);
+        }
     }
 
     fn process(&self) -> MutexGuard<'_, Process> {
@@ -255,7 +261,7 @@ impl Blueprint {
             output.drain(stdout)?;
             output.drain(stderr)?;
         }
-        let mut process = Process { child, output };
+        let mut process = Process { child, is_over: false, output };
         match self.await_health(&mut process, port, end) {
             Ok(()) => Ok(process),
             Err(error) => {

@@ -132,6 +132,21 @@ pub(crate) fn native_reaching(lua: &Lua, profile: Profile, reach: Reach) -> Resu
     lua_package(lua, &built.join("libopencode_lua.so"), reach)
 }
 
+/// Builds the Lua module for a version alone and quickly, and gives the folder for `package.cpath`.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn quick_module(lua: &Lua) -> Result<PathBuf> {
+    let reach = Reach::Whole;
+    let mut cargo = cargo("build", Profile::Dev);
+    cargo
+        .args(["-p", "opencode-lua", "--no-default-features", "--features"])
+        .arg(reach.features("opencode-lua", &["module", lua.feature]));
+    progress::run(&format!("build the Lua module ({}), quickly", lua.feature), &mut cargo)?;
+    let built = workspace().join("target").join(Profile::Dev.folder());
+    lua_package(lua, &built.join("libopencode_lua.so"), reach)
+}
+
 /// Builds the Lua module for a version alone, for every system with glibc [`glibc::FLOOR`] or later, and gives its folder.
 ///
 /// # Errors

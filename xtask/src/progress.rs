@@ -2,32 +2,51 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencode_tests::{Error, Result};
+use opencode_tests::{Error, Result, costs};
 
 /// How often the line of a terminal moves.
 const FRAME: Duration = Duration::from_millis(100);
 /// How often a log gets a line, so that nobody takes a long step for a hanging one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+/// From here on, what the programs of a step took is told.
+const WORTH_A_WORD: Duration = Duration::from_secs(1);
 /// Lines of output that an error shows.
 const LINES: usize = 60;
 /// Characters of a moving line: a longer one would wrap and leave its traces.
 const WIDTH: usize = 78;
 
-/// What a step is just doing; shown beside its name.
+/// What a step is just doing, which is shown beside its name, and what its programs took.
 #[derive(Default)]
-pub(crate) struct Note(Mutex<String>);
+pub(crate) struct Note {
+    text: Arc<Mutex<String>>,
+    took: Mutex<Duration>,
+}
 
 impl Note {
     /// Replaces the note.
     pub(crate) fn set(&self, text: &str) {
-        text.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        text.clone_into(&mut self.text.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Adds time of a processor.
+    fn add(&self, took: Duration) {
+        *self.took.lock().unwrap_or_else(PoisonError::into_inner) += took;
+    }
+
+    fn took(&self) -> Duration {
+        *self.took.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The note of something that is done beside others: it shows in the same place, and counts its own programs.
+    fn beside(&self) -> Note {
+        Note { text: Arc::clone(&self.text), took: Mutex::default() }
     }
 
     /// Prints a line that stays, without disturbing the moving one.
@@ -37,7 +56,7 @@ impl Note {
     }
 
     fn get(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -53,9 +72,10 @@ pub(crate) fn side_by_side(what: &str, lanes: usize, jobs: Vec<Job<'_>>) -> Resu
             loop {
                 let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some((name, work)) = next else { return };
-                let start = Instant::now();
-                let result = work(note);
-                note.say(&format!("  {}", ending(&name, &result, start)));
+                let (start, own) = (Instant::now(), note.beside());
+                let result = work(&own);
+                note.say(&format!("  {}", ending(&name, &result, start, &own)));
+                note.add(own.took());
                 if let Err(error) = result {
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     failed.push(format!("{name}: {error}"));
@@ -78,6 +98,7 @@ pub(crate) type Job<'a> = (String, Box<dyn FnOnce(&Note) -> Result<()> + Send + 
 pub(crate) fn follow(command: &mut Command, note: &Note) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
+        .envs(costs::variable())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -89,7 +110,8 @@ pub(crate) fn follow(command: &mut Command, note: &Note) -> Result<String> {
         scope.spawn(|| stderr.map(|pipe| read(pipe, &tail, note)));
         stdout.map(|pipe| read(pipe, &tail, note)).unwrap_or_default()
     });
-    let status: ExitStatus = child.wait()?;
+    let (status, took) = opencode_tests::wait(&mut child)?;
+    note.add(took);
     if status.success() {
         return Ok(printed);
     }
@@ -109,7 +131,7 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce(&Note) -> Result<T>) -> Resu
         let start = Instant::now();
         let note = Note::default();
         let result = work(&note);
-        note.say(&format!("  {}", ending(what, &result, start)));
+        note.say(&format!("  {}", ending(what, &result, start, &note)));
         return result;
     }
     let terminal = io::stderr().is_terminal();
@@ -162,14 +184,18 @@ fn show<T>(
         work(note)
     });
     let clear = if terminal { "\r\x1b[K" } else { "" };
-    line(out, &format!("{clear}{}", ending(what, &result, start)));
+    line(out, &format!("{clear}{}", ending(what, &result, start, &note)));
     result
 }
 
-/// How a piece of work ended, and how long it took.
-fn ending<T>(what: &str, result: &Result<T>, start: Instant) -> String {
+/// How a piece of work ended, how long it took, and for how long its programs had a processor, where that is worth a word.
+fn ending<T>(what: &str, result: &Result<T>, start: Instant, note: &Note) -> String {
     let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-    format!("{what}: {verdict}  {}", seconds(start.elapsed()))
+    let computed = match note.took() {
+        took if took < WORTH_A_WORD => String::new(),
+        took => format!(", computed {}", seconds(took)),
+    };
+    format!("{what}: {verdict}  {}{computed}", seconds(start.elapsed()))
 }
 
 /// A closed terminal is no reason to stop working.
