@@ -1,26 +1,14 @@
 // The C++ face against a real server, with exceptions and without. Prints a line per test.
 
-#include <opencode.hpp>
+#include "check.hpp"
 
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <type_traits>
-
-static int passed, failed;
-static const char *current;
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            std::printf("FAILED %s: line %d: %s\n", current, __LINE__, #condition);          \
-            failed++;                                                                        \
-            return;                                                                          \
-        }                                                                                    \
-    } while (0)
-#define RUN(test) (current = #test, test(), std::printf("%s\n", #test))
-
-static bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+#if __cplusplus >= 202002L
+#include <ranges>
+static_assert(std::ranges::input_range<opencode::Run> && std::ranges::input_range<opencode::Reply::Items>);
+#endif
 
 static_assert(!std::is_copy_constructible_v<opencode::Client> && std::is_nothrow_move_constructible_v<opencode::Client>);
 static_assert(!std::is_copy_constructible_v<opencode::Reply> && std::is_nothrow_move_constructible_v<opencode::Run>);
@@ -42,6 +30,17 @@ static void updates_in_a_range_for() {
     auto reply = run->wait();
     CHECK(reply && reply->text("/text") == "one two three" && reply->integer("/tokens/input") == 10);
     CHECK(run->info()->text("/state") == "done");
+    // What nobody else keeps lives as long as the loop.
+    int texts = 0;
+    for (const opencode::Update &update : client->run("say @@[{\"text\":\"one\"}]").value())
+        texts += update.is_text();
+    CHECK(texts > 0);
+    auto ticked = client->run("say @@[{\"text\":\"one\"}]");
+    OpencodeRunState now = OPENCODE_RUN_STATE_PENDING;
+    while (now == OPENCODE_RUN_STATE_PENDING) {
+        auto update = ticked->next(now, 100);
+        CHECK((now == OPENCODE_RUN_STATE_DONE) == (update && update->type() == OPENCODE_UPDATE_TYPE_DONE));
+    }
     auto told = client->run("say @@[{\"text\":\"piece by piece\"}]");
     CHECK(told);
     OpencodeRunState state = OPENCODE_RUN_STATE_PENDING;
@@ -71,6 +70,9 @@ static void values_names_and_items() {
     for (const opencode::Reply &session : sessions->items())
         seen += session.text("/id") == sessions->item("", seen).text("/id");
     CHECK(sessions && seen > 0 && seen == sessions->count());
+    for (const opencode::Reply &session : client->call("session.list", "{\"limit\":3}").value().items())
+        seen -= session.text("/id").has_value();
+    CHECK(seen == 0);
     CHECK(made->count() > 3 && !made->key("", 0).empty() && made->number("/time/created") > 1.7e12);
     auto pages = client->sessions();
     auto first = pages->next();
@@ -99,6 +101,8 @@ static void failures() {
     // A mistake is never taken for options that are not given.
     CHECK(!opencode::Client::make(opencode::Json().text("", "x")));
     auto client = opencode::Client::make();
+    // Nothing failed: there is no error, and no words.
+    CHECK(client && client.error().status() == OPENCODE_STATUS_OK && client.error().name() == "ok");
     auto none = client->call("session.get", opencode::Json().text("sessionID", "ses_none"));
     CHECK(!none && none.error().status() == OPENCODE_STATUS_NOT_FOUND);
     auto run = client->run("slow @@[{\"text\":\"a b c d\",\"delay_ms\":300}]");

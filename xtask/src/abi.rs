@@ -121,6 +121,36 @@ mod tests {
         }
     }
 
+    /// What the C++ face calls in another way, and how.
+    const OTHERWISE: [(&str, &str); 3] = [
+        ("opencode_ask", "Client::ask is run and wait, with the prompt as it is"),
+        ("opencode_call", "Client::call passes options on: opencode_call_with"),
+        ("opencode_server_client", "Server::client passes options on: opencode_server_client_with"),
+    ];
+
+    #[test]
+    fn every_function_has_its_method_in_cpp() {
+        let include = workspace().join("include");
+        let mut code = String::new();
+        for name in crate::install::headers().unwrap() {
+            if name.extension().is_some_and(|ending| ending == "hpp") {
+                code += &read(&include.join(name)).unwrap();
+            }
+        }
+        // Not what comments speak of.
+        let lines = code.lines().filter(|line| !line.trim().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let words: BTreeSet<&str> = code.split(|letter| !is_name(letter)).collect();
+        for name in names().unwrap() {
+            let is_otherwise = OTHERWISE.iter().any(|(function, _)| *function == name);
+            let is_there = words.contains(name.as_str());
+            assert!(is_there || is_otherwise, "include/opencode/*.hpp has no method for {name}");
+            assert!(!(is_there && is_otherwise), "{name} has a method: take it from the list");
+        }
+        assert!(OTHERWISE.iter().all(|(name, _)| names().unwrap().contains(*name)));
+    }
+
     #[test]
     fn functions_are_found_in_code_and_not_in_comments() {
         let header =

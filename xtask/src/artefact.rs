@@ -194,8 +194,8 @@ pub(crate) fn examples(names: &[&str], profile: Profile) -> Result<PathBuf> {
 /// folder may be moved.
 fn c_package(reach: Reach) -> Result<()> {
     let folder = reach.dist().join("c");
-    for name in ["opencode.h", "opencode_operations.h", "opencode.hpp"] {
-        place(&workspace().join("include").join(name), &folder.join("include").join(name))?;
+    for name in crate::install::headers()? {
+        place(&workspace().join("include").join(&name), &folder.join("include").join(&name))?;
     }
     let description = format!(
         "prefix=${{pcfiledir}}\nName: opencode\nDescription: Drives an OpenCode server\nVersion: {}\n\
@@ -473,7 +473,8 @@ fn pip(python: &Path) -> Command {
     pip
 }
 
-fn cargo(task: &str, profile: Profile) -> Command {
+/// A call of cargo that gives way to what waits for somebody.
+pub(crate) fn cargo(task: &str, profile: Profile) -> Command {
     let mut cargo = polite(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).arg(task).args(profile.flags());
     // The exit of one library is the entrance of the next: all go into one target folder.

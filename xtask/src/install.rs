@@ -48,8 +48,8 @@ fn assemble(prefix: &Path, built: &Path) -> Result<()> {
     link(&real, &lib.join(SONAME))?;
     link(SONAME, &lib.join("libopencode.so"))?;
     archive(&built.join("libopencode.a"), &lib.join("libopencode.a"))?;
-    for name in ["opencode.h", "opencode_operations.h", "opencode.hpp"] {
-        copy(&workspace().join("include").join(name), &prefix.join("include").join(name))?;
+    for name in headers()? {
+        copy(&workspace().join("include").join(&name), &prefix.join("include").join(&name))?;
     }
     copy(&workspace().join("LICENSE"), &prefix.join("share/licenses/opencode/LICENSE"))?;
     write(&lib.join("pkgconfig/opencode.pc"), &pkg_config(version, false))?;
@@ -57,6 +57,26 @@ fn assemble(prefix: &Path, built: &Path) -> Result<()> {
     let cmake = lib.join("cmake/opencode");
     write(&cmake.join("opencode-config.cmake"), &cmake_config(&real))?;
     write(&cmake.join("opencode-config-version.cmake"), &cmake_version(version))
+}
+
+/// What programs include, below the folder `include`.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn headers() -> Result<Vec<PathBuf>> {
+    let include = workspace().join("include");
+    let mut found = Vec::new();
+    for folder in ["", "opencode"] {
+        let entries = fs::read_dir(include.join(folder)).map_err(|e| Error::wrap(folder, e))?;
+        for entry in entries {
+            let name = Path::new(folder).join(entry?.file_name());
+            if name.extension().is_some_and(|ending| ending == "h" || ending == "hpp") {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// One object with our functions and no other: Rust's own would meet those of another library, and what the linker made

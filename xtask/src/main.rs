@@ -18,6 +18,7 @@ mod interpreter;
 mod language_server;
 mod progress;
 mod readme;
+mod sanitize;
 mod server;
 mod servers;
 mod sizes;

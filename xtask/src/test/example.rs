@@ -121,7 +121,20 @@ pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
 }
 
 /// Those that there are in C++.
-const CPP: &[&str] = &["ask", "poll_in_tick", "events", "permissions", "pty"];
+const CPP: &[&str] = &["ask", "poll_in_tick", "events", "permissions", "pty", "game_tools"];
+
+/// What the agent builds in the game, and what is drawn of it.
+fn walk() -> String {
+    let steps = json!([
+        { "tools": [{ "name": "host_build", "arguments": { "x": 3, "y": 1, "what": "#" } }] },
+        { "tools": [{ "name": "host_walk", "arguments": { "x": 4, "y": 3 } }] },
+        { "text": "at home" },
+    ]);
+    prompt("build", steps)
+}
+
+const DRAWN: &[&str] =
+    &["@.#.............\n", "..#.............\n................\n...@", "at home\n"];
 
 fn run_native(note: &progress::Note) -> Result<()> {
     let stage = Stage::start()?;
@@ -132,6 +145,7 @@ fn run_native(note: &progress::Note) -> Result<()> {
     let tool =
         json!([{ "tools": [{ "name": "bash", "arguments": bash }] }, { "text": "finished" }]);
     let tool = prompt("use a tool", tool);
+    let walk = walk();
     let ticks = &["a fine answer\n[", " ticks, the slowest poll took "][..];
     let cpp = |name: &str| artefact::program(&cpp_source(name));
     let c = |name: &str| artefact::program(&c_source(name));
@@ -150,6 +164,7 @@ fn run_native(note: &progress::Note) -> Result<()> {
             3,
             &["42", "[exit code 3]"],
         ),
+        (cpp("game_tools"), vec![&walk], "", 0, DRAWN),
         (c("epoll"), vec![&answer], "", 0, &["a fine answer\n[woken "]),
         (c("epoll"), vec![&refused], "", 1, &["! no such luck"]),
         // Against the server that answers at once: a close waits until a prompt is sent.
@@ -187,15 +202,7 @@ fn run(language: &str, python: &Path, note: &progress::Note) -> Result<()> {
     let programs = Programs { stage: &stage, python };
     std::fs::write(stage.server.directory().join("notes.txt"), "Buy milk.\n")?;
     if language == "Lua" {
-        let walk = json!([
-            { "tools": [{ "name": "host_build", "arguments": { "x": 3, "y": 1, "what": "#" } }] },
-            { "tools": [{ "name": "host_walk", "arguments": { "x": 4, "y": 3 } }] },
-            { "text": "at home" },
-        ]);
-        let mut game = programs.command(language, "game_tools")?;
-        let drawn =
-            &["@.#.............\n", "..#.............\n................\n...@", "at home\n"];
-        check(game.arg(prompt("build", walk)), 0, drawn)?;
+        check(programs.command(language, "game_tools")?.arg(walk()), 0, DRAWN)?;
     }
     for case in cases() {
         note.set(&format!("{language}: {} {}", case.example, case.arguments.join(" ")));

@@ -10,7 +10,7 @@ use opencode_tests::{Error, Result};
 use super::scratch;
 use super::stage::{Stage, in_turn, job};
 use crate::artefact::{self, LUAS};
-use crate::{interpreter, progress};
+use crate::{interpreter, progress, sanitize};
 
 /// What the inner loop tries: what a change breaks most often. The rest starts servers and waits for limits.
 const QUICK: [&str; 2] = ["client", "run"];
@@ -171,21 +171,16 @@ pub(super) fn python_tests<'a>(python: &Path, fast: bool) -> Vec<progress::Job<'
     vec![pytest("Python tests that take long", tests(&LONG)), pytest("Python tests", others)]
 }
 
-/// What does not run under the sanitizers of the compiler, which see what C does with what the library gives: `forks`
-/// copies the process while other threads may hold the locks of their allocator, and `looks` counts memory.
+/// What does not run under the sanitizers: `forks` copies the process while other threads may hold the locks of their
+/// allocator, and `looks` counts memory.
 const PLAIN: [&str; 2] = ["forks", "looks"];
+
+/// What has the sanitizers on its own side alone, with the library as it is shipped: it needs mDNS, or looks at the time.
+const OURS_AS_SHIPPED: [&str; 2] = ["server", "polls"];
 
 /// What does not run under valgrind: loops over thousands of polls, copies of a process, long answers, and what goes on
 /// for a fixed time, where slow means few.
 const SWIFT: [&str; 5] = ["polls", "forks", "looks", "any_calls", "any_replies"];
-
-fn sanitized(name: &str, source: &Path) -> Result<PathBuf> {
-    let copy = scratch("c")?.join(format!("{name}_sanitized.c"));
-    std::fs::write(&copy, format!("#include \"{}\"\n", source.display()))
-        .map_err(|e| Error::wrap(copy.display(), e))?;
-    let flags = ["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    artefact::compile(&copy, &flags)
-}
 
 /// Programs in C that share a server, one after the other: it takes longer to start than most of them. The last ones need
 /// next to none.
@@ -203,14 +198,16 @@ pub(super) fn c_tests<'a>(fast: bool) -> Result<Vec<progress::Job<'a>>> {
         let main = artefact::compile(&source("main"), &["-std=c99"])?;
         return Ok(vec![job("C tests: main".to_owned(), Command::new(main))]);
     }
+    let (shipped, instrumented) = (artefact::dist().join("c"), sanitize::library()?);
     let mut jobs = Vec::new();
     for names in C_TESTS {
         let (mut plain, mut slow) = (Vec::new(), Vec::new());
         for &name in names {
             let program = artefact::compile(&source(name), &["-std=c99"])?;
+            let library = if OURS_AS_SHIPPED.contains(&name) { &shipped } else { &instrumented };
             plain.push(Command::new(match PLAIN.contains(&name) {
                 true => program.clone(),
-                false => sanitized(name, &source(name))?,
+                false => sanitize::compile(library, name, &source(name))?,
             }));
             if !SWIFT.contains(&name) {
                 slow.push(under_valgrind(name, &program));
@@ -260,18 +257,22 @@ pub(super) fn guards<'a>(
     Some(("what instructions, system calls and sizes may not exceed".to_owned(), Box::new(count)))
 }
 
-/// The C++ face with exceptions, and without.
+/// The C++ face with exceptions, and without; the second time by a later standard.
 pub(super) fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
-    let source = workspace().join("tests/c/face.cpp");
-    let plain = scratch("c")?.join("face_without_exceptions.cpp");
-    std::fs::write(&plain, format!("#include \"{}\"\n", source.display()))
-        .map_err(|e| Error::wrap(plain.display(), e))?;
-    let strict = ["-std=c++17", "-Wold-style-cast", "-Wshadow", "-Wconversion"];
-    let with = artefact::compile(&source, &strict)?;
-    let without = [&strict[..], &["-fno-exceptions", "-fno-rtti"]].concat();
-    let without = artefact::compile(&plain, &without)?;
+    let strict = ["-Wold-style-cast", "-Wshadow", "-Wconversion", "-pthread"];
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for name in ["face", "face_tools", "face_rest"] {
+        let source = workspace().join("tests/c").join(name).with_extension("cpp");
+        let flags = [&strict[..], &["-std=c++17"]].concat();
+        with.push(Command::new(artefact::compile(&source, &flags)?));
+        let plain = scratch("c")?.join(format!("{name}_without_exceptions.cpp"));
+        std::fs::write(&plain, format!("#include \"{}\"\n", source.display()))
+            .map_err(|e| Error::wrap(plain.display(), e))?;
+        let flags = [&strict[..], &["-std=c++20", "-fno-exceptions", "-fno-rtti"]].concat();
+        without.push(Command::new(artefact::compile(&plain, &flags)?));
+    }
     Ok(vec![
-        job("C++ tests".to_owned(), Command::new(with)),
-        job("C++ tests without exceptions".to_owned(), Command::new(without)),
+        in_turn("C++ tests", Stage::start, with),
+        in_turn("C++ tests without exceptions", Stage::start, without),
     ])
 }
