@@ -21,6 +21,7 @@ fn reader(noun: &str) -> Reader {
         "sessions" => |json| SessionOptions::from_json(json).map(drop),
         "discover" => |json| opencode_core::discover_timeout(json).map(drop),
         "ready" => |json| opencode_core::ReadyOptions::from_json(json).map(drop),
+        "compact" => |json| opencode_core::CompactOptions::from_json(json).map(drop),
         "export" => |json| ExportOptions::from_json(json).map(drop),
         "usage" => |json| UsageOptions::from_json(json).map(drop),
         "pty" => |json| PtyOptions::from_json(json).map(drop),

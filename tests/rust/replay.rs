@@ -59,7 +59,7 @@ fn play(client: &Client) -> Vec<String> {
     let mut seen = Vec::new();
     let steps = json!([
         { "tools": [{ "name": "bash", "arguments": { "command": "echo hunted", "description": "d" } }] },
-        { "text": "one two three é😀", "delay_ms": 20 },
+        { "text": "one two three é😀", "delay_ms": 300 },
     ]);
     let session: Value =
         client.call("session.create", json!({ "title": "taped" })).unwrap().json().unwrap();

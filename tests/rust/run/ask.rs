@@ -373,8 +373,11 @@ fn all_permissions_of_one_step_are_decided() {
         });
         run.reply_permission(&ids[0], PermissionReply::Reject, None);
         let decided = words(&reply(&run));
-        // Without events nobody tells what became of the second one.
-        assert!(decided == ["reject", "reject"] || decided == ["reject", "gone"], "{decided:?}");
+        // Without events nobody tells what became of the second one, which may be seen to be gone before the server
+        // has confirmed the rejection of the first.
+        assert_eq!(decided.len(), 2, "{decided:?}");
+        assert!(decided.contains(&"reject".to_owned()), "{decided:?}");
+        assert!(decided.iter().all(|word| word == "reject" || word == "gone"), "{decided:?}");
     });
 }
 
