@@ -33,6 +33,14 @@ def source(folder):
     return folder
 
 
+def headers_of(version, folder):
+    """LuaRocks makes no rock without the headers of its Lua, and looks for no more in them than the version."""
+    folder.mkdir()
+    major, minor = version.split(".")
+    (folder / "lua.h").write_text(f"#define LUA_VERSION_NUM {major}0{minor}\n")
+    return f"LUA_INCDIR={folder}"
+
+
 def spec():
     (found,) = ROOT.glob("libopencode-*.rockspec")
     return found
@@ -43,8 +51,9 @@ def test_a_rock_is_made_packed_and_installed_elsewhere():
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             project = source(folder / "project")
+            headers = headers_of(version, folder / "headers")
             made, other = folder / "made", folder / "other"
-            luarocks(version, made, "make", spec().name, folder=project, LIBOPENCODE_MODULES=str(MODULES))
+            luarocks(version, made, "make", spec().name, headers, folder=project, LIBOPENCODE_MODULES=str(MODULES))
             luarocks(version, made, "pack", "libopencode", folder=folder)
             (rock,) = folder.glob("*.rock")
             luarocks(version, other, "install", str(rock), folder=folder)

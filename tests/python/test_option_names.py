@@ -27,6 +27,7 @@ def take(noun, given):
         calls = {
             "call": lambda: client.session.list(**given),
             "prompt": lambda: client.run("x", **given),
+            "compact": lambda: client.compact("ses_x", **given),
             "events": lambda: client.events(**given),
             "messages": lambda: client.messages("ses_x", **given),
             "sessions": lambda: client.sessions(**given),
