@@ -420,6 +420,14 @@ function Client:run(prompt, options)
   return run_of(self, run, callbacks)
 end
 
+-- What a run without a prompt of its own takes, and what it calls.
+local function options_of(options, what, level)
+  expect_options(options, what, level + 1)
+  local all = {}
+  for name, value in pairs(options or {}) do all[name] = value end
+  return all, take_callbacks(all, what, level + 1)
+end
+
 function Client:resume(session, message_id, options)
   check_self(self, "resume", 2)
   if type(session) == "table" then
@@ -427,10 +435,7 @@ function Client:resume(session, message_id, options)
   end
   expect_text(session, "client:resume: the session", 2)
   expect_text(message_id, "client:resume: the message", 2)
-  expect_options(options, "client:resume", 2)
-  local all = {}
-  for name, value in pairs(options or {}) do all[name] = value end
-  local callbacks = take_callbacks(all, "client:resume", 2)
+  local all, callbacks = options_of(options, "client:resume", 2)
   local run, message, err = finish(2, raw.run_resume(self.raw, session, message_id, all))
   if not run then return nil, message, err end
   return run_of(self, run, callbacks)
@@ -439,10 +444,7 @@ end
 function Client:compact(session, options)
   check_self(self, "compact", 2)
   expect_text(session, "client:compact: the session", 2)
-  expect_options(options, "client:compact", 2)
-  local all = {}
-  for name, value in pairs(options or {}) do all[name] = value end
-  local callbacks = take_callbacks(all, "client:compact", 2)
+  local all, callbacks = options_of(options, "client:compact", 2)
   local run, message, err = finish(2, raw.run_compact(self.raw, session, all))
   if not run then return nil, message, err end
   return run_of(self, run, callbacks)

@@ -36,4 +36,24 @@ static inline int failed_with(OpencodeStatus got, OpencodeStatus wanted, Opencod
     return ok;
 }
 
+/* A session is summarized, and not a second time when nothing was said since. */
+static inline void summarized_once(const OpencodeClient *client) {
+    OpencodeRun *run = NULL;
+    OpencodeReply *asked = NULL, *reply = NULL;
+    CHECK(opencode_ask(client, "{\"prompt\":\"sum up\"}", &asked) == OPENCODE_STATUS_OK);
+    const char *session = opencode_reply_text(asked, "/sessionID");
+    CHECK(opencode_compact(client, session, NULL, &run, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_wait(run, 60000, &reply) == OPENCODE_STATUS_OK);
+    CHECK(has(opencode_reply_text(reply, "/text"), "Objective"));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    CHECK(opencode_compact(client, session, "{\"deadline_ms\":60000}", &run, NULL) == OPENCODE_STATUS_OK);
+    CHECK(opencode_run_wait(run, 60000, &reply) == OPENCODE_STATUS_AGENT);
+    CHECK(has(opencode_reply_message(reply), "compaction.unavailable"));
+    opencode_reply_free(reply);
+    opencode_run_free(run);
+    opencode_reply_free(asked);
+    passed++;
+}
+
 #endif

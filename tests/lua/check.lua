@@ -1,6 +1,6 @@
 -- A test runner in one page: named tests, one line each, exit code.
 
-local check = { passed = 0, failed = 0 }
+local check = { passed = 0, failures = {} }
 
 function check.equal(got, wanted, what)
   if got ~= wanted then
@@ -58,8 +58,9 @@ function check.test(name, f)
     check.passed = check.passed + 1
     print(("ok %s (%.1f s)"):format(name, check.now() - begin))
   else
-    check.failed = check.failed + 1
-    print(("FAILED %s (%.1f s)\n%s"):format(name, check.now() - begin, trace))
+    local said = ("FAILED %s (%.1f s)\n%s"):format(name, check.now() - begin, trace)
+    table.insert(check.failures, said)
+    print(said)
   end
 end
 
@@ -72,9 +73,11 @@ function check.host(program)
 end
 
 function check.done()
-  print(check.passed .. " passed, " .. check.failed .. " failed")
+  -- Again: whoever reads a log looks at its end.
+  for _, said in ipairs(check.failures) do print(said) end
+  print(check.passed .. " passed, " .. #check.failures .. " failed")
   -- Hosts such as nvim take no exit code from a script that ends.
-  if check.failed > 0 then os.exit(1) end
+  if #check.failures > 0 then os.exit(1) end
 end
 
 return check

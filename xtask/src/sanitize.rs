@@ -1,14 +1,14 @@
 //! The C library with AddressSanitizer in the code of Rust: a program of C that is compiled with the same sanitizer sees what is
 //! used wrongly on both sides of the border.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use opencode_tests::binary::workspace;
 use opencode_tests::{Error, Result};
 
 use crate::artefact::{self, Profile};
 use crate::install::{self, SONAME};
-use crate::{progress, test};
+use crate::progress;
 
 /// Has AddressSanitizer look into Rust too. The library of the sanitizer is that of gcc: both compilers speak to one version of it.
 const FLAGS: &str = "-Zsanitizer=address";
@@ -34,15 +34,3 @@ pub(crate) fn library() -> Result<PathBuf> {
 }
 
 const MARK: &[u8] = b"__asan_report_load8";
-
-/// Compiles a program of C with the sanitizers against a library, beside its plain form.
-///
-/// # Errors
-/// When it does not compile.
-pub(crate) fn compile(library: &Path, name: &str, source: &Path) -> Result<PathBuf> {
-    let copy = test::scratch("c")?.join(format!("{name}_sanitized.c"));
-    std::fs::write(&copy, format!("#include \"{}\"\n", source.display()))
-        .map_err(|e| Error::wrap(copy.display(), e))?;
-    let flags = ["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    artefact::compile_with(library, &copy, &flags)
-}

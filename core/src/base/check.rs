@@ -1,5 +1,7 @@
 //! Whether a text is JSON, and how deep: one pass over the bytes that builds nothing.
 
+use crate::base::scan::{HIGHEST, below, marks};
+
 /// The levels of lists and objects in a JSON text; `None` for what is no JSON. As strict as a reader of values, but for the
 /// bytes of strings: whether they are UTF-8 is another question. What it follows it keeps in a bit a level.
 pub(crate) fn levels(json: &[u8]) -> Option<usize> {
@@ -112,8 +114,6 @@ fn after_name(rest: &[u8]) -> Option<&[u8]> {
     Some(after_spaces(rest.strip_prefix(b":")?))
 }
 
-const ONES: u64 = u64::MAX / 255;
-
 /// Behind a string, whose first quotation mark was passed.
 #[inline(always)]
 fn after_string(mut rest: &[u8]) -> Option<&[u8]> {
@@ -141,11 +141,7 @@ fn after_string(mut rest: &[u8]) -> Option<&[u8]> {
 /// it means nothing.
 #[inline(always)]
 fn ends(eight: u64) -> u64 {
-    let (quote, backslash) = (eight ^ (ONES * 0x22), eight ^ (ONES * 0x5C));
-    let found = (quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
-        | (eight.wrapping_sub(ONES * 0x20) & !eight);
-    found & (ONES << 7)
+    (marks(eight) | below(eight, 0x20)) & HIGHEST
 }
 
 #[inline(always)]

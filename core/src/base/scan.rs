@@ -70,11 +70,25 @@ pub fn string_end(body: &[u8], at: usize) -> usize {
 /// How many of eight bytes stand in front of a quotation mark or a backslash.
 #[inline(always)]
 fn ends(eight: u64) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    let (quote, backslash) = (eight ^ (ONES * 0x22), eight ^ (ONES * 0x5C));
-    // The first byte that becomes zero is told exactly; what it says of those behind it means nothing.
-    let zeros = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
-    (zeros & (ONES << 7)).trailing_zeros() as usize / 8
+    (marks(eight) & HIGHEST).trailing_zeros() as usize / 8
+}
+
+/// A byte of value one in each of eight.
+const ONES: u64 = u64::MAX / 255;
+/// The bit of each of eight bytes in which [`marks`] and [`below`] tell what they found.
+pub(super) const HIGHEST: u64 = ONES << 7;
+
+/// Of eight bytes, the highest bit in the first that is a quotation mark or a backslash; what it has for those behind it, and
+/// in other bits, means nothing.
+#[inline(always)]
+pub(super) fn marks(eight: u64) -> u64 {
+    below(eight ^ (ONES * 0x22), 1) | below(eight ^ (ONES * 0x5C), 1)
+}
+
+/// The same for the first that is less than `bound`, which is at most 128.
+#[inline(always)]
+pub(super) fn below(eight: u64, bound: u64) -> u64 {
+    eight.wrapping_sub(ONES * bound) & !eight
 }
 
 /// The name of a field, without its quotes and escapes.

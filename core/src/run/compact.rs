@@ -32,15 +32,7 @@ impl CompactOptions {
             model: fields.value("model")?.as_ref().map(Model::from_value).transpose()?,
             when_busy: WhenBusy::take("compact", &mut fields)?,
             traceparent: fields.text(traceparent::NAME)?,
-            limits: RunLimits {
-                deadline: fields.time("deadline_ms")?,
-                max_cost: fields.number("max_cost")?,
-                max_tokens: fields.whole("max_tokens")?,
-                max_retries: fields.count("max_retries")?,
-                start_timeout: fields.time("start_timeout_ms")?,
-                server_timeout: fields.time("server_timeout_ms")?,
-                ..RunLimits::default()
-            },
+            limits: RunLimits::take(&mut fields)?,
         })
     }
 
@@ -69,6 +61,7 @@ mod tests {
             (r#"{"model":"m"}"#, "provider/model"),
             (r#"{"when_busy":"now"}"#, "write queue, refuse or send"),
             (r#"{"prompt":"x"}"#, "compact"),
+            (r#"{"max_steps":1}"#, "unknown option 'max_steps'"),
         ] {
             let error = CompactOptions::from_json(text).unwrap_err();
             assert!(error.message().contains(part), "{error}");

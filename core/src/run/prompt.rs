@@ -72,6 +72,19 @@ pub struct RunLimits {
 }
 
 impl RunLimits {
+    /// Reads the options of these names. Where one is no option, its name was refused before.
+    pub(super) fn take(fields: &mut Fields) -> Result<Self> {
+        Ok(RunLimits {
+            deadline: fields.time("deadline_ms")?,
+            max_cost: fields.number("max_cost")?,
+            max_tokens: fields.whole("max_tokens")?,
+            max_steps: fields.count("max_steps")?,
+            max_retries: fields.count("max_retries")?,
+            start_timeout: fields.time("start_timeout_ms")?,
+            server_timeout: fields.time("server_timeout_ms")?,
+        })
+    }
+
     /// Whether there are bounds that only a look at the server can enforce.
     pub(crate) fn need_looks(&self) -> bool {
         self.server_timeout.is_some()
@@ -193,15 +206,7 @@ impl Prompt {
                 .transpose()?,
             when_busy: WhenBusy::take("run", &mut fields)?,
             traceparent: fields.text(traceparent::NAME)?,
-            limits: RunLimits {
-                deadline: fields.time("deadline_ms")?,
-                max_cost: fields.number("max_cost")?,
-                max_tokens: fields.whole("max_tokens")?,
-                max_steps: fields.count("max_steps")?,
-                max_retries: fields.count("max_retries")?,
-                start_timeout: fields.time("start_timeout_ms")?,
-                server_timeout: fields.time("server_timeout_ms")?,
-            },
+            limits: RunLimits::take(&mut fields)?,
         })
     }
 

@@ -139,21 +139,11 @@ impl Requests {
     ) {
         let is_wanted = Arc::new(AtomicBool::new(true));
         self.creations.insert(id, Arc::clone(&is_wanted));
-        let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
-        let race = Race::new(move |result| {
-            inbox.push(EngineMessage::Answer(id, RequestKind::Create, result));
-        });
-        let (token, runner) = (CancelToken::default(), Arc::clone(&race));
-        let mine = token.clone();
-        let work = move || {
-            runner.run(&mine, |attempt| match is_wanted.load(Ordering::Relaxed) {
-                true => shared.create(&caller, &request, attempt, trace.as_deref()),
-                false => Err(Error::new(ErrorKind::Closed, "nobody wants the session any more")),
-            });
+        let work = move |shared: &Shared, attempt: &Try| match is_wanted.load(Ordering::Relaxed) {
+            true => shared.get_patiently(&caller, &request, attempt, trace.as_deref()),
+            false => Err(Error::new(ErrorKind::Closed, "nobody wants the session any more")),
         };
-        if let Err(error) = self.creators.submit(token, work) {
-            race.refuse(error);
-        }
+        self.submit_patiently(id, RequestKind::Create, CancelToken::default(), work);
     }
 
     /// Has a session summarized. The server decides how long that takes, and looks tell when it is over.
@@ -164,17 +154,26 @@ impl Requests {
         caller: Arc<Caller>,
         trace: Option<Arc<str>>,
     ) {
-        let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
-        let race = Race::new(move |result| {
-            inbox.push(EngineMessage::Answer(id, RequestKind::Send, result));
-        });
-        let (token, runner) = (CancelToken::default(), Arc::clone(&race));
+        let token = CancelToken::default();
         self.summaries.insert(id, token.clone());
-        let mine = token.clone();
-        let work = move || {
-            runner
-                .run(&mine, |attempt| shared.create(&caller, &request, attempt, trace.as_deref()));
+        let work = move |shared: &Shared, attempt: &Try| {
+            shared.get_patiently(&caller, &request, attempt, trace.as_deref())
         };
+        self.submit_patiently(id, RequestKind::Send, token, work);
+    }
+
+    /// Asks once for what may take long, on a thread that nothing quick waits for.
+    fn submit_patiently(
+        &mut self,
+        id: RunId,
+        kind: RequestKind,
+        token: CancelToken,
+        work: impl FnOnce(&Shared, &Try) -> Result<Response> + Send + 'static,
+    ) {
+        let (inbox, shared) = (Arc::clone(&self.shared.inbox), Arc::clone(&self.shared));
+        let race = Race::new(move |result| inbox.push(EngineMessage::Answer(id, kind, result)));
+        let (mine, runner) = (token.clone(), Arc::clone(&race));
+        let work = move || runner.run(&mine, |attempt| work(&shared, attempt));
         if let Err(error) = self.creators.submit(token, work) {
             race.refuse(error);
         }
@@ -398,7 +397,8 @@ impl Shared {
         }
     }
 
-    fn create(
+    /// As [`get`](Self::get), with all the time that the server wants before its answer begins.
+    fn get_patiently(
         &self,
         caller: &Caller,
         request: &Request,

@@ -182,6 +182,21 @@ const OURS_AS_SHIPPED: [&str; 2] = ["server", "polls"];
 /// for a fixed time, where slow means few.
 const SWIFT: [&str; 5] = ["polls", "forks", "looks", "any_calls", "any_replies"];
 
+/// A source with the code of another one: a program is placed by the name of its source, and this makes a second one.
+fn variant(source: &Path, name: &str) -> Result<PathBuf> {
+    let copy = scratch("c")?.join(name);
+    std::fs::write(&copy, format!("#include \"{}\"\n", source.display()))
+        .map_err(|e| Error::wrap(copy.display(), e))?;
+    Ok(copy)
+}
+
+/// A program in C with the sanitizers, beside its plain form.
+fn sanitized(library: &Path, name: &str, source: &Path) -> Result<PathBuf> {
+    let copy = variant(source, &format!("{name}_sanitized.c"))?;
+    let flags = ["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    artefact::compile_with(library, &copy, &flags)
+}
+
 /// Programs in C that share a server, one after the other: it takes longer to start than most of them. The last ones need
 /// next to none.
 const C_TESTS: [&[&str]; 5] = [
@@ -207,7 +222,7 @@ pub(super) fn c_tests<'a>(fast: bool) -> Result<Vec<progress::Job<'a>>> {
             let library = if OURS_AS_SHIPPED.contains(&name) { &shipped } else { &instrumented };
             plain.push(Command::new(match PLAIN.contains(&name) {
                 true => program.clone(),
-                false => sanitize::compile(library, name, &source(name))?,
+                false => sanitized(library, name, &source(name))?,
             }));
             if !SWIFT.contains(&name) {
                 slow.push(under_valgrind(name, &program));
@@ -265,9 +280,7 @@ pub(super) fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
         let source = workspace().join("tests/c").join(name).with_extension("cpp");
         let flags = [&strict[..], &["-std=c++17"]].concat();
         with.push(Command::new(artefact::compile(&source, &flags)?));
-        let plain = scratch("c")?.join(format!("{name}_without_exceptions.cpp"));
-        std::fs::write(&plain, format!("#include \"{}\"\n", source.display()))
-            .map_err(|e| Error::wrap(plain.display(), e))?;
+        let plain = variant(&source, &format!("{name}_without_exceptions.cpp"))?;
         let flags = [&strict[..], &["-std=c++20", "-fno-exceptions", "-fno-rtti"]].concat();
         without.push(Command::new(artefact::compile(&plain, &flags)?));
     }

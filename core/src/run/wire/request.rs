@@ -102,9 +102,7 @@ impl Request {
             | Request::Next(_) => false,
         }
     }
-}
 
-impl Request {
     /// Whether the server may answer it when all is done, minutes later.
     pub(crate) fn may_last(&self) -> bool {
         matches!(self, Request::Send(send) if send.is_compaction)
