@@ -11,14 +11,14 @@ use std::process::Command;
 use std::time::Instant;
 
 use opencode_tests::binary::workspace;
-use opencode_tests::{Error, Result, costs};
+use opencode_tests::{Error, Result, Stage, costs};
 use serde_json::json;
 
 use self::languages::{
     c_tests, cpp_tests, drops, guards, kept_programs, lua_closely, lua_costs, lua_hosts,
     lua_loading, lua_rock, lua_tests, python_tests, tests_on_two,
 };
-use self::stage::{Stage, job};
+use self::stage::{job, play};
 use crate::artefact::{self, LUAS, Profile};
 use crate::{abi, conformance, ffi, language_server, progress, readme, sanitize, server, tools};
 
@@ -77,7 +77,7 @@ pub(crate) fn hosts(names: &[&str]) -> Result<()> {
         artefact::native(lua, Profile::Dev)?;
     }
     let said =
-        progress::step("the hosts", |note| Stage::start()?.run(&mut lua_hosts(names), note))?;
+        progress::step("the hosts", |note| play(&Stage::start()?, &mut lua_hosts(names), note))?;
     println!("{said}");
     Ok(())
 }
@@ -439,10 +439,10 @@ fn handover<'a>(python: &'a Path) -> Result<progress::Job<'a>> {
         for (from, to) in [("Lua", "Python"), ("Python", "C"), ("C", "Lua")] {
             let steps = json!([{ "text": format!("from {from} to {to}"), "delay_ms": 300 }]);
             let prompt = opencode_tests::prompt("handover", steps);
-            let ids = stage.run(runner(from).arg("start").arg(prompt), note)?;
+            let ids = play(&stage, runner(from).arg("start").arg(prompt), note)?;
             let mut second = runner(to);
             second.arg("resume").args(ids.split_whitespace());
-            let text = stage.run(&mut second, note)?;
+            let text = play(&stage, &mut second, note)?;
             if text.trim() != format!("from {from} to {to}") {
                 return Err(Error::new(format!("{to} got '{text}' of a run that {from} began")));
             }
@@ -456,7 +456,7 @@ fn handover<'a>(python: &'a Path) -> Result<progress::Job<'a>> {
 fn documents(python: &Path, fast: bool, note: &progress::Note) -> Result<()> {
     let stage = Stage::start()?;
     let staged =
-        |what: &str, program: &mut Command| progress::step(what, |_| stage.run(program, note));
+        |what: &str, program: &mut Command| progress::step(what, |_| play(&stage, program, note));
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["test", "--doc", "-p", "opencode-examples", "--manifest-path"]);
     cargo.arg(workspace().join("Cargo.toml"));

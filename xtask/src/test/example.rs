@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use opencode_tests::binary::workspace;
-use opencode_tests::{Error, LIMIT, Result, http, prompt};
+use opencode_tests::{Error, LIMIT, Result, Stage, http, prompt};
 use serde_json::{Value, json};
 
 use super::scratch;
-use super::stage::Stage;
 use crate::artefact::{self, LUAS};
 use crate::progress;
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use opencode_tests::binary::workspace;
-use opencode_tests::{Error, Result};
+use opencode_tests::{Error, Result, Stage};
 
 use super::scratch;
-use super::stage::{Stage, in_turn, job};
+use super::stage::{in_turn, job};
 use crate::artefact::{self, LUAS};
 use crate::{interpreter, progress, sanitize};
 
