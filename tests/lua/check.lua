@@ -42,6 +42,18 @@ function check.sleeps()
   return tonumber(text:match "\nvoluntary_ctxt_switches:%s+(%d+)")
 end
 
+-- Calls what stands in a tick until it gives true, and `least` times; no turn of it may have waited. Each wait is a sleep, and a
+-- lock of the allocator costs one now and then; how many turns fit into a time says nothing, where a machine is busy.
+function check.never_waits(turn, least)
+  local before, ticks, is_over = check.sleeps(), 0, false
+  repeat
+    is_over = turn() or is_over
+    ticks = ticks + 1
+  until is_over and ticks >= (least or 1)
+  local slept = check.sleeps() - before
+  if slept * 20 > ticks then error(ticks .. " ticks slept " .. slept .. " times", 2) end
+end
+
 -- A clock that goes on while this thread sleeps, in seconds: `os.clock` counts its work alone.
 function check.now()
   local file = assert(io.open "/proc/uptime")

@@ -24,7 +24,7 @@ local function growth(f, calls)
 end
 
 check.test("a poll without news makes no garbage", function()
-  local run = assert(client:run 'idle @@[{"text":"a b","stall":{"after":1,"ms":60000}}]')
+  local run = assert(client:run 'idle @@[{"text":"a b","stall":{"after":1,"ms":600000}}]')
   repeat until run:wait(100) or run:text() == "a "
   local stream = assert(client:events())
   repeat until not stream:next(500)
@@ -53,7 +53,7 @@ check.test("a poll without news makes no garbage", function()
 end)
 
 check.test("the list of a poll without news is empty, whatever a script did to another one", function()
-  local quiet = assert(client:run 'idle @@[{"hang_ms":60000}]')
+  local quiet = assert(client:run 'idle @@[{"hang_ms":600000}]')
   repeat
     local _, updates = quiet:poll()
   until #updates == 0

@@ -58,14 +58,13 @@ end)
 check.test("lists are read while the tick goes on, and the descriptor tells when a page is there", function()
   local id = session(5)
   local messages = client:messages(id, { page = 2 })
-  local all, told, looks = "", 0, 0
+  local all, told = "", 0
   local state, item
   repeat
     state, item = messages:poll()
     if state == "item" then all = all .. item.parts[1].text end
     local is_told, until_ = state ~= "pending", check.now() + 60
     while not is_told do
-      looks = looks + 1
       for _, handle in ipairs(client:ready()) do is_told = is_told or handle == messages end
       if is_told then told = told + 1 end
       check.equal(check.now() < until_, true, "nobody told that a page is there")
@@ -73,7 +72,8 @@ check.test("lists are read while the tick goes on, and the descriptor tells when
   until state == "done" or state == "failed"
   check.equal(all .. state, "54321done")
   check.equal(messages:poll(), "done")
-  check.equal(told > 0 and told <= 5 and looks > told, true, looks .. " looks, told " .. told .. " times")
+  -- Once a page, and for the end: who is told always would look for nothing.
+  check.equal(told > 0 and told <= 5, true, "told " .. told .. " times")
   check.equal(messages:is_complete(), true)
   -- Loops and polls take from one list.
   messages = client:messages(id)

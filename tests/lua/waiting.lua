@@ -33,7 +33,6 @@ local function hosted(f)
 end
 
 check.test("every function that blocks waits by the client's own function", function()
-  local yields = {}
   local names = {
     operation = function(client) check.equal(client.session.list { limit = 1 } ~= nil, true) end,
     call = function(client) check.equal(client:call("global.health").healthy, true) end,
@@ -102,8 +101,12 @@ check.test("every function that blocks waits by the client's own function", func
     server = function(client) check.equal(assert(client:server()).dialect, "1.x") end,
     doctor = function(client) check.equal(assert(client:doctor()).ok, true) end,
   }
-  for name, f in pairs(names) do yields[name] = hosted(f) end
-  for name, count in pairs(yields) do check.equal(count > 0, true, name .. " yielded") end
+  for name, f in pairs(names) do
+    -- A server may answer before anybody waits, but not always.
+    local yields, tries = 0, 0
+    while yields == 0 and tries < 10 do yields, tries = hosted(f), tries + 1 end
+    check.equal(yields > 0, true, name .. " yielded")
+  end
 end)
 
 check.test("with a function of the host's own a time that is up is told as without", function()
