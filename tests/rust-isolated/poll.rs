@@ -66,7 +66,8 @@ fn a_poll_in_a_flood_never_waits() {
     let others: Vec<_> =
         calls.iter().filter(|call| !memory.iter().any(|name| call.contains(name))).collect();
     assert!(others.is_empty(), "{others:?}");
-    assert!(said["close_ms"].as_u64().unwrap() < 1_000, "{said}");
+    // The flood never ends. A loaded machine polls as slowly as it closes.
+    assert!(said["close_ms"].as_u64() < said["polled_ms"].as_u64(), "{said}");
     assert_eq!(said["threads"], 1, "close joins every thread");
 }
 

@@ -170,6 +170,9 @@ const WORKS: &[Work] = &[
     },
 ];
 
+/// How often work is counted that depends on the moments at which threads run.
+const TRIES: usize = 3;
+
 /// Counts everything.
 ///
 /// # Errors
@@ -186,6 +189,18 @@ pub(crate) fn all(products: &Products, note: &progress::Note) -> Result<Vec<Meas
         let count = |times: u64| {
             let words = products.command(work.language, &[work.row, url, &times.to_string()]);
             instructions(products, &words, threads)
+        };
+        // Events that come one by one cost more than those that come together, and a loaded machine sends them so: what
+        // they cost at least is the library's own.
+        let count = |times: u64| match threads {
+            Threads::First => count(times),
+            Threads::All => {
+                let mut least = count(times)?;
+                for _ in 1..TRIES {
+                    least = least.min(count(times)?);
+                }
+                Ok(least)
+            }
         };
         // A row of GETs begins with a tenth that it does not measure.
         let done =

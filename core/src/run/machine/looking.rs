@@ -18,6 +18,7 @@ use look::OngoingLook;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use tell::ToldTool;
 
 /// The tool whose message names the session of its subagent when it is over, and not before.
 const NAMELESS_TOOL: &str = "subagent";
@@ -54,8 +55,8 @@ pub(super) struct Looking {
     was_busy: bool,
     outage: Outage,
     busy_tool: Option<String>,
-    /// What was told of each tool part: its newest form.
-    tools: HashMap<String, u64>,
+    /// By tool part.
+    told_tools: HashMap<String, ToldTool>,
     /// What was told of the agent's list, and of the files that were changed.
     todos: Option<String>,
     files: Option<Arc<RawValue>>,
@@ -213,7 +214,7 @@ impl Looking {
             was_busy: false,
             outage: Outage::None,
             busy_tool: None,
-            tools: HashMap::new(),
+            told_tools: HashMap::new(),
             todos: None,
             files: None,
             check: None,

@@ -9,15 +9,23 @@ use serde_json::value::RawValue;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+/// What was told of a tool part: its newest form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct ToldTool {
+    form: u64,
+    pub(super) is_over: bool,
+}
+
 impl Looking {
     pub(super) fn tell_tool(
         &mut self,
         id: String,
+        is_over: bool,
         raw: Box<RawValue>,
         out: &mut Vec<LookingEffect>,
     ) {
-        let form = fingerprint(raw.get());
-        if self.tools.insert(id, form) != Some(form) {
+        let told = ToldTool { form: fingerprint(raw.get()), is_over };
+        if self.told_tools.insert(id, told) != Some(told) {
             out.push(LookingEffect::Tell(Update::Tool(Arc::from(raw))));
         }
     }

@@ -196,3 +196,32 @@ fn a_command_that_ignores_the_abort_is_waited_for_until_a_look_after_its_end() {
     });
     assert!(last.get() >= aborted.get() + 3_200, "{} {}", aborted.get(), last.get());
 }
+
+#[test]
+fn events_that_come_behind_a_look_take_nothing_back() {
+    let mut scene = Scene::running(setup());
+    let (user, mut answer) = (scene.user(), scene.answer("msg_a", Some("tool-calls")));
+    let tool = |status: &str| {
+        json!({
+            "id": "prt_tool", "messageID": "msg_a", "sessionID": MINE, "type": "tool", "tool": "bash",
+            "callID": "c", "state": { "status": status, "input": {} },
+        })
+    };
+    answer["parts"] = json!([tool("completed")]);
+    scene.input(Input::Stream(false));
+    while !scene.wants("session.messages") {
+        scene.wait(1_000);
+        if scene.snapshots > 0 {
+            scene.snapshot(&[MINE], &[]);
+        }
+    }
+    scene.ok("session.messages", json!([user, answer]));
+    scene.input(Input::Stream(true));
+    scene.event("message.updated", json!({ "info": scene.answer("msg_a", None)["info"] }));
+    scene.event("message.part.updated", json!({ "part": tool("running") }));
+    let told = |update: &Update| serde_json::from_str::<Value>(&update.to_json()).unwrap();
+    let told: Vec<Value> = scene.updates.iter().map(told).collect();
+    let last = |kind: &str| told.iter().rfind(|told| told["type"] == kind).unwrap();
+    assert_eq!(last("message")["info"]["finish"], "tool-calls");
+    assert_eq!(last("tool")["part"]["state"]["status"], "completed");
+}
