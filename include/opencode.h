@@ -783,12 +783,14 @@ OPENCODE_API OpencodeStatus opencode_json_end(OpencodeJson *json);
  * The JSON text. What is still open is ended in it, and goes on being open.
  *
  * @return Never NULL. After a mistake it is the message, which is no JSON: whoever takes it fails with
- *         INVALID_ARGUMENT, and nothing is sent. Stays until something is added or the builder is freed.
+ *         INVALID_ARGUMENT and the words of the message, and nothing is sent. Stays until something is added or the
+ *         builder is freed.
  */
-OPENCODE_API const char *opencode_json_get(OpencodeJson *json);
+OPENCODE_API
+const char *opencode_json_get(OpencodeJson *json);
 
 /**
- * What was wrong, in one line.
+ * What was wrong first, in one line: the function, the name of the field, and what to do.
  *
  * @return Never NULL; "" while nothing was. Belongs to the builder.
  */
@@ -1438,10 +1440,13 @@ OPENCODE_API OpencodeStatus opencode_server_url(const OpencodeServer *server, Op
 /**
  * The variables with which another program finds a server that is ready, its password included.
  *
- * @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD.
+ * @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD, and
+ *               OPENCODE_PASSWORD, which programs of 2.x look for.
  * @return As opencode_server_client().
  */
-OPENCODE_API OpencodeStatus opencode_server_environment(const OpencodeServer *server, OpencodeReply **reply);
+OPENCODE_API
+OpencodeStatus opencode_server_environment(const OpencodeServer *server,
+                                           OpencodeReply **reply);
 
 /**
  * The end of what a server printed, at most 64 KiB.
@@ -1451,8 +1456,10 @@ OPENCODE_API OpencodeStatus opencode_server_environment(const OpencodeServer *se
 OPENCODE_API OpencodeStatus opencode_server_output(const OpencodeServer *server, OpencodeReply **reply);
 
 /**
- * The process of a server; 0 while there is none, and for NULL. With the launcher script of npm, the server is a
- * child of it.
+ * The process of a server while it lives. With the launcher script of npm, the server is a child of it.
+ *
+ * @return 0 before it is started, from its end on, as its number may be that of another process then, in a copy of this
+ *         process that was made by fork(), and for NULL.
  */
 OPENCODE_API
 uint32_t opencode_server_pid(const OpencodeServer *server);

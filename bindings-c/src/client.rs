@@ -3,7 +3,7 @@
 use crate::guard::{borrow, free, guard, guard_fd, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional, required};
+use crate::text::{optional_json, required, required_json};
 use opencode_core::{Answer, CallOptions, Client, ClientOptions, Error, ErrorKind, Prompt, Result};
 use serde_json::Value;
 use std::ffi::c_char;
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn opencode_client_new(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard_out(client, error, || {
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             let made = Client::new(ClientOptions::from_json(options)?)?;
             hand_out(client, "client", OpencodeClient { client: made })?;
             Ok(None)
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn opencode_client_with(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard_out(derived, error, || {
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             let made = borrow(client, "client")?.client.with_json(options)?;
             hand_out(derived, "derived", OpencodeClient { client: made })?;
             Ok(None)
@@ -166,8 +166,8 @@ pub unsafe extern "C" fn opencode_call_with(
         guard(reply, || {
             let client = borrow(client, "client")?;
             let operation = required(operation, "operation")?;
-            let arguments = optional(arguments_json, "arguments_json")?.unwrap_or("");
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let arguments = optional_json(arguments_json, "arguments_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             let options = CallOptions::from_json(options)?;
             checked(client.client.call_json(operation, arguments, &options)?)
         })
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn opencode_request(
             let client = borrow(client, "client")?;
             let method = required(method, "method")?;
             let path = required(path, "path")?;
-            let options = optional(options_json, "options_json")?.unwrap_or("{}");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("{}");
             let mut options: serde_json::Map<String, Value> = serde_json::from_str(options)
                 .map_err(|e| invalid(format!("options_json is no JSON object: {e}")))?;
             let body = options.remove("body").map(|body| body.to_string());
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn opencode_ask(
     unsafe {
         guard(reply, || {
             let client = borrow(client, "client")?;
-            let prompt = Prompt::from_json(required(prompt_json, "prompt_json")?)?;
+            let prompt = Prompt::from_json(required_json(prompt_json, "prompt_json")?)?;
             Ok(Some(OpencodeReply::json(client.client.ask(prompt)?.to_json())))
         })
     }

@@ -2,6 +2,7 @@
 
 use crate::guard::{free, shield};
 use crate::status::OpencodeStatus;
+use opencode_core::{Error, ErrorKind};
 use std::ffi::{CStr, CString, c_char};
 use std::fmt::Write as _;
 
@@ -19,6 +20,30 @@ pub struct OpencodeJson {
 struct Open {
     is_object: bool,
     is_empty: bool,
+    /// What it is the value of.
+    name: Option<String>,
+}
+
+impl Open {
+    /// Such as "the list 'files'".
+    fn words(&self) -> String {
+        let kind = if self.is_object { "object" } else { "list" };
+        self.name
+            .as_ref()
+            .map_or_else(|| format!("this {kind}"), |name| format!("the {kind} '{name}'"))
+    }
+}
+
+/// What the message of a mistake begins with, the name of a function, and no JSON does: whoever takes it for JSON tells the
+/// message in place of what is wrong with its first letter.
+const MARK: &str = "opencode_json_";
+
+/// The message of a builder that is none.
+const NULL: &CStr = c"opencode_json_get: the builder is NULL; opencode_json_new() makes one";
+
+/// The message of a builder, where that stands in place of JSON.
+pub(crate) fn mistake_in(json: &str) -> Option<&str> {
+    json.starts_with(MARK).then_some(json)
 }
 
 impl OpencodeJson {
@@ -29,25 +54,32 @@ impl OpencodeJson {
             mistake: None,
             given: CString::default(),
         };
-        json.begin(true);
+        json.begin(None, true);
         json
     }
 
-    fn begin(&mut self, is_object: bool) {
+    fn begin(&mut self, name: Option<&str>, is_object: bool) {
         self.text.push(if is_object { '{' } else { '[' });
-        self.open.push(Open { is_object, is_empty: true });
+        self.open.push(Open { is_object, is_empty: true, name: name.map(str::to_owned) });
     }
 
     /// Writes what stands before a value: a comma, and the name of a field.
     fn place(&mut self, name: Option<&str>) -> Result<(), String> {
         let Some(inside) = self.open.last_mut() else {
-            return Err("the object is at its end: nothing can be added".to_owned());
+            let text = "the object was ended, and nothing can be added; call opencode_json_end() later, or not at all";
+            return Err(text.to_owned());
         };
         match (inside.is_object, name) {
-            (true, None) => return Err("a field of an object needs a name".to_owned()),
-            (false, Some(name)) => {
+            (true, None) => {
                 return Err(format!(
-                    "'{name}' stands in a list, where nothing has a name; pass NULL"
+                    "a field of an object needs a name; give it one in {}",
+                    inside.words()
+                ));
+            }
+            (false, Some(_)) => {
+                return Err(format!(
+                    "nothing in a list has a name; pass NULL for it, or end {} before",
+                    inside.words()
                 ));
             }
             _ => {}
@@ -64,7 +96,10 @@ impl OpencodeJson {
     fn end(&mut self) -> Result<(), String> {
         match self.open.pop() {
             Some(inside) => self.text.push(if inside.is_object { '}' } else { ']' }),
-            None => return Err("there is nothing to end".to_owned()),
+            None => {
+                let text = "there is nothing to end, all was ended; leave this call out, what is open at last ends by itself";
+                return Err(text.to_owned());
+            }
         }
         Ok(())
     }
@@ -75,11 +110,12 @@ impl OpencodeJson {
     }
 }
 
-/// Adds something, unless a mistake was made before.
+/// Adds something, unless a mistake was made before. `function` is who adds, behind [`MARK`].
 ///
 /// # Safety
 /// `json` is NULL or a live builder, `name` is NULL or ends with NUL.
 unsafe fn add(
+    function: &str,
     json: *mut OpencodeJson,
     name: *const c_char,
     work: impl FnOnce(&mut OpencodeJson, Option<&str>) -> Result<(), String>,
@@ -95,13 +131,19 @@ unsafe fn add(
             return OpencodeStatus::InvalidArgument;
         }
         let done = match name.map(CStr::to_str).transpose() {
-            Ok(name) => work(json, name),
-            Err(e) => Err(format!("the name of a field is not UTF-8: {e}")),
+            Ok(name) => work(json, name)
+                .map_err(|text| (name.map(|name| format!(" '{name}'")).unwrap_or_default(), text)),
+            Err(e) => Err((String::new(), format!("the name is not UTF-8: {e}"))),
         };
         match done {
             Ok(()) => OpencodeStatus::Ok,
-            Err(text) => {
-                json.mistake = Some(CString::new(text.replace('\0', " ")).unwrap_or_default());
+            Err((name, text)) => {
+                // One line without control characters, as all messages are.
+                let error = Error::new(
+                    ErrorKind::InvalidArgument,
+                    format!("{MARK}{function}{name}: {text}"),
+                );
+                json.mistake = Some(CString::new(error.message()).unwrap_or_default());
                 OpencodeStatus::InvalidArgument
             }
         }
@@ -140,13 +182,12 @@ pub unsafe extern "C" fn opencode_json_text(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        add(json, name, |json, name| {
+        add("text", json, name, |json, name| {
             if value.is_null() {
                 return Ok(());
             }
             let value = CStr::from_ptr(value).to_str();
-            let value =
-                value.map_err(|e| format!("{} is not UTF-8: {e}", name.unwrap_or("a text")))?;
+            let value = value.map_err(|e| format!("the text is not UTF-8: {e}"))?;
             json.place(name)?;
             let _ = write!(json.text, "{}", serde_json::Value::from(value));
             Ok(())
@@ -163,10 +204,12 @@ pub unsafe extern "C" fn opencode_json_number(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        add(json, name, |json, name| {
+        add("number", json, name, |json, name| {
             let number = serde_json::Number::from_f64(value);
             let number = number.ok_or_else(|| {
-                format!("{} is {value}, which JSON has not", name.unwrap_or("a number"))
+                format!(
+                    "JSON has no number {value}; leave it out, or add null with opencode_json_raw()"
+                )
             })?;
             json.place(name)?;
             let _ = write!(json.text, "{number}");
@@ -184,7 +227,7 @@ pub unsafe extern "C" fn opencode_json_int64(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        add(json, name, |json, name| {
+        add("int64", json, name, |json, name| {
             json.place(name)?;
             let _ = write!(json.text, "{value}");
             Ok(())
@@ -201,7 +244,7 @@ pub unsafe extern "C" fn opencode_json_bool(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        add(json, name, |json, name| {
+        add("bool", json, name, |json, name| {
             json.place(name)?;
             json.text.push_str(if value == 0 { "false" } else { "true" });
             Ok(())
@@ -220,13 +263,18 @@ pub unsafe extern "C" fn opencode_json_raw(
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
-        add(json, name, |json, name| {
+        add("raw", json, name, |json, name| {
             if value.is_null() {
                 return Ok(());
             }
-            let value = CStr::from_ptr(value).to_bytes();
-            let value: &serde_json::value::RawValue = serde_json::from_slice(value)
-                .map_err(|e| format!("{} is no JSON: {e}", name.unwrap_or("a value")))?;
+            let value = CStr::from_ptr(value).to_str();
+            let value = value.map_err(|e| format!("the value is not UTF-8: {e}"))?;
+            if let Some(mistake) = mistake_in(value) {
+                return Err(format!("the value comes from a builder with a mistake: {mistake}"));
+            }
+            let value: &serde_json::value::RawValue = serde_json::from_str(value).map_err(|e| {
+                format!("the value is no JSON: {e}; opencode_json_text() adds a text")
+            })?;
             json.place(name)?;
             json.text.push_str(value.get());
             Ok(())
@@ -241,7 +289,9 @@ pub unsafe extern "C" fn opencode_json_object(
     name: *const c_char,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
-    unsafe { add(json, name, |json, name| json.place(name).map(|()| json.begin(true))) }
+    unsafe {
+        add("object", json, name, |json, name| json.place(name).map(|()| json.begin(name, true)))
+    }
 }
 
 /// Begins a list inside: what is added goes into it, without names, until opencode_json_end().
@@ -251,25 +301,28 @@ pub unsafe extern "C" fn opencode_json_list(
     name: *const c_char,
 ) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
-    unsafe { add(json, name, |json, name| json.place(name).map(|()| json.begin(false))) }
+    unsafe {
+        add("list", json, name, |json, name| json.place(name).map(|()| json.begin(name, false)))
+    }
 }
 
 /// Ends the innermost object or list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_json_end(json: *mut OpencodeJson) -> OpencodeStatus {
     // SAFETY: the header's first page states what pointers must be.
-    unsafe { add(json, std::ptr::null(), |json, _| json.end()) }
+    unsafe { add("end", json, std::ptr::null(), |json, _| json.end()) }
 }
 
 /// The JSON text. What is still open is ended in it, and goes on being open.
 ///
 /// @return Never NULL. After a mistake it is the message, which is no JSON: whoever takes it fails with
-///         INVALID_ARGUMENT, and nothing is sent. Stays until something is added or the builder is freed.
+///         INVALID_ARGUMENT and the words of the message, and nothing is sent. Stays until something is added or the
+///         builder is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_json_get(json: *mut OpencodeJson) -> *const c_char {
     // SAFETY: the header demands a live builder or NULL, used by no other thread.
     let Some(json) = (unsafe { json.as_mut() }) else {
-        return c"the JSON is NULL".as_ptr();
+        return NULL.as_ptr();
     };
     shield(c"".as_ptr(), || match &json.mistake {
         Some(mistake) => mistake.as_ptr(),
@@ -280,14 +333,14 @@ pub unsafe extern "C" fn opencode_json_get(json: *mut OpencodeJson) -> *const c_
     })
 }
 
-/// What was wrong, in one line.
+/// What was wrong first, in one line: the function, the name of the field, and what to do.
 ///
 /// @return Never NULL; "" while nothing was. Belongs to the builder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_json_message(json: *const OpencodeJson) -> *const c_char {
     // SAFETY: the header demands a live builder or NULL.
     let json = unsafe { json.as_ref() };
-    json.map_or(c"the JSON is NULL".as_ptr(), |json| {
+    json.map_or(NULL.as_ptr(), |json| {
         json.mistake.as_ref().map_or(c"".as_ptr(), |mistake| mistake.as_ptr())
     })
 }
@@ -337,29 +390,68 @@ mod tests {
     }
 
     #[test]
+    fn a_builder_that_is_none_is_told_as_a_mistake() {
+        let none = std::ptr::null_mut();
+        assert!(mistake_in(&got(none)).is_some());
+        // SAFETY: NULL is fine.
+        let message = unsafe { CStr::from_ptr(opencode_json_message(none)) };
+        assert_eq!(message.to_str().unwrap(), got(none));
+    }
+
+    #[test]
     fn the_first_mistake_stays_and_is_no_json() {
         type Make = fn(*mut OpencodeJson) -> OpencodeStatus;
         // SAFETY: the builder lives, and the texts end with NUL.
-        let mistakes: [(&str, Make); 7] = unsafe {
+        let mistakes: [(&str, Make); 10] = unsafe {
             [
-                ("needs a name", |json| opencode_json_bool(json, std::ptr::null(), 1)),
-                ("'x' stands in a list", |json| {
-                    opencode_json_list(json, c"l".as_ptr());
-                    opencode_json_bool(json, c"x".as_ptr(), 1)
+                ("opencode_json_bool: a field of an object needs a name", |json| {
+                    opencode_json_bool(json, std::ptr::null(), 1)
                 }),
-                ("nothing to end", |json| {
+                (
+                    "opencode_json_object: a field of an object needs a name; give it one in the object 'o'",
+                    |json| {
+                        opencode_json_object(json, c"o".as_ptr());
+                        opencode_json_object(json, std::ptr::null())
+                    },
+                ),
+                (
+                    "opencode_json_bool 'x': nothing in a list has a name; pass NULL for it, or end the list 'l'",
+                    |json| {
+                        opencode_json_list(json, c"l".as_ptr());
+                        opencode_json_bool(json, c"x".as_ptr(), 1)
+                    },
+                ),
+                ("opencode_json_end: there is nothing to end", |json| {
                     opencode_json_end(json);
                     opencode_json_end(json)
                 }),
-                ("at its end", |json| {
+                ("opencode_json_int64 'x': the object was ended", |json| {
                     opencode_json_end(json);
                     opencode_json_int64(json, c"x".as_ptr(), 1)
                 }),
-                ("x is NaN", |json| opencode_json_number(json, c"x".as_ptr(), f64::NAN)),
-                ("x is no JSON", |json| opencode_json_raw(json, c"x".as_ptr(), c"{".as_ptr())),
-                ("x is not UTF-8", |json| {
+                ("opencode_json_number 'x': JSON has no number NaN", |json| {
+                    opencode_json_number(json, c"x".as_ptr(), f64::NAN)
+                }),
+                ("opencode_json_raw 'x': the value is no JSON", |json| {
+                    opencode_json_raw(json, c"x".as_ptr(), c"{".as_ptr())
+                }),
+                ("opencode_json_text 'x': the text is not UTF-8", |json| {
                     opencode_json_text(json, c"x".as_ptr(), c"\xff".as_ptr())
                 }),
+                ("opencode_json_list: the name is not UTF-8", |json| {
+                    opencode_json_list(json, c"\xff".as_ptr())
+                }),
+                (
+                    "opencode_json_raw 'x': the value comes from a builder with a mistake: opencode_json_raw 'y': the value is no",
+                    |json| {
+                        let inner = opencode_json_new();
+                        opencode_json_raw(inner, c"y".as_ptr(), c"{".as_ptr());
+                        let status =
+                            opencode_json_raw(json, c"x".as_ptr(), opencode_json_get(inner));
+                        opencode_json_free(inner);
+                        status
+                    },
+                ),
             ]
         };
         for (words, make) in mistakes {
@@ -371,8 +463,11 @@ mod tests {
                 assert_eq!(after, OpencodeStatus::InvalidArgument, "{words}");
                 let message =
                     CStr::from_ptr(opencode_json_message(json)).to_str().unwrap().to_owned();
-                assert!(message.contains(words) && message == got(json), "{message}");
-                assert!(serde_json::from_str::<serde_json::Value>(&message).is_err());
+                assert!(message.starts_with(words) && message == got(json), "{message}");
+                let given = opencode_json_get(json);
+                let error = crate::text::optional_json(given, "options_json").unwrap_err();
+                let wanted = format!("options_json comes from a builder with a mistake: {message}");
+                assert_eq!(error.message(), wanted);
                 opencode_json_free(json);
             }
         }

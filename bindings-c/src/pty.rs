@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional, required};
+use crate::text::{optional_json, required};
 use opencode_core::{CallOptions, Client, Error, ErrorKind, Pty, PtyOptions};
 use std::ffi::{CString, c_char};
 
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn opencode_pty_open(
         guard_out(pty, error, || {
             let client = &borrow(client, "client")?.client;
             let options =
-                PtyOptions::from_json(optional(options_json, "options_json")?.unwrap_or(""))?;
+                PtyOptions::from_json(optional_json(options_json, "options_json")?.unwrap_or(""))?;
             if pty.is_null() {
                 return Err(null("pty"));
             }
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn opencode_pty_open_start(
         guard_out(call, error, || {
             let client = &borrow(client, "client")?.client;
             let options =
-                PtyOptions::from_json(optional(options_json, "options_json")?.unwrap_or(""))?;
+                PtyOptions::from_json(optional_json(options_json, "options_json")?.unwrap_or(""))?;
             if call.is_null() {
                 return Err(null("call"));
             }
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn opencode_pty_connect(
             let client = &borrow(client, "client")?.client;
             let id = required(pty_id, "pty_id")?;
             let options =
-                PtyOptions::from_json(optional(options_json, "options_json")?.unwrap_or(""))?;
+                PtyOptions::from_json(optional_json(options_json, "options_json")?.unwrap_or(""))?;
             if pty.is_null() {
                 return Err(null("pty"));
             }

@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional, required};
+use crate::text::{optional, optional_json, required, required_json};
 use opencode_core::{
     Client, CompactOptions, Error, ErrorKind, PermissionReply, Prompt, Run, State,
 };
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn opencode_run_start(
     unsafe {
         guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
-            let prompt = Prompt::from_json(required(prompt_json, "prompt_json")?)?;
+            let prompt = Prompt::from_json(required_json(prompt_json, "prompt_json")?)?;
             if run.is_null() {
                 return Err(null("run"));
             }
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn opencode_run_text(
     unsafe {
         guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             let prompt = Prompt::with_options(required(text, "text")?, options)?;
             if run.is_null() {
                 return Err(null("run"));
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn opencode_run_resume(
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
             let message = required(message_id, "message_id")?;
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             if run.is_null() {
                 return Err(null("run"));
             }
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn opencode_compact(
         guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             if run.is_null() {
                 return Err(null("run"));
             }
@@ -308,7 +308,7 @@ pub unsafe extern "C" fn opencode_run_reply_question(
         guard(error, || {
             let run = &borrow(run, "run")?.run;
             let id = required(id, "id")?;
-            match optional(answers_json, "answers_json")? {
+            match optional_json(answers_json, "answers_json")? {
                 None => run.reject_question(id),
                 Some(json) => {
                     let answers: Vec<Vec<String>> = serde_json::from_str(json).map_err(|e| {

@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, guard, guard_fd, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::optional;
+use crate::text::optional_json;
 use opencode_core::{ClientOptions, Result, Server, ServerOptions, ServerState};
 use std::ffi::c_char;
 
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn opencode_server_client_with(
     unsafe {
         guard_out(client, error, || {
             let server = &borrow(server, "server")?.server;
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             let made = server.client_with(ClientOptions::from_json(options)?)?;
             hand_out(client, "client", OpencodeClient { client: made })?;
             Ok(None)
@@ -151,7 +151,8 @@ pub unsafe extern "C" fn opencode_server_url(
 
 /// The variables with which another program finds a server that is ready, its password included.
 ///
-/// @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD.
+/// @param reply  Receives an object: OPENCODE_BASE_URL, OPENCODE_SERVER_USERNAME, OPENCODE_SERVER_PASSWORD, and
+///               OPENCODE_PASSWORD, which programs of 2.x look for.
 /// @return As opencode_server_client().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_environment(
@@ -181,8 +182,10 @@ pub unsafe extern "C" fn opencode_server_output(
     unsafe { guard(reply, || text(&borrow(server, "server")?.server.output())) }
 }
 
-/// The process of a server; 0 while there is none, and for NULL. With the launcher script of npm, the server is a
-/// child of it.
+/// The process of a server while it lives. With the launcher script of npm, the server is a child of it.
+///
+/// @return 0 before it is started, from its end on, as its number may be that of another process then, in a copy of this
+///         process that was made by fork(), and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_server_pid(server: *const OpencodeServer) -> u32 {
     // SAFETY: the header demands a live server or NULL.
@@ -274,7 +277,7 @@ unsafe fn begin(
             if server.is_null() {
                 return Err(null("server"));
             }
-            let options = optional(options_json, "options_json")?.unwrap_or("");
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
             let made = make(ServerOptions::from_json(options)?)?;
             hand_out(server, "server", OpencodeServer { server: made })?;
             Ok(None)

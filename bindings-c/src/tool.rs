@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, guard, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::required;
+use crate::text::{required, required_json};
 use opencode_core::{Tool, ToolAnswer, Update};
 use std::ffi::c_char;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn opencode_tool_add(
     unsafe {
         guard(error, || {
             let client = &borrow(client, "client")?.client;
-            client.tool(Tool::from_json(required(tool_json, "tool_json")?)?)?;
+            client.tool(Tool::from_json(required_json(tool_json, "tool_json")?)?)?;
             Ok(None)
         })
     }
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn opencode_tool_reply(
     unsafe {
         guard(error, || {
             let client = &borrow(client, "client")?.client;
-            let answer = ToolAnswer::from_json(required(answer_json, "answer_json")?)?;
+            let answer = ToolAnswer::from_json(required_json(answer_json, "answer_json")?)?;
             client.reply_tool(required(id, "id")?, answer)?;
             Ok(None)
         })

@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::required;
+use crate::text::{required, required_json};
 use opencode_core::{CallOptions, TuiControl};
 use std::ffi::c_char;
 
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn opencode_tui_control_respond(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard(error, || {
-            borrow(control, "control")?.control.respond(required(json, "json")?)?;
+            borrow(control, "control")?.control.respond(required_json(json, "json")?)?;
             Ok(None)
         })
     }

@@ -46,7 +46,8 @@ function Server:client(options) end
 ---@return string?
 function Server:url() end
 
----Its process; nil when there is none. Never blocks.
+---Its process while it lives; nil before it is started and from its end on, as its number may be that of another process
+---then, and in a forked child. Never blocks.
 ---@return integer?
 function Server:pid() end
 

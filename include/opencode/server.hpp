@@ -46,7 +46,7 @@ class Server {
     Result<Reply> output() const {
         return detail::reply([&](OpencodeReply **reply) { return opencode_server_output(get(), reply); });
     }
-    /// 0 while there is none.
+    /// The process while it lives; 0 before it is started and from its end on.
     std::uint32_t pid() const noexcept { return opencode_server_pid(get()); }
     Result<void> close() const {
         return detail::done([&](OpencodeReply **error) { return opencode_server_close(get(), error); });

@@ -99,7 +99,8 @@ static void failures() {
     CHECK(!wrong && wrong.error().status() == OPENCODE_STATUS_INVALID_ARGUMENT && wrong.error().name() == "invalid_argument");
     CHECK(has(wrong.error().message(), "base_url") && wrong.error().reply().text("/kind") == "invalid_argument");
     // A mistake is never taken for options that are not given.
-    CHECK(!opencode::Client::make(opencode::Json().text("", "x")));
+    const auto mistake = opencode::Client::make(opencode::Json().text("", "x"));
+    CHECK(!mistake && has(mistake.error().message(), "opencode_json_text: a field of an object needs a name"));
     auto client = opencode::Client::make();
     // Nothing failed: there is no error, and no words.
     CHECK(client && client.error().status() == OPENCODE_STATUS_OK && client.error().name() == "ok");

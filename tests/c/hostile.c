@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <opencode.h>
+#include <opencode_operations.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,62 @@ static void not_utf8_everywhere(void) {
     REFUSED(opencode_tui_prompt(client, bad, &reply), "text is not UTF-8");
     REFUSED(opencode_replay_start(bad, &replay, &reply), "path is not UTF-8");
     CHECK(!other && !run && !call && !pty && !pages && !events && !replay && !server);
+    passed++;
+}
+
+/* Who passes what a builder gives without a look at it reads what was wrong with the builder. */
+static void a_mistake_of_a_builder_is_told_by_whoever_takes_it(void) {
+    OpencodeJson *json = opencode_json_new();
+    OpencodeTuiControl *control = NULL;
+    OpencodeClient *other = NULL;
+    OpencodeRun *run = NULL;
+    OpencodeCall *call = NULL;
+    OpencodePty *pty = NULL;
+    OpencodePages *pages = NULL;
+    OpencodeEvents *events = NULL;
+    OpencodeServer *server = NULL;
+    const char *bad, *words = "a mistake: opencode_json_end: there is nothing to end";
+    opencode_json_end(json);
+    opencode_json_end(json);
+    opencode_json_text(json, "title", "x");
+    bad = opencode_json_get(json);
+    REFUSED(opencode_client_new(bad, &other, &reply), words);
+    REFUSED(opencode_client_with(client, bad, &other, &reply), words);
+    REFUSED(opencode_client_wait_until_ready(client, bad, &reply), words);
+    REFUSED(opencode_call(client, "session.create", bad, &reply), words);
+    REFUSED(opencode_call_with(client, "session.create", NULL, bad, &reply), words);
+    REFUSED(opencode_call_start(client, "session.create", bad, NULL, &call, &reply), words);
+    REFUSED(opencode_call_start(client, "session.create", NULL, bad, &call, &reply), words);
+    REFUSED(opencode_request(client, "GET", "/session", bad, &reply), words);
+    REFUSED(opencode_session_create(client, bad, &reply), words);
+    REFUSED(opencode_ask(client, bad, &reply), words);
+    REFUSED(opencode_run_start(client, bad, &run, &reply), words);
+    REFUSED(opencode_run_text(client, "x", bad, &run, &reply), words);
+    REFUSED(opencode_run_resume(client, "ses_1", "msg_1", bad, &run, &reply), words);
+    REFUSED(opencode_compact(client, "ses_1", bad, &run, &reply), words);
+    REFUSED(opencode_messages_open(client, "ses_1", bad, &pages, &reply), words);
+    REFUSED(opencode_sessions_open(client, bad, &pages, &reply), words);
+    REFUSED(opencode_export_open(client, "ses_1", bad, &pages, &reply), words);
+    REFUSED(opencode_export_to(client, "ses_1", "file", bad, &reply), words);
+    REFUSED(opencode_events_open(client, bad, &events, &reply), words);
+    REFUSED(opencode_pty_open(client, bad, &pty, &reply), words);
+    REFUSED(opencode_pty_open_start(client, bad, &call, &reply), words);
+    REFUSED(opencode_pty_connect(client, "pty_1", bad, &pty, &reply), words);
+    REFUSED(opencode_server_start(bad, &server, &reply), words);
+    REFUSED(opencode_server_launch(bad, &server, &reply), words);
+    REFUSED(opencode_attach("file", bad, &reply), words);
+    REFUSED(opencode_attach_bytes("name", NULL, 0, bad, &reply), words);
+    REFUSED(opencode_usage(client, "ses_1", bad, &reply), words);
+    REFUSED(opencode_usage_of_all(client, bad, &reply), words);
+    REFUSED(opencode_tool_add(client, bad, &reply), words);
+    REFUSED(opencode_tool_reply(client, "id", bad, &reply), words);
+    CHECK(opencode_run_text(client, "Say pong", NULL, &run, NULL) == OK);
+    REFUSED(opencode_run_reply_question(run, "que_1", bad, &reply), words);
+    opencode_run_free(run);
+    CHECK(opencode_tui_control_open(client, &control, NULL) == OK);
+    REFUSED(opencode_tui_control_respond(control, bad, &reply), words);
+    opencode_tui_control_free(control);
+    opencode_json_free(json);
     passed++;
 }
 
@@ -447,6 +504,7 @@ int main(void) {
         return 1;
     RUN(null_everywhere);
     RUN(not_utf8_everywhere);
+    RUN(a_mistake_of_a_builder_is_told_by_whoever_takes_it);
     RUN(failures_leave_null);
     RUN(out_of_descriptors);
     RUN(numbers_beyond_all_bounds);

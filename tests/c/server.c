@@ -77,6 +77,7 @@ static void a_started_server(void) {
     CHECK(opencode_server_environment(server, &reply) == OPENCODE_STATUS_OK);
     CHECK(strcmp(opencode_reply_text(reply, "/OPENCODE_BASE_URL"), url) == 0);
     CHECK(strcmp(opencode_reply_text(reply, "/OPENCODE_SERVER_PASSWORD"), getenv("OPENCODE_SERVER_PASSWORD")) != 0);
+    CHECK(strcmp(opencode_reply_text(reply, "/OPENCODE_SERVER_PASSWORD"), opencode_reply_text(reply, "/OPENCODE_PASSWORD")) == 0);
     opencode_reply_free(reply);
     CHECK(opencode_server_client_with(server, "{\"timeout_ms\":30000}", &client, &reply) == OPENCODE_STATUS_OK);
     CHECK(opencode_ask(client, "{\"prompt\":\"Say pong @@[{\\\"text\\\":\\\"pong\\\"}]\"}", &reply) ==
@@ -97,6 +98,8 @@ static void a_started_server(void) {
     opencode_reply_free(reply);
     opencode_call_free(call);
     CHECK(!is_alive(pid) && opencode_server_poll(server) == OPENCODE_SERVER_STATE_CLOSED);
+    /* Its number may be that of another process now. */
+    CHECK(opencode_server_pid(server) == 0);
     CHECK(opencode_server_close(server, NULL) == OPENCODE_STATUS_OK);
     opencode_client_free(client);
     CHECK(failed_with(opencode_server_client(server, &client, &reply), OPENCODE_STATUS_CLOSED, &reply, "closed"));

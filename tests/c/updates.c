@@ -235,7 +235,8 @@ static void nothing_is_quoted_by_hand(void) {
     /* A mistake is never taken for options that are not given. */
     CHECK(opencode_json_text(wrong, NULL, "x") == OPENCODE_STATUS_INVALID_ARGUMENT);
     CHECK(has(opencode_json_message(wrong), "needs a name") && has(opencode_json_get(wrong), "needs a name"));
-    CHECK(opencode_client_new(opencode_json_get(wrong), &nobody, NULL) == OPENCODE_STATUS_INVALID_ARGUMENT);
+    CHECK(failed_with(opencode_client_new(opencode_json_get(wrong), &nobody, &reply), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &reply, opencode_json_message(wrong)));
     opencode_json_free(json);
     opencode_json_free(wrong);
     CHECK(opencode_json_text(NULL, "x", "x") == OPENCODE_STATUS_INVALID_ARGUMENT && opencode_json_get(NULL));

@@ -47,6 +47,7 @@ check.test("a started server answers its client and ends when it is closed", fun
   server:close()
   server:close()
   check.equal(is_alive(pid), false)
+  check.equal(server:pid(), nil)
   check.equal(server:poll(), "closed")
   check.raises("it was closed", server.client, server)
 end)

@@ -60,7 +60,7 @@ def test_a_started_server_answers_its_client_and_ends_with_its_block():
             libopencode.Client(server.url).global_.health()
         pid = server.pid
         assert is_alive(pid)
-    assert not is_alive(pid)
+    assert not is_alive(pid) and server.pid is None
     assert server.poll() == "closed"
     with pytest.raises(libopencode.ClosedError):
         server.client()

@@ -56,7 +56,8 @@ class ServerBase:
 
     @property
     def pid(self) -> int | None:
-        """The process, once there is one. With the launcher script of npm, the server is a child of it."""
+        """The process while it lives: None before it is started, from its end on, as its number may be that of another process
+        then, and in a forked child. With the launcher script of npm, the server is a child of it."""
         return self._native.pid
 
     def output(self) -> str:

@@ -4,6 +4,7 @@ use super::failure::failed;
 use super::hostname;
 use super::launch_spec::{LaunchSpec, free_port};
 use super::output::{Look, OutputTail, gist};
+use super::process::ServerProcess;
 use super::reaper::Reaper;
 use super::state::ServerShared;
 use crate::base::error::{Error, ErrorKind, Result, is_out_of_descriptors};
@@ -14,7 +15,7 @@ use crate::client::Client;
 use crate::http::credentials::{Credentials, DEFAULT_USERNAME};
 use crate::http::redact::Redactor;
 use crate::protocol::dialect::Dialect;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,7 @@ pub(super) fn run(shared: &Arc<ServerShared>, spec: &LaunchSpec) {
             shared.keep(lease);
             match launch(shared, spec) {
                 Ok(mut child) => {
-                    // An error means that the host collects its children itself.
-                    let status = child.wait().ok();
+                    let status = child.wait();
                     shared.output.finish(REST);
                     shared.fail(ended(spec, status, &shared.output));
                 }
@@ -45,7 +45,7 @@ pub(super) fn run(shared: &Arc<ServerShared>, spec: &LaunchSpec) {
     shared.leave();
 }
 
-fn launch(shared: &Arc<ServerShared>, spec: &LaunchSpec) -> Result<Child> {
+fn launch(shared: &Arc<ServerShared>, spec: &LaunchSpec) -> Result<ServerProcess> {
     let until = after(spec.options.start_timeout);
     hostname::check(shared, &spec.options.hostname, until)?;
     let mut tries = 0;
@@ -65,8 +65,7 @@ fn launch(shared: &Arc<ServerShared>, spec: &LaunchSpec) -> Result<Child> {
             Err(error) => error,
         };
         // What did not get ready must not stay, nor be in the way of the next attempt.
-        let _ = child.kill();
-        let _ = child.wait();
+        child.end();
         // Only 2.x says so: it writes the levels in small letters. Asking a program of 1.x for its version first would
         // take seconds.
         let is_level = error.body().is_some_and(|text| text.contains("value for flag --log-level"));
@@ -85,7 +84,7 @@ fn spawn(
     spec: &LaunchSpec,
     port: u16,
     is_lower: bool,
-) -> Result<Child> {
+) -> Result<ServerProcess> {
     let system = |e: std::io::Error| {
         if is_out_of_descriptors(&e) {
             return Error::exhausted("descriptor", e);
@@ -116,7 +115,7 @@ fn spawn(
 fn await_ready(
     shared: &ServerShared,
     spec: &LaunchSpec,
-    child: &mut Child,
+    child: &mut ServerProcess,
     port: u16,
     until: Instant,
 ) -> Result<Dialect> {
@@ -129,7 +128,7 @@ fn await_ready(
         Look::Found(()) => {}
         Look::Late => return Err(late(spec, &shared.output)),
         Look::Over => {
-            let status = child.wait().ok();
+            let status = child.wait();
             return Err(ended(spec, status, &shared.output));
         }
     }
@@ -143,7 +142,7 @@ fn await_ready(
             Ok(dialect) => return Ok(dialect),
             Err(error) => error,
         };
-        if let Ok(Some(status)) = child.try_wait() {
+        if let Some(status) = child.ended() {
             shared.output.finish(REST);
             return Err(ended(spec, Some(status), &shared.output));
         }

@@ -6,6 +6,7 @@ mod launch;
 mod launch_spec;
 mod options;
 mod output;
+mod process;
 mod reaper;
 pub(crate) mod replay;
 mod state;
@@ -126,9 +127,12 @@ impl Server {
         self.shared.url()
     }
 
-    /// The process, once there is one. With the launcher script of npm, the server is a child of it.
+    /// The process while it lives: `None` before it is started, from its end on, as its number may be that of another
+    /// process then, and in a copy of this process that was made by fork. With the launcher script of npm, the server is a
+    /// child of it.
     pub fn pid(&self) -> Option<u32> {
-        self.shared.pid()
+        // Nobody in a copy learns of its end.
+        self.shared.pid().filter(|_| self.home.is_here())
     }
 
     /// The end of what it printed, at most 64 KiB.

@@ -1,6 +1,7 @@
 //! [`ServerShared`]: what the handle of a server and its thread have in common.
 
 use super::output::OutputTail;
+use super::process::{Pid, ServerProcess};
 use super::reaper::Lease;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::own_servers::OwnServer;
@@ -9,7 +10,7 @@ use crate::http::base_url::BaseUrl;
 use crate::protocol::dialect::Dialect;
 use once_cell::race::OnceBox;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,7 @@ pub(super) struct ServerShared {
     url: OnceBox<String>,
     dialect: OnceBox<Dialect>,
     error: OnceBox<Error>,
-    /// 0 when there is none yet.
-    pid: AtomicU32,
+    pid: Pid,
     pub(super) signal: Arc<Signal>,
     /// Whether the signal counts a change that nobody has looked at.
     is_counted: AtomicBool,
@@ -99,7 +99,7 @@ impl ServerShared {
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
-        Some(self.pid.load(Ordering::Acquire)).filter(|pid| *pid != 0)
+        self.pid.get()
     }
 
     pub(super) fn error(&self) -> Option<Error> {
@@ -130,15 +130,13 @@ impl ServerShared {
     pub(super) fn start(
         &self,
         spawn: impl FnOnce() -> std::io::Result<Child>,
-    ) -> Result<std::io::Result<Child>> {
+    ) -> Result<std::io::Result<ServerProcess>> {
         let mut state = self.lock();
         let LeaseState { lease: Some(lease), .. } = &mut *state else { return Err(closed()) };
-        let child = spawn();
-        if let Ok(child) = &child {
-            lease.take(child);
-            self.pid.store(child.id(), Ordering::Release);
-        }
-        Ok(child)
+        Ok(spawn().map(|child| {
+            lease.take(&child);
+            ServerProcess::new(child, &self.pid)
+        }))
     }
 
     /// Sleeps; fails as soon as the server is closed.

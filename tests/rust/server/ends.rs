@@ -34,12 +34,35 @@ fn busy(client: &Client, folder: &Path) -> [u32; 3] {
 fn closing_ends_all_that_its_tools_have_started() {
     let folder = Directory::new("end").unwrap();
     let server = Server::start(options()).unwrap();
-    let pids = busy(&server.client().unwrap(), folder.path());
-    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    let mut pids = busy(&server.client().unwrap(), folder.path()).to_vec();
+    pids.extend(server.pid());
+    assert!(pids.len() == 4 && pids.iter().all(|pid| is_alive(*pid)));
     server.close();
     let left: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
     assert!(left.is_empty(), "{left:?} of {pids:?}");
-    assert!(!is_alive(server.pid().unwrap()));
+}
+
+#[test]
+fn a_server_that_has_ended_has_no_pid() {
+    let folder = Directory::new("end").unwrap();
+    let file = folder.path().join("pid");
+    let script = format!("echo $$ > {}; exec sleep 4321", file.display());
+    let server = Server::launch(scripted(&folder, &script)).unwrap();
+    let pid = pid_in(&file);
+    assert_eq!(server.pid(), Some(pid));
+    // It ends by itself.
+    opencode_tests::kill(pid);
+    eventually("its end", || (server.poll() == ServerState::Failed).then_some(()));
+    assert_eq!(server.pid(), None);
+
+    // What the last try was is none either.
+    let server = Server::launch(scripted(&folder, "exit 1")).unwrap();
+    assert_eq!((server.wait(None), server.pid()), (ServerState::Failed, None));
+
+    let server = Server::launch(scripted(&folder, "exec sleep 4321")).unwrap();
+    eventually("its process", || server.pid());
+    server.close();
+    assert_eq!(server.pid(), None);
 }
 
 #[test]
@@ -116,10 +139,7 @@ fn closing_in_the_middle_of_the_start_leaves_nothing() {
     for _ in 0..5 {
         let server = Server::launch(options()).unwrap();
         server.close();
-        assert_eq!(server.poll(), ServerState::Closed);
-        if let Some(pid) = server.pid() {
-            assert!(!is_alive(pid));
-        }
+        assert_eq!((server.poll(), server.pid()), (ServerState::Closed, None));
     }
 }
 

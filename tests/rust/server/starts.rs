@@ -1,6 +1,6 @@
 //! How a server comes up, and how it does not.
 
-use super::{await_end, options, pid_in, scripted};
+use super::{options, pid_in, scripted};
 use opencode_core::{Client, ClientOptions, ErrorKind, Server, ServerState};
 use opencode_tests::{Directory, LIMIT, eventually, is_alive, prompt};
 use serde_json::{Value, json};
@@ -212,11 +212,12 @@ fn a_server_that_dies_is_seen() {
     let client = server.client().unwrap();
     let answer = client.call("path.get", ()).unwrap().json::<Value>().unwrap();
     assert!(answer["directory"].is_string());
-    opencode_tests::kill(server.pid().unwrap());
+    let pid = server.pid().unwrap();
+    opencode_tests::kill(pid);
     eventually("the end", || (server.poll() == ServerState::Failed).then_some(()));
     let error = server.error().unwrap();
     assert!(error.kind() == ErrorKind::Start && error.message().contains("signal: 9"), "{error}");
     assert_eq!(server.client().unwrap_err().message(), error.message());
     server.close();
-    await_end(server.pid().unwrap());
+    assert!(!is_alive(pid) && server.pid().is_none());
 }
