@@ -580,6 +580,8 @@ OpencodeStatus opencode_drift(const OpencodeClient *client,
  *                        told at once.
  *                      - directory (text): The directory of the project (default: the client's).
  *                      - timeout_ms (milliseconds): How long it is waited (default: 30000).
+ *                      - traceparent (text): The span of your own tracing that it belongs to, as W3C Trace Context
+ *                        writes it: a header of its requests.
  * @param reply         Receives {"agents","models","mcp"}: what is there.
  * @return START when an MCP server has failed, and TIMEOUT when something is missing; the message says what.
  */
@@ -1209,6 +1211,8 @@ OpencodeStatus opencode_tool_next(const OpencodeClient *client,
  *                        header of a websocket (default: false).
  *                      - server_timeout_ms (milliseconds): How long the server may be out of reach before the
  *                        terminal fails (default: 15000).
+ *                      - traceparent (text): The span of your own tracing that the terminal belongs to, as W3C Trace
+ *                        Context writes it: a header of its requests, that of the websocket included.
  * @param pty           Receives the terminal. Free it with opencode_pty_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  * @return INVALID_ARGUMENT, CLOSED, or the status of the request: SERVER for a program that does not exist.
@@ -1261,6 +1265,8 @@ OpencodeStatus opencode_call_pty(const OpencodeCall *call,
  *                        header of a websocket (default: false).
  *                      - server_timeout_ms (milliseconds): How long the server may be out of reach before the
  *                        terminal fails (default: 15000).
+ *                      - traceparent (text): The span of your own tracing that the terminal belongs to, as W3C Trace
+ *                        Context writes it: a header of its requests, that of the websocket included.
  * @param pty           Receives the terminal. Free it with opencode_pty_free().
  */
 OPENCODE_API OPENCODE_WARN_UNUSED
@@ -1638,6 +1644,8 @@ OpencodeStatus opencode_doctor(const OpencodeClient *client,
  *                      - tree (true or false): Whether the sessions of subagents are written behind it (default:
  *                        true).
  *                      - directory (text): The directory of the project (default: the client's).
+ *                      - traceparent (text): The span of your own tracing that it belongs to, as W3C Trace Context
+ *                        writes it: a header of its requests.
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1670,6 +1678,8 @@ OpencodeStatus opencode_export_to(const OpencodeClient *client,
  * @param session_id    The session.
  * @param options_json  NULL, or an object:
  *                      - page (whole number): Messages per request (default: 50).
+ *                      - traceparent (text): The span of your own tracing that the list belongs to, as W3C Trace
+ *                        Context writes it: a header of its requests.
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1691,6 +1701,8 @@ OpencodeStatus opencode_messages_open(const OpencodeClient *client,
  *                      - search (text): A part of the title.
  *                      - roots (true or false): Whether those of subagents are left out (default: false).
  *                      - archived (true or false): Whether those that were put away are listed too (default: true).
+ *                      - traceparent (text): The span of your own tracing that the list belongs to, as W3C Trace
+ *                        Context writes it: a header of its requests.
  * @param pages         Receives the list. Free it with opencode_pages_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1749,6 +1761,8 @@ OPENCODE_API void opencode_pages_free(OpencodePages *pages);
  *                      - until (text or number): Only answers before this moment.
  *                      - scope ("directory" or "global"): Where no session is named, those of one directory, or of
  *                        the whole server (default: directory).
+ *                      - traceparent (text): The span of your own tracing that it belongs to, as W3C Trace Context
+ *                        writes it: a header of its requests.
  * @param reply         Receives {"sessionID","cost","tokens","count","models","agents","sessions","days","messages"};
  *                      each list holds {"name","cost","tokens","count"}.
  */

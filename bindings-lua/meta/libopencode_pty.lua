@@ -3,7 +3,7 @@
 -- Fields from spec/options.toml: pty
 
 ---Which program runs in a terminal, and how it is reached.
----@class opencode.PtyOptions : { command: any, args: any, cwd: any, env: any, title: any, cols: any, rows: any, cursor: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
+---@class opencode.PtyOptions : { command: any, args: any, cwd: any, env: any, title: any, cols: any, rows: any, cursor: any, directory: any, ticket: any, server_timeout_ms: any, traceparent: any, [string]: nil }
 ---@field command? string The program (default: the server's shell)
 ---@field args? string[] Its arguments
 ---@field cwd? string Its working directory (default: the project's)
@@ -15,17 +15,19 @@
 ---@field directory? string The directory that the terminal belongs to (default: the client's)
 ---@field ticket? boolean Connects with a ticket, for proxies that drop the `Authorization` header of a websocket (default: false)
 ---@field server_timeout_ms? integer How long the server may be out of reach before the terminal fails (default: 15000)
+---@field traceparent? string The span of your own tracing that the terminal belongs to, as W3C Trace Context writes it: a header of its requests, that of the websocket included
 
 -- Fields from spec/options.toml: pty without command args cwd env title
 
 ---How a terminal that exists is reached.
----@class opencode.PtyConnectOptions : { cols: any, rows: any, cursor: any, directory: any, ticket: any, server_timeout_ms: any, [string]: nil }
+---@class opencode.PtyConnectOptions : { cols: any, rows: any, cursor: any, directory: any, ticket: any, server_timeout_ms: any, traceparent: any, [string]: nil }
 ---@field cols? integer The width; give `rows` with it (default: 80)
 ---@field rows? integer The height; give `cols` with it (default: 24)
 ---@field cursor? integer Where the output of an existing terminal begins, in UTF-16 units; negative for what comes from now on (default: the oldest that the server keeps)
 ---@field directory? string The directory that the terminal belongs to (default: the client's)
 ---@field ticket? boolean Connects with a ticket, for proxies that drop the `Authorization` header of a websocket (default: false)
 ---@field server_timeout_ms? integer How long the server may be out of reach before the terminal fails (default: 15000)
+---@field traceparent? string The span of your own tracing that the terminal belongs to, as W3C Trace Context writes it: a header of its requests, that of the websocket included
 
 ---A program in a terminal on the server's machine. A lost connection is made again by itself, from the character
 ---at which it broke. Belongs to the thread of the Lua state; a thread of the library gathers the output.

@@ -86,18 +86,20 @@ function Sessions:is_complete() end
 
 -- Fields from spec/options.toml: messages
 
----@class opencode.MessageOptions : { page: any, [string]: nil }
+---@class opencode.MessageOptions : { page: any, traceparent: any, [string]: nil }
 ---@field page? integer Messages per request (default: 50)
+---@field traceparent? string The span of your own tracing that the list belongs to, as W3C Trace Context writes it: a header of its requests
 
 -- Fields from spec/options.toml: sessions
 
----@class opencode.SessionOptions : { page: any, scope: any, directory: any, search: any, roots: any, archived: any, [string]: nil }
+---@class opencode.SessionOptions : { page: any, scope: any, directory: any, search: any, roots: any, archived: any, traceparent: any, [string]: nil }
 ---@field page? integer Sessions per request (default: 50)
 ---@field scope? "directory"|"global" The sessions of one directory, or of the whole server (default: directory)
 ---@field directory? string Whose sessions (default: the client's, else the server's own)
 ---@field search? string A part of the title
 ---@field roots? boolean Whether those of subagents are left out (default: false)
 ---@field archived? boolean Whether those that were put away are listed too (default: true)
+---@field traceparent? string The span of your own tracing that the list belongs to, as W3C Trace Context writes it: a header of its requests
 
 ---The pieces of a text, each about a page of messages.
 ---@class opencode.Export
@@ -122,11 +124,12 @@ function Export:is_complete() end
 
 -- Fields from spec/options.toml: export
 
----@class opencode.ExportOptions : { format: any, data: any, tree: any, directory: any, [string]: nil }
+---@class opencode.ExportOptions : { format: any, data: any, tree: any, directory: any, traceparent: any, [string]: nil }
 ---@field format? "json"|"markdown" What it is written as: for programs, or for people to read (default: json)
 ---@field data? boolean Whether the content of files that stands in messages is written out; otherwise its length stands in its place (default: false)
 ---@field tree? boolean Whether the sessions of subagents are written behind it (default: true)
 ---@field directory? string The directory of the project (default: the client's)
+---@field traceparent? string The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests
 
 ---@class opencode.Exported
 ---@field path string

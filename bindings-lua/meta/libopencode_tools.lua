@@ -29,13 +29,14 @@
 
 -- Fields from spec/options.toml: usage
 
----@class opencode.UsageOptions : { tree: any, messages: any, directory: any, since: any, until: any, scope: any, [string]: nil }
+---@class opencode.UsageOptions : { tree: any, messages: any, directory: any, since: any, until: any, scope: any, traceparent: any, [string]: nil }
 ---@field tree? boolean Whether the sessions of subagents count (default: true)
 ---@field messages? boolean Whether every message is listed; otherwise memory does not grow with the session (default: false)
 ---@field directory? string The directory of the project (default: the client's)
 ---@field since? string|integer Only answers from this moment on: a day such as `2026-11-29` or a time such as `2026-11-29T19:03:00Z`, both in UTC
 ---@field until? string|integer Only answers before this moment
 ---@field scope? "directory"|"global" Where no session is named, those of one directory, or of the whole server (default: directory)
+---@field traceparent? string The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests
 
 ---The requests of a terminal interface that is controlled by programs.
 ---@class opencode.TuiControl
@@ -114,12 +115,13 @@ function Client:usage(session, options) end
 -- Fields from spec/options.toml: ready
 
 ---What must be there before the first prompt.
----@class opencode.ReadyOptions : { agents: any, models: any, mcp: any, directory: any, timeout_ms: any, [string]: nil }
+---@class opencode.ReadyOptions : { agents: any, models: any, mcp: any, directory: any, timeout_ms: any, traceparent: any, [string]: nil }
 ---@field agents? string[] Agents that must be there, by name (default: any)
 ---@field models? string[] Models that must be there, as `provider/model`
 ---@field mcp? string[] MCP servers that must be connected, by name; one that has failed is told at once
 ---@field directory? string The directory of the project (default: the client's)
 ---@field timeout_ms? integer How long it is waited (default: 30000)
+---@field traceparent? string The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests
 
 ---@class opencode.Ready
 ---@field agents string[]

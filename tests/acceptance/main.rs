@@ -329,7 +329,7 @@ fn talk(client: &Client) -> std::result::Result<String, Box<dyn std::error::Erro
 
 fn messages(client: &Client) -> Seen {
     let id = talk(client)?;
-    let options = MessageOptions { page: 2 };
+    let options = MessageOptions { page: 2, ..MessageOptions::default() };
     let messages: Vec<Message> = client.messages(&id, options).collect::<Result<_, _>>()?;
     let text = messages.first().map(Message::text);
     check(

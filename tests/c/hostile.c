@@ -288,6 +288,42 @@ static void a_span_has_the_form_of_w3c(void) {
     passed++;
 }
 
+static void a_list_an_export_a_sum_and_a_terminal_have_a_span_too(void) {
+    static const char right[] = "{\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}";
+    static const char wrong[] = "{\"traceparent\":\"00-abc-01\"}";
+    OpencodePages *pages = NULL;
+    OpencodePty *pty = NULL;
+    OpencodeReply *page = NULL;
+    const char *session = NULL;
+    OpencodeReply *made = NULL;
+    CHECK(opencode_call(client, "session.create", NULL, &made) == OK);
+    session = opencode_reply_text(made, "/id");
+    REFUSED(opencode_messages_open(client, session, wrong, &pages, &reply), "has not four parts");
+    REFUSED(opencode_sessions_open(client, wrong, &pages, &reply), "has not four parts");
+    REFUSED(opencode_export_open(client, session, wrong, &pages, &reply), "has not four parts");
+    REFUSED(opencode_export_to(client, session, "/tmp/none.json", wrong, &reply), "has not four parts");
+    REFUSED(opencode_usage(client, session, wrong, &reply), "has not four parts");
+    REFUSED(opencode_usage_of_all(client, wrong, &reply), "has not four parts");
+    REFUSED(opencode_client_wait_until_ready(client, wrong, &reply), "has not four parts");
+    REFUSED(opencode_pty_open(client, wrong, &pty, &reply), "has not four parts");
+    REFUSED(opencode_pty_connect(client, "pty_none", wrong, &pty, &reply), "has not four parts");
+    CHECK(opencode_sessions_open(client, right, &pages, NULL) == OK);
+    CHECK(opencode_pages_next(pages, &page) == OK && page);
+    opencode_reply_free(page);
+    opencode_pages_free(pages);
+    CHECK(opencode_export_open(client, session, right, &pages, NULL) == OK);
+    CHECK(opencode_pages_next(pages, &page) == OK && page);
+    opencode_reply_free(page);
+    opencode_pages_free(pages);
+    CHECK(opencode_usage(client, session, right, NULL) == OK);
+    CHECK(opencode_client_wait_until_ready(client, right, NULL) == OK);
+    CHECK(opencode_pty_open(client, right, &pty, NULL) == OK);
+    CHECK(opencode_pty_kill(pty, NULL) == OK);
+    opencode_pty_free(pty);
+    opencode_reply_free(made);
+    passed++;
+}
+
 static void a_text_stays_where_it_is(void) {
     OpencodeReply *reply = NULL;
     const char *first, *again;
@@ -509,6 +545,7 @@ int main(void) {
     RUN(out_of_descriptors);
     RUN(numbers_beyond_all_bounds);
     RUN(a_span_has_the_form_of_w3c);
+    RUN(a_list_an_export_a_sum_and_a_terminal_have_a_span_too);
     RUN(a_text_stays_where_it_is);
     RUN(a_call_outlives_its_client);
     RUN(closing_wakes_everybody);

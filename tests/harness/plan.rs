@@ -18,6 +18,8 @@ pub struct Asked {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// Names in lower case, values trimmed.
+    pub headers: Vec<(String, String)>,
     /// The number of the connection since the proxy was started, from 0.
     pub connection: u64,
     /// The number of the request on its connection, from 0.

@@ -160,12 +160,15 @@ fn carry_requests(state: &Arc<State>, link: &Arc<Link>) -> io::Result<Answers> {
 }
 
 fn ask(state: &State, link: &Link, request: u64, head: &[u8]) -> Plan {
-    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let mut words = line.split(' ').map(str::to_owned);
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines();
+    let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
     let asked = Asked {
         method: words.next().unwrap_or_default(),
         target: words.next().unwrap_or_default(),
+        headers: headers.collect(),
         connection: link.number,
         request,
     };

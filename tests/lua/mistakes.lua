@@ -64,6 +64,36 @@ check.test("a span of the script's own tracing has the form of W3C", function()
   assert(client:ask("Say pong", { traceparent = right }))
 end)
 
+check.test("a list, an export, a sum and a terminal have a span too", function()
+  local right = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+  local session = assert(client.session.create()).id
+  local path = os.tmpname()
+  local ways = {
+    function(options) return client:messages(session, options):next() end,
+    function(options) return assert(client:sessions(options):next()) end,
+    function(options) return assert(client:export(session, options):next()) end,
+    function(options) return assert(client:export_to(session, path, options)) end,
+    function(options) return assert(client:usage(session, options)) end,
+    function(options) return assert(client:usage(options)) end,
+    function(options) return assert(client:wait_until_ready(options)) end,
+    function(options)
+      options.command, options.args = "sh", { "-c", "exit 3" }
+      local pty = assert(client:pty(options))
+      pty:kill()
+      return true
+    end,
+    function(options)
+      options.command, options.args = nil, nil
+      return assert(client:pty_connect("pty_none", options)):close()
+    end,
+  }
+  for i, way in ipairs(ways) do
+    check.raises("has not four parts", function() way { traceparent = "00-abc-01" } end, i)
+    way { traceparent = right }
+  end
+  os.remove(path)
+end)
+
 check.test("wrong options and times", function()
   for _, f in ipairs {
     function() client:call("session.list", nil, 5) end,

@@ -53,6 +53,8 @@ def _answers():
             found = _messages(parts[1], prompts.get(parts[1]))
         elif parts[0] == "session" and len(parts) == 2:
             found = {"id": parts[1], "directory": "/nowhere"}
+        elif "pty" in parts and parts[-1] != "connect":
+            found = {"data": {"id": "pty_1", "status": "running"}}
         elif parts == ["global", "health"]:
             found = {"healthy": True, "version": "1.18.33"}
         return "application/json", json.dumps(found).encode()
@@ -180,6 +182,61 @@ def test_a_run_that_is_dropped_or_detached_ends_its_span(tracer, server):
         dropped = EXPORTED.get_finished_spans()[0]
     outcomes = [span.attributes["opencode.outcome"] for span in (left, done, dropped)]
     assert outcomes[:2] == ["left", "done"] and outcomes[2] in ("left", "done")
+
+
+def _pages(client, **given):
+    list(client.messages("ses_1", **given))
+    list(client.sessions(scope="global", **given))
+    assert "".join(client.export("ses_1", **given))
+
+
+def _told(server, since):
+    """What was asked for since then, with which span: all but what the server is."""
+    return {what: seen for what, seen in server.seen[since:] if what != "GET /global/health"}
+
+
+def test_lists_exports_sums_and_terminals_belong_to_the_active_span(tracer, server, tmp_path):
+    with client_of(server) as client, tracer.start_as_current_span("work") as work:
+        client.session.get("ses_1")
+        since = len(server.seen)
+        _pages(client)
+        client.export_to("ses_1", tmp_path / "out.json")
+        client.usage("ses_1")
+        with client.pty("cat", server_timeout=0.2) as made, client.pty_connect("pty_2", server_timeout=0.2) as found:
+            for pty in (made, found):
+                with pytest.raises(libopencode.OpencodeError):
+                    pty.read(10)
+        told = _told(server, since)
+        assert len(told) >= 8 and any(what.endswith("pty_2/connect") for what in told), told
+        assert set(told.values()) == {header(work)}, told
+        since = len(server.seen)
+        mine = f"00-{'1' * 32}-{'2' * 16}-00"
+        _pages(client, traceparent=mine)
+        client.export_to("ses_1", tmp_path / "out.json", traceparent=mine)
+        client.usage("ses_1", traceparent=mine)
+        client.pty("cat", traceparent=mine).close()
+        assert set(_told(server, since).values()) == {mine}, "one that is named goes before it"
+
+
+def test_lists_exports_sums_and_terminals_belong_to_the_active_span_in_asyncio(tracer, server, tmp_path):
+    async def main():
+        async with client_of(server, libopencode.AsyncClient) as client:
+            with tracer.start_as_current_span("work") as work:
+                await client.session.get("ses_1")
+                since = len(server.seen)
+                assert [message async for message in client.messages("ses_1")] == []
+                assert [session async for session in client.sessions(scope="global")] == []
+                assert [piece async for piece in client.export("ses_1")]
+                await client.export_to("ses_1", tmp_path / "out.json")
+                await client.usage("ses_1")
+                pty = await client.pty("cat", server_timeout=0.2)
+                with pytest.raises(libopencode.OpencodeError):
+                    await pty.read(10)
+                await pty.close()
+            told = _told(server, since)
+            assert len(told) >= 6 and set(told.values()) == {header(work)}, told
+
+    asyncio.run(main())
 
 
 def test_what_the_program_says_itself_goes_before_the_active_span(tracer, server):

@@ -31,7 +31,7 @@ const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAA00lEQVR4n
     0kasBMgbG68j47+e71958rSTSvhwD1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg6f2V+MMd5gDgAAAABJRU5ErkJggg==";
 
 /// A picture, a tool, and a subagent.
-fn played(client: &Client, tool: &str, subagent: &str) -> Arc<Reply> {
+pub(crate) fn played(client: &Client, tool: &str, subagent: &str) -> Arc<Reply> {
     let child = prompt("below", json!([{ "text": "from below" }]));
     let mut arguments = json!({ "description": "d", "prompt": child, "subagent_type": "general" });
     if subagent == "subagent" {
@@ -51,7 +51,7 @@ fn played(client: &Client, tool: &str, subagent: &str) -> Arc<Reply> {
     client.run(made).unwrap().wait(Some(LIMIT)).unwrap()
 }
 
-fn two() -> Client {
+pub(crate) fn two() -> Client {
     let server = &shared_two().server;
     let mut options = ClientOptions::default();
     options.base_url = server.url();

@@ -612,6 +612,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         session: str,
         *,
         page: int | None = None,
+        traceparent: str | None = None,
     ) -> AsyncPages[types.SessionMessagesAnswerItem]:
         """The messages of a session, newest first, fetched as they are asked for.
 
@@ -620,11 +621,13 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         Args:
             session: Its id.
             page: Messages per request. Default: 50.
+            traceparent: The span of your own tracing that the list belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._messages(
             session,
             {
                 "page": page,
+                "traceparent": traceparent,
             },
         )
 
@@ -637,6 +640,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         search: str | None = None,
         roots: bool | None = None,
         archived: bool | None = None,
+        traceparent: str | None = None,
     ) -> AsyncPages[types.GlobalSession]:
         """The sessions, the one that changed last first, fetched as they are asked for.
 
@@ -649,6 +653,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             search: A part of the title.
             roots: Whether those of subagents are left out. Default: False.
             archived: Whether those that were put away are listed too. Default: True.
+            traceparent: The span of your own tracing that the list belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._sessions(
             {
@@ -658,6 +663,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "search": search,
                 "roots": roots,
                 "archived": archived,
+                "traceparent": traceparent,
             }
         )
 
@@ -681,6 +687,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         directory: str | None = None,
         ticket: bool | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> pty_module.AsyncPty:
         """Connects to a terminal that exists, and returns at once. What is wrong shows when it is read.
 
@@ -692,6 +699,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             directory: The directory that the terminal belongs to. Default: the client's.
             ticket: Connects with a ticket, for proxies that drop the `Authorization` header of a websocket. Default: False.
             server_timeout: How long the server may be out of reach before the terminal fails. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the terminal belongs to, as W3C Trace Context writes it: a header of its requests, that of the websocket included.
         """
         return self._pty_connect(
             id,
@@ -702,6 +710,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "directory": directory,
                 "ticket": ticket,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
@@ -713,6 +722,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         mcp: list[str] | tuple[str, ...] | None = None,
         directory: str | None = None,
         timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> usage_module.Ready:
         """Waits until the directory has its agents, and the models and MCP servers that are named; says what there is.
 
@@ -724,6 +734,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             mcp: MCP servers that must be connected, by name; one that has failed is told at once.
             directory: The directory of the project. Default: the client's.
             timeout: How long it is waited. In seconds. Default: 30 s.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
 
         Raises:
             ServerStartError: An MCP server has failed, is disabled or needs somebody to log in; told at once.
@@ -736,6 +747,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "mcp": mcp,
                 "directory": directory,
                 "timeout": timeout,
+                "traceparent": traceparent,
             }
         )
 
@@ -749,6 +761,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         since: str | datetime.datetime | datetime.date | None = None,
         until: str | datetime.datetime | datetime.date | None = None,
         scope: typing.Literal["directory", "global"] | None = None,
+        traceparent: str | None = None,
     ) -> usage_module.Usage:
         """Adds up what a session used, or all of them: by model, agent, session and day.
 
@@ -760,6 +773,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             since: Only answers from this moment on: a day such as `2026-11-29` or a time such as `2026-11-29T19:03:00Z`, both in UTC.
             until: Only answers before this moment.
             scope: Where no session is named, those of one directory, or of the whole server. Default: directory.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return await self._usage(
             session,
@@ -770,6 +784,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "since": since,
                 "until": until,
                 "scope": scope,
+                "traceparent": traceparent,
             },
         )
 
@@ -781,6 +796,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         data: bool | None = None,
         tree: bool | None = None,
         directory: str | None = None,
+        traceparent: str | None = None,
     ) -> AsyncPages[str]:
         """A session with its subagents as one text, piece by piece: about a page of messages each.
 
@@ -792,6 +808,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             data: Whether the content of files that stands in messages is written out; otherwise its length stands in its place. Default: False.
             tree: Whether the sessions of subagents are written behind it. Default: True.
             directory: The directory of the project. Default: the client's.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._export(
             session,
@@ -800,6 +817,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "data": data,
                 "tree": tree,
                 "directory": directory,
+                "traceparent": traceparent,
             },
         )
 
@@ -812,6 +830,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
         data: bool | None = None,
         tree: bool | None = None,
         directory: str | None = None,
+        traceparent: str | None = None,
     ) -> export_module.Exported:
         """Writes a session with its subagents into a file.
 
@@ -824,6 +843,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
             data: Whether the content of files that stands in messages is written out; otherwise its length stands in its place. Default: False.
             tree: Whether the sessions of subagents are written behind it. Default: True.
             directory: The directory of the project. Default: the client's.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return await self._export_to(
             session,
@@ -833,6 +853,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
                 "data": data,
                 "tree": tree,
                 "directory": directory,
+                "traceparent": traceparent,
             },
         )
 

@@ -20,7 +20,7 @@ from ._errors import APITimeoutError
 from ._namespace import arguments_of, function_of
 from ._options import call_options, options, seconds
 from ._run import not_finished
-from ._tracing import carried
+from ._tracing import carried, traced
 from ._updates import Reply
 from ._waker import Waker, check_no_other_loop
 
@@ -98,7 +98,7 @@ class AsyncClientBase(ClientBase):
 
     async def drift(self, *, timeout: float | None = None) -> Drift:
         """Compares what the server says it can do with the operations that this package knows."""
-        native = self._here.start("doc.get", {}, call_options(timeout))
+        native = self._here.start("doc.get", {}, carried(call_options(timeout)))
         answer: RawResponse = await self._settle(native, "doc.get", True)
         return Drift(answer.body)
 
@@ -137,16 +137,16 @@ class AsyncClientBase(ClientBase):
         return AsyncEventStream(self._here.events(options(given)), self._drain, self._waker)
 
     def _messages(self, session: str, given: dict[str, typing.Any]) -> AsyncPages[typing.Any]:
-        return AsyncPages(self._here.messages(session, options(given)), self._drain, self._waker)
+        return AsyncPages(self._here.messages(session, traced(options(given))), self._drain, self._waker)
 
     def _sessions(self, given: dict[str, typing.Any]) -> AsyncPages[typing.Any]:
-        return AsyncPages(self._here.sessions(options(given)), self._drain, self._waker)
+        return AsyncPages(self._here.sessions(traced(options(given))), self._drain, self._waker)
 
     async def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> AsyncPty:
         from ._async_pty import AsyncPty
         from ._pty import started
 
-        opening = self._here.start_pty(started(command, args, given))
+        opening = self._here.start_pty(traced(started(command, args, given)))
         call: AsyncCall[None] = AsyncCall(Call(opening.call(), "pty", False, self._drain), self._waker)
         try:
             await call.result()
@@ -162,12 +162,12 @@ class AsyncClientBase(ClientBase):
     def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> AsyncPty:
         from ._async_pty import AsyncPty
 
-        return AsyncPty(self._here.pty_connect(id, options(given)), self._drain, self._waker)
+        return AsyncPty(self._here.pty_connect(id, traced(options(given))), self._drain, self._waker)
 
     async def _ready(self, given: dict[str, typing.Any]) -> Ready:
         from ._usage import Ready
 
-        native = self._here.start("wait_until_ready", options(given), None)
+        native = self._here.start("wait_until_ready", options(given), carried(None))
         return Ready(await self._settle(native, "wait_until_ready"))
 
     async def _usage(self, session: str | None, given: dict[str, typing.Any]) -> Usage:
@@ -177,7 +177,7 @@ class AsyncClientBase(ClientBase):
         return usage_of(await self._settle(self._here.start(name, arguments, carried(None)), name))
 
     def _export(self, session: str, given: dict[str, typing.Any]) -> AsyncPages[str]:
-        return AsyncPages(self._here.export(session, options(given)), self._drain, self._waker)
+        return AsyncPages(self._here.export(session, traced(options(given))), self._drain, self._waker)
 
     async def _export_to(self, session: str, path: typing.Any, given: dict[str, typing.Any]) -> export.Exported:
         from ._export import Exported

@@ -608,6 +608,7 @@ class Client(BlockingClient, Starter, Operations):
         session: str,
         *,
         page: int | None = None,
+        traceparent: str | None = None,
     ) -> Pages[types.SessionMessagesAnswerItem]:
         """The messages of a session, newest first, fetched as they are asked for.
 
@@ -616,11 +617,13 @@ class Client(BlockingClient, Starter, Operations):
         Args:
             session: Its id.
             page: Messages per request. Default: 50.
+            traceparent: The span of your own tracing that the list belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._messages(
             session,
             {
                 "page": page,
+                "traceparent": traceparent,
             },
         )
 
@@ -633,6 +636,7 @@ class Client(BlockingClient, Starter, Operations):
         search: str | None = None,
         roots: bool | None = None,
         archived: bool | None = None,
+        traceparent: str | None = None,
     ) -> Pages[types.GlobalSession]:
         """The sessions, the one that changed last first, fetched as they are asked for.
 
@@ -645,6 +649,7 @@ class Client(BlockingClient, Starter, Operations):
             search: A part of the title.
             roots: Whether those of subagents are left out. Default: False.
             archived: Whether those that were put away are listed too. Default: True.
+            traceparent: The span of your own tracing that the list belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._sessions(
             {
@@ -654,6 +659,7 @@ class Client(BlockingClient, Starter, Operations):
                 "search": search,
                 "roots": roots,
                 "archived": archived,
+                "traceparent": traceparent,
             }
         )
 
@@ -677,6 +683,7 @@ class Client(BlockingClient, Starter, Operations):
         directory: str | None = None,
         ticket: bool | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> pty_module.Pty:
         """Connects to a terminal that exists, and returns at once. What is wrong shows when it is read.
 
@@ -688,6 +695,7 @@ class Client(BlockingClient, Starter, Operations):
             directory: The directory that the terminal belongs to. Default: the client's.
             ticket: Connects with a ticket, for proxies that drop the `Authorization` header of a websocket. Default: False.
             server_timeout: How long the server may be out of reach before the terminal fails. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the terminal belongs to, as W3C Trace Context writes it: a header of its requests, that of the websocket included.
         """
         return self._pty_connect(
             id,
@@ -698,6 +706,7 @@ class Client(BlockingClient, Starter, Operations):
                 "directory": directory,
                 "ticket": ticket,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
 
@@ -709,6 +718,7 @@ class Client(BlockingClient, Starter, Operations):
         mcp: list[str] | tuple[str, ...] | None = None,
         directory: str | None = None,
         timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> usage_module.Ready:
         """Waits until the directory has its agents, and the models and MCP servers that are named; says what there is.
 
@@ -720,6 +730,7 @@ class Client(BlockingClient, Starter, Operations):
             mcp: MCP servers that must be connected, by name; one that has failed is told at once.
             directory: The directory of the project. Default: the client's.
             timeout: How long it is waited. In seconds. Default: 30 s.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
 
         Raises:
             ServerStartError: An MCP server has failed, is disabled or needs somebody to log in; told at once.
@@ -732,6 +743,7 @@ class Client(BlockingClient, Starter, Operations):
                 "mcp": mcp,
                 "directory": directory,
                 "timeout": timeout,
+                "traceparent": traceparent,
             }
         )
 
@@ -745,6 +757,7 @@ class Client(BlockingClient, Starter, Operations):
         since: str | datetime.datetime | datetime.date | None = None,
         until: str | datetime.datetime | datetime.date | None = None,
         scope: typing.Literal["directory", "global"] | None = None,
+        traceparent: str | None = None,
     ) -> usage_module.Usage:
         """Adds up what a session used, or all of them: by model, agent, session and day.
 
@@ -756,6 +769,7 @@ class Client(BlockingClient, Starter, Operations):
             since: Only answers from this moment on: a day such as `2026-11-29` or a time such as `2026-11-29T19:03:00Z`, both in UTC.
             until: Only answers before this moment.
             scope: Where no session is named, those of one directory, or of the whole server. Default: directory.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._usage(
             session,
@@ -766,6 +780,7 @@ class Client(BlockingClient, Starter, Operations):
                 "since": since,
                 "until": until,
                 "scope": scope,
+                "traceparent": traceparent,
             },
         )
 
@@ -777,6 +792,7 @@ class Client(BlockingClient, Starter, Operations):
         data: bool | None = None,
         tree: bool | None = None,
         directory: str | None = None,
+        traceparent: str | None = None,
     ) -> Pages[str]:
         """A session with its subagents as one text, piece by piece: about a page of messages each.
 
@@ -788,6 +804,7 @@ class Client(BlockingClient, Starter, Operations):
             data: Whether the content of files that stands in messages is written out; otherwise its length stands in its place. Default: False.
             tree: Whether the sessions of subagents are written behind it. Default: True.
             directory: The directory of the project. Default: the client's.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._export(
             session,
@@ -796,6 +813,7 @@ class Client(BlockingClient, Starter, Operations):
                 "data": data,
                 "tree": tree,
                 "directory": directory,
+                "traceparent": traceparent,
             },
         )
 
@@ -808,6 +826,7 @@ class Client(BlockingClient, Starter, Operations):
         data: bool | None = None,
         tree: bool | None = None,
         directory: str | None = None,
+        traceparent: str | None = None,
     ) -> export_module.Exported:
         """Writes a session with its subagents into a file.
 
@@ -820,6 +839,7 @@ class Client(BlockingClient, Starter, Operations):
             data: Whether the content of files that stands in messages is written out; otherwise its length stands in its place. Default: False.
             tree: Whether the sessions of subagents are written behind it. Default: True.
             directory: The directory of the project. Default: the client's.
+            traceparent: The span of your own tracing that it belongs to, as W3C Trace Context writes it: a header of its requests.
         """
         return self._export_to(
             session,
@@ -829,6 +849,7 @@ class Client(BlockingClient, Starter, Operations):
                 "data": data,
                 "tree": tree,
                 "directory": directory,
+                "traceparent": traceparent,
             },
         )
 

@@ -17,7 +17,7 @@ from ._namespace import TREE, Namespace, arguments_of, function_of
 from ._options import as_dict, as_list, as_path, call_options, options, seconds
 from ._pages import Pages
 from ._run import Run, left_behind
-from ._tracing import carried, run_span
+from ._tracing import carried, run_span, traced
 from ._updates import Reply
 
 TYPE_CHECKING = False
@@ -293,20 +293,20 @@ class BlockingClient(ClientBase):
         return EventStream(self._here.events(options(given)), self._drain)
 
     def _messages(self, session: str, given: dict[str, typing.Any]) -> Pages[typing.Any]:
-        return Pages(self._here.messages(session, options(given)), self._drain)
+        return Pages(self._here.messages(session, traced(options(given))), self._drain)
 
     def _sessions(self, given: dict[str, typing.Any]) -> Pages[typing.Any]:
-        return Pages(self._here.sessions(options(given)), self._drain)
+        return Pages(self._here.sessions(traced(options(given))), self._drain)
 
     def _pty(self, command: str | None, args: typing.Any, given: dict[str, typing.Any]) -> Pty:
         from ._pty import Pty, started
 
-        return Pty(self._here.pty(started(command, args, given)))
+        return Pty(self._here.pty(traced(started(command, args, given))))
 
     def _pty_connect(self, id: str, given: dict[str, typing.Any]) -> Pty:
         from ._pty import Pty
 
-        return Pty(self._here.pty_connect(id, options(given)))
+        return Pty(self._here.pty_connect(id, traced(options(given))))
 
     def server(self) -> discover.ServerInfo:
         """Asks the server what it is. Blocks for one request, two with a server of 2.x."""
@@ -334,7 +334,7 @@ class BlockingClient(ClientBase):
         return usage_of(self._call(*asked(session, given), None))
 
     def _export(self, session: str, given: dict[str, typing.Any]) -> Pages[str]:
-        return Pages(self._here.export(session, options(given)), self._drain)
+        return Pages(self._here.export(session, traced(options(given))), self._drain)
 
     def _export_to(self, session: str, path: typing.Any, given: dict[str, typing.Any]) -> export.Exported:
         from ._export import Exported

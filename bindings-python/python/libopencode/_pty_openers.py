@@ -39,6 +39,7 @@ class PtyOpener(Namespace, PtyOperations):
         directory: str | None = None,
         ticket: bool | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> _pty.Pty:
         """Starts a program in a terminal on the server's machine. Blocks for one request.
 
@@ -55,6 +56,7 @@ class PtyOpener(Namespace, PtyOperations):
             directory: The directory that the terminal belongs to. Default: the client's.
             ticket: Connects with a ticket, for proxies that drop the `Authorization` header of a websocket. Default: False.
             server_timeout: How long the server may be out of reach before the terminal fails. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the terminal belongs to, as W3C Trace Context writes it: a header of its requests, that of the websocket included.
         """
         opened: _pty.Pty = self._client._pty(
             command,
@@ -68,6 +70,7 @@ class PtyOpener(Namespace, PtyOperations):
                 "directory": directory,
                 "ticket": ticket,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
         return opened
@@ -89,6 +92,7 @@ class AsyncPtyOpener(Namespace, AsyncPtyOperations):
         directory: str | None = None,
         ticket: bool | None = None,
         server_timeout: float | datetime.timedelta | None = None,
+        traceparent: str | None = None,
     ) -> _async_pty.AsyncPty:
         """Starts a program in a terminal on the server's machine. Cancelled, it leaves none behind.
 
@@ -103,6 +107,7 @@ class AsyncPtyOpener(Namespace, AsyncPtyOperations):
             directory: The directory that the terminal belongs to. Default: the client's.
             ticket: Connects with a ticket, for proxies that drop the `Authorization` header of a websocket. Default: False.
             server_timeout: How long the server may be out of reach before the terminal fails. In seconds. Default: 15 s.
+            traceparent: The span of your own tracing that the terminal belongs to, as W3C Trace Context writes it: a header of its requests, that of the websocket included.
         """
         opened: _async_pty.AsyncPty = await self._client._pty(
             command,
@@ -116,6 +121,7 @@ class AsyncPtyOpener(Namespace, AsyncPtyOperations):
                 "directory": directory,
                 "ticket": ticket,
                 "server_timeout": server_timeout,
+                "traceparent": traceparent,
             },
         )
         return opened

@@ -49,6 +49,11 @@ def carried(settings: dict[str, typing.Any] | None) -> dict[str, typing.Any] | N
     return {**(settings or {}), _NAME: _header(found[1])}
 
 
+def traced(settings: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """The options of a list, an export or a terminal: its requests belong to the span that is active when it is made."""
+    return carried(settings) or settings
+
+
 def run_span(client: typing.Any, options: dict[str, typing.Any]) -> RunSpan | None:
     """Begins the span of a run, below the one that is active, and adds it to the options of the run."""
     found = _active()

@@ -66,9 +66,10 @@ pub(crate) const EVENTS: OptionNames =
     OptionNames { core: &["scope", "directory", "max_events", "types"], python: &[] };
 
 pub(crate) const EXPORT: OptionNames =
-    OptionNames { core: &["format", "data", "tree", "directory"], python: &[] };
+    OptionNames { core: &["format", "data", "tree", "directory", "traceparent"], python: &[] };
 
-pub(crate) const MESSAGES: OptionNames = OptionNames { core: &["page"], python: &[] };
+pub(crate) const MESSAGES: OptionNames =
+    OptionNames { core: &["page", "traceparent"], python: &[] };
 
 pub(crate) const PROMPT: OptionNames = OptionNames {
     core: &[
@@ -117,12 +118,13 @@ pub(crate) const PTY: OptionNames = OptionNames {
         "directory",
         "ticket",
         "server_timeout_ms",
+        "traceparent",
     ],
     python: &[("server_timeout_ms", "server_timeout")],
 };
 
 pub(crate) const READY: OptionNames = OptionNames {
-    core: &["agents", "models", "mcp", "directory", "timeout_ms"],
+    core: &["agents", "models", "mcp", "directory", "timeout_ms", "traceparent"],
     python: &[("timeout_ms", "timeout")],
 };
 
@@ -144,7 +146,7 @@ pub(crate) const SERVER: OptionNames = OptionNames {
 };
 
 pub(crate) const SESSIONS: OptionNames = OptionNames {
-    core: &["page", "scope", "directory", "search", "roots", "archived"],
+    core: &["page", "scope", "directory", "search", "roots", "archived", "traceparent"],
     python: &[],
 };
 
@@ -152,7 +154,7 @@ pub(crate) const TOOL: OptionNames =
     OptionNames { core: &["name", "description", "parameters", "timeout_ms"], python: &[] };
 
 pub(crate) const USAGE: OptionNames = OptionNames {
-    core: &["tree", "messages", "directory", "since", "until", "scope"],
+    core: &["tree", "messages", "directory", "since", "until", "scope", "traceparent"],
     python: &[],
 };
 

@@ -251,12 +251,14 @@ impl Caller {
             .map_err(|error| self.explain(error, &routed, limits.total, token))
     }
 
-    /// Opens a websocket; without `is_authorized` a ticket in the arguments speaks for the client.
+    /// Opens a websocket, for a span of the host's tracing; without `is_authorized` a ticket in the arguments speaks for the
+    /// client.
     pub(crate) fn websocket(
         &self,
         name: &'static str,
         arguments: &str,
         is_authorized: bool,
+        traceparent: Option<&str>,
         limits: Limits,
         token: &CancelToken,
     ) -> Result<WebSocket> {
@@ -264,7 +266,9 @@ impl Caller {
         let routed = route(operation, arguments, self.project())?;
         let _begun = self.begin(operation.name, token)?;
         self.admit(operation, limits.total, token)?;
-        let request = request(operation.name, &routed, &self.headers, limits);
+        let traced = traced(operation.name, traceparent)?;
+        let headers: Vec<_> = self.headers.iter().cloned().chain(traced).collect();
+        let request = request(operation.name, &routed, &headers, limits);
         self.line
             .transport
             .websocket(&request, is_authorized, token)
@@ -397,13 +401,11 @@ impl Caller {
         for pair in &options.headers {
             header(pair)?;
         }
-        let traced;
-        let headers = match &options.traceparent {
-            Some(text) => {
-                traceparent::check(name, text)?;
-                let own = [(traceparent::NAME.to_owned(), text.clone())];
-                traced = options.headers.iter().cloned().chain(own).collect::<Vec<_>>();
-                &traced
+        let all;
+        let headers = match traced(name, options.traceparent.as_deref())? {
+            Some(own) => {
+                all = options.headers.iter().cloned().chain([own]).collect::<Vec<_>>();
+                &all
             }
             None => &options.headers,
         };
@@ -484,6 +486,13 @@ impl Caller {
     fn check_open(&self, name: &str) -> Result<()> {
         if self.is_shut() { Err(closed(name)) } else { Ok(()) }
     }
+}
+
+/// The header that says which span of the host's tracing a request belongs to.
+fn traced(name: &str, traceparent: Option<&str>) -> Result<Option<(String, String)>> {
+    let Some(text) = traceparent else { return Ok(None) };
+    traceparent::check(name, text)?;
+    Ok(Some((traceparent::NAME.to_owned(), text.to_owned())))
 }
 
 fn request<'a>(

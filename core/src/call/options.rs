@@ -295,7 +295,7 @@ pub struct CallOptions {
     /// Headers added to the request.
     pub headers: Vec<(String, String)>,
     /// The span of the host's own tracing that the request belongs to, in the form of W3C: sent as the header
-    /// `traceparent`.
+    /// `traceparent`. One of a list, an export, a sum of usage or a terminal goes before it.
     pub traceparent: Option<String>,
     /// Asked while the call blocks; for hosts with signals of their own.
     pub interrupt: Option<Interrupt>,
@@ -305,6 +305,12 @@ impl CallOptions {
     /// Those of a call in the background: its token ends it.
     pub(crate) fn within(token: &CancelToken) -> Self {
         CallOptions { interrupt: Some(token.interrupt()), ..CallOptions::default() }
+    }
+
+    /// The same for a request of something that may have a span of its own, which goes before that of the call.
+    pub(crate) fn within_span(&self, span: Option<&str>) -> Self {
+        let traceparent = span.map(str::to_owned).or_else(|| self.traceparent.clone());
+        CallOptions { traceparent, ..self.clone() }
     }
 
     /// Reads the JSON object of a binding: `timeout_ms`, `directory`, `workspace`, `max_retries`, `headers`, `traceparent`.
@@ -319,7 +325,7 @@ impl CallOptions {
             workspace: fields.text("workspace")?,
             max_retries: fields.count("max_retries")?,
             headers: headers(&mut fields)?,
-            traceparent: traced(&mut fields)?,
+            traceparent: traceparent::take(&mut fields)?,
             interrupt: None,
         })
     }
@@ -337,15 +343,6 @@ impl fmt::Debug for CallOptions {
             .field("headers", &headers)
             .finish_non_exhaustive()
     }
-}
-
-/// The span of a host, checked.
-fn traced(fields: &mut Fields) -> Result<Option<String>> {
-    let text = fields.text(traceparent::NAME)?;
-    if let Some(text) = &text {
-        traceparent::check(fields.what(), text)?;
-    }
-    Ok(text)
 }
 
 /// Refuses what clients share that were made from each other.

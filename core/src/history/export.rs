@@ -17,6 +17,7 @@ use crate::call::options::CallOptions;
 use crate::history::children::children_two;
 use crate::history::pages::messages::{ListPlace, MessageOptions, MessagePages};
 use crate::history::pages::{Page, PageReader, Pages};
+use crate::http::traceparent;
 use crate::protocol::stored;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -45,16 +46,25 @@ pub struct ExportOptions {
     pub tree: bool,
     /// The directory of the project; the client's when absent.
     pub directory: Option<String>,
+    /// The span of the host's own tracing that the export belongs to, in the form of W3C: the header `traceparent` of its
+    /// requests.
+    pub traceparent: Option<String>,
 }
 
 impl Default for ExportOptions {
     fn default() -> Self {
-        ExportOptions { format: ExportFormat::Json, data: false, tree: true, directory: None }
+        ExportOptions {
+            format: ExportFormat::Json,
+            data: false,
+            tree: true,
+            directory: None,
+            traceparent: None,
+        }
     }
 }
 
 impl ExportOptions {
-    /// Reads the JSON object of a binding: `format`, `data`, `tree`, `directory`.
+    /// Reads the JSON object of a binding: `format`, `data`, `tree`, `directory`, `traceparent`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field and its nearest correct spelling.
@@ -75,6 +85,7 @@ impl ExportOptions {
             data: fields.flag("data")?.unwrap_or_default(),
             tree: fields.flag("tree")?.unwrap_or(true),
             directory: fields.text("directory")?,
+            traceparent: traceparent::take(fields)?,
         })
     }
 }
@@ -157,7 +168,7 @@ impl ExportPages {
 
     fn within(&self, options: &CallOptions) -> CallOptions {
         let directory = self.options.directory.clone().or_else(|| options.directory.clone());
-        CallOptions { directory, ..options.clone() }
+        CallOptions { directory, ..options.within_span(self.options.traceparent.as_deref()) }
     }
 }
 

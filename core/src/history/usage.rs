@@ -13,6 +13,7 @@ use crate::history::children::{children_two, each_item};
 use crate::history::pages::SessionOptions;
 use crate::history::pages::sessions::SessionPages;
 use crate::http::answer::Answer;
+use crate::http::traceparent;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::page::ListPage;
 use crate::protocol::stored;
@@ -42,6 +43,9 @@ pub struct UsageOptions {
     pub until: Option<u64>,
     /// Which sessions count where none is named.
     pub scope: Scope,
+    /// The span of the host's own tracing that the sum belongs to, in the form of W3C: the header `traceparent` of its
+    /// requests.
+    pub traceparent: Option<String>,
 }
 
 impl Default for UsageOptions {
@@ -53,12 +57,14 @@ impl Default for UsageOptions {
             since: None,
             until: None,
             scope: Scope::default(),
+            traceparent: None,
         }
     }
 }
 
 impl UsageOptions {
-    /// Reads the JSON object of a binding: `tree`, `messages`, `directory`, `since`, `until`, `scope`. A moment is a text such
+    /// Reads the JSON object of a binding: `tree`, `messages`, `directory`, `since`, `until`, `scope`,
+    /// `traceparent`. A moment is a text such
     /// as `2026-11-29` or `2026-11-29T19:03:00Z`, in UTC, or milliseconds since 1970.
     ///
     /// # Errors
@@ -77,6 +83,7 @@ impl UsageOptions {
             scope: fields
                 .text("scope")?
                 .map_or(Ok(Scope::default()), |text| Scope::parse(&text))?,
+            traceparent: traceparent::take(fields)?,
         };
         if options.scope == Scope::Global && options.directory.is_some() {
             return Err(Error::invalid("usage: scope global takes no directory"));
@@ -188,6 +195,7 @@ pub(crate) fn usage(
     if session.is_empty() {
         return Err(Error::invalid("usage: the session is an empty text"));
     }
+    let call = &call.within_span(options.traceparent.as_deref());
     let token = CancelToken::with_interrupt(call.interrupt.clone());
     let ask = |operation: &'static str, mut arguments: serde_json::Value| {
         if let Some(directory) = &options.directory {
@@ -230,6 +238,7 @@ pub(crate) fn usage_of_all(
         ..SessionOptions::default()
     });
     let caller = calls.caller();
+    let call = &call.within_span(options.traceparent.as_deref());
     let token = CancelToken::with_interrupt(call.interrupt.clone());
     let asked = |operation: &'static str, arguments: serde_json::Value| {
         caller.call(operation, &arguments.to_string(), call, &token)

@@ -1,12 +1,22 @@
 //! The header `traceparent` of W3C Trace Context: which span of a host's own tracing a request belongs to.
 
 use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
 
 /// Its name on the wire.
 pub(crate) const NAME: &str = "traceparent";
 
 /// The form of today; a later version of it may be longer.
 const FORM: &str = "00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case";
+
+/// Reads the span among the options of a noun, checked.
+pub(crate) fn take(fields: &mut Fields) -> Result<Option<String>> {
+    let text = fields.text(NAME)?;
+    if let Some(text) = &text {
+        check(fields.what(), text)?;
+    }
+    Ok(text)
+}
 
 /// Checks that a text has the form that everybody who reads the header demands: one of another form would be thrown away
 /// somewhere on the way, without a word.

@@ -10,6 +10,7 @@ use crate::base::limits::shown;
 use crate::base::option_names;
 use crate::call::caller::Caller;
 use crate::call::options::CallOptions;
+use crate::http::traceparent;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -37,17 +38,21 @@ pub struct ReadyOptions {
     pub directory: Option<String>,
     /// How long it is waited.
     pub timeout: Duration,
+    /// The span of the host's own tracing that the waiting belongs to, in the form of W3C: the header `traceparent` of its
+    /// requests.
+    pub traceparent: Option<String>,
 }
 
 impl Default for ReadyOptions {
     fn default() -> Self {
         let (agents, models, mcp) = Default::default();
-        ReadyOptions { agents, models, mcp, directory: None, timeout: LIMIT }
+        let (directory, traceparent) = Default::default();
+        ReadyOptions { agents, models, mcp, directory, timeout: LIMIT, traceparent }
     }
 }
 
 impl ReadyOptions {
-    /// Reads the JSON object of a binding: `agents`, `models`, `mcp`, `directory`, `timeout_ms`.
+    /// Reads the JSON object of a binding: `agents`, `models`, `mcp`, `directory`, `timeout_ms`, `traceparent`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field.
@@ -59,6 +64,7 @@ impl ReadyOptions {
             mcp: fields.texts("mcp")?.unwrap_or_default(),
             directory: fields.text("directory")?,
             timeout: fields.time("timeout_ms")?.unwrap_or(LIMIT),
+            traceparent: traceparent::take(&mut fields)?,
         })
     }
 }
@@ -95,6 +101,7 @@ pub(crate) fn wait(
     }
     let began = Instant::now();
     let directory = options.directory.clone().or_else(|| call.directory.clone());
+    let call = &call.within_span(options.traceparent.as_deref());
     let mut pause = PAUSES.0;
     let mut missing = vec!["the server has not answered yet".to_owned()];
     loop {

@@ -177,7 +177,8 @@ impl Link {
         for &dialect in dialects {
             let limits = self.caller.options().limits(Pace::Quick);
             let arguments = self.arguments(Map::new());
-            match self.caller.ask(dialect.get(), &arguments, limits, &self.token) {
+            let trace = self.options.traceparent.as_deref();
+            match self.caller.ask_traced(dialect.get(), &arguments, trace, limits, &self.token) {
                 Ok(answer) => {
                     let info = answer.json::<TerminalInfo>()?.unwrapped();
                     *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
@@ -304,7 +305,7 @@ impl Link {
             let answer = self.caller.call(
                 dialect.connect_token(),
                 &arguments,
-                &CallOptions::default(),
+                &self.traced(&CallOptions::default()),
                 &self.token,
             )?;
             let found: Ticket = answer.json()?;
@@ -313,7 +314,8 @@ impl Link {
         }
         let arguments = self.arguments(fields);
         let is_authorized = !self.options.ticket;
-        self.caller.websocket(dialect.connect(), &arguments, is_authorized, limits, &self.token)
+        let (name, trace) = (dialect.connect(), self.options.traceparent.as_deref());
+        self.caller.websocket(name, &arguments, is_authorized, trace, limits, &self.token)
     }
 
     /// Sends the input that waits, in its order. What a writing thread does, one at a time.
@@ -344,7 +346,7 @@ impl Link {
         let mut fields = Map::new();
         fields.insert("size".to_owned(), json!({ "cols": cols, "rows": rows }));
         let arguments = self.arguments(fields);
-        let options = CallOptions::default();
+        let options = self.traced(&CallOptions::default());
         let name = self.dialect().update();
         // The same size twice is the same size: unlike other changes this one may be repeated.
         match self.caller.call(name, &arguments, &options, &self.writer) {
@@ -353,6 +355,11 @@ impl Link {
             }
             result => result.map(drop),
         }
+    }
+
+    /// The options of a request of this terminal.
+    pub(super) fn traced(&self, call: &CallOptions) -> CallOptions {
+        call.within_span(self.options.traceparent.as_deref())
     }
 
     pub(super) fn arguments(&self, mut fields: Map<String, Value>) -> String {

@@ -14,6 +14,7 @@ use crate::base::signal::Signal;
 use crate::base::thread::{self, caught};
 use crate::call::caller::{Caller, closed};
 use crate::call::options::CallOptions;
+use crate::http::traceparent;
 use link::{Link, TerminalInfo, TerminalKind};
 pub use opening::PtyOpening;
 pub use options::PtyOptions;
@@ -70,6 +71,7 @@ impl Terminals {
             return Err(Error::invalid("pty: a cursor is for a terminal that exists"));
         }
         let token = CancelToken::with_interrupt(call.interrupt.clone());
+        let call = &call.within_span(options.traceparent.as_deref());
         let arguments = options.to_arguments();
         let create = |dialect: TerminalKind| {
             let answer = caller.call(dialect.create(), &arguments, call, &token)?;
@@ -103,6 +105,9 @@ impl Terminals {
         }
         if !id.starts_with("pty") {
             return Err(Error::invalid(format!("pty_connect: '{id}' is no id of a terminal")));
+        }
+        if let Some(text) = &options.traceparent {
+            traceparent::check("pty_connect", text)?;
         }
         self.attach(caller, signal, id, None, options)
     }
@@ -372,7 +377,8 @@ impl TerminalShared {
         let link = &self.link;
         let token = CancelToken::with_interrupt(options.interrupt.clone());
         let arguments = link.arguments(Map::new());
-        link.caller.call(link.dialect().remove(), &arguments, options, &token)?;
+        let options = link.traced(options);
+        link.caller.call(link.dialect().remove(), &arguments, &options, &token)?;
         link.screen.finish(TerminalEnd::Removed);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::option_names;
+use crate::http::traceparent;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub struct PtyOptions {
     pub ticket: bool,
     /// How long the server may be out of reach before the terminal fails.
     pub server_timeout: Duration,
+    /// The span of the host's own tracing that the terminal belongs to, in the form of W3C: the header `traceparent` of its
+    /// requests, and of the one that opens its websocket, again after a lost connection.
+    pub traceparent: Option<String>,
 }
 
 impl Default for PtyOptions {
@@ -47,6 +51,7 @@ impl Default for PtyOptions {
             directory: None,
             ticket: false,
             server_timeout: Duration::from_secs(15),
+            traceparent: None,
         }
     }
 }
@@ -66,6 +71,7 @@ impl PtyOptions {
             directory: fields.text("directory")?,
             args: fields.texts("args")?.unwrap_or_default(),
             ticket: fields.flag("ticket")?.unwrap_or_default(),
+            traceparent: traceparent::take(&mut fields)?,
             ..PtyOptions::default()
         };
         if let Some(env) = fields.object("env")? {

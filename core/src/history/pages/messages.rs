@@ -8,6 +8,7 @@ use crate::base::log::Level;
 use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
+use crate::http::traceparent;
 use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use serde::Deserialize;
@@ -19,22 +20,26 @@ use serde_json::value::RawValue;
 pub struct MessageOptions {
     /// Messages per request.
     pub page: usize,
+    /// The span of the host's own tracing that the list belongs to, in the form of W3C: the header `traceparent` of its
+    /// requests.
+    pub traceparent: Option<String>,
 }
 
 impl Default for MessageOptions {
     fn default() -> Self {
-        MessageOptions { page: 50 }
+        MessageOptions { page: 50, traceparent: None }
     }
 }
 
 impl MessageOptions {
-    /// Reads the JSON object of a binding: `page`.
+    /// Reads the JSON object of a binding: `page`, `traceparent`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
         let mut fields = Fields::new("messages", json, &option_names::MESSAGES)?;
-        Ok(MessageOptions { page: page(&mut fields)? })
+        let traceparent = traceparent::take(&mut fields)?;
+        Ok(MessageOptions { page: page(&mut fields)?, traceparent })
     }
 }
 
@@ -53,6 +58,7 @@ const LONGEST_TWO: usize = 200;
 pub(in crate::history) struct MessagePages {
     session_id: String,
     page: usize,
+    traceparent: Option<String>,
     cursor: Option<String>,
     /// The server cannot write a page down that reaches back to the session's beginning and holds a prompt with a
     /// format. Read one by one, all messages but such a one at the very beginning can be had.
@@ -88,6 +94,7 @@ impl MessagePages {
         MessagePages {
             session_id: session_id.to_owned(),
             page: options.page.max(1),
+            traceparent: options.traceparent,
             cursor: None,
             is_single: false,
             is_cut: false,
@@ -117,6 +124,7 @@ impl MessagePages {
         calls: &dyn Calls,
         options: &CallOptions,
     ) -> Result<Page> {
+        let options = &options.within_span(self.traceparent.as_deref());
         let me = std::cell::RefCell::new(self);
         calls.caller().either(
             || me.borrow_mut().fetch_one(calls, options),

@@ -10,6 +10,7 @@ use crate::base::option_names;
 use crate::call::calls::Calls;
 use crate::call::options::CallOptions;
 use crate::events::stream::Scope;
+use crate::http::traceparent;
 use crate::protocol::page::ListPage;
 use crate::protocol::stored;
 use serde_json::value::RawValue;
@@ -31,6 +32,9 @@ pub struct SessionOptions {
     pub roots: bool,
     /// Those that were put away too.
     pub archived: bool,
+    /// The span of the host's own tracing that the list belongs to, in the form of W3C: the header `traceparent` of its
+    /// requests.
+    pub traceparent: Option<String>,
 }
 
 impl Default for SessionOptions {
@@ -42,12 +46,14 @@ impl Default for SessionOptions {
             search: None,
             roots: false,
             archived: true,
+            traceparent: None,
         }
     }
 }
 
 impl SessionOptions {
-    /// Reads the JSON object of a binding: `page`, `scope`, `directory`, `search`, `roots`, `archived`.
+    /// Reads the JSON object of a binding: `page`, `scope`, `directory`, `search`, `roots`, `archived`,
+    /// `traceparent`.
     ///
     /// # Errors
     /// `invalid_argument` that names the wrong field.
@@ -61,6 +67,7 @@ impl SessionOptions {
             search: fields.text("search")?,
             roots: fields.flag("roots")?.unwrap_or(defaults.roots),
             archived: fields.flag("archived")?.unwrap_or(defaults.archived),
+            traceparent: traceparent::take(&mut fields)?,
         };
         if options.scope == Scope::Global && options.directory.is_some() {
             return Err(Error::invalid("sessions: scope global takes no directory"));
@@ -101,6 +108,7 @@ impl SessionPages {
         calls: &dyn Calls,
         options: &CallOptions,
     ) -> Result<Page> {
+        let options = &options.within_span(self.options.traceparent.as_deref());
         let me = std::cell::RefCell::new(self);
         calls.caller().either(
             || me.borrow_mut().fetch_one(calls, options),
