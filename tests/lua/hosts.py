@@ -46,18 +46,9 @@ def free_port():
 
 
 def post(port, text):
-    """The body of an answer; tries until the host listens."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-            break
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
+    """The body of an answer."""
     body = text.encode()
-    with connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         head = f"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
         answer = b""
@@ -106,7 +97,7 @@ def test_haproxy(folder):
     }
     with subprocess.Popen(["haproxy", "-db", "-f", str(hosts / "haproxy.cfg")], env=variables) as haproxy:
         try:
-            side_by_side(port)
+            side_by_side(port, haproxy)
         finally:
             haproxy.terminate()
 
@@ -116,19 +107,31 @@ def test_nginx(folder):
     port = free_port()
     text = (EXAMPLES / "lua/hosts/nginx.conf").read_text()
     text = text.replace("8082", str(port)).replace("/usr/local/lib/lua/5.1", str(MODULES / "lua51"))
+    # An nginx that is only unpacked has no folders of its own.
+    places = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    text = text.replace("http {", "http { access_log off;" + "".join(f" {name}_temp_path {folder}/{name};" for name in places))
     (folder / "nginx.conf").write_text(text)
     (folder / "modules").symlink_to(os.environ.get("NGINX_MODULES", "/usr/lib/nginx/modules"))
     settings = f"pid {folder}/nginx.pid; error_log stderr;"
     command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", settings]
     with subprocess.Popen(command) as nginx:
         try:
-            side_by_side(port)
+            side_by_side(port, nginx)
         finally:
             nginx.terminate()
 
 
-def side_by_side(port):
+def side_by_side(port, host):
     """A slow answer holds no quick one up."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            assert host.poll() is None, "the host has ended"
+            assert time.monotonic() < until, "the host does not listen"
+            time.sleep(0.05)
     slow = subprocess.Popen(
         [sys.executable, __file__, str(MODULES), f"--post={port}",
          scripted("slow", {"text": "one two three", "first_delay_ms": 3000})],
@@ -139,6 +142,8 @@ def side_by_side(port):
     assert slow.poll() is None, "the slow one was answered first"
     said = slow.communicate(timeout=PATIENCE)[0]
     assert "three" in said, said
+    nothing = post(port, "")
+    assert " 400 " in nothing.splitlines()[0] and "send a prompt" in nothing, nothing
 
 
 def test_luanti(folder):

@@ -3,12 +3,17 @@
 local opencode = require "libopencode"
 local client = assert(opencode.client { wait = core.msleep })
 
-core.register_service("ask", "http", function(applet)
-  local reply, message = client:ask(applet:receive())
-  local body = reply and reply.text or message
-  applet:set_status(reply and 200 or 502)
+local function answer(applet, status, body)
+  applet:set_status(status)
   applet:add_header("content-type", "text/plain; charset=utf-8")
   applet:add_header("content-length", #body)
   applet:start_response()
   applet:send(body)
+end
+
+core.register_service("ask", "http", function(applet)
+  local prompt = applet:receive()
+  if prompt == "" then return answer(applet, 400, "send a prompt as the body") end
+  local reply, message = client:ask(prompt)
+  answer(applet, reply and 200 or 502, reply and reply.text or message)
 end)
