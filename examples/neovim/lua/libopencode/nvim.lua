@@ -23,9 +23,16 @@ local function warn(message) vim.notify("opencode: " .. message, vim.log.levels.
 -- The chat
 
 local function buffer()
-  if not (chat and api.nvim_buf_is_valid(chat)) then
-    chat = api.nvim_create_buf(false, true)
-    api.nvim_buf_set_name(chat, "opencode://chat")
+  if not (chat and api.nvim_buf_is_loaded(chat)) then
+    -- One that was here before the plugin was loaded again goes on.
+    local before = vim.fn.bufnr "opencode://chat"
+    -- Of one that the user has deleted only the name is left.
+    if before ~= -1 and not api.nvim_buf_is_loaded(before) then
+      api.nvim_buf_delete(before, { force = true })
+      before = -1
+    end
+    chat = before ~= -1 and before or api.nvim_create_buf(false, true)
+    if before == -1 then api.nvim_buf_set_name(chat, "opencode://chat") end
     vim.bo[chat].filetype = "markdown"
   end
   return chat
@@ -139,11 +146,20 @@ end
 
 -- What commands do
 
+-- The module; without it a line in place of the list of all folders that were looked through.
+local function load()
+  local is_there, found = pcall(require, "libopencode")
+  if is_there then return found end
+  warn(found:match "^[^\n]*" .. " -- :checkhealth libopencode says what to do")
+end
+
 local function connect()
   if client then return client end
+  local opencode = load()
+  if not opencode then return end
   local options = vim.tbl_extend("keep", config.client, { directory = vim.fn.getcwd() })
   local message
-  client, message = require("libopencode").client(options)
+  client, message = opencode.client(options)
   if not client then warn(message) end
   return client
 end
@@ -158,6 +174,7 @@ end
 
 -- Asks the agent; `range` is the first and the last line that belong to the prompt.
 function M.ask(prompt, range)
+  if not connect() then return end
   if prompt == "" then
     local part = range and selection(range)
     return vim.ui.input({ prompt = "Ask: " }, function(text)
@@ -193,7 +210,8 @@ end
 function M.statusline()
   local used = ("%d tokens, $%.2f"):format(spent.tokens, spent.cost)
   if not run then return spent.tokens > 0 and used or "" end
-  local why = run:why()
+  -- What is to be done about it is told in the end, and has no room here.
+  local why = vim.fn.strcharpart(run:why():match "^[^;]*", 0, 60)
   return (why ~= "" and why or "the agent answers") .. " (" .. used .. ")"
 end
 
