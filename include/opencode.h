@@ -395,6 +395,9 @@ OPENCODE_API const char *opencode_status_name(int32_t status);
  *                        (default: the certificates of the system).
  *                      - record (path): A file into which the traffic is written, without secrets (default:
  *                        OPENCODE_RECORD).
+ *                      - tools_prefix (text): What stands before the names of this program's tools, with a `_`
+ *                        between: 1 to 15 letters, digits and `-`. Another one for each program in a directory
+ *                        (default: host).
  *                      opencode_client_next_log() gives what `log` keeps, and opencode_replay_start() plays `record`.
  * @param client        Receives the client. Free it with opencode_client_free().
  * @param error         NULL, or receives the reply of a failure, and NULL on success.

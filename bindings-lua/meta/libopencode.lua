@@ -9,7 +9,7 @@ local opencode = {}
 
 ---How a client is made. Without a field it is what the environment says (`OPENCODE_BASE_URL`,
 ---`OPENCODE_SERVER_USERNAME`, `OPENCODE_SERVER_PASSWORD`), else the default.
----@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, log: any, ca_file: any, record: any, wait: any, [string]: nil }
+---@class opencode.ClientOptions : { base_url: any, username: any, password: any, directory: any, workspace: any, dialect: any, headers: any, timeout_ms: any, connect_timeout_ms: any, max_retries: any, max_body_bytes: any, stall_timeout_ms: any, events: any, permission: any, question: any, log: any, ca_file: any, record: any, tools_prefix: any, wait: any, [string]: nil }
 ---@field base_url? string The address of the server; may hold `user:password@` (default: OPENCODE_BASE_URL, else http://127.0.0.1:4096)
 ---@field username? string The user name of the server (default: OPENCODE_SERVER_USERNAME, else opencode)
 ---@field password? string The password of the server (default: OPENCODE_SERVER_PASSWORD)
@@ -28,6 +28,7 @@ local opencode = {}
 ---@field log? "error"|"warn"|"info"|"debug" Messages of this level, and of those that matter more, are kept for the program
 ---@field ca_file? string A file of certificates in PEM form that the server's own one must come from (default: the certificates of the system)
 ---@field record? string A file into which the traffic is written, without secrets (default: OPENCODE_RECORD)
+---@field tools_prefix? string What stands before the names of this program's tools, with a `_` between: 1 to 15 letters, digits and `-`. Another one for each program in a directory (default: host)
 ---@field wait? fun(ms: number) how functions that block wait: called again and again until they have their result; may yield
 
 ---Makes a client. Touches no network and never blocks.

@@ -32,6 +32,7 @@ use crate::protocol::operation::Pace;
 use crate::pty::{Pty, PtyOptions, Terminals};
 use crate::run::engine::Engine;
 use crate::run::{Aim, CompactOptions, Prompt, Reply, Run, Setup};
+use crate::tools::check_prefix;
 use origin::{Background, Origin};
 use serde::Serialize;
 use std::fmt;
@@ -56,8 +57,9 @@ impl Client {
     /// Makes a client. No request is sent.
     ///
     /// # Errors
-    /// `invalid_argument` when the address or a header cannot be used.
+    /// `invalid_argument` when the address, a header or the prefix of tools cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self> {
+        check_prefix(&options.tools_prefix)?;
         let mut options = options;
         let logs = Arc::<LogQueue>::default();
         options.log = options.log.and(logs.log());
@@ -87,7 +89,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid_argument` for what belongs to the connection: `base_url`, `username`, `password`, `dialect`,
-    /// `stall_timeout`, `log_level`, `ca_file`, `record`, and a header that is taken away. `closed` after a close.
+    /// `stall_timeout`, `log_level`, `ca_file`, `record`, `tools_prefix`, and a header that is taken away. `closed` after a close.
     pub fn with(&self, options: ClientOptions) -> Result<Self> {
         self.check_open("with")?;
         let caller = Arc::new(self.0.caller.with(options)?);

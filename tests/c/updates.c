@@ -251,9 +251,9 @@ static void a_tool_is_called_by_updates_and_answered_by_its_id(void) {
         "{\"name\":\"twice\",\"description\":\"Doubles\",\"parameters\":{\"type\":\"object\","
         "\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"]}}";
     static const char prompt[] =
-        "use it @@[{\"tools\":[{\"name\":\"host_twice\",\"arguments\":{\"n\":21}},"
-        "{\"name\":\"host_twice\",\"arguments\":{\"n\":4}}]},{\"text\":\"end\"}]";
-    char folder[] = "/tmp/opencode-tools-XXXXXX", options[80], id[40] = "", answer[60];
+        "use it @@[{\"tools\":[{\"name\":\"c-prog_twice\",\"arguments\":{\"n\":21}},"
+        "{\"name\":\"c-prog_twice\",\"arguments\":{\"n\":4}}]},{\"text\":\"end\"}]";
+    char folder[] = "/tmp/opencode-tools-XXXXXX", options[120], id[40] = "", answer[60];
     OpencodeClient *tools = NULL;
     OpencodeRun *run = NULL;
     OpencodeReply *update = NULL;
@@ -261,7 +261,9 @@ static void a_tool_is_called_by_updates_and_answered_by_its_id(void) {
     int calls = 0, failures = 0;
 
     CHECK(mkdtemp(folder));
-    sprintf(options, "{\"directory\":\"%s\"}", folder);
+    CHECK(failed_with(opencode_client_new("{\"tools_prefix\":\"c_prog\"}", &tools, &update), OPENCODE_STATUS_INVALID_ARGUMENT,
+                      &update, "a prefix is 1 to 15 letters, digits and '-'"));
+    sprintf(options, "{\"directory\":\"%s\",\"tools_prefix\":\"c-prog\"}", folder);
     CHECK(opencode_client_new(options, &tools, NULL) == OK);
     CHECK(failed_with(opencode_tool_add(tools, "{\"name\":\"a b\"}", &update), OPENCODE_STATUS_INVALID_ARGUMENT,
                       &update, "letters, digits"));

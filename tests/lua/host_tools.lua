@@ -107,6 +107,18 @@ check.test("handlers that yield and handlers that await go on side by side", fun
   check.equal(table.concat(outputs(assert(run:wait(0))), ", "), "ticks, ticks, end, ticks, ticks")
 end)
 
+check.test("scripts with prefixes of their own bring tools to one directory", function()
+  local other = assert(opencode.client { directory = folder, tools_prefix = "mod" })
+  for prefix, one in pairs { host = client, mod = other } do
+    one:tool { name = "who", description = "Says whose it is", handler = function() return prefix end }
+  end
+  local first, second = client:run(calls { { "who" } }), other:run(((calls { { "who" } }):gsub("host_", "mod_")))
+  check.equal(outputs(assert(first:wait()))[1], "host")
+  check.equal(outputs(assert(second:wait()))[1], "mod")
+  other:close()
+  check.raises("tools_prefix 'a_b': a prefix is", function() opencode.client { tools_prefix = "a_b" } end)
+end)
+
 check.test("mistakes of a tool are told at the line of the script", function()
   check.raises("the handler must be a function", function() client:tool { name = "a", description = "x" } end)
   check.raises("letters, digits", function()

@@ -117,6 +117,16 @@ def test_a_handler_may_ask_the_client_and_may_answer_later(tooled):
     pool.shutdown()
 
 
+def test_programs_with_prefixes_of_their_own_bring_tools_to_one_directory(tooled, tmp_path):
+    with libopencode.Client(directory=str(tmp_path), tools_prefix="mod") as other:
+        for prefix, client in {"host": tooled, "mod": other}.items():
+            client.tool(handler=lambda _, prefix=prefix: prefix, name="who", description="Whose it is", parameters={"type": "object"})
+        runs = [tooled.run(calling(("who", {}))), other.run(calling(("who", {})).replace("host_", "mod_"))]
+        assert [outputs(run.result(60)) for run in runs] == [["host"], ["mod"]]
+    with pytest.raises(libopencode.InvalidArgumentError, match="tools_prefix 'a_b': a prefix is"):
+        libopencode.Client(tools_prefix="a_b")
+
+
 def test_asyncio_handlers_are_tasks_of_the_loop(tmp_path):
     async def main():
         async with libopencode.AsyncClient(directory=str(tmp_path)) as client:

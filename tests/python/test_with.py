@@ -39,7 +39,7 @@ def test_settings_go_with_a_client_and_everything_else_is_shared(client, tmp_pat
 
 
 def test_what_belongs_to_the_connection_is_refused(client):
-    for name, value in {"base_url": "http://h:1", "password": "hunter2", "record": "/x", "log": "debug"}.items():
+    for name, value in {"base_url": "http://h:1", "password": "hunter2", "record": "/x", "log": "debug", "tools_prefix": "mod"}.items():
         with pytest.raises(TypeError, match=f"'{name}'") as told:
             client.with_options(**{name: value})
         assert "hunter2" not in str(told.value)

@@ -243,9 +243,87 @@ fn a_name_that_another_program_has_is_told_and_is_free_after_its_close() {
     assert_eq!(outputs(&first.run(a()).unwrap()), ["1"]);
     let error = second.run(a()).unwrap().wait(Some(LIMIT)).unwrap_err();
     assert_eq!((error.kind(), error.is_sent()), (ErrorKind::Conflict, false), "{error}");
-    assert!(error.message().contains("another MCP server 'host'"), "{error}");
+    for part in ["another MCP server 'host'", "give one of the two clients another tools_prefix"] {
+        assert!(error.message().contains(part), "{error}");
+    }
     first.close();
     assert_eq!(outputs(&second.run(a()).unwrap()), ["1"]);
+}
+
+/// A client of a server in a directory, whose tools have this prefix.
+fn prefixed(server: &Server, directory: &Directory, prefix: &str) -> Client {
+    let mut options = options(server, &server.url());
+    options.directory = Some(directory.path().display().to_string());
+    options.tools_prefix = prefix.to_owned();
+    Client::new(options).unwrap()
+}
+
+fn named(names: &[&str]) -> Prompt {
+    let tools: Vec<_> = names.iter().map(|n| json!({ "name": n, "arguments": {} })).collect();
+    scripted("use the tools", json!([{ "tools": tools }, { "text": "end" }]))
+}
+
+#[test]
+fn programs_with_prefixes_of_their_own_bring_tools_to_one_directory() {
+    for server in [&shared().server, &shared_two().server] {
+        let directory = Directory::new("prefixes").unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let [first, second] = ["game", "editor-2"].map(|prefix| {
+            let client = prefixed(server, &directory, prefix);
+            let note = Arc::clone(&seen);
+            let tool = Tool::new("a", "A").handler(move |call| {
+                note.lock().unwrap().push((prefix, call.session_id().map(str::to_owned)));
+                Ok(prefix.into())
+            });
+            client.tool(tool).unwrap();
+            client
+        });
+        // Both at the same time, each with its own.
+        let runs = [first.run(named(&["game_a"])), second.run(named(&["editor-2_a"]))];
+        let [game, editor] = runs.map(Result::unwrap);
+        assert_eq!(
+            (outputs(&game), outputs(&editor)),
+            (vec!["game".into()], vec!["editor-2".into()])
+        );
+        let place = |prefix, run: &Run| (prefix, Some(run.session_id().unwrap()));
+        let mut calls = std::mem::take(&mut *seen.lock().unwrap());
+        calls.sort();
+        assert_eq!(calls, [place("editor-2", &editor), place("game", &game)]);
+
+        // One agent, the tools of two programs.
+        let run = first.run(named(&["editor-2_a", "game_a"])).unwrap();
+        eventually("the call of the other program", || (second.poll_tools() > 0).then_some(()));
+        assert_eq!(outputs(&run), ["editor-2", "game"]);
+
+        // What one leaves is no loss of the other one.
+        first.close();
+        assert_eq!(outputs(&second.run(named(&["editor-2_a"])).unwrap()), ["editor-2"]);
+    }
+}
+
+#[test]
+fn the_longest_prefix_and_name_reach_the_model_as_they_are() {
+    let (prefix, name) = ("Prefix-of-15-ab", "n_-9".repeat(12));
+    for server in [&shared().server, &shared_two().server] {
+        let directory = Directory::new("prefixes").unwrap();
+        let client = prefixed(server, &directory, prefix);
+        client.tool(Tool::new(&name, "A").handler(|_| Ok("1".into()))).unwrap();
+        let full = format!("{prefix}_{name}");
+        assert_eq!(full.len(), 64);
+        assert_eq!(outputs(&client.run(named(&[&full])).unwrap()), ["1"]);
+    }
+}
+
+#[test]
+fn a_prefix_that_is_none_is_refused_when_the_client_is_made() {
+    for prefix in ["", "a b", "a_b", "a.b", "é", "sixteen-letters-"] {
+        let mut options = opencode_core::ClientOptions::default();
+        options.tools_prefix = prefix.to_owned();
+        let error = Client::new(options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        let words = format!("client: tools_prefix '{prefix}': a prefix is 1 to 15 letters");
+        assert!(error.message().starts_with(&words), "{error}");
+    }
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn what_belongs_to_the_connection_is_refused_with_words() {
         ("log", json!("debug")),
         ("ca_file", json!("/x")),
         ("record", json!("/x")),
+        ("tools_prefix", json!("mod")),
     ] {
         let error = client.with_json(&json!({ name: value }).to_string()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);

@@ -190,6 +190,7 @@ class AsyncServer(AsyncServerBase):
         log: typing.Literal["error", "warn", "info", "debug"] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         record: str | os.PathLike[str] | None = None,
+        tools_prefix: str | None = None,
     ) -> AsyncClient:
         """A client of this server. Touches no network.
 
@@ -209,6 +210,7 @@ class AsyncServer(AsyncServerBase):
             log: Messages of this level, and of those that matter more, are kept for the program.
             ca_file: A file of certificates in PEM form that the server's own one must come from. Default: the certificates of the system.
             record: A file into which the traffic is written, without secrets. Default: OPENCODE_RECORD.
+            tools_prefix: What stands before the names of this program's tools, with a `_` between: 1 to 15 letters, digits and `-`. Another one for each program in a directory. Default: host.
 
         Raises:
             ServerStartError: It is not ready, or has failed.
@@ -232,6 +234,7 @@ class AsyncServer(AsyncServerBase):
                 "log": log,
                 "ca_file": ca_file,
                 "record": record,
+                "tools_prefix": tools_prefix,
                 **self._native.settings(),
             }
         )

@@ -68,6 +68,7 @@ class Client(BlockingClient, Starter, Operations):
         log: typing.Literal["error", "warn", "info", "debug"] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         record: str | os.PathLike[str] | None = None,
+        tools_prefix: str | None = None,
     ) -> None:
         """Makes a client. Touches no network.
 
@@ -90,6 +91,7 @@ class Client(BlockingClient, Starter, Operations):
             log: Messages of this level, and of those that matter more, are kept for the program.
             ca_file: A file of certificates in PEM form that the server's own one must come from. Default: the certificates of the system.
             record: A file into which the traffic is written, without secrets. Default: OPENCODE_RECORD.
+            tools_prefix: What stands before the names of this program's tools, with a `_` between: 1 to 15 letters, digits and `-`. Another one for each program in a directory. Default: host.
 
         Raises:
             InvalidArgumentError: An option is wrong, or unknown.
@@ -114,6 +116,7 @@ class Client(BlockingClient, Starter, Operations):
                 "log": log,
                 "ca_file": ca_file,
                 "record": record,
+                "tools_prefix": tools_prefix,
             }
         )
 

@@ -31,6 +31,7 @@ pub(crate) const CLIENT: OptionNames = OptionNames {
         "log",
         "ca_file",
         "record",
+        "tools_prefix",
     ],
     python: &[
         ("timeout_ms", "timeout"),

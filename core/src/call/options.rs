@@ -61,6 +61,10 @@ pub struct ClientOptions {
     pub ca_file: Option<PathBuf>,
     /// A file into which the traffic is written, without secrets; see [`Replay`](crate::Replay).
     pub record: Option<PathBuf>,
+    /// What stands before the names of this program's [tools](crate::Tool), with a `_` between: the agent knows `spawn` as
+    /// `host_spawn`. The server's configuration of MCP servers has them under this name, in one directory once: programs that
+    /// bring tools to one directory take different ones. 1 to 15 letters, digits and `-`.
+    pub tools_prefix: String,
     /// Where messages about what happens go.
     pub log: Log,
     /// Messages of this level, and of those that matter more, are also kept for [`Client::next_log`]: for hosts that
@@ -90,6 +94,7 @@ impl Default for ClientOptions {
             question: QuestionPolicy::default(),
             ca_file: None,
             record: None,
+            tools_prefix: "host".to_owned(),
             log: Log::off(),
             log_level: None,
         }
@@ -139,6 +144,9 @@ impl ClientOptions {
         options.take(&mut fields)?;
         options.ca_file = fields.text("ca_file")?.map(PathBuf::from);
         options.record = fields.text("record")?.map(PathBuf::from).or(options.record);
+        if let Some(prefix) = fields.text("tools_prefix")? {
+            options.tools_prefix = prefix;
+        }
         if let Some(text) = fields.text("log")? {
             let level = Level::parse(&text).ok_or_else(|| {
                 let text =
@@ -219,6 +227,7 @@ impl ClientOptions {
             ("log_level", self.log_level == other.log_level),
             ("ca_file", self.ca_file == other.ca_file),
             ("record", self.record == other.record),
+            ("tools_prefix", self.tools_prefix == other.tools_prefix),
         ];
         if let Some((name, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
             return Err(fixed_error(option_names::CLIENT.shown(name)));

@@ -16,8 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// The name of the MCP server: the agent knows the tools by it, an underscore, and their own.
-pub(super) const NAME: &str = "host";
 /// How long a call waits for the event that says whose it is, while runs are at work. It mostly comes within milliseconds; a
 /// server that reads the model's next words first tells of the call later than it makes it.
 const WAIT_FOR_PLACE: Duration = Duration::from_millis(1_500);
@@ -45,6 +43,8 @@ pub(super) enum BegunCall {
 }
 
 pub(super) struct Desk {
+    /// The name of the MCP server: the agent knows the tools by it, an underscore, and their own.
+    prefix: String,
     tools: Mutex<ToolList>,
     calls: Mailbox<WaitingCalls>,
     inner: Mutex<DeskState>,
@@ -100,14 +100,19 @@ impl Content for WaitingCalls {
 }
 
 impl Desk {
-    pub(super) fn new(signal: Arc<Signal>) -> Self {
+    pub(super) fn new(prefix: &str, signal: Arc<Signal>) -> Self {
         Desk {
+            prefix: prefix.to_owned(),
             tools: Mutex::default(),
             calls: Mailbox::new(WaitingCalls::default(), Some(signal)),
             inner: Mutex::default(),
             listeners: Mutex::default(),
             is_kept: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub(super) fn add(&self, tool: Tool) {
@@ -241,7 +246,7 @@ impl Desk {
     pub(super) fn see(&self, session: &str, part: &RawValue) {
         let mut inner = self.inner();
         let own = |name: &str| {
-            let rest = name.strip_prefix(NAME).and_then(|rest| rest.strip_prefix('_'));
+            let rest = name.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_prefix('_'));
             rest.map(str::to_owned)
         };
         if !inner.seen.note(session, part, own) {

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use answer::ToolAnswer;
 pub(crate) use place::Telling;
+pub(crate) use tool::check_prefix;
 pub use tool::{HostToolCall, Tool, ToolHandler};
 
 /// How long the last answers have before the OpenCode server is asked to forget the tools.
@@ -68,8 +69,8 @@ enum ServiceState {
 impl Tools {
     pub(crate) fn new(caller: Arc<Caller>, signal: Arc<Signal>) -> Self {
         Tools {
-            places: ToolPlaces::default(),
-            desk: Arc::new(Desk::new(signal)),
+            places: ToolPlaces::new(&caller.options().tools_prefix),
+            desk: Arc::new(Desk::new(&caller.options().tools_prefix, signal)),
             caller,
             service: Mutex::new(ServiceState::None),
             has_tools: AtomicBool::new(false),

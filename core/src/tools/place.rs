@@ -1,11 +1,11 @@
 //! [`ToolPlaces`]: the directories in which the OpenCode server was told of the tools.
 
-use super::desk::NAME;
 use super::tool::LONGEST;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::Object;
 use crate::base::limits::{Limits, after};
+use crate::base::option_names;
 use crate::call::caller::{Caller, closed};
 use crate::http::answer::Answer;
 use crate::protocol::dialect::Dialect;
@@ -51,8 +51,9 @@ pub(super) struct Offer<'a> {
     pub(super) listens: &'a dyn Fn(&str) -> bool,
 }
 
-#[derive(Default)]
 pub(super) struct ToolPlaces {
+    /// The name by which the server knows them.
+    name: String,
     /// Which list of tools is known where.
     placed: Mutex<HashMap<Option<String>, PlacedList>>,
     /// Stands in the next address: each MCP client counts its requests from one.
@@ -79,6 +80,11 @@ enum Standing {
 }
 
 impl ToolPlaces {
+    pub(super) fn new(name: &str) -> Self {
+        let (placed, next, is_left) = Default::default();
+        ToolPlaces { name: name.to_owned(), placed, next, is_left }
+    }
+
     /// Lets the server know the tools in a directory, if it does not yet: it forgets them whenever it reloads the
     /// directory, and when it is started again. Called by one thread at a time, so that runs that begin together tell it
     /// once.
@@ -90,8 +96,8 @@ impl ToolPlaces {
     ) -> Result<()> {
         let &Telling { caller, traceparent, limits, token, note } = telling;
         let hidden = [("Authorization".to_owned(), offer.token.to_owned())];
-        let server =
-            Learner { caller, directory, traceparent, hidden: &hidden, limits, token, note };
+        let (name, hidden) = (self.name.as_str(), &hidden);
+        let server = Learner { name, caller, directory, traceparent, hidden, limits, token, note };
         let key = directory.map(str::to_owned);
         let known = self.placed().get(&key).cloned();
         let standing = server.standing()?;
@@ -109,7 +115,7 @@ impl ToolPlaces {
             (Standing::Connected | Standing::Pending, None) => {
                 server.connect()?;
                 if server.settled()? == Standing::Connected {
-                    return Err(taken(directory));
+                    return Err(taken(name, directory));
                 }
             }
             // What is added once more in its place is not read again by one of 2.x.
@@ -181,6 +187,7 @@ impl ToolPlaces {
             }
             let token = CancelToken::default();
             let server = Learner {
+                name: &self.name,
                 caller,
                 directory: directory.as_deref(),
                 traceparent: None,
@@ -227,6 +234,7 @@ fn has_heard(offer: &Offer<'_>, path: &str, token: &CancelToken) -> bool {
 
 /// An OpenCode server, in one directory.
 struct Learner<'a> {
+    name: &'a str,
     caller: &'a Caller,
     directory: Option<&'a str>,
     traceparent: Option<&'a str>,
@@ -269,10 +277,10 @@ impl Learner<'_> {
         let status = match dialect {
             Dialect::Two => {
                 let servers = all.list("data").into_iter().filter_map(Object::read);
-                let mut own = servers.filter(|s| s.text("name").as_deref() == Some(NAME));
+                let mut own = servers.filter(|s| s.text("name").as_deref() == Some(self.name));
                 own.next().and_then(|server| server.get("status").and_then(Object::read))
             }
-            Dialect::One => all.object(NAME),
+            Dialect::One => all.object(self.name),
         };
         let Some(status) = status else { return Ok(Standing::Absent) };
         Ok(match status.text("status").as_deref() {
@@ -297,17 +305,17 @@ impl Learner<'_> {
     }
 
     fn connect(&self) -> Result<()> {
-        let (one, two) = (json!({ "name": NAME }), json!({ "server": NAME }));
+        let (one, two) = (json!({ "name": self.name }), json!({ "server": self.name }));
         self.ask(("mcp.connect", one), ("v2.experimental.mcp.connect", two)).map(drop)
     }
 
     fn add(&self, url: &str, token: &str) -> Result<()> {
         let headers = json!({ "Authorization": token });
         let longest = LONGEST.as_millis() as u64;
-        let one = json!({ "name": NAME, "config": {
+        let one = json!({ "name": self.name, "config": {
             "type": "remote", "url": url, "headers": headers, "oauth": false, "timeout": longest,
         } });
-        let two = json!({ "server": NAME, "config": {
+        let two = json!({ "server": self.name, "config": {
             "type": "remote", "url": url, "headers": headers, "oauth": false, "codemode": false,
             "timeout": { "execution": longest },
         } });
@@ -315,15 +323,16 @@ impl Learner<'_> {
     }
 
     fn remove(&self) -> Result<()> {
-        let (one, two) = (json!({ "name": NAME }), json!({ "server": NAME }));
+        let (one, two) = (json!({ "name": self.name }), json!({ "server": self.name }));
         self.ask(("mcp.disconnect", one), ("v2.experimental.mcp.remove", two)).map(drop)
     }
 }
 
-fn taken(directory: Option<&str>) -> Error {
+fn taken(name: &str, directory: Option<&str>) -> Error {
     let place = directory.map_or_else(String::new, |directory| format!(" in {directory}"));
+    let option = option_names::CLIENT.shown("tools_prefix");
     let text = format!(
-        "run: the server has another MCP server '{NAME}'{place}: that of another program with tools, or of the configuration; close that one, or use another directory"
+        "run: the server has another MCP server '{name}'{place}: that of another program with tools, or of the configuration; give one of the two clients another {option}, close that one, or use another directory"
     );
     Error::new(ErrorKind::Conflict, text).with_operation("run")
 }
@@ -401,7 +410,7 @@ mod tests {
             listed: &|_| u64::MAX,
             listens: &|_| false,
         };
-        let places = ToolPlaces::default();
+        let places = ToolPlaces::new("host");
         let error = places.place(None, &offer, &telling).unwrap_err();
         server.join().unwrap();
         let shown = format!("{error} {error:?} {}", error.to_json());

@@ -1,6 +1,6 @@
 //! What an MCP client asks: JSON-RPC, as far as tools need it.
 
-use super::desk::{Asker, BegunCall, Desk, NAME};
+use super::desk::{Asker, BegunCall, Desk};
 use super::tool::Tool;
 use crate::base::json::Object;
 use serde_json::json;
@@ -49,7 +49,7 @@ pub(super) fn handle(desk: &Desk, body: &[u8], connection: usize, peer: &str) ->
         return Reaction::Accepted;
     };
     let result = match method.as_str() {
-        "initialize" => initialize(&params),
+        "initialize" => initialize(desk.prefix(), &params),
         "ping" => "{}".to_owned(),
         "tools/list" => {
             let (tools, version) = desk.tools();
@@ -102,13 +102,13 @@ fn is_id(id: &str) -> bool {
     id.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) && id.len() <= 256
 }
 
-fn initialize(params: &Object<'_>) -> String {
+fn initialize(name: &str, params: &Object<'_>) -> String {
     let wanted = params.text("protocolVersion").unwrap_or_default();
     let version = VERSIONS.into_iter().find(|known| *known == wanted).unwrap_or(VERSIONS[0]);
     json!({
         "protocolVersion": version,
         "capabilities": { "tools": { "listChanged": true } },
-        "serverInfo": { "name": NAME, "version": env!("CARGO_PKG_VERSION") },
+        "serverInfo": { "name": name, "version": env!("CARGO_PKG_VERSION") },
     })
     .to_string()
 }
@@ -140,7 +140,7 @@ mod tests {
     use std::time::Duration;
 
     fn desk() -> Desk {
-        let desk = Desk::new(Arc::default());
+        let desk = Desk::new("host", Arc::default());
         let schema = json!({ "type": "object", "properties": { "a": { "type": "integer" } },
             "required": ["a"] });
         desk.add(Tool::new("add", "Adds").parameters(schema).timeout(Duration::from_millis(30)));

@@ -427,7 +427,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(60);
 
     fn start() -> (Arc<Desk>, Service) {
-        let desk = Arc::new(Desk::new(Arc::default()));
+        let desk = Arc::new(Desk::new("host", Arc::default()));
         desk.add(Tool::new("echo", "Echoes"));
         let service = Service::start(Arc::clone(&desk)).unwrap();
         (desk, service)

@@ -16,8 +16,10 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// What the OpenCode server is told to wait for; no tool may take longer.
 pub(super) const LONGEST: Duration = Duration::from_secs(86_400);
-/// Models take no longer names, and the name of the MCP server stands before it.
+/// Models take names of 64 letters; servers take longer ones, and the provider would refuse the prompt. Of these so many are
+/// the tool's own, behind a prefix and a `_`.
 const MAX_NAME: usize = 48;
+const MAX_PREFIX: usize = 15;
 
 /// Answers a call on the thread that polls or waits. An error becomes the tool's error, which the model reads.
 pub type ToolHandler =
@@ -27,7 +29,8 @@ pub type ToolHandler =
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Tool {
-    /// Letters, digits, `_` and `-`. The agent knows it as `host_` and this name.
+    /// 1 to 48 letters, digits, `_` and `-`. The agent knows it as `host_` and this name, or with another
+    /// [`tools_prefix`](crate::ClientOptions::tools_prefix).
     pub name: String,
     /// What it does, for the model.
     pub description: String,
@@ -124,6 +127,19 @@ impl Tool {
         }
         Ok(())
     }
+}
+
+/// Checks what stands before the names of tools: a server would write `_` for what a model does not take, and never say so.
+/// Without a `_` in it, no two prefixes make one name of two tools: the server would call either of the programs.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if (1..=MAX_PREFIX).contains(&prefix.len()) && prefix.chars().all(is_plain) {
+        return Ok(());
+    }
+    let option = option_names::CLIENT.shown("tools_prefix");
+    Err(Error::invalid(format!(
+        "client: {option} '{prefix}': a prefix is 1 to {MAX_PREFIX} letters, digits and '-'"
+    )))
 }
 
 impl fmt::Debug for Tool {
