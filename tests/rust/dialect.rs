@@ -199,6 +199,32 @@ fn a_dialect_that_is_given_is_kept_to() {
 }
 
 #[test]
+fn a_client_that_is_held_to_the_other_generation_is_told_so() {
+    for (shared, chosen) in [(shared(), Dialect::Two), (shared_two(), Dialect::One)] {
+        let mut options = options(shared);
+        options.dialect = Some(chosen);
+        let client = Client::new(options).unwrap();
+        let told = |error: opencode_core::Error| {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            let text = error.message();
+            assert!(text.contains("make one with dialect \"auto\""), "{error}");
+            assert!(text.contains(&format!("servers of {} only", chosen.as_str())), "{error}");
+        };
+        told(client.ask("hello").unwrap_err());
+        let unknown = match chosen {
+            Dialect::Two => client.call("v2.session.inbox.list", json!({"sessionID": "ses_x"})),
+            _ => client.call("config.get", ()),
+        };
+        told(unknown.unwrap_err());
+    }
+    // What a server says to who chose right stays what it is.
+    let mut right = options(shared());
+    right.dialect = Some(Dialect::One);
+    let error = Client::new(right).unwrap().call("session.get", json!({"sessionID": "ses_x"}));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
 fn a_directory_that_is_not_there_is_a_clear_error() {
     for shared in [shared(), shared_two()] {
         let mut options = options(shared);

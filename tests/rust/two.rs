@@ -251,6 +251,14 @@ fn a_terminal_is_typed_into_and_tells_its_end() {
 }
 
 #[test]
+fn a_terminal_that_never_was_is_not_found() {
+    let missing = client().pty_connect("pty_nobody", PtyOptions::default()).unwrap();
+    let error = missing.read(Some(LIMIT)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.message().contains("pty_nobody"), "{error}");
+}
+
+#[test]
 fn what_was_recorded_is_played_back() {
     let folder = Directory::new("record").unwrap();
     let file = folder.path().join("traffic.jsonl");

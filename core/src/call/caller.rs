@@ -43,7 +43,7 @@ struct ServerLine {
     is_closing: AtomicBool,
     begun: PerProcess<Mutex<Begun>>,
     /// The server, if this program has started it.
-    own_server: Option<Arc<OwnServer>>,
+    own_server: PerProcess<Mutex<Option<Arc<OwnServer>>>>,
     is_closed: AtomicBool,
     /// What the server turned out to be, once somebody had to ask.
     found: PerProcess<Mutex<Option<ServerInfo>>>,
@@ -80,7 +80,7 @@ impl Caller {
         let (is_closing, is_closed) = (AtomicBool::new(false), AtomicBool::new(false));
         let begun = PerProcess::new(Mutex::default());
         let found = PerProcess::new(Mutex::default());
-        let own_server = OwnServer::at(transport.base().as_str());
+        let own_server = PerProcess::new(Mutex::new(OwnServer::at(transport.base().as_str())));
         let next = AtomicU64::new(1);
         let line = ServerLine { transport, is_closing, is_closed, begun, own_server, found, next };
         Ok(Caller::on(Arc::new(line), options, Vec::new(), 0))
@@ -119,8 +119,22 @@ impl Caller {
     }
 
     /// Why runs that the server had not answered are over, where this program has started it and it has ended.
-    pub(crate) fn server_end(&self) -> Option<&Error> {
-        self.line.own_server.as_ref()?.error()
+    pub(crate) fn server_end(&self) -> Option<Error> {
+        self.own_server().as_ref()?.error().cloned()
+    }
+
+    /// Where this program has started another server in the place of one that has ended, what begins now is asked of that one.
+    pub(crate) fn renew_server(&self) {
+        let mut own = self.own_server();
+        if own.as_ref().is_none_or(|server| server.error().is_some())
+            && let Some(server) = OwnServer::at(self.line.transport.base().as_str())
+        {
+            *own = Some(server);
+        }
+    }
+
+    fn own_server(&self) -> MutexGuard<'_, Option<Arc<OwnServer>>> {
+        self.line.own_server.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {

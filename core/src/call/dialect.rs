@@ -306,11 +306,29 @@ fn wrong_dialect(name: &str, operation: &Operation, info: &ServerInfo) -> String
         Dialect::One => format!(
             "{name}: this is an {server}, and the operation is one of 2.x; start a server of 2.x for it"
         ),
-        Dialect::Two => format!(
-            "{name}: this is an {server}, and the operation is one of 1.x; {}, or start a server of 1.x (`npm install -g opencode-ai@1`)",
-            instead(operation)
-        ),
+        Dialect::Two => {
+            let or = if operation.instead.is_empty() { "; " } else { ", or " };
+            format!(
+                "{name}: this is an {server}, and the operation is one of 1.x; {}{or}start a server of 1.x (`npm install -g opencode-ai@1`)",
+                instead(operation)
+            )
+        }
     }
+}
+
+/// What is wrong where a client was made for the other kind of server: whatever the server said of it misleads.
+pub(crate) fn held(error: &Error, chosen: Dialect, info: &ServerInfo) -> Error {
+    let name = error.operation();
+    let text = format!(
+        "{name}: this is an {}, and the client was made for servers of {} only; make one with dialect \"auto\"",
+        info.name(),
+        chosen.as_str()
+    );
+    Error::new(ErrorKind::Unsupported, text)
+        .with_operation(name.to_owned())
+        .with_status(error.status().unwrap_or_default())
+        .with_body(error.body().unwrap_or_default().as_bytes())
+        .with_sent(true)
 }
 
 /// The code of the error of a directory that is not there.

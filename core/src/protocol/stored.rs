@@ -82,15 +82,17 @@ fn named(mut part: Value, ordinal: usize, message: &str, session: &str) -> Value
     part
 }
 
-/// A session with its directory where 1.x has it.
+/// A session with its directory where 1.x has it, and with a title: 2.x leaves it out until there is one.
 pub(crate) fn session(raw: &RawValue) -> Box<RawValue> {
-    let directory = serde_json::from_str::<Value>(raw.get())
-        .ok()
-        .and_then(|session| session["location"]["directory"].as_str().map(str::to_owned));
-    match directory {
-        Some(directory) => with_field(raw, "directory", &Value::from(directory).to_string()),
-        None => raw.to_owned(),
+    let session = tree(raw);
+    let mut made = raw.to_owned();
+    if let Some(directory) = session["location"]["directory"].as_str() {
+        made = with_field(&made, "directory", &Value::from(directory).to_string());
     }
+    if session.is_object() && session.get("title").is_none() {
+        made = with_field(&made, "title", "\"\"");
+    }
+    made
 }
 
 fn text(value: &Value) -> &str {
@@ -146,7 +148,15 @@ fn steps(stored: &mut Value) -> Vec<Value> {
     let content = stored["content"].as_array_mut().map(std::mem::take).unwrap_or_default();
     let mut parts: Vec<Value> = content
         .into_iter()
-        .map(|part| if part["type"] == "tool" { tool(&part) } else { part })
+        .map(|mut part| match text(&part["type"]) {
+            "tool" => tool(&part),
+            _ => {
+                if let Some(time) = span(&part["time"]) {
+                    put(&mut part, "time", time);
+                }
+                part
+            }
+        })
         .collect();
     let snapshot = &stored["snapshot"];
     if snapshot["files"].as_array().is_some_and(|files| !files.is_empty()) {
@@ -155,6 +165,16 @@ fn steps(stored: &mut Value) -> Vec<Value> {
         }));
     }
     parts
+}
+
+/// From when to when something was done, in the words of 1.x.
+fn span(theirs: &Value) -> Option<Value> {
+    let start = [&theirs["ran"], &theirs["created"]].into_iter().find(|time| time.is_number())?;
+    let mut time = json!({ "start": start });
+    if theirs["completed"].is_number() {
+        put(&mut time, "end", theirs["completed"].clone());
+    }
+    Some(time)
 }
 
 fn tool(part: &Value) -> Value {
@@ -174,9 +194,10 @@ fn tool(part: &Value) -> Value {
     if !theirs["metadata"].is_null() {
         put(&mut state, "metadata", theirs["metadata"].clone());
     }
-    json!({
-        "type": "tool", "callID": part["id"], "tool": part["name"], "state": state, "time": part["time"],
-    })
+    if let Some(time) = span(&part["time"]).filter(|_| status != "pending") {
+        put(&mut state, "time", time);
+    }
+    json!({ "type": "tool", "callID": part["id"], "tool": part["name"], "state": state })
 }
 
 #[cfg(test)]
@@ -197,9 +218,9 @@ mod tests {
             "tokens": {"input": 1, "output": 2, "reasoning": 3, "cache": {"read": 4, "write": 5}},
             "error": {"type": "aborted", "message": "Aborted", "status": 429},
             "content": [
-                {"type": "reasoning", "text": "hm"},
+                {"type": "reasoning", "text": "hm", "time": {"created": 1, "completed": 2}},
                 {"type": "text", "text": "yes"},
-                {"type": "tool", "id": "call_1", "name": "shell", "time": {"created": 1}, "state": {
+                {"type": "tool", "id": "call_1", "name": "shell", "time": {"created": 1, "ran": 2, "completed": 3}, "state": {
                     "status": "completed", "input": {"command": "x"}, "content": [
                         {"type": "text", "text": "a"}, {"type": "file"}, {"type": "text", "text": "b"}]}},
                 {"type": "tool", "id": "call_2", "name": "shell", "time": {"created": 1}, "state": {
@@ -222,6 +243,23 @@ mod tests {
         assert_eq!(tool.state.output.as_deref(), Some("a\nb"));
         let Part::Tool(tool) = &message.parts[3] else { panic!("{message:?}") };
         assert_eq!(tool.state.error.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn what_was_done_has_its_times_where_1_x_has_them() {
+        let content = |status: &str, time: Value| json!({"type": "tool", "id": "c", "name": "shell", "state": {"status": status}, "time": time});
+        let thought =
+            json!({"type": "reasoning", "text": "", "time": {"created": 1, "completed": 2}});
+        let whole = json!({"created": 1, "ran": 2, "completed": 3});
+        let stored = json!({"id": "msg_2", "type": "assistant", "content": [
+            thought, content("completed", whole), content("running", json!({"created": 4})),
+            content("streaming", json!({"created": 5})), content("completed", json!("odd"))]});
+        let made = message(&serde_json::value::to_raw_value(&stored).unwrap(), "ses_1").unwrap();
+        let made: Value = serde_json::from_str(made.get()).unwrap();
+        assert_eq!(made["parts"][0]["time"], json!({"start": 1, "end": 2}));
+        let times: Vec<_> = (1..5).map(|at| made["parts"][at]["state"]["time"].clone()).collect();
+        let odd = [json!({"start": 2, "end": 3}), json!({"start": 4}), Value::Null, Value::Null];
+        assert_eq!(times, odd);
     }
 
     #[test]
@@ -250,6 +288,9 @@ mod tests {
         }
         let raw =
             serde_json::value::to_raw_value(&json!({"id": "s", "location": {"directory": "/p"}}));
-        assert!(session(&raw.unwrap()).get().contains(r#""directory":"/p","id""#));
+        let made: Value = serde_json::from_str(session(&raw.unwrap()).get()).unwrap();
+        assert_eq!((&made["directory"], &made["title"]), (&json!("/p"), &json!("")));
+        let raw = serde_json::value::to_raw_value(&json!({"id": "s", "title": "named"})).unwrap();
+        assert_eq!(session(&raw).get(), raw.get());
     }
 }

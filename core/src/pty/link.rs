@@ -189,7 +189,10 @@ impl Link {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) =>
                 {
-                    missing = Some(error);
+                    // That there is none says more than that the server knows no terminals of this kind.
+                    if error.kind() == ErrorKind::NotFound || missing.is_none() {
+                        missing = Some(error);
+                    }
                 }
                 Err(error) => return Err(error),
             }

@@ -231,7 +231,7 @@ impl Work {
         if self.runs.is_empty() {
             return;
         }
-        let Some(error) = self.caller.server_end().cloned() else { return };
+        let Some(error) = self.caller.server_end() else { return };
         for id in self.runs.keys().copied().collect::<Vec<_>>() {
             if let Some(slot) = self.runs.get_mut(&id) {
                 let is_sent = slot.machine.may_be_sent();
@@ -330,6 +330,9 @@ impl Work {
     }
 
     fn start(&mut self, id: RunId, slot: RunSlot) {
+        // Those of a server that has ended are over before another one takes its place.
+        self.end_with_server();
+        self.caller.renew_server();
         let wants_events = slot.machine.wants_events();
         self.runs.insert(id, slot);
         self.tools.set_hearing(self.is_stream_up);

@@ -77,3 +77,22 @@ fn a_user_that_2_x_does_not_know_is_named() {
     assert_eq!(error.kind(), ErrorKind::Start, "{error}");
     assert!(error.message().contains("knows no user but 'opencode'"), "{error}");
 }
+
+#[test]
+fn a_client_goes_on_with_the_server_that_its_program_starts_in_place_of_the_first() {
+    let first = Server::start(options()).unwrap();
+    let (url, client) = (first.url().unwrap(), first.client().unwrap());
+    let environment = first.environment().unwrap();
+    let of_first = |name: &str| environment.iter().find(|(key, _)| key == name).unwrap().1.clone();
+    assert_eq!(client.server().unwrap().dialect, Dialect::One);
+    first.close();
+    let error = client.ask("nobody is there").unwrap_err();
+    assert!(error.message().contains("closed by this program"), "{error}");
+    let mut second = two();
+    second.password = Some(of_first("OPENCODE_SERVER_PASSWORD"));
+    second.port = url.rsplit(':').next().and_then(|port| port.trim_end_matches('/').parse().ok());
+    let second = Server::start(second).unwrap();
+    assert_eq!(second.url().unwrap(), url);
+    assert!(!client.ask("is anybody there?").unwrap().text.is_empty());
+    assert_eq!(client.server().unwrap().dialect, Dialect::Two);
+}

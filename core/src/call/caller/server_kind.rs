@@ -119,6 +119,11 @@ impl Caller {
         token: &CancelToken,
     ) -> Error {
         let operation = operation::find(error.operation());
+        if operation.is_some()
+            && let Some(held) = self.held(&error, limit, token)
+        {
+            return held;
+        }
         if let Some(directory) = &routed.directory
             && error.status() == Some(500)
             && dialect::lacks_directory(&self.line.transport, directory, limit, token)
@@ -135,6 +140,22 @@ impl Caller {
             self.note(found);
         }
         error
+    }
+
+    /// What the error of a client that was made for one kind of server says where it asks one of the other kind: both know
+    /// some operations, and read them in two ways. The server is asked once.
+    fn held(&self, error: &Error, limit: Option<Duration>, token: &CancelToken) -> Option<Error> {
+        let chosen = self.options.dialect?;
+        if matches!(error.status(), None | Some(401)) {
+            return None;
+        }
+        let known = self.found().clone();
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        let info = known.or_else(|| dialect::identify(&self.line.transport, limit, token).ok())?;
+        let is_other = info.dialect != chosen;
+        let held = is_other.then(|| dialect::held(error, chosen, &info));
+        self.note(Some(info));
+        held
     }
 
     /// Routes an operation. Both kinds of server know some that name a directory, and read it in two ways: where that makes a
