@@ -252,7 +252,8 @@ fn a_terminal_is_typed_into_and_tells_its_end() {
 
 #[test]
 fn a_terminal_that_never_was_is_not_found() {
-    let missing = client().pty_connect("pty_nobody", PtyOptions::default()).unwrap();
+    let client = client();
+    let missing = client.pty_connect("pty_nobody", PtyOptions::default()).unwrap();
     let error = missing.read(Some(LIMIT)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     assert!(error.message().contains("pty_nobody"), "{error}");
