@@ -54,20 +54,23 @@ end)
 
 check.test("the list of a poll without news is empty, whatever a script did to another one", function()
   local quiet = assert(client:run 'idle @@[{"hang_ms":600000}]')
-  repeat
-    local _, updates = quiet:poll()
-  until #updates == 0
-  local _, first = quiet:poll()
+  -- What is new has a type; a script gave none to what it has put there.
+  local function without_news()
+    local updates
+    repeat updates = select(2, quiet:poll()) until not (type(updates[1]) == "table" and updates[1].type)
+    return updates
+  end
+  local first = without_news()
   check.equal(next(first), nil)
   first[1] = "mine"
   rawset(first, "key", "mine")
-  local _, second = quiet:poll()
+  local second = without_news()
   check.equal(next(second), nil)
   check.equal(first[1], "mine")
   second[1], second[1] = 1, nil
-  check.equal(next((select(2, quiet:poll()))), nil)
+  check.equal(next(without_news()), nil)
   -- It is a list for JSON too.
-  local made = assert(client.session.create { metadata = { list = select(2, quiet:poll()) } })
+  local made = assert(client.session.create { metadata = { list = without_news() } })
   check.contains(assert(client.session.get(made.id, nil, { raw = true })).body, '"list":[]')
   quiet:cancel(0)
 end)

@@ -27,15 +27,25 @@ pub(crate) fn build(what: &str, arguments: &[&str]) -> Result<PathBuf> {
     let mut cargo = Command::new(python.with_file_name("cargo-zigbuild"));
     cargo.current_dir(workspace()).env("CARGO_ZIGBUILD_PYTHON_PATH", &python);
     cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
-    cargo.args(["zigbuild", "--release", "--target", &format!("{target}.{FLOOR}")]).args(arguments);
+    cargo
+        .args(["rustc", "--lib", "--release", "--target", &format!("{target}.{FLOOR}")])
+        .args(arguments);
+    cargo.args(["--", "-C", &format!("link-arg={}", unwinder()?)]);
     progress::run(&format!("build {what} for glibc {FLOOR}"), &mut cargo)?;
     Ok(workspace().join("target").join(target).join("release"))
 }
 
-/// A shared library needs no later glibc than [`FLOOR`].
+/// The library that unwinds the frames of a process. zig would put one of its own into ours: it cannot read what the one
+/// of a host hands to our frames, as LuaJIT's errors do on their way through them.
+fn unwinder() -> Result<String> {
+    let path = progress::run("libgcc_s", Command::new("cc").arg("-print-file-name=libgcc_s.so.1"))?;
+    Ok(path.trim().to_owned())
+}
+
+/// A shared library needs no later glibc than [`FLOOR`], and has no unwinder of its own (see [`unwinder`]).
 ///
 /// # Errors
-/// With the glibc that it needs.
+/// With the glibc that it needs, or that it unwinds by itself.
 pub(crate) fn check(library: &Path) -> Result<()> {
     let bytes = fs::read(library).map_err(|e| Error::wrap(library.display(), e))?;
     let needed = latest(&bytes);
@@ -43,7 +53,15 @@ pub(crate) fn check(library: &Path) -> Result<()> {
         let text = format!("{}: needs glibc {needed:?}, and {FLOOR} was wanted", library.display());
         return Err(Error::new(text));
     }
+    if !is_unwound_by_the_system(&bytes) {
+        return Err(Error::new(format!("{}: has an unwinder of its own", library.display())));
+    }
     Ok(())
+}
+
+fn is_unwound_by_the_system(library: &[u8]) -> bool {
+    let name = b"\0libgcc_s.so.1\0";
+    library.windows(name.len()).any(|found| found == name)
 }
 
 /// Every function that a static library takes from glibc is as old as [`FLOOR`], by what the glibc of this machine says
@@ -121,6 +139,12 @@ mod tests {
         assert!(latest(b"GLIBC_2.34\0") > version(FLOOR));
         assert!(latest(b"GLIBC_2.17.1\0") > version(FLOOR));
         assert!(latest(b"none").is_empty());
+    }
+
+    #[test]
+    fn a_library_with_an_unwinder_of_its_own_is_found() {
+        assert!(is_unwound_by_the_system(b"\0libc.so.6\0libgcc_s.so.1\0"));
+        assert!(!is_unwound_by_the_system(b"\0libc.so.6\0_Unwind_RaiseException\0"));
     }
 
     #[test]
