@@ -4,8 +4,7 @@ use crate::guard::{borrow, free, guard, guard_fd, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional_json, required, required_json};
-use opencode_core::{Answer, CallOptions, Client, ClientOptions, Error, ErrorKind, Prompt, Result};
-use serde_json::Value;
+use opencode_core::{Answer, CallOptions, Client, ClientOptions, Prompt, RequestOptions, Result};
 use std::ffi::c_char;
 
 /// A handle to one server. May be used from any thread. Runs and calls made from it may outlive it.
@@ -195,18 +194,9 @@ pub unsafe extern "C" fn opencode_request(
             let client = borrow(client, "client")?;
             let method = required(method, "method")?;
             let path = required(path, "path")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("{}");
-            let mut options: serde_json::Map<String, Value> = serde_json::from_str(options)
-                .map_err(|e| invalid(format!("options_json is no JSON object: {e}")))?;
-            let body = options.remove("body").map(|body| body.to_string());
-            let query = match options.remove("query") {
-                None | Some(Value::Null) => Vec::new(),
-                Some(Value::Object(query)) => query.into_iter().map(pair).collect(),
-                Some(_) => return Err(invalid("query must be an object".to_owned())),
-            };
-            let options = CallOptions::from_json(&Value::Object(options).to_string())?;
-            let answer = client.client.request(method, path, &query, body.as_deref(), &options)?;
-            checked(answer)
+            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let RequestOptions { query, body, call } = RequestOptions::from_json(options)?;
+            checked(client.client.request(method, path, &query, body.as_deref(), &call)?)
         })
     }
 }
@@ -237,15 +227,4 @@ pub unsafe extern "C" fn opencode_ask(
 fn checked(answer: Answer) -> Result<Option<OpencodeReply>> {
     answer.check_json()?;
     Ok(Some(OpencodeReply::answer(answer)))
-}
-
-fn pair((name, value): (String, Value)) -> (String, String) {
-    match value {
-        Value::String(text) => (name, text),
-        other => (name, other.to_string()),
-    }
-}
-
-fn invalid(text: String) -> Error {
-    Error::new(ErrorKind::InvalidArgument, text)
 }

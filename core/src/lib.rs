@@ -114,6 +114,7 @@ pub use base::scan;
 pub use base::suggest::did_you_mean;
 pub use call::Call;
 pub use call::options::{CallOptions, ClientOptions};
+pub use call::raw_route::RequestOptions;
 pub use call::tui::TuiControl;
 pub use client::Client;
 pub use events::stream::{EventOptions, EventStream, Scope, StreamEvent};

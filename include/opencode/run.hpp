@@ -37,15 +37,11 @@ class Run {
 
     /// The next update, or none within this time. With 0 for ticks.
     std::optional<Update> next(std::int64_t timeout_ms = 0) const {
-        OpencodeReply *update = nullptr;
-        opencode_run_poll(get(), timeout_ms, &update);
-        return update ? std::optional<Update>(Update(update)) : std::nullopt;
+        return taken([&](OpencodeReply **update) { return opencode_run_poll(get(), timeout_ms, update); });
     }
     /// The same, with the state of that moment: DONE or FAILED when the last update was taken.
     std::optional<Update> next(OpencodeRunState &state, std::int64_t timeout_ms = 0) const {
-        OpencodeReply *update = nullptr;
-        opencode_run_next(get(), timeout_ms, &state, &update);
-        return update ? std::optional<Update>(Update(update)) : std::nullopt;
+        return taken([&](OpencodeReply **update) { return opencode_run_next(get(), timeout_ms, &state, update); });
     }
     /// The next piece of the text alone, or none within this time; fails as the run did, after its text.
     Result<std::optional<Reply>> next_text(std::int64_t timeout_ms = 0) const {
@@ -114,6 +110,13 @@ class Run {
     detail::End end() const noexcept { return {}; }
 
   private:
+    /// Only a run that was moved from fails here, and has no updates.
+    template <typename Work>
+    static std::optional<Update> taken(Work work) {
+        auto found = detail::next<Update>(work);
+        return found ? std::move(*found) : std::nullopt;
+    }
+
     detail::Owner<OpencodeRun, opencode_run_free> run_;
 };
 

@@ -234,6 +234,28 @@ static void a_mistake_of_a_builder_is_told_by_whoever_takes_it(void) {
     passed++;
 }
 
+/* The options of a request are read as those of everything else: nothing given in any form, names that nearly are, any depth. */
+static void a_request_has_options_like_all_others(void) {
+    enum { DEEP = 300 };
+    static char options[2 * DEEP + 100];
+    OpencodeReply *reply = NULL;
+    int i;
+    CHECK(opencode_request(client, "GET", "/path", "", NULL) == OK && opencode_request(client, "GET", "/path", "null", NULL) == OK);
+    REFUSED(opencode_request(client, "GET", "/path", "{\"bdy\":1}", &reply), "request: unknown option 'bdy'; did you mean 'body'?");
+    REFUSED(opencode_request(client, "GET", "/path", "{\"query\":[1]}", &reply), "request: query must be an object, not [1]");
+    REFUSED(opencode_request(client, "GET", "/path", "7", &reply), "request: the options must be an object");
+    strcpy(options, "{\"body\":{\"title\":\"deep\",\"metadata\":{\"a\":");
+    for (i = 0; i < DEEP; i++)
+        strcat(options, "[");
+    for (i = 0; i < DEEP; i++)
+        strcat(options, "]");
+    strcat(options, "}}}");
+    CHECK(opencode_request(client, "POST", "/session", options, &reply) == OK);
+    CHECK(strcmp(opencode_reply_text(reply, "/title"), "deep") == 0 && has(opencode_reply_json(reply), "[[[[["));
+    opencode_reply_free(reply);
+    passed++;
+}
+
 static void numbers_beyond_all_bounds(void) {
     const char *huge[] = {"1e308", "18446744073709551616", "9223372036854775807", "0"};
     OpencodeReply *reply = NULL;
@@ -541,6 +563,7 @@ int main(void) {
     RUN(null_everywhere);
     RUN(not_utf8_everywhere);
     RUN(a_mistake_of_a_builder_is_told_by_whoever_takes_it);
+    RUN(a_request_has_options_like_all_others);
     RUN(failures_leave_null);
     RUN(out_of_descriptors);
     RUN(numbers_beyond_all_bounds);

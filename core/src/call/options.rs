@@ -327,14 +327,18 @@ impl CallOptions {
     /// # Errors
     /// `invalid_argument` that names the wrong field.
     pub fn from_json(json: &str) -> Result<Self> {
-        let mut fields = Fields::new("call options", json, &option_names::CALL)?;
+        CallOptions::take(&mut Fields::new("call options", json, &option_names::CALL)?)
+    }
+
+    /// Those among other fields.
+    pub(crate) fn take(fields: &mut Fields) -> Result<Self> {
         Ok(CallOptions {
             timeout: fields.time("timeout_ms")?,
             directory: fields.text("directory")?,
             workspace: fields.text("workspace")?,
             max_retries: fields.count("max_retries")?,
-            headers: headers(&mut fields)?,
-            traceparent: traceparent::take(&mut fields)?,
+            headers: headers(fields)?,
+            traceparent: traceparent::take(fields)?,
             interrupt: None,
         })
     }

@@ -1,11 +1,15 @@
 //! A request of the host's own, for what the table does not know.
 
 use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
+use crate::base::option_names;
+use crate::call::options::CallOptions;
 use crate::http::base_url::percent_encode;
 use crate::http::redact;
 use crate::http::transport::Expect;
 use crate::protocol::operation::route::Routed;
 use crate::protocol::operation::{self, AnswerKind};
+use serde_json::Value;
 use ureq::http::Method;
 use ureq::http::uri::PathAndQuery;
 
@@ -19,6 +23,53 @@ const METHODS: [Method; 7] = [
     Method::DELETE,
     Method::OPTIONS,
 ];
+
+/// What a request has beside its method and path.
+#[derive(Debug, Default)]
+pub struct RequestOptions {
+    /// Names and values behind the path.
+    pub query: Vec<(String, String)>,
+    /// JSON.
+    pub body: Option<String>,
+    /// Those of any call.
+    pub call: CallOptions,
+}
+
+impl RequestOptions {
+    /// Reads the JSON object of a binding: `query`, an object, `body`, any JSON, and what [`CallOptions::from_json`] reads.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the wrong field.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let own = ["query", "body"];
+        let mut fields = Fields::beside(&own, "request", json, &option_names::CALL)?;
+        Ok(RequestOptions {
+            query: query(&mut fields)?,
+            body: body(&mut fields),
+            call: CallOptions::take(&mut fields)?,
+        })
+    }
+}
+
+/// The query of a request among its fields: what is no text is written as JSON.
+pub(crate) fn query(fields: &mut Fields) -> Result<Vec<(String, String)>> {
+    Ok(match fields.object("query")? {
+        Some(Value::Object(query)) => query.into_iter().map(pair).collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// The body of a request among its fields.
+pub(crate) fn body(fields: &mut Fields) -> Option<String> {
+    fields.json("body").map(|body| body.get().to_owned())
+}
+
+fn pair((name, value): (String, Value)) -> (String, String) {
+    match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    }
+}
 
 /// Makes a request of method, path and JSON body for what the table does not know.
 pub(crate) fn raw_route(

@@ -9,7 +9,7 @@ use crate::base::option_names;
 use crate::call::caller::{Caller, closed};
 use crate::call::calls::CallerAlone;
 use crate::call::options::CallOptions;
-use crate::call::raw_route::raw_route;
+use crate::call::raw_route;
 use crate::call::tui;
 use crate::history::export::{self, ExportOptions};
 use crate::history::usage::{self, UsageOptions};
@@ -20,7 +20,6 @@ use crate::inspect::drift::Drift;
 use crate::inspect::ready::{self, ReadyOptions};
 use crate::protocol::operation::Pace;
 use crate::run::attach::{AttachOptions, attach};
-use serde_json::Value;
 use std::sync::Arc;
 
 /// One of them. Names of operations have a dot, and these have none.
@@ -171,21 +170,10 @@ fn request(
     let mut fields =
         Fields::beside(&["method", "path", "query", "body"], "request", json, &OptionNames::NONE)?;
     let (method, path) = (needed(&mut fields, "method")?, needed(&mut fields, "path")?);
-    let query = match fields.object("query")? {
-        Some(Value::Object(query)) => query.into_iter().map(pair).collect(),
-        _ => Vec::new(),
-    };
-    let body = fields.json("body");
-    let body = body.as_ref().map(|body| body.get());
-    let routed = raw_route(&method, &path, &super::scoped(&query, options), body)?;
+    let (query, body) = (raw_route::query(&mut fields)?, raw_route::body(&mut fields));
+    let query = super::scoped(&query, options);
+    let routed = raw_route::raw_route(&method, &path, &query, body.as_deref())?;
     caller.request(routed, options, token)
-}
-
-fn pair((name, value): (String, Value)) -> (String, String) {
-    match value {
-        Value::String(text) => (name, text),
-        other => (name, other.to_string()),
-    }
 }
 
 fn needed(fields: &mut Fields, name: &str) -> Result<String> {

@@ -106,7 +106,9 @@ impl CallListener for RunState {
 
 impl RunState {
     pub(crate) fn new(message_id: String, signal: Arc<Signal>) -> Self {
-        let inner = Inner { message_id, ..Inner::default() };
+        // Whoever looks before the engine did reads words too.
+        let why = "it has just begun".to_owned();
+        let inner = Inner { message_id, why, ..Inner::default() };
         RunState(Mailbox::new(inner, Some(signal)))
     }
 
