@@ -17,7 +17,8 @@ namespace opencode {
 /// Why something failed.
 class Error : public std::exception {
   public:
-    Error(OpencodeStatus status, OpencodeReply *reply) : status_(status), reply_(std::make_shared<Reply>(reply)) {}
+    // No make_shared: the one of libstdc++ has a variable that keeps a plugin from being unloaded.
+    Error(OpencodeStatus status, OpencodeReply *reply) : status_(status), reply_(new Reply(reply)) {}
 
     OpencodeStatus status() const noexcept { return status_; }
     /// The word for the status: "not_found" and so on.
@@ -47,7 +48,11 @@ namespace detail {
 #endif
 }
 
-/// What error() gives where nothing failed.
+/// What error() gives where nothing failed. Hidden: a variable that all libraries of a program share would keep a plugin from
+/// being unloaded.
+#if defined(__GNUC__) && !defined(_WIN32)
+__attribute__((visibility("hidden")))
+#endif
 inline const Error &no_error() {
     static const Error none(OPENCODE_STATUS_OK, nullptr);
     return none;

@@ -88,6 +88,14 @@ static void values_names_and_items() {
     CHECK(opening && opening->wait());
     auto pty = opencode::Pty::take(*opening);
     CHECK(pty && *pty && (*pty)->start_kill()->wait() && !*opencode::Pty::take(*opening));
+    // What was moved from says so, and a loop over it ends.
+    auto run = client->run("say @@[{\"text\":\"x\"}]");
+    const opencode::Run elsewhere = std::move(*run);
+    for (const opencode::Update &update : *run)
+        CHECK(update.text().empty() && false);
+    OpencodeRunState state = OPENCODE_RUN_STATE_PENDING;
+    CHECK(!run->next(state) && state == OPENCODE_RUN_STATE_FAILED && has(run->wait().error().message(), "run is NULL"));
+    CHECK(elsewhere.wait());
     // A reply that was moved from is empty, and says nothing.
     opencode::Reply moved = std::move(*made);
     CHECK(moved && !*made && made->json().empty() && !made->text("/title"));
