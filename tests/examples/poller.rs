@@ -18,6 +18,8 @@ thread_local! {
 
 /// Those of all threads together.
 static ALL: AtomicU64 = AtomicU64::new(0);
+/// Of those, the ones for a single long delta: the text of an answer is longer.
+static LONG: AtomicU64 = AtomicU64::new(0);
 
 /// Counts what each thread asks for, and what all do.
 struct Counting;
@@ -26,6 +28,7 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALL.fetch_add(1, Ordering::Relaxed);
+        LONG.fetch_add(u64::from((60_000..120_000).contains(&layout.size())), Ordering::Relaxed);
         // Gone while its thread ends.
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
         // SAFETY: the caller's promises are the inner allocator's.
@@ -62,11 +65,13 @@ fn main() -> Result<()> {
     let _ = Path::new("/begin-of-polls").exists();
     let text_before = run.text().len();
     let (before, all_before) = (ALLOCATIONS.with(Cell::get), ALL.load(Ordering::Relaxed));
+    let long_before = LONG.load(Ordering::Relaxed);
     for _ in 0..rounds {
         updates += run.poll().1.len();
     }
     let allocations = ALLOCATIONS.with(Cell::get) - before;
     let all_allocations = ALL.load(Ordering::Relaxed) - all_before;
+    let long_allocations = LONG.load(Ordering::Relaxed) - long_before;
     let polled_bytes = run.text().len() - text_before;
     let _ = Path::new("/end-of-polls").exists();
     let polled = began.elapsed();
@@ -77,6 +82,7 @@ fn main() -> Result<()> {
         serde_json::json!({
             "allocations": allocations,
             "all_allocations": all_allocations,
+            "long_allocations": long_allocations,
             "polled_bytes": polled_bytes,
             "updates": updates,
             "text_bytes": run.text().len(),

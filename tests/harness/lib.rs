@@ -51,7 +51,7 @@ pub use builder::ServerBuilder;
 pub use directory::Directory;
 pub use error::{Error, Result};
 pub use fake::{Answer, Fake};
-pub use flood::{flood, trickle};
+pub use flood::{SURGE, flood, surge, trickle};
 pub use model::{Model, prompt};
 pub use opencode_fake_provider::http::Request;
 pub use plan::{Asked, End, Plan};

@@ -1,7 +1,7 @@
 //! What a tick pays.
 
 use crate::isolated;
-use opencode_tests::{Fake, Server, flood, prompt, shared, trickle};
+use opencode_tests::{Fake, SURGE, Server, flood, prompt, shared, surge, trickle};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -84,4 +84,20 @@ fn a_delta_costs_few_allocations_from_the_socket_to_the_host() {
         (said["all_allocations"].as_u64().unwrap(), said["polled_bytes"].as_u64().unwrap());
     assert!(deltas > 100, "one byte each: {said}");
     assert!(all <= MOST_OF_A_DELTA * deltas, "{} for each of {deltas}: {said}", all / deltas);
+}
+
+/// Copies of a delta on its way from the socket to the host that need memory: the event, and its text. Then it is added
+/// to the transcript and to the text of the run.
+const MOST_COPIES: u64 = 2;
+
+#[test]
+fn a_delta_is_copied_few_times_from_the_socket_to_the_host() {
+    let _isolated = isolated();
+    let fake = Fake::start(surge()).unwrap();
+    let (said, _) = polled(20_000_000, &fake.url(), "surge");
+    let text = said["polled_bytes"].as_u64().unwrap();
+    let (copies, deltas) = (said["long_allocations"].as_u64().unwrap(), text / SURGE as u64);
+    assert!(deltas > 10, "long deltas: {said}");
+    // The next one may be on its way.
+    assert!(copies <= MOST_COPIES * (deltas + 1), "{copies} copies of {deltas}: {said}");
 }

@@ -16,6 +16,7 @@ mod promises;
 mod queue;
 mod replays;
 mod stops;
+mod summary_losses;
 mod text;
 mod updates;
 mod words;

@@ -310,12 +310,16 @@ pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
         if let Some((library, tag)) = target {
             let target = target_of(library);
             wheel.args(["--zig", "--target", &target, "--compatibility", tag]);
+            if library == "gnu" {
+                wheel.arg("--").args(glibc::with_unwinder()?);
+            }
         }
         progress::run(what, &mut wheel).map(drop)
     };
     if cfg!(target_os = "linux") {
         let tag = format!("manylinux_{}", glibc::FLOOR.replace('.', "_"));
         build("build the Python wheel", Some(("gnu", &tag)))?;
+        check_library_of(&wheels, &python)?;
         if has_musl()? {
             build("build the Python wheel for musl", Some(("musl", MUSL)))?;
         }
@@ -324,6 +328,20 @@ pub(crate) fn portable_wheel(reach: Reach) -> Result<PathBuf> {
     }
     progress::run("pack the sources of the Python package", &mut maturin("sdist"))?;
     Ok(wheels)
+}
+
+/// Looks at the library in the one wheel of a folder, see [`glibc::check`].
+fn check_library_of(wheels: &Path, python: &Path) -> Result<()> {
+    let unpacked = crate::test::scratch("wheel")?;
+    let code = "import pathlib, sys, zipfile\n\
+                wheel, = pathlib.Path(sys.argv[1]).glob('*.whl')\n\
+                archive = zipfile.ZipFile(wheel)\n\
+                name, = (name for name in archive.namelist() if name.endswith('.so'))\n\
+                print(archive.extract(name, sys.argv[2]))";
+    let mut unpack = Command::new(python);
+    unpack.args(["-c", code]).arg(wheels).arg(unpacked);
+    let library = progress::run("unpack the library of the wheel", &mut unpack)?;
+    glibc::check(Path::new(library.trim()))
 }
 
 /// The target of this machine's Linux with a library of C, `gnu` or `musl`.

@@ -30,19 +30,23 @@ pub(crate) fn build(what: &str, arguments: &[&str]) -> Result<PathBuf> {
     cargo
         .args(["rustc", "--lib", "--release", "--target", &format!("{target}.{FLOOR}")])
         .args(arguments);
-    cargo.args(["--", "-C", &format!("link-arg={}", unwinder()?)]);
+    cargo.arg("--").args(with_unwinder()?);
     progress::run(&format!("build {what} for glibc {FLOOR}"), &mut cargo)?;
     Ok(workspace().join("target").join(target).join("release"))
 }
 
-/// The library that unwinds the frames of a process. zig would put one of its own into ours: it cannot read what the one
-/// of a host hands to our frames, as LuaJIT's errors do on their way through them.
-fn unwinder() -> Result<String> {
+/// Arguments of rustc that link the library that unwinds the frames of a process. zig would put one of its own into ours: it
+/// cannot read what the one of a host hands to our frames, as LuaJIT's errors do on their way through them, and the end of
+/// a thread of CPython that waits for the interpreter.
+///
+/// # Errors
+/// When the compiler of C does not say where that library is.
+pub(crate) fn with_unwinder() -> Result<[String; 2]> {
     let path = progress::run("libgcc_s", Command::new("cc").arg("-print-file-name=libgcc_s.so.1"))?;
-    Ok(path.trim().to_owned())
+    Ok(["-C".to_owned(), format!("link-arg={}", path.trim())])
 }
 
-/// A shared library needs no later glibc than [`FLOOR`], and has no unwinder of its own (see [`unwinder`]).
+/// A shared library needs no later glibc than [`FLOOR`], and has no unwinder of its own (see [`with_unwinder`]).
 ///
 /// # Errors
 /// With the glibc that it needs, or that it unwinds by itself.

@@ -58,7 +58,7 @@ impl Transcript {
         &mut self,
         part_id: &str,
         event_id: &str,
-        delta: &str,
+        delta: String,
         out: &mut Vec<Piece>,
     ) {
         let Some(&at) = self.index.get(part_id) else {
@@ -79,8 +79,8 @@ impl Transcript {
             return;
         }
         let is_first = part.text.is_empty();
-        part.text.push_str(delta);
-        self.append(at, is_first, delta.to_owned(), out);
+        part.text.push_str(&delta);
+        self.append(at, is_first, delta, out);
     }
 
     /// A part as the server has it now; `is_ended` when its text will not grow any more.
@@ -124,7 +124,7 @@ impl Transcript {
             return;
         }
         for (event, delta) in early {
-            self.delta(part_id, &event, &delta, out);
+            self.delta(part_id, &event, delta, out);
         }
     }
 
@@ -178,13 +178,13 @@ impl Transcript {
         all
     }
 
-    fn keep_early(&mut self, part_id: &str, event_id: &str, delta: &str) {
+    fn keep_early(&mut self, part_id: &str, event_id: &str, delta: String) {
         if self.early.len() >= MAX_EARLY_PARTS && !self.early.contains_key(part_id) {
             return;
         }
         let kept = self.early.entry(part_id.to_owned()).or_default();
         if kept.iter().map(|(_, delta)| delta.len()).sum::<usize>() + delta.len() <= MAX_EARLY {
-            kept.push((event_id.to_owned(), delta.to_owned()));
+            kept.push((event_id.to_owned(), delta));
         }
     }
 
@@ -288,7 +288,7 @@ mod tests {
         }
         fn delta_at(&mut self, part: &str, event: &str, delta: &str) {
             let mut out = Vec::new();
-            self.transcript.delta(part, event, delta, &mut out);
+            self.transcript.delta(part, event, delta.to_owned(), &mut out);
             self.show(out);
         }
         fn whole(&mut self, part: &str, text: &str, is_ended: bool) {

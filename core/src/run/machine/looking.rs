@@ -440,7 +440,7 @@ impl Looking {
                 if self.is_answer(&message_id) =>
             {
                 let mut pieces = Vec::new();
-                self.transcript.delta(&part_id, &order, &delta, &mut pieces);
+                self.transcript.delta(&part_id, &order, delta, &mut pieces);
                 self.show(pieces, context.now, out);
             }
             Fact::PartRemoved(part) => {

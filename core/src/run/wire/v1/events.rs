@@ -4,10 +4,37 @@ use super::messages::{read_failure, read_info, read_inquiry, read_part, read_sta
 use crate::base::json::Object;
 use crate::protocol::event::Event;
 use crate::run::wire::{Fact, Status};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
+/// A delta as the server writes it.
+#[derive(Deserialize)]
+struct Delta<'a> {
+    field: &'a str,
+    #[serde(rename = "messageID")]
+    message_id: String,
+    #[serde(rename = "partID")]
+    part_id: String,
+    delta: String,
+}
+
+/// A delta, read at once: there are more of them than of all other events together. One of another shape is read field by
+/// field.
+fn delta(event: &Event) -> Option<Fact> {
+    if event.kind != "message.part.delta" {
+        return None;
+    }
+    let Delta { field, message_id, part_id, delta } =
+        serde_json::from_str(event.properties.get()).ok()?;
+    let order = event.id.clone();
+    (field == "text").then_some(Fact::TextDelta { message_id, part_id, order, delta })
+}
+
 pub(crate) fn fact(event: &Event) -> Option<Fact> {
+    if let Some(delta) = delta(event) {
+        return Some(delta);
+    }
     let fields = fields(event);
     let raw = |name: &str| fields.get(name).map(|raw| Arc::<RawValue>::from(raw.to_owned()));
     match event.kind.as_str() {

@@ -1,0 +1,93 @@
+//! A summary whose server is gone, dies or hangs: it ends with what happened, and what comes later works.
+
+use super::world::{Place, Way, World};
+use super::*;
+use opencode_core::{CompactOptions, ErrorKind};
+
+/// Long enough to be interrupted.
+fn slow() -> Value {
+    json!({ "text": "## Objective\n a b c d e f g h i j k l m n o p", "delay_ms": 500 })
+}
+
+fn told(client: &Client) -> String {
+    let prompt = opencode_tests::prompt("to sum up", json!([{ "text": "first answer" }]));
+    let run = client.run(format!("{prompt} @summary{}", json!([slow()]))).unwrap();
+    reply(&run).session_id.clone()
+}
+
+fn compact(client: &Client, session: &str, server_timeout: u64) -> Run {
+    let mut options = CompactOptions::default();
+    options.limits.server_timeout = Some(Duration::from_secs(server_timeout));
+    client.compact(session, options).unwrap()
+}
+
+/// The next prompt is answered.
+fn goes_on(client: &Client, session: String) {
+    let mut next = scripted("after", json!([{ "text": "alive" }]));
+    next.session = Some(session);
+    assert_eq!(reply(&client.run(next).unwrap()).text, "alive");
+}
+
+/// Waits until the model writes.
+fn until_begun(client: &Place<'_>, run: &Run) {
+    if client.has_events() {
+        until(run, |update| matches!(update, Update::Text(_)));
+    } else {
+        eventually("the summary to begin", || run.message_id());
+        std::thread::sleep(Duration::from_millis(1_500));
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_ends_the_summary() {
+    for_both(|generation| {
+        let world = World::start(generation, |server| server.persistent());
+        for way in [Way::Steady, Way::Deaf] {
+            let client = world.place(way);
+            let session = told(&client);
+            // It dies, and stays away.
+            let run = compact(&client, &session, 1);
+            until_begun(&client, &run);
+            world.server().kill();
+            let found = error(&run);
+            assert_eq!(found.kind(), ErrorKind::Connection, "{way:?} {found}");
+            // It is away before it is asked, for this client and for one that never met it.
+            for client in [&*client, &*world.place(way)] {
+                let found = error(&compact(client, &session, 1));
+                assert_eq!(found.kind(), ErrorKind::Connection, "{way:?} {found}");
+            }
+            world.server().restart().unwrap();
+            // Nobody could take away what is left of it: another summary does.
+            assert!(reply(&compact(&client, &session, 60)).text.contains("Objective"));
+            goes_on(&client, session);
+            // It dies, and is back before the run gives up: what is left of the summary can be taken away.
+            let session = told(&client);
+            let run = compact(&client, &session, 60);
+            until_begun(&client, &run);
+            world.server().kill();
+            world.server().restart().unwrap();
+            let found = error(&run);
+            assert_eq!(found.kind(), ErrorKind::Interrupted, "{way:?} {found}");
+            goes_on(&client, session);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_hangs_ends_the_summary() {
+    for_both(|generation| {
+        let world = World::start(generation, |server| server);
+        let mut options = world.options();
+        options.timeout = Duration::from_secs(1);
+        let client = Client::new(options).unwrap();
+        let session = told(&client);
+        let run = compact(&client, &session, 2);
+        until(&run, |update| matches!(update, Update::Text(_)));
+        world.server().stop();
+        let found = error(&run);
+        assert_eq!(found.kind(), ErrorKind::Timeout, "{found}");
+        let found = error(&compact(&client, &session, 2));
+        assert_eq!(found.kind(), ErrorKind::Timeout, "{found}");
+        world.server().cont();
+    });
+}
