@@ -6,9 +6,7 @@ use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
 use crate::text::{optional, optional_json, required, required_json};
-use opencode_core::{
-    Client, CompactOptions, Error, ErrorKind, PermissionReply, Prompt, Run, State,
-};
+use opencode_core::{CompactOptions, Error, ErrorKind, PermissionReply, Prompt, Run, State};
 use serde_json::{Value, json};
 use std::ffi::c_char;
 use std::time::Duration;
@@ -16,8 +14,6 @@ use std::time::Duration;
 /// One prompt on its way to its reply. May be used from any thread, by one at a time for polling.
 pub struct OpencodeRun {
     pub(crate) run: Run,
-    /// Keeps the engine alive that works on the run.
-    _client: Client,
 }
 
 /// Where a run stands.
@@ -69,7 +65,7 @@ pub unsafe extern "C" fn opencode_run_start(
                 return Err(null("run"));
             }
             let made = client.run(prompt)?;
-            hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
+            hand_out(run, "run", OpencodeRun { run: made })?;
             Ok(None)
         })
     }
@@ -98,7 +94,7 @@ pub unsafe extern "C" fn opencode_run_text(
                 return Err(null("run"));
             }
             let made = client.run(prompt)?;
-            hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
+            hand_out(run, "run", OpencodeRun { run: made })?;
             Ok(None)
         })
     }
@@ -131,7 +127,7 @@ pub unsafe extern "C" fn opencode_run_resume(
                 return Err(null("run"));
             }
             let made = client.resume(session, message, Prompt::options_from_json(options)?)?;
-            hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
+            hand_out(run, "run", OpencodeRun { run: made })?;
             Ok(None)
         })
     }
@@ -163,7 +159,7 @@ pub unsafe extern "C" fn opencode_compact(
                 return Err(null("run"));
             }
             let made = client.compact(session, CompactOptions::from_json(options)?)?;
-            hand_out(run, "run", OpencodeRun { run: made, _client: client.clone() })?;
+            hand_out(run, "run", OpencodeRun { run: made })?;
             Ok(None)
         })
     }

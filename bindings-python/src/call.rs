@@ -9,18 +9,11 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Call {
     call: opencode_core::Call,
-    /// Nothing for a call without a client.
-    _client: Option<opencode_core::Client>,
 }
 
 impl Call {
-    pub(crate) fn new(call: opencode_core::Call, client: &opencode_core::Client) -> Self {
-        Call { call, _client: Some(client.clone()) }
-    }
-
-    /// A call without a client.
-    pub(crate) fn alone(call: opencode_core::Call) -> Self {
-        Call { call, _client: None }
+    pub(crate) fn new(call: opencode_core::Call) -> Self {
+        Call { call }
     }
 }
 

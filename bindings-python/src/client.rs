@@ -33,7 +33,7 @@ impl Client {
         py: Python<'_>,
         call: opencode_core::Result<opencode_core::Call>,
     ) -> PyResult<Call> {
-        call.map(|call| Call::new(call, &self.client)).map_err(|e| exception(py, &e))
+        call.map(Call::new).map_err(|e| exception(py, &e))
     }
 }
 
@@ -168,7 +168,7 @@ impl Client {
     ) -> PyResult<Pages> {
         let json = to_json(py, "messages", options)?;
         let options = MessageOptions::from_json(&json).map_err(|e| exception(py, &e))?;
-        Ok(Pages::new(self.client.messages(session, options), &self.client))
+        Ok(Pages::new(self.client.messages(session, options)))
     }
 
     fn export(
@@ -179,13 +179,13 @@ impl Client {
     ) -> PyResult<Pages> {
         let json = to_json(py, "export", options)?;
         let options = ExportOptions::from_json(&json).map_err(|e| exception(py, &e))?;
-        Ok(Pages::new(self.client.export(session, options), &self.client))
+        Ok(Pages::new(self.client.export(session, options)))
     }
 
     fn sessions(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Pages> {
         let json = to_json(py, "sessions", options)?;
         let options = SessionOptions::from_json(&json).map_err(|e| exception(py, &e))?;
-        Ok(Pages::new(self.client.sessions(options), &self.client))
+        Ok(Pages::new(self.client.sessions(options)))
     }
 
     /// Level, message and seconds since 1970 of the oldest message that was not taken.
@@ -202,7 +202,7 @@ impl Client {
     fn events(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<EventStream> {
         let json = to_json(py, "events", options)?;
         let stream = EventOptions::from_json(&json).and_then(|o| self.client.events(o));
-        stream.map(|stream| EventStream::new(stream, &self.client)).map_err(|e| exception(py, &e))
+        stream.map(EventStream::new).map_err(|e| exception(py, &e))
     }
 
     /// Offers a function of the program as a tool: its calls come from `tool_next`, and as updates of runs.
@@ -262,7 +262,7 @@ impl Client {
     }
 
     fn start_close(&self, py: Python<'_>) -> Call {
-        Call::new(py.detach(|| self.client.start_close()), &self.client)
+        Call::new(py.detach(|| self.client.start_close()))
     }
 
     fn tui_prompt(&self, py: Python<'_>, text: &str) -> PyResult<()> {

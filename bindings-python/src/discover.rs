@@ -16,7 +16,7 @@ pub(crate) fn discover<'py>(py: Python<'py>, seconds: f64) -> PyResult<Bound<'py
 /// The same in the background.
 #[pyfunction]
 pub(crate) fn start_discover(py: Python<'_>, seconds: f64) -> PyResult<Call> {
-    search(py, seconds).map(Call::alone)
+    search(py, seconds).map(Call::new)
 }
 
 fn search(py: Python<'_>, seconds: f64) -> PyResult<opencode_core::Call> {

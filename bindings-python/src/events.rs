@@ -20,13 +20,12 @@ pub(crate) struct EventStream {
     left: Mutex<VecDeque<StreamEvent>>,
     /// Threads that wait. Many events go to one reader only where no other waits for them.
     waiting: AtomicUsize,
-    _client: opencode_core::Client,
 }
 
 impl EventStream {
-    pub(crate) fn new(stream: opencode_core::EventStream, client: &opencode_core::Client) -> Self {
+    pub(crate) fn new(stream: opencode_core::EventStream) -> Self {
         let (left, waiting) = (Mutex::default(), AtomicUsize::new(0));
-        EventStream { stream, left, waiting, _client: client.clone() }
+        EventStream { stream, left, waiting }
     }
 
     fn left(&self) -> MutexGuard<'_, VecDeque<StreamEvent>> {

@@ -12,12 +12,11 @@ use pyo3::types::PyList;
 #[pyclass(frozen, module = "libopencode._native")]
 pub(crate) struct Pages {
     pages: PageFetcher,
-    client: opencode_core::Client,
 }
 
 impl Pages {
-    pub(crate) fn new<T>(pages: opencode_core::Pages<T>, client: &opencode_core::Client) -> Self {
-        Pages { pages: pages.in_background(), client: client.clone() }
+    pub(crate) fn new<T>(pages: opencode_core::Pages<T>) -> Self {
+        Pages { pages: pages.in_background() }
     }
 }
 
@@ -36,7 +35,7 @@ impl Pages {
     /// Fetches the next page in the background, to be taken.
     fn fetch(&self, py: Python<'_>) -> PyResult<Call> {
         let call = self.pages.fetch().map_err(|e| exception(py, &e))?;
-        Ok(Call::new(call, &self.client))
+        Ok(Call::new(call))
     }
 
     /// The page that was fetched, once.

@@ -70,7 +70,7 @@ impl Pty {
     /// The same in the background.
     fn start_kill(&self, py: Python<'_>) -> PyResult<Call> {
         let call = self.client.start_pty_kill(&self.pty).map_err(|e| exception(py, &e))?;
-        Ok(Call::new(call, &self.client))
+        Ok(Call::new(call))
     }
 
     /// Begins to close the connection and returns at once.
@@ -147,7 +147,7 @@ impl PtyOpening {
 impl PtyOpening {
     /// Tells when the terminal is there, or why it cannot be made.
     fn call(&self) -> Call {
-        Call::new(self.opening.call().clone(), &self.client)
+        Call::new(self.opening.call().clone())
     }
 
     /// The terminal, once.

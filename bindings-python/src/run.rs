@@ -147,7 +147,7 @@ impl Run {
 
     /// The same in the background.
     fn start_detach(&self) -> Call {
-        Call::new(self.run.start_detach(), &self.client)
+        Call::new(self.run.start_detach())
     }
 
     #[getter]

@@ -84,7 +84,7 @@ impl Server {
     }
 
     fn start_close(&self, py: Python<'_>) -> Call {
-        Call::alone(py.detach(|| self.server.start_close()))
+        Call::new(py.detach(|| self.server.start_close()))
     }
 
     fn close(&self, py: Python<'_>) {

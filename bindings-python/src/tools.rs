@@ -46,13 +46,12 @@ pub(crate) struct TuiControl {
     control: opencode_core::TuiControl,
     /// Rises with every `close`: a wait in slices must not ask again behind it.
     closed: AtomicUsize,
-    _client: opencode_core::Client,
 }
 
 impl TuiControl {
     pub(crate) fn new(client: &opencode_core::Client) -> Self {
         let control = client.tui_control();
-        TuiControl { control, closed: AtomicUsize::new(0), _client: client.clone() }
+        TuiControl { control, closed: AtomicUsize::new(0) }
     }
 }
 

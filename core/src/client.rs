@@ -8,6 +8,7 @@ mod tools;
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, Result};
+use crate::base::leaving::Keeper;
 use crate::base::log::{Level, LogQueue, LogRecord};
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
@@ -328,7 +329,8 @@ impl Client {
     /// As [`pty`](Self::pty).
     pub fn pty_with(&self, options: PtyOptions, call: &CallOptions) -> Result<Pty> {
         let terminals = self.terminals();
-        terminals.create(&self.0.caller.kept(), &self.0.origin.signal, options, call)
+        let made = terminals.create(&self.0.caller.kept(), self.signal(), options, call)?;
+        Ok(made.keeping(self.keeper()))
     }
 
     /// Connects to a terminal that exists, from `options.cursor` on, and returns at once. What is wrong shows
@@ -338,7 +340,8 @@ impl Client {
     /// `invalid_argument` for what is no id or only for a new terminal, `closed`, `internal`.
     pub fn pty_connect(&self, id: &str, options: PtyOptions) -> Result<Pty> {
         self.check_open("pty_connect")?;
-        self.terminals().connect(&self.0.caller.kept(), &self.0.origin.signal, id, options)
+        let made = self.terminals().connect(&self.0.caller.kept(), self.signal(), id, options)?;
+        Ok(made.keeping(self.keeper()))
     }
 
     /// Adds up what a session used, and with `options.tree` its subagents too. Blocks; reads fifty messages at a
@@ -546,12 +549,17 @@ impl Client {
                 none.insert(Engine::start(caller, feed, chores, tools)?)
             }
         };
-        Run::start(engine, &self.0.origin.signal, setup, Arc::clone(&self.0.caller))
+        let (signal, caller) = (&self.0.origin.signal, Arc::clone(&self.0.caller));
+        Run::start(engine, signal, setup, caller, self.keeper())
     }
 
     fn terminals(&self) -> Arc<Terminals> {
         let mut background = self.background();
         Arc::clone(background.terminals.get_or_insert_with(|| Arc::new(Terminals::new())))
+    }
+
+    fn keeper(&self) -> Keeper {
+        self.calls().keeper()
     }
 
     /// This client, for what it makes.
@@ -595,6 +603,10 @@ impl Calls for ClientInner {
             Pace::Slow => &background.slow_calls,
             Pace::Quick | Pace::Stream => &background.calls,
         })
+    }
+
+    fn keeper(self: Arc<Self>) -> Keeper {
+        self
     }
 }
 

@@ -1,10 +1,12 @@
-//! What a close does to those who wait in other threads.
+//! What a close does to those who wait in other threads, and who keeps a client from it.
 
+use crate::client::{options, reply, scripted};
 use opencode_core::{
     CallOptions, Client, ClientOptions, ErrorKind, EventOptions, MessageOptions, PtyOptions,
     Result, SessionOptions, UsageOptions,
 };
-use opencode_tests::{Answer, Fake, LIMIT, eventually};
+use opencode_tests::{Answer, Fake, LIMIT, eventually, shared};
+use serde_json::json;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -102,4 +104,35 @@ fn after_a_close_nothing_begins() {
     }
     assert!(client.doctor().to_string().contains("the client is closed"));
     assert_eq!(fake.requests().len(), 0);
+}
+
+#[test]
+fn a_client_that_nobody_holds_lives_as_long_as_what_it_made() {
+    let server = &shared().server;
+    let new = || Client::new(options(server, &server.url())).unwrap();
+    let mut cat = PtyOptions::default();
+    cat.command = Some("cat".to_owned());
+    let slow = scripted("kept", json!([{ "text": "a b c", "delay_ms": 300 }]));
+    let session = reply(&new().run("said before").unwrap()).session_id.clone();
+    // Each of them alone keeps its own client.
+    let run = new().run(slow.clone()).unwrap();
+    let call = new().start("session.list", ()).unwrap();
+    let pages = new().messages(&session, MessageOptions::default());
+    let stream = new().events(EventOptions::default()).unwrap();
+    let opening = new().start_pty(cat.clone()).unwrap();
+    let detached = new().run(slow).unwrap().start_detach();
+    assert_eq!(reply(&run).text, "a b c");
+    call.wait(Some(LIMIT)).unwrap().unwrap();
+    assert_eq!(pages.map(Result::unwrap).count(), 2);
+    assert!(stream.next(Some(LIMIT)).unwrap().is_some());
+    opening.call().wait(Some(LIMIT)).unwrap().unwrap();
+    for pty in [opening.take().unwrap(), new().pty(cat).unwrap()] {
+        pty.write("echoed\n").unwrap();
+        let mut shown = String::new();
+        while !shown.contains("echoed") {
+            shown += &pty.read(Some(LIMIT)).unwrap().unwrap();
+        }
+        pty.kill(&CallOptions::default()).unwrap();
+    }
+    detached.wait(Some(LIMIT)).unwrap().unwrap();
 }

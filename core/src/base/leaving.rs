@@ -5,9 +5,13 @@
 use crate::base::hooks;
 use crate::base::pool::join;
 use crate::base::thread;
+use std::any::Any;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+/// Somebody whose threads work for a handle: it lives as long as the handle does.
+pub(crate) type Keeper = Arc<dyn Any + Send + Sync>;
 
 static THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 /// How many there are: mostly none, and then nothing is locked.

@@ -2,6 +2,7 @@
 
 use crate::base::cancel::CancelToken;
 use crate::base::error::Result;
+use crate::base::leaving::Keeper;
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
 use crate::call::Call;
@@ -19,6 +20,9 @@ pub(crate) trait Calls: Send + Sync {
 
     /// The threads for operations of this pace, those of this process.
     fn pool(&self, pace: Pace) -> Arc<Pool>;
+
+    /// The same, for handles that need it and do nothing with it.
+    fn keeper(self: Arc<Self>) -> Keeper;
 }
 
 /// A caller alone, for work in the background that must not keep its client. It begins nothing.
@@ -45,6 +49,10 @@ impl Calls for CallerAlone {
     fn pool(&self, _: Pace) -> Arc<Pool> {
         Arc::new(Pool::new("opencode-call", 1))
     }
+
+    fn keeper(self: Arc<Self>) -> Keeper {
+        self
+    }
 }
 
 impl dyn Calls + '_ {
@@ -70,10 +78,12 @@ impl dyn Calls + '_ {
         answer.check_depth()?;
         Ok(answer)
     }
+}
 
+impl dyn Calls {
     /// Does an operation in the background, and its thread makes something of the answer.
     pub(crate) fn start<T: Clone + Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         json: &str,
         options: CallOptions,
@@ -89,7 +99,7 @@ impl dyn Calls + '_ {
 
     /// Does what takes several requests in the background, as one call.
     pub(crate) fn start_work<T: Clone + Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         pace: Pace,
         work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
@@ -97,6 +107,7 @@ impl dyn Calls + '_ {
         if self.caller().is_closed() {
             return Err(closed(name));
         }
-        Call::start(&self.pool(pace), self.signal(), name, work)
+        let call = Call::start(&self.pool(pace), self.signal(), name, work)?;
+        Ok(call.keeping(Arc::clone(self).keeper()))
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod workaround;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
-use crate::base::leaving;
+use crate::base::leaving::{self, Keeper};
 use crate::base::mailbox::{Content, Face, Mailbox};
 use crate::base::pool::Pool;
 use crate::base::signal::Signal;
@@ -24,7 +24,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// An operation that runs in the background. Dropping it cancels nothing: the request goes its way. Clones share it.
+/// An operation that runs in the background. Dropping it cancels nothing: the request goes its way. Clones share it, and
+/// keep its client alive.
 #[derive(Clone)]
 pub struct Call<T = Answer> {
     shared: Arc<CallShared<T>>,
@@ -35,6 +36,8 @@ pub struct Call<T = Answer> {
     copy: Arc<OnceLock<Arc<CallShared<T>>>>,
     /// The thread of its own that it must not be torn from.
     _thread: Option<Arc<Left>>,
+    /// Keeps the threads that do it.
+    _client: Option<Keeper>,
 }
 
 /// A thread that is not waited for before its call is dropped: then who unloads this library waits for it, and so does
@@ -110,6 +113,11 @@ impl<T: Clone + Send + 'static> Call<T> {
         Call { _thread: thread.map(|thread| Arc::new(Left(Mutex::new(Some(thread))))), ..call }
     }
 
+    /// The same, whose client lives as long as it.
+    pub(crate) fn keeping(self, client: Keeper) -> Self {
+        Call { _client: Some(client), ..self }
+    }
+
     /// A call that is over.
     pub(crate) fn over(signal: &Arc<Signal>, operation: &str, result: Result<T>) -> Self {
         let (call, job) = Call::make(signal, operation, move |_| result);
@@ -136,7 +144,8 @@ impl<T: Clone + Send + 'static> Call<T> {
             completion.0.complete(result);
         };
         let (signal, home) = (Arc::clone(signal), Home::here());
-        (Call { shared, signal, token, home, copy: Arc::default(), _thread: None }, job)
+        let copy = Arc::default();
+        (Call { shared, signal, token, home, copy, _thread: None, _client: None }, job)
     }
 
     /// Nobody in a copy of the process works on it, and the lock may be held for ever there.

@@ -8,7 +8,7 @@ mod state;
 use crate::base::cancel::CancelToken;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
-use crate::base::leaving;
+use crate::base::leaving::{self, Keeper};
 use crate::base::pool::{Pool, join};
 use crate::base::signal::Signal;
 use crate::base::thread::{self, caught};
@@ -33,12 +33,14 @@ const WRITERS: usize = 4;
 /// One thread per terminal keeps it connected and gathers its output, a megabyte at most: then it reads on
 /// when the host does. A lost connection is made again by itself, from the character at which it broke.
 /// Input that was on its way at that moment may be lost; it is never typed twice. A handle may be used from
-/// any thread. Dropping it closes the connection; the program goes on until it ends or is killed.
+/// any thread, and keeps its client alive. Dropping it closes the connection; the program goes on until it ends or is killed.
 #[must_use = "the terminal is left when this is dropped"]
 pub struct Pty {
     shared: Arc<TerminalShared>,
     /// What a copy of the process sees in its place.
     copy: OnceLock<Screen>,
+    /// Keeps the threads that type into it.
+    _client: Option<Keeper>,
 }
 
 struct TerminalShared {
@@ -145,7 +147,7 @@ impl Terminals {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|shared| shared.strong_count() > 0);
         open.push(Arc::downgrade(&shared));
-        Ok(Pty { shared, copy: OnceLock::new() })
+        Ok(Pty { shared, copy: OnceLock::new(), _client: None })
     }
 
     /// Ends all terminals of this side: what they printed so far can be read, and then reading fails.
@@ -180,6 +182,13 @@ fn wake(shared: &Weak<TerminalShared>, writers: &Weak<Pool>) {
 }
 
 impl Pty {
+    /// The same, whose client lives as long as it.
+    pub(crate) fn keeping(self, client: Keeper) -> Self {
+        let mut kept = self;
+        kept._client = Some(client);
+        kept
+    }
+
     /// Nobody in a copy of the process reads or types, and the lock may be held for ever there.
     fn screen(&self) -> &Screen {
         if self.shared.home.is_here() {

@@ -25,6 +25,7 @@ mod wire;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::hooks::{Home, elsewhere};
+use crate::base::leaving::Keeper;
 use crate::base::limits::after;
 use crate::base::signal::Signal;
 use crate::call::Call;
@@ -55,7 +56,8 @@ pub(crate) use wire::{Info, is_absent, read_info};
 /// One prompt on its way to its reply.
 ///
 /// Dropping the handle neither cancels the prompt nor ends the care for it: its permissions are still
-/// answered by its policy. A handle may be used from any thread; updates go to whoever polls first.
+/// answered by its policy. A handle may be used from any thread, and keeps its client alive; updates go to whoever polls
+/// first.
 pub struct Run {
     id: RunId,
     state: Arc<RunState>,
@@ -69,6 +71,8 @@ pub struct Run {
     home: Home,
     /// What a copy of the process sees in their place: nobody there works on the run, and the locks may be held for ever.
     copy: OnceLock<(Arc<RunState>, Arc<Inbox>)>,
+    /// Keeps the engine that works on it.
+    client: Keeper,
 }
 
 /// What another process needs to pick a run up: the session and the user message.
@@ -86,6 +90,7 @@ impl Run {
         signal: &Arc<Signal>,
         setup: Setup,
         caller: Arc<Caller>,
+        client: Keeper,
     ) -> Result<Run> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         setup.prompt.check_options()?;
@@ -105,7 +110,7 @@ impl Run {
         let tools = Arc::clone(engine.tools());
         tools.listen(Arc::downgrade(&state) as Weak<dyn CallListener>);
         let (home, given, copy) = (Home::here(), Mutex::default(), OnceLock::new());
-        Ok(Run { id, state, inbox, signal, asks, given, tools, home, copy })
+        Ok(Run { id, state, inbox, signal, asks, given, tools, home, copy, client })
     }
 
     fn seen(&self) -> &Arc<RunState> {
@@ -344,7 +349,7 @@ impl Run {
         if let Some(job) = self.seen().when_sent(Box::new(job)) {
             job();
         }
-        call
+        call.keeping(Arc::clone(&self.client))
     }
 
     /// What is known of the run as one JSON object: what the bindings hand to their hosts.
