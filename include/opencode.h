@@ -1373,7 +1373,8 @@ OPENCODE_API void opencode_pty_free(OpencodePty *pty);
  *                        (default: 127.0.0.1).
  *                      - username (text): The user name that clients give (default: opencode).
  *                      - password (text): The password that clients give (default: 24 random bytes).
- *                      - config (object): Fields of `opencode.json`, laid over those of the user and the project.
+ *                      - config (object): Fields of `opencode.json`, laid over those of the user and the project;
+ *                        `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
  *                      - environment (object of texts): Variables over those of this process; null takes one away
  *                        (Python: None, Lua: `opencode.null`).
  *                      - arguments (list of texts): More arguments behind `opencode serve`.

@@ -11,7 +11,7 @@
 ---@field hostname? string The address it listens at; with any other one, others can reach it (default: 127.0.0.1)
 ---@field username? string The user name that clients give (default: opencode)
 ---@field password? string The password that clients give (default: 24 random bytes)
----@field config? table Fields of `opencode.json`, laid over those of the user and the project
+---@field config? table Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then
 ---@field environment? table<string, string|lightuserdata> Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`)
 ---@field arguments? string[] More arguments behind `opencode serve`
 ---@field log_level? "DEBUG"|"INFO"|"WARN"|"ERROR" The level of the server's log, which then is part of its output; one of 2.x logs to its own file only

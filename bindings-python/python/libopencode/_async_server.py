@@ -50,7 +50,7 @@ class AsyncServer(AsyncServerBase):
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
             password: The password that clients give. Default: 24 random bytes.
-            config: Fields of `opencode.json`, laid over those of the user and the project.
+            config: Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
             environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
             log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
@@ -97,7 +97,7 @@ class AsyncServer(AsyncServerBase):
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
             password: The password that clients give. Default: 24 random bytes.
-            config: Fields of `opencode.json`, laid over those of the user and the project.
+            config: Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
             environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
             log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
@@ -150,7 +150,7 @@ class AsyncServer(AsyncServerBase):
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
             password: The password that clients give. Default: 24 random bytes.
-            config: Fields of `opencode.json`, laid over those of the user and the project.
+            config: Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
             environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
             log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.

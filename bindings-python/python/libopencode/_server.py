@@ -54,7 +54,7 @@ class Server(BlockingServer):
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
             password: The password that clients give. Default: 24 random bytes.
-            config: Fields of `opencode.json`, laid over those of the user and the project.
+            config: Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
             environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
             log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
@@ -101,7 +101,7 @@ class Server(BlockingServer):
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
             password: The password that clients give. Default: 24 random bytes.
-            config: Fields of `opencode.json`, laid over those of the user and the project.
+            config: Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
             environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
             log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.
@@ -154,7 +154,7 @@ class Server(BlockingServer):
             hostname: The address it listens at; with any other one, others can reach it. Default: 127.0.0.1.
             username: The user name that clients give. Default: opencode.
             password: The password that clients give. Default: 24 random bytes.
-            config: Fields of `opencode.json`, laid over those of the user and the project.
+            config: Fields of `opencode.json`, laid over those of the user and the project; `OPENCODE_CONFIG_CONTENT` of the program itself does not count then.
             environment: Variables over those of this process; null takes one away (Python: None, Lua: `opencode.null`).
             arguments: More arguments behind `opencode serve`.
             log_level: The level of the server's log, which then is part of its output; one of 2.x logs to its own file only.

@@ -24,7 +24,8 @@ pub struct ServerOptions {
     pub username: String,
     /// The password that clients give; without it a random one is made.
     pub password: Option<String>,
-    /// Configuration, laid over that of the user and the project; the same fields as in `opencode.json`.
+    /// Configuration, laid over that of the user and the project; the same fields as in `opencode.json`. It takes the place of
+    /// `OPENCODE_CONFIG_CONTENT`.
     pub config: Option<Map<String, Value>>,
     /// Variables added to the environment of this process; `None` takes one away.
     pub environment: Vec<(String, Option<String>)>,
