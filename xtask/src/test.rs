@@ -171,6 +171,8 @@ impl Suite {
         };
         // A tool that is missing fails its test instead of skipping it.
         cargo.current_dir(workspace()).env("CI", "1");
+        // A failed test says where: the end of an output, which is what is shown, has room for more of them so.
+        cargo.env("RUST_BACKTRACE", "0");
         match arguments {
             ["test", rest @ ..] if !self.fast => cargo.args(["test", "--no-fail-fast"]).args(rest),
             _ => cargo.args(arguments),
