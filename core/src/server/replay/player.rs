@@ -203,16 +203,25 @@ impl Player {
         let body = serde_json::from_slice::<Value>(&request.body).ok();
         let mut state = self.state();
         let target = state.ids.recorded(&request.target);
-        let likeness = |change: &TapeExchange| {
-            let bodies = (change.request.as_ref(), body.as_ref());
-            let alike = if let (Some(old), Some(new)) = bodies { like(old, new) } else { 0 };
-            (path_of(&change.target) == path_of(&target), alike)
+        let path = path_of(&target);
+        let likeness = |change: &TapeExchange| match (&change.request, &body) {
+            (Some(old), Some(new)) => like(old, new),
+            _ => 0,
         };
-        let all = self.tape.changes.iter().zip(&state.asked).enumerate();
-        let open = all.filter(|(_, (change, asked))| !**asked && change.template == *template);
+        let same = self.tape.changes.iter().zip(&state.asked).enumerate();
+        let same = same.filter(|(_, (change, _))| change.template == *template);
+        // Where a session is known, what was asked of another one stays for that.
+        let is_known = same.clone().any(|(_, (change, _))| path_of(&change.target) == path);
+        let mut own =
+            same.filter(|(_, (change, _))| !is_known || path_of(&change.target) == path).rev();
+        let open = own.clone().filter(|(_, (_, asked))| !**asked);
         // Of those that are equally like it, the last one is found.
-        let at = open.rev().max_by_key(|(_, (change, _))| likeness(change))?.0;
-        let change = self.tape.changes.get(at)?;
+        let Some((at, (change, _))) = open.max_by_key(|(_, (change, _))| likeness(change)) else {
+            // An abort may be asked for more often than it was: nothing more comes of it.
+            let (_, (change, _)) = own.next()?;
+            let is_bare = change.request.as_ref().is_none_or(Value::is_null);
+            return is_bare.then(|| state.answer(change, None));
+        };
         if let (Some(old), Some(new)) = (&change.request, &body) {
             state.ids.learn(old, new);
         }
@@ -454,6 +463,30 @@ mod tests {
         assert_eq!(send("ses_2", "three"), "\"third\"");
         assert_eq!(send("ses_2", "any"), "\"second\"");
         assert_eq!(send("ses_9", "any"), "\"first\"");
+    }
+
+    #[test]
+    fn an_abort_that_is_repeated_takes_none_from_another_session() {
+        let abort = |n: u64, session: &str| {
+            request(n, "POST", &format!("/session/{session}/abort"), Value::Null)
+        };
+        let player = player(&[
+            abort(0, "ses_1"),
+            answer(0, json!("first")),
+            abort(1, "ses_2"),
+            answer(1, json!("second")),
+            event(
+                "/global/event",
+                json!({ "id": "evt_1", "type": "x", "properties": { "sessionID": "ses_2" } }),
+            ),
+        ]);
+        let mut listener = listen(&player, "/global/event").unwrap();
+        let ask =
+            |session: &str| ask(&player, "POST", &format!("/session/{session}/abort"), Value::Null);
+        assert_eq!([ask("ses_1"), ask("ses_1")], ["\"first\"", "\"first\""]);
+        assert_eq!(player.next_event(&mut listener, AT_ONCE), None);
+        assert_eq!(ask("ses_2"), "\"second\"");
+        assert!(player.next_event(&mut listener, SOON).is_some());
     }
 
     #[test]
