@@ -109,7 +109,7 @@ mod tests {
     fn a_placeholder_becomes_a_line_for_each_option() {
         let options = Options::load(&crate::spec::folder()).unwrap();
         let text = fill("def f(\n    #parameters usage -directory\n):\n", &options).unwrap();
-        let expected = "def f(\n    tree: bool | None = None,\n    messages: bool | None = None,\n    since: str | datetime.datetime | datetime.date | None = None,\n    until: str | datetime.datetime | datetime.date | None = None,\n    scope: typing.Literal[\"directory\", \"global\"] | None = None,\n):\n";
+        let expected = "def f(\n    tree: bool | None = None,\n    messages: bool | None = None,\n    since: str | datetime.datetime | datetime.date | None = None,\n    until: str | datetime.datetime | datetime.date | None = None,\n    scope: typing.Literal[\"directory\", \"global\"] | None = None,\n    traceparent: str | None = None,\n):\n";
         assert_eq!(text, expected);
         assert!(fill("#docs nothing", &options).is_err());
     }
