@@ -3,7 +3,7 @@
 use crate::guard::{guard, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required};
+use crate::text::{fields, required};
 use opencode_core::{AttachOptions, attach, attach_bytes};
 use std::ffi::c_char;
 
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn opencode_attach(
     unsafe {
         guard(reply, || {
             let path = required(path, "path")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let part = attach(path, &AttachOptions::from_json(options)?)?;
             Ok(Some(OpencodeReply::json(part.to_string())))
         })
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn opencode_attach_bytes(
     unsafe {
         guard(reply, || {
             let name = required(name, "name")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let bytes = match (bytes.is_null(), length) {
                 (_, 0) => &[],
                 (true, _) => return Err(null("bytes")),

@@ -4,7 +4,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::{Content, OpencodeReply};
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required};
+use crate::text::{fields, required};
 use opencode_core::{Call, CallOptions, Client, Error, ErrorKind, Pty, PtyOpening, Result};
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -125,8 +125,8 @@ pub unsafe extern "C" fn opencode_call_start(
         guard_out(call, error, || {
             let client = &borrow(client, "client")?.client;
             let operation = required(operation, "operation")?;
-            let arguments = optional_json(arguments_json, "arguments_json")?.unwrap_or("");
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let arguments = fields(arguments_json, "arguments_json")?;
+            let options = fields(options_json, "options_json")?;
             let options = CallOptions::from_json(options)?;
             if call.is_null() {
                 return Err(null("call"));

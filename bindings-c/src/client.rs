@@ -3,7 +3,7 @@
 use crate::guard::{borrow, free, guard, guard_fd, guard_out, hand_out};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required, required_json};
+use crate::text::{fields, required, required_json};
 use opencode_core::{Answer, CallOptions, Client, ClientOptions, Prompt, RequestOptions, Result};
 use std::ffi::c_char;
 
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn opencode_client_new(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard_out(client, error, || {
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let made = Client::new(ClientOptions::from_json(options)?)?;
             hand_out(client, "client", OpencodeClient { client: made })?;
             Ok(None)
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn opencode_client_with(
     // SAFETY: the header's first page states what pointers must be.
     unsafe {
         guard_out(derived, error, || {
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let made = borrow(client, "client")?.client.with_json(options)?;
             hand_out(derived, "derived", OpencodeClient { client: made })?;
             Ok(None)
@@ -165,8 +165,8 @@ pub unsafe extern "C" fn opencode_call_with(
         guard(reply, || {
             let client = borrow(client, "client")?;
             let operation = required(operation, "operation")?;
-            let arguments = optional_json(arguments_json, "arguments_json")?.unwrap_or("");
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let arguments = fields(arguments_json, "arguments_json")?;
+            let options = fields(options_json, "options_json")?;
             let options = CallOptions::from_json(options)?;
             checked(client.client.call_json(operation, arguments, &options)?)
         })
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn opencode_request(
             let client = borrow(client, "client")?;
             let method = required(method, "method")?;
             let path = required(path, "path")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let RequestOptions { query, body, call } = RequestOptions::from_json(options)?;
             checked(client.client.request(method, path, &query, body.as_deref(), &call)?)
         })

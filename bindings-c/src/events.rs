@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::optional_json;
+use crate::text::fields;
 use opencode_core::{EventOptions, EventStream};
 use std::ffi::c_char;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn opencode_events_open(
     unsafe {
         guard_out(events, error, || {
             let client = &borrow(client, "client")?.client;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             if events.is_null() {
                 return Err(null("events"));
             }

@@ -5,7 +5,7 @@ use crate::guard::{borrow, guard, guard_out, hand_out};
 use crate::pages::OpencodePages;
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required};
+use crate::text::{fields, required};
 use opencode_core::{CallOptions, ExportOptions};
 use std::ffi::c_char;
 
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn opencode_export_open(
         guard_out(pages, error, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             client.check_open("export")?;
             let made = client.export(session, ExportOptions::from_json(options)?);
             hand_out(pages, "pages", OpencodePages::new(made))?;
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn opencode_export_to(
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
             let path = required(path, "path")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let options = ExportOptions::from_json(options)?;
             let written = client.export_to(session, path, &options, &CallOptions::default())?;
             Ok(Some(OpencodeReply::json(written.to_json())))

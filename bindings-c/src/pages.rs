@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required};
+use crate::text::{fields, required};
 use opencode_core::{CallOptions, MessageOptions, NextItem, PageFetcher, Pages, SessionOptions};
 use std::ffi::c_char;
 
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn opencode_messages_open(
         guard_out(pages, error, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             client.check_open("messages")?;
             let made = client.messages(session, MessageOptions::from_json(options)?);
             hand_out(pages, "pages", OpencodePages::new(made))?;
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn opencode_sessions_open(
     unsafe {
         guard_out(pages, error, || {
             let client = &borrow(client, "client")?.client;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             client.check_open("sessions")?;
             let made = client.sessions(SessionOptions::from_json(options)?);
             hand_out(pages, "pages", OpencodePages::new(made))?;

@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required};
+use crate::text::{fields, required};
 use opencode_core::{CallOptions, Client, Error, ErrorKind, Pty, PtyOptions};
 use std::ffi::{CString, c_char};
 
@@ -39,8 +39,7 @@ pub unsafe extern "C" fn opencode_pty_open(
     unsafe {
         guard_out(pty, error, || {
             let client = &borrow(client, "client")?.client;
-            let options =
-                PtyOptions::from_json(optional_json(options_json, "options_json")?.unwrap_or(""))?;
+            let options = PtyOptions::from_json(fields(options_json, "options_json")?)?;
             if pty.is_null() {
                 return Err(null("pty"));
             }
@@ -68,8 +67,7 @@ pub unsafe extern "C" fn opencode_pty_open_start(
     unsafe {
         guard_out(call, error, || {
             let client = &borrow(client, "client")?.client;
-            let options =
-                PtyOptions::from_json(optional_json(options_json, "options_json")?.unwrap_or(""))?;
+            let options = PtyOptions::from_json(fields(options_json, "options_json")?)?;
             if call.is_null() {
                 return Err(null("call"));
             }
@@ -128,8 +126,7 @@ pub unsafe extern "C" fn opencode_pty_connect(
         guard_out(pty, error, || {
             let client = &borrow(client, "client")?.client;
             let id = required(pty_id, "pty_id")?;
-            let options =
-                PtyOptions::from_json(optional_json(options_json, "options_json")?.unwrap_or(""))?;
+            let options = PtyOptions::from_json(fields(options_json, "options_json")?)?;
             if pty.is_null() {
                 return Err(null("pty"));
             }

@@ -4,7 +4,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, guard};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::optional_json;
+use crate::text::fields;
 use opencode_core::ReadyOptions;
 use std::ffi::c_char;
 
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn opencode_client_wait_until_ready(
     unsafe {
         guard(reply, || {
             let client = &borrow(client, "client")?.client;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let ready = client.wait_until_ready(&ReadyOptions::from_json(options)?)?;
             Ok(Some(OpencodeReply::json(ready.to_json())))
         })

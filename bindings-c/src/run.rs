@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, free, guard, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional, optional_json, required, required_json};
+use crate::text::{fields, optional, optional_json, required, required_json};
 use opencode_core::{CompactOptions, Error, ErrorKind, PermissionReply, Prompt, Run, State};
 use serde_json::{Value, json};
 use std::ffi::c_char;
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn opencode_run_text(
     unsafe {
         guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let prompt = Prompt::with_options(required(text, "text")?, options)?;
             if run.is_null() {
                 return Err(null("run"));
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn opencode_run_resume(
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
             let message = required(message_id, "message_id")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             if run.is_null() {
                 return Err(null("run"));
             }
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn opencode_compact(
         guard_out(run, error, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             if run.is_null() {
                 return Err(null("run"));
             }

@@ -5,7 +5,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, guard, guard_fd, guard_out, hand_out, null, shield};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::optional_json;
+use crate::text::fields;
 use opencode_core::{ClientOptions, Result, Server, ServerOptions, ServerState};
 use std::ffi::c_char;
 
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn opencode_server_client_with(
     unsafe {
         guard_out(client, error, || {
             let server = &borrow(server, "server")?.server;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let made = server.client_with(ClientOptions::from_json(options)?)?;
             hand_out(client, "client", OpencodeClient { client: made })?;
             Ok(None)
@@ -277,7 +277,7 @@ unsafe fn begin(
             if server.is_null() {
                 return Err(null("server"));
             }
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let made = make(ServerOptions::from_json(options)?)?;
             hand_out(server, "server", OpencodeServer { server: made })?;
             Ok(None)

@@ -53,3 +53,12 @@ pub(crate) unsafe fn optional_json<'a>(json: *const c_char, name: &str) -> Resul
         }
     }
 }
+
+/// A JSON object that may be NULL: then it has no fields.
+///
+/// # Safety
+/// As [`required`].
+pub(crate) unsafe fn fields<'a>(json: *const c_char, name: &str) -> Result<&'a str> {
+    // SAFETY: the same promise is passed on.
+    Ok(unsafe { optional_json(json, name) }?.unwrap_or(""))
+}

@@ -4,7 +4,7 @@ use crate::client::OpencodeClient;
 use crate::guard::{borrow, guard};
 use crate::reply::OpencodeReply;
 use crate::status::OpencodeStatus;
-use crate::text::{optional_json, required};
+use crate::text::{fields, required};
 use opencode_core::{CallOptions, UsageOptions};
 use std::ffi::c_char;
 
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn opencode_usage(
         guard(reply, || {
             let client = &borrow(client, "client")?.client;
             let session = required(session_id, "session_id")?;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let options = UsageOptions::from_json(options)?;
             let usage = client.usage(session, &options, &CallOptions::default())?;
             Ok(Some(OpencodeReply::json(usage.to_json())))
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn opencode_usage_of_all(
     unsafe {
         guard(reply, || {
             let client = &borrow(client, "client")?.client;
-            let options = optional_json(options_json, "options_json")?.unwrap_or("");
+            let options = fields(options_json, "options_json")?;
             let options = UsageOptions::from_json(options)?;
             let usage = client.usage_of_all(&options, &CallOptions::default())?;
             Ok(Some(OpencodeReply::json(usage.to_json())))

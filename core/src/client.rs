@@ -330,7 +330,7 @@ impl Client {
     pub fn pty_with(&self, options: PtyOptions, call: &CallOptions) -> Result<Pty> {
         let terminals = self.terminals();
         let made = terminals.create(&self.0.caller.kept(), self.signal(), options, call)?;
-        Ok(made.keeping(self.keeper()))
+        Ok(made.keeping(Some(self.keeper())))
     }
 
     /// Connects to a terminal that exists, from `options.cursor` on, and returns at once. What is wrong shows
@@ -341,7 +341,7 @@ impl Client {
     pub fn pty_connect(&self, id: &str, options: PtyOptions) -> Result<Pty> {
         self.check_open("pty_connect")?;
         let made = self.terminals().connect(&self.0.caller.kept(), self.signal(), id, options)?;
-        Ok(made.keeping(self.keeper()))
+        Ok(made.keeping(Some(self.keeper())))
     }
 
     /// Adds up what a session used, and with `options.tree` its subagents too. Blocks; reads fifty messages at a

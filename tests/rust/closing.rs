@@ -1,6 +1,7 @@
 //! What a close does to those who wait in other threads, and who keeps a client from it.
 
 use crate::client::{options, reply, scripted};
+use crate::pty::until;
 use opencode_core::{
     CallOptions, Client, ClientOptions, ErrorKind, EventOptions, MessageOptions, PtyOptions,
     Result, SessionOptions, UsageOptions,
@@ -128,10 +129,7 @@ fn a_client_that_nobody_holds_lives_as_long_as_what_it_made() {
     opening.call().wait(Some(LIMIT)).unwrap().unwrap();
     for pty in [opening.take().unwrap(), new().pty(cat).unwrap()] {
         pty.write("echoed\n").unwrap();
-        let mut shown = String::new();
-        while !shown.contains("echoed") {
-            shown += &pty.read(Some(LIMIT)).unwrap().unwrap();
-        }
+        until(&pty, "echoed");
         pty.kill(&CallOptions::default()).unwrap();
     }
     detached.wait(Some(LIMIT)).unwrap().unwrap();

@@ -35,7 +35,7 @@ fn program(command: &str, args: &[&str]) -> PtyOptions {
 }
 
 /// Reads until the output holds something; everything that was read.
-fn until(pty: &Pty, wanted: &str) -> String {
+pub(crate) fn until(pty: &Pty, wanted: &str) -> String {
     let end = Instant::now() + LIMIT;
     let mut all = String::new();
     while !all.contains(wanted) {

@@ -2,6 +2,7 @@
 
 use crate::client::options;
 use crate::export::played;
+use crate::pty::until;
 use opencode_core::{
     CallOptions, Client, ClientOptions, ErrorKind, ExportOptions, MessageOptions, Prompt,
     PtyOptions, ReadyOptions, Scope, SessionOptions, UsageOptions,
@@ -10,7 +11,6 @@ use opencode_tests::{Directory, End, Fake, LIMIT, Plan, Proxy, Server, eventuall
 use opencode_tests::{shared, shared_two, swift};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const OTHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-00";
@@ -179,15 +179,8 @@ fn every_request_of_a_terminal_carries_its_span() {
         options.traceparent = Some(TRACE.to_owned());
         watched.seen.lock().unwrap().clear();
         let pty = watched.client.pty(options.clone()).unwrap();
-        let has_read = |wanted: &str| {
-            let mut all = String::new();
-            eventually(wanted, || {
-                all += &pty.read(Some(Duration::from_millis(50))).unwrap().unwrap_or_default();
-                all.contains(wanted).then_some(())
-            });
-        };
         pty.write("one\n").unwrap();
-        has_read("one");
+        until(&pty, "one");
         // The connection that is made again, too.
         let proxy = &watched.proxy;
         proxy.down().unwrap();
@@ -195,7 +188,7 @@ fn every_request_of_a_terminal_carries_its_span() {
         eventually("the loss", || (proxy.counters().open == 0).then_some(()));
         proxy.up().unwrap();
         pty.write("two\n").unwrap();
-        has_read("two");
+        until(&pty, "two");
         let lines = |part: &str| {
             let seen = watched.seen.lock().unwrap();
             seen.iter().filter(|(line, _)| line.contains(part)).count()

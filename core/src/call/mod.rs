@@ -37,7 +37,7 @@ pub struct Call<T = Answer> {
     /// The thread of its own that it must not be torn from.
     _thread: Option<Arc<Left>>,
     /// Keeps the threads that do it.
-    _client: Option<Keeper>,
+    client: Option<Keeper>,
 }
 
 /// A thread that is not waited for before its call is dropped: then who unloads this library waits for it, and so does
@@ -115,7 +115,12 @@ impl<T: Clone + Send + 'static> Call<T> {
 
     /// The same, whose client lives as long as it.
     pub(crate) fn keeping(self, client: Keeper) -> Self {
-        Call { _client: Some(client), ..self }
+        Call { client: Some(client), ..self }
+    }
+
+    /// Who keeps its client.
+    pub(crate) fn keeper(&self) -> Option<Keeper> {
+        self.client.clone()
     }
 
     /// A call that is over.
@@ -145,7 +150,7 @@ impl<T: Clone + Send + 'static> Call<T> {
         };
         let (signal, home) = (Arc::clone(signal), Home::here());
         let copy = Arc::default();
-        (Call { shared, signal, token, home, copy, _thread: None, _client: None }, job)
+        (Call { shared, signal, token, home, copy, _thread: None, client: None }, job)
     }
 
     /// Nobody in a copy of the process works on it, and the lock may be held for ever there.

@@ -75,7 +75,6 @@ impl Client {
             |work| self.start_work("pty", Pace::Quick, work),
             move |call| terminals.create(&caller, &signal, options, call),
             move || line.is_closed(),
-            self.keeper(),
         )
     }
 

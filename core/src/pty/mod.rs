@@ -183,10 +183,9 @@ fn wake(shared: &Weak<TerminalShared>, writers: &Weak<Pool>) {
 
 impl Pty {
     /// The same, whose client lives as long as it.
-    pub(crate) fn keeping(self, client: Keeper) -> Self {
-        let mut kept = self;
-        kept._client = Some(client);
-        kept
+    pub(crate) fn keeping(mut self, client: Option<Keeper>) -> Self {
+        self._client = client;
+        self
     }
 
     /// Nobody in a copy of the process reads or types, and the lock may be held for ever there.

@@ -3,7 +3,6 @@
 use super::Pty;
 use crate::base::cancel::{CancelToken, Interrupt};
 use crate::base::error::Result;
-use crate::base::leaving::Keeper;
 use crate::call::Call;
 use crate::call::options::CallOptions;
 use crate::http::answer::Answer;
@@ -21,7 +20,6 @@ const KILL: Duration = Duration::from_secs(5);
 pub struct PtyOpening {
     call: Call,
     made: Arc<Mutex<Option<Pty>>>,
-    client: Keeper,
 }
 
 /// Work of a call.
@@ -32,7 +30,6 @@ impl PtyOpening {
         start: impl FnOnce(OpeningWork) -> Result<Call>,
         create: impl FnOnce(&CallOptions) -> Result<Pty> + Send + 'static,
         is_closed: impl Fn() -> bool + Send + Sync + 'static,
-        client: Keeper,
     ) -> Result<PtyOpening> {
         let made: Arc<Mutex<Option<Pty>>> = Arc::default();
         let slot = Arc::clone(&made);
@@ -49,7 +46,7 @@ impl PtyOpening {
             pty.kill(&options)?;
             Ok(Answer::made("pty", String::new()))
         }))?;
-        Ok(PtyOpening { call, made, client })
+        Ok(PtyOpening { call, made })
     }
 
     /// Tells when the terminal is there, or why it cannot be made. Its answer is empty.
@@ -60,7 +57,7 @@ impl PtyOpening {
     /// The terminal, once; `None` while it is made, and when it cannot be made.
     pub fn take(&self) -> Option<Pty> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).take();
-        made.map(|pty| pty.keeping(Arc::clone(&self.client)))
+        made.map(|pty| pty.keeping(self.call.keeper()))
     }
 
     /// Ends the making. A terminal that was made already is given back: nobody else will end its program.
@@ -68,7 +65,7 @@ impl PtyOpening {
     pub fn cancel(&self) -> Option<Pty> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         self.call.cancel();
-        made.take().map(|pty| pty.keeping(Arc::clone(&self.client)))
+        made.take().map(|pty| pty.keeping(self.call.keeper()))
     }
 }
 

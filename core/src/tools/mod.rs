@@ -69,7 +69,7 @@ enum ServiceState {
 impl Tools {
     pub(crate) fn new(caller: Arc<Caller>, signal: Arc<Signal>) -> Self {
         Tools {
-            places: ToolPlaces::new(&caller.options().tools_prefix),
+            places: ToolPlaces::default(),
             desk: Arc::new(Desk::new(&caller.options().tools_prefix, signal)),
             caller,
             service: Mutex::new(ServiceState::None),

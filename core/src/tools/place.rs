@@ -51,9 +51,8 @@ pub(super) struct Offer<'a> {
     pub(super) listens: &'a dyn Fn(&str) -> bool,
 }
 
+#[derive(Default)]
 pub(super) struct ToolPlaces {
-    /// The name by which the server knows them.
-    name: String,
     /// Which list of tools is known where.
     placed: Mutex<HashMap<Option<String>, PlacedList>>,
     /// Stands in the next address: each MCP client counts its requests from one.
@@ -80,11 +79,6 @@ enum Standing {
 }
 
 impl ToolPlaces {
-    pub(super) fn new(name: &str) -> Self {
-        let (placed, next, is_left) = Default::default();
-        ToolPlaces { name: name.to_owned(), placed, next, is_left }
-    }
-
     /// Lets the server know the tools in a directory, if it does not yet: it forgets them whenever it reloads the
     /// directory, and when it is started again. Called by one thread at a time, so that runs that begin together tell it
     /// once.
@@ -96,8 +90,8 @@ impl ToolPlaces {
     ) -> Result<()> {
         let &Telling { caller, traceparent, limits, token, note } = telling;
         let hidden = [("Authorization".to_owned(), offer.token.to_owned())];
-        let (name, hidden) = (self.name.as_str(), &hidden);
-        let server = Learner { name, caller, directory, traceparent, hidden, limits, token, note };
+        let server =
+            Learner { caller, directory, traceparent, hidden: &hidden, limits, token, note };
         let key = directory.map(str::to_owned);
         let known = self.placed().get(&key).cloned();
         let standing = server.standing()?;
@@ -115,7 +109,7 @@ impl ToolPlaces {
             (Standing::Connected | Standing::Pending, None) => {
                 server.connect()?;
                 if server.settled()? == Standing::Connected {
-                    return Err(taken(name, directory));
+                    return Err(taken(server.name(), directory));
                 }
             }
             // What is added once more in its place is not read again by one of 2.x.
@@ -187,7 +181,6 @@ impl ToolPlaces {
             }
             let token = CancelToken::default();
             let server = Learner {
-                name: &self.name,
                 caller,
                 directory: directory.as_deref(),
                 traceparent: None,
@@ -234,7 +227,6 @@ fn has_heard(offer: &Offer<'_>, path: &str, token: &CancelToken) -> bool {
 
 /// An OpenCode server, in one directory.
 struct Learner<'a> {
-    name: &'a str,
     caller: &'a Caller,
     directory: Option<&'a str>,
     traceparent: Option<&'a str>,
@@ -251,6 +243,11 @@ fn parting(total: Duration) -> Limits {
 }
 
 impl Learner<'_> {
+    /// The name by which the server knows the tools.
+    fn name(&self) -> &str {
+        &self.caller.options().tools_prefix
+    }
+
     /// Asks in the words of the server, and says whether they were those of 2.x.
     fn ask(
         &self,
@@ -277,10 +274,10 @@ impl Learner<'_> {
         let status = match dialect {
             Dialect::Two => {
                 let servers = all.list("data").into_iter().filter_map(Object::read);
-                let mut own = servers.filter(|s| s.text("name").as_deref() == Some(self.name));
+                let mut own = servers.filter(|s| s.text("name").as_deref() == Some(self.name()));
                 own.next().and_then(|server| server.get("status").and_then(Object::read))
             }
-            Dialect::One => all.object(self.name),
+            Dialect::One => all.object(self.name()),
         };
         let Some(status) = status else { return Ok(Standing::Absent) };
         Ok(match status.text("status").as_deref() {
@@ -305,17 +302,17 @@ impl Learner<'_> {
     }
 
     fn connect(&self) -> Result<()> {
-        let (one, two) = (json!({ "name": self.name }), json!({ "server": self.name }));
+        let (one, two) = (json!({ "name": self.name() }), json!({ "server": self.name() }));
         self.ask(("mcp.connect", one), ("v2.experimental.mcp.connect", two)).map(drop)
     }
 
     fn add(&self, url: &str, token: &str) -> Result<()> {
         let headers = json!({ "Authorization": token });
         let longest = LONGEST.as_millis() as u64;
-        let one = json!({ "name": self.name, "config": {
+        let one = json!({ "name": self.name(), "config": {
             "type": "remote", "url": url, "headers": headers, "oauth": false, "timeout": longest,
         } });
-        let two = json!({ "server": self.name, "config": {
+        let two = json!({ "server": self.name(), "config": {
             "type": "remote", "url": url, "headers": headers, "oauth": false, "codemode": false,
             "timeout": { "execution": longest },
         } });
@@ -323,7 +320,7 @@ impl Learner<'_> {
     }
 
     fn remove(&self) -> Result<()> {
-        let (one, two) = (json!({ "name": self.name }), json!({ "server": self.name }));
+        let (one, two) = (json!({ "name": self.name() }), json!({ "server": self.name() }));
         self.ask(("mcp.disconnect", one), ("v2.experimental.mcp.remove", two)).map(drop)
     }
 }
@@ -410,7 +407,7 @@ mod tests {
             listed: &|_| u64::MAX,
             listens: &|_| false,
         };
-        let places = ToolPlaces::new("host");
+        let places = ToolPlaces::default();
         let error = places.place(None, &offer, &telling).unwrap_err();
         server.join().unwrap();
         let shown = format!("{error} {error:?} {}", error.to_json());

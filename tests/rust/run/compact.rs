@@ -6,10 +6,17 @@ use opencode_core::{CompactOptions, ErrorKind, Model, model::MessageInfo};
 const SUMMARY: &str = "## Objective\n- all that was said\n";
 
 /// A session to which something was said, whose summary the model writes like this.
-fn told(client: &Client, words: &str, summary: Value) -> String {
+pub(super) fn told(client: &Client, words: &str, summary: Value) -> String {
     let prompt = opencode_tests::prompt(words, json!([{ "text": "first answer" }]));
     let run = client.run(format!("{prompt} @summary{}", json!([summary]))).unwrap();
     reply(&run).session_id.clone()
+}
+
+/// The next prompt has an answer of its own.
+pub(super) fn goes_on(client: &Client, session: String) {
+    let mut next = scripted("go on", json!([{ "text": "an answer of its own" }]));
+    next.session = Some(session);
+    assert_eq!(reply(&client.run(next).unwrap()).text, "an answer of its own");
 }
 
 fn compact(client: &Client, session: &str) -> Run {
@@ -30,10 +37,7 @@ fn a_session_is_summarized_with_the_model_of_its_last_prompt() {
         assert_eq!(done.session_id, session);
         assert_eq!(done.model_id.as_deref(), Some("test"));
         assert!(done.cost > 0.0 && done.tokens.total() > 0, "{done:?}");
-        // The next prompt has an answer of its own.
-        let mut next = scripted("and then", json!([{ "text": "second answer" }]));
-        next.session = Some(session);
-        assert_eq!(reply(&client.run(next).unwrap()).text, "second answer");
+        goes_on(client, session);
     });
 }
 
@@ -75,9 +79,7 @@ fn a_summary_that_is_cancelled_or_fails_leaves_the_next_prompt_alone() {
         let found = error(&compact(client, &failing));
         assert_eq!(found.kind(), ErrorKind::Agent, "{found}");
         for session in [session, failing] {
-            let mut next = scripted("go on", json!([{ "text": "an answer of its own" }]));
-            next.session = Some(session);
-            assert_eq!(reply(&client.run(next).unwrap()).text, "an answer of its own");
+            goes_on(client, session);
         }
     });
 }

@@ -1,5 +1,6 @@
 //! A summary whose server is gone, dies or hangs: it ends with what happened, and what comes later works.
 
+use super::compact::{goes_on, told};
 use super::world::{Place, Way, World};
 use super::*;
 use opencode_core::{CompactOptions, ErrorKind};
@@ -9,23 +10,10 @@ fn slow() -> Value {
     json!({ "text": "## Objective\n a b c d e f g h i j k l m n o p", "delay_ms": 500 })
 }
 
-fn told(client: &Client) -> String {
-    let prompt = opencode_tests::prompt("to sum up", json!([{ "text": "first answer" }]));
-    let run = client.run(format!("{prompt} @summary{}", json!([slow()]))).unwrap();
-    reply(&run).session_id.clone()
-}
-
 fn compact(client: &Client, session: &str, server_timeout: u64) -> Run {
     let mut options = CompactOptions::default();
     options.limits.server_timeout = Some(Duration::from_secs(server_timeout));
     client.compact(session, options).unwrap()
-}
-
-/// The next prompt is answered.
-fn goes_on(client: &Client, session: String) {
-    let mut next = scripted("after", json!([{ "text": "alive" }]));
-    next.session = Some(session);
-    assert_eq!(reply(&client.run(next).unwrap()).text, "alive");
 }
 
 /// Waits until the model writes.
@@ -44,7 +32,7 @@ fn a_server_that_is_killed_ends_the_summary() {
         let world = World::start(generation, |server| server.persistent());
         for way in [Way::Steady, Way::Deaf] {
             let client = world.place(way);
-            let session = told(&client);
+            let session = told(&client, "to sum up", slow());
             // It dies, and stays away.
             let run = compact(&client, &session, 1);
             until_begun(&client, &run);
@@ -61,7 +49,7 @@ fn a_server_that_is_killed_ends_the_summary() {
             assert!(reply(&compact(&client, &session, 60)).text.contains("Objective"));
             goes_on(&client, session);
             // It dies, and is back before the run gives up: what is left of the summary can be taken away.
-            let session = told(&client);
+            let session = told(&client, "to sum up", slow());
             let run = compact(&client, &session, 60);
             until_begun(&client, &run);
             world.server().kill();
@@ -80,7 +68,7 @@ fn a_server_that_hangs_ends_the_summary() {
         let mut options = world.options();
         options.timeout = Duration::from_secs(1);
         let client = Client::new(options).unwrap();
-        let session = told(&client);
+        let session = told(&client, "to sum up", slow());
         let run = compact(&client, &session, 2);
         until(&run, |update| matches!(update, Update::Text(_)));
         world.server().stop();

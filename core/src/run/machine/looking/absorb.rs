@@ -27,10 +27,11 @@ impl Looking {
             }
             return;
         }
-        let is_end = info.is_completed() && !info.calls_tools();
-        if !self.is_outdated(&info) {
-            out.push(LookingEffect::Tell(Update::Message(raw)));
+        if self.is_outdated(&info) {
+            return;
         }
+        let is_end = info.is_completed() && !info.calls_tools();
+        out.push(LookingEffect::Tell(Update::Message(raw)));
         self.upsert(info, context, out);
         if is_end && context.is_running {
             // The session is idle 20 to 60 ms from now, and its event will say so; this is the safety net.
@@ -50,13 +51,13 @@ impl Looking {
         let StoredPart { id, message_id, content, is_inserted, raw } = part;
         let (channel, text, is_ended) = match content {
             PartContent::Tool(tool) => {
-                let is_busy = tool.is_busy;
-                if self.told_tools.get(&id).is_some_and(|told| told.is_over) && is_busy {
+                let is_over = !tool.is_busy;
+                if !is_over && self.told_tools.get(&id).is_some_and(|told| told.is_over) {
                     // A look was faster than this event.
                     return;
                 }
                 self.absorb_tool(*tool, is_live, context, out);
-                return self.tell_tool(id, !is_busy, raw, out);
+                return self.tell_tool(id, is_over, raw, out);
             }
             PartContent::Text { text, is_ended } if !is_inserted => (Channel::Text, text, is_ended),
             PartContent::Reasoning { text, is_ended } => (Channel::Reasoning, text, is_ended),
@@ -101,9 +102,6 @@ impl Looking {
     }
 
     fn upsert(&mut self, info: Info, context: &LookingContext<'_>, out: &mut Vec<LookingEffect>) {
-        if self.is_outdated(&info) {
-            return;
-        }
         if let Some(retry) = info.retry.clone().filter(|_| context.is_running) {
             self.set_status(retry, out);
         }
@@ -254,10 +252,12 @@ impl Looking {
         out: &mut Vec<LookingEffect>,
     ) {
         let known = self.answers.iter().find(|known| known.id == message.info.id);
-        let is_news = known.is_none_or(|k| !k.is_completed() && message.info.is_completed());
-        self.upsert(message.info.clone(), context, out);
-        if let Some(info) = is_news.then(|| raw_info(message)).flatten() {
-            out.push(LookingEffect::Tell(Update::Message(info)));
+        let is_news = known.is_none_or(|k| k.is_completed() != message.info.is_completed());
+        if !self.is_outdated(&message.info) {
+            self.upsert(message.info.clone(), context, out);
+            if let Some(info) = is_news.then(|| raw_info(message)).flatten() {
+                out.push(LookingEffect::Tell(Update::Message(info)));
+            }
         }
         for part in message.parts.clone() {
             self.absorb_part(part, is_final, false, context, out);
