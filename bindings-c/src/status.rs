@@ -47,7 +47,7 @@ pub enum OpencodeStatus {
     NeverStarted = 41,
     /// The server was stopped or lost the run; the message will never be finished.
     Interrupted = 42,
-    /// Another prompt to the same session was answered in place of this one.
+    /// Another prompt to the same session, or a request for its summary, was answered in place of this one.
     Superseded = 43,
     /// The run hit one of its own limits and was aborted; `code` names the limit.
     Limit = 44,

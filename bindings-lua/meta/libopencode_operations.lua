@@ -20,7 +20,7 @@
 ---| "agent" # the turn failed: the provider, the model or the agent reported an error
 ---| "never_started" # the server took the prompt and never began: probably an unknown model or agent
 ---| "interrupted" # the server was stopped or lost the run; the message will never be finished
----| "superseded" # another prompt to the same session was answered in place of this one
+---| "superseded" # another prompt to the same session, or a request for its summary, was answered in place of this one
 ---| "limit" # the run hit one of its own limits and was aborted; `code` names the limit
 ---| "internal" # a bug of this library; please report it
 

@@ -1,7 +1,9 @@
 //! Servers of 1.x and of 2.x: which one it is, and what each is asked.
 
 use opencode_core::{CallOptions, Client, ClientOptions, Dialect, ErrorKind, EventOptions};
-use opencode_tests::{Answer, End, Fake, LIMIT, Plan, Proxy, Shared, shared, shared_two};
+use opencode_tests::{
+    Answer, End, Fake, Generation, LIMIT, Plan, Proxy, Shared, shared, shared_two,
+};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -225,6 +227,119 @@ fn a_client_that_is_held_to_the_other_generation_is_told_so() {
 }
 
 #[test]
+fn a_client_that_is_held_to_2_x_changes_nothing_on_1_x() {
+    let shared = shared();
+    let sessions = || {
+        let listed = Client::new(options(shared)).unwrap().call("session.list", ()).unwrap();
+        let listed: Vec<serde_json::Value> = listed.json().unwrap();
+        listed.iter().filter(|session| session["title"] == "held to 2.x").count()
+    };
+    let mut options = options(shared);
+    options.dialect = Some(Dialect::Two);
+    let client = Client::new(options).unwrap();
+    let mut prompt = opencode_core::Prompt::new("hello");
+    prompt.title = Some("held to 2.x".to_owned());
+    let arguments = json!({ "title": "held to 2.x" });
+    for error in [
+        client.run(prompt).unwrap().wait(Some(LIMIT)).unwrap_err(),
+        client.call("v2.session.create", arguments).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("1.18.33 server, and the client was made for"), "{error}");
+    }
+    assert_eq!(sessions(), 0, "a session is left");
+    // One that chose right asks once.
+    let proxy = Proxy::start(&shared_two().server.url()).unwrap();
+    let mut right = self::options(shared_two());
+    (right.base_url, right.dialect) = (proxy.url(), Some(Dialect::Two));
+    let client = Client::new(right).unwrap();
+    for _ in 0..3 {
+        client.call("v2.session.create", json!({})).unwrap();
+    }
+    let requests = proxy.requests();
+    assert!(requests.len() <= 3 * 2 + 2, "{requests:?}");
+}
+
+/// A server of 1.x that does not reach the web, where it looks for whatever it does not know.
+fn alone(paths: serde_json::Value) -> Fake {
+    Fake::start(move |request| match request.path() {
+        "/doc" => Answer::json(200, &json!({ "info": { "title": "opencode" }, "paths": paths })),
+        "/global/health" if paths.get("/global/health").is_some() => {
+            Answer::json(200, &json!({ "healthy": true, "version": "1.3.2" }))
+        }
+        _ => Answer::json(
+            500,
+            &json!({ "name": "UnknownError", "data": {
+                "message": "Error: Unable to connect. Is the computer able to access the url?\n    at x",
+            } }),
+        ),
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_server_that_is_too_old_is_told_also_where_it_does_not_reach_the_web() {
+    let old = alone(json!({ "/session": {} }));
+    let client = client(&old.url());
+    let error = client.server().unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, Some("too_old")), "{error}");
+    assert!(error.message().contains("needs 1.1 or newer"), "{error}");
+    let found = client.doctor().to_string();
+    assert!(found.contains("npm install -g opencode-ai@1"), "{found}");
+    // A failure of one that is not too old stays what it is.
+    let broken = Fake::start(|request| match request.path() {
+        "/doc" => Answer::json(
+            200,
+            &json!({ "info": { "title": "opencode" }, "paths": { "/global/health": {} } }),
+        ),
+        _ => Answer::body(500, "text/plain", ""),
+    })
+    .unwrap();
+    let error = self::client(&broken.url()).server().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+}
+
+#[test]
+fn an_operation_that_an_older_server_does_not_have_names_the_version_that_has_it() {
+    let fake = alone(json!({ "/global/health": {}, "/session": {}, "/session/{id}": {} }));
+    let client = client(&fake.url());
+    let version = Client::new(options(shared())).unwrap().server().unwrap().version;
+    for operation in ["v2.model.list", "mcp.status"] {
+        let error = client.call(operation, ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        let wanted = format!(
+            "OpenCode 1.3.2 server, which does not have the operation yet; {version} has it"
+        );
+        assert!(error.message().contains(&wanted), "{error}");
+    }
+    // What it has and fails at stays what it is.
+    let error = client.call("session.get", json!({ "sessionID": "ses_1" })).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+}
+
+const OF_ONE: &[&str] =
+    &["session.create", "app.agents", "config.providers", "command.list", "mcp.status"];
+
+#[test]
+fn a_directory_that_only_the_server_has_is_worked_in() {
+    // The server is behind a port of this machine, and sees other files.
+    let fake = Fake::start(|request| match request.path() {
+        "/file" | "/agent" => Answer::json(200, &json!([])),
+        _ => Answer::body(404, "text/plain", ""),
+    })
+    .unwrap();
+    let mut options = ClientOptions::default();
+    options.base_url = fake.url();
+    options.directory = Some("/only/over/there".to_owned());
+    let client = Client::new(options).unwrap();
+    for _ in 0..3 {
+        client.call("app.agents", ()).unwrap();
+    }
+    let asked: Vec<String> = fake.requests().iter().map(|asked| asked.path().to_owned()).collect();
+    assert_eq!(asked, ["/file", "/agent", "/agent", "/agent"]);
+}
+
+#[test]
 fn a_directory_that_is_not_there_is_a_clear_error() {
     for shared in [shared(), shared_two()] {
         let mut options = options(shared);
@@ -237,6 +352,22 @@ fn a_directory_that_is_not_there_is_a_clear_error() {
         }
         let error = client.call("v2.session.create", json!({})).unwrap_err();
         assert!(error.message().contains("no directory '/no/such/folder'"), "{error}");
+        for operation in
+            if shared.server.generation() == Generation::Two { &[][..] } else { OF_ONE }
+        {
+            let error = client.call(operation, json!({})).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{operation}: {error}");
+            assert!(error.message().contains("no directory '/no/such/folder'"), "{error}");
+        }
+        let error = client.ask("hello").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        // What is stored of sessions may be of a directory that is gone.
+        let stored = if shared.server.generation() == Generation::Two {
+            "v2.session.list"
+        } else {
+            "session.list"
+        };
+        assert!(client.call(stored, ()).unwrap().is_json());
         // Another failure stays what it is.
         let directory = shared.server.directory().display().to_string();
         let arguments = json!({"directory": directory, "path": "no/such/folder"});

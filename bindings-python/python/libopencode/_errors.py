@@ -187,7 +187,7 @@ class RunInterruptedError(RunError):
 
 
 class RunSupersededError(RunError):
-    """Another prompt to the same session was answered in place of this one."""
+    """Another prompt to the same session, or a request for its summary, was answered in place of this one."""
 
     kind: str = "superseded"
 

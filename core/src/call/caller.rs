@@ -18,7 +18,7 @@ use crate::http::{redact, traceparent};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
 use crate::protocol::operation::{self, AnswerKind, Operation, Pace};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -47,6 +47,8 @@ struct ServerLine {
     is_closed: AtomicBool,
     /// What the server turned out to be, once somebody had to ask.
     found: PerProcess<Mutex<Option<ServerInfo>>>,
+    /// Directories that the server has and this machine does not.
+    elsewhere: PerProcess<Mutex<HashSet<String>>>,
     /// Numbers of callers.
     next: AtomicU64,
 }
@@ -81,8 +83,17 @@ impl Caller {
         let begun = PerProcess::new(Mutex::default());
         let found = PerProcess::new(Mutex::default());
         let own_server = PerProcess::new(Mutex::new(OwnServer::at(transport.base().as_str())));
-        let next = AtomicU64::new(1);
-        let line = ServerLine { transport, is_closing, is_closed, begun, own_server, found, next };
+        let (next, elsewhere) = (AtomicU64::new(1), PerProcess::new(Mutex::default()));
+        let line = ServerLine {
+            transport,
+            is_closing,
+            is_closed,
+            begun,
+            own_server,
+            found,
+            elsewhere,
+            next,
+        };
         Ok(Caller::on(Arc::new(line), options, Vec::new(), 0))
     }
 

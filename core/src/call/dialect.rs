@@ -7,6 +7,8 @@ use crate::http::transport::{Expect, HttpRequest, Transport};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::{self, Operation};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use ureq::http::Method;
 
@@ -27,10 +29,12 @@ pub(crate) fn identify(
         Ok(info) => return Ok(info),
         Err(error) => error,
     };
-    if !is_unknown(&error) {
+    // One that is too old hands what it does not know to the web, and says 500 where it does not reach it.
+    let is_failure = error.status() == Some(500);
+    if !is_unknown(&error) && !is_failure {
         return Err(error);
     }
-    if let Some(info) = second(transport, left(), token)? {
+    if !is_failure && let Some(info) = second(transport, left(), token)? {
         return Ok(info);
     }
     if is_old(transport, left(), token) {
@@ -99,29 +103,78 @@ fn is_unknown(error: &Error) -> bool {
     error.kind() == ErrorKind::Unsupported || error.status() == Some(404)
 }
 
+/// The version of 1.x whose operations the table has.
+pub(crate) const KNOWN: &str = "1.18.33";
+
 /// The code of an error that says so.
 pub(crate) const OLD: &str = "too_old";
 /// What is wrong with a server of the first months.
 const TOO_OLD: &str = "this OpenCode server is too old: this library needs 1.1 or newer; run `npm install -g opencode-ai@1`";
 
+/// What a server of 1.x says that it has.
+#[derive(Deserialize)]
+struct Document {
+    info: DocumentInfo,
+    #[serde(default)]
+    paths: HashMap<String, IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct DocumentInfo {
+    title: String,
+}
+
+/// What a server of 1.x says, without any word of what is wrong, of a path that it does not know where it has no web page, and
+/// where it looks for one in the web and does not reach that.
+fn may_be_unknown(error: &Error) -> bool {
+    const HANDED_ON: [&str; 2] =
+        ["Is the computer able to access the url?", "Was there a typo in the url or port?"];
+    error.status() == Some(500)
+        && error.body().is_none_or(|body| {
+            body.is_empty() || HANDED_ON.iter().any(|words| body.contains(words))
+        })
+}
+
+/// What to say of an operation that a server of 1.x is too old for, by what it says that it has.
+fn too_new(
+    error: &Error,
+    operation: &Operation,
+    transport: &Transport,
+    limit: Duration,
+    token: &CancelToken,
+) -> Option<String> {
+    let began = Instant::now();
+    let Document { info, paths } = ask(transport, "/doc", limit, token).ok()?;
+    let wanted = shape(operation.path);
+    let is_there = paths.is_empty() || paths.keys().any(|path| shape(path) == wanted);
+    if is_there || !info.title.eq_ignore_ascii_case("opencode") {
+        return None;
+    }
+    let info = first(transport, limit.saturating_sub(began.elapsed()), token).ok()?;
+    Some(format!(
+        "{}: this is an {}, which does not have the operation yet; {KNOWN} has it: `npm install -g opencode-ai@1`",
+        error.operation(),
+        info.name()
+    ))
+}
+
+/// A path without the names of its arguments.
+fn shape(path: &str) -> String {
+    let is_named = |piece: &str| piece.starts_with('{') || piece.starts_with('*');
+    let pieces = path.split('/').map(|piece| if is_named(piece) { "{}" } else { piece });
+    pieces.collect::<Vec<_>>().join("/")
+}
+
 /// Whether it is a server of 1.0 or before: it describes itself as OpenCode, and does not know what every later one
 /// knows.
 fn is_old(transport: &Transport, limit: Duration, token: &CancelToken) -> bool {
-    #[derive(Deserialize)]
-    struct Document {
-        info: Info,
-    }
-    #[derive(Deserialize)]
-    struct Info {
-        title: String,
-    }
     let began = Instant::now();
-    let Ok(Document { info }) = ask(transport, "/doc", limit, token) else { return false };
-    if !info.title.eq_ignore_ascii_case("opencode") {
+    let Ok(Document { info, paths }) = ask(transport, "/doc", limit, token) else { return false };
+    if !info.title.eq_ignore_ascii_case("opencode") || paths.contains_key("/global/health") {
         return false;
     }
     let left = limit.saturating_sub(began.elapsed());
-    ask::<serde::de::IgnoredAny>(transport, "/global/health", left, token)
+    ask::<IgnoredAny>(transport, "/global/health", left, token)
         .is_err_and(|error| error.status().is_some() && error.kind() != ErrorKind::Unauthorized)
 }
 
@@ -157,6 +210,13 @@ pub(crate) fn explain(
         }
         _ => error.status() == Some(405),
     };
+    let limit = limit.unwrap_or(LIMIT).min(LIMIT);
+    let may_have = |operation: &&Operation| operation.dialect != Some(Dialect::Two);
+    if let Some(operation) = operation.filter(may_have).filter(|_| may_be_unknown(&error))
+        && let Some(text) = too_new(&error, operation, transport, limit, token)
+    {
+        return Explained { found: None, error: unsupported(&error, text, None) };
+    }
     let is_raw = operation.is_none();
     let method = error.operation().split(' ').next().unwrap_or_default();
     let operation = operation.or_else(|| operation::at(method, target));
@@ -168,7 +228,6 @@ pub(crate) fn explain(
         let error = if is_raw { with_page(error) } else { error };
         return Explained { found: None, error };
     };
-    let limit = limit.unwrap_or(LIMIT).min(LIMIT);
     let name = error.operation();
     let asked = match needed {
         Dialect::One => second(transport, limit, token),
@@ -195,14 +254,17 @@ pub(crate) fn explain(
             return Explained { found, error };
         }
     };
-    let body = error.body().unwrap_or_default();
-    let explained = Error::new(ErrorKind::Unsupported, text)
+    Explained { found, error: unsupported(&error, text, code) }
+}
+
+/// The same error with what is known of it.
+fn unsupported(error: &Error, text: String, code: Option<String>) -> Error {
+    Error::new(ErrorKind::Unsupported, text)
         .with_code(code)
-        .with_operation(name.to_owned())
+        .with_operation(error.operation().to_owned())
         .with_status(error.status().unwrap_or_default())
-        .with_body(body.as_bytes())
-        .with_sent(true);
-    Explained { found, error: explained }
+        .with_body(error.body().unwrap_or_default().as_bytes())
+        .with_sent(true)
 }
 
 /// How a web page is had.
@@ -316,19 +378,14 @@ fn wrong_dialect(name: &str, operation: &Operation, info: &ServerInfo) -> String
     }
 }
 
-/// What is wrong where a client was made for the other kind of server: whatever the server said of it misleads.
-pub(crate) fn held(error: &Error, chosen: Dialect, info: &ServerInfo) -> Error {
-    let name = error.operation();
+/// What is wrong where a client was made for the other kind of server: whatever the server says misleads.
+pub(crate) fn held(name: &str, chosen: Dialect, info: &ServerInfo) -> Error {
     let text = format!(
         "{name}: this is an {}, and the client was made for servers of {} only; make one with dialect \"auto\"",
         info.name(),
         chosen.as_str()
     );
-    Error::new(ErrorKind::Unsupported, text)
-        .with_operation(name.to_owned())
-        .with_status(error.status().unwrap_or_default())
-        .with_body(error.body().unwrap_or_default().as_bytes())
-        .with_sent(true)
+    Error::new(ErrorKind::Unsupported, text).with_operation(name.to_owned())
 }
 
 /// The code of the error of a directory that is not there.
@@ -352,16 +409,41 @@ pub(crate) fn lacks_directory(
     limit: Option<Duration>,
     token: &CancelToken,
 ) -> bool {
+    const HERE: &str = "/api/location";
+    let mut there = format!("{HERE}?location%5Bdirectory%5D=");
+    crate::http::base_url::percent_encode(&mut there, directory);
+    lacks(transport, &there, HERE, limit, token)
+}
+
+/// The same of a server of 1.x, which reads a directory itself with an error alone.
+pub(crate) fn lacks_directory_of_one(
+    transport: &Transport,
+    directory: &str,
+    limit: Option<Duration>,
+    token: &CancelToken,
+) -> bool {
+    const HERE: &str = "/file?path=.";
+    let mut there = format!("{HERE}&directory=");
+    crate::http::base_url::percent_encode(&mut there, directory);
+    lacks(transport, &there, HERE, limit, token)
+}
+
+/// Whether one of these places is an error of the server, and the other one is not.
+fn lacks(
+    transport: &Transport,
+    there: &str,
+    here: &str,
+    limit: Option<Duration>,
+    token: &CancelToken,
+) -> bool {
     // A server that has not used a directory yet takes seconds to answer for it.
     const LIMIT: Duration = Duration::from_secs(15);
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
     let began = Instant::now();
-    let mut target = "/api/location?location%5Bdirectory%5D=".to_owned();
-    crate::http::base_url::percent_encode(&mut target, directory);
-    let there = ask::<serde::de::IgnoredAny>(transport, &target, limit, token);
+    let found = ask::<IgnoredAny>(transport, there, limit, token);
     let left = limit.saturating_sub(began.elapsed());
-    there.is_err_and(|error| error.status() == Some(500))
-        && ask::<serde::de::IgnoredAny>(transport, "/api/location", left, token).is_ok()
+    found.is_err_and(|error| error.status() == Some(500))
+        && ask::<IgnoredAny>(transport, here, left, token).is_ok()
 }
 
 /// Whether a question got no answer, and may get one later.

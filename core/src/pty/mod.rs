@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// Threads that type into the terminals of a client, started when there is something to type.
 const WRITERS: usize = 4;
+/// The code of the error of a program that the server could not start.
+const NO_PROGRAM: &str = "program";
 
 /// A program in a terminal on the server's machine.
 ///
@@ -82,9 +84,10 @@ impl Terminals {
         };
         let (dialect, id) = match create(TerminalKind::New) {
             // An older server.
-            Err(error) if error.kind() == ErrorKind::Unsupported => create(TerminalKind::Old)?,
-            made => made?,
-        };
+            Err(error) if error.kind() == ErrorKind::Unsupported => create(TerminalKind::Old),
+            made => made,
+        }
+        .map_err(|error| not_begun(error, &options))?;
         self.attach(caller, signal, &id, Some(dialect), options)
     }
 
@@ -167,6 +170,19 @@ impl Terminals {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.iter().filter_map(Weak::upgrade).collect()
     }
+}
+
+/// Says more of a terminal that the server could not begin, of which it says 500 and nothing more. Known words for a mistake of
+/// the host's own come from elsewhere, and stay.
+fn not_begun(error: Error, options: &PtyOptions) -> Error {
+    let is_told = error.kind() != ErrorKind::Server || error.status() != Some(500);
+    let Some(command) = options.command.as_ref().filter(|_| !is_told) else { return error };
+    let cwd =
+        options.cwd.as_ref().map_or(String::new(), |cwd| format!(", or no directory '{cwd}'"));
+    let words = format!(
+        "the server could not start '{command}': most likely its machine has no such program{cwd}; give one that the PATH of the server has, or an absolute path"
+    );
+    error.and(&words).with_code(Some(NO_PROGRAM.to_owned()))
 }
 
 /// Lets a thread see to the input of a terminal.

@@ -331,9 +331,8 @@ impl Machine {
                 }
                 self.ending(EndingInput::Gathered(result));
             }
-            RequestKind::Diff | RequestKind::Withdraw => {
-                self.ending(EndingInput::Gathered(result));
-            }
+            RequestKind::Diff => self.ending(EndingInput::Gathered(result)),
+            RequestKind::Withdraw => self.ending(EndingInput::Withdrawn(result)),
         }
     }
 
@@ -395,7 +394,7 @@ impl Machine {
             Phase::Sending if self.sending.is_under_way() => self.find_prompt(),
             Phase::Sending => self.send(),
             Phase::Verifying => self.find_prompt(),
-            Phase::Collecting => self.ending(EndingInput::AskFiles),
+            Phase::Collecting => self.ending(EndingInput::AskAgain),
             Phase::Opening | Phase::Running | Phase::Over => {}
         }
     }

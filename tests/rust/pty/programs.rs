@@ -211,3 +211,19 @@ fn the_descriptor_of_the_client_tells_of_output() {
     eventually("output", || is_readable(&mut watched).then_some(()));
     until(&pty, "answer");
 }
+
+#[test]
+fn a_program_that_is_not_there_is_named_with_what_to_do() {
+    for server in [&shared().server, &opencode_tests::shared_two().server] {
+        let client = Client::new(options(server, &server.url())).unwrap();
+        let mut missing = program("no-such-program", &[]);
+        let error = client.pty(missing.clone()).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some("program")), "{error}");
+        let words =
+            "could not start 'no-such-program': most likely its machine has no such program;";
+        assert!(error.message().contains(words), "{error}");
+        missing.cwd = Some("/no/such/folder".to_owned());
+        let error = client.pty(missing).unwrap_err();
+        assert!(error.message().contains("or no directory '/no/such/folder'"), "{error}");
+    }
+}

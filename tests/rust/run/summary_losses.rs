@@ -45,8 +45,10 @@ fn a_server_that_is_killed_ends_the_summary() {
                 assert_eq!(found.kind(), ErrorKind::Connection, "{way:?} {found}");
             }
             world.server().restart().unwrap();
-            // Nobody could take away what is left of it: another summary does.
-            assert!(reply(&compact(&client, &session, 60)).text.contains("Objective"));
+            // Nobody could take away what is left of it: whoever comes next does, with another summary or a prompt.
+            if way == Way::Steady {
+                assert!(reply(&compact(&client, &session, 60)).text.contains("Objective"));
+            }
             goes_on(&client, session);
             // It dies, and is back before the run gives up: what is left of the summary can be taken away.
             let session = told(&client, "to sum up", slow());
@@ -57,6 +59,34 @@ fn a_server_that_is_killed_ends_the_summary() {
             let found = error(&run);
             assert_eq!(found.kind(), ErrorKind::Interrupted, "{way:?} {found}");
             goes_on(&client, session);
+        }
+    });
+}
+
+#[test]
+fn what_is_left_of_a_summary_is_not_the_next_prompts() {
+    for_both(|generation| {
+        let world = World::shared(generation);
+        let proxy = Proxy::start(&world.server().url()).unwrap();
+        for way in [Way::Steady, Way::Deaf] {
+            let client = world.behind(&proxy.url(), way);
+            let badly = json!({ "status": 400, "body": { "error": "no" } });
+            let (failing, cancelled) =
+                (told(&client, "badly", badly), told(&client, "slow", slow()));
+            // Whatever is to go away stays.
+            proxy.always("DELETE /session/*", Plan::refuse(End::Reset));
+            let found = error(&compact(&client, &failing, 60));
+            assert_eq!(found.kind(), ErrorKind::Agent, "{way:?} {found}");
+            let run = compact(&client, &cancelled, 60);
+            until_begun(&client, &run);
+            run.cancel(LIMIT);
+            let found = error(&run);
+            assert_eq!(found.kind(), ErrorKind::Cancelled, "{way:?} {found}");
+            proxy.pass();
+            for session in [failing, cancelled] {
+                goes_on(&client, session.clone());
+                goes_on(&client, session);
+            }
         }
     });
 }

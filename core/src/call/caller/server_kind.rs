@@ -6,7 +6,8 @@ use crate::base::error::{Error, Result};
 use crate::call::dialect::{self, Explained, explain};
 use crate::protocol::dialect::{Dialect, ServerInfo};
 use crate::protocol::operation::route::{Project, Routed, route};
-use crate::protocol::operation::{self, DirectoryScope, Operation};
+use crate::protocol::operation::{self, DirectoryScope, Method, Operation};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -84,7 +85,9 @@ impl Caller {
         limit: Option<Duration>,
         token: &CancelToken,
     ) -> Result<()> {
-        let Some(needed) = operation.dialect else { return Ok(()) };
+        let Some(needed) = operation.dialect else {
+            return self.check_chosen(operation, limit, token);
+        };
         if let Some(chosen) = self.options.dialect {
             return match chosen == needed {
                 true => Ok(()),
@@ -108,6 +111,34 @@ impl Caller {
                 Ok(())
             }
         }
+    }
+
+    /// Refuses what would change something on a server of 1.x, which has some operations of 2.x too, where the client was made
+    /// for 2.x only. Such a client asks its server once.
+    fn check_chosen(
+        &self,
+        operation: &Operation,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> Result<()> {
+        if self.options.dialect != Some(Dialect::Two) || operation.may_repeat {
+            return Ok(());
+        }
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        let known = self.found().clone();
+        let found = match known {
+            Some(info) => info,
+            // It says itself what is wrong with it.
+            None => match dialect::identify(&self.line.transport, limit, token) {
+                Ok(info) => info,
+                Err(_) => return Ok(()),
+            },
+        };
+        let is_other = found.dialect != Dialect::Two;
+        let refusal = is_other.then(|| dialect::held(operation.name, Dialect::Two, &found));
+        // One that takes its place may be right.
+        self.note((!is_other).then_some(found));
+        refusal.map_or(Ok(()), Err)
     }
 
     /// Says more of what the server says no more of than that something went wrong.
@@ -153,7 +184,12 @@ impl Caller {
         let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
         let info = known.or_else(|| dialect::identify(&self.line.transport, limit, token).ok())?;
         let is_other = info.dialect != chosen;
-        let held = is_other.then(|| dialect::held(error, chosen, &info));
+        let held = is_other.then(|| {
+            dialect::held(error.operation(), chosen, &info)
+                .with_status(error.status().unwrap_or_default())
+                .with_body(error.body().unwrap_or_default().as_bytes())
+                .with_sent(true)
+        });
         self.note(Some(info));
         held
     }
@@ -183,7 +219,8 @@ impl Caller {
         }
     }
 
-    /// 2.x makes a session in a directory that is not there, and it can do nothing.
+    /// A session in a directory that is not there can do nothing, and 1.x has lists for it that mislead. Of 1.x that is asked
+    /// only where this machine, on which the server seems to run, has no such directory either.
     pub(super) fn check_directory(
         &self,
         operation: &Operation,
@@ -198,7 +235,58 @@ impl Caller {
             {
                 Err(dialect::no_directory(operation.name, directory))
             }
+            Some(directory)
+                if works_in_directory(operation)
+                    && self.seems_absent(directory)
+                    && self.lacks_for_sure(directory, limit, token) =>
+            {
+                Err(dialect::no_directory(operation.name, directory))
+            }
             _ => Ok(()),
         }
     }
+
+    /// Whether a directory is not there, if the server runs on this machine and sees its files.
+    fn seems_absent(&self, directory: &str) -> bool {
+        let path = Path::new(directory);
+        // Which directory an encoded one means is looked at elsewhere, and a relative one is the server's.
+        path.is_absolute()
+            && !directory.contains('%')
+            && self.line.transport.base().is_loopback()
+            && !path.exists()
+    }
+
+    /// Asks the server for a directory that this machine does not have: once for each that it has, as behind a port that
+    /// leads to another machine.
+    fn lacks_for_sure(
+        &self,
+        directory: &str,
+        limit: Option<Duration>,
+        token: &CancelToken,
+    ) -> bool {
+        let elsewhere = || {
+            let elsewhere = self.line.elsewhere.get(Mutex::default);
+            elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        if elsewhere().contains(directory) {
+            return false;
+        }
+        let lacks = dialect::lacks_directory_of_one(&self.line.transport, directory, limit, token);
+        if !lacks {
+            elsewhere().insert(directory.to_owned());
+        }
+        lacks
+    }
+}
+
+/// Whether an operation of 1.x works in a directory and succeeds also where there is none. What is stored of sessions may be of one
+/// that is gone, and what reads files says so itself.
+fn works_in_directory(operation: &Operation) -> bool {
+    const OTHERS: &[&str] =
+        &["session.", "experimental.session.", "permission.", "question.", "project.", "file."];
+    operation.dialect == Some(Dialect::One)
+        && operation.scope == DirectoryScope::Directory
+        && (operation.name == "session.create"
+            || operation.method == Method::Get
+                && !OTHERS.iter().any(|other| operation.name.starts_with(other)))
 }

@@ -157,8 +157,10 @@ pub(super) enum EndingInput<'a> {
     Conclude(Error),
     /// Something that the reply needs came, or will not.
     Gathered(Result<Response>),
-    /// The changed files are to be asked for once more.
-    AskFiles,
+    /// What the server said to the request to take back what it would begin again.
+    Withdrawn(Result<Response>),
+    /// What did not come is to be asked for once more.
+    AskAgain,
     Time,
 }
 
@@ -198,7 +200,7 @@ pub(super) enum EndingEffect {
     FindPrompt,
     /// The outcome is known, and the reply is gathered.
     Gather,
-    /// The changed files are asked for once more at this time.
+    /// What did not come is asked for once more at this time.
     RetryAt(Millis),
     /// The changed files.
     Files(Arc<RawValue>),
@@ -269,7 +271,8 @@ impl Ending {
             EndingInput::Busy { for_others } => self.judge_busy(for_others, context, &mut out),
             EndingInput::Conclude(error) => self.conclude(Some(error), context, &mut out),
             EndingInput::Gathered(result) => self.gathered(result, context, &mut out),
-            EndingInput::AskFiles => self.ask_files(context, &mut out),
+            EndingInput::Withdrawn(result) => self.withdrawn(result, context, &mut out),
+            EndingInput::AskAgain => self.ask_again(context, &mut out),
             EndingInput::Time => self.time(context, &mut out),
         }
         out

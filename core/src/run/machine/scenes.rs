@@ -8,6 +8,7 @@ mod scene;
 mod sending;
 mod slowness;
 mod stops;
+mod summaries;
 
 use super::ending::SETTLE_LIMIT;
 use super::*;

@@ -39,7 +39,7 @@ pub(crate) struct Info {
     pub agent: Option<String>,
     /// The model was cut off in it, and the next answer goes on where it stopped.
     pub is_continued: bool,
-    /// It is the summary of a session, and the request for it as well.
+    /// It is the summary of a session, or the request for one, or both.
     pub is_summary: bool,
     /// What it waits for, where an answer says that itself: the provider failed, and is asked again.
     pub retry: Option<Status>,
@@ -57,6 +57,11 @@ impl Info {
 
     pub(crate) fn is_completed(&self) -> bool {
         self.time.completed.is_some()
+    }
+
+    /// Whether it is a summary and the request for it as well.
+    pub(crate) fn is_summary_of_itself(&self) -> bool {
+        self.is_summary && self.parent_id.as_ref() == Some(&self.id)
     }
 
     /// Whether it ended because the model wants tools: the next step follows.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// What the reply still needs is waited for no longer than this; the answer itself is there.
 const LIMIT: Millis = 10_000;
-/// How often the list of changed files is asked for, and the pause between.
+/// How often the list of changed files is asked for, or a summary taken back, and the pause between.
 const MAX_TRIES: u32 = 10;
 const PAUSE: Millis = 250;
 
@@ -20,7 +20,7 @@ pub(super) struct Gathering {
     since: Millis,
     /// Answers that are waited for.
     waiting: usize,
-    /// How often the changed files were asked for.
+    /// How often that was asked for.
     tries: u32,
     files: Option<Arc<RawValue>>,
 }
@@ -53,12 +53,11 @@ impl Ending {
             PartContent::Tool(tool) => tool.writes,
             _ => false,
         };
-        // On 1.x the next prompt would begin it again, and would have the summary for its answer.
+        // On 1.x the next prompt would begin it again, and would have the summary for its answer. A run of this library takes
+        // back what is left of one before it sends its prompt; other clients do not.
         let is_left = error.is_some() && context.is_compaction;
         if is_left {
-            let (session, message) = (context.session.to_owned(), context.message_id.to_owned());
-            let request = Request::Withdraw { session, message };
-            out.push(EndingEffect::Ask(RequestKind::Withdraw, request));
+            withdraw(context, out);
         }
         let has_files = context.messages.iter().any(|m| m.parts.iter().any(writes));
         let waiting = context.children.len() + usize::from(has_files) + usize::from(is_left);
@@ -69,6 +68,32 @@ impl Ending {
         }
         if waiting == 0 {
             self.finish(context, out);
+        }
+    }
+
+    /// What the server said to the request to take a summary back. One that got lost, or came while the session was
+    /// working still, is sent again.
+    pub(super) fn withdrawn(
+        &mut self,
+        result: Result<Response>,
+        context: &EndingContext<'_>,
+        out: &mut Vec<EndingEffect>,
+    ) {
+        let is_lost = result.is_err_and(|e| e.is_transient() || e.status() == Some(409));
+        match &mut self.gathering {
+            Some(gathering) if is_lost && gathering.tries < MAX_TRIES => {
+                gathering.tries += 1;
+                out.push(EndingEffect::RetryAt(context.now + PAUSE));
+            }
+            _ => self.gathered(Ok(Response::Done), context, out),
+        }
+    }
+
+    /// Asks again for what did not come.
+    pub(super) fn ask_again(&mut self, context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) {
+        match context.is_compaction {
+            true => withdraw(context, out),
+            false => self.ask_files(context, out),
         }
     }
 
@@ -118,6 +143,12 @@ impl Ending {
         }
         out.push(EndingEffect::Over(error));
     }
+}
+
+fn withdraw(context: &EndingContext<'_>, out: &mut Vec<EndingEffect>) {
+    let (session, message) = (context.session.to_owned(), context.message_id.to_owned());
+    let request = Request::Withdraw { session, message };
+    out.push(EndingEffect::Ask(RequestKind::Withdraw, request));
 }
 
 fn check_structured(value: Option<&Json>, schema: &Json) -> Option<Error> {

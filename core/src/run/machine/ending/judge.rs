@@ -103,6 +103,10 @@ impl Ending {
             }
             return self.judge_aborted(info, context, out);
         }
+        let error = match is_summary_instead(info, context) {
+            true => Some(summarized_instead(error)),
+            false => error,
+        };
         self.conclude(error, context, out);
     }
 
@@ -332,6 +336,25 @@ fn superseded(rest: &Rest<'_>) -> Error {
         "run: another prompt ({other}) was sent to the session before this one was answered, and the server answers both in one; its answer is that message's"
     );
     Error::new(ErrorKind::Superseded, text)
+}
+
+/// Whether this answer to the run's prompt is none: a request for a summary of the session came with it, and the server had
+/// that done in its place.
+fn is_summary_instead(info: &Info, context: &EndingContext<'_>) -> bool {
+    let own = context.messages.iter().find(|message| message.info.id == context.message_id);
+    info.is_summary
+        && info.parent_id.as_deref() == Some(context.message_id)
+        && own.is_some_and(|own| !own.info.is_summary)
+}
+
+fn summarized_instead(error: Option<Error>) -> Error {
+    let words = "the server had a summary of the session written in the place of this prompt's answer, as somebody had asked for one that was not finished";
+    match error {
+        Some(error) => error.and(words),
+        None => Error::new(ErrorKind::Superseded, format!("run: {words}; send the prompt again"))
+            .with_retryable(true)
+            .with_sent(true),
+    }
 }
 
 /// Whether the server would have done nothing more after this answer.

@@ -182,7 +182,7 @@ impl Looking {
         for message in messages {
             let info = &message.info;
             let is_own = info.id == context.message_id;
-            if info.is_summary && !is_own {
+            if info.is_summary_of_itself() && !is_own {
                 // Whoever asked for it, it answers no prompt.
                 continue;
             }

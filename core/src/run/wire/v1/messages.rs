@@ -20,7 +20,7 @@ const WRITERS: &[&str] = &["edit", "write", "multiedit", "patch", "apply_patch",
 pub(crate) fn read_message(raw: &RawValue, odd: &mut Vec<String>) -> Option<StoredMessage> {
     let object = Object::read(raw);
     let info = object.as_ref().and_then(|object| object.get("info"));
-    let Some((object, info, known)) =
+    let Some((object, info, mut known)) =
         object.zip(info).and_then(|(o, info)| Some((o, info, read_info(info)?)))
     else {
         odd.push("a message without an id".to_owned());
@@ -42,8 +42,15 @@ pub(crate) fn read_message(raw: &RawValue, odd: &mut Vec<String>) -> Option<Stor
             }
         }
     }
+    known.is_summary |= parts.iter().any(asks_for_summary);
     let raw = if is_whole { raw.to_owned() } else { without_the_rest(&whole, &parts)? };
     Some(StoredMessage { info: known, parts, raw })
+}
+
+/// Whether a part asks for a summary of the session.
+fn asks_for_summary(part: &StoredPart) -> bool {
+    let kind = || Object::read(&part.raw).and_then(|part| part.text("type"));
+    matches!(part.content, PartContent::Other) && kind().as_deref() == Some("compaction")
 }
 
 /// Reads a list of messages.
@@ -98,7 +105,7 @@ pub(crate) fn read_info(raw: &RawValue) -> Option<Info> {
         model_id: object.text("modelID"),
         agent: object.text("agent"),
         is_continued: false,
-        is_summary: false,
+        is_summary: object.flag("summary") == Some(true),
         retry: None,
     })
 }

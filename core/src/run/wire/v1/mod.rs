@@ -5,6 +5,7 @@ mod messages;
 mod requests;
 mod responses;
 mod summary_step;
+mod unfinished;
 
 pub(super) use events::{fact, is_for_all, parent, parent_of_new};
 #[cfg(test)]

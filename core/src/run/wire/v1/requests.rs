@@ -1,6 +1,7 @@
 //! What a run asks for, as operations of 1.x.
 
 use super::summary_step::SummaryStep;
+use super::unfinished::AMONG;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, put, with_field};
 use crate::protocol::permission::PermissionReply;
@@ -131,6 +132,12 @@ fn step(step: &SummaryStep) -> (&'static str, Value) {
             let mut arguments = model.to_value();
             put(&mut arguments, "sessionID", send.session.as_str());
             ("session.summarize", arguments)
+        }
+        SummaryStep::FindUnfinished { session, .. } => {
+            ("session.messages", json!({ "sessionID": session, "limit": AMONG }))
+        }
+        SummaryStep::TakeBack { session, message, .. } => {
+            ("session.delete_message", json!({ "sessionID": session, "messageID": message }))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::messages::{read_inquiry, read_message, read_messages, read_status};
 use super::summary_step::SummaryStep;
+use super::unfinished::{after_look, after_newest, after_take_back, is_request};
 use crate::base::depth::excess;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Json, Object, list};
@@ -27,6 +28,10 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
         (Request::LastMessage { .. }, Err(error)) if error.status() == Some(400) => {
             Ok(Response::LastMessage(None))
         }
+        (Request::LastMessage { session }, Ok(answer)) => match items(&answer) {
+            Ok(messages) => return after_newest(session, messages.last().copied()),
+            Err(error) => Err(error),
+        },
         // It is there all the same.
         (Request::FindPrompt { .. }, Err(error)) if is_unreadable(&error) => {
             Ok(Response::Prompt(FoundPrompt::Prompt))
@@ -71,6 +76,23 @@ fn read_step(step: &SummaryStep, answer: Result<Answer>) -> Meaning {
             }
         }
         (SummaryStep::Summarize(..), answer) => Meaning::Done(answer.map(|_| Response::Done)),
+        (SummaryStep::FindUnfinished { session, .. }, Ok(answer)) => match items(&answer) {
+            Ok(messages) => after_look(session, &messages),
+            Err(error) => Meaning::Done(Err(error)),
+        },
+        // What cannot be written down cannot be looked through.
+        (SummaryStep::FindUnfinished { newest, .. }, Err(error)) if is_unreadable(&error) => {
+            Meaning::Done(Ok(Response::LastMessage(newest.clone())))
+        }
+        (SummaryStep::FindUnfinished { .. }, Err(error)) => Meaning::Done(Err(error)),
+        // The prompt waits until it is known what became of it.
+        (SummaryStep::TakeBack { .. }, Err(error)) if error.is_transient() => {
+            Meaning::Done(Err(error))
+        }
+        // It is gone, or somebody works in the session again and it is not left any more.
+        (SummaryStep::TakeBack { session, left, newest, .. }, _) => {
+            after_take_back(session, left, newest.as_ref())
+        }
     }
 }
 
@@ -116,16 +138,10 @@ fn nothing_to_compact(session: &str) -> Error {
 
 /// The request for a summary among the newest messages, the oldest first: no other one came after `after`.
 fn compaction(answer: &Answer, session: &str, after: Option<&str>) -> Result<Response> {
-    let is_request = |raw: &&RawValue| {
-        let parts = Object::read(raw).map(|message| message.list("parts")).unwrap_or_default();
-        parts.into_iter().filter_map(Object::read).any(|part| {
-            part.text("type").as_deref() == Some("compaction") && part.flag("auto") != Some(true)
-        })
-    };
     let id = |raw: &RawValue| read_message(raw, &mut Vec::new()).map(|message| message.info.id);
     let messages = items(answer)?;
     let newer = messages.into_iter().rev().take_while(|raw| id(raw).as_deref() != after);
-    match newer.filter(is_request).find_map(id) {
+    match newer.filter(|raw| is_request(raw)).find_map(id) {
         Some(id) => Ok(Response::Compaction(id)),
         None => {
             let text = format!("compact: session {session} has no request for a summary");
@@ -149,11 +165,6 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
             let mut sessions = sessions.into_iter().filter_map(Object::read);
             let found = sessions.find(|listed| SessionFacts::has_mark(listed, mark));
             Response::Found(found.map(|object| session(&object)))
-        }
-        Request::LastMessage { .. } => {
-            let messages = items(answer)?;
-            let newest = messages.last().and_then(|raw| Object::read(raw)?.object("info"));
-            Response::LastMessage(newest.and_then(|info| info.text("id")))
         }
         Request::CheckAgent { agent, .. } => {
             Response::Name(answer.json::<Json>().and_then(|agents| check_agent(agent, &agents)))
@@ -192,6 +203,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::Send(_)
         | Request::Abort { .. }
         | Request::Place { .. }
+        | Request::LastMessage { .. }
         | Request::Withdraw { .. }
         | Request::Next(_) => Response::Done,
         Request::ReplyPermission { .. }

@@ -1,4 +1,5 @@
-//! [`SummaryStep`]: what a request for a summary takes on a server of 1.x, one call after the other.
+//! [`SummaryStep`]: what a request for a summary takes on a server of 1.x, one call after the other, and what one that was
+//! not finished takes before the next prompt.
 
 use crate::protocol::model_name::Model;
 use crate::run::wire::SendPrompt;
@@ -13,4 +14,8 @@ pub(crate) enum SummaryStep {
     CheckModel(SendPrompt, Model),
     /// The summary. The server answers when it is written.
     Summarize(SendPrompt, Model),
+    /// Which requests were not finished; the newest message was this one.
+    FindUnfinished { session: String, newest: Option<String> },
+    /// This request goes away, then those that are left; the newest message is this one then.
+    TakeBack { session: String, message: String, left: Vec<String>, newest: Option<String> },
 }
