@@ -146,7 +146,7 @@ enum {
      */
     OPENCODE_STATUS_INTERRUPTED = 42,
     /**
-     * Another prompt to the same session was answered in place of this one.
+     * Another prompt to the same session, or a request for its summary, was answered in place of this one.
      */
     OPENCODE_STATUS_SUPERSEDED = 43,
     /**
