@@ -40,7 +40,13 @@ check.test("a tool answers on the thread of the script, at once, by a coroutine 
   client:tool { name = "later", description = "Answers later", handler = function(_, call) later[#later + 1] = call end }
   client:tool { name = "raises", description = "Raises", handler = function() error("no such place", 0) end }
   client:tool { name = "refuses", description = "Refuses", handler = function() return nil, "not today" end }
-  local prompt = calls { { "twice", '{"n":21}' }, { "yields" }, { "later" }, { "raises" }, { "refuses" }, { "twice", '{"n":"x"}' } }
+  client:tool { name = "raises_more", description = "Raises what is no text", parameters = whole, handler = function(arguments)
+    error(arguments.n == 1 and { message = "out of sheep" } or { code = 7 })
+  end }
+  local prompt = calls {
+    { "twice", '{"n":21}' }, { "yields" }, { "later" }, { "raises" }, { "refuses" }, { "twice", '{"n":"x"}' },
+    { "raises_more", '{"n":1}' }, { "raises_more", '{"n":2}' },
+  }
   local run, ticks = assert(client:run(prompt)), 0
   while true do
     local state, updates = run:poll()
@@ -62,6 +68,8 @@ check.test("a tool answers on the thread of the script, at once, by a coroutine 
   check.equal(given[4], "!no such place")
   check.equal(given[5], "!not today")
   check.contains(given[6], "!wrong arguments: value.n")
+  check.equal(given[7], "!out of sheep")
+  check.equal(given[8], "!the tool failed")
   check.equal(seen.sessionID, run:session_id())
 end)
 

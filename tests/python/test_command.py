@@ -50,3 +50,8 @@ WRONG = [
 def test_a_mistake_is_told_on_standard_error(arguments):
     done = command(*arguments)
     assert done.returncode == 2 and done.stdout == "" and "usage" in done.stderr
+
+
+def test_an_option_before_the_command_is_told_where_it_stands():
+    done = command("--url", "http://127.0.0.1:1", "ask", "x")
+    assert done.returncode == 2 and "'--url' stands behind a command, as in `libopencode ask --url ...`" in done.stderr

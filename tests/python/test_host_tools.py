@@ -393,3 +393,40 @@ def test_a_handle_that_fails_keeps_no_other_waiting():
         assert future.done()
 
     asyncio.run(main())
+
+
+def test_an_async_handler_that_nobody_waits_for_any_more_is_cancelled(tmp_path):
+    async def main():
+        ended = []
+        async with libopencode.AsyncClient(directory=str(tmp_path)) as client:
+
+            async def endless(name: str, *, call: libopencode.ToolCall) -> str:
+                """Takes long"""
+                if name == "answers first":
+                    call.reply("soon")
+                begun.set()
+                try:
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    ended.append(name)
+                    raise
+
+            client.tool(handler=endless, timeout=1)
+            begun = asyncio.Event()
+            reply = await client.ask(calling(("endless", {"name": "answers first"}), ("endless", {"name": "takes too long"})))
+            assert outputs(reply)[0] == "soon" and "nobody answered the call" in outputs(reply)[1]
+            await asyncio.sleep(0)
+            assert ended == ["takes too long"]
+            client.tool(handler=endless, timeout=60)
+            begun.clear()
+            asking = asyncio.create_task(client.ask(calling(("endless", {"name": "of a run that is left"}))))
+            await begun.wait()
+            asking.cancel()
+            for _ in range(100):
+                await client.ask(scripted("another", '[{"text":"done"}]'))
+                if len(ended) > 1:
+                    break
+            assert ended == ["takes too long", "of a run that is left"]
+        assert sorted(ended) == ["answers first", "of a run that is left", "takes too long"]
+
+    asyncio.run(asyncio.wait_for(main(), 60))

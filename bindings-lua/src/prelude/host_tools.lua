@@ -59,10 +59,14 @@ end
 local Tools = {}
 Tools.__index = Tools
 
--- Texts only: an error may be any value, and its tostring may raise.
+-- Texts only: an error may be any value, and its tostring may raise. The address of a table tells nobody anything.
 local function words(problem)
   local is_ok, text = pcall(tostring, problem)
   text = is_ok and type(text) == "string" and text or "the tool failed"
+  if type(problem) == "table" and text:find "^table: " then
+    local message = rawget(problem, "message")
+    text = type(message) == "string" and message or "the tool failed"
+  end
   return raw.is_text(text) and text or "the tool failed"
 end
 

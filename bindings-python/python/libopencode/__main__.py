@@ -66,6 +66,8 @@ def _main() -> int:
     module = COMMANDS.get(command)
     if module is None:
         wrong = f"libopencode: there is no command '{command}'\n" if command else ""
+        if command.startswith("-"):
+            wrong = f"libopencode: '{command}' stands behind a command, as in `libopencode ask {command} ...`\n"
         print(f"{wrong}{_help()}", file=sys.stderr)
         return 2
     if any(argument in ("--help", "-h") for argument in arguments):

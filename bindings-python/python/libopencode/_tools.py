@@ -32,6 +32,7 @@ class ToolCall:
     def __init__(self, native: _Native, data: dict[str, typing.Any]) -> None:
         self._native = native
         self._is_later = False
+        self._is_answered = False
         self.id: str = data["id"]
         #: The name of the tool.
         self.name: str = data["name"]
@@ -53,10 +54,13 @@ class ToolCall:
 
     def reply(self, value: typing.Any = None, *images: typing.Any) -> None:
         """Answers: with a text, any other value, and images behind it, parts that `attach` made."""
-        self._native.tool_reply(self.id, _answer(value, images))
+        answer = _answer(value, images)
+        self._is_answered = True
+        self._native.tool_reply(self.id, answer)
 
     def fail(self, message: str) -> None:
         """Fails: the agent reads the message as the tool's error."""
+        self._is_answered = True
         self._native.tool_reply(self.id, {"error": message})
 
     def __repr__(self) -> str:
@@ -95,7 +99,7 @@ class Toolbox:
         self._is_async = is_async
         self._tools: dict[str, _Tool] = {}
         #: Handlers of asyncio that go on: the loop itself keeps no task.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], ToolCall] = {}
 
     def add(self, options: dict[str, typing.Any], tool: _Tool) -> None:
         if tool.is_async and not self._is_async:
@@ -114,6 +118,12 @@ class Toolbox:
             self.begin(data)
         return count
 
+    def leave_over(self) -> None:
+        """Cancels the handlers of asyncio whose answer nobody waits for any more."""
+        for task, call in list(self._tasks.items()):
+            if not call._is_answered and not call.is_open:
+                _cancel(task)
+
     def begin(self, data: dict[str, typing.Any]) -> None:
         """Has the handler of a call answer it."""
         call = ToolCall(self._native, data)
@@ -128,8 +138,8 @@ class Toolbox:
             except RuntimeError:
                 return _quietly(call.fail, "the program polls outside of the event loop that this tool needs")
             task = loop.create_task(self._answer_soon(tool, call))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = call
+            task.add_done_callback(lambda task: self._tasks.pop(task, None))
         elif tool.executor is not None:
             try:
                 tool.executor.submit(self._answer, tool, call)
@@ -176,7 +186,21 @@ class Toolbox:
 
     def close(self) -> None:
         for task in list(self._tasks):
-            task.cancel()
+            _cancel(task)
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    import asyncio
+
+    loop = task.get_loop()
+    try:
+        here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        here = False
+    if here:
+        task.cancel()
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def _conclude(tool: _Tool, call: ToolCall, value: typing.Any) -> None:

@@ -174,11 +174,15 @@ class Waker:
                         _wake(future)
                     elif not loop.is_closed():
                         loop.call_soon_threadsafe(_wake, future)
+            all_toolboxes = list(self._toolboxes.values())
         for toolbox in toolboxes:
             try:
                 toolbox.serve()
             except BaseException as error:
                 failures.append(error)
+        # Whatever came may be the end of a run whose tools are still at work.
+        for toolbox in all_toolboxes:
+            toolbox.leave_over()
         if failures:
             raise failures[0]
 

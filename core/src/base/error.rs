@@ -137,6 +137,14 @@ impl Error {
         self
     }
 
+    /// The same with another word at its beginning, where this one stands there.
+    pub(crate) fn begun_with(mut self, word: &str, other: &str) -> Self {
+        if let Some(rest) = self.0.message.strip_prefix(word) {
+            self.0.message = format!("{other}{rest}");
+        }
+        self
+    }
+
     pub(crate) fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
         self.0.operation = operation.into();
         self

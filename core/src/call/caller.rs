@@ -206,7 +206,7 @@ impl Caller {
         let _begun = self.begin(operation.name, token)?;
         let policy = self.retries(operation, options);
         self.admit(operation, limits.total, token)?;
-        self.check_directory(operation, &routed, limits.total, token)?;
+        self.check_directory(operation, &routed, true, limits.total, token)?;
         self.repeat(operation.name, &routed, options, policy, limits, token)
     }
 
@@ -249,7 +249,7 @@ impl Caller {
             self.route(operation, arguments, || self.project(), limits.total, token)?;
         routed.hidden = hidden.to_vec();
         self.admit(operation, limits.total, token)?;
-        self.check_directory(operation, &routed, limits.total, token)?;
+        self.check_directory(operation, &routed, false, limits.total, token)?;
         let max = if operation.may_repeat { self.options.max_retries } else { 0 };
         // One that ran out of time has taken all the time there is.
         let policy = RetryPolicy { max, after_timeout: false };

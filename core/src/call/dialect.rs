@@ -412,16 +412,16 @@ pub(crate) fn lacks_directory(
     const HERE: &str = "/api/location";
     let mut there = format!("{HERE}?location%5Bdirectory%5D=");
     crate::http::base_url::percent_encode(&mut there, directory);
-    lacks(transport, &there, HERE, limit, token)
+    lacks(transport, &there, HERE, limit, token) == Some(true)
 }
 
-/// The same of a server of 1.x, which reads a directory itself with an error alone.
+/// The same of a server of 1.x, of which only the files of a directory tell it; `None` where it does not say so.
 pub(crate) fn lacks_directory_of_one(
     transport: &Transport,
     directory: &str,
     limit: Option<Duration>,
     token: &CancelToken,
-) -> bool {
+) -> Option<bool> {
     const HERE: &str = "/file?path=.";
     let mut there = format!("{HERE}&directory=");
     crate::http::base_url::percent_encode(&mut there, directory);
@@ -435,15 +435,19 @@ fn lacks(
     here: &str,
     limit: Option<Duration>,
     token: &CancelToken,
-) -> bool {
+) -> Option<bool> {
     // A server that has not used a directory yet takes seconds to answer for it.
     const LIMIT: Duration = Duration::from_secs(15);
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
     let began = Instant::now();
-    let found = ask::<IgnoredAny>(transport, there, limit, token);
+    let error = match ask::<IgnoredAny>(transport, there, limit, token) {
+        Ok(_) => return Some(false),
+        Err(error) => error,
+    };
     let left = limit.saturating_sub(began.elapsed());
-    found.is_err_and(|error| error.status() == Some(500))
-        && ask::<IgnoredAny>(transport, here, left, token).is_ok()
+    let lacks =
+        error.status() == Some(500) && ask::<IgnoredAny>(transport, here, left, token).is_ok();
+    lacks.then_some(true)
 }
 
 /// Whether a question got no answer, and may get one later.

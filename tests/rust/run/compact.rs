@@ -54,6 +54,7 @@ fn where_there_is_nothing_to_summarize_it_says_so() {
             let found = error(&compact(client, &session));
             assert_eq!(found.kind(), ErrorKind::Agent, "{found}");
             assert_eq!(found.code(), Some("compaction.unavailable"), "{found}");
+            assert!(found.message().starts_with("compact: "), "{found}");
         }
         let gone = error(&compact(client, "ses_none"));
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone}");
@@ -78,6 +79,7 @@ fn a_summary_that_is_cancelled_or_fails_leaves_the_next_prompt_alone() {
         let failing = told(client, "badly", json!({ "status": 400, "body": { "error": "no" } }));
         let found = error(&compact(client, &failing));
         assert_eq!(found.kind(), ErrorKind::Agent, "{found}");
+        assert!(found.message().starts_with("compact: "), "{found}");
         for session in [session, failing] {
             goes_on(client, session);
         }

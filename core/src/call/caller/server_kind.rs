@@ -220,11 +220,13 @@ impl Caller {
     }
 
     /// A session in a directory that is not there can do nothing, and 1.x has lists for it that mislead. Of 1.x that is asked
-    /// only where this machine, on which the server seems to run, has no such directory either.
+    /// only where this machine, on which the server seems to run, has no such directory either; of what the library itself
+    /// asks for, only before a session is made.
     pub(super) fn check_directory(
         &self,
         operation: &Operation,
         routed: &Routed,
+        asks_host: bool,
         limit: Option<Duration>,
         token: &CancelToken,
     ) -> Result<()> {
@@ -236,7 +238,7 @@ impl Caller {
                 Err(dialect::no_directory(operation.name, directory))
             }
             Some(directory)
-                if works_in_directory(operation)
+                if works_in_directory(operation, asks_host)
                     && self.seems_absent(directory)
                     && self.lacks_for_sure(directory, limit, token) =>
             {
@@ -272,21 +274,22 @@ impl Caller {
             return false;
         }
         let lacks = dialect::lacks_directory_of_one(&self.line.transport, directory, limit, token);
-        if !lacks {
+        if lacks == Some(false) {
             elsewhere().insert(directory.to_owned());
         }
-        lacks
+        lacks == Some(true)
     }
 }
 
 /// Whether an operation of 1.x works in a directory and succeeds also where there is none. What is stored of sessions may be of one
 /// that is gone, and what reads files says so itself.
-fn works_in_directory(operation: &Operation) -> bool {
+fn works_in_directory(operation: &Operation, asks_host: bool) -> bool {
     const OTHERS: &[&str] =
         &["session.", "experimental.session.", "permission.", "question.", "project.", "file."];
     operation.dialect == Some(Dialect::One)
         && operation.scope == DirectoryScope::Directory
         && (operation.name == "session.create"
-            || operation.method == Method::Get
+            || asks_host
+                && operation.method == Method::Get
                 && !OTHERS.iter().any(|other| operation.name.starts_with(other)))
 }

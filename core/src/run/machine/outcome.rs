@@ -52,6 +52,7 @@ impl Machine {
         let error = error.map(|e| {
             let e = if is_sent { e.with_sent(true) } else { e };
             let name = if self.is_compaction { "compact" } else { "run" };
+            let e = if self.is_compaction { e.begun_with("run:", "compact:") } else { e };
             if e.operation().is_empty() { e.with_operation(name) } else { e }
         });
         let reply = Arc::new(self.reply());
