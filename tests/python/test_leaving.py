@@ -40,6 +40,24 @@ def test_a_run_that_is_left_is_sent(client, way):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("face", ["blocking", "asyncio"])
+def test_a_prompt_that_was_not_sent_when_its_time_was_up_is_never_sent(client, face):
+    title = f"too late: {face}"
+
+    async def main():
+        async with libopencode.AsyncClient() as client:
+            await client.ask("hello", title=title, timeout=0.0005)
+
+    with pytest.raises(libopencode.APITimeoutError) as told:
+        client.ask("hello", title=title, timeout=0.0005) if face == "blocking" else asyncio.run(main())
+    assert told.value.run is None, "there is nothing to pick up"
+    # It would have been sent by then.
+    client.ask("hello")
+    client.ask("hello")
+    for session in client.session.list(search=title):
+        assert not client.session.messages(session["id"])
+
+
 def test_what_is_lost_is_a_warning():
     nobody = "http://127.0.0.1:9"
     client = libopencode.Client(nobody)

@@ -421,7 +421,7 @@ class AsyncClient(AsyncClientBase, AsyncStarter, AsyncOperations):
 
         Args:
             prompt: A text, or a list of texts and parts.
-            timeout: How long to wait, in seconds. The prompt then goes on on the server; `run` of the error says which
+            timeout: How long to wait, in seconds. A prompt that was sent goes on on the server; `run` of the error says which
                 it is.
             leave: Whether a cancelled task leaves the prompt to the server, in place of cancelling it.
             show: Whether text, tokens and cost are shown while it goes on: in a notebook, or on standard output.

@@ -19,7 +19,7 @@ from ._drift import Drift
 from ._errors import APITimeoutError
 from ._namespace import arguments_of, function_of
 from ._options import call_options, options, seconds
-from ._run import not_finished
+from ._run import give_up, not_finished
 from ._tracing import carried, traced
 from ._updates import Reply
 from ._waker import Waker, check_no_other_loop
@@ -119,7 +119,9 @@ class AsyncClientBase(ClientBase):
             # A run may fail in this way by itself.
             if isinstance(error, APITimeoutError):
                 raise
-            raise not_finished(run, limit) from None
+            late = not_finished(run, limit)
+            late.run = give_up(run)
+            raise late from None
         except asyncio.CancelledError:
             if not leave:
                 # It only asks for it: who is cancelled waits no longer.

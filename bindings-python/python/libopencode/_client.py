@@ -419,7 +419,7 @@ class Client(BlockingClient, Starter, Operations):
 
         Args:
             prompt: A text, or a list of texts and parts.
-            timeout: How long to wait, in seconds. The prompt then goes on on the server, and so it does after Ctrl-C;
+            timeout: How long to wait, in seconds. A prompt that was sent goes on on the server, and so it does after Ctrl-C;
                 `run` of the error says which it is.
             show: Whether text, tokens and cost are shown while it goes on: in a notebook, or on standard output.
             files: Local files to attach: paths, or objects with a `path` and how to attach it.

@@ -16,7 +16,7 @@ from ._log import Drain
 from ._namespace import TREE, Namespace, arguments_of, function_of
 from ._options import as_dict, as_list, as_path, call_options, options, seconds
 from ._pages import Pages
-from ._run import Run, left_behind
+from ._run import Run, give_up
 from ._tracing import carried, run_span, traced
 from ._updates import Reply
 
@@ -278,8 +278,10 @@ class BlockingClient(ClientBase):
         run = self._begin(Run, prompt_of(prompt, given), True, read)
         try:
             return run.display(limit) if show else run.result(limit)
-        except KeyboardInterrupt as error:
-            error.run = left_behind(run)  # type: ignore[attr-defined]
+        except (KeyboardInterrupt, TimeoutError) as error:
+            # A run may fail in this way by itself.
+            if run.error is None:
+                error.run = give_up(run)  # type: ignore[union-attr]
             raise
 
     def _resume(self, session: str, message: str, given: dict[str, typing.Any]) -> Run[typing.Any]:

@@ -167,6 +167,15 @@ def left_behind(run: RunBase[typing.Any]) -> Detached | None:
     return None if session is None or message is None else Detached(session, message)
 
 
+def give_up(run: RunBase[typing.Any]) -> Detached | None:
+    """The same for a run whose handle nobody has: one of which nothing is there yet ends, as nobody could find it again."""
+    left = left_behind(run)
+    if left is None:
+        # It only asks for it: who leaves waits no longer.
+        run._native.cancel(0)
+    return left
+
+
 def not_finished(run: RunBase[typing.Any], timeout: float | None) -> errors.OpencodeError:
     """The error of who waited in vain."""
     from ._errors import APITimeoutError
