@@ -46,6 +46,15 @@ pub(crate) fn with_unwinder() -> Result<[String; 2]> {
     Ok(["-C".to_owned(), format!("link-arg={}", path.trim())])
 }
 
+/// Builds a small library through which errors of LuaJIT pass, as the modules are built that are shipped, and gives its place.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn sample() -> Result<PathBuf> {
+    Ok(build("what errors pass through", &["-p", "opencode-unwinder"])?
+        .join("libopencode_unwinder.so"))
+}
+
 /// A shared library needs no later glibc than [`FLOOR`], and has no unwinder of its own (see [`with_unwinder`]).
 ///
 /// # Errors

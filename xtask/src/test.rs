@@ -16,11 +16,13 @@ use serde_json::json;
 
 use self::languages::{
     c_tests, cpp_tests, drops, guards, kept_programs, lua_closely, lua_costs, lua_hosts,
-    lua_loading, lua_rock, lua_tests, python_tests, tests_on_two,
+    lua_loading, lua_rock, lua_tests, lua_unwinder, python_tests, tests_on_two,
 };
 use self::stage::{job, play};
 use crate::artefact::{self, LUAS, Profile};
-use crate::{abi, conformance, ffi, language_server, progress, readme, sanitize, server, tools};
+use crate::{
+    abi, conformance, ffi, glibc, language_server, progress, readme, sanitize, server, tools,
+};
 
 /// What the Python tests need; pinned, so that the same change always meets the same judges.
 const PYTHON_PACKAGES: &[&str] = &[
@@ -111,8 +113,9 @@ fn build(fast: bool) -> Result<Built> {
     }
     if !fast {
         artefact::examples(artefact::EXAMPLES, Profile::Dev)?;
-        // Here it computes beside what waits; the tests of C find it built.
+        // Here they compute beside what waits; the tests find them built.
         sanitize::library()?;
+        glibc::sample()?;
     }
     let packages = if fast { &PYTHON_PACKAGES[..1] } else { PYTHON_PACKAGES };
     Ok(Built { modules, python: artefact::python(profile, packages)? })
@@ -329,6 +332,7 @@ impl Suite {
             jobs.push(drops(modules, python));
             jobs.push(lua_loading());
             jobs.push(lua_rock());
+            jobs.push(lua_unwinder());
             jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
             jobs.extend(lua_costs(modules));
         }

@@ -10,7 +10,7 @@ use opencode_tests::{Error, Result, Stage};
 use super::scratch;
 use super::stage::{in_turn, job};
 use crate::artefact::{self, LUAS};
-use crate::{interpreter, progress, sanitize};
+use crate::{glibc, interpreter, progress, sanitize};
 
 /// What the inner loop tries: what a change breaks most often. The rest starts servers and waits for limits.
 const QUICK: [&str; 2] = ["client", "run"];
@@ -146,6 +146,17 @@ pub(super) fn lua_loading<'a>() -> progress::Job<'a> {
     let mut python = Command::new("python3");
     python.arg(workspace().join("tests/lua/loading.py")).arg(artefact::dist().join("lua"));
     job("Lua modules that do not load".to_owned(), python)
+}
+
+/// Errors pass through what is linked as the modules are that are shipped; the modules of the tests are linked otherwise.
+pub(super) fn lua_unwinder<'a>() -> progress::Job<'a> {
+    let run = |note: &progress::Note| {
+        let library = glibc::sample()?;
+        let mut lua = Command::new("luajit");
+        lua.arg(workspace().join("tests/lua/unwinder.lua")).arg(library);
+        progress::follow(&mut lua, note).map(drop)
+    };
+    ("errors through what zig links".to_owned(), Box::new(run))
 }
 
 /// Tests of Python that take long; the others are a second half, beside them.
