@@ -135,11 +135,32 @@ check.test("a module that is not there is told in one line", function()
   check.equal(told[2]:find "\n", nil)
 end)
 
-check.test("checkhealth says that all is well", function()
+check.test("without the lines that belong to a prompt nothing is sent", function()
+  local told = {}
+  local notify, before = vim.notify, text()
+  vim.notify = function(message) table.insert(told, message) end
+  vim.cmd "enew!"
+  vim.api.nvim_buf_set_lines(0, 0, -1, false, { ("x"):rep(20000001) })
+  vim.cmd "1OpencodeAsk what is this"
+  vim.cmd "enew!"
+  vim.notify = notify
+  check.equal(#told, 1)
+  check.contains(told[1], "more than 20000000 bytes")
+  check.equal(text(), before)
+end)
+
+local function health()
   vim.cmd "checkhealth libopencode"
-  local all = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n")
+  return table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n")
+end
+
+check.test("checkhealth says that all is well, and tries the server of the settings", function()
+  local all = health()
   check.contains(all, "libopencode " .. require("libopencode").version)
   check.equal(all:find "ERROR", nil, all)
+  plugin.setup { client = { base_url = "http://127.0.0.1:9" } }
+  all = health()
+  check.equal(all:find "ERROR" ~= nil, true, all)
 end)
 
 check.done()

@@ -18,7 +18,7 @@ function M.check()
   end
   report.ok("libopencode " .. opencode.version)
   start "The server"
-  local client, message = opencode.client()
+  local client, message = opencode.client(require("libopencode.nvim").client_options())
   if not client then return report.fail(message) end
   -- Five seconds at most.
   for _, found in ipairs(client:doctor().checks) do

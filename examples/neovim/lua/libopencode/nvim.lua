@@ -153,13 +153,15 @@ local function load()
   warn(found:match "^[^\n]*" .. " -- :checkhealth libopencode says what to do")
 end
 
+-- What the client is made with; :checkhealth tries the same.
+function M.client_options() return vim.tbl_extend("keep", config.client, { directory = vim.fn.getcwd() }) end
+
 local function connect()
   if client then return client end
   local opencode = load()
   if not opencode then return end
-  local options = vim.tbl_extend("keep", config.client, { directory = vim.fn.getcwd() })
   local message
-  client, message = opencode.client(options)
+  client, message = opencode.client(M.client_options())
   if not client then warn(message) end
   return client
 end
@@ -169,19 +171,21 @@ local function selection(range)
   local name = vim.fn.expand "%:."
   local lines = api.nvim_buf_get_lines(0, range[1] - 1, range[2], false)
   local title = (name == "" and "buffer" or name) .. ":" .. range[1] .. "-" .. range[2]
-  return require("libopencode").attach_bytes(title, table.concat(lines, "\n") .. "\n")
+  local part, message = require("libopencode").attach_bytes(title, table.concat(lines, "\n") .. "\n")
+  return part, message
 end
 
 -- Asks the agent; `range` is the first and the last line that belong to the prompt.
 function M.ask(prompt, range)
   if not connect() then return end
-  if prompt == "" then
-    local part = range and selection(range)
-    return vim.ui.input({ prompt = "Ask: " }, function(text)
-      if text and text ~= "" then M.send(text, part) end
-    end)
-  end
-  M.send(prompt, range and selection(range))
+  local part, message
+  if range then part, message = selection(range) end
+  -- Without its lines it would be another prompt.
+  if message then return warn(message) end
+  if prompt ~= "" then return M.send(prompt, part) end
+  vim.ui.input({ prompt = "Ask: " }, function(text)
+    if text and text ~= "" then M.send(text, part) end
+  end)
 end
 
 function M.send(prompt, part)
