@@ -112,7 +112,8 @@ pub(crate) fn shape_of_call(given: &Arguments, at: usize) -> &'static Shape {
 fn call(given: &Arguments, results: &mut Results) -> Done {
     let (client, operation) = (given.handle::<Client>(0)?, given.text(1)?);
     match prepare(given, operation, 2) {
-        Ok((arguments, options)) => {
+        Ok((arguments, mut options)) => {
+            options.interrupt = Some(given.interrupt());
             answer(results, client.call_json(operation, &arguments, &options), given.flag(4));
         }
         Err(error) => results.failure(&error),
@@ -124,13 +125,14 @@ fn request(given: &Arguments, results: &mut Results) -> Done {
     let client = given.handle::<Client>(0)?;
     let (method, path) = (given.text(1)?, given.text(2)?);
     let Some(pairs) = query(given, results) else { return Ok(()) };
-    let (body, options) = match prepare(given, "request", 4) {
+    let (body, mut options) = match prepare(given, "request", 4) {
         Ok((text, options)) => ((!given.is_nil(4)).then_some(text), options),
         Err(error) => {
             results.failure(&error);
             return Ok(());
         }
     };
+    options.interrupt = Some(given.interrupt());
     let result = client.request(method, path, &pairs, body.as_deref(), &options);
     answer(results, result, given.flag(6));
     Ok(())

@@ -73,7 +73,7 @@ fn usage(given: &Arguments, results: &mut Results) -> Done {
     match given.json(2) {
         Ok(options) => {
             let usage = UsageOptions::from_json(&options)
-                .and_then(|options| client.usage(session, &options, &CallOptions::default()));
+                .and_then(|options| client.usage(session, &options, &interruptible(given)));
             results.outcome(usage, |results, usage| results.json(usage.to_json()));
         }
         Err(why) => results.misuse(format!("usage: {why}")),
@@ -83,8 +83,12 @@ fn usage(given: &Arguments, results: &mut Results) -> Done {
 
 fn prompt(given: &Arguments, results: &mut Results) -> Done {
     let client = given.handle::<Client>(0)?;
-    results.done(client.tui_prompt(given.text(1)?, &CallOptions::default()));
+    results.done(client.tui_prompt(given.text(1)?, &interruptible(given)));
     Ok(())
+}
+
+fn interruptible(given: &Arguments) -> CallOptions {
+    CallOptions { interrupt: Some(given.interrupt()), ..CallOptions::default() }
 }
 
 fn control(given: &Arguments, results: &mut Results) -> Done {

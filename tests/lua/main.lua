@@ -21,7 +21,7 @@ local function hurry()
 end
 
 local check = require "check"
-local names = { "client", "values", "run", "polls", "costs", "waiting", "events", "pages", "pty", "tools", "host_tools", "mistakes", "hostile", "collector", "gc", "forks", "lists", "times", "server", "discover", "drift" }
+local names = { "client", "values", "run", "polls", "costs", "waiting", "events", "pages", "pty", "tools", "host_tools", "mistakes", "hostile", "collector", "interrupts", "gc", "forks", "lists", "times", "server", "discover", "drift" }
 -- A program in a shell may name those that it wants, or, after "but", those that it does not want.
 local but = {}
 if arg and arg[1] == "but" then

@@ -1,6 +1,10 @@
 //! The arguments of a call, as plain values.
 
 use super::object::{Found, Handle};
+use mlua::ffi;
+use opencode_core::Interrupt;
+use std::ffi::c_int;
+use std::ptr;
 use std::slice;
 use std::time::Duration;
 
@@ -28,9 +32,44 @@ pub(super) enum Argument {
     Other(&'static str),
 }
 
+/// The Lua that calls, as far as a function may know it that blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Host {
+    state: *mut ffi::lua_State,
+    /// The events of its hook when the call began.
+    events: c_int,
+}
+
+// SAFETY: only the thread that blocks asks, which is the one of Lua, and only as long as the call lasts.
+unsafe impl Send for Host {}
+// SAFETY: as above.
+unsafe impl Sync for Host {}
+
+impl Host {
+    /// # Safety
+    /// Lua calls, and the state is that of the call.
+    pub(super) unsafe fn of(state: *mut ffi::lua_State) -> Host {
+        // SAFETY: as the caller promises; reads a number.
+        Host { state, events: unsafe { ffi::lua_gethookmask(state) } }
+    }
+
+    /// Whether a hook was set meanwhile: only a handler of a signal can have done that, to end the script when the call is over.
+    fn is_hooked(&self) -> bool {
+        // SAFETY: the call lasts, and with it its state; reads a number.
+        !self.state.is_null() && unsafe { ffi::lua_gethookmask(self.state) } != self.events
+    }
+}
+
+impl Default for Host {
+    fn default() -> Host {
+        Host { state: ptr::null_mut(), events: 0 }
+    }
+}
+
 /// All of a call.
 #[derive(Default)]
 pub(crate) struct Arguments {
+    pub(super) host: Host,
     pub(super) all: [Argument; MAX],
     /// Tables as JSON, or why they are none.
     pub(super) tables: Vec<Result<String, String>>,
@@ -86,6 +125,12 @@ impl Arguments {
             Argument::Number(number) => Some(number),
             _ => None,
         }
+    }
+
+    /// Ends what blocks when Ctrl-C shall end the script. Not for what goes on when the call is over.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        let host = self.host;
+        Interrupt::new(move || host.is_hooked())
     }
 
     /// A time in milliseconds. Negative and absurd ones are brought within bounds.

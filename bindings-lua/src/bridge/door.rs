@@ -1,6 +1,6 @@
 //! How Lua calls a function of ours, and how the module is made.
 
-use super::arguments::{Argument, Arguments, MAX, Misuse};
+use super::arguments::{Argument, Arguments, Host, MAX, Misuse};
 use super::parcel::{self, Parcel};
 use super::push::{push, push_text};
 use super::quick::{self, Look};
@@ -87,6 +87,7 @@ unsafe extern "C-unwind" fn door(state: *mut ffi::lua_State) -> c_int {
         ffi::luaL_checkstack(state, 16, c"a call of opencode".as_ptr());
         let parcels = ffi::lua_upvalueindex(2);
         let parcel = parcel::push(state, parcels);
+        (*parcel).arguments.host = Host::of(state);
         for at in 0..MAX.min(given as usize) {
             read(state, at, marked, function, parcel);
         }

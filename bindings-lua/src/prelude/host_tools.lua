@@ -5,8 +5,9 @@ local raw, opencode, shared = ...
 local Client, Error, finish = shared.Client, shared.Error, shared.finish
 local expect, check_self, handle = shared.expect, shared.check_self, shared.handle
 
--- How long a wait sleeps, in milliseconds, while handlers that have yielded are to be resumed.
-local PAUSE = 10
+-- How long a wait sleeps, in milliseconds, while handlers that have yielded are to be resumed; and in any case, so that a hook
+-- of the host may run meanwhile.
+local PAUSE, SLICE = 10, 100
 
 -- What a handler gets beside its arguments: { id, name, sessionID, messageID, callID }.
 local ToolCall = { __name = "opencode.tool_call" }
@@ -163,7 +164,8 @@ function Tools:wait(run, limit)
     if is_over(run) then return false end
     local left = limit and limit - (raw.now() - start)
     if left and left <= 0 then return true end
-    local pause = (wait or self.pending[1]) and math.min(PAUSE, left or PAUSE) or left
+    local longest = (wait or self.pending[1]) and PAUSE or SLICE
+    local pause = math.min(longest, left or longest)
     if wait then wait(pause) else raw.run_wait_for_calls(run, pause) end
   end
 end

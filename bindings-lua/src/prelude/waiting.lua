@@ -1,23 +1,30 @@
 -- Waiting in the host's own way: opencode.client { wait = function(ms) ... end }. Loaded before all others: here each raw
--- function that blocks gets a second way, which looks, and between two looks calls what the client was made with.
+-- function that blocks gets a second way, which looks, and between two looks calls what the client was made with. Where there
+-- is no such function, what may take long blocks for a slice at a time: between two of them a hook of the host may run, by
+-- which Ctrl-C ends a script.
 
 local raw = ...
 
 -- By client, and by what was made with it.
 local waits = setmetatable({}, { __mode = "k" })
 
-local SHORTEST, LONGEST = 1, 20
+local SHORTEST, LONGEST, SLICE = 1, 20, 100
 
--- Calls `look` until it gives something, at most for `limit` milliseconds.
+-- Calls `look` until it gives something, at most for `limit` milliseconds. `look(ms)` blocks for that long at most: not at all
+-- where the host waits.
 local function patient(wait, limit, look)
-  local begin, pause = limit and raw.now(), SHORTEST
+  local begin, left, pause = limit and raw.now(), limit, SHORTEST
   while true do
-    local a, b, c, d = look()
+    local a, b, c, d = look(wait and 0 or math.min(SLICE, left or SLICE))
     if a ~= nil then return a, b, c, d end
-    local left = limit and limit - (raw.now() - begin) or pause
-    if left <= 0 then return nil end
-    wait(math.min(pause, left))
-    pause = math.min(pause * 2, LONGEST)
+    if limit then
+      left = limit - (raw.now() - begin)
+      if left <= 0 then return nil end
+    end
+    if wait then
+      wait(math.min(pause, left or pause))
+      pause = math.min(pause * 2, LONGEST)
+    end
   end
 end
 
@@ -47,9 +54,19 @@ local function replace(name, way)
   end
 end
 
-replace("call_wait", function(wait, blocking, call, limit, is_raw)
-  return patient(wait, limit, function()
-    if raw.call_is_done(call) then return blocking(call, 0, is_raw) end
+-- The same for what may take long: `way` gets the client's wait, or nothing where there is none.
+local function replace_long(name, way)
+  local blocking = raw[name]
+  raw[name] = function(handle, limit, ...)
+    local wait = waits[handle]
+    if not wait and limit and limit <= SLICE then return blocking(handle, limit, ...) end
+    return way(wait, blocking, handle, limit, ...)
+  end
+end
+
+replace_long("call_wait", function(wait, blocking, call, limit, is_raw)
+  return patient(wait, limit, function(ms)
+    if ms > 0 or raw.call_is_done(call) then return blocking(call, ms, is_raw) end
   end)
 end)
 
@@ -127,15 +144,18 @@ local function is_over(run)
   return state == "done" or state == "failed"
 end
 
-replace("run_wait", function(wait, blocking, run, limit)
-  patient(wait, limit, function() return is_over(run) or nil end)
+replace_long("run_wait", function(wait, blocking, run, limit)
+  patient(wait, limit, function(ms)
+    if ms > 0 then raw.run_wait_for_calls(run, ms) end
+    return is_over(run) or nil
+  end)
   if is_over(run) then return blocking(run, 0) end
   return raw.run_late(run, limit)
 end)
 
-replace("run_wait_update", function(wait, blocking, run, limit)
-  local update = patient(wait, limit, function()
-    return blocking(run, 0) or raw.run_is_drained(run) or nil
+replace_long("run_wait_update", function(wait, blocking, run, limit)
+  local update = patient(wait, limit, function(ms)
+    return blocking(run, ms) or raw.run_is_drained(run) or nil
   end)
   return type(update) == "table" and update or nil
 end)
@@ -159,9 +179,9 @@ end)
 
 -- Waits for what a function gives that takes a time, and gives `nothing` when that is over.
 local function wait_for(name, nothing)
-  replace(name, function(wait, blocking, source, limit)
-    local is_ok, news, message, err = patient(wait, limit, function()
-      local is_ok, news, message, err = blocking(source, 0)
+  replace_long(name, function(wait, blocking, source, limit)
+    local is_ok, news, message, err = patient(wait, limit, function(ms)
+      local is_ok, news, message, err = blocking(source, ms)
       if not is_ok or news ~= nothing then return is_ok, news, message, err end
     end)
     if is_ok == nil then return true, nothing end
