@@ -190,9 +190,39 @@ check.test("functions of the module are called with a dot, methods with a colon"
   } do
     check.contains(check.raises("write " .. name .. "(...) with a dot", f), "mistakes.lua:")
   end
-  for _, name in ipairs { "run", "ask", "start", "close", "fd", "ready", "dispatch", "log", "usage", "start_pty" } do
-    check.raises("write client:" .. name .. "(...) with a colon", client[name])
+end)
+
+-- The classes of the annotations, and what a method says that is called on nothing, or on something else.
+check.test("every method names the colon that is missing", function()
+  local run = assert(client:run "Say pong")
+  assert(run:wait())
+  local objects = {
+    Client = client, Run = run, Call = assert(client:start "global.health"), EventStream = assert(client:events()),
+    Opening = assert(client:start_pty { command = "true" }), Messages = client:messages(run:session_id()),
+    Sessions = client:sessions(), Export = client:export(run:session_id()), TuiControl = client:tui_control(),
+    Server = assert(opencode.Server.launch { binary = "/bin/false" }),
+  }
+  objects.Pty = assert(objects.Opening:wait())
+  local meta = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$" .. "/../../bindings-lua/meta/libopencode"
+  local count = 0
+  for _, file in ipairs { "", "_drift", "_host_tools", "_pty", "_run", "_server", "_streams", "_tools" } do
+    for line in io.lines(meta .. file .. ".lua") do
+      local class, method = line:match "^function (%w+):([%w_]+)%("
+      local object = objects[class]
+      if object then
+        local other = class == "Client" and run or client
+        for _, wrong in ipairs { false, "x", {}, other, opencode, object.raw } do
+          local message = check.raises(":" .. method .. "(...) with a colon", function()
+            local given = object[method](wrong)
+            return given
+          end)
+          check.contains(message, "mistakes.lua:")
+          count = count + 1
+        end
+      end
+    end
   end
+  check.equal(count > 400, true, count .. " calls")
 end)
 
 check.test("what only shows at run time is told and not raised", function()
@@ -206,6 +236,12 @@ check.test("what only shows at run time is told and not raised", function()
   local control = client:tui_control()
   control:close()
   check.equal(control:next(0), nil)
+  check.fails("invalid_argument", "is a directory", client:run("x", { files = { "/tmp" } }))
+  check.fails("invalid_argument", "more than 1 bytes", client:ask("x", { files = { path = "/etc/passwd", max_bytes = 1 } }))
+  check.fails("invalid_argument", "has the lines 1 to", client:run("x", { files = { { path = "/etc/passwd", lines = "7-9999" } } }))
+  check.fails("not_found", "there is no file", client:run("x", { files = "/no/such" }))
+  -- How it is asked for is the script's own.
+  check.raises("mime", function() client:run("x", { files = { path = "/etc/passwd", mime = "text" } }) end)
 end)
 
 check.test("a table whose fields are behind its metatable is refused", function()
