@@ -371,8 +371,9 @@ local function run_of(client, made, callbacks)
   return run
 end
 
+-- Nothing but clients knows the first one.
 local function check_self(self, method, level)
-  if type(self) ~= "table" or not rawget(self, "raw") then
+  if type(self) ~= "table" or not rawget(self, "first") then
     error("write client:" .. method .. "(...) with a colon", level + 1)
   end
 end

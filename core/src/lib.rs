@@ -138,7 +138,7 @@ pub use protocol::permission::{
 pub use protocol::tokens::{CacheTokens, Tokens};
 pub use protocol::{model, operation};
 pub use pty::{Pty, PtyOpening, PtyOptions};
-pub use run::attach::{AttachOptions, attach, attach_bytes};
+pub use run::attach::{ATTACH, AttachOptions, attach, attach_bytes};
 pub use run::{
     CompactOptions, DecisionRecord, Detached, Prompt, Reply, Run, RunLimits, State, TextStream,
     TextUpdate, Timings, Update, WhenBusy, take_losses, wait_until_sent,

@@ -161,9 +161,11 @@ impl Results {
         }
     }
 
-    /// A failure. Misuse is what the author of the script can mend: the prelude raises it.
+    /// A failure. Misuse is what the author of the script can mend: the prelude raises it. What a file is like that a prompt
+    /// names shows at run time only.
     pub(crate) fn failure(&mut self, error: &Error) {
-        let is_misuse = matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Closed);
+        let is_misuse = matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Closed)
+            && error.operation() != opencode_core::ATTACH;
         self.failed(is_misuse, error);
     }
 

@@ -11,6 +11,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+/// The operation of errors that tell what is wrong with a file; one that an option has is none of the file's.
+pub const ATTACH: &str = "attach";
+
 /// How a file is attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttachOptions {
@@ -75,7 +78,7 @@ fn mime(text: &str) -> Result<&str> {
 ///
 /// # Errors
 /// `not_found`, `forbidden` when it cannot be read, `invalid_argument` for a directory, a file that is too large,
-/// and lines that it has not.
+/// and lines that it has not; all of the operation [`ATTACH`].
 pub fn attach(path: impl AsRef<Path>, options: &AttachOptions) -> Result<Value> {
     let path = path.as_ref();
     let bytes = read(path, options.max_bytes)?;
@@ -128,7 +131,7 @@ fn part(name: &str, shown: &str, bytes: Vec<u8>, options: &AttachOptions) -> Res
             ("text/plain", text.into_bytes())
         }
         Err(_) if options.lines.is_some() => {
-            return Err(Error::invalid(format!("attach: '{shown}' is no text and has no lines")));
+            return Err(unfit(format!("attach: '{shown}' is no text and has no lines")));
         }
         Err(bytes) => (binary(&bytes, &name), bytes),
     };
@@ -163,15 +166,15 @@ fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
             }
             _ => (ErrorKind::InvalidArgument, format!("attach: '{shown}' cannot be read: {error}")),
         };
-        Error::new(kind, text).with_source(error)
+        Error::new(kind, text).with_operation(ATTACH).with_source(error)
     };
     // Looked at before it is opened: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Error::invalid(format!("attach: '{shown}' is a directory; attach its files")));
+        return Err(unfit(format!("attach: '{shown}' is a directory; attach its files")));
     }
     if !metadata.is_file() {
-        return Err(Error::invalid(format!("attach: '{shown}' is no regular file")));
+        return Err(unfit(format!("attach: '{shown}' is no regular file")));
     }
     let mut bytes = Vec::new();
     // The file may grow while it is read.
@@ -185,9 +188,14 @@ fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
 }
 
 fn too_large(name: &str, max: u64) -> Error {
-    Error::invalid(format!(
+    unfit(format!(
         "attach: '{name}' has more than {max} bytes; raise max_bytes, or attach a part of it"
     ))
+}
+
+/// What is wrong with a file, and not with what was asked for.
+fn unfit(text: String) -> Error {
+    Error::invalid(text).with_operation(ATTACH)
 }
 
 /// The bytes as text, when they are: UTF-8, or UTF-16 that says so.
@@ -242,7 +250,7 @@ fn cut(shown: &str, text: &str, first: u64, last: u64) -> Result<String> {
             0 => "has no lines".to_owned(),
             _ => format!("has the lines 1 to {count}, not {first} to {last}"),
         };
-        return Err(Error::invalid(format!("attach: '{shown}' {has}")));
+        return Err(unfit(format!("attach: '{shown}' {has}")));
     }
     let (skip, take) = (first as usize - 1, (last - first) as usize + 1);
     Ok(text.split_inclusive('\n').skip(skip).take(take).collect())
