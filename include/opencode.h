@@ -12,13 +12,16 @@
  * ever freezing it. One prompt:
  *
  *     OpencodeClient *client = NULL;
+ *     OpencodeRun *run = NULL;
  *     OpencodeReply *reply = NULL;
  *     if (opencode_client_new(NULL, &client, &reply) == OPENCODE_STATUS_OK &&
- *         opencode_ask(client, "{\"prompt\":\"Say pong\"}", &reply) == OPENCODE_STATUS_OK)
- *         puts(opencode_reply_json(reply));
+ *         opencode_run_text(client, "Say pong", NULL, &run, &reply) == OPENCODE_STATUS_OK &&
+ *         opencode_run_wait(run, -1, &reply) == OPENCODE_STATUS_OK)
+ *         puts(opencode_reply_text(reply, "/text"));
  *     else
  *         fputs(opencode_reply_message(reply), stderr);
  *     opencode_reply_free(reply);
+ *     opencode_run_free(run);
  *     opencode_client_free(client);
  *
  * What holds for all functions:
@@ -33,8 +36,8 @@
  * - What is handed out is freed once, with the function named like its type. Handles may be freed in any order.
  *   A function that fails writes NULL where it would have handed one out.
  * - Every function may be called from any thread. A reply belongs to one thread at a time.
- * - Times are in milliseconds. A function that can block says so, and which one does the same without blocking; all others
- *   return at once. A timeout_ms of 0 waits for nothing, a negative one has no end.
+ * - Times are in milliseconds. A function that can block says so, and which one does the same without blocking; all
+ *   others return at once. A timeout_ms of 0 waits for nothing, a negative one has no end.
  * - When the time is up: what takes the next of many (_poll, _next, _read) gives OK and NULL, for nothing came. What
  *   waits for one thing (_wait, _detach) fails with TIMEOUT; its message says why, and it goes on: wait again.
  * - Nothing is thrown, nothing is printed, no callback is called.
@@ -410,10 +413,10 @@ OpencodeStatus opencode_client_new(const char *options_json,
 
 /**
  * Makes a client with other settings that shares everything with another one: connections, threads, the event stream,
- * the descriptor and the log. Touches no network and costs nothing. Its settings go with all that is done through it, runs
- * too. opencode_client_close() of the first client ends all; of this one it refuses what is begun through it from then on
- * and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any order: the
- * connections last as long as one of them.
+ * the descriptor and the log. Touches no network and costs nothing. Its settings go with all that is done through it,
+ * runs too. opencode_client_close() of the first client ends all; of this one it refuses what is begun through it from
+ * then on and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any
+ * order: the connections last as long as one of them.
  *
  * @param options_json  An object:
  *                      - directory (text): The directory of the project that calls and runs work in (default: the
@@ -446,9 +449,10 @@ OpencodeStatus opencode_client_with(const OpencodeClient *client,
 
 /**
  * Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
- * network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
- * Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
- * fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
+ * network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent.
+ * Prompts that are not sent yet get a second before that. Whatever blocks in another thread, on the client or on what
+ * was made from it, ends with CLOSED; what is begun later fails with CLOSED. The client stays a valid handle: its log
+ * can still be read, and what was over keeps its result.
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  * @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
@@ -460,8 +464,8 @@ OpencodeStatus opencode_client_close(const OpencodeClient *client,
 
 /**
  * Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
- * sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it. After a close it waits
- * for nothing.
+ * sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it. After a close it
+ * waits for nothing.
  */
 OPENCODE_API
 void opencode_client_free(OpencodeClient *client);
@@ -488,8 +492,8 @@ OpencodeStatus opencode_client_next_log(const OpencodeClient *client,
                                         OpencodeReply **record);
 
 /**
- * Does an operation of the server and blocks until the answer is there; opencode_call_start() does not. Reads are repeated when they fail in a way
- * that passes; nothing else is.
+ * Does an operation of the server and blocks until the answer is there; opencode_call_start() does not. Reads are
+ * repeated when they fail in a way that passes; nothing else is.
  *
  * @param operation       Such as "session.update".
  * @param arguments_json  One flat object, or NULL for none: {"sessionID":"ses_1","title":"x"}.
@@ -862,8 +866,8 @@ OpencodeStatus opencode_call_wait(const OpencodeCall *call,
 
 /**
  * Ends the request, whatever it waits for: the call then fails with CANCELLED, unless the answer was faster. The
- * server may have done its work all the same. A terminal that was made and not taken is ended. What closes something goes
- * on with it.
+ * server may have done its work all the same. A terminal that was made and not taken is ended. What closes something
+ * goes on with it.
  *
  * @param error  NULL, or receives the reply of a failure, and NULL on success.
  */
@@ -1198,8 +1202,8 @@ OpencodeStatus opencode_tool_next(const OpencodeClient *client,
                                   OpencodeReply **call);
 
 /**
- * Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is
- * made in the background. A program that ends before that leaves its exit code, and no output.
+ * Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection
+ * is made in the background. A program that ends before that leaves its exit code, and no output.
  *
  * @param options_json  An object, or NULL for a shell:
  *                      - command (text): The program (default: the server's shell).
@@ -1567,7 +1571,8 @@ OPENCODE_API void opencode_events_free(OpencodeEvents *events);
 
 /**
  * Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may be on
- * another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
+ * another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes
+ * paths itself: {"prompt":"...","files":["..."]}.
  *
  * @param path          The file.
  * @param options_json  An object, or NULL:
@@ -1752,7 +1757,8 @@ int32_t opencode_pages_is_complete(const OpencodePages *pages);
 OPENCODE_API void opencode_pages_free(OpencodePages *pages);
 
 /**
- * Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the session.
+ * Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the
+ * session.
  *
  * @param session_id    The session.
  * @param options_json  An object, or NULL:
@@ -1777,8 +1783,8 @@ OpencodeStatus opencode_usage(const OpencodeClient *client,
                               OpencodeReply **reply);
 
 /**
- * Adds up what the sessions of a directory, or of the whole server, used. Blocks; opencode_call_start() with "usage_of_all"
- * does not. With since, sessions that did not change since the day before are not read.
+ * Adds up what the sessions of a directory, or of the whole server, used. Blocks; opencode_call_start() with
+ * "usage_of_all" does not. With since, sessions that did not change since the day before are not read.
  *
  * @param options_json  An object, or NULL: as for opencode_usage().
  * @param reply         Receives what opencode_usage() gives, its sessionID being null.

@@ -8,7 +8,8 @@ use opencode_core::{AttachOptions, attach, attach_bytes};
 use std::ffi::c_char;
 
 /// Reads a local file and makes a part of a prompt of it. Its content travels with the prompt, so the server may be on
-/// another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes paths itself: {"prompt":"...","files":["..."]}.
+/// another machine. Blocks while the file is read; opencode_call_start() with "attach" does not. A prompt also takes
+/// paths itself: {"prompt":"...","files":["..."]}.
 ///
 /// @param path          The file.
 /// @param options_json  An object, or NULL:

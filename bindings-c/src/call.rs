@@ -179,8 +179,8 @@ pub unsafe extern "C" fn opencode_call_wait(
 }
 
 /// Ends the request, whatever it waits for: the call then fails with CANCELLED, unless the answer was faster. The
-/// server may have done its work all the same. A terminal that was made and not taken is ended. What closes something goes
-/// on with it.
+/// server may have done its work all the same. A terminal that was made and not taken is ended. What closes something
+/// goes on with it.
 ///
 /// @param error  NULL, or receives the reply of a failure, and NULL on success.
 #[unsafe(no_mangle)]

@@ -40,10 +40,10 @@ pub unsafe extern "C" fn opencode_client_new(
 }
 
 /// Makes a client with other settings that shares everything with another one: connections, threads, the event stream,
-/// the descriptor and the log. Touches no network and costs nothing. Its settings go with all that is done through it, runs
-/// too. opencode_client_close() of the first client ends all; of this one it refuses what is begun through it from then on
-/// and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any order: the
-/// connections last as long as one of them.
+/// the descriptor and the log. Touches no network and costs nothing. Its settings go with all that is done through it,
+/// runs too. opencode_client_close() of the first client ends all; of this one it refuses what is begun through it from
+/// then on and ends its calls, and what was made with it, such as a run, goes on. Each is freed by itself, in any
+/// order: the connections last as long as one of them.
 ///
 /// @param options_json  An object:
 ///                      {options with}
@@ -70,9 +70,10 @@ pub unsafe extern "C" fn opencode_client_with(
 }
 
 /// Ends all that goes on with this client, joins all threads and closes all connections, within a second whatever the
-/// network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent. Prompts that are not sent yet get a second before that.
-/// Whatever blocks in another thread, on the client or on what was made from it, ends with CLOSED; what is begun later
-/// fails with CLOSED. The client stays a valid handle: its log can still be read, and what was over keeps its result.
+/// network does; opencode_client_close_start() waits for nothing. The server goes on with prompts that were sent.
+/// Prompts that are not sent yet get a second before that. Whatever blocks in another thread, on the client or on what
+/// was made from it, ends with CLOSED; what is begun later fails with CLOSED. The client stays a valid handle: its log
+/// can still be read, and what was over keeps its result.
 ///
 /// @param error  NULL, or receives the reply of a failure, and NULL on success.
 /// @return TIMEOUT when prompts were lost, because they could not be sent in time; their runs say so, and the log. The
@@ -87,8 +88,8 @@ pub unsafe extern "C" fn opencode_client_close(
 }
 
 /// Frees a client. NULL is fine. Without runs or calls that are alive it closes too, and gives prompts that are not
-/// sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it. After a close it waits
-/// for nothing.
+/// sent yet a second: what is lost by that stands in the log only. opencode_client_close() tells it. After a close it
+/// waits for nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn opencode_client_free(client: *mut OpencodeClient) {
     // SAFETY: the header's first page states what pointers must be.
@@ -130,8 +131,8 @@ pub unsafe extern "C" fn opencode_client_next_log(
     }
 }
 
-/// Does an operation of the server and blocks until the answer is there; opencode_call_start() does not. Reads are repeated when they fail in a way
-/// that passes; nothing else is.
+/// Does an operation of the server and blocks until the answer is there; opencode_call_start() does not. Reads are
+/// repeated when they fail in a way that passes; nothing else is.
 ///
 /// @param operation       Such as "session.update".
 /// @param arguments_json  One flat object, or NULL for none: {"sessionID":"ses_1","title":"x"}.

@@ -15,6 +15,8 @@ pub struct OpencodeJson {
     mistake: Option<CString>,
     /// What opencode_json_get() gave last.
     given: CString,
+    /// Whether that is all that was added.
+    is_given: bool,
 }
 
 struct Open {
@@ -53,6 +55,7 @@ impl OpencodeJson {
             open: Vec::new(),
             mistake: None,
             given: CString::default(),
+            is_given: false,
         };
         json.begin(None, true);
         json
@@ -106,7 +109,11 @@ impl OpencodeJson {
 
     fn whole(&self) -> String {
         let ends = self.open.iter().rev().map(|open| if open.is_object { '}' } else { ']' });
-        self.text.chars().chain(ends).collect()
+        // Room for the NUL too.
+        let mut whole = String::with_capacity(self.text.len() + self.open.len() + 1);
+        whole.push_str(&self.text);
+        whole.extend(ends);
+        whole
     }
 }
 
@@ -130,13 +137,17 @@ unsafe fn add(
         if json.mistake.is_some() {
             return OpencodeStatus::InvalidArgument;
         }
+        let length = json.text.len();
         let done = match name.map(CStr::to_str).transpose() {
             Ok(name) => work(json, name)
                 .map_err(|text| (name.map(|name| format!(" '{name}'")).unwrap_or_default(), text)),
             Err(e) => Err((String::new(), format!("the name is not UTF-8: {e}"))),
         };
         match done {
-            Ok(()) => OpencodeStatus::Ok,
+            Ok(()) => {
+                json.is_given &= json.text.len() == length;
+                OpencodeStatus::Ok
+            }
             Err((name, text)) => {
                 // One line without control characters, as all messages are.
                 let error = Error::new(
@@ -327,7 +338,10 @@ pub unsafe extern "C" fn opencode_json_get(json: *mut OpencodeJson) -> *const c_
     shield(c"".as_ptr(), || match &json.mistake {
         Some(mistake) => mistake.as_ptr(),
         None => {
-            json.given = CString::new(json.whole()).unwrap_or_default();
+            // A text that was given stays, also when it is asked for again.
+            if !std::mem::replace(&mut json.is_given, true) {
+                json.given = CString::new(json.whole()).unwrap_or_default();
+            }
             json.given.as_ptr()
         }
     })
@@ -385,6 +399,24 @@ mod tests {
             });
             assert_eq!(value, wanted);
             assert!(open.ends_with("{\"t\":true}]}"), "{open}");
+            opencode_json_free(json);
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_given_stays_until_something_is_added() {
+        let json = opencode_json_new();
+        // SAFETY: the builder lives, and the texts end with NUL.
+        unsafe {
+            opencode_json_text(json, c"a".as_ptr(), c"b".as_ptr());
+            let first = opencode_json_get(json);
+            assert_eq!(opencode_json_get(json), first);
+            opencode_json_text(json, c"none".as_ptr(), std::ptr::null());
+            assert_eq!(opencode_json_get(json), first, "that added nothing");
+            assert_eq!(got(json), r#"{"a":"b"}"#);
+            // What was given may be added.
+            opencode_json_raw(json, c"c".as_ptr(), opencode_json_get(json));
+            assert_eq!(got(json), r#"{"a":"b","c":{"a":"b"}}"#);
             opencode_json_free(json);
         }
     }

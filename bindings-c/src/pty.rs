@@ -19,8 +19,8 @@ pub struct OpencodePty {
     client: Client,
 }
 
-/// Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection is
-/// made in the background. A program that ends before that leaves its exit code, and no output.
+/// Starts a program in a new terminal. Blocks for one request, which opencode_pty_open_start() does not; the connection
+/// is made in the background. A program that ends before that leaves its exit code, and no output.
 ///
 /// @param options_json  An object, or NULL for a shell:
 ///                      {options pty without cursor}

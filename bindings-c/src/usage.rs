@@ -8,7 +8,8 @@ use crate::text::{fields, required};
 use opencode_core::{CallOptions, UsageOptions};
 use std::ffi::c_char;
 
-/// Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the session.
+/// Adds up what a session used. Blocks; opencode_call_start() with "usage" does not. Memory does not grow with the
+/// session.
 ///
 /// @param session_id    The session.
 /// @param options_json  An object, or NULL:
@@ -35,8 +36,8 @@ pub unsafe extern "C" fn opencode_usage(
     }
 }
 
-/// Adds up what the sessions of a directory, or of the whole server, used. Blocks; opencode_call_start() with "usage_of_all"
-/// does not. With since, sessions that did not change since the day before are not read.
+/// Adds up what the sessions of a directory, or of the whole server, used. Blocks; opencode_call_start() with
+/// "usage_of_all" does not. With since, sessions that did not change since the day before are not read.
 ///
 /// @param options_json  An object, or NULL: as for opencode_usage().
 /// @param reply         Receives what opencode_usage() gives, its sessionID being null.

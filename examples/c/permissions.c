@@ -13,14 +13,15 @@ static const char RULES[] = "{\"permission\":["
                             "{\"permission\":\"bash\",\"pattern\":\"rm *\",\"reply\":\"reject\"}]}";
 
 /* Prints the texts of a list: a, b, c. */
-static void print_list(OpencodeReply *reply, const char *where) {
-    char pointer[80];
-    const char *item;
-    for (int i = 0; sprintf(pointer, "%s/%d", where, i), (item = opencode_reply_text(reply, pointer)); i++)
-        printf("%s%s", i ? ", " : "", item);
+static void print_list(const OpencodeReply *reply, const char *where) {
+    OpencodeReply *item;
+    for (size_t i = 0; (item = opencode_reply_item(reply, where, i)); i++) {
+        printf("%s%s", i ? ", " : "", opencode_reply_text(item, ""));
+        opencode_reply_free(item);
+    }
 }
 
-static const char *decide(OpencodeReply *update, const char *mode) {
+static const char *decide(const OpencodeReply *update, const char *mode) {
     char answer[80] = "";
     printf("%s: ", opencode_reply_text(update, "/request/permission"));
     print_list(update, "/request/patterns");
@@ -37,19 +38,14 @@ static const char *decide(OpencodeReply *update, const char *mode) {
     return answer[0] == 'y' ? "once" : answer[0] == 'a' ? "always" : "reject";
 }
 
-static void print_reply(OpencodeReply *update) {
-    char pointer[40];
-    const char *permission;
-    printf("%s\n", opencode_reply_text(update, "/reply/text"));
-    for (int i = 0; sprintf(pointer, "/reply/decisions/%d/permission", i),
-             (permission = opencode_reply_text(update, pointer)); i++) {
-        printf("[%s ", permission);
-        sprintf(pointer, "/reply/decisions/%d/patterns", i);
-        print_list(update, pointer);
-        sprintf(pointer, "/reply/decisions/%d/reply", i);
-        printf(": %s by ", opencode_reply_text(update, pointer));
-        sprintf(pointer, "/reply/decisions/%d/by", i);
-        printf("%s]\n", opencode_reply_text(update, pointer));
+static void print_reply(const OpencodeReply *update) {
+    OpencodeReply *decision;
+    printf("%s\n", opencode_update_text(update));
+    for (size_t i = 0; (decision = opencode_reply_item(update, "/reply/decisions", i)); i++) {
+        printf("[%s ", opencode_reply_text(decision, "/permission"));
+        print_list(decision, "/patterns");
+        printf(": %s by %s]\n", opencode_reply_text(decision, "/reply"), opencode_reply_text(decision, "/by"));
+        opencode_reply_free(decision);
     }
 }
 
@@ -74,16 +70,17 @@ int main(int count, char **words) {
         return 1;
     }
     while (opencode_run_poll(run, -1, &update) == OPENCODE_STATUS_OK && update) {
-        const char *type = opencode_reply_text(update, "/type");
-        if (strcmp(type, "permission") == 0) {
-            const char *answer = decide(update, mode);
-            opencode_run_reply_permission(run, opencode_reply_text(update, "/id"), answer,
+        switch (opencode_update_type(update)) {
+        case OPENCODE_UPDATE_TYPE_PERMISSION:
+            opencode_run_reply_permission(run, opencode_update_id(update), decide(update, mode),
                                           "The user does not want that.", NULL);
-        } else if (strcmp(type, "done") == 0) {
-            print_reply(update);
-        } else if (strcmp(type, "failed") == 0) {
-            fprintf(stderr, "%s\n", opencode_reply_text(update, "/error/message"));
+            break;
+        case OPENCODE_UPDATE_TYPE_DONE: print_reply(update); break;
+        case OPENCODE_UPDATE_TYPE_FAILED:
+            fprintf(stderr, "%s\n", opencode_update_text(update));
             failed = 1;
+            break;
+        default: break;
         }
         opencode_reply_free(update);
     }

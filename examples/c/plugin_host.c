@@ -47,6 +47,13 @@ static int play(const char *path, const char *prompt, int *updates) {
     return dlclose(plugin);
 }
 
+static int is_loaded(const char *path) {
+    void *plugin = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    if (plugin)
+        dlclose(plugin);
+    return plugin != NULL;
+}
+
 int main(int words, char **word) {
     int i, updates = 0, threads, files;
     if (words != 3) {
@@ -55,9 +62,14 @@ int main(int words, char **word) {
     }
     threads = count("/proc/self/task");
     files = count("/proc/self/fd");
-    for (i = 0; i < 100; i++)
+    for (i = 0; i < 100; i++) {
         if (play(word[1], word[2], &updates))
             return 1;
+        if (is_loaded(word[1])) {
+            fprintf(stderr, "the plugin stays loaded\n");
+            return 1;
+        }
+    }
     printf("[%d times, %d threads and %d descriptors are left]\n", i, count("/proc/self/task") - threads,
            count("/proc/self/fd") - files);
     return 0;

@@ -104,8 +104,13 @@ class Tools {
         if (timeout_ms)
             tool.integer("timeout_ms", *timeout_ms);
         auto added = client.add_tool(tool);
-        if (added)
-            handlers_.insert_or_assign(std::string(name), std::move(handler));
+        if (!added)
+            return added;
+        // No insert_or_assign: that of libstdc++ has a variable that keeps a plugin from being unloaded.
+        if (const auto found = handlers_.find(name); found != handlers_.end())
+            found->second = std::move(handler);
+        else
+            handlers_.emplace(name, std::move(handler));
         return added;
     }
 

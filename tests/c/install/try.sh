@@ -42,3 +42,15 @@ meson setup "$folder/meson" "$here"
 meson compile -C "$folder/meson"
 for program in shared static face; do fine "$folder/meson/$program"; done
 fine env -u LD_LIBRARY_PATH "$folder/meson/static"
+
+# As a subproject, which needs neither a variable nor an installation.
+mkdir "$folder/examples"
+cp -r "$here/../../../examples/meson" "$here/../../../examples/c" "$here/../../../examples/cpp" "$folder/examples"
+tar -czf "$folder/examples/meson/subprojects/packagefiles/opencode.tar.gz" -C "$prefix" .
+unset PKG_CONFIG_PATH LD_LIBRARY_PATH
+meson setup --force-fallback-for=opencode "$folder/subproject" "$folder/examples/meson"
+meson compile -C "$folder/subproject"
+for program in ask ask-static ask-cpp; do
+    ! OPENCODE_BASE_URL=http://127.0.0.1:9 "$folder/subproject/$program" x >"$folder/said" 2>&1
+    grep -q '127.0.0.1:9' "$folder/said" || { echo "$program of the subproject does not run"; exit 1; }
+done

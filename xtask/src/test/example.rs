@@ -96,6 +96,9 @@ fn cases() -> Vec<Case> {
 /// How examples in C are compiled: users have these warnings on.
 const C: [&str; 3] = ["-std=c99", "-Wshadow", "-Wconversion"];
 
+/// The same in C++.
+const CPP_FLAGS: [&str; 3] = ["-std=c++17", "-Wshadow", "-Wconversion"];
+
 /// Runs every example, each language beside the others.
 pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
     for name in artefact::EXAMPLES {
@@ -106,20 +109,23 @@ pub(super) fn jobs(python: &Path) -> Result<Vec<progress::Job<'_>>> {
     };
     let mut jobs: Vec<_> = LANGUAGES.iter().copied().map(job).collect();
     for name in CPP {
-        artefact::compile(&cpp_source(name), &["-std=c++17", "-Wshadow", "-Wconversion"])?;
+        artefact::compile(&cpp_source(name), &CPP_FLAGS)?;
     }
+    let shown = workspace().join("examples/cpp/plugin.map");
+    let shown = format!("-Wl,--version-script,{}", shown.display());
     for (name, flags) in [
         ("epoll", &[] as &[&str]),
-        ("plugin", &["-shared", "-fPIC"]),
+        ("plugin", &["-shared", "-fPIC", &shown]),
         ("plugin_host", &["-Wl,--as-needed", "-ldl"]),
     ] {
         artefact::compile(&c_source(name), &[&C[..], flags].concat())?;
+        artefact::compile(&cpp_source(name), &[&CPP_FLAGS[..], flags].concat())?;
     }
     jobs.push(("the examples in C++, and of C alone".to_owned(), Box::new(run_native)));
     Ok(jobs)
 }
 
-/// Those that there are in C++.
+/// Those that there are in C++, on any system.
 const CPP: &[&str] = &["ask", "poll_in_tick", "events", "permissions", "pty", "game_tools"];
 
 /// What the agent builds in the game, and what is drawn of it.
@@ -145,10 +151,13 @@ fn run_native(note: &progress::Note) -> Result<()> {
         json!([{ "tools": [{ "name": "bash", "arguments": bash }] }, { "text": "finished" }]);
     let tool = prompt("use a tool", tool);
     let walk = walk();
-    let ticks = &["a fine answer\n[", " ticks, the slowest poll took "][..];
+    let ticks = &["a fine answer\n[", " ticks, the slowest poll took ", "\n[below 10 us: "][..];
+    let two = &["1: a fine answer\n", "2: a fine answer\n", "[woken "][..];
+    let unloaded = &["[100 times, 0 threads and 0 descriptors are left]"][..];
     let cpp = |name: &str| artefact::program(&cpp_source(name));
     let c = |name: &str| artefact::program(&c_source(name));
-    let plugin = c("plugin").to_string_lossy().into_owned();
+    let [plugin, plugin_cpp] =
+        [c("plugin"), cpp("plugin")].map(|plugin| plugin.to_string_lossy().into_owned());
     for (program, arguments, input, code, printed) in [
         (cpp("ask"), vec![&answer], "", 0, &["a fine answer\n[", " tokens]\n"][..]),
         (cpp("poll_in_tick"), vec![&answer], "", 0, ticks),
@@ -164,16 +173,29 @@ fn run_native(note: &progress::Note) -> Result<()> {
             &["42", "[exit code 3]"],
         ),
         (cpp("game_tools"), vec![&walk], "", 0, DRAWN),
-        (c("epoll"), vec![&answer], "", 0, &["a fine answer\n[woken "]),
-        (c("epoll"), vec![&refused], "", 1, &["! no such luck"]),
-        // Against the server that answers at once: a close waits until a prompt is sent.
+        (c("poll_in_tick"), vec![&answer], "", 0, ticks),
+        (c("epoll"), vec![&answer, &answer], "", 0, two),
+        (cpp("epoll"), vec![&answer, &answer], "", 0, two),
         (
-            c("plugin_host"),
-            vec![&plugin, &answer],
+            c("epoll"),
+            vec![&answer, &refused],
             "",
-            0,
-            &["[100 times, 0 threads and 0 descriptors are left]"],
+            1,
+            &["1: a fine answer\n", "! 2: ", "! no such luck"],
         ),
+        (
+            cpp("epoll"),
+            vec![&answer, &refused],
+            "",
+            1,
+            &["1: a fine answer\n", "! 2: ", "! no such luck"],
+        ),
+        (cpp("epoll"), vec![], "", 2, &["! usage: "]),
+        // Against the server that answers at once: a close waits until a prompt is sent.
+        (c("plugin_host"), vec![&plugin, &answer], "", 0, unloaded),
+        (cpp("plugin_host"), vec![&plugin_cpp, &answer], "", 0, unloaded),
+        // Each host loads both.
+        (c("plugin_host"), vec![&plugin_cpp, &answer], "", 0, unloaded),
     ] {
         note.set(&program.display().to_string());
         let mut command = Command::new(&program);
@@ -187,9 +209,23 @@ fn run_native(note: &progress::Note) -> Result<()> {
             // One that reads nothing may be gone.
             let _ = stdin.write_all(input.as_bytes());
         }
-        judge(&program.display().to_string(), &child.wait_with_output()?, code, printed)?;
+        let output = child.wait_with_output()?;
+        judge(&program.display().to_string(), &output, code, printed)?;
+        if program.ends_with("epoll") && code == 0 {
+            woken_for_what_is_new(&output)?;
+        }
     }
     Ok(())
+}
+
+/// An event loop that is woken for nothing turns thousands of times while an agent answers.
+fn woken_for_what_is_new(output: &Output) -> Result<()> {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let times = said.split_once("[woken ").and_then(|(_, rest)| rest.split_once(' '));
+    match times.and_then(|(times, _)| times.parse().ok()) {
+        Some(1..200) => Ok(()),
+        _ => Err(Error::new(format!("an event loop was woken too often, or never: {said}"))),
+    }
 }
 
 fn cpp_source(name: &str) -> PathBuf {

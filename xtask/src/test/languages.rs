@@ -304,5 +304,32 @@ pub(super) fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
     Ok(vec![
         in_turn("C++ tests", Stage::start, with),
         in_turn("C++ tests without exceptions", Stage::start, without),
+        in_turn("a plugin in C++ is unloaded", Stage::start, unloads()?),
     ])
+}
+
+/// Two hosts that know nothing of the library, and a plugin as people build it while they work and as they ship it. One that
+/// shows nothing but its own functions is unloaded from any host. One that shows all it has is unloaded from a host that is
+/// written in C++ too, as long as no variable of the headers is shared by all libraries of a program.
+fn unloads() -> Result<Vec<Command>> {
+    let folder = workspace().join("tests/c");
+    let source = folder.join("unloaded.cpp");
+    let shipped = variant(&source, "unloaded_as_shipped.cpp")?;
+    let script = workspace().join("examples/cpp/plugin.map");
+    let script = format!("-Wl,--version-script,{}", script.display());
+    let plugin = |source: &Path, flags: &[&str]| {
+        let always = ["-shared", "-fPIC", "-Wshadow", "-Wconversion"];
+        artefact::compile(source, &[&always[..], flags].concat())
+    };
+    let host = |source: &Path, flags: &[&str]| {
+        let always = ["-std=c99", "-pthread", "-Wl,--as-needed", "-ldl"];
+        artefact::compile(source, &[flags, &always[..]].concat())
+    };
+    let in_c = folder.join("unloads.c");
+    let in_cpp = variant(&in_c, "unloads_beside_cpp.c")?;
+    let mut hidden = Command::new(host(&in_c, &[])?);
+    hidden.arg(plugin(&shipped, &["-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", &script])?);
+    let mut open = Command::new(host(&in_cpp, &["-Wl,--no-as-needed", "-lstdc++"])?);
+    open.arg(plugin(&source, &["-std=c++17", "-O0"])?);
+    Ok(vec![hidden, open])
 }
