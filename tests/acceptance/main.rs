@@ -128,7 +128,7 @@ fn answer(client: &Client) -> Seen {
 
 fn live_text(client: &Client) -> Seen {
     let words = "one two three four five six seven eight";
-    let run = client.run(made("live", json!([{ "text": words, "delay_ms": 100 }])))?;
+    let run = client.run(made("live", json!([{ "text": words, "delay_ms": 400 }])))?;
     let (mut pieces, mut text) = (0, String::new());
     let end = Instant::now() + LIMIT;
     loop {

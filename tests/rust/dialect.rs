@@ -286,6 +286,8 @@ fn a_server_that_is_too_old_is_told_also_where_it_does_not_reach_the_web() {
     assert!(error.message().contains("needs 1.1 or newer"), "{error}");
     let found = client.doctor().to_string();
     assert!(found.contains("npm install -g opencode-ai@1"), "{found}");
+    let error = client.call("v2.pty.create", json!({})).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, Some("too_old")), "{error}");
     // A failure of one that is not too old stays what it is.
     let broken = Fake::start(|request| match request.path() {
         "/doc" => Answer::json(

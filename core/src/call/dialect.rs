@@ -142,7 +142,7 @@ fn too_new(
     transport: &Transport,
     limit: Duration,
     token: &CancelToken,
-) -> Option<String> {
+) -> Option<(String, Option<String>)> {
     let began = Instant::now();
     let Document { info, paths } = ask(transport, "/doc", limit, token).ok()?;
     let wanted = shape(operation.path);
@@ -150,12 +150,16 @@ fn too_new(
     if is_there || !info.title.eq_ignore_ascii_case("opencode") {
         return None;
     }
+    if !paths.contains_key("/global/health") {
+        return Some((format!("{}: {TOO_OLD}", error.operation()), Some(OLD.to_owned())));
+    }
     let info = first(transport, limit.saturating_sub(began.elapsed()), token).ok()?;
-    Some(format!(
+    let text = format!(
         "{}: this is an {}, which does not have the operation yet; {KNOWN} has it: `npm install -g opencode-ai@1`",
         error.operation(),
         info.name()
-    ))
+    );
+    Some((text, None))
 }
 
 /// A path without the names of its arguments.
@@ -180,6 +184,7 @@ fn is_old(transport: &Transport, limit: Duration, token: &CancelToken) -> bool {
 
 /// How long a refused operation is followed up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a refused operation turned out to be, and the error that says so.
 pub(crate) struct Explained {
@@ -210,12 +215,14 @@ pub(crate) fn explain(
         }
         _ => error.status() == Some(405),
     };
+    // What a server has it says in a long answer, for which one that is busy takes its time.
+    let patience = limit.unwrap_or(PATIENCE).min(PATIENCE);
     let limit = limit.unwrap_or(LIMIT).min(LIMIT);
     let may_have = |operation: &&Operation| operation.dialect != Some(Dialect::Two);
     if let Some(operation) = operation.filter(may_have).filter(|_| may_be_unknown(&error))
-        && let Some(text) = too_new(&error, operation, transport, limit, token)
+        && let Some((text, code)) = too_new(&error, operation, transport, patience, token)
     {
-        return Explained { found: None, error: unsupported(&error, text, None) };
+        return Explained { found: None, error: unsupported(&error, text, code) };
     }
     let is_raw = operation.is_none();
     let method = error.operation().split(' ').next().unwrap_or_default();
