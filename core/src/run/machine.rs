@@ -138,6 +138,11 @@ impl Machine {
         }
     }
 
+    /// The directory of its session.
+    pub(crate) fn directory(&self) -> Option<&String> {
+        self.opening.directory()
+    }
+
     /// The span of the host that its requests belong to.
     pub(crate) fn traceparent(&self) -> Option<Arc<str>> {
         self.prompt.traceparent.as_deref().map(Arc::from)
@@ -162,6 +167,7 @@ impl Machine {
             Input::Settled => self.looking(LookingInput::Settled),
             Input::Answer(kind, result) => self.on_answer(kind, result),
             Input::Snapshot(snapshot) => self.on_snapshot(snapshot),
+            Input::Seen(snapshot) => self.on_seen(snapshot),
             Input::SnapshotFailed(error) => self.on_snapshot_failed(error),
             Input::Child { session, parent } => {
                 self.looking(LookingInput::Descendant { session, parent });

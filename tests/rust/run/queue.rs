@@ -4,6 +4,7 @@ use super::world::Way;
 use super::*;
 use opencode_core::{ErrorKind, Level, Log, WhenBusy};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 #[test]
@@ -284,6 +285,40 @@ fn many_runs_at_once_get_their_own_answers() {
         assert_eq!(sessions.len(), 30);
         for (i, run) in runs.iter().enumerate() {
             assert_eq!(reply(run).text, format!("answer {i}"));
+        }
+    });
+}
+
+#[test]
+fn runs_that_wait_side_by_side_look_as_one() {
+    on_both(|world| {
+        let proxy = Proxy::start(&world.server().url()).unwrap();
+        let client = Client::new(options(world.server(), &proxy.url())).unwrap();
+        let look = world.word("GET /session/status*", "GET /api/session/active*");
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&looks);
+        proxy.hook(move |asked| {
+            counted.fetch_add(usize::from(asked.is(look)), Ordering::Relaxed);
+            Plan::pass()
+        });
+        let silent = json!([{ "text": "a b", "stall": { "after": 1, "ms": 60_000 } }]);
+        let start = |_| {
+            let mut prompt = scripted("waits", silent.clone());
+            // With a limit a run looks every two seconds.
+            prompt.limits.max_tokens = Some(1_000_000);
+            client.run(prompt).unwrap()
+        };
+        let runs: Vec<Run> = (0..8).map(start).collect();
+        for run in &runs {
+            eventually("its first words", || (!run.text().is_empty()).then_some(()));
+        }
+        let before = looks.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_secs(7));
+        let asked = looks.load(Ordering::Relaxed) - before;
+        // Alone each looks three times. More than one looks where a server takes long.
+        assert!((1..=14).contains(&asked), "{asked} looks for {} runs", runs.len());
+        for run in &runs {
+            run.cancel(Duration::ZERO);
         }
     });
 }

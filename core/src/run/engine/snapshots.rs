@@ -50,7 +50,7 @@ impl Work {
             poller.waiting.clone_from(&waiting);
             poller.wants_lists |= !self.is_stream_up;
             let with_lists = poller.begin(millis(self.began.elapsed()));
-            self.requests.snapshot(directory, with_lists);
+            self.requests.snapshot(directory.clone(), with_lists);
         }
         if let Ok(snapshot) = &result {
             if let Some(error) = &snapshot.refused
@@ -61,11 +61,20 @@ impl Work {
             }
             self.look_for_descendants(snapshot);
         }
-        for id in waiting {
+        for &id in &waiting {
             match &result {
                 Ok(snapshot) => self.step(id, Input::Snapshot(snapshot)),
                 Err(error) => self.step(id, Input::SnapshotFailed(error)),
             }
+        }
+        let Ok(snapshot) = result else { return };
+        let is_beside = |id: &RunId, slot: &RunSlot| {
+            !waiting.contains(id) && slot.machine.directory() == directory.as_ref()
+        };
+        let others = self.runs.iter().filter(|(id, slot)| is_beside(id, slot));
+        let others: Vec<RunId> = others.map(|(id, _)| *id).collect();
+        for id in others {
+            self.step(id, Input::Seen(&snapshot));
         }
     }
 }

@@ -77,6 +77,14 @@ impl Machine {
         }
     }
 
+    /// What other runs have seen is news for one that goes on, and nothing that the others wait for.
+    pub(super) fn on_seen(&mut self, snapshot: &DirectorySnapshot) {
+        if self.phase == Phase::Running {
+            self.inquire(InquiriesInput::Snapshot(snapshot));
+            self.looking(LookingInput::Seen(snapshot));
+        }
+    }
+
     pub(super) fn on_snapshot_failed(&mut self, error: &Error) {
         if self.phase == Phase::Running || (self.phase == Phase::Opening && self.opening.looks()) {
             self.looking(LookingInput::SnapshotFailed(error.clone()));

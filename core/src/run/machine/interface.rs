@@ -59,6 +59,8 @@ pub(crate) enum Input<'a> {
     Answer(RequestKind, Result<Response>),
     /// What the session's directory looks like.
     Snapshot(&'a DirectorySnapshot),
+    /// The same, where another run had asked for it.
+    Seen(&'a DirectorySnapshot),
     /// The directory could not be looked at.
     SnapshotFailed(&'a Error),
     /// A subagent of a subagent, of which perhaps no event told.

@@ -111,6 +111,8 @@ pub(super) enum LookingInput<'a> {
     /// The event stream tells everything from now on.
     Settled,
     Snapshot(&'a DirectorySnapshot),
+    /// What another run's look has seen.
+    Seen(&'a DirectorySnapshot),
     SnapshotFailed(Error),
     Messages {
         collection: u32,
@@ -276,6 +278,7 @@ impl Looking {
                 self.look_if_running(context, &mut out);
             }
             LookingInput::Snapshot(snapshot) => self.on_snapshot(snapshot, context, &mut out),
+            LookingInput::Seen(snapshot) => self.on_seen(snapshot, context, &mut out),
             LookingInput::SnapshotFailed(error) => self.check_failed(error, &mut out),
             LookingInput::Messages { collection, result } => {
                 self.on_messages(collection, result, context, &mut out);

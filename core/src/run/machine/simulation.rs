@@ -219,6 +219,13 @@ impl World {
         self.input(Input::Stream(self.is_up));
     }
 
+    /// Another run has looked at the directory.
+    fn see(&mut self) {
+        if let Ok(snapshot) = self.server.look(self.now) {
+            self.input(Input::Seen(&snapshot));
+        }
+    }
+
     /// One decision of chance.
     fn chance(&mut self, byte: u8, events: bool) {
         let (what, how) = (byte % 8, byte / 8);
@@ -234,6 +241,7 @@ impl World {
                 };
                 self.fly(usize::from(how) / 6, fate);
             }
+            6 if how.is_multiple_of(4) => self.see(),
             6 => {
                 self.now += u64::from(how) * 10;
                 self.input(Input::Time);
@@ -264,6 +272,9 @@ impl World {
             }
             for _ in 0..self.flights.len() {
                 self.fly(0, Fate::Arrives);
+            }
+            if self.steps.is_multiple_of(8) && self.outcome.is_none() {
+                self.see();
             }
             if let Some(at) = self.machine.wake_at() {
                 self.now = self.now.max(at.min(self.now + 50));

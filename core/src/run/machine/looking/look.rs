@@ -109,6 +109,27 @@ impl Looking {
         self.ask_messages(limit, None, context, out);
     }
 
+    /// A look that would find the session at work, as it is known to be, needs not be taken when another run's just has: so runs
+    /// of one directory that wait cost the server what one does.
+    pub(super) fn on_seen(
+        &mut self,
+        snapshot: &DirectorySnapshot,
+        context: &LookingContext<'_>,
+        out: &mut Vec<LookingEffect>,
+    ) {
+        let status = snapshot.status.get(context.session);
+        let works = !matches!(status, None | Some(Status::Idle | Status::Unreadable));
+        let is_as_known = self.was_busy && works && status == self.status.as_ref();
+        let wants_more = self.check.is_some() || self.needs_messages || self.needs_lists;
+        if is_as_known && !wants_more && context.is_stream_up && !context.is_cancelled {
+            out.push(LookingEffect::Heard);
+            out.push(LookingEffect::Reachable);
+            self.plan_check(context);
+            // Later than who has looked: its next look comes first, and serves this one again.
+            self.next_check += (self.next_check - context.now) / 4;
+        }
+    }
+
     /// The server cannot write a page down that reaches back to the session's beginning and holds a prompt with
     /// a format. Read one by one, all messages but such a one at the very beginning can be had.
     fn on_unreadable_page(

@@ -121,7 +121,9 @@ impl Distortion {
         let is_thing = name.is_empty() || name.parse::<usize>().is_ok();
         // A part that is too deep is left out, with its text.
         let is_part = self.odd == "DEEP" && self.pointer.contains("/parts/");
-        is_thing || is_part || MEANING.contains(&name)
+        // A list of models says which there are.
+        let is_listed = self.what == "v2.model.list" && name == "providerID";
+        is_thing || is_part || is_listed || MEANING.contains(&name)
     }
 }
 

@@ -252,8 +252,8 @@ fn time_of(id: &str, near: f64) -> f64 {
     let low = id.get(4..13).and_then(|hex| u64::from_str_radix(hex, 16).ok());
     let Some(low) = low.filter(|_| near > 0.0) else { return near };
     let near = near as u64;
-    let at = near / SPAN * SPAN + low;
-    (if at + SPAN / 2 < near { at + SPAN } else { at }) as f64
+    let at = (near / SPAN * SPAN).saturating_add(low);
+    (if at.saturating_add(SPAN / 2) < near { at.saturating_add(SPAN) } else { at }) as f64
 }
 
 pub(crate) fn is_for_all(_: &Event) -> bool {
@@ -285,6 +285,7 @@ mod tests {
     fn an_event_says_in_its_id_when_it_was_made() {
         assert_eq!(time_of("evt_2249f417f001tvC8I4VMiptswt", 1795910746347.0), 1795910746495.0);
         assert_eq!(time_of("odd", 5.0), 5.0);
+        assert_eq!(time_of("evt_2249f417f001", 1e30), u64::MAX as f64);
     }
 
     #[test]
