@@ -127,11 +127,16 @@ fn on_both<F: Fn(&'static World)>(test: F) {
 
 /// Records a script, and plays it.
 fn is_replayed(world: &World, script: Script) {
+    is_replayed_of(world, &world.options(), script);
+}
+
+/// The same, recorded with these options.
+fn is_replayed_of(world: &World, recording: &ClientOptions, script: Script) {
     let name = std::thread::current().name().unwrap_or_default().replace("::", "-");
     let folder = Directory::new("replays").unwrap();
     for events in [true, false] {
         let tape = folder.path().join(format!("{events}.jsonl"));
-        let mut options = world.options();
+        let mut options = recording.clone();
         (options.record, options.events) = (Some(tape.clone()), events);
         let real = {
             let stage = Stage::new(world, options);
@@ -199,6 +204,22 @@ fn tools_and_permissions() {
                 }));
             }
             all
+        });
+    });
+}
+
+#[test]
+fn a_permission_whose_answer_comes_after_the_end_of_its_run() {
+    on_both(|world| {
+        let proxy = Proxy::start(&world.server().url()).unwrap();
+        proxy.hook(|asked| match asked.is("POST */reply*") {
+            true => Plan::pass().stall_answer(0, Duration::from_secs(8)),
+            false => Plan::pass(),
+        });
+        let recording = options(world.server(), &proxy.url());
+        is_replayed_of(world, &recording, |stage| {
+            let steps = json!([stage.world.bash("echo 1"), { "text": "end" }]);
+            vec![stage.tell(stage.prompt("policy", steps))]
         });
     });
 }

@@ -466,6 +466,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_told_after_a_change_that_nobody_waited_for_waits_for_it() {
+        let reply = |n: u64, session: &str| {
+            let target = format!("/api/session/{session}/permission/per_1/reply");
+            request(n, "POST", &target, json!({ "reply": "once" }))
+        };
+        let told = |session: &str| {
+            let data = json!({ "sessionID": session });
+            event("/api/event", json!({ "id": session, "type": "replied", "data": data }))
+        };
+        let player = player(&[
+            reply(0, "ses_1"),
+            told("ses_1"),
+            // The answer was lost, and it was given again: it is given once now.
+            reply(1, "ses_2"),
+            reply(2, "ses_2"),
+            answer(2, Value::Null),
+            told("ses_2"),
+        ]);
+        let mut listener = listen(&player, "/api/event").unwrap();
+        for session in ["ses_1", "ses_2"] {
+            assert_eq!(player.next_event(&mut listener, AT_ONCE), None);
+            let target = format!("/api/session/{session}/permission/per_1/reply");
+            let asked = made("POST", &target, &json!({ "reply": "once" }));
+            assert!((200..300).contains(&player.answer(&asked).status));
+            assert!(player.next_event(&mut listener, SOON).unwrap().contains(session));
+        }
+    }
+
+    #[test]
     fn an_abort_that_is_repeated_takes_none_from_another_session() {
         let abort = |n: u64, session: &str| {
             request(n, "POST", &format!("/session/{session}/abort"), Value::Null)

@@ -41,6 +41,9 @@ pub(super) struct TapeExchange {
     pub(super) body: Body,
 }
 
+/// The line, method, target and body of a request.
+type Asked = (usize, String, String, Option<Value>);
+
 /// What all who listen at a path hear.
 #[derive(Default)]
 pub(super) struct Broadcast {
@@ -170,7 +173,7 @@ impl Tape {
             from => from.to_owned(),
         };
         let mut tape = Tape::default();
-        let mut asked = HashMap::new();
+        let mut asked: HashMap<_, Asked> = HashMap::new();
         let mut exchanges = Vec::new();
         let mut before = 0;
         for (line, (part, content)) in lines.into_iter().enumerate() {
@@ -184,7 +187,6 @@ impl Tape {
                     asked.insert((name(&from, part), n), (line, method, target, request));
                 }
                 Line::Answer { from, n, status, headers, body } => {
-                    // What got no answer is not asked again by a client whose network is sound.
                     let found = asked.remove(&(name(&from, part), n));
                     let Some((line, method, target, request)) = found else { continue };
                     if let Body::Json(value) = &body {
@@ -228,8 +230,29 @@ impl Tape {
                 }
             }
         }
+        let unanswered: Vec<TapeExchange> =
+            asked.into_values().filter_map(|asked| tape.unanswered(asked, &exchanges)).collect();
+        exchanges.extend(unanswered);
         tape.sort(exchanges);
         tape
+    }
+
+    /// A change that a client did not wait for to the end, as for the answer to a permission when its run is over: what was
+    /// told after it waits for it all the same. One that was repeated was lost, and is asked once by a client whose network
+    /// is sound.
+    fn unanswered(&self, asked: Asked, answered: &[TapeExchange]) -> Option<TapeExchange> {
+        let (line, method, target, request) = asked;
+        let path = path_of(&target);
+        let template = template(&method, path);
+        let is_same = |other: &TapeExchange| {
+            other.template == template && other.target == target && other.request == request
+        };
+        let is_change = method != "GET" && self.groups.of_path(path).is_some();
+        if !is_change || answered.iter().any(is_same) {
+            return None;
+        }
+        let (groups, headers, body) = (Vec::new(), Vec::new(), Body::Text(String::new()));
+        Some(TapeExchange { line, template, target, groups, request, status: 204, headers, body })
     }
 
     /// Puts everything where it is looked for, once all is known of the sessions.
