@@ -145,6 +145,13 @@ impl Error {
         self
     }
 
+    /// The same as what is told in place of the error of an answer: with that answer's status and body.
+    pub(crate) fn in_place_of(self, other: &Error) -> Self {
+        self.with_status(other.status().unwrap_or_default())
+            .with_body(other.body().unwrap_or_default().as_bytes())
+            .with_sent(true)
+    }
+
     pub(crate) fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
         self.0.operation = operation.into();
         self

@@ -269,9 +269,7 @@ fn unsupported(error: &Error, text: String, code: Option<String>) -> Error {
     Error::new(ErrorKind::Unsupported, text)
         .with_code(code)
         .with_operation(error.operation().to_owned())
-        .with_status(error.status().unwrap_or_default())
-        .with_body(error.body().unwrap_or_default().as_bytes())
-        .with_sent(true)
+        .in_place_of(error)
 }
 
 /// How a web page is had.

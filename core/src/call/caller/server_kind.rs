@@ -124,16 +124,8 @@ impl Caller {
         if self.options.dialect != Some(Dialect::Two) || operation.may_repeat {
             return Ok(());
         }
-        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
-        let known = self.found().clone();
-        let found = match known {
-            Some(info) => info,
-            // It says itself what is wrong with it.
-            None => match dialect::identify(&self.line.transport, limit, token) {
-                Ok(info) => info,
-                Err(_) => return Ok(()),
-            },
-        };
+        // One that cannot be asked says itself what is wrong with it.
+        let Some(found) = self.known_or_asked(limit, token) else { return Ok(()) };
         let is_other = found.dialect != Dialect::Two;
         let refusal = is_other.then(|| dialect::held(operation.name, Dialect::Two, &found));
         // One that takes its place may be right.
@@ -159,10 +151,7 @@ impl Caller {
             && error.status() == Some(500)
             && dialect::lacks_directory(&self.line.transport, directory, limit, token)
         {
-            return dialect::no_directory(error.operation(), directory)
-                .with_status(error.status().unwrap_or_default())
-                .with_body(error.body().unwrap_or_default().as_bytes())
-                .with_sent(true);
+            return dialect::no_directory(error.operation(), directory).in_place_of(&error);
         }
         let target = &routed.target;
         let Explained { found, error } =
@@ -180,18 +169,19 @@ impl Caller {
         if matches!(error.status(), None | Some(401)) {
             return None;
         }
-        let known = self.found().clone();
-        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
-        let info = known.or_else(|| dialect::identify(&self.line.transport, limit, token).ok())?;
+        let info = self.known_or_asked(limit, token)?;
         let is_other = info.dialect != chosen;
-        let held = is_other.then(|| {
-            dialect::held(error.operation(), chosen, &info)
-                .with_status(error.status().unwrap_or_default())
-                .with_body(error.body().unwrap_or_default().as_bytes())
-                .with_sent(true)
-        });
+        let held =
+            is_other.then(|| dialect::held(error.operation(), chosen, &info).in_place_of(error));
         self.note(Some(info));
         held
+    }
+
+    /// What the server is known to be, or says that it is.
+    fn known_or_asked(&self, limit: Option<Duration>, token: &CancelToken) -> Option<ServerInfo> {
+        let known = self.found().clone();
+        let limit = limit.unwrap_or(dialect::LIMIT).min(dialect::LIMIT);
+        known.or_else(|| dialect::identify(&self.line.transport, limit, token).ok())
     }
 
     /// Routes an operation. Both kinds of server know some that name a directory, and read it in two ways: where that makes a

@@ -49,8 +49,12 @@ pub(crate) fn read_message(raw: &RawValue, odd: &mut Vec<String>) -> Option<Stor
 
 /// Whether a part asks for a summary of the session.
 fn asks_for_summary(part: &StoredPart) -> bool {
-    let kind = || Object::read(&part.raw).and_then(|part| part.text("type"));
-    matches!(part.content, PartContent::Other) && kind().as_deref() == Some("compaction")
+    matches!(part.content, PartContent::Other) && summary_request(&part.raw).is_some()
+}
+
+/// A part that asks for a summary of the session.
+pub(super) fn summary_request(part: &RawValue) -> Option<Object<'_>> {
+    Object::read(part).filter(|part| part.text("type").as_deref() == Some("compaction"))
 }
 
 /// Reads a list of messages.

@@ -3,7 +3,7 @@
 //! A server of 1.x begins such a request again with the next prompt of its session, and has the summary, or its failure,
 //! for the answer to that prompt. So what is left of one is taken back before a prompt is sent.
 
-use super::messages::read_message;
+use super::messages::{read_message, summary_request};
 use super::summary_step::SummaryStep;
 use crate::base::json::Object;
 use crate::run::wire::{Meaning, NextCall, Request, Response};
@@ -15,9 +15,7 @@ pub(super) const AMONG: usize = 30;
 /// Whether a message is a request for a summary that somebody made.
 pub(super) fn is_request(message: &RawValue) -> bool {
     let parts = Object::read(message).map(|message| message.list("parts")).unwrap_or_default();
-    parts.into_iter().filter_map(Object::read).any(|part| {
-        part.text("type").as_deref() == Some("compaction") && part.flag("auto") != Some(true)
-    })
+    parts.into_iter().filter_map(summary_request).any(|part| part.flag("auto") != Some(true))
 }
 
 /// What the newest message of a session means for a prompt that is to be sent.
