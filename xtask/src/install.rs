@@ -183,7 +183,7 @@ fn parent(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The first one that is not built or does not run.
-pub(crate) fn try_out() -> Result<()> {
+pub(crate) fn try_out(note: &progress::Note) -> Result<()> {
     let scratch = crate::test::scratch("install")?;
     let (first, moved) = (scratch.join("first"), scratch.join("moved here"));
     let _ = fs::remove_dir_all(&first);
@@ -200,7 +200,7 @@ pub(crate) fn try_out() -> Result<()> {
     let paths = [bin].into_iter().chain(env::split_paths(&path));
     let path = env::join_paths(paths).map_err(|e| Error::wrap("PATH", e))?;
     shell.arg(&script).arg(&moved).arg(scratch.join("build")).env("PATH", path);
-    progress::run("programs find the installed library", &mut shell).map(drop)
+    progress::follow(&mut shell, note).map(drop)
 }
 
 /// The folder that `--prefix` names.

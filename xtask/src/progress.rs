@@ -65,27 +65,33 @@ impl Note {
 /// # Errors
 /// All that failed, each with its name.
 pub(crate) fn side_by_side(what: &str, lanes: usize, jobs: Vec<Job<'_>>) -> Result<()> {
-    step(what, |note| {
-        let left = Mutex::new(jobs.into_iter());
-        let failed = Mutex::new(Vec::new());
-        let lane = || {
-            loop {
-                let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((name, work)) = next else { return };
-                let (start, own) = (Instant::now(), note.beside());
-                let result = work(&own);
-                note.say(&format!("  {}", ending(&name, &result, start, &own)));
-                note.add(own.took());
-                if let Err(error) = result {
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    failed.push(format!("{name}: {error}"));
-                }
+    step(what, |note| in_lanes(note, lanes, jobs))
+}
+
+/// The same as a part of a step, whose note shows what is being done.
+///
+/// # Errors
+/// All that failed, each with its name.
+pub(crate) fn in_lanes(note: &Note, lanes: usize, jobs: Vec<Job<'_>>) -> Result<()> {
+    let left = Mutex::new(jobs.into_iter());
+    let failed = Mutex::new(Vec::new());
+    let lane = || {
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((name, work)) = next else { return };
+            let (start, own) = (Instant::now(), note.beside());
+            let result = work(&own);
+            note.say(&format!("  {}", ending(&name, &result, start, &own)));
+            note.add(own.took());
+            if let Err(error) = result {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.push(format!("{name}: {error}"));
             }
-        };
-        thread::scope(|scope| (0..lanes).for_each(|_| drop(scope.spawn(lane))));
-        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if failed.is_empty() { Ok(()) } else { Err(Error::new(failed.join("\n"))) }
-    })
+        }
+    };
+    thread::scope(|scope| (0..lanes).for_each(|_| drop(scope.spawn(lane))));
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if failed.is_empty() { Ok(()) } else { Err(Error::new(failed.join("\n"))) }
 }
 
 /// Something with a name that is done beside others.

@@ -3,11 +3,13 @@
 mod example;
 mod languages;
 mod package;
+mod products;
 mod stage;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Instant;
 
 use opencode_tests::binary::workspace;
@@ -20,9 +22,7 @@ use self::languages::{
 };
 use self::stage::{job, play};
 use crate::artefact::{self, LUAS, Profile};
-use crate::{
-    abi, conformance, ffi, glibc, language_server, progress, readme, sanitize, server, tools,
-};
+use crate::{conformance, ffi, glibc, language_server, progress, readme, sanitize, server, tools};
 
 /// What the Python tests need; pinned, so that the same change always meets the same judges.
 const PYTHON_PACKAGES: &[&str] = &[
@@ -45,25 +45,25 @@ const PYTHON_PACKAGES: &[&str] = &[
 /// The names of the steps that failed, whose outputs were printed; with `fast` the first one and the end of its output.
 pub(crate) fn run(fast: bool) -> Result<()> {
     let start = Instant::now();
-    let mut suite = Suite { passed: 0, failed: Vec::new(), fast };
+    let suite = Suite { tally: Mutex::default(), fast };
     tools::ensure(tools::Need::Test)?;
     server::ensure()?;
     costs::collect(&scratch("")?.join("costs"))?;
     suite.sources()?;
-    let built = if fast {
+    if fast {
         suite.style()?;
         suite.rust()?;
-        build(fast)?
+        suite.bindings(&build(fast)?)?;
     } else {
-        suite.what_waits_beside_what_computes()?
-    };
-    suite.bindings(&built)?;
+        suite.what_waits_beside_what_computes()?;
+    }
     let seconds = start.elapsed().as_secs();
     println!("Done in {} min {} s.", seconds / 60, seconds % 60);
     let (servers, took) = costs::total();
     println!("{servers} servers of the tests computed {} s.", took.as_secs());
-    println!("{} passed, {} failed", suite.passed, suite.failed.len());
-    match suite.failed.as_slice() {
+    let tally = suite.tally();
+    println!("{} passed, {} failed", tally.passed, tally.failed.len());
+    match tally.failed.as_slice() {
         [] => Ok(()),
         failed => Err(Error::new(format!("failed: {}", failed.join(", ")))),
     }
@@ -122,42 +122,49 @@ fn build(fast: bool) -> Result<Built> {
 }
 
 struct Suite {
-    passed: u32,
-    /// What failed and holds nothing else up: it is told at the end.
-    failed: Vec<String>,
+    tally: Mutex<Tally>,
     fast: bool,
 }
 
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    /// What failed and holds nothing else up: it is told at the end.
+    failed: Vec<String>,
+}
+
 impl Suite {
-    fn step<T>(
-        &mut self,
-        what: &str,
-        work: impl FnOnce(&progress::Note) -> Result<T>,
-    ) -> Result<T> {
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn passed(&self, steps: usize) {
+        self.tally().passed += steps;
+    }
+
+    fn step<T>(&self, what: &str, work: impl FnOnce(&progress::Note) -> Result<T>) -> Result<T> {
         let done = progress::step(what, work)?;
-        self.passed += 1;
+        self.passed(1);
         Ok(done)
     }
 
-    fn command(&mut self, what: &str, command: &mut Command) -> Result<String> {
-        let output = progress::run(what, command)?;
-        self.passed += 1;
-        Ok(output)
+    fn command(&self, what: &str, command: &mut Command) -> Result<String> {
+        self.step(what, |note| progress::follow(command, note))
     }
 
-    fn cargo(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
+    fn cargo(&self, what: &str, arguments: &[&str]) -> Result<()> {
         let mut cargo = self.cargo_command(arguments);
         let done = self.command(what, &mut cargo).map(drop);
         self.or_later(what, done)
     }
 
     /// Goes on after a failure, so that one run tells all of them. Who waits for `--fast` hears of the first at once.
-    fn or_later(&mut self, what: &str, done: Result<()>) -> Result<()> {
+    fn or_later(&self, what: &str, done: Result<()>) -> Result<()> {
         match done {
             Err(error) if !self.fast => {
                 // At once too: a later failure may end the run.
                 println!("{error}");
-                self.failed.push(what.to_owned());
+                self.tally().failed.push(what.to_owned());
             }
             done => return done,
         }
@@ -185,7 +192,7 @@ impl Suite {
         cargo
     }
 
-    fn sources(&mut self) -> Result<()> {
+    fn sources(&self) -> Result<()> {
         self.cargo("format", &["fmt", "--all", "--check"])?;
         let fresh = self.step("generated files are fresh", |_| {
             crate::codegen::run(&["--check".to_owned()]).map(drop).map_err(Error::new)
@@ -193,7 +200,7 @@ impl Suite {
         self.or_later("generated files are fresh", fresh)
     }
 
-    fn style(&mut self) -> Result<()> {
+    fn style(&self) -> Result<()> {
         let deny = ["--", "-D", "warnings"];
         let all = [&["clippy", "--workspace", "--all-targets"][..], &deny].concat();
         self.cargo("clippy", &all)?;
@@ -215,7 +222,7 @@ impl Suite {
     }
 
     /// Unit tests: compiled politely, and run as any others, because some of them look at the time.
-    fn unit_tests(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
+    fn unit_tests(&self, what: &str, arguments: &[&str]) -> Result<()> {
         if !self.fast {
             let only_compiled = arguments.iter().copied().take_while(|word| *word != "--");
             let words: Vec<&str> = only_compiled.chain(["--no-run"]).collect();
@@ -230,7 +237,7 @@ impl Suite {
         self.cargo(what, arguments)
     }
 
-    fn rust(&mut self) -> Result<()> {
+    fn rust(&self) -> Result<()> {
         let quick = ["test", "-p", "opencode-core", "-p", "opencode-lua", "-p", "opencode-c"];
         self.unit_tests("unit tests", &quick)?;
         if !self.fast {
@@ -257,9 +264,10 @@ impl Suite {
         Ok(())
     }
 
-    /// The tests of the core against the real server wait most of the time. Meanwhile everything is done that computes:
-    /// what looks at the sources, unit tests, and the builds of what is shipped.
-    fn what_waits_beside_what_computes(&mut self) -> Result<Built> {
+    /// What talks to the real server waits most of the time: the tests of the core, then those of the languages. Meanwhile
+    /// everything is done that computes: the builds of what is shipped first, which the languages need, then what looks at
+    /// the sources, and unit tests.
+    fn what_waits_beside_what_computes(&self) -> Result<()> {
         // Programs that tests run; a test that is named brings none of them.
         self.cargo("programs of the tests", &["build", "-p", "opencode-tests", "--examples"])?;
         let packages = ["test", "-p", "opencode-fake-provider", "-p", "opencode-tests"];
@@ -273,148 +281,75 @@ impl Suite {
             "compile: integration tests",
             &["test", "-p", "opencode-tests", "--test", "rust", "--no-run"],
         )?;
-        let mut built = None;
-        let mut computed = Ok(());
-        let suite = &mut *self;
+        let (built, is_built) = mpsc::sync_channel(1);
+        let waits = move |note: &progress::Note| {
+            let what = "integration tests";
+            let tested = self.step(what, |_| progress::follow(&mut integration, note).map(drop));
+            self.or_later(what, tested)?;
+            // What was not built has said so.
+            is_built.recv().map_or(Ok(()), |built: Built| self.languages(&built, note))
+        };
+        let computes = move |_: &progress::Note| {
+            // First what goes into a folder of its own: cargo has begun the tests by the end of it.
+            let _ = built.send(build(false)?);
+            // Tests of what is generated ask it.
+            language_server::ensure()?;
+            self.style()?;
+            self.rust()
+        };
         let jobs: Vec<progress::Job<'_>> = vec![
-            (
-                "integration tests".to_owned(),
-                Box::new(|note| progress::follow(&mut integration, note).map(drop)),
-            ),
-            (
-                "what computes".to_owned(),
-                Box::new(|_| {
-                    // First what goes into a folder of its own: cargo has begun the tests by the end of it.
-                    let made = build(false);
-                    // Tests of what is generated ask it.
-                    let server = language_server::ensure();
-                    computed = suite.style().and_then(|()| suite.rust());
-                    built = Some(made?);
-                    server.map(drop)
-                }),
-            ),
+            ("what waits".to_owned(), Box::new(waits)),
+            ("what computes".to_owned(), Box::new(computes)),
         ];
-        let done = progress::side_by_side("what waits, and what computes", jobs.len(), jobs);
-        self.passed += 2;
-        self.or_later("what waits, and what computes", done)?;
-        computed?;
-        built.ok_or_else(|| Error::new("nothing was built"))
+        self.side_by_side("what waits, and what computes", jobs)
     }
 
-    fn bindings(&mut self, built: &Built) -> Result<()> {
+    /// The part of the languages that answers quickly.
+    fn bindings(&self, built: &Built) -> Result<()> {
         let Built { modules, python } = built;
-        if !self.fast {
-            self.headers()?;
-            self.exports()?;
-            self.step("a program finds the C library with pkg-config", |_| found_by_pkg_config())?;
-            self.step("programs find the installed C library", |_| crate::install::try_out())?;
-            self.types(python)?;
-            self.step("the sources of the Python package", |note| {
-                package::sources(&artefact::maturin()?, note)
-            })?;
-        }
-        let fast = self.fast;
-        // What takes longest begins first.
-        let mut jobs = python_tests(python, fast);
-        if !fast {
-            let cases = (
-                "every operation in every language".to_owned(),
-                Box::new(|_: &progress::Note| conformance::test(modules.clone(), python)) as _,
-            );
-            jobs.push(cases);
-            jobs.extend(lua_closely()?);
-            jobs.extend(guards(modules, python));
-        }
-        jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, fast)));
-        if !fast {
-            jobs.extend(example::jobs(python)?);
-            jobs.push(tests_on_two(modules, python)?);
-            jobs.push(drops(modules, python));
-            jobs.push(lua_loading());
-            jobs.push(lua_rock());
-            jobs.push(lua_unwinder());
-            jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
-            jobs.extend(lua_costs(modules));
-        }
-        jobs.extend(c_tests(fast)?);
-        if !fast {
-            jobs.extend(cpp_tests()?);
-            jobs.extend(kept_programs());
-            jobs.push(handover(python)?);
-        }
-        let read: progress::Job<'_> = (
-            "the programs of the guides".to_owned(),
-            Box::new(move |note| documents(python, fast, note)),
-        );
-        jobs.push(read);
+        let mut jobs = python_tests(python, true);
+        jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, true)));
+        jobs.extend(c_tests(true)?);
+        jobs.push(documents(python, true));
         self.side_by_side("the tests in Lua, Python and C", jobs)
     }
 
-    fn side_by_side(&mut self, what: &str, jobs: Vec<progress::Job<'_>>) -> Result<()> {
-        self.passed += jobs.len() as u32;
+    /// All tests of the languages.
+    fn languages(&self, built: &Built, note: &progress::Note) -> Result<()> {
+        let Built { modules, python } = built;
+        // What takes longest begins first.
+        let mut jobs = python_tests(python, false);
+        let cases = (
+            "every operation in every language".to_owned(),
+            Box::new(|_: &progress::Note| conformance::test(modules.clone(), python)) as _,
+        );
+        jobs.push(cases);
+        jobs.extend(lua_closely()?);
+        jobs.extend(guards(modules, python));
+        jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, false)));
+        jobs.extend(example::jobs(python)?);
+        jobs.push(tests_on_two(modules, python)?);
+        jobs.push(drops(modules, python));
+        jobs.push(lua_loading());
+        jobs.push(lua_rock());
+        jobs.push(lua_unwinder());
+        jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
+        jobs.extend(lua_costs(modules));
+        jobs.extend(c_tests(false)?);
+        jobs.extend(cpp_tests()?);
+        jobs.extend(kept_programs());
+        jobs.push(handover(python)?);
+        jobs.extend(products::jobs(python)?);
+        jobs.push(documents(python, false));
+        self.passed(jobs.len());
+        let done = progress::in_lanes(note, LANES, jobs);
+        self.or_later("the tests in Lua, Python and C", done)
+    }
+
+    fn side_by_side(&self, what: &str, jobs: Vec<progress::Job<'_>>) -> Result<()> {
+        self.passed(jobs.len());
         let done = progress::side_by_side(what, LANES, jobs);
         self.or_later(what, done)
-    }
-
-    /// The headers are clean in every standard that they promise.
-    fn headers(&mut self) -> Result<()> {
-        for (compiler, language, standards) in [
-            ("gcc", "c", &["c89", "c99", "c11", "c17"][..]),
-            ("g++", "c++", &["c++11", "c++17", "c++20"][..]),
-        ] {
-            for standard in standards {
-                for header in ["opencode.h", "opencode_operations.h"] {
-                    let mut check = Command::new(compiler);
-                    check.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]);
-                    check.args([&format!("-std={standard}"), "-x", language]);
-                    check.arg(workspace().join("include").join(header));
-                    self.command(&format!("{header} as {standard}"), &mut check)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The library exports what the header declares and the list keeps, and nothing else.
-    fn exports(&mut self) -> Result<()> {
-        let library = artefact::dist().join("c/libopencode.so");
-        let listed = progress::run(
-            "exported symbols",
-            Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(&library),
-        )?;
-        let names = listed.lines().filter_map(|line| line.split_whitespace().next());
-        abi::check(&names.map(str::to_owned).collect())?;
-        self.passed += 1;
-        Ok(())
-    }
-
-    /// What an editor or a checker of types says about the Python package.
-    fn types(&mut self, python: &Path) -> Result<()> {
-        let sources = [
-            workspace().join("examples/python"),
-            workspace().join("bindings-python/python/libopencode"),
-        ];
-        // The installed package is what the examples are checked against.
-        let mut mypy = Command::new(python);
-        mypy.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(scratch("mypy")?);
-        mypy.arg(&sources[0]).current_dir(artefact::dist());
-        self.command("mypy on the examples", &mut mypy)?;
-        let mut pyright = Command::new(python);
-        pyright.args(["-m", "pyright", "--pythonpath"]).arg(python).arg(&sources[0]);
-        self.command("pyright on the examples", pyright.current_dir(artefact::dist()))?;
-        // What the installed package is at run time is what its stubs say.
-        let mut stubs = Command::new(python);
-        stubs.args(["-m", "mypy.stubtest", "libopencode", "--concise", "--allowlist"]);
-        stubs.arg(workspace().join("tests/python/stubtest.txt")).current_dir(scratch("mypy")?);
-        self.command("stubtest on the package", &mut stubs)?;
-        let mut check = Command::new(python);
-        check.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(scratch("mypy")?);
-        check.arg(&sources[1]);
-        self.command(
-            "mypy on the package",
-            check.current_dir(workspace().join("bindings-python/python")),
-        )
-        .map(drop)
     }
 }
 
@@ -459,7 +394,12 @@ fn handover<'a>(python: &'a Path) -> Result<progress::Job<'a>> {
 }
 
 /// The code of the README and of the guides, in every language.
-fn documents(python: &Path, fast: bool, note: &progress::Note) -> Result<()> {
+fn documents<'a>(python: &'a Path, fast: bool) -> progress::Job<'a> {
+    let run = move |note: &progress::Note| read_documents(python, fast, note);
+    ("the programs of the guides".to_owned(), Box::new(run))
+}
+
+fn read_documents(python: &Path, fast: bool, note: &progress::Note) -> Result<()> {
     let stage = Stage::start()?;
     let staged =
         |what: &str, program: &mut Command| progress::step(what, |_| play(&stage, program, note));
@@ -488,25 +428,6 @@ fn documents(python: &Path, fast: bool, note: &progress::Note) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Compiles an example with nothing but what pkg-config says.
-fn found_by_pkg_config() -> Result<()> {
-    let source = workspace().join("examples/c/ask.c");
-    let folder = artefact::dist().join("c");
-    let output = scratch("pkg-config")?.join("ask");
-    let script =
-        "cc -std=c99 \"$1\" $(pkg-config --cflags --libs opencode) -o \"$2\" && \"$2\" 2>&1";
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script, "sh"]).args([&source, &output]);
-    shell.env("PKG_CONFIG_PATH", &folder).env("LD_LIBRARY_PATH", &folder);
-    let output = shell.env("OPENCODE_BASE_URL", "ftp://x").output()?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    if output.status.code() == Some(1) && printed.contains("base_url") {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(format!("cc with pkg-config: {}\n{printed}{errors}", output.status)))
 }
 
 /// The folder that holds generated programs of a document.
