@@ -264,9 +264,8 @@ impl Suite {
         Ok(())
     }
 
-    /// What talks to the real server waits most of the time: the tests of the core, then those of the languages. Meanwhile
-    /// everything is done that computes: the builds of what is shipped first, which the languages need, then what looks at
-    /// the sources, and unit tests.
+    /// What talks to the real server waits most of the time: the tests of the core, then those of the languages, which need
+    /// what is shipped. Meanwhile everything is done that computes, in two lanes: to link takes one processor, for minutes.
     fn what_waits_beside_what_computes(&self) -> Result<()> {
         // Programs that tests run; a test that is named brings none of them.
         self.cargo("programs of the tests", &["build", "-p", "opencode-tests", "--examples"])?;
@@ -289,17 +288,21 @@ impl Suite {
             // What was not built has said so.
             is_built.recv().map_or(Ok(()), |built: Built| self.languages(&built, note))
         };
-        let computes = move |_: &progress::Note| {
-            // First what goes into a folder of its own: cargo has begun the tests by the end of it.
+        // What is shipped goes into a folder of its own, so that cargo does both at once.
+        let builds = move |_: &progress::Note| {
             let _ = built.send(build(false)?);
+            Ok(())
+        };
+        let checks = |_: &progress::Note| {
+            self.style()?;
             // Tests of what is generated ask it.
             language_server::ensure()?;
-            self.style()?;
             self.rust()
         };
         let jobs: Vec<progress::Job<'_>> = vec![
             ("what waits".to_owned(), Box::new(waits)),
-            ("what computes".to_owned(), Box::new(computes)),
+            ("what is shipped".to_owned(), Box::new(builds)),
+            ("what looks at the sources, and unit tests".to_owned(), Box::new(checks)),
         ];
         self.side_by_side("what waits, and what computes", jobs)
     }
