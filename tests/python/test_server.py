@@ -149,7 +149,8 @@ def test_ctrl_c_ends_a_start(tmp_path):
     host.send_signal(signal.SIGINT)
     _, errors = host.communicate(timeout=SLOW)
     assert "KeyboardInterrupt" in errors
-    assert not is_alive(pid)
+    # Ctrl-C may come before there is anything to close: then the server ends as that of any host that is gone.
+    ended(pid)
 
 
 def test_nothing_is_left_of_a_server_whose_host_is_gone(tmp_path):
