@@ -22,12 +22,15 @@ end
 
 local check = require "check"
 local names = { "client", "values", "run", "polls", "costs", "waiting", "events", "pages", "pty", "tools", "host_tools", "mistakes", "hostile", "collector", "interrupts", "gc", "forks", "lists", "times", "server", "discover", "drift" }
--- A program in a shell may name those that it wants, or, after "but", those that it does not want.
-local but = {}
-if arg and arg[1] == "but" then
-  for place = 2, #arg do but[arg[place]] = true end
-elseif arg and arg[1] then
-  names = arg
+-- A program in a shell may name those that it wants, or, after "but", those that it does not want. An editor has a variable
+-- for that.
+local words, but = {}, {}
+for word in (os.getenv "OPENCODE_LUA_TESTS" or ""):gmatch "%S+" do words[#words + 1] = word end
+if arg and arg[1] then words = arg end
+if words[1] == "but" then
+  for place = 2, #words do but[words[place]] = true end
+elseif words[1] then
+  names = words
 end
 -- The files that are played so, or "all".
 local hurried = " " .. (os.getenv "OPENCODE_COLLECT" or "") .. " "

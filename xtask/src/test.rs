@@ -17,8 +17,8 @@ use opencode_tests::{Error, Result, Stage, costs};
 use serde_json::json;
 
 use self::languages::{
-    c_tests, cpp_tests, drops, guards, kept_programs, lua_closely, lua_costs, lua_hosts,
-    lua_loading, lua_rock, lua_tests, lua_unwinder, python_tests, tests_on_two,
+    c_tests, cpp_tests, drops, guards, kept_programs, lua_closely, lua_hosts, lua_modules,
+    lua_tests, lua_unwinder, python_tests, quick_lua_tests, tests_on_two,
 };
 use self::stage::{job, play};
 use crate::artefact::{self, LUAS, Profile};
@@ -311,7 +311,7 @@ impl Suite {
     fn bindings(&self, built: &Built) -> Result<()> {
         let Built { modules, python } = built;
         let mut jobs = python_tests(python, true);
-        jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, true)));
+        jobs.extend(modules.iter().map(|(host, module)| quick_lua_tests(host, module)));
         jobs.extend(c_tests(true)?);
         jobs.push(documents(python, true));
         self.side_by_side("the tests in Lua, Python and C", jobs)
@@ -329,17 +329,15 @@ impl Suite {
         jobs.push(cases);
         jobs.extend(lua_closely()?);
         jobs.extend(guards(modules, python));
-        jobs.extend(modules.iter().flat_map(|(host, module)| lua_tests(host, module, false)));
+        jobs.extend(lua_tests(modules));
         jobs.extend(example::jobs(python)?);
         jobs.push(tests_on_two(modules, python)?);
         jobs.push(drops(modules, python));
-        jobs.push(lua_loading());
-        jobs.push(lua_rock());
+        jobs.push(lua_modules(modules));
         jobs.push(lua_unwinder());
         jobs.push(job("hosts of the Lua module".to_owned(), lua_hosts(&["love", "haproxy"])));
-        jobs.extend(lua_costs(modules));
         jobs.extend(c_tests(false)?);
-        jobs.extend(cpp_tests()?);
+        jobs.push(cpp_tests()?);
         jobs.extend(kept_programs());
         jobs.push(handover(python)?);
         jobs.extend(products::jobs(python)?);

@@ -20,32 +20,56 @@ const SERVERS: [&str; 3] = ["server", "discover", "drift"];
 /// The hosts that try them.
 const WITH_SERVERS: [&str; 2] = ["lua5.4", "luajit"];
 
-pub(super) fn lua_tests<'a>(host: &str, module: &Path, fast: bool) -> Vec<progress::Job<'a>> {
+/// Tests of Lua that look at time and at processes, or send many prompts: no version of Lua changes what they try.
+const BELOW: [&str; 5] = ["polls", "waiting", "forks", "times", "host_tools"];
+/// The hosts that do without: their neighbours 5.1 and 5.4 try them.
+const BETWEEN: [&str; 2] = ["lua5.2", "lua5.3"];
+
+/// What may be different in Neovim, which is a LuaJIT with a loop.
+const IN_NEOVIM: [&str; 5] = ["client", "values", "run", "waiting", "events"];
+
+/// All tests of Lua. Hosts whose tests take some seconds share a server.
+pub(super) fn lua_tests<'a>(modules: &[(&str, PathBuf)]) -> Vec<progress::Job<'a>> {
     let script = workspace().join("tests/lua/main.lua");
-    let mut lua = Command::new(host);
-    lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
-    if fast {
-        lua.args(QUICK).arg("values");
-    } else if !WITH_SERVERS.contains(&host) {
-        lua.arg("but").args(SERVERS);
-    }
-    if !fast && COLLECTING.contains(&host) {
-        lua.env("OPENCODE_COLLECT", HURRIED.join(" "));
-    }
-    let mut jobs = vec![job(format!("Lua tests in {host}"), lua)];
-    if host == "luajit" {
-        let mut ffi = Command::new(host);
-        ffi.arg(workspace().join("tests/lua/ffi.lua"));
-        ffi.arg(workspace().join("include/opencode.h"));
-        ffi.arg(artefact::dist().join("c/libopencode.so"));
-        jobs.push(job("the C library in LuaJIT's FFI".to_owned(), ffi));
-        jobs.push(job("Lua tests in nvim".to_owned(), nvim(module, &script)));
-        if !fast {
-            let plugin = nvim(module, &workspace().join("tests/lua/neovim.lua"));
-            jobs.push(job("the plugin for nvim".to_owned(), plugin));
+    let (mut jobs, mut between, mut beside) = (Vec::new(), Vec::new(), Vec::new());
+    for (host, module) in modules {
+        let mut lua = Command::new(host);
+        lua.env("LUA_CPATH", module.join("?.so")).arg(&script);
+        if !WITH_SERVERS.contains(host) {
+            lua.arg("but").args(SERVERS);
+        }
+        if COLLECTING.contains(host) {
+            lua.env("OPENCODE_COLLECT", HURRIED.join(" "));
+        }
+        if BETWEEN.contains(host) {
+            lua.args(BELOW);
+            between.push(lua);
+        } else {
+            jobs.push(job(format!("Lua tests in {host}"), lua));
+        }
+        if *host == "luajit" {
+            let mut ffi = Command::new(host);
+            ffi.arg(workspace().join("tests/lua/ffi.lua"));
+            ffi.arg(workspace().join("include/opencode.h"));
+            ffi.arg(artefact::dist().join("c/libopencode.so"));
+            let mut tests = nvim(module, &script);
+            tests.env("OPENCODE_LUA_TESTS", IN_NEOVIM.join(" "));
+            beside = vec![ffi, tests, nvim(module, &workspace().join("tests/lua/neovim.lua"))];
         }
     }
+    let names = BETWEEN.join(" and ");
+    jobs.push(in_turn(&format!("Lua tests in {names}"), Stage::start, between));
+    let what = "the C library in LuaJIT's FFI, Lua tests in nvim, and the plugin for it";
+    jobs.push(in_turn(what, Stage::start, beside));
     jobs
+}
+
+/// Those of Lua that answer quickly.
+pub(super) fn quick_lua_tests<'a>(host: &str, module: &Path) -> progress::Job<'a> {
+    let mut lua = Command::new(host);
+    lua.env("LUA_CPATH", module.join("?.so")).arg(workspace().join("tests/lua/main.lua"));
+    lua.args(QUICK).arg("values");
+    job(format!("Lua tests in {host}"), lua)
 }
 
 /// Tests of Lua that the suite plays with a collector that never rests; what waits and polls would take minutes so, and what
@@ -129,29 +153,28 @@ pub(super) fn lua_hosts(names: &[&str]) -> Command {
     python
 }
 
-/// The rock, made and packed with the modules that are built.
-pub(super) fn lua_rock<'a>() -> progress::Job<'a> {
-    let mut python = Command::new("python3");
-    python.arg(workspace().join("tests/lua/rock.py")).arg(artefact::dist().join("lua"));
-    job("the rock of the Lua module".to_owned(), python)
-}
-
-/// What an idle poll costs, in the hosts whose own functions are functions of C.
-pub(super) fn lua_costs<'a>(modules: &[(&str, PathBuf)]) -> Vec<progress::Job<'a>> {
-    let hosts = modules.iter().filter(|(host, _)| ["lua5.1", "lua5.4"].contains(host));
-    let jobs = hosts.map(|(host, module)| {
+/// What an idle poll costs, in the hosts whose own functions are functions of C; what hosts say that cannot load a module; and
+/// the rock, made and packed with the modules that are built.
+pub(super) fn lua_modules<'a>(modules: &[(&str, PathBuf)]) -> progress::Job<'a> {
+    let script = |name: &str| {
         let mut python = Command::new("python3");
-        python.arg(workspace().join("tests/lua/instructions.py")).arg(host).arg(module);
-        job(format!("what an idle poll costs in {host}"), python)
-    });
-    jobs.collect()
-}
-
-/// What hosts say that cannot load a module.
-pub(super) fn lua_loading<'a>() -> progress::Job<'a> {
-    let mut python = Command::new("python3");
-    python.arg(workspace().join("tests/lua/loading.py")).arg(artefact::dist().join("lua"));
-    job("Lua modules that do not load".to_owned(), python)
+        python.arg(workspace().join("tests/lua").join(name));
+        python
+    };
+    let hosts = modules.iter().filter(|(host, _)| ["lua5.1", "lua5.4"].contains(host));
+    let mut programs: Vec<Command> = Vec::new();
+    for (host, module) in hosts {
+        let mut costs = script("instructions.py");
+        costs.arg(host).arg(module);
+        programs.push(costs);
+    }
+    for name in ["loading.py", "rock.py"] {
+        let mut with = script(name);
+        with.arg(artefact::dist().join("lua"));
+        programs.push(with);
+    }
+    let what = "idle polls in Lua, modules that do not load, and the rock";
+    in_turn(what, Stage::start, programs)
 }
 
 /// Errors pass through what is linked as the modules are that are shipped; the modules of the tests are linked otherwise.
@@ -216,11 +239,9 @@ fn sanitized(library: &Path, name: &str, source: &Path) -> Result<PathBuf> {
 
 /// Programs in C that share a server, one after the other: it takes longer to start than most of them. The last ones need
 /// next to none.
-const C_TESTS: [&[&str]; 5] = [
-    &["main"],
-    &["server"],
-    &["hostile", "exits"],
-    &["background", "updates"],
+const C_TESTS: [&[&str]; 3] = [
+    &["main", "background", "updates"],
+    &["server", "hostile", "exits"],
     &["closing", "polls", "forks", "looks", "any_calls", "any_replies"],
 ];
 
@@ -290,7 +311,7 @@ pub(super) fn guards<'a>(
 }
 
 /// The C++ face with exceptions, and without; the second time by a later standard.
-pub(super) fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
+pub(super) fn cpp_tests<'a>() -> Result<progress::Job<'a>> {
     let strict = ["-Wold-style-cast", "-Wshadow", "-Wconversion", "-pthread"];
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for name in ["face", "face_tools", "face_rest"] {
@@ -301,11 +322,10 @@ pub(super) fn cpp_tests<'a>() -> Result<Vec<progress::Job<'a>>> {
         let flags = [&strict[..], &["-std=c++20", "-fno-exceptions", "-fno-rtti"]].concat();
         without.push(Command::new(artefact::compile(&plain, &flags)?));
     }
-    Ok(vec![
-        in_turn("C++ tests", Stage::start, with),
-        in_turn("C++ tests without exceptions", Stage::start, without),
-        in_turn("a plugin in C++ is unloaded", Stage::start, unloads()?),
-    ])
+    with.extend(without);
+    with.extend(unloads()?);
+    let what = "C++ tests, the same without exceptions, and a plugin that is unloaded";
+    Ok(in_turn(what, Stage::start, with))
 }
 
 /// Two hosts that know nothing of the library, and a plugin as people build it while they work and as they ship it. One that
