@@ -163,12 +163,12 @@ fn object<'py>(made: &Bound<'py, PyAny>, event: &Event) -> PyResult<Bound<'py, P
     let py = made.py();
     let object = made.call0()?;
     let fields = object.cast::<PyDict>()?;
-    fields.set_item(intern!(py, "id"), &event.id)?;
-    let kind = Keys::new(py).object(&event.kind);
+    fields.set_item(intern!(py, "id"), event.id())?;
+    let kind = Keys::new(py).object(event.kind());
     fields.set_item(intern!(py, "type"), kind)?;
-    if let Some(directory) = &event.directory {
+    if let Some(directory) = event.directory() {
         fields.set_item(intern!(py, "directory"), directory)?;
     }
-    fields.set_item(intern!(py, "properties"), native(py, event.properties.get())?)?;
+    fields.set_item(intern!(py, "properties"), native(py, event.properties())?)?;
     Ok(object)
 }

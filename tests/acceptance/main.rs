@@ -291,7 +291,7 @@ fn events(client: &Client) -> Seen {
         match stream.next(Some(Duration::from_secs(1)))? {
             Some(StreamEvent::Connected) => id = Some(session(client)?),
             Some(StreamEvent::Server(event))
-                if event.kind == "session.created" && event.session_id == id =>
+                if event.kind() == "session.created" && event.session_id() == id.as_deref() =>
             {
                 return Ok(());
             }

@@ -32,11 +32,11 @@ fn connected(stream: &EventStream) {
 }
 
 /// Takes server events until one is wanted.
-fn until(stream: &EventStream, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
+fn until(stream: &EventStream, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut seen = Vec::new();
     loop {
         if let StreamEvent::Server(event) = next(stream) {
-            seen.push(Arc::clone(&event));
+            seen.push(event.clone());
             if wanted(&event) {
                 return seen;
             }
@@ -45,7 +45,7 @@ fn until(stream: &EventStream, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event
 }
 
 fn is_session(event: &Event, kind: &str, title: &str) -> bool {
-    event.kind == kind && event.properties.get().contains(&format!("\"title\":\"{title}\""))
+    event.kind() == kind && event.properties().contains(&format!("\"title\":\"{title}\""))
 }
 
 fn create(client: &Client, directory: &str, title: &str) -> Value {
@@ -69,16 +69,16 @@ fn a_stream_of_a_directory_tells_its_events_and_no_others() {
     create(&client, mine, "first");
     create(&client, mine, "second");
     let seen = until(&stream, |event| is_session(event, "session.created", "second"));
-    assert!(seen.iter().all(|event| event.directory.as_deref() == Some(mine)), "{seen:?}");
+    assert!(seen.iter().all(|event| event.directory() == Some(mine)), "{seen:?}");
     assert!(seen.iter().any(|event| is_session(event, "session.created", "first")));
     until(&all, |event| is_session(event, "session.created", "elsewhere"));
     let seen = until(&all, |event| is_session(event, "session.created", "second"));
-    let ids: Vec<_> = seen.iter().map(|event| &event.id).filter(|id| !id.is_empty()).collect();
+    let ids: Vec<_> = seen.iter().map(|event| event.id()).filter(|id| !id.is_empty()).collect();
     let mut once = ids.clone();
     once.sort();
     once.dedup();
     assert_eq!(ids.len(), once.len(), "the server sends stored events twice");
-    assert!(seen.iter().all(|event| event.kind != "sync" && event.kind != "server.heartbeat"));
+    assert!(seen.iter().all(|event| event.kind() != "sync" && event.kind() != "server.heartbeat"));
     std::fs::remove_file(link).unwrap();
 }
 
@@ -97,7 +97,7 @@ fn without_a_directory_it_is_the_clients_or_the_servers() {
     connected(&stream);
     create(&client(false), own.path().to_str().unwrap(), "the client's");
     let seen = until(&stream, |event| is_session(event, "session.created", "the client's"));
-    assert!(seen.iter().all(|event| event.directory.as_deref() == own.path().to_str()));
+    assert!(seen.iter().all(|event| event.directory() == own.path().to_str()));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_stream_outlives_the_instance_of_its_directory() {
     client.call("instance.dispose", json!({ "directory": path })).unwrap();
     create(&client, path, "after");
     let seen = until(&stream, |event| is_session(event, "session.created", "after"));
-    assert!(seen.iter().any(|event| event.kind == "server.instance.disposed"), "{seen:?}");
+    assert!(seen.iter().any(|event| event.kind() == "server.instance.disposed"), "{seen:?}");
 }
 
 #[test]

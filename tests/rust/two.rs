@@ -8,7 +8,6 @@ use opencode_core::{
 use opencode_tests::{Directory, End, LIMIT, Proxy, eventually, prompt, shared_two};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn options(url: &str) -> ClientOptions {
@@ -60,11 +59,11 @@ fn next(stream: &EventStream) -> StreamEvent {
 }
 
 /// Takes events until one of this type is about the session.
-fn until(stream: &EventStream, kind: &str, session: &str) -> Vec<Arc<Event>> {
-    let mut seen: Vec<Arc<Event>> = Vec::new();
+fn until(stream: &EventStream, kind: &str, session: &str) -> Vec<Event> {
+    let mut seen: Vec<Event> = Vec::new();
     loop {
         if let StreamEvent::Server(event) = next(stream) {
-            let is_last = event.kind == kind && event.session_id.as_deref() == Some(session);
+            let is_last = event.kind() == kind && event.session_id() == Some(session);
             seen.push(event);
             if is_last {
                 return seen;
@@ -92,11 +91,11 @@ fn a_stream_of_a_directory_tells_all_of_its_events_and_no_others() {
     let last = "session.execution.succeeded";
     let seen = until(&narrow, last, &own);
     let directory = mine.path().canonicalize().unwrap().display().to_string();
-    assert!(seen.iter().all(|event| event.directory.as_ref() == Some(&directory)), "{seen:?}");
-    assert!(seen.iter().all(|event| event.session_id.as_ref() != Some(&foreign)), "{seen:?}");
+    assert!(seen.iter().all(|event| event.directory() == Some(directory.as_str())), "{seen:?}");
+    assert!(seen.iter().all(|event| event.session_id() != Some(foreign.as_str())), "{seen:?}");
     for kind in ["session.inbox.delivered", "session.execution.started", "session.text.ended", last]
     {
-        assert!(seen.iter().any(|event| event.kind == kind), "{kind} in {seen:?}");
+        assert!(seen.iter().any(|event| event.kind() == kind), "{kind} in {seen:?}");
     }
     // What the server itself leaves without a directory.
     let text = seen.last().unwrap().to_json();
@@ -104,7 +103,7 @@ fn a_stream_of_a_directory_tells_all_of_its_events_and_no_others() {
     assert_eq!((&event["type"], &event["directory"]), (&json!(last), &json!(directory)), "{text}");
     assert!(event["id"].is_string() && event["properties"]["sessionID"] == own.as_str(), "{text}");
     let seen = until(&wide, last, &own);
-    assert!(seen.iter().any(|event| event.session_id.as_ref() == Some(&foreign)));
+    assert!(seen.iter().any(|event| event.session_id() == Some(foreign.as_str())));
 }
 
 #[test]

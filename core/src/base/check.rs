@@ -3,11 +3,17 @@
 use crate::base::scan::{HIGHEST, below, marks};
 
 /// The levels of lists and objects in a JSON text; `None` for what is no JSON. As strict as a reader of values, but for the
-/// bytes of strings: whether they are UTF-8 is another question. What it follows it keeps in a bit a level.
+/// bytes of strings: whether they are UTF-8 is another question.
 pub(crate) fn levels(json: &[u8]) -> Option<usize> {
-    let mut around = Around::default();
     let mut deepest = 0;
-    let mut rest = after_spaces(json);
+    let rest = after_value(after_spaces(json), &mut deepest)?;
+    after_spaces(rest).is_empty().then_some(deepest)
+}
+
+/// Behind the value at the front, whose levels `deepest` is raised to; `None` where it is no JSON. What it follows it keeps
+/// in a bit a level.
+pub(crate) fn after_value<'a>(mut rest: &'a [u8], deepest: &mut usize) -> Option<&'a [u8]> {
+    let mut around = Around::default();
     loop {
         let (first, behind) = rest.split_first()?;
         rest = match first {
@@ -15,7 +21,7 @@ pub(crate) fn levels(json: &[u8]) -> Option<usize> {
             b'{' | b'[' => {
                 let is_object = *first == b'{';
                 let inside = after_spaces(behind);
-                deepest = deepest.max(around.depth + 1);
+                *deepest = (*deepest).max(around.depth + 1);
                 match inside.split_first()? {
                     // The closing ones lie two behind the opening ones.
                     (close, behind) if *close == first + 2 => behind,
@@ -37,10 +43,10 @@ pub(crate) fn levels(json: &[u8]) -> Option<usize> {
         };
         // Behind a value.
         loop {
-            rest = after_spaces(rest);
             if around.depth == 0 {
-                return rest.is_empty().then_some(deepest);
+                return Some(rest);
             }
+            rest = after_spaces(rest);
             let (next, behind) = rest.split_first()?;
             let is_object = around.is_object();
             if *next == b',' {
@@ -96,7 +102,7 @@ impl Around {
 }
 
 #[inline(always)]
-fn after_spaces(mut rest: &[u8]) -> &[u8] {
+pub(crate) fn after_spaces(mut rest: &[u8]) -> &[u8] {
     // Mostly there is none, which is known at one look.
     while let [first, behind @ ..] = rest
         && *first <= b' '
@@ -116,7 +122,7 @@ fn after_name(rest: &[u8]) -> Option<&[u8]> {
 
 /// Behind a string, whose first quotation mark was passed.
 #[inline(always)]
-fn after_string(mut rest: &[u8]) -> Option<&[u8]> {
+pub(crate) fn after_string(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
             let ends = ends(u64::from_le_bytes(*eight));

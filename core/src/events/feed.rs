@@ -15,8 +15,8 @@ use crate::base::pool::{Pool, join};
 use crate::base::thread;
 use crate::call::caller::Caller;
 use crate::events::places::Places;
-use crate::http::transport::Sign;
-use crate::protocol::event::Event;
+use crate::http::transport::{Sign, Stream};
+use crate::protocol::event::{self, Event, EventBatch};
 use crate::protocol::operation::Pace;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -40,7 +40,7 @@ const REMEMBERED: usize = 4_096;
 const SETTLE_PAUSE: Duration = Duration::from_millis(300);
 const SETTLE_REQUESTS: usize = 4;
 
-/// Who wants events. All but [`event`](Self::event) are called under the feed's lock.
+/// Who wants events. All but [`events`](Self::events) are called under the feed's lock.
 pub(crate) trait Listener: Send + Sync {
     /// Whether it needs events now. The feed rests while nobody does.
     fn is_waiting(&self) -> bool;
@@ -56,8 +56,8 @@ pub(crate) trait Listener: Send + Sync {
     fn closed(&self);
     /// Whether it needs events of this type; of each, when none is named.
     fn wants(&self, kind: Option<&str>) -> bool;
-    /// An event. It may hold the feed up for a while, but not beyond the token.
-    fn event(&self, event: &Arc<Event>, token: &CancelToken);
+    /// Events that came together. It may hold the feed up for a while, but not beyond the token.
+    fn events(&self, events: &[Event], token: &CancelToken);
 }
 
 /// The events of one client. Reads only while a listener waits.
@@ -239,6 +239,34 @@ impl FeedShared {
             || Ok((open("global.event")?, false)),
             || Ok((open("v2.event.subscribe")?, true)),
         )?;
+        let mut reading = Reading { is_two, ..Reading::default() };
+        loop {
+            let end = self.take(&mut stream, &mut reading, seen, places, rest, up_since);
+            // Also what came before an error.
+            self.tell(&mut reading.batch);
+            if let Some(end) = end? {
+                return Ok(end);
+            }
+            if !stream.fill()? {
+                return Ok(FeedEnd::Server);
+            }
+        }
+    }
+
+    /// Takes what has come already; whether the reading is over.
+    fn take(
+        self: &Arc<Self>,
+        stream: &mut Stream,
+        reading: &mut Reading,
+        seen: &mut Seen,
+        places: &mut Places,
+        rest: &mut Idle,
+        up_since: &mut Option<Instant>,
+    ) -> Result<Option<FeedEnd>> {
+        // Who comes later does not miss what came before.
+        let listeners = Arc::clone(&self.state().listeners);
+        let wants = |kind: Option<&str>| listeners.iter().any(|(_, listener)| listener.wants(kind));
+        let needs_all = reading.is_two || wants(None);
         while let Some(sign) = stream.next_sign()? {
             let data = match sign {
                 Sign::Event(data) => data,
@@ -246,29 +274,35 @@ impl FeedShared {
                 Sign::Comment => {
                     self.state().beat();
                     if self.rests(rest) {
-                        return Ok(FeedEnd::Rest);
+                        return Ok(Some(FeedEnd::Rest));
                     }
                     continue;
                 }
             };
-            if !is_two && self.is_unwanted(data) {
+            // Those of the connection itself are for the feed.
+            let is_unwanted = |kind: &str| !kind.starts_with("server.") && !wants(Some(kind));
+            if !needs_all && event::kind_of(data).is_some_and(is_unwanted) {
                 // A sign of life all the same.
                 self.state().beat();
                 continue;
             }
             // What cannot be read is left out: the connection is as good as before, and the next event is another.
-            let event = Event::read(data).unwrap_or_else(|why| {
+            let event = event::read(data).unwrap_or_else(|why| {
                 let told =
                     || format!("global.event: an event cannot be read, it is left out: {why}");
-                options.log.write(Level::Warn, told);
+                self.caller.options().log.write(Level::Warn, told);
                 None
             });
             let Some(mut event) = event else { continue };
-            if is_two {
+            if reading.is_two {
+                if places.must_ask(&event) {
+                    self.tell(&mut reading.batch);
+                }
                 places.complete(&mut event, &self.caller, &self.token);
             }
-            match event.kind.as_str() {
+            match &*event.kind {
                 "server.connected" => {
+                    self.tell(&mut reading.batch);
                     *up_since = Some(Instant::now());
                     self.connected();
                 }
@@ -276,37 +310,32 @@ impl FeedShared {
                 "server.heartbeat" => {
                     self.state().beat();
                     if self.rests(rest) {
-                        return Ok(FeedEnd::Rest);
+                        return Ok(Some(FeedEnd::Rest));
                     }
                 }
-                _ if event.id.is_empty() || seen.is_new(&event.id) => self.tell(&Arc::new(event)),
+                _ if event.id.is_empty() || seen.is_new(&event.id) => reading.batch.push(&event),
                 _ => {}
             }
+            if reading.batch.is_long() {
+                self.tell(&mut reading.batch);
+            }
         }
-        Ok(FeedEnd::Server)
+        Ok(None)
     }
 
-    /// Whether nobody needs this event, which then is not read.
-    fn is_unwanted(&self, data: &[u8]) -> bool {
-        let listeners = Arc::clone(&self.state().listeners);
-        let is_wanted =
-            |kind: Option<&str>| listeners.iter().any(|(_, listener)| listener.wants(kind));
-        if is_wanted(None) {
-            return false;
+    /// Tells what was read.
+    fn tell(&self, batch: &mut EventBatch) {
+        if batch.is_empty() {
+            return;
         }
-        // Those of the connection itself are for the feed.
-        Event::kind_of(data)
-            .is_some_and(|kind| !kind.starts_with("server.") && !is_wanted(Some(&kind)))
-    }
-
-    fn tell(&self, event: &Arc<Event>) {
         let listeners = {
             let mut state = self.state();
             state.settle();
             Arc::clone(&state.listeners)
         };
+        let events = batch.take();
         for (_, listener) in listeners.iter() {
-            listener.event(event, &self.token);
+            listener.events(&events, &self.token);
         }
     }
 
@@ -395,6 +424,15 @@ impl FeedShared {
 enum FeedEnd {
     Server,
     Rest,
+}
+
+/// What is known of a connection while it is read.
+#[derive(Default)]
+struct Reading {
+    /// A server of 2.x is read.
+    is_two: bool,
+    /// Read, and not told yet.
+    batch: EventBatch,
 }
 
 /// Since when nobody needs events.

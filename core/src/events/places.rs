@@ -5,9 +5,10 @@
 
 use crate::base::cancel::CancelToken;
 use crate::call::caller::Caller;
-use crate::protocol::event::Event;
+use crate::protocol::event::ReadEvent;
 use crate::protocol::operation::Pace;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -24,23 +25,37 @@ pub(super) struct Places {
 }
 
 impl Places {
+    /// Whether the server has to be asked where the session of an event works.
+    pub(super) fn must_ask(&self, event: &ReadEvent<'_>) -> bool {
+        let is_known = |session: &Cow<'_, str>| self.known.contains_key(&**session);
+        event.directory.is_none() && !event.session_id.as_ref().is_none_or(is_known)
+    }
+
     /// Adds the directory of its session to an event that has none. Asks the server at most once for each session.
-    pub(super) fn complete(&mut self, event: &mut Event, caller: &Caller, token: &CancelToken) {
+    pub(super) fn complete(
+        &mut self,
+        event: &mut ReadEvent<'_>,
+        caller: &Caller,
+        token: &CancelToken,
+    ) {
+        let is_unknown = self.must_ask(event);
         let Some(session) = &event.session_id else { return };
         match &event.directory {
             Some(directory) => {
-                let is_known =
-                    self.known.get(session).is_some_and(|k| k.as_ref() == Some(directory));
+                let is_known = self
+                    .known
+                    .get(&**session)
+                    .is_some_and(|known| known.as_deref() == Some(directory));
                 if !is_known {
-                    self.learn(session, Some(directory.clone()));
+                    self.learn(session, Some(directory.clone().into_owned()));
                 }
             }
             None => {
-                if !self.known.contains_key(session) {
+                if is_unknown {
                     let place = ask(session, caller, token);
                     self.learn(session, place);
                 }
-                event.directory = self.known.get(session).cloned().flatten();
+                event.directory = self.known.get(&**session).cloned().flatten().map(Cow::Owned);
             }
         }
     }

@@ -95,7 +95,7 @@ impl EventOptions {
 #[non_exhaustive]
 pub enum StreamEvent {
     /// An event of the server, also of a type that this version does not know.
-    Server(Arc<Event>),
+    Server(Event),
     /// From here on no event is missed, until a gap or a lag says so. What happened before is to be read from
     /// the server now.
     Connected,
@@ -110,7 +110,7 @@ impl StreamEvent {
     /// The type of the event: the server's, or `stream.connected`, `stream.gap`, `stream.lagged`.
     pub fn kind(&self) -> &str {
         match self {
-            StreamEvent::Server(event) => &event.kind,
+            StreamEvent::Server(event) => event.kind(),
             StreamEvent::Connected => "stream.connected",
             StreamEvent::Gap(_) => "stream.gap",
             StreamEvent::Lagged(_) => "stream.lagged",

@@ -1,11 +1,14 @@
 //! [`Frames`]: the events of a stream (`text/event-stream`) out of its bytes, however they are cut.
 
 use memchr::memchr2;
+use std::ops::Range;
 
 /// What of a longest event's memory is kept for the next one.
 const KEPT: usize = 1 << 20;
 /// The mark that may stand before the first line.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// What stands before the data, as servers write it.
+const DATA: &[u8] = b"data: ";
 /// No name that matters is longer, the mark included.
 const MAX_NAME: usize = 16;
 
@@ -54,6 +57,22 @@ impl Frames {
             has_comment: false,
             is_after_cr: false,
         }
+    }
+
+    /// Where the data lies of an event that stands whole at the front, as servers write it, and where the event ends: then
+    /// nothing has to be put together. `None` says nothing.
+    pub(crate) fn whole(&mut self, bytes: &[u8]) -> Option<(Range<usize>, usize)> {
+        let is_between = self.part == LinePart::Name
+            && self.name.is_empty()
+            && !self.has_data
+            && !self.is_after_cr
+            && (self.is_given || self.data.is_empty());
+        let data = bytes.strip_prefix(DATA).filter(|_| is_between)?;
+        let length =
+            memchr2(b'\r', b'\n', data).filter(|length| (1..=self.max).contains(length))?;
+        data.get(length..)?.strip_prefix(b"\n\n")?;
+        self.is_first_line = false;
+        Some((DATA.len()..DATA.len() + length, DATA.len() + length + 2))
     }
 
     /// Takes bytes up to the end of an event, at most all: how many it took, and whether the event is whole.
@@ -187,6 +206,11 @@ mod tests {
         let (mut frames, mut events) = (Frames::new(1_000), Vec::new());
         for mut bytes in text.as_bytes().chunks(piece) {
             while !bytes.is_empty() {
+                if let Some((data, end)) = frames.whole(bytes) {
+                    events.push(String::from_utf8(bytes[data].to_vec()).unwrap());
+                    bytes = &bytes[end..];
+                    continue;
+                }
                 let (taken, is_whole) = frames.take(bytes).unwrap();
                 if is_whole {
                     events.push(String::from_utf8(frames.data().to_vec()).unwrap());
@@ -215,6 +239,10 @@ mod tests {
                 vec!["a long name without a colon"],
             ),
             ("data: ends without a blank line\n", vec![]),
+            ("data: a\n\ndata: \n\ndata: b\n\n\ndata: c\n\n", vec!["a", "b", "c"]),
+            ("data: a\ndata: b\n\ndata: c\n\n", vec!["a\nb", "c"]),
+            ("x\ndata: a\n\n: x\ndata: b\n\n", vec!["a", "b"]),
+            ("data: a\r\n\ndata: b\n\r\ndata: c\n\n", vec!["a", "b", "c"]),
         ] {
             for piece in 1..=text.len() {
                 assert_eq!(read(text, piece), events, "{text:?} in pieces of {piece}");

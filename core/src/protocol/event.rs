@@ -1,27 +1,43 @@
 //! [`Event`]: one thing that happened on the server.
 
-use crate::base::depth::excess;
-use crate::base::json::Object;
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+mod envelope;
+mod quick;
+
+use crate::base::json::{Object, write_text};
+pub(crate) use envelope::{ReadEvent, read};
+pub(crate) use quick::kind_of;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// One event of the server. Types that this version does not know come through like all others.
-#[derive(Debug, Clone)]
+///
+/// Cheap to clone: those that came together share the memory of their texts, some 16 KiB. Who keeps a few of many for long
+/// keeps what it needs of them.
+#[derive(Clone)]
 pub struct Event {
-    /// The server's id of the event; empty for the few that have none.
-    pub id: String,
-    /// Such as `message.part.updated`.
-    pub kind: String,
-    /// The directory of the project it belongs to, on a stream of all directories.
-    pub directory: Option<String>,
-    /// The session it is about, if any.
-    pub session_id: Option<String>,
-    /// Its properties as the server has them.
-    pub properties: Box<RawValue>,
+    text: Arc<str>,
+    pieces: Pieces,
+}
+
+/// Where in the text the parts of an event lie.
+#[derive(Clone, Copy)]
+struct Pieces {
+    json: Piece,
+    id: Piece,
+    kind: Piece,
+    directory: Option<Piece>,
+    session: Option<Piece>,
+    properties: Piece,
+}
+
+/// An event is never as long as 4 GiB.
+#[derive(Clone, Copy)]
+struct Piece {
+    start: u32,
+    length: u32,
 }
 
 impl Event {
@@ -31,67 +47,73 @@ impl Event {
     ///
     /// # Errors
     /// Why there is no event in it, in words that follow "an event cannot be read: ".
-    pub(crate) fn read(data: &[u8]) -> std::result::Result<Option<Event>, String> {
-        if let Some(depth) = excess(data) {
-            return Err(format!("it is nested {depth} levels deep"));
-        }
-        let envelope = match EventEnvelope::plain(data) {
-            Some(envelope) => envelope,
-            None => EventEnvelope::odd(data).map_err(|e| e.to_string())?,
-        };
-        let outer = envelope.directory;
-        let (body, directory) = match envelope.payload {
-            Some(payload) => (payload, None),
-            None => {
-                let location = envelope.location.and_then(Object::read);
-                (envelope.body, location.and_then(|location| location.text("directory")))
-            }
-        };
-        let kind = body.kind.ok_or("it has no type")?.into_owned();
-        if kind == "sync" {
-            return Ok(None);
-        }
-        let properties = body.properties.or(body.data).map_or_else(empty, RawValue::to_owned);
-        let session_id = leading_session(properties.get())
-            .map(str::to_owned)
-            .or_else(|| Object::read(&properties).and_then(|known| session_of(&kind, &known)));
-        Ok(Some(Event {
-            id: body.id.unwrap_or_default().into_owned(),
-            kind,
-            directory: directory.or_else(|| outer.map(Cow::into_owned)),
-            session_id,
-            properties,
+    pub(crate) fn read(data: &[u8]) -> Result<Option<Event>, String> {
+        let mut batch = EventBatch::default();
+        Ok(read(data)?.and_then(|event| {
+            batch.push(&event);
+            batch.take().pop()
         }))
     }
 
-    /// The type of an event, where it stands in front of what the event tells: nothing behind it is read.
-    pub(crate) fn kind_of(data: &[u8]) -> Option<String> {
-        let mut found = None;
-        let mut reader = serde_json::Deserializer::from_slice(data);
-        // It ends with an error where the rest is left unread.
-        let _ = KindSeed(&mut found).deserialize(&mut reader);
-        found
+    /// The server's id of the event; empty for the few that have none.
+    pub fn id(&self) -> &str {
+        self.piece(self.pieces.id)
+    }
+
+    /// Such as `message.part.updated`.
+    pub fn kind(&self) -> &str {
+        self.piece(self.pieces.kind)
+    }
+
+    /// The directory of the project it belongs to, on a stream of all directories.
+    pub fn directory(&self) -> Option<&str> {
+        self.pieces.directory.map(|piece| self.piece(piece))
+    }
+
+    /// The session it is about, if any.
+    pub fn session_id(&self) -> Option<&str> {
+        self.pieces.session.map(|piece| self.piece(piece))
+    }
+
+    /// Its properties as the server has them: JSON.
+    pub fn properties(&self) -> &str {
+        self.piece(self.pieces.properties)
     }
 
     /// The event as one JSON object: what the bindings hand to their hosts.
+    pub fn json(&self) -> &str {
+        self.piece(self.pieces.json)
+    }
+
+    /// The same as a text of its own.
     pub fn to_json(&self) -> String {
-        let properties = self.properties.get();
-        let directory = self.directory.as_deref();
-        let length = self.id.len() + self.kind.len() + directory.map_or(0, str::len);
-        // Room for the names too, and for the byte that C wants behind it.
-        let mut json = String::with_capacity(length + properties.len() + 64);
-        json.push_str("{\"id\":");
-        push_text(&mut json, &self.id);
-        json.push_str(",\"type\":");
-        push_text(&mut json, &self.kind);
-        if let Some(directory) = directory {
-            json.push_str(",\"directory\":");
-            push_text(&mut json, directory);
-        }
-        json.push_str(",\"properties\":");
-        json.push_str(properties);
-        json.push('}');
-        json
+        let json = self.json();
+        // Room for the byte that C wants behind it.
+        let mut text = String::with_capacity(json.len() + 1);
+        text.push_str(json);
+        text
+    }
+
+    /// Its properties as a value.
+    pub(crate) fn value(&self) -> &RawValue {
+        // They were read before.
+        serde_json::from_str(self.properties()).unwrap_or(RawValue::NULL)
+    }
+
+    /// Its properties one by one; none where they are no object.
+    pub(crate) fn fields(&self) -> Object<'_> {
+        serde_json::from_str(self.properties()).unwrap_or_default()
+    }
+
+    fn piece(&self, piece: Piece) -> &str {
+        let start = piece.start as usize;
+        self.text.get(start..start + piece.length as usize).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.json())
     }
 }
 
@@ -99,160 +121,112 @@ impl Event {
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
-        fields.serialize_entry("id", &self.id)?;
-        fields.serialize_entry("type", &self.kind)?;
-        if let Some(directory) = &self.directory {
+        fields.serialize_entry("id", self.id())?;
+        fields.serialize_entry("type", self.kind())?;
+        if let Some(directory) = self.directory() {
             fields.serialize_entry("directory", directory)?;
         }
-        fields.serialize_entry("properties", &*self.properties)?;
+        fields.serialize_entry("properties", self.value())?;
         fields.end()
     }
 }
 
-/// A text as JSON. Most need no escape.
-fn push_text(json: &mut String, text: &str) {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        // A text cannot fail.
-        json.push_str(&serde_json::to_string(text).unwrap_or_default());
-        return;
-    }
-    json.push('"');
-    json.push_str(text);
-    json.push('"');
+/// Events that come together: their texts lie in one piece of memory.
+#[derive(Default)]
+pub(crate) struct EventBatch {
+    text: String,
+    pieces: Vec<Pieces>,
 }
 
-/// Reads an envelope up to its type.
-struct KindSeed<'a>(&'a mut Option<String>);
+/// A batch of this many bytes is long enough: memory for another event costs nothing any more, and one event that
+/// somebody keeps holds no more than this.
+const LONG: usize = 16 << 10;
 
-impl<'de> DeserializeSeed<'de> for KindSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+impl EventBatch {
+    pub(crate) fn push(&mut self, event: &ReadEvent<'_>) {
+        let start = self.text.len();
+        self.text.push_str("{\"id\":");
+        let id = self.add(&event.id);
+        self.text.push_str(",\"type\":");
+        let kind = self.add(&event.kind);
+        let directory = event.directory.as_ref().map(|directory| {
+            self.text.push_str(",\"directory\":");
+            self.add(directory)
+        });
+        self.text.push_str(",\"properties\":");
+        let properties = self.mark(event.properties.len());
+        self.text.push_str(event.properties);
+        self.text.push('}');
+        let json = piece(start, self.text.len() - start);
+        let session = event.session_id.as_ref().map(|session| self.beside(properties, session));
+        let id = id.unwrap_or_else(|| self.append(&event.id));
+        let kind = kind.unwrap_or_else(|| self.append(&event.kind));
+        let directory = directory.map(|found| {
+            found.unwrap_or_else(|| self.append(event.directory.as_deref().unwrap_or_default()))
+        });
+        self.pieces.push(Pieces { json, id, kind, directory, session, properties });
     }
-}
 
-impl<'de> Visitor<'de> for KindSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(name) = fields.next_key::<&str>()? {
-            match name {
-                "type" => {
-                    *self.0 = Some(fields.next_value()?);
-                    return Ok(());
-                }
-                "payload" => return fields.next_value_seed(KindSeed(self.0)),
-                // They may be long, and have a type of their own.
-                "properties" | "data" => return Ok(()),
-                _ => drop(fields.next_value::<IgnoredAny>()?),
+    pub(crate) fn is_long(&self) -> bool {
+        self.text.len() >= LONG
+    }
+
+    /// All of them; the batch is empty then.
+    pub(crate) fn take(&mut self) -> Vec<Event> {
+        let text: Arc<str> = Arc::from(self.text.as_str());
+        self.text.clear();
+        self.text.shrink_to(2 * LONG);
+        self.pieces.drain(..).map(|pieces| Event { text: Arc::clone(&text), pieces }).collect()
+    }
+
+    /// Writes a text as JSON, and gives its place, where it stands there as it is.
+    fn add(&mut self, text: &Cow<'_, str>) -> Option<Piece> {
+        match text {
+            // It was found in JSON, between its quotation marks.
+            Cow::Borrowed(text) => {
+                self.text.push('"');
+                let place = self.mark(text.len());
+                self.text.push_str(text);
+                self.text.push('"');
+                Some(place)
+            }
+            Cow::Owned(text) => {
+                write_text(&mut self.text, text);
+                None
             }
         }
-        Ok(())
-    }
-}
-
-/// What is around an event, whatever server sent it.
-struct EventEnvelope<'a> {
-    directory: Option<Cow<'a, str>>,
-    location: Option<&'a RawValue>,
-    payload: Option<EventBody<'a>>,
-    /// Where there is no payload.
-    body: EventBody<'a>,
-}
-
-/// Both as one object.
-#[derive(Deserialize)]
-struct PlainEvent<'a> {
-    #[serde(borrow)]
-    directory: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    location: Option<&'a RawValue>,
-    #[serde(borrow)]
-    payload: Option<EventBody<'a>>,
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    properties: Option<&'a RawValue>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-}
-
-/// The event itself.
-#[derive(Deserialize)]
-struct EventBody<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    properties: Option<&'a RawValue>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-}
-
-impl<'a> EventEnvelope<'a> {
-    /// One in which everything has the shape that servers give it: one pass over the text.
-    fn plain(data: &'a [u8]) -> Option<Self> {
-        let plain: PlainEvent<'a> = serde_json::from_str(std::str::from_utf8(data).ok()?).ok()?;
-        let PlainEvent { directory, location, payload, id, kind, properties, data } = plain;
-        Some(EventEnvelope {
-            directory,
-            location,
-            payload,
-            body: EventBody { id, kind, properties, data },
-        })
     }
 
-    /// Any other: what has another shape counts as absent.
-    fn odd(data: &'a [u8]) -> serde_json::Result<Self> {
-        let envelope = Object::parse(data)?;
-        let text = |name| envelope.text(name).map(Cow::Owned);
-        Ok(EventEnvelope {
-            directory: text("directory"),
-            location: envelope.get("location"),
-            payload: envelope.object("payload").map(|payload| EventBody::odd(&payload)),
-            body: EventBody::odd(&envelope),
-        })
+    /// The place of what is written next.
+    fn mark(&self, length: usize) -> Piece {
+        piece(self.text.len(), length)
     }
-}
 
-impl<'a> EventBody<'a> {
-    fn odd(object: &Object<'a>) -> Self {
-        let text = |name| object.text(name).map(Cow::Owned);
-        EventBody {
-            id: text("id"),
-            kind: text("type"),
-            properties: object.get("properties"),
-            data: object.get("data"),
+    /// Puts a text behind the event that does not stand in it as it is.
+    fn append(&mut self, text: &str) -> Piece {
+        let place = self.mark(text.len());
+        self.text.push_str(text);
+        place
+    }
+
+    /// The place of the session: mostly it is the first of the properties.
+    fn beside(&mut self, properties: Piece, session: &str) -> Piece {
+        let start = properties.start as usize + quick::SESSION.len();
+        if self.text.get(start..start + session.len()) == Some(session) {
+            return piece(start, session.len());
         }
+        self.append(session)
     }
 }
 
-fn empty() -> Box<RawValue> {
-    RawValue::from_string("{}".to_owned()).unwrap_or_default()
-}
-
-/// The session, where it is the first thing that is told, as servers write it: nothing behind it is read.
-fn leading_session(properties: &str) -> Option<&str> {
-    let (session, _) = properties.strip_prefix(r#"{"sessionID":""#)?.split_once('"')?;
-    (!session.contains('\\')).then_some(session)
-}
-
-/// The session that an event is about. Servers up to 1.3.2 name it only where the message or the part stands.
-fn session_of(kind: &str, properties: &Object<'_>) -> Option<String> {
-    let inner = |name: &str, id: &str| properties.object(name).and_then(|inner| inner.text(id));
-    let of_session = || inner("info", "id").filter(|_| kind.starts_with("session."));
-    let of_message = || inner("info", "sessionID").or_else(|| inner("part", "sessionID"));
-    // 2.x: the questions of an agent are forms.
-    let of_form = || inner("form", "sessionID");
-    properties.text("sessionID").or_else(of_message).or_else(of_session).or_else(of_form)
+fn piece(start: usize, length: usize) -> Piece {
+    // Nothing lies where it could not be pointed to.
+    let [start, length] = [start, length].map(|number| u32::try_from(number).unwrap_or_default());
+    Piece { start, length }
 }
 
 #[cfg(test)]
@@ -265,14 +239,43 @@ mod tests {
 
     #[test]
     fn an_event_is_written_as_its_fields_say() {
-        for id in ["", "evt_1", "\"\\\n\u{1f}\u{7f}ä"] {
-            for directory in [None, Some(r#"/a "b"\c"#.to_owned()), Some("/p".to_owned())] {
-                let properties = RawValue::from_string(r#"{"a": 1.0}"#.to_owned()).unwrap();
-                let (id, kind) = (id.to_owned(), "x.y".to_owned());
-                let event = Event { id, kind, directory, session_id: None, properties };
-                assert_eq!(event.to_json(), serde_json::to_string(&event).unwrap());
+        let texts = ["", "evt_1", "\"\\\n\u{1f}\u{7f}ä", r#"/a "b"\c"#];
+        for id in texts {
+            for directory in [None, Some(texts[2]), Some("/p")] {
+                let written = serde_json::json!({
+                    "id": id, "type": "x.y", "directory": directory, "properties": { "a": 1.5, "sessionID": texts[2] },
+                });
+                let event = read(&written.to_string()).unwrap();
+                assert_eq!(event.json(), serde_json::to_string(&event).unwrap());
+                assert_eq!((event.id(), event.kind(), event.directory()), (id, "x.y", directory));
+                assert_eq!(event.session_id(), Some(texts[2]));
+                assert_eq!(event.properties(), written["properties"].to_string());
             }
         }
+    }
+
+    #[test]
+    fn events_that_come_together_stay_apart() {
+        let mut batch = EventBatch::default();
+        let written = |number: usize| {
+            let properties = format!(r#"{{"sessionID":"s{number}","n":"\u00e4\n"}}"#);
+            format!(
+                r#"{{"id":"{number}\n","type":"a","directory":"/{number}","properties":{properties}}}"#
+            )
+        };
+        for number in 0..1_000 {
+            batch.push(&envelope::read(written(number).as_bytes()).unwrap().unwrap());
+        }
+        assert!(batch.is_long());
+        for (number, event) in batch.take().iter().enumerate() {
+            let number = number.to_string();
+            assert_eq!(event.id(), format!("{number}\n"));
+            assert_eq!(event.directory(), Some(format!("/{number}").as_str()));
+            assert_eq!(event.session_id(), Some(format!("s{number}").as_str()));
+            let json: serde_json::Value = serde_json::from_str(event.json()).unwrap();
+            assert_eq!(json["properties"]["n"], "ä\n");
+        }
+        assert!(batch.is_empty() && batch.text.capacity() <= 2 * LONG, "a burst is not kept");
     }
 
     #[test]
@@ -286,10 +289,10 @@ mod tests {
         );
         for event in [plain, global.clone(), newer] {
             let event = event.unwrap();
-            assert_eq!((event.id.as_str(), event.kind.as_str()), ("evt_1", "session.idle"));
-            assert_eq!(event.session_id.as_deref(), Some("s"));
+            assert_eq!((event.id(), event.kind()), ("evt_1", "session.idle"));
+            assert_eq!(event.session_id(), Some("s"));
         }
-        assert_eq!(global.unwrap().directory.as_deref(), Some("/p"));
+        assert_eq!(global.unwrap().directory(), Some("/p"));
     }
 
     #[test]
@@ -299,7 +302,7 @@ mod tests {
             r#"{"directory":"/p","project":"x","payload":{"id":"evt_1","type":"a.b","#,
             r#"{"id":"evt_1","durable":{"type":"x"},"type":"a.b",no json"#,
         ] {
-            assert_eq!(Event::kind_of(data.as_bytes()).as_deref(), Some("a.b"), "{data}");
+            assert_eq!(kind_of(data.as_bytes()), Some("a.b"), "{data}");
         }
         // Where it is not clear, the event is read.
         for data in [
@@ -310,7 +313,7 @@ mod tests {
             "[]",
             "",
         ] {
-            assert_eq!(Event::kind_of(data.as_bytes()), None, "{data}");
+            assert_eq!(kind_of(data.as_bytes()), None, "{data}");
         }
     }
 
@@ -318,16 +321,16 @@ mod tests {
     fn older_servers_name_the_session_inside() {
         for old in ["info", "part"] {
             let data = format!(r#"{{"type":"x","properties":{{"{old}":{{"sessionID":"s"}}}}}}"#);
-            assert_eq!(read(&data).unwrap().session_id.as_deref(), Some("s"));
+            assert_eq!(read(&data).unwrap().session_id(), Some("s"));
         }
         for properties in
             [r#"{"sessionID":"s"}"#, r#"{ "sessionID" : "s" }"#, r#"{"a":1,"sessionID":"\u0073"}"#]
         {
             let data = format!(r#"{{"type":"x","properties":{properties}}}"#);
-            assert_eq!(read(&data).unwrap().session_id.as_deref(), Some("s"), "{properties}");
+            assert_eq!(read(&data).unwrap().session_id(), Some("s"), "{properties}");
         }
         let old = read(r#"{"type":"session.created","properties":{"info":{"id":"s"}}}"#);
-        assert_eq!(old.unwrap().session_id.as_deref(), Some("s"));
+        assert_eq!(old.unwrap().session_id(), Some("s"));
     }
 
     #[test]
@@ -346,9 +349,9 @@ mod tests {
         let event = read(r#"{"id":7,"type":"a","directory":[],"location":3,"properties":"x"}"#);
         assert_eq!(event.unwrap().to_json(), r#"{"id":"","type":"a","properties":"x"}"#);
         let event = read(r#"{"payload":{"type":"a","properties":{"sessionID":7,"info":[]}}}"#);
-        assert_eq!(event.unwrap().session_id, None);
+        assert_eq!(event.unwrap().session_id(), None);
         let event = read(r#"{"payload":5,"type":"a","data":{"part":{"sessionID":"s"}}}"#);
-        assert_eq!(event.unwrap().session_id.as_deref(), Some("s"));
+        assert_eq!(event.unwrap().session_id(), Some("s"));
         for data in ["[]", "7", "{}", r#"{"type":7}"#, r#"{"payload":{}}"#] {
             assert!(Event::read(data.as_bytes()).is_err(), "{data}");
         }

@@ -452,7 +452,7 @@ impl Work {
 
     fn on_event(&mut self, event: &Event) {
         let wire = self.choice.wire();
-        let ids: Vec<RunId> = match &event.session_id {
+        let ids: Vec<RunId> = match event.session_id() {
             None => self.runs.keys().copied().collect(),
             Some(session) => match self.sessions.get(session) {
                 Some(ids) => ids.clone(),
@@ -465,14 +465,14 @@ impl Work {
         };
         for id in ids {
             let Some(fact) = wire.fact(event, &mut self.memory) else { break };
-            if let (Some(session), Fact::PartChanged(part)) = (&event.session_id, &fact)
+            if let (Some(session), Fact::PartChanged(part)) = (event.session_id(), &fact)
                 && part.tool().is_some()
             {
                 self.tools.see(session, &part.raw);
             }
-            self.step(id, Input::Fact { session: event.session_id.as_deref(), fact });
+            self.step(id, Input::Fact { session: event.session_id(), fact });
         }
-        if let Some(session) = &event.session_id
+        if let Some(session) = event.session_id()
             && !self.sessions.contains_key(session)
         {
             self.run_events.forget(session);

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Events that may wait for the engine; beyond, the stream is read no further.
+/// Events that may wait for the engine, and a batch of them; beyond, the stream is read no further.
 const MAX_EVENTS: usize = 8_192;
 
 pub(crate) type RunId = u64;
@@ -25,7 +25,7 @@ pub(crate) enum EngineMessage {
     Snapshot(Option<String>, Result<DirectorySnapshot>),
     /// The parent of a session, when it has one.
     Parent(String, Result<Option<String>>),
-    Event(Arc<Event>),
+    Event(Event),
     Stream(bool),
     Settled,
     Cancel(RunId),
@@ -71,7 +71,7 @@ impl Inbox {
     }
 
     /// Waits while too many events wait, until the token is thrown.
-    pub(super) fn push_event(&self, event: Arc<Event>, token: &CancelToken) {
+    pub(super) fn push_events(&self, events: Vec<Event>, token: &CancelToken) {
         let mut state = self.state();
         while state.events >= MAX_EVENTS {
             if token.is_cancelled() {
@@ -80,8 +80,8 @@ impl Inbox {
             let waited = self.taken.wait_timeout(state, Duration::from_millis(100));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.events += 1;
-        state.messages.push_back(EngineMessage::Event(event));
+        state.events += events.len();
+        state.messages.extend(events.into_iter().map(EngineMessage::Event));
         self.arrived.notify_one();
     }
 

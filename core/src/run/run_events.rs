@@ -58,6 +58,16 @@ impl RunEvents {
         }
         is_ours
     }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        match event.session_id() {
+            None => self.choice.wire().is_for_all(event),
+            Some(session) => {
+                let is_tracked = self.read().contains(session);
+                is_tracked || self.is_subagent(session, event)
+            }
+        }
+    }
 }
 
 impl Listener for RunEvents {
@@ -92,17 +102,12 @@ impl Listener for RunEvents {
         self.is_waiting()
     }
 
-    fn event(&self, event: &Arc<Event>, token: &CancelToken) {
+    fn events(&self, events: &[Event], token: &CancelToken) {
         self.heard.mark();
-        let is_wanted = match &event.session_id {
-            None => self.choice.wire().is_for_all(event),
-            Some(session) => {
-                let is_tracked = self.read().contains(session);
-                is_tracked || self.is_subagent(session, event)
-            }
-        };
-        if is_wanted {
-            self.inbox.push_event(Arc::clone(event), token);
+        let wanted: Vec<Event> =
+            events.iter().filter(|event| self.is_wanted(event)).cloned().collect();
+        if !wanted.is_empty() {
+            self.inbox.push_events(wanted, token);
         }
     }
 }

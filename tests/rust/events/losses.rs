@@ -165,12 +165,12 @@ fn repetitions_are_dropped_and_the_unknown_comes_through() {
     loop {
         match next(&stream) {
             StreamEvent::Server(event) => {
-                if event.kind == "hologram.started" {
-                    assert_eq!(event.properties.get(), r#"{"n":1}"#);
-                    assert_eq!(event.directory.as_deref(), Some("/p"));
+                if event.kind() == "hologram.started" {
+                    assert_eq!(event.properties(), r#"{"n":1}"#);
+                    assert_eq!(event.directory(), Some("/p"));
                 }
-                seen.push(event.id.clone());
-                if event.kind == "last.one" {
+                seen.push(event.id().to_owned());
+                if event.kind() == "last.one" {
                     break;
                 }
             }
@@ -212,7 +212,7 @@ fn a_flood_is_bounded_and_a_slow_reader_is_told() {
         let mut count = 0;
         loop {
             match next(&fast) {
-                StreamEvent::Server(event) if event.kind == "end" => return count,
+                StreamEvent::Server(event) if event.kind() == "end" => return count,
                 StreamEvent::Server(_) => count += 1,
                 StreamEvent::Lagged(dropped) => count += dropped,
                 _ => {}
@@ -225,7 +225,7 @@ fn a_flood_is_bounded_and_a_slow_reader_is_told() {
     let mut kept = 0;
     loop {
         match next(&slow) {
-            StreamEvent::Server(event) if event.kind == "end" => break,
+            StreamEvent::Server(event) if event.kind() == "end" => break,
             StreamEvent::Server(_) => kept += 1,
             other => panic!("{other:?}"),
         }
@@ -378,11 +378,11 @@ fn types_that_nobody_asked_for_are_not_even_read() {
     let client = fake(&server.url());
     let (chosen, all) = (client.events(wanted).unwrap(), client.events(global()).unwrap());
     connected(&all);
-    until(&all, |event| event.kind == "session.idle");
+    until(&all, |event| event.kind() == "session.idle");
     connected(&chosen);
-    let kinds: Vec<_> = until(&chosen, |event| event.kind == "session.idle")
+    let kinds: Vec<_> = until(&chosen, |event| event.kind() == "session.idle")
         .iter()
-        .map(|event| event.kind.clone())
+        .map(|event| event.kind().to_owned())
         .collect();
     assert_eq!(kinds, ["a.b", "a.c", "session.idle"]);
 }

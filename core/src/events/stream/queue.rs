@@ -132,7 +132,7 @@ impl EventQueueInner {
             && match &self.filter {
                 Filter::All => true,
                 Filter::Unresolved => false,
-                Filter::Directory(directory) => event.directory.as_ref() == Some(directory),
+                Filter::Directory(directory) => event.directory() == Some(directory),
             }
     }
 }
@@ -297,16 +297,16 @@ impl Listener for EventQueue {
         self.is_waiting() && kind.map_or(self.types.is_all(), |kind| self.types.has(kind))
     }
 
-    fn event(&self, event: &Arc<Event>, _: &CancelToken) {
-        if !self.types.has(&event.kind) {
-            return;
-        }
+    fn events(&self, events: &[Event], _: &CancelToken) {
         self.mailbox.write(|inner| {
-            let is_wanted = inner.is_wanted(event);
-            if is_wanted {
-                inner.push(StreamEvent::Server(Arc::clone(event)));
+            let mut has_brought = false;
+            for event in events {
+                if self.types.has(event.kind()) && inner.is_wanted(event) {
+                    inner.push(StreamEvent::Server(event.clone()));
+                    has_brought = true;
+                }
             }
-            is_wanted
+            has_brought
         });
     }
 }
@@ -314,7 +314,7 @@ impl Listener for EventQueue {
 /// What an event costs, about.
 fn size(event: &StreamEvent) -> usize {
     match event {
-        StreamEvent::Server(event) => 200 + event.properties.get().len(),
+        StreamEvent::Server(event) => 200 + event.json().len(),
         _ => 200,
     }
 }
@@ -333,13 +333,13 @@ mod tests {
             "payload": { "id": id, "type": "x.y", "properties": { "filler": "x".repeat(filler) } },
         });
         let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
-        queue.event(&Arc::new(event), &CancelToken::default());
+        queue.events(&[event], &CancelToken::default());
     }
 
     fn kinds(queue: &EventQueue) -> Vec<String> {
         let text = |event: StreamEvent| match event {
             StreamEvent::Lagged(count) => format!("lagged {count}"),
-            StreamEvent::Server(event) => event.id.clone(),
+            StreamEvent::Server(event) => event.id().to_owned(),
             other => other.kind().to_owned(),
         };
         std::iter::from_fn(|| queue.poll().unwrap().map(text)).collect()
@@ -433,7 +433,7 @@ mod tests {
         assert!(!queue.wants(None) && queue.wants(Some("x.y")) && !queue.wants(Some("y.x")));
         tell(&queue, "mine", "/p", 0);
         let other = Event::read(br#"{"id":"other","type":"y.x"}"#).unwrap().unwrap();
-        queue.event(&Arc::new(other), &CancelToken::default());
+        queue.events(&[other], &CancelToken::default());
         queue.settled();
         assert_eq!(kinds(&queue), ["mine", "stream.connected"]);
         queue.close();

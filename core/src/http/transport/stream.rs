@@ -6,8 +6,10 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::http::base_url::BaseUrl;
 use crate::http::record::Recorder;
 use crate::http::redact::Redactor;
-use crate::http::sse::{Frames, TooLong};
+use crate::http::sse::Frames;
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, ErrorKind as Io};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,8 +21,12 @@ pub(crate) struct Stream {
     base: BaseUrl,
     max_event: usize,
     frames: Frames,
-    /// Whether what it read last is an event.
-    is_event: bool,
+    /// What it found last.
+    found: Found,
+    /// Bytes that were looked at, and are passed over when the next ones are.
+    given: usize,
+    /// The data of an event that had half characters.
+    changed: Vec<u8>,
     recording: Option<Recording>,
 }
 
@@ -29,6 +35,16 @@ pub(crate) enum Sign<'a> {
     /// The data of an event.
     Event(&'a [u8]),
     /// A comment: the server is there, and that is all.
+    Comment,
+}
+
+/// The end of the last step.
+#[derive(PartialEq, Eq)]
+enum Found {
+    /// An event that lies in the buffer.
+    There(Range<usize>),
+    /// An event that came in pieces.
+    Collected,
     Comment,
 }
 
@@ -55,7 +71,9 @@ impl Stream {
             base: base.clone(),
             max_event,
             frames: Frames::new(max_event),
-            is_event: false,
+            found: Found::Comment,
+            given: 0,
+            changed: Vec::new(),
             recording,
         }
     }
@@ -66,58 +84,95 @@ impl Stream {
     /// `timeout` when nothing came for the idle limit, `connection` when it broke, `cancelled`, and `decode`
     /// for an event beyond the limit.
     pub(crate) fn next_event(&mut self) -> Result<Option<&[u8]>> {
-        while self.advance()? {
-            if self.is_event {
-                return self.event().map(Some);
+        loop {
+            while self.advance()? {
+                if self.found != Found::Comment {
+                    return Ok(Some(self.event()));
+                }
+            }
+            if !self.fill()? {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 
-    /// The next event or comment; `None` at the end of the stream.
+    /// The next event or comment of what has come already; `None` when it has to be waited for, by [`fill`](Self::fill).
     ///
     /// # Errors
-    /// As [`next_event`](Self::next_event).
+    /// `decode` for an event beyond the limit.
     pub(crate) fn next_sign(&mut self) -> Result<Option<Sign<'_>>> {
         match self.advance()? {
             false => Ok(None),
-            true if self.is_event => self.event().map(|data| Some(Sign::Event(data))),
-            true => Ok(Some(Sign::Comment)),
+            true if self.found == Found::Comment => Ok(Some(Sign::Comment)),
+            true => Ok(Some(Sign::Event(self.event()))),
         }
     }
 
-    /// Reads up to the end of an event, or a comment; false at the end of the stream.
-    fn advance(&mut self) -> Result<bool> {
+    /// Waits until more has come; false at the end of the stream.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    pub(crate) fn fill(&mut self) -> Result<bool> {
         let _entered = self.exchange.enter();
+        self.reader.consume(std::mem::take(&mut self.given));
         loop {
-            let (taken, is_whole) = match self.reader.fill_buf() {
-                Ok([]) => return Ok(false),
-                Ok(bytes) => match self.frames.take(bytes) {
-                    Ok(taken) => taken,
-                    Err(TooLong) => return Err(self.too_long()),
-                },
-                Err(error) if error.kind() == Io::Interrupted => continue,
+            match self.reader.fill_buf() {
+                Ok(bytes) => return Ok(!bytes.is_empty()),
+                Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) => {
                     return Err(failure::from_io(error, &self.operation, &self.base, true));
                 }
-            };
-            self.reader.consume(taken);
-            // In front of an event a comment says no more than the event.
-            let is_comment = self.frames.took_comment();
-            if is_whole || is_comment {
-                self.is_event = is_whole;
-                return Ok(true);
             }
         }
     }
 
-    fn event(&mut self) -> Result<&[u8]> {
-        let data = self.frames.data();
-        surrogate::replace_lone(data);
+    /// Goes up to the end of an event, or a comment; false where that has not come yet.
+    fn advance(&mut self) -> Result<bool> {
+        self.reader.consume(std::mem::take(&mut self.given));
+        let bytes = self.reader.buffer();
+        if let Some((data, end)) = self.frames.whole(bytes) {
+            (self.found, self.given) = (Found::There(data), end);
+            return Ok(true);
+        }
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let Ok((taken, is_whole)) = self.frames.take(rest) else { return Err(self.too_long()) };
+            at += taken;
+            // In front of an event a comment says no more than the event.
+            let is_comment = self.frames.took_comment();
+            if is_whole || is_comment {
+                self.found = if is_whole { Found::Collected } else { Found::Comment };
+                self.given = at;
+                return Ok(true);
+            }
+        }
+        self.given = at;
+        Ok(false)
+    }
+
+    /// The data of the event that was found.
+    fn event(&mut self) -> &[u8] {
+        let data = match &self.found {
+            Found::There(place) => {
+                let data = self.reader.buffer().get(place.clone()).unwrap_or_default();
+                match surrogate::without_lone(data) {
+                    Cow::Borrowed(data) => data,
+                    Cow::Owned(changed) => {
+                        self.changed = changed;
+                        &self.changed
+                    }
+                }
+            }
+            Found::Collected | Found::Comment => {
+                let data = self.frames.data();
+                surrogate::replace_lone(data);
+                data
+            }
+        };
         if let Some(Recording { recorder, target, redactor }) = &self.recording {
             recorder.event(target, data, redactor);
         }
-        Ok(data)
+        data
     }
 
     fn too_long(&self) -> Error {

@@ -3,10 +3,21 @@
 //! That is no text in any host language, and most readers refuse the whole document for it.
 
 use memchr::memmem::Finder;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Made once: an event is shorter than what it takes to make one.
 static ESCAPES: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\\u"));
+
+/// The same where the document must stay as it is. Nearly none has such an escape.
+pub(super) fn without_lone(json: &[u8]) -> Cow<'_, [u8]> {
+    if ESCAPES.find(json).is_none() {
+        return Cow::Borrowed(json);
+    }
+    let mut changed = json.to_vec();
+    replace_lone(&mut changed);
+    Cow::Owned(changed)
+}
 
 /// Replaces every half character that stands alone by U+FFFD, in place. The length stays the same.
 ///
@@ -62,12 +73,14 @@ mod tests {
             (r#""\ud83d\\ude00""#, r#""\ufffd\\ude00""#),
         ] {
             assert_eq!(replaced(json), wanted);
+            assert_eq!(&*without_lone(json.as_bytes()), wanted.as_bytes());
             assert!(serde_json::from_str::<String>(wanted).is_ok());
         }
         for json in
             [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e4 \" \\""#, r#""\"#, r#""\ud8"#, ""]
         {
             assert_eq!(replaced(json), json);
+            assert_eq!(&*without_lone(json.as_bytes()), json.as_bytes());
         }
     }
 

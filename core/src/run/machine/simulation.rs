@@ -203,7 +203,7 @@ impl World {
 
     fn hear(&mut self, event: &Event) {
         if let Some(fact) = self.wire.fact(event, &mut self.memory) {
-            self.input(Input::Fact { session: event.session_id.as_deref(), fact });
+            self.input(Input::Fact { session: event.session_id(), fact });
         }
     }
 

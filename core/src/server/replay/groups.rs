@@ -50,7 +50,7 @@ impl Groups {
     }
 
     pub(super) fn of_event(&self, data: &[u8]) -> Option<String> {
-        let session = Event::read(data).ok()??.session_id?;
+        let session = Event::read(data).ok()??.session_id()?.to_owned();
         Some(self.root(&session))
     }
 

@@ -23,20 +23,20 @@ pub(super) fn is_followed(target: &str) -> bool {
 /// Does to a list what an event says.
 pub(super) fn follow(target: &str, list: &mut Value, data: &str) {
     let Ok(Some(event)) = Event::read(data.as_bytes()) else { return };
-    let Ok(told) = serde_json::from_str::<Value>(event.properties.get()) else { return };
+    let Ok(told) = serde_json::from_str::<Value>(event.properties()) else { return };
     let path = path_of(target);
     // Those of one session stand below it.
     let mut segments = path.split('/').skip(3);
     let only = segments.next().filter(|segment| segment.starts_with("ses_"));
-    if only.is_some_and(|only| event.session_id.as_deref() != Some(only)) {
+    if only.is_some_and(|only| event.session_id() != Some(only)) {
         return;
     }
     let list = if path.starts_with("/api/") { &mut list["data"] } else { list };
-    let session = event.session_id.unwrap_or_default();
+    let session = event.session_id().unwrap_or_default().to_owned();
     let is_form = path == "/api/form" || path.ends_with("/form");
     let is_question = path == "/question";
     let is_permission = !is_form && (path == "/permission" || path.contains("/permission"));
-    match (event.kind.as_str(), list) {
+    match (event.kind(), list) {
         ("permission.asked", Value::Array(items)) if is_permission => put(items, &told),
         ("permission.replied", Value::Array(items)) if is_permission => {
             remove(items, &told["requestID"]);

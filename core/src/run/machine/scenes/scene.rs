@@ -195,7 +195,7 @@ impl Scene {
 
     pub(super) fn hear(&mut self, event: &Event) {
         if let Some(fact) = WIRE.fact(event, &mut Memory::default()) {
-            self.input(Input::Fact { session: event.session_id.as_deref(), fact });
+            self.input(Input::Fact { session: event.session_id(), fact });
         }
     }
 

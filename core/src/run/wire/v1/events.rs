@@ -22,12 +22,12 @@ struct Delta<'a> {
 /// A delta, read at once: there are more of them than of all other events together. One of another shape is read field by
 /// field.
 fn delta(event: &Event) -> Option<Fact> {
-    if event.kind != "message.part.delta" {
+    if event.kind() != "message.part.delta" {
         return None;
     }
     let Delta { field, message_id, part_id, delta } =
-        serde_json::from_str(event.properties.get()).ok()?;
-    let order = event.id.clone();
+        serde_json::from_str(event.properties()).ok()?;
+    let order = event.id().to_owned();
     (field == "text").then_some(Fact::TextDelta { message_id, part_id, order, delta })
 }
 
@@ -35,9 +35,9 @@ pub(crate) fn fact(event: &Event) -> Option<Fact> {
     if let Some(delta) = delta(event) {
         return Some(delta);
     }
-    let fields = fields(event);
+    let fields = event.fields();
     let raw = |name: &str| fields.get(name).map(|raw| Arc::<RawValue>::from(raw.to_owned()));
-    match event.kind.as_str() {
+    match event.kind() {
         "session.idle" => Some(Fact::TurnEnded),
         "session.deleted" => Some(Fact::SessionDeleted),
         "session.status" => {
@@ -66,15 +66,17 @@ pub(crate) fn fact(event: &Event) -> Option<Fact> {
             Some(Fact::TextDelta {
                 message_id: fields.text("messageID")?,
                 part_id: fields.text("partID")?,
-                order: event.id.clone(),
+                order: event.id().to_owned(),
                 delta: fields.text("delta")?,
             })
         }
         "message.part.removed" => fields.text("partID").map(Fact::PartRemoved),
         "permission.asked" | "permission.updated" | "question.asked" => {
-            Some(match read_inquiry(&event.properties, event.kind == "question.asked") {
+            Some(match read_inquiry(event.value(), event.kind() == "question.asked") {
                 Ok(inquiry) => Fact::Asked(Box::new(inquiry)),
-                Err(why) => Fact::Unreadable(format!("what the event {} asks: {why}", event.kind)),
+                Err(why) => {
+                    Fact::Unreadable(format!("what the event {} asks: {why}", event.kind()))
+                }
             })
         }
         "permission.replied" => {
@@ -94,22 +96,17 @@ fn answered(fields: &Object<'_>, reply: String) -> Option<Fact> {
 }
 
 pub(crate) fn is_for_all(event: &Event) -> bool {
-    event.kind.starts_with("server.")
+    event.kind().starts_with("server.")
 }
 
 pub(crate) fn parent(event: &Event) -> Option<String> {
-    if !matches!(event.kind.as_str(), "session.created" | "session.updated") {
+    if !matches!(event.kind(), "session.created" | "session.updated") {
         return None;
     }
-    fields(event).object("info").and_then(|info| info.text("parentID"))
+    event.fields().object("info").and_then(|info| info.text("parentID"))
 }
 
 pub(crate) fn parent_of_new(event: &Event) -> Option<String> {
-    let is_new = event.kind == "session.created" && event.properties.get().contains("\"parentID\"");
+    let is_new = event.kind() == "session.created" && event.properties().contains("\"parentID\"");
     is_new.then(|| parent(event)).flatten()
-}
-
-/// What an event tells; nothing of one that tells it in another way.
-fn fields(event: &Event) -> Object<'_> {
-    Object::read(&event.properties).unwrap_or_default()
 }

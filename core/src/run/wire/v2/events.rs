@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(crate) fn fact(event: &Event, memory: &mut Memory) -> Option<Fact> {
-    let fields = fields(event);
-    let session = event.session_id.as_deref()?;
-    match event.kind.as_str() {
+    let fields = event.fields();
+    let session = event.session_id()?;
+    match event.kind() {
         "session.execution.started" => Some(Fact::Status(Status::Busy)),
         "session.execution.succeeded" | "session.execution.interrupted" => Some(Fact::TurnEnded),
         "session.execution.failed" => {
@@ -46,16 +46,18 @@ pub(crate) fn fact(event: &Event, memory: &mut Memory) -> Option<Fact> {
             known.prompt = Some(id.clone());
             Some(Fact::PromptStored { id })
         }
-        "permission.asked" => Some(match read_permission(&event.properties) {
+        "permission.asked" => Some(match read_permission(event.value()) {
             Ok(inquiry) => Fact::Asked(Box::new(inquiry)),
-            Err(why) => Fact::Unreadable(format!("what the event {} asks: {why}", event.kind)),
+            Err(why) => Fact::Unreadable(format!("what the event {} asks: {why}", event.kind())),
         }),
         "form.created" => Some(match fields.get("form").map(read_form) {
             Some(Ok(inquiry)) => Fact::Asked(Box::new(inquiry)),
             Some(Err(why)) => {
-                Fact::Unreadable(format!("what the event {} asks: {why}", event.kind))
+                Fact::Unreadable(format!("what the event {} asks: {why}", event.kind()))
             }
-            None => Fact::Unreadable(format!("what the event {} asks: it has no form", event.kind)),
+            None => {
+                Fact::Unreadable(format!("what the event {} asks: it has no form", event.kind()))
+            }
         }),
         "permission.replied" => Some(Fact::InquiryAnswered {
             id: fields.text("requestID")?,
@@ -96,7 +98,7 @@ fn of_summary(
         return Some(Fact::TextDelta {
             part_id: format!("{message}.text.0"),
             message_id: message,
-            order: event.id.clone(),
+            order: event.id().to_owned(),
             delta: fields.text("text")?,
         });
     }
@@ -126,7 +128,7 @@ fn of_answer(
     session: &str,
     memory: &mut Memory,
 ) -> Option<Fact> {
-    let kind = event.kind.strip_prefix("session.")?;
+    let kind = event.kind().strip_prefix("session.")?;
     let message = fields.text("assistantMessageID")?;
     let known = memory.of(session);
     let prompt = known.prompt.clone();
@@ -142,7 +144,7 @@ fn of_answer(
         "text.delta" | "reasoning.delta" => Some(Fact::TextDelta {
             part_id: format!("{message}.{}.{}", kind.split('.').next()?, fields.count("ordinal")),
             message_id: message,
-            order: event.id.clone(),
+            order: event.id().to_owned(),
             delta: fields.text("delta")?,
         }),
         "text.started" | "reasoning.started" | "text.ended" | "reasoning.ended" => {
@@ -199,7 +201,7 @@ fn note_step(
         return;
     }
     let created = info["time"]["created"].as_f64().unwrap_or_default();
-    info["time"]["completed"] = json!(time_of(&event.id, created));
+    info["time"]["completed"] = json!(time_of(event.id(), created));
     for name in ["cost", "tokens", "finish"] {
         if let Some(value) = value(name) {
             put(info, name, value);
@@ -261,20 +263,15 @@ pub(crate) fn is_for_all(_: &Event) -> bool {
 }
 
 pub(crate) fn parent(event: &Event) -> Option<String> {
-    if event.kind != "session.created" {
+    if event.kind() != "session.created" {
         return None;
     }
-    fields(event).text("parentID")
+    event.fields().text("parentID")
 }
 
 pub(crate) fn parent_of_new(event: &Event) -> Option<String> {
-    let is_new = event.kind == "session.created" && event.properties.get().contains("\"parentID\"");
+    let is_new = event.kind() == "session.created" && event.properties().contains("\"parentID\"");
     is_new.then(|| parent(event)).flatten()
-}
-
-/// What an event tells; nothing of one that tells it in another way.
-fn fields(event: &Event) -> Object<'_> {
-    Object::read(&event.properties).unwrap_or_default()
 }
 
 #[cfg(test)]
