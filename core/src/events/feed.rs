@@ -56,8 +56,9 @@ pub(crate) trait Listener: Send + Sync {
     fn closed(&self);
     /// Whether it needs events of this type; of each, when none is named.
     fn wants(&self, kind: Option<&str>) -> bool;
-    /// Events that came together. It may hold the feed up for a while, but not beyond the token.
-    fn events(&self, events: &[Event], token: &CancelToken);
+    /// Events that came together. It may hold the feed up for a while, but not beyond the token; `is_alone` says that nobody
+    /// else would wait for them meanwhile.
+    fn events(&self, events: &[Event], is_alone: bool, token: &CancelToken);
 }
 
 /// The events of one client. Reads only while a listener waits.
@@ -334,8 +335,10 @@ impl FeedShared {
             Arc::clone(&state.listeners)
         };
         let events = batch.take();
+        let is_alone =
+            listeners.iter().filter(|(_, listener)| listener.is_waiting()).nth(1).is_none();
         for (_, listener) in listeners.iter() {
-            listener.events(&events, &self.token);
+            listener.events(&events, is_alone, &self.token);
         }
     }
 

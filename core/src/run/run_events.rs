@@ -102,7 +102,7 @@ impl Listener for RunEvents {
         self.is_waiting()
     }
 
-    fn events(&self, events: &[Event], token: &CancelToken) {
+    fn events(&self, events: &[Event], _: bool, token: &CancelToken) {
         self.heard.mark();
         let wanted: Vec<Event> =
             events.iter().filter(|event| self.is_wanted(event)).cloned().collect();

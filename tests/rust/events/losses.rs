@@ -237,6 +237,37 @@ fn a_flood_is_bounded_and_a_slow_reader_is_told() {
 }
 
 #[test]
+fn a_reader_that_goes_on_taking_is_waited_for() {
+    let one = format!("data: {}\n\n", event("", "flood"));
+    let server = serve(move || {
+        Answer::events()
+            .event(&hello())
+            .repeat(one.clone(), 100_000)
+            .event(&event("evt_1", "end"))
+            .pause(Duration::MAX)
+    });
+    let client = fake(&server.url());
+    let mut options = global();
+    options.max_events = 100;
+    let stream = client.events(options).unwrap();
+    let (mut got, mut lost) = (0, 0);
+    loop {
+        match next(&stream) {
+            StreamEvent::Server(event) if event.kind() == "end" => break,
+            StreamEvent::Server(_) => got += 1,
+            StreamEvent::Lagged(count) => lost += count,
+            _ => {}
+        }
+        // Now and then it has something else to do.
+        if got % 20_000 == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    // On a machine that lets it rest for long some are lost all the same.
+    assert!(got >= 90_000, "{got} of 100000 came, {lost} were lost");
+}
+
+#[test]
 fn a_client_is_closed_in_the_middle_of_a_flood() {
     let one = format!("data: {}\n\n", event("", "flood"));
     let server =

@@ -15,9 +15,17 @@ use std::time::Duration;
 /// Text of events that is kept for a slow reader.
 const MAX_BYTES: usize = 32 << 20;
 
+/// How long events wait in all for a reader that takes and does not catch up, before they are dropped.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// One that has taken nothing for this long is not waited for.
+const STILL: Duration = Duration::from_millis(60);
+/// How often it is looked whether it took something: the reader has nothing to do for it.
+const GLANCE: Duration = Duration::from_millis(2);
+
 /// Between the feed and one reader.
 pub(crate) struct EventQueue {
     mailbox: Mailbox<EventQueueInner>,
+    max_events: usize,
     types: Types,
 }
 
@@ -27,6 +35,12 @@ struct EventQueueInner {
     max_events: usize,
     /// Dropped in front of `events`.
     dropped: u64,
+    /// How much the reader has taken.
+    taken: u64,
+    /// How much it had taken when it was last waited for in vain.
+    still_at: u64,
+    /// For how long it may be waited for until it has caught up.
+    patience: Duration,
     filter: Filter,
     is_up: bool,
     /// The reader was told, and nothing was lost since.
@@ -82,9 +96,11 @@ impl EventQueueInner {
         }
         let event = self.events.pop_front()?;
         self.bytes -= size(&event);
+        self.taken += 1;
         if self.events.is_empty() {
             // A burst must not cost its memory for ever.
             self.events.shrink_to(64);
+            self.patience = PATIENCE;
         }
         Some(event)
     }
@@ -150,6 +166,9 @@ impl EventQueue {
             bytes: 0,
             max_events,
             dropped: 0,
+            taken: 0,
+            still_at: u64::MAX,
+            patience: PATIENCE,
             filter,
             is_up: false,
             is_connected: false,
@@ -157,7 +176,11 @@ impl EventQueue {
             over: None,
             is_over_told: false,
         };
-        EventQueue { mailbox: Mailbox::new(inner, Some(signal)), types }
+        EventQueue {
+            mailbox: Mailbox::new(inner, Some(signal)),
+            max_events: max_events.max(1),
+            types,
+        }
     }
 
     /// The reader's side: without news one load; with news it never waits for the feed, and rather leaves it for the
@@ -237,6 +260,51 @@ impl EventQueue {
         self.mailbox.mark()
     }
 
+    /// Waits until there is room for more, as long as the reader is taking: what it takes a moment later is not lost then.
+    /// One that takes nothing, or is slower than the server for long, loses events as it did.
+    fn wait_for_room(&self, events: &[Event], token: &CancelToken) {
+        let coming: usize = events.iter().map(size_of_event).sum();
+        let mut since = Duration::ZERO;
+        let mut taken = None;
+        loop {
+            let is_worth_it = self.mailbox.edit(|inner| {
+                let has_room = inner.events.len() + events.len() <= inner.max_events
+                    && inner.bytes + coming <= MAX_BYTES;
+                if has_room || inner.over.is_some() || inner.events.is_empty() {
+                    return false;
+                }
+                if taken.replace(inner.taken) != Some(inner.taken) {
+                    since = Duration::ZERO;
+                }
+                if since >= STILL {
+                    inner.still_at = inner.taken;
+                }
+                let is_worth_it = inner.taken != inner.still_at && !inner.patience.is_zero();
+                if is_worth_it {
+                    inner.patience = inner.patience.saturating_sub(GLANCE);
+                }
+                is_worth_it
+            });
+            if !is_worth_it || !token.sleep(GLANCE) {
+                return;
+            }
+            since += GLANCE;
+        }
+    }
+
+    fn put(&self, events: &[Event]) {
+        self.mailbox.write(|inner| {
+            let mut has_brought = false;
+            for event in events {
+                if self.types.has(event.kind()) && inner.is_wanted(event) {
+                    inner.push(StreamEvent::Server(event.clone()));
+                    has_brought = true;
+                }
+            }
+            has_brought
+        });
+    }
+
     /// The feed's side. `change` says whether it brought something to take.
     fn change(&self, change: impl FnOnce(&mut EventQueueInner) -> bool) {
         self.mailbox.write(|inner| change(inner) | inner.settle());
@@ -297,26 +365,28 @@ impl Listener for EventQueue {
         self.is_waiting() && kind.map_or(self.types.is_all(), |kind| self.types.has(kind))
     }
 
-    fn events(&self, events: &[Event], _: &CancelToken) {
-        self.mailbox.write(|inner| {
-            let mut has_brought = false;
-            for event in events {
-                if self.types.has(event.kind()) && inner.is_wanted(event) {
-                    inner.push(StreamEvent::Server(event.clone()));
-                    has_brought = true;
-                }
-            }
-            has_brought
-        });
+    fn events(&self, events: &[Event], is_alone: bool, token: &CancelToken) {
+        if !is_alone {
+            return self.put(events);
+        }
+        // One after the other where more came than are kept.
+        for part in events.chunks(self.max_events) {
+            self.wait_for_room(part, token);
+            self.put(part);
+        }
     }
 }
 
 /// What an event costs, about.
 fn size(event: &StreamEvent) -> usize {
     match event {
-        StreamEvent::Server(event) => 200 + event.json().len(),
+        StreamEvent::Server(event) => size_of_event(event),
         _ => 200,
     }
+}
+
+fn size_of_event(event: &Event) -> usize {
+    200 + event.json().len()
 }
 
 #[cfg(test)]
@@ -333,7 +403,7 @@ mod tests {
             "payload": { "id": id, "type": "x.y", "properties": { "filler": "x".repeat(filler) } },
         });
         let event = Event::read(data.to_string().as_bytes()).unwrap().unwrap();
-        queue.events(&[event], &CancelToken::default());
+        queue.events(&[event], false, &CancelToken::default());
     }
 
     fn kinds(queue: &EventQueue) -> Vec<String> {
@@ -385,6 +455,72 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_takes_is_waited_for_and_one_that_does_not_is_not() {
+        let queue = Arc::new(queue(false, 10));
+        let events = |count: usize| {
+            let event = Event::read(br#"{"id":"","type":"x"}"#).unwrap().unwrap();
+            vec![event; count]
+        };
+        let token = CancelToken::default();
+        // Nobody takes anything: that is seen once.
+        for _ in 0..3 {
+            queue.events(&events(8), true, &token);
+        }
+        assert_eq!(queue.mailbox.read().patience, PATIENCE - STILL);
+        assert!(kinds(&queue)[0].starts_with("lagged"));
+        let other = Arc::clone(&queue);
+        let reader = std::thread::spawn(move || {
+            for _ in 0..1_000 {
+                assert_eq!(
+                    other.wait(None).unwrap().map(|event| event.kind().to_owned()).as_deref(),
+                    Some("x")
+                );
+            }
+        });
+        for _ in 0..125 {
+            queue.events(&events(8), true, &token);
+        }
+        reader.join().unwrap();
+        // It has stopped.
+        for _ in 0..10 {
+            queue.events(&events(8), true, &token);
+        }
+        {
+            let inner = queue.mailbox.read();
+            assert!(inner.dropped > 50 && inner.still_at == inner.taken);
+        }
+        // Others would have to wait too.
+        queue.poll().unwrap();
+        queue.poll().unwrap();
+        let before = queue.mailbox.read().patience;
+        queue.events(&events(20), false, &token);
+        assert_eq!(queue.mailbox.read().patience, before);
+    }
+
+    #[test]
+    fn nobody_is_waited_for_for_ever() {
+        let queue = queue(false, 4);
+        let event = Event::read(br#"{"id":"","type":"x"}"#).unwrap().unwrap();
+        let (four, token) = (vec![event; 4], CancelToken::default());
+        queue.events(&four, true, &token);
+        queue.poll().unwrap();
+        // It has taken something, and all the time that there is for it is over soon.
+        queue.mailbox.edit(|inner| inner.patience = GLANCE * 3);
+        queue.events(&four, true, &token);
+        {
+            let inner = queue.mailbox.read();
+            assert!(inner.patience.is_zero() && inner.still_at == u64::MAX && inner.dropped > 0);
+        }
+        while queue.poll().unwrap().is_some() {}
+        assert_eq!(queue.mailbox.read().patience, PATIENCE, "it has caught up");
+        // Who closes has no time to wait.
+        queue.events(&four, true, &token);
+        token.cancel();
+        queue.events(&four, true, &token);
+        assert!(queue.mailbox.read().patience >= PATIENCE - GLANCE);
+    }
+
+    #[test]
     fn many_are_taken_at_once_and_an_error_comes_alone() {
         let queue = queue(false, 3);
         for i in 0..5 {
@@ -433,7 +569,7 @@ mod tests {
         assert!(!queue.wants(None) && queue.wants(Some("x.y")) && !queue.wants(Some("y.x")));
         tell(&queue, "mine", "/p", 0);
         let other = Event::read(br#"{"id":"other","type":"y.x"}"#).unwrap().unwrap();
-        queue.events(&[other], &CancelToken::default());
+        queue.events(&[other], false, &CancelToken::default());
         queue.settled();
         assert_eq!(kinds(&queue), ["mine", "stream.connected"]);
         queue.close();
