@@ -240,11 +240,11 @@ impl FeedShared {
             || Ok((open("global.event")?, false)),
             || Ok((open("v2.event.subscribe")?, true)),
         )?;
-        let mut reading = Reading { is_two, ..Reading::default() };
+        let mut progress = Progress { is_two, ..Progress::default() };
         loop {
-            let end = self.take(&mut stream, &mut reading, seen, places, rest, up_since);
+            let end = self.take(&mut stream, &mut progress, seen, places, rest, up_since);
             // Also what came before an error.
-            self.tell(&mut reading.batch);
+            self.tell(&mut progress.batch);
             if let Some(end) = end? {
                 return Ok(end);
             }
@@ -258,7 +258,7 @@ impl FeedShared {
     fn take(
         self: &Arc<Self>,
         stream: &mut Stream,
-        reading: &mut Reading,
+        progress: &mut Progress,
         seen: &mut Seen,
         places: &mut Places,
         rest: &mut Idle,
@@ -267,7 +267,7 @@ impl FeedShared {
         // Who comes later does not miss what came before.
         let listeners = Arc::clone(&self.state().listeners);
         let wants = |kind: Option<&str>| listeners.iter().any(|(_, listener)| listener.wants(kind));
-        let needs_all = reading.is_two || wants(None);
+        let needs_all = progress.is_two || wants(None);
         while let Some(sign) = stream.next_sign()? {
             let data = match sign {
                 Sign::Event(data) => data,
@@ -295,15 +295,15 @@ impl FeedShared {
                 None
             });
             let Some(mut event) = event else { continue };
-            if reading.is_two {
+            if progress.is_two {
                 if places.must_ask(&event) {
-                    self.tell(&mut reading.batch);
+                    self.tell(&mut progress.batch);
                 }
                 places.complete(&mut event, &self.caller, &self.token);
             }
             match &*event.kind {
                 "server.connected" => {
-                    self.tell(&mut reading.batch);
+                    self.tell(&mut progress.batch);
                     *up_since = Some(Instant::now());
                     self.connected();
                 }
@@ -314,11 +314,11 @@ impl FeedShared {
                         return Ok(Some(FeedEnd::Rest));
                     }
                 }
-                _ if event.id.is_empty() || seen.is_new(&event.id) => reading.batch.push(&event),
+                _ if event.id.is_empty() || seen.is_new(&event.id) => progress.batch.push(&event),
                 _ => {}
             }
-            if reading.batch.is_long() {
-                self.tell(&mut reading.batch);
+            if progress.batch.is_long() {
+                self.tell(&mut progress.batch);
             }
         }
         Ok(None)
@@ -431,7 +431,7 @@ enum FeedEnd {
 
 /// What is known of a connection while it is read.
 #[derive(Default)]
-struct Reading {
+struct Progress {
     /// A server of 2.x is read.
     is_two: bool,
     /// Read, and not told yet.

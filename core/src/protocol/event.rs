@@ -19,23 +19,23 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Event {
     text: Arc<str>,
-    pieces: Pieces,
+    pieces: EventPlaces,
 }
 
 /// Where in the text the parts of an event lie.
 #[derive(Clone, Copy)]
-struct Pieces {
-    json: Piece,
-    id: Piece,
-    kind: Piece,
-    directory: Option<Piece>,
-    session: Option<Piece>,
-    properties: Piece,
+struct EventPlaces {
+    json: TextPlace,
+    id: TextPlace,
+    kind: TextPlace,
+    directory: Option<TextPlace>,
+    session: Option<TextPlace>,
+    properties: TextPlace,
 }
 
 /// An event is never as long as 4 GiB.
 #[derive(Clone, Copy)]
-struct Piece {
+struct TextPlace {
     start: u32,
     length: u32,
 }
@@ -105,7 +105,7 @@ impl Event {
         serde_json::from_str(self.properties()).unwrap_or_default()
     }
 
-    fn piece(&self, piece: Piece) -> &str {
+    fn piece(&self, piece: TextPlace) -> &str {
         let start = piece.start as usize;
         self.text.get(start..start + piece.length as usize).unwrap_or_default()
     }
@@ -135,7 +135,7 @@ impl Serialize for Event {
 #[derive(Default)]
 pub(crate) struct EventBatch {
     text: String,
-    pieces: Vec<Pieces>,
+    pieces: Vec<EventPlaces>,
 }
 
 /// A batch of this many bytes is long enough: memory for another event costs nothing any more, and one event that
@@ -164,7 +164,7 @@ impl EventBatch {
         let directory = directory.map(|found| {
             found.unwrap_or_else(|| self.append(event.directory.as_deref().unwrap_or_default()))
         });
-        self.pieces.push(Pieces { json, id, kind, directory, session, properties });
+        self.pieces.push(EventPlaces { json, id, kind, directory, session, properties });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -184,7 +184,7 @@ impl EventBatch {
     }
 
     /// Writes a text as JSON, and gives its place, where it stands there as it is.
-    fn add(&mut self, text: &Cow<'_, str>) -> Option<Piece> {
+    fn add(&mut self, text: &Cow<'_, str>) -> Option<TextPlace> {
         match text {
             // It was found in JSON, between its quotation marks.
             Cow::Borrowed(text) => {
@@ -202,19 +202,19 @@ impl EventBatch {
     }
 
     /// The place of what is written next.
-    fn mark(&self, length: usize) -> Piece {
+    fn mark(&self, length: usize) -> TextPlace {
         piece(self.text.len(), length)
     }
 
     /// Puts a text behind the event that does not stand in it as it is.
-    fn append(&mut self, text: &str) -> Piece {
+    fn append(&mut self, text: &str) -> TextPlace {
         let place = self.mark(text.len());
         self.text.push_str(text);
         place
     }
 
     /// The place of the session: mostly it is the first of the properties.
-    fn beside(&mut self, properties: Piece, session: &str) -> Piece {
+    fn beside(&mut self, properties: TextPlace, session: &str) -> TextPlace {
         let start = properties.start as usize + quick::SESSION.len();
         if self.text.get(start..start + session.len()) == Some(session) {
             return piece(start, session.len());
@@ -223,10 +223,10 @@ impl EventBatch {
     }
 }
 
-fn piece(start: usize, length: usize) -> Piece {
+fn piece(start: usize, length: usize) -> TextPlace {
     // Nothing lies where it could not be pointed to.
     let [start, length] = [start, length].map(|number| u32::try_from(number).unwrap_or_default());
-    Piece { start, length }
+    TextPlace { start, length }
 }
 
 #[cfg(test)]

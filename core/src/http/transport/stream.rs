@@ -22,7 +22,7 @@ pub(crate) struct Stream {
     max_event: usize,
     frames: Frames,
     /// What it found last.
-    found: Found,
+    found: FoundSign,
     /// Bytes that were looked at, and are passed over when the next ones are.
     given: usize,
     /// The data of an event that had half characters.
@@ -40,7 +40,7 @@ pub(crate) enum Sign<'a> {
 
 /// The end of the last step.
 #[derive(PartialEq, Eq)]
-enum Found {
+enum FoundSign {
     /// An event that lies in the buffer.
     There(Range<usize>),
     /// An event that came in pieces.
@@ -71,7 +71,7 @@ impl Stream {
             base: base.clone(),
             max_event,
             frames: Frames::new(max_event),
-            found: Found::Comment,
+            found: FoundSign::Comment,
             given: 0,
             changed: Vec::new(),
             recording,
@@ -86,7 +86,7 @@ impl Stream {
     pub(crate) fn next_event(&mut self) -> Result<Option<&[u8]>> {
         loop {
             while self.advance()? {
-                if self.found != Found::Comment {
+                if self.found != FoundSign::Comment {
                     return Ok(Some(self.event()));
                 }
             }
@@ -103,7 +103,7 @@ impl Stream {
     pub(crate) fn next_sign(&mut self) -> Result<Option<Sign<'_>>> {
         match self.advance()? {
             false => Ok(None),
-            true if self.found == Found::Comment => Ok(Some(Sign::Comment)),
+            true if self.found == FoundSign::Comment => Ok(Some(Sign::Comment)),
             true => Ok(Some(Sign::Event(self.event()))),
         }
     }
@@ -131,7 +131,7 @@ impl Stream {
         self.reader.consume(std::mem::take(&mut self.given));
         let bytes = self.reader.buffer();
         if let Some((data, end)) = self.frames.whole(bytes) {
-            (self.found, self.given) = (Found::There(data), end);
+            (self.found, self.given) = (FoundSign::There(data), end);
             return Ok(true);
         }
         let mut at = 0;
@@ -141,7 +141,7 @@ impl Stream {
             // In front of an event a comment says no more than the event.
             let is_comment = self.frames.took_comment();
             if is_whole || is_comment {
-                self.found = if is_whole { Found::Collected } else { Found::Comment };
+                self.found = if is_whole { FoundSign::Collected } else { FoundSign::Comment };
                 self.given = at;
                 return Ok(true);
             }
@@ -153,7 +153,7 @@ impl Stream {
     /// The data of the event that was found.
     fn event(&mut self) -> &[u8] {
         let data = match &self.found {
-            Found::There(place) => {
+            FoundSign::There(place) => {
                 let data = self.reader.buffer().get(place.clone()).unwrap_or_default();
                 match surrogate::without_lone(data) {
                     Cow::Borrowed(data) => data,
@@ -163,7 +163,7 @@ impl Stream {
                     }
                 }
             }
-            Found::Collected | Found::Comment => {
+            FoundSign::Collected | FoundSign::Comment => {
                 let data = self.frames.data();
                 surrogate::replace_lone(data);
                 data

@@ -1,6 +1,6 @@
 //! [`read`]: the event out of what is around it, whatever server sent it.
 
-use super::quick;
+use super::quick::{self, EventBody, EventEnvelope};
 use crate::base::depth::excess;
 use crate::base::json::Object;
 use serde_json::value::RawValue;
@@ -28,13 +28,13 @@ pub(crate) fn read(data: &[u8]) -> Result<Option<ReadEvent<'_>>, String> {
             if let Some(depth) = excess(data) {
                 return Err(format!("it is nested {depth} levels deep"));
             }
-            Envelope::odd(data).map_err(|e| e.to_string())?
+            EventEnvelope::odd(data).map_err(|e| e.to_string())?
         }
     };
     read_from(envelope)
 }
 
-fn read_from(envelope: Envelope<'_>) -> Result<Option<ReadEvent<'_>>, String> {
+fn read_from(envelope: EventEnvelope<'_>) -> Result<Option<ReadEvent<'_>>, String> {
     let outer = envelope.directory;
     let (body, directory) = match envelope.payload {
         Some(payload) => (payload, None),
@@ -56,42 +56,23 @@ fn read_from(envelope: Envelope<'_>) -> Result<Option<ReadEvent<'_>>, String> {
     Ok(Some(ReadEvent { id, kind, directory: directory.or(outer), session_id, properties }))
 }
 
-/// What is around an event.
-#[derive(Default)]
-pub(super) struct Envelope<'a> {
-    pub(super) directory: Option<Cow<'a, str>>,
-    pub(super) location: Option<&'a str>,
-    pub(super) payload: Option<Body<'a>>,
-    /// Where there is no payload.
-    pub(super) body: Body<'a>,
-}
-
-/// The event itself.
-#[derive(Default)]
-pub(super) struct Body<'a> {
-    pub(super) id: Option<Cow<'a, str>>,
-    pub(super) kind: Option<Cow<'a, str>>,
-    pub(super) properties: Option<&'a str>,
-    pub(super) data: Option<&'a str>,
-}
-
-impl<'a> Envelope<'a> {
+impl<'a> EventEnvelope<'a> {
     /// One in which not everything has the shape that servers give it: what has another one counts as absent.
     fn odd(data: &'a [u8]) -> serde_json::Result<Self> {
         let envelope = Object::parse(data)?;
-        Ok(Envelope {
+        Ok(EventEnvelope {
             directory: envelope.text("directory").map(Cow::Owned),
             location: envelope.get("location").map(RawValue::get),
-            payload: envelope.object("payload").map(|payload| Body::odd(&payload)),
-            body: Body::odd(&envelope),
+            payload: envelope.object("payload").map(|payload| EventBody::odd(&payload)),
+            body: EventBody::odd(&envelope),
         })
     }
 }
 
-impl<'a> Body<'a> {
+impl<'a> EventBody<'a> {
     fn odd(object: &Object<'a>) -> Self {
         let text = |name| object.text(name).map(Cow::Owned);
-        Body {
+        EventBody {
             id: text("id"),
             kind: text("type"),
             properties: object.get("properties").map(RawValue::get),
@@ -125,7 +106,7 @@ mod tests {
 
     /// As a reader does that walks over nothing by itself.
     fn slow(data: &[u8]) -> Result<Option<ReadEvent<'_>>, String> {
-        read_from(Envelope::odd(data).map_err(|e| e.to_string())?)
+        read_from(EventEnvelope::odd(data).map_err(|e| e.to_string())?)
     }
 
     #[test]

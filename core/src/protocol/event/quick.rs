@@ -1,26 +1,44 @@
 //! The envelope as servers write it, in one walk over the bytes that keeps nothing: there are hundreds of thousands of
 //! events in a second where a server is busy.
 
-use super::envelope::{Body, Envelope};
 use crate::base::check::{after_spaces, after_string, after_value};
 use crate::base::depth::MAX_DEPTH;
 use crate::base::json::Object;
 use std::borrow::Cow;
+
+/// What is around an event.
+#[derive(Default)]
+pub(super) struct EventEnvelope<'a> {
+    pub(super) directory: Option<Cow<'a, str>>,
+    pub(super) location: Option<&'a str>,
+    pub(super) payload: Option<EventBody<'a>>,
+    /// Where there is no payload.
+    pub(super) body: EventBody<'a>,
+}
+
+/// The event itself.
+#[derive(Default)]
+pub(super) struct EventBody<'a> {
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) kind: Option<Cow<'a, str>>,
+    pub(super) properties: Option<&'a str>,
+    pub(super) data: Option<&'a str>,
+}
 
 /// The properties of an event, up to the session, as servers write them.
 pub(super) const SESSION: &str = r#"{"sessionID":""#;
 
 /// The envelope, where everything in it has the shape that servers give it; `None` says nothing. It is as strict as a reader
 /// of values.
-pub(super) fn envelope(data: &[u8]) -> Option<Envelope<'_>> {
+pub(super) fn envelope(data: &[u8]) -> Option<EventEnvelope<'_>> {
     let text = std::str::from_utf8(data).ok()?;
-    let mut walk = Walk { text, rest: after_spaces(data), deepest: 0 };
-    let mut envelope = Envelope::default();
+    let mut walk = EnvelopeWalk { text, rest: after_spaces(data), deepest: 0 };
+    let mut envelope = EventEnvelope::default();
     walk.object(|walk, name| match name {
         "directory" => fill(&mut envelope.directory, walk.plain()?),
         "location" => fill(&mut envelope.location, walk.value()?),
         "payload" => {
-            let mut body = Body::default();
+            let mut body = EventBody::default();
             walk.object(|walk, name| walk.field(name, &mut body))?;
             fill(&mut envelope.payload, body)
         }
@@ -81,7 +99,7 @@ fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     (!string.contains(&b'\\')).then_some((string, behind))
 }
 
-struct Walk<'a> {
+struct EnvelopeWalk<'a> {
     text: &'a str,
     /// The end of the text, as far as it was not walked over.
     rest: &'a [u8],
@@ -89,7 +107,7 @@ struct Walk<'a> {
     deepest: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> EnvelopeWalk<'a> {
     /// Walks over an object; `field` walks over the value of each name.
     #[inline(always)]
     fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
@@ -114,7 +132,7 @@ impl<'a> Walk<'a> {
 
     /// Walks over a field of the event itself.
     #[inline(always)]
-    fn field(&mut self, name: &str, body: &mut Body<'a>) -> Option<()> {
+    fn field(&mut self, name: &str, body: &mut EventBody<'a>) -> Option<()> {
         match name {
             "id" => fill(&mut body.id, self.plain()?),
             "type" => fill(&mut body.kind, self.plain()?),
