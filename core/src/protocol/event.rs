@@ -184,6 +184,7 @@ impl EventBatch {
     }
 
     /// Writes a text as JSON, and gives its place, where it stands there as it is.
+    #[expect(clippy::ptr_arg, reason = "what is borrowed stands in JSON as it is")]
     fn add(&mut self, text: &Cow<'_, str>) -> Option<TextPlace> {
         match text {
             // It was found in JSON, between its quotation marks.
