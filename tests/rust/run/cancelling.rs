@@ -67,6 +67,29 @@ fn a_command_that_ignores_signals_holds_no_cancel_and_is_told() {
     });
 }
 
+/// 2.x tells each command as interrupted, and by an event when it has ended.
+#[test]
+fn a_command_that_ends_with_the_abort_is_not_waited_for_as_one_that_ignores_it() {
+    steadily(|client| {
+        let folder = Directory::new("quick").unwrap();
+        let took = |name: &str, before: &str| {
+            let file = folder.path().join(name);
+            let command = command(client.world(), &file, before);
+            let run = start(client, name, json!([command, { "text": "never" }]));
+            let pid = pid_in(&file);
+            let began = std::time::Instant::now();
+            run.cancel(LIMIT);
+            assert_eq!(error(&run).kind(), ErrorKind::Cancelled);
+            eventually("its end", || (!is_alive(pid)).then_some(()));
+            began.elapsed()
+        };
+        let deaf = took("deaf", "trap '' TERM INT HUP;");
+        let tries = ["one", "two", "three"].map(|name| took(name, ""));
+        let quickest = tries.iter().min().unwrap();
+        assert!(*quickest * 2 < deaf, "{tries:?}, and {deaf:?} of one that ignores it");
+    });
+}
+
 #[test]
 fn a_cancel_of_what_waits_takes_it_back_and_hits_nobody_else() {
     with_events_and_without(|client| {

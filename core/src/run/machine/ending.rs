@@ -145,6 +145,8 @@ pub(super) enum EndingInput<'a> {
     BusyChildren(Vec<String>),
     /// A tool of a subagent in its newest form.
     ChildTool(&'a ToolUse),
+    /// A command of whomever has ended.
+    CommandEnded(String),
     /// Agent and model could not be looked up.
     NamesUnchecked,
     /// The session rests, and its messages are known back to the run's own prompt.
@@ -261,6 +263,11 @@ impl Ending {
             EndingInput::ChildTool(tool) => {
                 if let Some(cancel) = &mut self.cancel {
                     cancel.leftovers.child_tool(tool);
+                }
+            }
+            EndingInput::CommandEnded(id) => {
+                if let Some(cancel) = &mut self.cancel {
+                    cancel.leftovers.command_ended(id);
                 }
             }
             EndingInput::NamesUnchecked => self.has_checked_names = false,

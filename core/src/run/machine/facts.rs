@@ -14,6 +14,12 @@ impl Machine {
                     self.look_if_running();
                 }
             }
+            (_, Fact::CommandEnded { id }) => {
+                self.ending(EndingInput::CommandEnded(id));
+                if self.ending.is_aborted() {
+                    self.look_if_running();
+                }
+            }
             (None, _) => {}
             (Some(session), fact) if self.session() == Some(session) => {
                 self.on_own_fact(fact);

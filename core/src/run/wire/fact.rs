@@ -22,6 +22,7 @@ use std::sync::Arc;
 /// | `Asked`, `InquiryAnswered` | `permission.*`, `question.*` | `permission.*`, `form.*` |
 /// | `SubagentOf` | `session.created`, `session.updated` | `session.created` |
 /// | `Disposed` | `server.instance.disposed` | never |
+/// | `CommandEnded` | never | `shell.exited` |
 ///
 /// An answer of 2.x names no prompt: its translator keeps the prompt that was delivered last, of each session.
 #[derive(Debug, Clone)]
@@ -65,6 +66,11 @@ pub(crate) enum Fact {
     SubagentOf { parent: String },
     /// The server ended everything in this directory; in each when it names none.
     Disposed { directory: Option<String> },
+    /// A command that a tool ran has ended, whoever it was of.
+    CommandEnded {
+        /// The server's id of it, as [`ToolUse::command`](super::message::ToolUse::command).
+        id: String,
+    },
     /// Something that the runs should know cannot be read.
     Unreadable(String),
 }

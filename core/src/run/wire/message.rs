@@ -136,6 +136,8 @@ pub(crate) struct ToolUse {
     pub writes: bool,
     /// Whether it runs a command.
     pub is_shell: bool,
+    /// The server's id of that command, where it has one.
+    pub command: Option<String>,
     pub failure: Option<ToolFailure>,
     /// The session of the subagent that it started.
     pub child: Option<String>,

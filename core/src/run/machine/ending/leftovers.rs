@@ -2,10 +2,12 @@
 //!
 //! Measured with 1.18.33: an abort reaches the whole tree of subagents. A shell whose command ignores signals is told
 //! as `Tool execution aborted` at once, the session is idle, and the command is killed three seconds after the abort;
-//! any other shell ends with the abort and is told as `completed`.
+//! any other shell ends with the abort and is told as `completed`. 2.0.15 tells every command that was aborted as interrupted,
+//! and says by an event when it has ended.
 
 use super::{ABORT_PAUSE, EndingContext, Millis};
 use crate::run::wire::{ToolFailure, ToolUse};
+use std::collections::HashSet;
 
 /// How long after the abort the server kills what ignored it.
 const KILL_AFTER: Millis = 3_200;
@@ -18,8 +20,10 @@ pub(super) struct Leftovers {
     aborted: Option<Millis>,
     /// The uses of tools that waited for a permission when the run was ended: they never began.
     never_began: Vec<String>,
-    /// A subagent's command took no notice of the abort.
-    has_deaf_child: bool,
+    /// Commands of subagents that may have taken no notice of the abort, each with its id.
+    deaf_children: Vec<Option<String>>,
+    /// Commands that have ended since the run was to end, as the server says.
+    ended: HashSet<String>,
     /// What is waited for, for `why`.
     waits_for: &'static str,
 }
@@ -41,7 +45,15 @@ impl Leftovers {
 
     /// Notes a subagent's tool that did not end with the abort.
     pub(super) fn child_tool(&mut self, tool: &ToolUse) {
-        self.has_deaf_child |= self.is_deaf(tool);
+        if self.is_deaf(tool) && !self.deaf_children.contains(&tool.command) {
+            self.deaf_children.push(tool.command.clone());
+        }
+    }
+
+    /// Notes that a command has ended.
+    pub(super) fn command_ended(&mut self, id: String) {
+        self.deaf_children.retain(|command| command.as_ref() != Some(&id));
+        self.ended.insert(id);
     }
 
     /// Whether something may still be at work, and the subagents that are to be aborted now. `aborted`: when the run's own
@@ -53,7 +65,7 @@ impl Leftovers {
         context: &EndingContext<'_>,
     ) -> (bool, Vec<String>) {
         let (now, is_rejecting) = (context.now, context.is_rejecting);
-        let is_deaf = tools.any(|tool| self.is_deaf(tool)) || self.has_deaf_child;
+        let is_deaf = tools.any(|tool| self.is_deaf(tool)) || !self.deaf_children.is_empty();
         // Whoever answers a look that began after that has killed what there was to kill before.
         let waits_for_kill = is_deaf && aborted.is_none_or(|at| context.looked < at + KILL_AFTER);
         let busy = std::mem::take(&mut self.busy);
@@ -75,9 +87,10 @@ impl Leftovers {
         (true, busy)
     }
 
-    /// Whether a shell's command took no notice of an abort.
+    /// Whether a shell's command may have taken no notice of an abort.
     fn is_deaf(&self, tool: &ToolUse) -> bool {
         let has_begun = || tool.call.as_ref().is_none_or(|call| !self.never_began.contains(call));
-        tool.is_shell && tool.failure == Some(ToolFailure::Aborted) && has_begun()
+        let has_ended = || tool.command.as_ref().is_some_and(|id| self.ended.contains(id));
+        tool.is_shell && tool.failure == Some(ToolFailure::Aborted) && has_begun() && !has_ended()
     }
 }

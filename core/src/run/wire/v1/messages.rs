@@ -180,6 +180,7 @@ fn read_tool(name: String, kind: &str, part: &Object<'_>) -> ToolUse {
         call: part.text("callID"),
         writes: kind == "patch" || WRITERS.contains(&name.as_str()),
         is_shell: name == "bash",
+        command: None,
         failure: (status.as_deref() == Some("error")).then(failure),
         child: (name == "task").then(child).flatten(),
         todos: (name == "todowrite" && !is_busy).then(todos).flatten(),

@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 pub(crate) fn fact(event: &Event, memory: &mut Memory) -> Option<Fact> {
     let fields = event.fields();
+    if is_for_all(event) {
+        return Some(Fact::CommandEnded { id: fields.text("id")? });
+    }
     let session = event.session_id()?;
     match event.kind() {
         "session.execution.started" => Some(Fact::Status(Status::Busy)),
@@ -258,8 +261,9 @@ fn time_of(id: &str, near: f64) -> f64 {
     (if at.saturating_add(SPAN / 2) < near { at.saturating_add(SPAN) } else { at }) as f64
 }
 
-pub(crate) fn is_for_all(_: &Event) -> bool {
-    false
+/// That a command ended is told without the session whose tool ran it.
+pub(crate) fn is_for_all(event: &Event) -> bool {
+    event.kind() == "shell.exited"
 }
 
 pub(crate) fn parent(event: &Event) -> Option<String> {

@@ -150,7 +150,10 @@ pub(super) fn adapt_part(part: &mut StoredPart) {
 fn adapt_tool(tool: &mut ToolUse, raw: &RawValue) {
     let state = Object::read(raw).and_then(|part| part.object("state")).unwrap_or_default();
     match tool.name.as_str() {
-        "shell" => (tool.is_shell, tool.writes) = (true, true),
+        "shell" => {
+            (tool.is_shell, tool.writes) = (true, true);
+            tool.command = state.object("metadata").and_then(|metadata| metadata.text("shellID"));
+        }
         "subagent" => {
             tool.writes = true;
             tool.child = state.object("metadata").and_then(|metadata| metadata.text("sessionID"));
