@@ -1,6 +1,7 @@
 //! JSON to tokens: one loop, whatever the depth, so that a thread with a small stack reads what any other does.
 
 use crate::token::{Piece, Token};
+use opencode_core::scan::plain;
 
 /// How deep documents may be nested, in both directions.
 pub(crate) const MAX_DEPTH: usize = 1000;
@@ -20,6 +21,16 @@ pub(crate) struct Document {
     /// The texts that had escapes, without them, one behind the other.
     pub(crate) unescaped: String,
     pub(crate) deepest: usize,
+}
+
+/// A number of few digits and nothing else, as most are.
+fn small(text: &str) -> Option<i64> {
+    let digits = text.as_bytes();
+    let is_simple = digits.len() <= 15 && (digits.len() == 1 || digits.first() != Some(&b'0'));
+    let add = |number: i64, digit: &u8| {
+        digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
+    };
+    if is_simple && !digits.is_empty() { digits.iter().try_fold(0, add) } else { None }
 }
 
 /// Whether the script may read it as a number without losing digits.
@@ -176,17 +187,18 @@ impl Reader<'_> {
         let mut end = begin + 1;
         let mut has_escapes = false;
         loop {
+            let rest = self.json.as_bytes().get(end..).unwrap_or_default();
+            end += plain(rest);
             match self.json.as_bytes().get(end) {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     has_escapes = true;
                     end += 2;
                 }
-                Some(0..=0x1f) | None => {
+                _ => {
                     self.at = end.min(self.json.len());
                     return Err(self.wrong("a text without an end"));
                 }
-                Some(_) => end += 1,
             }
         }
         self.at = end + 1;
@@ -205,6 +217,11 @@ impl Reader<'_> {
         let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = self.rest().iter().take_while(|b| is_part(b)).count();
         let text = self.json.get(self.at..self.at + length).unwrap_or_default();
+        if let Some(whole) = small(text) {
+            self.at += length;
+            self.done.tokens.push(Token::Integer(whole));
+            return Ok(());
+        }
         let token = match serde_json::from_str::<serde_json::Number>(text) {
             Err(_) => return Err(self.wrong("a wrong number")),
             Ok(number) => match (number.as_i64(), number.as_f64()) {

@@ -38,7 +38,7 @@ fn next(given: &Arguments, results: &mut Results) -> Done {
         limit => stream.next(limit),
     };
     results.runtime(found, |results, event| match event {
-        Some(event) => results.json(event.to_json()),
+        Some(event) => results.event(event),
         None => {
             results.nil();
             Ok(())

@@ -2,12 +2,13 @@
 
 use crate::decode::{self, Wrong};
 use crate::token::{Piece, Token};
-use opencode_core::Answer;
+use opencode_core::{Answer, Event};
 
 /// What texts are pieces of.
 enum Source {
     Text(String),
     Answer(Answer),
+    Event(Event),
 }
 
 impl Source {
@@ -15,6 +16,7 @@ impl Source {
         match self {
             Source::Text(text) => text.as_bytes(),
             Source::Answer(answer) => answer.bytes(),
+            Source::Event(event) => event.json().as_bytes(),
         }
     }
 }
@@ -67,6 +69,13 @@ impl Tape {
     pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Wrong> {
         let read = decode::parse(answer.bytes(), self.sources.len())?;
         self.take(read, Source::Answer(answer));
+        Ok(())
+    }
+
+    /// The same for an event.
+    pub(crate) fn event(&mut self, event: Event) -> Result<(), Wrong> {
+        let read = decode::parse(event.json().as_bytes(), self.sources.len())?;
+        self.take(read, Source::Event(event));
         Ok(())
     }
 

@@ -69,8 +69,11 @@ pub(crate) fn seconds(value: f64) -> Option<Duration> {
 
 /// JSON that the core made, or handed on from the server.
 pub(crate) fn native<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    decode(py, json.as_bytes()).map_err(|why| {
-        let text = format!("what the server sent cannot be read: {why}");
-        exception(py, &Error::new(ErrorKind::Decode, text))
-    })
+    decode(py, json.as_bytes()).map_err(|why| unread(py, &why))
+}
+
+/// The error for what cannot be read of what the server sent.
+pub(crate) fn unread(py: Python<'_>, why: &str) -> PyErr {
+    let text = format!("what the server sent cannot be read: {why}");
+    exception(py, &Error::new(ErrorKind::Decode, text))
 }

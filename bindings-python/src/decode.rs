@@ -5,7 +5,7 @@ mod keys;
 mod pause;
 mod text;
 
-pub(crate) use keys::Keys;
+use keys::Keys;
 use opencode_core::MAX_HANDED_DEPTH;
 use pause::Pause;
 use pyo3::prelude::*;
@@ -18,61 +18,89 @@ use text::{Number, Text, number, text};
 /// The reason in one line when it is no JSON, or nested too deeply.
 pub(crate) fn decode<'py>(py: Python<'py>, json: &[u8]) -> Result<Bound<'py, PyAny>, String> {
     let json = std::str::from_utf8(json).map_err(|e| e.to_string())?;
-    let _pause = Pause::begin_for(py, json.len());
-    let mut reader = Reader { json, at: 0 };
-    let mut keys = Keys::new(py);
-    let mut open: Vec<Open<'py>> = Vec::new();
-    loop {
-        let mut value = match reader.begin()? {
-            Begun::List => {
-                nest(&mut open, Open::List(PyList::empty(py)))?;
-                continue;
-            }
-            Begun::Dict => {
-                let key = reader.key(&mut keys)?;
-                nest(&mut open, Open::Dict(PyDict::new(py), key))?;
-                continue;
-            }
-            Begun::EmptyList => PyList::empty(py).into_any(),
-            Begun::EmptyDict => PyDict::new(py).into_any(),
-            Begun::Text(text) => PyString::new(py, text.as_str()).into_any(),
-            Begun::Number(Number::Small(number)) => PyInt::new(py, number).into_any(),
-            Begun::Number(Number::Large(digits)) => {
-                let made = py.get_type::<PyInt>().call1((digits,));
-                made.map_err(|_| format!("a number of {} digits is too long", digits.len()))?
-            }
-            Begun::Number(Number::Float(number)) => PyFloat::new(py, number).into_any(),
-            Begun::Bool(flag) => PyBool::new(py, flag).to_owned().into_any(),
-            Begun::Null => py.None().into_bound(py),
-        };
-        // The value goes where it belongs, and may be the last one there.
+    Decoder::new(py).decode(json)
+}
+
+/// Reads documents one after the other: what it needs is made once.
+pub(crate) struct Decoder<'py> {
+    py: Python<'py>,
+    keys: Keys<'py>,
+    /// What is not finished, from the outside in.
+    open: Vec<Open<'py>>,
+}
+
+impl<'py> Decoder<'py> {
+    pub(crate) fn new(py: Python<'py>) -> Self {
+        Decoder { py, keys: Keys::new(py), open: Vec::new() }
+    }
+
+    /// A text that comes again and again.
+    pub(crate) fn key(&mut self, text: &str) -> Bound<'py, PyString> {
+        self.keys.object(text)
+    }
+
+    /// One document.
+    ///
+    /// # Errors
+    /// As those of [`decode`].
+    pub(crate) fn decode(&mut self, json: &str) -> Result<Bound<'py, PyAny>, String> {
+        let Decoder { py, keys, open } = self;
+        let py = *py;
+        let _pause = Pause::begin_for(py, json.len());
+        open.clear();
+        let mut reader = Reader { json, at: 0 };
         loop {
-            let Some(inner) = open.last_mut() else {
-                reader.end()?;
-                return Ok(value);
-            };
-            let is_closed = match inner {
-                Open::List(list) => {
-                    list.append(&value).map_err(|e| e.to_string())?;
-                    reader.closes(b']')?
+            let mut value = match reader.begin()? {
+                Begun::List => {
+                    nest(open, Open::List(PyList::empty(py)))?;
+                    continue;
                 }
-                Open::Dict(dict, key) => {
-                    dict.set_item(&*key, &value).map_err(|e| e.to_string())?;
-                    let is_closed = reader.closes(b'}')?;
-                    if !is_closed {
-                        *key = reader.key(&mut keys)?;
+                Begun::Dict => {
+                    let key = reader.key(keys)?;
+                    nest(open, Open::Dict(PyDict::new(py), key))?;
+                    continue;
+                }
+                Begun::EmptyList => PyList::empty(py).into_any(),
+                Begun::EmptyDict => PyDict::new(py).into_any(),
+                Begun::Text(text) => PyString::new(py, text.as_str()).into_any(),
+                Begun::Number(Number::Small(number)) => PyInt::new(py, number).into_any(),
+                Begun::Number(Number::Large(digits)) => {
+                    let made = py.get_type::<PyInt>().call1((digits,));
+                    made.map_err(|_| format!("a number of {} digits is too long", digits.len()))?
+                }
+                Begun::Number(Number::Float(number)) => PyFloat::new(py, number).into_any(),
+                Begun::Bool(flag) => PyBool::new(py, flag).to_owned().into_any(),
+                Begun::Null => py.None().into_bound(py),
+            };
+            // The value goes where it belongs, and may be the last one there.
+            loop {
+                let Some(inner) = open.last_mut() else {
+                    reader.end()?;
+                    return Ok(value);
+                };
+                let is_closed = match inner {
+                    Open::List(list) => {
+                        list.append(&value).map_err(|e| e.to_string())?;
+                        reader.closes(b']')?
                     }
-                    is_closed
+                    Open::Dict(dict, key) => {
+                        dict.set_item(&*key, &value).map_err(|e| e.to_string())?;
+                        let is_closed = reader.closes(b'}')?;
+                        if !is_closed {
+                            *key = reader.key(keys)?;
+                        }
+                        is_closed
+                    }
+                };
+                if !is_closed {
+                    break;
                 }
-            };
-            if !is_closed {
-                break;
+                value = match open.pop() {
+                    Some(Open::List(list)) => list.into_any(),
+                    Some(Open::Dict(dict, _)) => dict.into_any(),
+                    None => return Err(reader.wrong("nothing is open")),
+                };
             }
-            value = match open.pop() {
-                Some(Open::List(list)) => list.into_any(),
-                Some(Open::Dict(dict, _)) => dict.into_any(),
-                None => return Err(reader.wrong("nothing is open")),
-            };
         }
     }
 }

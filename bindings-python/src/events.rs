@@ -1,13 +1,13 @@
 //! Event streams.
 
-use crate::convert::{native, timeout};
-use crate::decode::Keys;
+use crate::convert::{native, timeout, unread};
+use crate::decode::Decoder;
 use crate::error::exception;
 use crate::wait::take;
 use opencode_core::{Event, StreamEvent};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyString};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,8 +47,9 @@ impl EventStream {
         mut events: VecDeque<StreamEvent>,
     ) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(made.py());
+        let mut maker = Maker::new(made);
         while let Some(event) = events.pop_front() {
-            match convert(made, &event) {
+            match maker.convert(&event) {
                 Ok(object) => list.append(object)?,
                 // Those before it come first.
                 Err(_) if !list.is_empty() => {
@@ -151,24 +152,49 @@ impl Drop for Waits<'_> {
     }
 }
 
-fn convert<'py>(made: &Bound<'py, PyAny>, event: &StreamEvent) -> PyResult<Bound<'py, PyAny>> {
-    match event {
-        StreamEvent::Server(event) => object(made, event),
-        other => made.call1((native(made.py(), &other.to_json())?,)),
-    }
+/// Makes events into objects, one after the other.
+struct Maker<'a, 'py> {
+    made: &'a Bound<'py, PyAny>,
+    decoder: Decoder<'py>,
+    /// The directory of the last one: the next one has mostly the same.
+    directory: Option<(String, Bound<'py, PyString>)>,
 }
 
-/// An event without a text in between: its fields are known.
-fn object<'py>(made: &Bound<'py, PyAny>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
-    let py = made.py();
-    let object = made.call0()?;
-    let fields = object.cast::<PyDict>()?;
-    fields.set_item(intern!(py, "id"), event.id())?;
-    let kind = Keys::new(py).object(event.kind());
-    fields.set_item(intern!(py, "type"), kind)?;
-    if let Some(directory) = event.directory() {
-        fields.set_item(intern!(py, "directory"), directory)?;
+impl<'a, 'py> Maker<'a, 'py> {
+    fn new(made: &'a Bound<'py, PyAny>) -> Self {
+        Maker { made, decoder: Decoder::new(made.py()), directory: None }
     }
-    fields.set_item(intern!(py, "properties"), native(py, event.properties())?)?;
-    Ok(object)
+
+    fn convert(&mut self, event: &StreamEvent) -> PyResult<Bound<'py, PyAny>> {
+        match event {
+            StreamEvent::Server(event) => self.object(event),
+            other => self.made.call1((native(self.made.py(), &other.to_json())?,)),
+        }
+    }
+
+    /// An event without a text in between: its fields are known.
+    fn object(&mut self, event: &Event) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.made.py();
+        let object = self.made.call0()?;
+        let fields = object.cast::<PyDict>()?;
+        fields.set_item(intern!(py, "id"), event.id())?;
+        fields.set_item(intern!(py, "type"), self.decoder.key(event.kind()))?;
+        if let Some(directory) = event.directory() {
+            fields.set_item(intern!(py, "directory"), self.directory(directory))?;
+        }
+        let properties = self.decoder.decode(event.properties());
+        fields.set_item(intern!(py, "properties"), properties.map_err(|why| unread(py, &why))?)?;
+        Ok(object)
+    }
+
+    fn directory(&mut self, text: &str) -> Bound<'py, PyString> {
+        if let Some((known, object)) = &self.directory
+            && known == text
+        {
+            return object.clone();
+        }
+        let object = PyString::new(self.made.py(), text);
+        self.directory = Some((text.to_owned(), object.clone()));
+        object
+    }
 }

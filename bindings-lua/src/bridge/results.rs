@@ -7,7 +7,7 @@ use super::object::{Handle, Made};
 use crate::decode::{MAX_DEPTH, Wrong};
 use crate::tape::Tape;
 use crate::token::Token;
-use opencode_core::{Answer, Error, ErrorKind, Result};
+use opencode_core::{Answer, Error, ErrorKind, Result, StreamEvent};
 
 /// The values that a function gives, in their order.
 #[derive(Default)]
@@ -68,15 +68,18 @@ impl Results {
     /// # Errors
     /// `decode` when it is nested too deeply.
     pub(crate) fn json(&mut self, json: impl Into<String>) -> Result<()> {
-        self.tape.json(json.into()).map_err(|wrong| {
-            let why = match wrong {
-                Wrong::NoJson(why) => format!("what the server said is no JSON: {why}"),
-                Wrong::TooDeep => {
-                    format!("what the server said is nested deeper than {MAX_DEPTH} levels")
-                }
-            };
-            Error::new(ErrorKind::Decode, why)
-        })
+        self.tape.json(json.into()).map_err(unread)
+    }
+
+    /// An event, as it lies with others that came together.
+    ///
+    /// # Errors
+    /// As those of [`json`](Self::json).
+    pub(crate) fn event(&mut self, event: StreamEvent) -> Result<()> {
+        match event {
+            StreamEvent::Server(event) => self.tape.event(event).map_err(unread),
+            other => self.json(other.to_json()),
+        }
     }
 
     /// The body of an answer as a value. A body that is `null` is nil.
@@ -179,6 +182,14 @@ impl Results {
     pub(crate) fn misuse(&mut self, message: impl Into<String>) {
         self.failure(&Error::new(ErrorKind::InvalidArgument, message));
     }
+}
+
+fn unread(wrong: Wrong) -> Error {
+    let why = match wrong {
+        Wrong::NoJson(why) => format!("what the server said is no JSON: {why}"),
+        Wrong::TooDeep => format!("what the server said is nested deeper than {MAX_DEPTH} levels"),
+    };
+    Error::new(ErrorKind::Decode, why)
 }
 
 /// An error as it prints.

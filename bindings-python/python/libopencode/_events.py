@@ -146,7 +146,14 @@ class EventStream(EventStreamBase):
                 return
             while event is not None:
                 yield event
-                event = self._held()
+                # As `_held` does, without a call for each event.
+                if self._taken and not self._native.is_spent:
+                    try:
+                        event = self._taken.pop()
+                    except IndexError:
+                        event = None
+                else:
+                    event = self._held()
 
     def close(self) -> None:
         """Ends the stream; who waits for an event is woken. Never blocks."""

@@ -1,5 +1,7 @@
 //! The leaves of JSON: texts and numbers.
 
+use opencode_core::scan::plain;
+
 /// A text: as it stands in the document, or with its escapes resolved.
 pub(super) enum Text<'a> {
     Plain(&'a str),
@@ -46,30 +48,6 @@ pub(super) fn text(json: &str, begin: usize) -> Option<(Text<'_>, usize)> {
         Text::Plain(json.get(begin + 1..at)?)
     };
     Some((found, at + 1 - begin))
-}
-
-/// How many bytes there are before a quotation mark, a backslash or a control character.
-fn plain(json: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES * 0x80;
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let (words, _) = json.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        // The high bit of each byte that is below the bound; for the lowest such byte it is exact.
-        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = zero(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
-        let found = (control | quote | backslash) & HIGH;
-        if found != 0 {
-            return length + found.trailing_zeros() as usize / 8;
-        }
-        length += 8;
-    }
-    let rest = &json[length..];
-    length + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// The number at the front, and how many bytes it takes.

@@ -91,6 +91,22 @@ pub(super) fn below(eight: u64, bound: u64) -> u64 {
     eight.wrapping_sub(ONES * bound) & !eight
 }
 
+/// How many bytes stand in front of a quotation mark, a backslash or a control character: what of a string is as it looks.
+pub fn plain(json: &[u8]) -> usize {
+    let mut length = 0;
+    for word in json.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*word);
+        let found = (marks(word) | below(word, 0x20)) & HIGHEST;
+        if found != 0 {
+            return length + found.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let rest = json.get(length..).unwrap_or_default();
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    length + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
 /// The name of a field, without its quotes and escapes.
 pub fn name_of(body: &[u8], entry: Entry) -> Cow<'_, [u8]> {
     let quoted = body.get(entry.at..entry.name_end).unwrap_or_default();
@@ -213,6 +229,25 @@ mod tests {
                 }
                 let open = format!("\"{text}");
                 assert_eq!(string_end(open.as_bytes(), 0), open.len(), "{open}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_plain_ends_at_the_first_byte_that_is_not() {
+        for length in 0..40 {
+            for end in 0..=u8::MAX {
+                let mut text = "\u{7f}ä ]".repeat(20).into_bytes();
+                text.truncate(length);
+                text.push(end);
+                let is_special = matches!(end, b'"' | b'\\' | 0..0x20);
+                assert_eq!(plain(&text), length + usize::from(!is_special), "{length} {end}");
+                text.extend_from_slice(b"123456789\"");
+                assert_eq!(
+                    plain(&text),
+                    length + if is_special { 0 } else { 10 },
+                    "{length} {end}"
+                );
             }
         }
     }
