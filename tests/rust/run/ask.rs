@@ -347,10 +347,11 @@ fn all_permissions_of_one_step_are_decided() {
             }
             // With one rejection the server rejects all others of the session: the second request may be gone before
             // anybody saw it. It ends the turn, too, but not always when both are rejected at the same time: then the
-            // model goes on, and knows of both. No tool runs in any case.
+            // model goes on, and knows of both. No tool runs in any case. One that was seen may be gone when it is answered.
             let decided = words(&reply);
             assert!((1..=2).contains(&decided.len()), "{decided:?}");
-            assert!(decided.iter().all(|reply| reply == word), "{decided:?}");
+            assert!(decided.iter().any(|reply| reply == word), "{decided:?}");
+            assert!(decided.iter().all(|reply| reply == word || reply == "gone"), "{decided:?}");
             let messages = client.world().messages(&reply.session_id);
             let parts =
                 messages.iter().filter_map(|m| m[client.word("parts", "content")].as_array());
