@@ -122,7 +122,7 @@ fn after_name(rest: &[u8]) -> Option<&[u8]> {
 
 /// Behind a string, whose first quotation mark was passed.
 #[inline(always)]
-pub(crate) fn after_string(mut rest: &[u8]) -> Option<&[u8]> {
+fn after_string(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
             let ends = ends(u64::from_le_bytes(*eight));

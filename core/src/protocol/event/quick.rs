@@ -1,9 +1,10 @@
 //! The envelope as servers write it, in one walk over the bytes that keeps nothing: there are hundreds of thousands of
 //! events in a second where a server is busy.
 
-use crate::base::check::{after_spaces, after_string, after_value};
+use crate::base::check::{after_spaces, after_value};
 use crate::base::depth::MAX_DEPTH;
 use crate::base::json::Object;
+use crate::base::scan::plain;
 use std::borrow::Cow;
 
 /// What is around an event.
@@ -94,9 +95,8 @@ fn fill<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 /// A string without escapes at the front, without its quotation marks, and what is behind it.
 fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let inside = rest.strip_prefix(b"\"")?;
-    let behind = after_string(inside)?;
-    let string = inside.get(..inside.len() - behind.len() - 1)?;
-    (!string.contains(&b'\\')).then_some((string, behind))
+    let (string, behind) = inside.split_at_checked(plain(inside))?;
+    Some((string, behind.strip_prefix(b"\"")?))
 }
 
 struct EnvelopeWalk<'a> {
