@@ -25,6 +25,14 @@ pub(crate) fn new(prefix: &str) -> String {
     id
 }
 
+/// Whether a server made the first id before the second. False where it does not show.
+pub(crate) fn is_before(id: &str, other: &str) -> bool {
+    let time = |id: &str| u64::from_str_radix(id.split_once('_')?.1.get(..12)?, 16).ok();
+    // Some digits of the time are cut off: it begins anew every two years.
+    let age = |(time, other): (u64, u64)| other.wrapping_sub(time) & 0xffff_ffff_ffff;
+    time(id).zip(time(other)).map(age).is_some_and(|age| age > 0 && age < 1 << 47)
+}
+
 /// The id of a part of the message with this id, the same whoever sends it: the server then takes a part that it has
 /// already for the same.
 pub(crate) fn of_part(message: &str, index: usize) -> String {
@@ -43,6 +51,18 @@ mod tests {
         assert!(ids.iter().all(|id| id[4..].bytes().all(|b| b.is_ascii_alphanumeric())));
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
         assert!(ids.windows(2).all(|pair| pair[0][..16] < pair[1][..16]));
+    }
+
+    #[test]
+    fn what_is_older_shows_across_kinds_and_across_the_end_of_the_clock() {
+        let (first, second) = (new("per"), new("msg"));
+        assert!(is_before(&first, &second) && !is_before(&second, &first));
+        assert!(!is_before(&first, &first));
+        assert!(is_before("per_ffffffffffffxyz", "msg_000000000001abc"));
+        assert!(!is_before("msg_000000000001abc", "per_ffffffffffffxyz"));
+        for odd in ["", "per", "per_1", "per_zzzzzzzzzzzz0", "per_é000000000000"] {
+            assert!(!is_before(odd, &second) && !is_before(&second, odd), "{odd}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::choice::Choice;
 use super::clock::{Millis, millis};
 use super::heard::Heard;
 use super::inbox::{EngineMessage, Inbox, NewRun, RunId};
-use super::machine::{Input, Machine, Outcome, Output, RequestKind};
+use super::machine::{Input, Lists, Machine, Outcome, Output, RequestKind};
 use super::request::Requests;
 use super::run_events::RunEvents;
 use super::state::{RunState, State};
@@ -342,7 +342,9 @@ impl Work {
             let _ = self.feed.start();
         }
         let now = self.now();
-        self.attempt(id, |machine| machine.start(now));
+        let session = self.runs.get(&id).and_then(|slot| slot.machine.session());
+        let place = session.and_then(|session| self.run_events.place_of(session));
+        self.attempt(id, |machine| machine.start(now, place));
         if self.is_stream_up {
             self.step(id, Input::Stream(true));
         }
@@ -387,7 +389,9 @@ impl Work {
                 Output::Track(session) => {
                     slot.tracks.push(session.clone());
                     self.sessions.entry(session.clone()).or_default().push(id);
-                    self.run_events.track(session);
+                    let is_own = slot.machine.session() == Some(&session);
+                    let place = slot.machine.directory().filter(|_| is_own).cloned();
+                    self.run_events.track(session, place);
                 }
                 Output::Queue(session) => {
                     slot.queue = Some(session.clone());
@@ -406,15 +410,15 @@ impl Work {
                     let (tools, trace) = (Arc::clone(&self.tools), slot.machine.traceparent());
                     self.requests.place_tools(id, tools, directory, &slot.caller, trace);
                 }
-                Output::TakeSnapshot { directory, with_lists } => {
+                Output::TakeSnapshot { directory, lists } => {
                     let poller = self.pollers.entry(directory.clone()).or_default();
                     poller.waiting.insert(id);
+                    poller.lists = poller.lists.max(lists);
                     if poller.is_busy {
                         poller.is_wanted = true;
-                        poller.wants_lists |= with_lists;
                     } else {
-                        poller.wants_lists |= with_lists || !self.is_stream_up;
-                        let with_lists = poller.begin(millis(self.began.elapsed()));
+                        let now = millis(self.began.elapsed());
+                        let with_lists = poller.begin(now, self.is_stream_up);
                         self.requests.snapshot(directory, with_lists);
                     }
                 }

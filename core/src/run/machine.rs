@@ -31,9 +31,9 @@ use super::wire::{DirectorySnapshot, Fact, Request, Response, Status};
 use crate::base::error::{Error, ErrorKind, Result};
 use ending::{Ending, EndingContext, EndingEffect, EndingInput, Outage, Rest};
 use inquiries::{Inquiries, InquiriesContext, InquiriesEffect, InquiriesInput, Verdict};
-pub(crate) use interface::{Aim, Input, Outcome, Output, RequestKind, Setup};
+pub(crate) use interface::{Aim, Input, Lists, Outcome, Output, RequestKind, Setup};
 use looking::{Looking, LookingContext, LookingEffect, LookingInput};
-use opening::{Opening, OpeningContext, OpeningEffect, OpeningInput};
+use opening::{Opening, OpeningContext, OpeningEffect, OpeningInput, OpeningSetup};
 use reach::Reach;
 use sending::{Sending, SendingContext, SendingEffect, SendingInput};
 use std::collections::HashSet;
@@ -124,9 +124,7 @@ impl Machine {
             why: String::new(),
             opening: Opening::new(
                 Arc::clone(&prompt),
-                is_resumed,
-                events,
-                has_tools,
+                OpeningSetup { is_resumed, is_compaction, events, needs_tools: has_tools },
                 directory,
                 now,
             ),
@@ -148,10 +146,10 @@ impl Machine {
         self.prompt.traceparent.as_deref().map(Arc::from)
     }
 
-    /// The first step.
-    pub(crate) fn start(&mut self, now: Millis) {
+    /// The first step. `place` is the directory of the session that is given, where it is known already.
+    pub(crate) fn start(&mut self, now: Millis, place: Option<String>) {
         self.now = now;
-        self.opening(OpeningInput::Start);
+        self.opening(OpeningInput::Start { place });
         self.explain();
     }
 
@@ -303,7 +301,7 @@ impl Machine {
             RequestKind::Agents | RequestKind::Models if self.phase == Phase::Running => {
                 self.opening(OpeningInput::Names(kind, result));
             }
-            RequestKind::LastBeforeSend
+            RequestKind::LastBeforeSend(_)
             | RequestKind::Agents
             | RequestKind::Models
             | RequestKind::Tools => {

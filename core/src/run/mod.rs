@@ -10,6 +10,7 @@ mod compact;
 pub(crate) mod engine;
 mod heard;
 mod inbox;
+mod known_places;
 mod machine;
 mod prompt;
 mod race;

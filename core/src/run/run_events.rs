@@ -3,11 +3,12 @@
 use super::choice::Choice;
 use super::heard::Heard;
 use super::inbox::{EngineMessage, Inbox};
+use super::known_places::KnownPlaces;
 use crate::base::cancel::CancelToken;
 use crate::base::error::Error;
 use crate::events::feed::Listener;
 use crate::protocol::event::Event;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -16,15 +17,17 @@ pub(super) struct RunEvents {
     inbox: Arc<Inbox>,
     heard: Arc<Heard>,
     choice: Arc<Choice>,
-    /// The sessions that runs want to hear of: most events of a busy server are somebody else's.
-    tracked: RwLock<HashSet<String>>,
+    /// The sessions that runs want to hear of, as most events of a busy server are somebody else's, with the directories
+    /// that the server named to these runs.
+    tracked: RwLock<HashMap<String, Option<String>>>,
+    places: KnownPlaces,
     is_waiting: AtomicBool,
 }
 
 impl RunEvents {
     pub(super) fn new(inbox: Arc<Inbox>, heard: Arc<Heard>, choice: Arc<Choice>) -> Self {
-        let (tracked, is_waiting) = (RwLock::default(), AtomicBool::new(false));
-        RunEvents { inbox, heard, choice, tracked, is_waiting }
+        let (tracked, places) = (RwLock::default(), KnownPlaces::default());
+        RunEvents { inbox, heard, choice, tracked, places, is_waiting: AtomicBool::new(false) }
     }
 
     /// Whether there are runs that need events.
@@ -32,19 +35,26 @@ impl RunEvents {
         self.is_waiting.store(is_waiting, Ordering::Release);
     }
 
-    pub(super) fn track(&self, session: String) {
-        self.write().insert(session);
+    pub(super) fn track(&self, session: String, place: Option<String>) {
+        let mut tracked = self.write();
+        let known = tracked.entry(session).or_default();
+        *known = place.or(known.take());
+    }
+
+    /// The directory of a session, where the events tell that it is still there.
+    pub(super) fn place_of(&self, session: &str) -> Option<String> {
+        self.places.of(session)
     }
 
     pub(super) fn forget(&self, session: &str) {
         self.write().remove(session);
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashSet<String>> {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Option<String>>> {
         self.tracked.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashSet<String>> {
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<String, Option<String>>> {
         self.tracked.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -52,9 +62,9 @@ impl RunEvents {
     /// on, as it may ask for a permission at once. The engine forgets it when no run adopts it.
     fn is_subagent(&self, session: &str, event: &Event) -> bool {
         let parent = self.choice.wire().parent_of_new(event);
-        let is_ours = parent.is_some_and(|parent| self.read().contains(&parent));
+        let is_ours = parent.is_some_and(|parent| self.read().contains_key(&parent));
         if is_ours {
-            self.track(session.to_owned());
+            self.track(session.to_owned(), None);
         }
         is_ours
     }
@@ -63,8 +73,10 @@ impl RunEvents {
         match event.session_id() {
             None => self.choice.wire().is_for_all(event),
             Some(session) => {
-                let is_tracked = self.read().contains(session);
-                is_tracked || self.is_subagent(session, event)
+                let tracked = self.read().get(session).cloned();
+                let place = tracked.as_ref().and_then(Option::as_ref);
+                self.places.hear(self.choice.wire(), session, place, event);
+                tracked.is_some() || self.is_subagent(session, event)
             }
         }
     }
@@ -89,17 +101,20 @@ impl Listener for RunEvents {
     }
 
     fn lost(&self, _: &Error) {
+        self.places.forget();
         self.inbox.push(EngineMessage::Stream(false));
     }
 
     /// From now on looks are the only news.
     fn closed(&self) {
+        self.places.forget();
         self.inbox.push(EngineMessage::Stream(false));
     }
 
-    /// Which session an event is about shows when it is read.
-    fn wants(&self, _: Option<&str>) -> bool {
-        self.is_waiting()
+    /// Which session an event is about shows when it is read. Without a run only those count by which a session moves.
+    fn wants(&self, kind: Option<&str>) -> bool {
+        let is_move = |kind| self.choice.wire().moves().contains(&kind) && !self.places.is_empty();
+        self.is_waiting() || kind.is_some_and(is_move)
     }
 
     fn events(&self, events: &[Event], _: bool, token: &CancelToken) {

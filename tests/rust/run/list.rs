@@ -61,11 +61,6 @@ const ONLY: &[Only] = &[
         "1.x would work elsewhere: creating::a_directory_that_the_server_would_misread_is_refused",
     ),
     only(
-        One,
-        "queue::what_works_and_what_is_open_are_asked_side_by_side",
-        "requests of 1.x are held by their names; the machine that begins them is the same on 2.x",
-    ),
-    only(
         Two,
         "cancelling::a_cancel_of_what_waits_takes_it_back_and_hits_nobody_else",
         "1.x has no list of what waits; the runs of one client wait for each other on both",

@@ -27,39 +27,107 @@ fn prompts_of_one_client_wait_for_their_turn() {
     });
 }
 
+/// What a client asks from now on until its prompt is sent, but for what the event stream needs. Each of the first two is
+/// held until the other one is on its way; given with it are those that waited in vain.
+fn asked_before(proxy: &Proxy, prompt: impl FnOnce()) -> (Vec<String>, Vec<String>) {
+    type Seen = (Mutex<(Vec<String>, bool)>, Condvar);
+    let seen: Arc<Seen> = Arc::default();
+    let alone: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (told, lonely) = (Arc::clone(&seen), Arc::clone(&alone));
+    proxy.hook(move |asked| {
+        let path = asked.target.split('?').next().unwrap_or_default().to_owned();
+        if ["/global/health", "/global/event", "/api/info", "/api/event"].contains(&&*path) {
+            return Plan::pass();
+        }
+        let (state, changed) = &*told;
+        let mut state = state.lock().unwrap();
+        if asked.is("POST *") {
+            state.1 = true;
+        }
+        if state.1 {
+            return Plan::pass();
+        }
+        state.0.push(path.clone());
+        changed.notify_all();
+        let is_alone = |state: &mut (Vec<String>, bool)| state.0.len() < 2;
+        let waited = changed.wait_timeout_while(state, Duration::from_secs(3), is_alone).unwrap();
+        if waited.1.timed_out() {
+            lonely.lock().unwrap().push(path);
+        }
+        Plan::pass()
+    });
+    prompt();
+    proxy.pass();
+    let mut asked = seen.0.lock().unwrap().0.clone();
+    asked.sort();
+    let alone = alone.lock().unwrap().clone();
+    (asked, alone)
+}
+
 #[test]
-fn what_works_and_what_is_open_are_asked_side_by_side() {
+fn a_prompt_into_a_session_waits_for_two_requests_side_by_side() {
     on_both(|world| {
         let proxy = Proxy::start(&world.server().url()).unwrap();
         let client = Client::new(options(world.server(), &proxy.url())).unwrap();
         let session = reply(&client.run("Say pong").unwrap()).session_id.clone();
-        let seen: Arc<(Mutex<HashSet<&str>>, Condvar)> = Arc::default();
-        let alone: Arc<Mutex<Vec<String>>> = Arc::default();
-        let lonely = Arc::clone(&alone);
-        // Each is held until the other one is on its way.
-        proxy.hook(move |asked| {
-            let (mine, other) = if asked.is("GET /session/status*") {
-                ("status", "permissions")
-            } else if asked.is("GET /permission*") {
-                ("permissions", "status")
-            } else {
-                return Plan::pass();
-            };
-            let (set, changed) = &*seen;
-            let mut set = set.lock().unwrap();
-            set.insert(mine);
-            changed.notify_all();
-            let limit = Duration::from_secs(3);
-            let is_alone = |set: &mut HashSet<&str>| !set.contains(other);
-            if changed.wait_timeout_while(set, limit, is_alone).unwrap().1.timed_out() {
-                lonely.lock().unwrap().push(asked.target.clone());
-            }
-            Plan::pass()
-        });
-        let mut prompt = scripted("beside", json!([{ "text": "x" }]));
-        prompt.session = Some(session);
-        assert_eq!(reply(&client.run(prompt).unwrap()).text, "x");
-        assert_eq!(*alone.lock().unwrap(), Vec::<String>::new());
+        let ask = |client: &Client| {
+            let mut prompt = scripted("beside", json!([{ "text": "x" }]));
+            prompt.session = Some(session.clone());
+            assert_eq!(reply(&client.run(prompt).unwrap()).text, "x");
+        };
+        let base = if world.is_two() { "/api/session" } else { "/session" };
+        let status = world.word("/session/status", "/api/session/active").to_owned();
+        let own = format!("{base}/{session}");
+        let messages = format!("{own}/message");
+        let mut wanted = vec![status, messages];
+        wanted.sort();
+        for _ in 0..2 {
+            let (asked, alone) = asked_before(&proxy, || ask(&client));
+            assert_eq!((asked, alone), (wanted.clone(), Vec::new()));
+        }
+        if world.is_two() {
+            // The first requests of a client find out what the server is.
+            return;
+        }
+        // Who was never there asks for the session too, and not in a row with its newest message.
+        let stranger = Client::new(options(world.server(), &proxy.url())).unwrap();
+        wanted.push(own);
+        wanted.sort();
+        let (asked, alone) = asked_before(&proxy, || ask(&stranger));
+        assert_eq!((asked, alone), (wanted, Vec::new()));
+    });
+}
+
+#[test]
+fn a_session_that_was_moved_is_worked_in_where_it_is() {
+    on_both(|world| {
+        let project = opencode_tests::project::create().unwrap();
+        let outside = opencode_tests::Directory::new("moved").unwrap();
+        let there = outside.path().join("tree").display().to_string();
+        let mut git = std::process::Command::new("git");
+        let made = git.args(["worktree", "add", &there]).current_dir(project.path()).output();
+        assert!(made.unwrap().status.success());
+        let mut options = world.options();
+        options.directory = Some(project.path().display().to_string());
+        let client = Client::new(options).unwrap();
+        let first = client.run("Say pong").unwrap();
+        let session = reply(&first).session_id.clone();
+        let (path, body) = match world.is_two() {
+            true => (format!("/api/session/{session}/move"), json!({ "directory": there })),
+            false => (
+                "/experimental/control-plane/move-session".to_owned(),
+                json!({ "sessionID": session, "destination": { "directory": there } }),
+            ),
+        };
+        assert!(world.server().post(&path, &body).unwrap().status < 300);
+        // Somebody is at work there, and is waited for.
+        let text = opencode_tests::prompt("theirs", json!([{ "text": "a b c", "delay_ms": 300 }]));
+        world.send(&session, &format!("{}theirs", message_id(&first)), &text);
+        let mut prompt = scripted("mine", json!([{ "text": "moved" }]));
+        prompt.session = Some(session.clone());
+        let run = client.run(prompt).unwrap();
+        until(&run, |u| matches!(u, Update::Status { why } if why.contains("somebody else")));
+        assert_eq!(reply(&run).text, "moved");
     });
 }
 

@@ -11,7 +11,8 @@ pub(super) struct SnapshotPoller {
     pub(super) is_busy: bool,
     /// Somebody asked while a snapshot was under way: that one may have been taken too early.
     pub(super) is_wanted: bool,
-    pub(super) wants_lists: bool,
+    /// Whether the next snapshot reads the lists too, by those who asked for it.
+    pub(super) lists: Lists,
     pub(super) lists_read: Option<Millis>,
     /// The log says that the lists cannot be read.
     pub(super) has_told: bool,
@@ -21,10 +22,14 @@ pub(super) struct SnapshotPoller {
 impl SnapshotPoller {
     /// Begins a snapshot, and says whether it reads the lists too: without events they are the only news of
     /// permissions and questions.
-    pub(super) fn begin(&mut self, now: Millis) -> bool {
+    pub(super) fn begin(&mut self, now: Millis, is_stream_up: bool) -> bool {
         self.is_busy = true;
         let is_old = self.lists_read.is_none_or(|read| now >= read + LISTS_AGE);
-        let with_lists = std::mem::take(&mut self.wants_lists) || is_old;
+        let with_lists = match std::mem::take(&mut self.lists) {
+            Lists::Unread => false,
+            Lists::WhenOld => is_old || !is_stream_up,
+            Lists::Now => true,
+        };
         if with_lists {
             self.lists_read = Some(now);
         }
@@ -48,8 +53,7 @@ impl Work {
         if is_wanted {
             // Those who asked too late for this one are served by the next.
             poller.waiting.clone_from(&waiting);
-            poller.wants_lists |= !self.is_stream_up;
-            let with_lists = poller.begin(millis(self.began.elapsed()));
+            let with_lists = poller.begin(millis(self.began.elapsed()), self.is_stream_up);
             self.requests.snapshot(directory.clone(), with_lists);
         }
         if let Ok(snapshot) = &result {

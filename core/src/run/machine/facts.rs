@@ -73,7 +73,7 @@ impl Machine {
 
     pub(super) fn on_snapshot(&mut self, snapshot: &DirectorySnapshot) {
         if self.phase == Phase::Opening && self.opening.looks() {
-            self.inquire(InquiriesInput::Before(&snapshot.inquiries));
+            self.inquire(InquiriesInput::Before(snapshot));
         }
         self.inquire(InquiriesInput::Snapshot(snapshot));
         match self.phase {

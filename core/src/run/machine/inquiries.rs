@@ -4,6 +4,7 @@ mod answering;
 mod records;
 
 use crate::base::error::{Error, Result};
+use crate::protocol::id;
 use crate::protocol::permission::{Decision, PermissionPolicy, PermissionReply, QuestionPolicy};
 use crate::run::clock::Millis;
 use crate::run::reply::DecisionRecord;
@@ -35,13 +36,21 @@ pub(super) struct Inquiries {
     question: QuestionPolicy,
     open: BTreeMap<String, Open>,
     /// Those of the session that are asked by a message that is not known yet.
-    unclaimed: Vec<Arc<Inquiry>>,
-    /// Those that were open before the send: somebody else's.
-    stale: HashSet<String>,
+    unclaimed: Vec<Unclaimed>,
+    /// Those that were open before the send, where that was looked at: somebody else's.
+    stale: Option<HashSet<String>>,
     handled: HashSet<String>,
     decisions: Vec<DecisionRecord>,
     /// Why only events tell of them.
     unlisted: Option<Error>,
+}
+
+/// One of the session that may be somebody else's.
+#[derive(Debug)]
+struct Unclaimed {
+    inquiry: Arc<Inquiry>,
+    /// It was not open before the send.
+    is_new: bool,
 }
 
 /// One that is open.
@@ -75,8 +84,8 @@ pub(super) enum Verdict {
 
 /// What it is told.
 pub(super) enum InquiriesInput<'a> {
-    /// These were open before the send.
-    Before(&'a [Arc<Inquiry>]),
+    /// The directory was looked at before the send.
+    Before(&'a DirectorySnapshot),
     Asked(Arc<Inquiry>),
     /// Somebody answered one, with this word.
     Answered {
@@ -149,7 +158,7 @@ impl Inquiries {
             question,
             open: BTreeMap::new(),
             unclaimed: Vec::new(),
-            stale: HashSet::new(),
+            stale: None,
             handled: HashSet::new(),
             decisions: Vec::new(),
             unlisted: None,
@@ -163,11 +172,16 @@ impl Inquiries {
     ) -> Vec<InquiriesEffect> {
         let mut out = Vec::new();
         match input {
-            InquiriesInput::Before(listed) => {
-                let listed = listed.iter().filter(|i| context.session == Some(&*i.session_id));
-                self.stale.extend(listed.map(|inquiry| inquiry.id.clone()));
+            InquiriesInput::Before(snapshot) => {
+                let is_own = |i: &&Arc<Inquiry>| context.session == Some(&*i.session_id);
+                let listed = snapshot.inquiries.iter().filter(is_own);
+                if snapshot.has_permissions && snapshot.has_questions {
+                    let stale = self.stale.get_or_insert_default();
+                    stale.extend(listed.map(|inquiry| inquiry.id.clone()));
+                }
             }
-            InquiriesInput::Asked(inquiry) => self.asked(inquiry, context, &mut out),
+            // Events come as things happen.
+            InquiriesInput::Asked(inquiry) => self.asked(inquiry, true, context, &mut out),
             InquiriesInput::Answered { id, reply } => self.closed(id, reply, &mut out),
             InquiriesInput::Snapshot(snapshot) => self.review(snapshot, context, &mut out),
             InquiriesInput::Known => self.adopt_unclaimed(context, &mut out),
@@ -261,7 +275,7 @@ impl Inquiries {
             if context.is_own(&inquiry.session_id) || context.children.contains(&inquiry.session_id)
             {
                 listed.insert(inquiry.id.as_str());
-                self.asked(Arc::clone(inquiry), context, out);
+                self.asked(Arc::clone(inquiry), self.stale.is_some(), context, out);
             }
         }
         // What is no longer listed was answered by somebody else, or went away with its session.
@@ -286,24 +300,26 @@ impl Inquiries {
         }
     }
 
+    /// One is open. `is_new`: it was not open before the send.
     fn asked(
         &mut self,
         inquiry: Arc<Inquiry>,
+        is_new: bool,
         context: &InquiriesContext<'_>,
         out: &mut Vec<InquiriesEffect>,
     ) {
         if !context.may_be_sent
             || self.open.contains_key(&inquiry.id)
             || self.handled.contains(&inquiry.id)
-            || self.stale.contains(&inquiry.id)
+            || self.stale.as_ref().is_some_and(|stale| stale.contains(&inquiry.id))
         {
             return;
         }
-        if !context.belongs_to_run(&inquiry) {
-            if self.unclaimed.iter().any(|known| known.id == inquiry.id) {
+        if !context.belongs_to_run(&inquiry, is_new) {
+            if self.unclaimed.iter().any(|known| known.inquiry.id == inquiry.id) {
                 return;
             }
-            self.unclaimed.push(inquiry);
+            self.unclaimed.push(Unclaimed { inquiry, is_new });
             if context.is_running {
                 // Events were missed, or it is somebody else's: the messages will tell.
                 out.push(InquiriesEffect::WantMessages);
@@ -390,10 +406,12 @@ impl Inquiries {
             return;
         }
         let all = std::mem::take(&mut self.unclaimed);
-        let (mine, others) = all.into_iter().partition(|inquiry| context.belongs_to_run(inquiry));
+        let is_mine = |one: &Unclaimed| context.belongs_to_run(&one.inquiry, one.is_new);
+        let (mine, others) = all.into_iter().partition(is_mine);
         self.unclaimed = others;
-        for inquiry in mine {
-            self.asked(inquiry, context, out);
+        let mine: Vec<Unclaimed> = mine;
+        for Unclaimed { inquiry, is_new } in mine {
+            self.asked(inquiry, is_new, context, out);
         }
     }
 
@@ -425,12 +443,20 @@ impl InquiriesContext<'_> {
         self.session == Some(session)
     }
 
-    /// Only a tool of this run asks for what belongs to it: a list keeps the inquiries of runs that were aborted.
-    fn belongs_to_run(&self, inquiry: &Inquiry) -> bool {
+    /// Only a tool of this run asks for what belongs to it: a list keeps the inquiries of runs that were aborted. `is_new`:
+    /// it was not open before the send.
+    fn belongs_to_run(&self, inquiry: &Inquiry, is_new: bool) -> bool {
         let is_known = |message: &String| self.answers.iter().any(|info| info.id == *message);
-        self.is_running
-            && (!self.is_own(&inquiry.session_id)
-                || inquiry.message_id.as_ref().is_none_or(is_known))
+        let is_own = match &inquiry.message_id {
+            Some(message) => is_known(message),
+            None => is_new || self.came_with_answers(inquiry),
+        };
+        self.is_running && (!self.is_own(&inquiry.session_id) || is_own)
+    }
+
+    /// Whether what names no message was asked after the first answer began, by the server's own clock.
+    fn came_with_answers(&self, inquiry: &Inquiry) -> bool {
+        self.answers.first().is_some_and(|first| !id::is_before(&inquiry.id, &first.id))
     }
 }
 

@@ -86,8 +86,8 @@ pub(crate) enum Input<'a> {
 pub(crate) enum Output {
     /// A request, and what it is for.
     Ask(RequestKind, Request),
-    /// A fresh look at a directory; `with_lists`: at its permissions and questions too, however fresh the last look.
-    TakeSnapshot { directory: Option<String>, with_lists: bool },
+    /// A fresh look at a directory.
+    TakeSnapshot { directory: Option<String>, lists: Lists },
     /// The server is to know the host's tools in this directory; [`RequestKind::Tools`] says how that went.
     PlaceTools { directory: Option<String> },
     /// Events of this session from now on.
@@ -102,6 +102,18 @@ pub(crate) enum Output {
     Over(Outcome),
 }
 
+/// Whether a look reads the permissions and questions too that are open, which takes two more requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lists {
+    /// Not for this one.
+    #[default]
+    Unread,
+    /// When they were last read a while ago, or no events tell of them.
+    WhenOld,
+    /// However fresh the last look.
+    Now,
+}
+
 /// What a request was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RequestKind {
@@ -112,7 +124,8 @@ pub(crate) enum RequestKind {
     /// A session that came too late goes away.
     Discard,
     Session,
-    LastBeforeSend,
+    /// The newest message, of the look before the send with this number.
+    LastBeforeSend(u32),
     Agents,
     Models,
     /// Whether the server knows the host's tools.

@@ -5,7 +5,7 @@ mod family;
 mod look;
 mod tell;
 
-use super::{Millis, Outage, RequestKind};
+use super::{Lists, Millis, Outage, RequestKind};
 use crate::base::error::{Error, Result};
 use crate::protocol::tokens::Tokens;
 use crate::run::prompt::RunLimits;
@@ -162,7 +162,7 @@ pub(super) struct LookingContext<'a> {
 pub(super) enum LookingEffect {
     Ask(RequestKind, Request),
     TakeSnapshot {
-        with_lists: bool,
+        lists: Lists,
     },
     Track(String),
     Tell(Update),

@@ -1,15 +1,17 @@
 //! [`Opening`]: a session, a turn in it, and a look at it before the prompt is sent.
 
 mod creation;
+mod first_look;
 mod names;
 
-use super::{Millis, RequestKind};
+use super::{Lists, Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::protocol::directory::refuse_misread;
 use crate::protocol::id;
 use crate::run::prompt::{Prompt, WhenBusy};
-use crate::run::wire::{DirectorySnapshot, Request, Response, SessionFacts, Status, is_foreign};
+use crate::run::wire::{DirectorySnapshot, Request, Response, SessionFacts, is_foreign};
 use creation::Creation;
+use first_look::FirstLook;
 use names::NameCheck;
 use std::sync::Arc;
 
@@ -17,19 +19,30 @@ use std::sync::Arc;
 const STREAM_PATIENCE: Millis = 3_000;
 /// The pause before a session is asked for once more.
 const AGAIN_PAUSE: Millis = 500;
-/// The pauses between looks at a session that is busy with somebody else's prompt.
-const BUSY_PAUSE: Millis = 100;
-const MAX_BUSY_PAUSE: Millis = 1_000;
+
+/// What of a run matters before the send.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpeningSetup {
+    /// Whether the prompt was sent by another process, and is picked up.
+    pub is_resumed: bool,
+    /// Whether the session is summarized, and no prompt is sent.
+    pub is_compaction: bool,
+    /// Whether an event stream is to be used at all.
+    pub events: bool,
+    /// Whether the server must be told of the host's tools.
+    pub needs_tools: bool,
+}
 
 /// All that comes before the send.
 pub(super) struct Opening {
     prompt: Arc<Prompt>,
-    /// Whether the prompt was sent by another process, and is picked up.
-    is_resumed: bool,
+    setup: OpeningSetup,
     began: Millis,
     stage: OpeningStage,
     session: Option<String>,
     directory: Option<String>,
+    /// Whether nobody asked for the session, as its directory was known.
+    is_unasked: bool,
     /// The mark of a session that this run makes.
     mark: String,
     creation: Creation,
@@ -40,18 +53,13 @@ pub(super) struct Opening {
     has_turn: bool,
     /// Whether the stream was given up for the start.
     goes_without_stream: bool,
-    /// When the snapshot before the send was asked for.
-    snapshot_asked: Option<Millis>,
-    /// Whether the session was busy then, and the pause before the next look.
-    is_busy: bool,
-    busy_pause: Millis,
+    /// The look before the send.
+    first_look: FirstLook,
     /// Newest message before the send: everything after it is the run's or somebody else's.
     last_before_send: Option<String>,
     /// Whether that is known.
     has_looked: bool,
     name_check: NameCheck,
-    /// Whether the server must be told of the host's tools.
-    needs_tools: bool,
     /// The next time a request that failed is repeated.
     retry_at: Option<Millis>,
 }
@@ -72,7 +80,10 @@ enum OpeningStage {
 
 /// What it is told.
 pub(super) enum OpeningInput<'a> {
-    Start,
+    /// The run begins; the directory of the session that is given, where it is known already.
+    Start {
+        place: Option<String>,
+    },
     /// What the server said to a request for the session.
     Opened(RequestKind, Result<Response>),
     /// Whether the server that makes the session is alive.
@@ -106,7 +117,9 @@ pub(super) struct OpeningContext {
 /// What it wants.
 pub(super) enum OpeningEffect {
     Ask(RequestKind, Request),
-    TakeSnapshot,
+    TakeSnapshot {
+        lists: Lists,
+    },
     PlaceTools,
     Track(String),
     Queue(String),
@@ -127,31 +140,27 @@ pub(super) enum OpeningEffect {
 impl Opening {
     pub(super) fn new(
         prompt: Arc<Prompt>,
-        is_resumed: bool,
-        events: bool,
-        needs_tools: bool,
+        setup: OpeningSetup,
         directory: Option<String>,
         now: Millis,
     ) -> Self {
         Opening {
-            is_resumed,
+            setup,
             began: now,
             stage: OpeningStage::Session,
             session: prompt.session.clone(),
             directory,
+            is_unasked: false,
             mark: id::new("run"),
             creation: Creation::new(prompt.limits.start_timeout),
             is_new_session: false,
             has_opened_again: false,
             has_turn: false,
-            goes_without_stream: !events,
-            snapshot_asked: None,
-            is_busy: false,
-            busy_pause: BUSY_PAUSE,
+            goes_without_stream: !setup.events,
+            first_look: FirstLook::default(),
             last_before_send: None,
             has_looked: false,
             name_check: NameCheck::Agent,
-            needs_tools,
             retry_at: None,
             prompt,
         }
@@ -164,13 +173,7 @@ impl Opening {
     ) -> Vec<OpeningEffect> {
         let mut out = Vec::new();
         match input {
-            OpeningInput::Start => {
-                if let Some(session) = self.session.clone().filter(|_| !self.is_resumed) {
-                    // Before any request: answers come in any order, and calls have one.
-                    out.push(OpeningEffect::Queue(session));
-                }
-                self.open(context, &mut out);
-            }
+            OpeningInput::Start { place } => self.start(place, context, &mut out),
             OpeningInput::Opened(kind, result) => self.on_opened(kind, result, context, &mut out),
             OpeningInput::Health(result) => self.creation.on_health(result, context.now, &mut out),
             OpeningInput::HealthAt(at) => self.creation.ask_health_at(at),
@@ -179,7 +182,7 @@ impl Opening {
                 self.goes_without_stream = true;
                 self.name_check = NameCheck::Known;
                 // Who leaves answers no calls.
-                self.needs_tools = false;
+                self.setup.needs_tools = false;
                 if self.stage == OpeningStage::Tools {
                     self.retry_at = None;
                     self.send(&mut out);
@@ -194,6 +197,9 @@ impl Opening {
                 }
             }
             OpeningInput::Snapshot(snapshot) => self.on_snapshot(snapshot, context, &mut out),
+            OpeningInput::Prepared(RequestKind::LastBeforeSend(number), result) => {
+                self.on_newest(number, result, context, &mut out);
+            }
             OpeningInput::Prepared(kind, result) => {
                 self.on_prepared(&kind, result, context, &mut out)
             }
@@ -244,7 +250,7 @@ impl Opening {
             OpeningStage::Turn if !self.is_new_session => {
                 "waiting for its turn: another prompt of this client runs in the session".to_owned()
             }
-            OpeningStage::Look if self.is_busy => {
+            OpeningStage::Look if self.first_look.is_busy() => {
                 "waiting for its turn: the session is busy with somebody else's prompt".to_owned()
             }
             OpeningStage::Tools => {
@@ -301,6 +307,28 @@ impl Opening {
         }
     }
 
+    /// Asks for the session, or for nothing: where its directory is known, the look before the send finds it, or not.
+    fn start(
+        &mut self,
+        place: Option<String>,
+        context: &OpeningContext,
+        out: &mut Vec<OpeningEffect>,
+    ) {
+        let given = self.session.clone().filter(|_| !self.setup.is_resumed);
+        if let Some(session) = &given {
+            // Before any request: answers come in any order, and calls have one.
+            out.push(OpeningEffect::Queue(session.clone()));
+        }
+        match given.zip(place) {
+            Some((session, place)) => {
+                (self.directory, self.is_unasked) = (Some(place), true);
+                self.stage = OpeningStage::Turn;
+                out.push(OpeningEffect::Track(session));
+            }
+            None => self.open(context, out),
+        }
+    }
+
     /// Asks for the session: an existing one, or a new one.
     fn open(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
         let (mark, directory) = (self.mark.clone(), self.directory.clone());
@@ -348,7 +376,7 @@ impl Opening {
             (_, Ok(_)) => {}
             (_, Err(error)) if error.is_transient() => out.push(OpeningEffect::Unreachable(error)),
             // The run that is picked up goes on, whatever something before the server says.
-            (_, Err(error)) if self.is_resumed && is_foreign(&error) => {
+            (_, Err(error)) if self.setup.is_resumed && is_foreign(&error) => {
                 out.push(OpeningEffect::Unreachable(error));
             }
             // The first request of a directory may fail while the server prepares it. Once: what fails again is told.
@@ -370,7 +398,7 @@ impl Opening {
         out: &mut Vec<OpeningEffect>,
     ) {
         if let (Some(directory), Some(other)) = (&session.directory, &session.misread)
-            && !self.is_resumed
+            && !self.setup.is_resumed
         {
             return out.push(OpeningEffect::Over(refuse_misread("run", directory, other)));
         }
@@ -381,9 +409,9 @@ impl Opening {
         let Some(id) = session.id.or(self.session.clone()) else { return };
         self.session = Some(id.clone());
         out.push(OpeningEffect::Track(id.clone()));
-        if self.is_resumed {
+        if self.setup.is_resumed {
             self.stage = OpeningStage::Done;
-            if self.needs_tools {
+            if self.setup.needs_tools {
                 out.push(OpeningEffect::PlaceTools);
             }
             out.push(OpeningEffect::FindPrompt);
@@ -399,9 +427,14 @@ impl Opening {
 
     fn on_turn(&mut self, context: &OpeningContext, out: &mut Vec<OpeningEffect>) {
         self.has_turn = true;
-        if self.stage == OpeningStage::Turn {
-            self.stage = OpeningStage::Look;
-            self.prepare(context, out);
+        match self.stage {
+            OpeningStage::Turn => {
+                self.stage = OpeningStage::Look;
+                self.prepare(context, out);
+            }
+            // The session itself is still asked for.
+            OpeningStage::Session => self.ask_newest_beside(context, out),
+            OpeningStage::Look | OpeningStage::Tools | OpeningStage::Done => {}
         }
     }
 
@@ -411,44 +444,9 @@ impl Opening {
             // Nothing can be in a session that was just made.
             self.has_looked = true;
         } else if !self.has_looked {
-            self.snapshot_asked = Some(context.now);
-            // With the lists: what is open now is not this run's.
-            return out.push(OpeningEffect::TakeSnapshot);
+            return self.look(context, out);
         }
         self.prepared(context, out);
-    }
-
-    /// What the snapshot before the send says.
-    fn on_snapshot(
-        &mut self,
-        snapshot: &DirectorySnapshot,
-        context: &OpeningContext,
-        out: &mut Vec<OpeningEffect>,
-    ) {
-        let Some(session) = self.session.clone().filter(|_| self.looks()) else { return };
-        if self.snapshot_asked.is_none_or(|asked| snapshot.started < asked) {
-            // Another run's look, taken before this one asked.
-            return;
-        }
-        (self.snapshot_asked, self.retry_at) = (None, None);
-        out.push(OpeningEffect::Reachable);
-        self.is_busy = snapshot.status.get(&session).is_some_and(|s| *s != Status::Idle);
-        match self.prompt.when_busy {
-            WhenBusy::Refuse if self.is_busy => {
-                let text =
-                    format!("run: session {session} is busy; wait, or leave when_busy at 'queue'");
-                let error = Error::new(ErrorKind::Conflict, text).with_retryable(true);
-                out.push(OpeningEffect::Over(error));
-            }
-            WhenBusy::Queue if self.is_busy => {
-                self.busy_pause = (self.busy_pause * 3 / 2).clamp(BUSY_PAUSE, MAX_BUSY_PAUSE);
-                self.retry_at = Some(context.now + self.busy_pause);
-            }
-            _ => out.push(OpeningEffect::Ask(
-                RequestKind::LastBeforeSend,
-                Request::LastMessage { session },
-            )),
-        }
     }
 
     fn on_prepared(
@@ -480,9 +478,6 @@ impl Opening {
             Response::Done if *kind == RequestKind::Tools => {
                 return self.send(out);
             }
-            Response::LastMessage(newest) => {
-                (self.last_before_send, self.has_looked) = (newest, true);
-            }
             Response::Name(checked) => {
                 self.checked_name(kind);
                 if let Err(error) = checked {
@@ -502,7 +497,7 @@ impl Opening {
         if !context.is_stream_up && (!self.goes_without_stream || self.ask_names(out)) {
             return;
         }
-        if self.needs_tools {
+        if self.setup.needs_tools {
             self.stage = OpeningStage::Tools;
             return out.push(OpeningEffect::PlaceTools);
         }

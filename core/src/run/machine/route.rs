@@ -12,10 +12,10 @@ impl Machine {
         for effect in self.opening.step(input, &context) {
             match effect {
                 OpeningEffect::Ask(kind, request) => self.ask(kind, request),
-                OpeningEffect::TakeSnapshot => {
+                OpeningEffect::TakeSnapshot { lists } => {
                     self.asked = self.now;
                     let directory = self.opening.directory().cloned();
-                    self.out.push(Output::TakeSnapshot { directory, with_lists: true });
+                    self.out.push(Output::TakeSnapshot { directory, lists });
                 }
                 OpeningEffect::PlaceTools => {
                     self.asked = self.now;
@@ -124,10 +124,10 @@ impl Machine {
         for effect in self.looking.step(input, &context) {
             match effect {
                 LookingEffect::Ask(kind, request) => self.ask(kind, request),
-                LookingEffect::TakeSnapshot { with_lists } => {
+                LookingEffect::TakeSnapshot { lists } => {
                     self.asked = self.now;
                     let directory = self.opening.directory().cloned();
-                    self.out.push(Output::TakeSnapshot { directory, with_lists });
+                    self.out.push(Output::TakeSnapshot { directory, lists });
                 }
                 LookingEffect::Track(session) => self.out.push(Output::Track(session)),
                 LookingEffect::Tell(update) => self.update(update),

@@ -3,6 +3,7 @@
 mod cancelling;
 mod creating;
 mod foreign;
+mod opening;
 mod reaching;
 mod scene;
 mod sending;
@@ -545,7 +546,9 @@ fn bounds_that_are_as_long_as_can_be_do_not_overflow() {
     scene.now = 1_000;
     scene.fails("session.get", broken());
     scene.wait(100_000);
+    // Asked a minute ago it says nothing any more.
     scene.ok("session.get", json!({ "id": MINE, "directory": "/p" }));
+    scene.ok("session.messages", json!([]));
     scene.snapshot(&[], &[]);
     scene.ok("session.messages", json!([]));
     scene.ok("session.prompt_async", Value::Null);

@@ -75,6 +75,17 @@ impl World {
     }
 
     fn with(wire: Wire, setup: Setup) -> Self {
+        World::at(wire, setup, None)
+    }
+
+    /// A prompt to a session that is there, whose directory may be known.
+    fn in_session(wire: Wire, events: bool, is_known: bool) -> Self {
+        let setup = setup(events);
+        let prompt = Prompt { session: Some(SESSION.to_owned()), ..setup.prompt };
+        World::at(wire, Setup { prompt, ..setup }, is_known.then(|| "/p".to_owned()))
+    }
+
+    fn at(wire: Wire, setup: Setup, place: Option<String>) -> Self {
         let mut world = World {
             wire,
             memory: Memory::default(),
@@ -88,7 +99,7 @@ impl World {
             shown: String::new(),
             outcome: None,
         };
-        world.machine.start(0);
+        world.machine.start(0, place);
         world.collect();
         world
     }
@@ -401,8 +412,13 @@ fn wires() -> impl Strategy<Value = Wire> {
 #[test]
 fn every_order_and_loss_gives_one_answer() {
     let decisions = proptest::collection::vec(any::<u8>(), 0..300);
-    let answered = play((wires(), decisions, any::<bool>()), |(wire, decisions, events)| {
-        let mut world = World::new(wire, events);
+    let sessions = prop_oneof![Just(None), any::<bool>().prop_map(Some)];
+    let all = (wires(), decisions, any::<bool>(), sessions);
+    let answered = play(all, |(wire, decisions, events, session)| {
+        let mut world = match session {
+            None => World::new(wire, events),
+            Some(is_known) => World::in_session(wire, events, is_known),
+        };
         for byte in decisions {
             if world.outcome.is_some() {
                 break;

@@ -15,8 +15,8 @@ pub(crate) use message::{
     ToolUse,
 };
 pub(crate) use request::{
-    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, OperationCall, Request, Response,
-    SendPrompt, SessionFacts,
+    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, NewestMessage, OperationCall, Request,
+    Response, SendPrompt, SessionFacts,
 };
 pub(crate) use v1::{raw_info, read_info};
 pub(crate) use v2::Memory;
@@ -99,6 +99,14 @@ impl Wire {
         match self {
             Wire::One => v1::parent_of_new(event),
             Wire::Two => v2::parent_of_new(event),
+        }
+    }
+
+    /// The types of events that say that their session is not where it was.
+    pub(crate) fn moves(self) -> &'static [&'static str] {
+        match self {
+            Wire::One => &["session.next.moved", "session.deleted"],
+            Wire::Two => &["session.moved", "session.deleted"],
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum Request {
     Session { session: String },
     /// The newest message of the session.
     LastMessage { session: String },
+    /// What the next prompt would begin again goes away; the newest message was this one.
+    TakeBackOpen { session: String, newest: Option<String> },
     /// Whether the agent is known.
     CheckAgent { agent: String, directory: Option<String> },
     /// Whether the model is known.
@@ -76,13 +78,14 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Whether it may be asked again while the first try hangs: it changes nothing.
+    /// Whether it may be asked again while the first try hangs: it changes nothing, or nothing the second time.
     pub(crate) fn only_reads(&self) -> bool {
         match self {
             Request::FindCreated { .. }
             | Request::Health
             | Request::Session { .. }
             | Request::LastMessage { .. }
+            | Request::TakeBackOpen { .. }
             | Request::CheckAgent { .. }
             | Request::CheckModel { .. }
             | Request::FindPrompt { .. }
@@ -132,8 +135,7 @@ pub(crate) enum Response {
     Withdrawn,
     Session(SessionFacts),
     Found(Option<SessionFacts>),
-    /// The id of the newest message, when there is one that can be read.
-    LastMessage(Option<String>),
+    LastMessage(NewestMessage),
     /// What is wrong with the name of an agent or a model.
     Name(Result<()>),
     Prompt(FoundPrompt),
@@ -177,6 +179,22 @@ impl SessionFacts {
     pub(super) fn has_mark(listed: &Object<'_>, mark: &str) -> bool {
         let metadata = listed.object("metadata");
         metadata.and_then(|metadata| metadata.text("libopencode")).as_deref() == Some(mark)
+    }
+}
+
+/// The newest message of a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NewestMessage {
+    /// When there is one that can be read.
+    pub id: Option<String>,
+    /// Whether the server may begin something again with the next prompt: the message is no finished answer.
+    pub is_open: bool,
+}
+
+impl NewestMessage {
+    /// One behind which nothing is begun again.
+    pub(super) fn settled(id: Option<String>) -> Response {
+        Response::LastMessage(NewestMessage { id, is_open: false })
     }
 }
 

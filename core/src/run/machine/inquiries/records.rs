@@ -10,7 +10,7 @@ impl Inquiries {
     }
 
     pub(super) fn closed(&mut self, id: &str, reply: &str, out: &mut Vec<InquiriesEffect>) {
-        self.unclaimed.retain(|inquiry| inquiry.id != id);
+        self.unclaimed.retain(|one| one.inquiry.id != id);
         let Some(open) = self.open.get_mut(id) else { return };
         if open.reply == reply {
             // Most likely the answer that is on its way, told back.

@@ -1,6 +1,6 @@
 //! One look at the truth: the status of the session first, then, when it matters, its messages.
 
-use super::{Looking, LookingContext, LookingEffect, Millis, RequestKind};
+use super::{Lists, Looking, LookingContext, LookingEffect, Millis, RequestKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::run::wire::{
     DirectorySnapshot, MessagePage, Request, Response, Status, StoredMessage, is_absent,
@@ -42,7 +42,11 @@ impl Looking {
             is_idle: None,
             needs_messages: std::mem::take(&mut self.needs_messages),
         });
-        out.push(LookingEffect::TakeSnapshot { with_lists: std::mem::take(&mut self.needs_lists) });
+        let lists = match std::mem::take(&mut self.needs_lists) {
+            true => Lists::Now,
+            false => Lists::WhenOld,
+        };
+        out.push(LookingEffect::TakeSnapshot { lists });
     }
 
     pub(super) fn look_if_running(

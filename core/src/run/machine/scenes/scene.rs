@@ -9,6 +9,8 @@ pub(super) struct Scene {
     /// What a request is for, its operation, and what is asked, as it is sent and as the machine said it.
     pub(super) asked: Vec<(RequestKind, &'static str, (Value, Request))>,
     pub(super) snapshots: usize,
+    /// What each of them was to read.
+    pub(super) lists: Vec<Lists>,
     /// How often a turn was asked for, and whether the test gives it.
     pub(super) turns: usize,
     pub(super) holds_turns: bool,
@@ -28,11 +30,21 @@ impl Scene {
 
     /// `holds_turns`: turns are given by the test.
     pub(super) fn begin(setup: Setup, holds_turns: bool) -> Self {
+        Scene::made(setup, holds_turns, None)
+    }
+
+    /// `place`: the directory of the session, where it is known.
+    pub(super) fn placed(setup: Setup, place: Option<String>) -> Self {
+        Scene::made(setup, false, place)
+    }
+
+    fn made(setup: Setup, holds_turns: bool, place: Option<String>) -> Self {
         let mut scene = Scene {
             machine: Machine::new(setup, 0),
             now: 0,
             asked: Vec::new(),
             snapshots: 0,
+            lists: Vec::new(),
             turns: 0,
             holds_turns,
             updates: Vec::new(),
@@ -41,7 +53,7 @@ impl Scene {
             placed: Vec::new(),
             warnings: Vec::new(),
         };
-        scene.machine.start(0);
+        scene.machine.start(0, place);
         scene.collect();
         scene
     }
@@ -90,7 +102,10 @@ impl Scene {
         while let Some(output) = outputs.pop_front() {
             match output {
                 Output::Ask(kind, request) => self.note(kind, request),
-                Output::TakeSnapshot { .. } => self.snapshots += 1,
+                Output::TakeSnapshot { lists, .. } => {
+                    self.snapshots += 1;
+                    self.lists.push(lists);
+                }
                 Output::Queue(_) => {
                     self.turns += 1;
                     if self.holds_turns {
@@ -164,10 +179,11 @@ impl Scene {
     pub(super) fn snapshot(&mut self, busy: &[&str], permissions: &[Value]) {
         assert!(self.snapshots > 0, "nobody looked; {}", self.machine.why());
         self.snapshots = 0;
+        let has_lists = self.lists.last() != Some(&Lists::Unread);
         let mut snapshot = DirectorySnapshot {
             started: self.now,
-            has_permissions: true,
-            has_questions: true,
+            has_permissions: has_lists,
+            has_questions: has_lists,
             ..DirectorySnapshot::default()
         };
         for session in busy {

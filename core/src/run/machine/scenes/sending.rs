@@ -43,6 +43,8 @@ fn the_message_id_is_chosen_when_the_prompt_is_sent_and_then_kept() {
     let before = crate::protocol::id::new("msg");
     scene.input(Input::Turn);
     scene.snapshot(&[MINE], &[]);
+    // What the newest message was then says nothing.
+    scene.ok("session.messages", json!([]));
     assert_eq!(scene.machine.message_id(), "", "somebody else's prompt is waited for");
     scene.wait(1_000);
     scene.snapshot(&[], &[]);

@@ -55,6 +55,10 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         Request::LastMessage { session } => {
             ("session.messages", json!({ "sessionID": session, "limit": 1 }))
         }
+        Request::TakeBackOpen { session, newest } => {
+            let (session, newest) = (session.clone(), newest.clone());
+            step(&SummaryStep::FindUnfinished { session, newest })
+        }
         Request::CheckAgent { directory, .. } => ("app.agents", within(json!({}), directory)),
         Request::CheckModel { directory, .. } => ("config.providers", within(json!({}), directory)),
         Request::FindPrompt { session, message } => {

@@ -13,8 +13,8 @@ use crate::protocol::page::ListPage;
 use crate::protocol::permission::PermissionReply;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, NextCall, OperationCall, Request,
-    Response, SendPrompt, SessionFacts, SnapshotParts, is_foreign,
+    DirectorySnapshot, FoundPrompt, Meaning, MessagePage, NewestMessage, NextCall, OperationCall,
+    Request, Response, SendPrompt, SessionFacts, SnapshotParts, is_foreign,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -26,12 +26,15 @@ pub(crate) fn read(request: &Request, answer: Result<Answer>) -> Meaning {
         // The server cannot write down a message with a format, and no page that reaches back to the session's beginning
         // and holds one.
         (Request::LastMessage { .. }, Err(error)) if error.status() == Some(400) => {
-            Ok(Response::LastMessage(None))
+            Ok(NewestMessage::settled(None))
         }
-        (Request::LastMessage { session }, Ok(answer)) => match items(&answer) {
-            Ok(messages) => return after_newest(session, messages.last().copied()),
-            Err(error) => Err(error),
-        },
+        (Request::LastMessage { .. }, Ok(answer)) => {
+            items(&answer).map(|messages| after_newest(messages.last().copied()))
+        }
+        (Request::TakeBackOpen { session, newest }, answer) => {
+            let (session, newest) = (session.clone(), newest.clone());
+            return read_step(&SummaryStep::FindUnfinished { session, newest }, answer);
+        }
         // It is there all the same.
         (Request::FindPrompt { .. }, Err(error)) if is_unreadable(&error) => {
             Ok(Response::Prompt(FoundPrompt::Prompt))
@@ -82,7 +85,7 @@ fn read_step(step: &SummaryStep, answer: Result<Answer>) -> Meaning {
         },
         // What cannot be written down cannot be looked through.
         (SummaryStep::FindUnfinished { newest, .. }, Err(error)) if is_unreadable(&error) => {
-            Meaning::Done(Ok(Response::LastMessage(newest.clone())))
+            Meaning::Done(Ok(NewestMessage::settled(newest.clone())))
         }
         (SummaryStep::FindUnfinished { .. }, Err(error)) => Meaning::Done(Err(error)),
         // The prompt waits until it is known what became of it.
@@ -204,6 +207,7 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
         | Request::Abort { .. }
         | Request::Place { .. }
         | Request::LastMessage { .. }
+        | Request::TakeBackOpen { .. }
         | Request::Withdraw { .. }
         | Request::Next(_) => Response::Done,
         Request::ReplyPermission { .. }

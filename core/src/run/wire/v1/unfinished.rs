@@ -6,7 +6,7 @@
 use super::messages::{read_message, summary_request};
 use super::summary_step::SummaryStep;
 use crate::base::json::Object;
-use crate::run::wire::{Meaning, NextCall, Request, Response};
+use crate::run::wire::{Meaning, NewestMessage, NextCall, Request, Response};
 use serde_json::value::RawValue;
 
 /// Among how many of the newest messages they are looked for.
@@ -18,17 +18,11 @@ pub(super) fn is_request(message: &RawValue) -> bool {
     parts.into_iter().filter_map(summary_request).any(|part| part.flag("auto") != Some(true))
 }
 
-/// What the newest message of a session means for a prompt that is to be sent.
-pub(super) fn after_newest(session: &str, newest: Option<&RawValue>) -> Meaning {
-    let id = newest.and_then(id);
-    match newest {
-        // Behind a finished answer the server begins nothing again.
-        Some(newest) if !is_finished(newest) => {
-            let session = session.to_owned();
-            then(SummaryStep::FindUnfinished { session, newest: id })
-        }
-        _ => Meaning::Done(Ok(Response::LastMessage(id))),
-    }
+/// What the newest message of a session means for a prompt that is to be sent: behind a finished answer the server begins
+/// nothing again.
+pub(super) fn after_newest(newest: Option<&RawValue>) -> Response {
+    let is_open = newest.is_some_and(|newest| !is_finished(newest));
+    Response::LastMessage(NewestMessage { id: newest.and_then(id), is_open })
 }
 
 /// What the newest messages mean for it, the oldest of them first.
@@ -39,7 +33,7 @@ pub(super) fn after_look(session: &str, messages: &[&RawValue]) -> Meaning {
     let stays = messages.iter().rev().filter_map(|m| id(m)).find(|id| !left.contains(id));
     match left.pop() {
         Some(message) => take_back(session, message, left, stays),
-        None => Meaning::Done(Ok(Response::LastMessage(stays))),
+        None => Meaning::Done(Ok(NewestMessage::settled(stays))),
     }
 }
 
@@ -49,7 +43,7 @@ pub(super) fn after_take_back(session: &str, left: &[String], newest: Option<&St
         Some((message, rest)) => {
             take_back(session, message.clone(), rest.to_vec(), newest.cloned())
         }
-        None => Meaning::Done(Ok(Response::LastMessage(newest.cloned()))),
+        None => Meaning::Done(Ok(NewestMessage::settled(newest.cloned()))),
     }
 }
 
@@ -109,7 +103,7 @@ mod tests {
                     taken.push(message);
                     after_take_back("ses_1", &left, newest.as_ref())
                 }
-                Meaning::Done(Ok(Response::LastMessage(newest))) => return (taken, newest),
+                Meaning::Done(Ok(Response::LastMessage(newest))) => return (taken, newest.id),
                 other => panic!("{other:?}"),
             };
         }

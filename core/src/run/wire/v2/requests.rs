@@ -5,7 +5,7 @@ use super::step::Step;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::json::{Object, put};
 use crate::run::prompt::Prompt;
-use crate::run::wire::{NextCall, OperationCall, Request, Response, SendPrompt};
+use crate::run::wire::{NewestMessage, NextCall, OperationCall, Request, Response, SendPrompt};
 use serde_json::{Value, json};
 
 /// How many of the newest sessions are searched for one whose creation was not confirmed.
@@ -30,7 +30,7 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
         Request::Health => ("v2.server.info", json!({})),
         Request::Discard { session } => ("v2.session.remove", json!({ "sessionID": session })),
         Request::Session { session } => ("v2.session.get", json!({ "sessionID": session })),
-        Request::LastMessage { session } => {
+        Request::LastMessage { session } | Request::TakeBackOpen { session, .. } => {
             ("v2.session.messages", json!({ "sessionID": session, "limit": PAGE }))
         }
         Request::CheckAgent { directory, .. } => ("v2.agent.list", within(json!({}), directory)),
@@ -90,10 +90,11 @@ pub(crate) fn call(request: &Request) -> Result<OperationCall> {
     Ok(OperationCall { operation, arguments: arguments.to_string() })
 }
 
-/// 2.x does not say since when it works in a directory, and cannot be told to leave one.
+/// 2.x does not say since when it works in a directory, and cannot be told to leave one. It begins nothing again.
 pub(crate) fn known(request: &Request) -> Option<Response> {
     match request {
         Request::Instance { .. } => Some(Response::Instance { begun: None }),
+        Request::TakeBackOpen { newest, .. } => Some(NewestMessage::settled(newest.clone())),
         _ => None,
     }
 }

@@ -11,8 +11,9 @@ use crate::protocol::model_name::Model;
 use crate::protocol::page::ListPage;
 use crate::protocol::tokens::Tokens;
 use crate::run::wire::{
-    DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, NextCall, OperationCall,
-    Request, Response, SendPrompt, SessionFacts, SnapshotParts, Status, is_absent, v1,
+    DirectorySnapshot, FoundPrompt, Inquiry, Meaning, MessagePage, NewestMessage, NextCall,
+    OperationCall, Request, Response, SendPrompt, SessionFacts, SnapshotParts, Status, is_absent,
+    v1,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -159,9 +160,9 @@ fn response(request: &Request, answer: &Answer) -> Result<Response> {
             let found = sessions.find(|listed| SessionFacts::has_mark(listed, mark));
             Response::Found(found.map(|object| session(&object)))
         }
-        Request::LastMessage { .. } => {
+        Request::LastMessage { .. } | Request::TakeBackOpen { .. } => {
             let newest = items(answer)?.into_iter().find(|raw| counts(raw));
-            Response::LastMessage(newest.and_then(|raw| Object::read(raw)?.text("id")))
+            NewestMessage::settled(newest.and_then(|raw| Object::read(raw)?.text("id")))
         }
         Request::CheckAgent { agent, .. } => Response::Name(is_agent(agent, &items(answer)?)),
         Request::CheckModel { model, .. } => Response::Name(is_model(model, &items(answer)?)),
