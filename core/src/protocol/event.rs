@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// keeps what it needs of them.
 #[derive(Clone)]
 pub struct Event {
-    text: Arc<str>,
+    text: Arc<String>,
     pieces: EventPlaces,
 }
 
@@ -141,10 +141,14 @@ pub(crate) struct EventBatch {
 /// A batch of this many bytes is long enough: memory for another event costs nothing any more, and one event that
 /// somebody keeps holds no more than this.
 const LONG: usize = 16 << 10;
+/// Room for what stands around the properties of most events.
+const ENVELOPE: usize = 512;
 
 impl EventBatch {
     pub(crate) fn push(&mut self, event: &ReadEvent<'_>) {
         let start = self.text.len();
+        // A long one is copied once.
+        self.text.reserve(event.properties.len() + ENVELOPE);
         self.text.push_str("{\"id\":");
         let id = self.add(&event.id);
         self.text.push_str(",\"type\":");
@@ -177,9 +181,13 @@ impl EventBatch {
 
     /// All of them; the batch is empty then.
     pub(crate) fn take(&mut self) -> Vec<Event> {
-        let text: Arc<str> = Arc::from(self.text.as_str());
+        // A long text is handed on, and another one begun; the place of short ones is used again.
+        let text = match self.is_long() {
+            true => std::mem::replace(&mut self.text, String::with_capacity(LONG + ENVELOPE)),
+            false => self.text.clone(),
+        };
+        let text = Arc::new(text);
         self.text.clear();
-        self.text.shrink_to(2 * LONG);
         self.pieces.drain(..).map(|pieces| Event { text: Arc::clone(&text), pieces }).collect()
     }
 
