@@ -251,7 +251,7 @@ pub(crate) fn wheel(profile: Profile, reach: Reach) -> Result<PathBuf> {
     let tools = venv("tools", &[MATURIN])?;
     let wheels = reach.dist().join("python");
     let _ = fs::remove_dir_all(&wheels);
-    let mut maturin = polite(maturin()?);
+    let mut maturin = awaited(maturin()?);
     maturin
         .current_dir(workspace().join("bindings-python"))
         .env("CARGO_TARGET_DIR", workspace().join("target"))
@@ -491,9 +491,9 @@ fn pip(python: &Path) -> Command {
     pip
 }
 
-/// A call of cargo that gives way to what waits for somebody.
+/// A call of cargo for what is shipped.
 pub(crate) fn cargo(task: &str, profile: Profile) -> Command {
-    let mut cargo = polite(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = awaited(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).arg(task).args(profile.flags());
     // The exit of one library is the entrance of the next: all go into one target folder.
     cargo.env("CARGO_TARGET_DIR", workspace().join("target"));
@@ -502,8 +502,17 @@ pub(crate) fn cargo(task: &str, profile: Profile) -> Command {
 
 /// A program that computes and gives way to those that wait for somebody.
 pub(crate) fn polite(program: impl AsRef<OsStr>) -> Command {
+    nice("19", program)
+}
+
+/// The same for what makes something that others wait for: it goes before what is only polite.
+fn awaited(program: impl AsRef<OsStr>) -> Command {
+    nice("10", program)
+}
+
+fn nice(level: &str, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("nice");
-    command.args(["-n", "19"]).arg(program);
+    command.args(["-n", level]).arg(program);
     command
 }
 
