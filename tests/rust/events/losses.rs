@@ -193,16 +193,21 @@ fn repetitions_are_dropped_and_the_unknown_comes_through() {
     assert_eq!(seen, wanted);
 }
 
-#[test]
-fn a_flood_is_bounded_and_a_slow_reader_is_told() {
+/// A server that sends a hundred thousand events at once, and then one of the type `end`.
+fn flood() -> Fake {
     let one = format!("data: {}\n\n", event("", "flood"));
-    let server = serve(move || {
+    serve(move || {
         Answer::events()
             .event(&hello())
             .repeat(one.clone(), 100_000)
             .event(&event("evt_1", "end"))
             .pause(Duration::MAX)
-    });
+    })
+}
+
+#[test]
+fn a_flood_is_bounded_and_a_slow_reader_is_told() {
+    let server = flood();
     let client = fake(&server.url());
     let mut options = global();
     options.max_events = 500;
@@ -238,14 +243,7 @@ fn a_flood_is_bounded_and_a_slow_reader_is_told() {
 
 #[test]
 fn a_reader_that_goes_on_taking_is_waited_for() {
-    let one = format!("data: {}\n\n", event("", "flood"));
-    let server = serve(move || {
-        Answer::events()
-            .event(&hello())
-            .repeat(one.clone(), 100_000)
-            .event(&event("evt_1", "end"))
-            .pause(Duration::MAX)
-    });
+    let server = flood();
     let client = fake(&server.url());
     let mut options = global();
     options.max_events = 100;
